@@ -1,1 +1,4 @@
 //! Portcullis
+
+pub mod harden;
+pub mod pss;

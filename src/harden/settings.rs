@@ -1,0 +1,89 @@
+//! Which defaults are added, and where: the `harden` block of the configuration.
+
+use std::{fmt, str::FromStr};
+
+/// What hardening does in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Applies where the namespace enforces restricted, reports elsewhere.
+    Auto,
+    /// Applies everywhere but where enforce, audit and warn are all privileged.
+    Apply,
+    /// Says what would be set.
+    Report,
+    /// Nothing.
+    Off,
+}
+
+/// The namespace label that overrides the configuration's mode.
+pub const MODE_LABEL: &str = "portcullis.dev/harden";
+
+impl Mode {
+    /// The word used in the configuration, the label, flags and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Apply => "apply",
+            Self::Report => "report",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What was written instead of a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of auto, apply, report, off")]
+pub struct InvalidMode;
+
+impl FromStr for Mode {
+    type Err = InvalidMode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMode> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "apply" => Ok(Self::Apply),
+            "report" => Ok(Self::Report),
+            "off" => Ok(Self::Off),
+            _ => Err(InvalidMode),
+        }
+    }
+}
+
+/// The mode, and which rows of the hardening table are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where, unless the namespace's label says otherwise.
+    pub mode: Mode,
+    /// Adds `runAsNonRoot: true`.
+    pub run_as_non_root: bool,
+    /// Adds `seccompProfile.type: RuntimeDefault`.
+    pub seccomp_profile: bool,
+    /// Adds `ALL` to `capabilities.drop`.
+    pub drop_capabilities: bool,
+    /// Adds `allowPrivilegeEscalation: false`.
+    pub no_privilege_escalation: bool,
+    /// Adds `readOnlyRootFilesystem: true`. Off by default: it breaks apps that write to their root.
+    pub read_only_root_filesystem: bool,
+    /// Adds `automountServiceAccountToken: false` and removes the token that is already there.
+    pub no_service_account_token: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Auto,
+            run_as_non_root: true,
+            seccomp_profile: true,
+            drop_capabilities: true,
+            no_privilege_escalation: true,
+            read_only_root_filesystem: false,
+            no_service_account_token: false,
+        }
+    }
+}

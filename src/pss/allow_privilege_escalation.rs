@@ -1,0 +1,50 @@
+//! `allowPrivilegeEscalation` (restricted): no process gets more rights than its parent (no_new_privs).
+//!
+//! Fields: `securityContext.allowPrivilegeEscalation` of every container.
+//! Allowed: `false`. Since v1.25 Windows pods are not judged: the field does not exist there.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::Finding,
+};
+
+pub(super) static ALLOW_PRIVILEGE_ESCALATION: Control = Control {
+    id: "allowPrivilegeEscalation",
+    level: Level::Restricted,
+    reason: "allowPrivilegeEscalation is not false",
+    overrides: None,
+    revisions: &[
+        Revision {
+            since: Minor(8),
+            check,
+        },
+        Revision {
+            since: Minor(25),
+            check: |pod| {
+                if pod.is_windows() {
+                    Vec::new()
+                } else {
+                    check(pod)
+                }
+            },
+        },
+    ],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.containers()
+        .filter(|(_, container)| {
+            let context = container.security_context.as_ref();
+            context.and_then(|context| context.allow_privilege_escalation) != Some(false)
+        })
+        .map(|(place, _)| {
+            Finding::new(
+                place,
+                "securityContext.allowPrivilegeEscalation",
+                "set securityContext.allowPrivilegeEscalation=false",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,81 @@
+//! The few annotations that are read: the old forms of AppArmor and seccomp profiles, and the mark of a mirror
+//! pod. All others are skipped.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::text::{MAX_LIST, Text};
+
+/// The kubelet's mark on the API's copy of a static pod.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+/// The old form of a pod's seccomp profile.
+pub const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+/// The old form of a container's seccomp profile; the container's name follows.
+pub(super) const SECCOMP_CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
+/// The old form of a container's AppArmor profile; the container's name follows.
+pub(super) const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+/// `metadata.annotations`, narrowed. A key that stands twice is kept twice: whoever judges sees both.
+#[derive(Clone, Debug, Default)]
+pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl<'a> Annotations<'a> {
+    /// Key and value, in the order of the object.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The value of one key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// Whether a key of the object is one that is kept.
+    fn is_read(key: &str) -> bool {
+        key == MIRROR
+            || key == SECCOMP_POD
+            || key.starts_with(SECCOMP_CONTAINER_PREFIX)
+            || key.starts_with(APP_ARMOR_PREFIX)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<'a>(PhantomData<&'a str>);
+
+        impl<'de: 'a, 'a> de::Visitor<'de> for Visitor<'a> {
+            type Value = Annotations<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_unit<E>(self) -> Result<Annotations<'a>, E> {
+                Ok(Annotations::default())
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Annotations<'a>, A::Error> {
+                let mut kept = Vec::new();
+                while let Some(key) = map.next_key::<Text<'a>>()? {
+                    if Annotations::is_read(&key) {
+                        if kept.len() == MAX_LIST {
+                            let limit = format!("more than {MAX_LIST} profile annotations");
+                            return Err(de::Error::custom(limit));
+                        }
+                        kept.push((key, map.next_value()?));
+                    } else {
+                        map.next_value::<de::IgnoredAny>()?;
+                    }
+                }
+                Ok(Annotations(kept))
+            }
+        }
+        deserializer.deserialize_any(Visitor(PhantomData))
+    }
+}

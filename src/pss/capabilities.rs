@@ -1,0 +1,120 @@
+//! `capabilities_baseline` and `capabilities_restricted`: which Linux capabilities a container may have.
+//!
+//! Fields: `securityContext.capabilities.add` of every container.
+//! Allowed in baseline: unset, and the 13 names that runtimes give by default.
+//! Allowed in restricted: unset, `NET_BIND_SERVICE`.
+//!
+//! Fields: `securityContext.capabilities.drop` of every container.
+//! Allowed in restricted: whatever includes `ALL`.
+//!
+//! Names are exact: neither `all` nor `CAP_NET_BIND_SERVICE` counts. Since v1.25 restricted does not judge Windows
+//! pods: the field does not exist there.
+
+use super::{
+    level::{Level, Minor},
+    pod::{Capabilities, Pod},
+    table::{Control, Revision},
+    violation::{Finding, Place},
+};
+
+pub(super) static BASELINE: Control = Control {
+    id: "capabilities_baseline",
+    level: Level::Baseline,
+    reason: "non-default capabilities added",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check: baseline,
+    }],
+};
+
+pub(super) static RESTRICTED: Control = Control {
+    id: "capabilities_restricted",
+    level: Level::Restricted,
+    reason: "capabilities not reduced to none",
+    overrides: Some(BASELINE.id),
+    revisions: &[
+        Revision {
+            since: Minor(22),
+            check: restricted,
+        },
+        Revision {
+            since: Minor(25),
+            check: |pod| {
+                if pod.is_windows() {
+                    Vec::new()
+                } else {
+                    restricted(pod)
+                }
+            },
+        },
+    ],
+};
+
+const DEFAULTS: [&str; 13] = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+];
+
+fn baseline<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.security_contexts()
+        .filter_map(|(place, context)| {
+            forbidden_add(place, context.capabilities.as_ref()?, &DEFAULTS)
+        })
+        .collect()
+}
+
+fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.containers()
+        .flat_map(|(place, container)| {
+            let context = container.security_context.as_ref();
+            let capabilities = context.and_then(|context| context.capabilities.as_ref());
+            let drops_all =
+                capabilities.is_some_and(|set| set.drop.iter().any(|name| *name == "ALL"));
+            let missing = (!drops_all).then(|| {
+                Finding::new(
+                    place,
+                    "securityContext.capabilities.drop",
+                    "set securityContext.capabilities.drop=[\"ALL\"]",
+                )
+            });
+            let added =
+                capabilities.and_then(|set| forbidden_add(place, set, &["NET_BIND_SERVICE"]));
+            missing.into_iter().chain(added)
+        })
+        .collect()
+}
+
+fn forbidden_add<'p>(
+    place: Place<'p>,
+    capabilities: &Capabilities<'_>,
+    allowed: &[&str],
+) -> Option<Finding<'p>> {
+    let mut forbidden = capabilities
+        .add
+        .iter()
+        .filter(|name| !allowed.contains(&name.as_str()))
+        .peekable();
+    forbidden.peek()?;
+    let mut names: Vec<_> = forbidden
+        .map(|name| format!("{:?}", name.as_str()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let fix = format!(
+        "remove {} from securityContext.capabilities.add",
+        names.join(", ")
+    );
+    Some(Finding::new(place, "securityContext.capabilities.add", fix))
+}

@@ -1,0 +1,35 @@
+//! `hostNamespaces` (baseline): a pod does not share the node's network, processes or IPC.
+//!
+//! Fields: `spec.hostNetwork`, `spec.hostPID`, `spec.hostIPC`.
+//! Allowed: unset, `false`.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::{Finding, Place},
+};
+
+pub(super) static HOST_NAMESPACES: Control = Control {
+    id: "hostNamespaces",
+    level: Level::Baseline,
+    reason: "host namespaces",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    let spec = &pod.spec;
+    [
+        (spec.host_network, "hostNetwork", "set hostNetwork=false"),
+        (spec.host_pid, "hostPID", "set hostPID=false"),
+        (spec.host_ipc, "hostIPC", "set hostIPC=false"),
+    ]
+    .into_iter()
+    .filter(|(is_shared, ..)| *is_shared)
+    .map(|(_, field, fix)| Finding::new(Place::Pod, field, fix))
+    .collect()
+}

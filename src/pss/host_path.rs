@@ -1,0 +1,39 @@
+//! `hostPathVolumes` (baseline): a pod does not mount the node's files.
+//!
+//! Fields: `spec.volumes[*].hostPath`.
+//! Allowed: unset.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::{Finding, Place},
+};
+
+pub(super) static HOST_PATH_VOLUMES: Control = Control {
+    id: "hostPathVolumes",
+    level: Level::Baseline,
+    reason: "hostPath volumes",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.spec
+        .volumes
+        .iter()
+        .enumerate()
+        .filter(|(_, volume)| volume.has("hostPath"))
+        .map(|(index, volume)| {
+            let name = volume.name.as_str();
+            Finding::new(
+                Place::Volume { index, name },
+                "hostPath",
+                "replace hostPath by another type of volume",
+            )
+        })
+        .collect()
+}

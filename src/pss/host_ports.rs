@@ -1,0 +1,39 @@
+//! `hostPorts` (baseline): a container does not open ports of the node.
+//!
+//! Fields: `ports[*].hostPort` of every container.
+//! Allowed: unset, 0.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::Finding,
+};
+
+pub(super) static HOST_PORTS: Control = Control {
+    id: "hostPorts",
+    level: Level::Baseline,
+    reason: "host ports",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.containers()
+        .flat_map(|(place, container)| {
+            let ports = container.ports.iter().enumerate();
+            ports
+                .filter(|(_, port)| port.host_port != 0)
+                .map(move |(index, port)| {
+                    Finding::new(
+                        place,
+                        format!("ports[{index}].hostPort"),
+                        format!("remove hostPort {}", port.host_port),
+                    )
+                })
+        })
+        .collect()
+}

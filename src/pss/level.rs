@@ -1,0 +1,191 @@
+//! Levels and versions of the Pod Security Standards.
+
+use std::{fmt, str::FromStr};
+
+/// The newest minor version in which any control of the table changes: what `latest` means at most.
+pub const NEWEST: Minor = Minor(37);
+
+/// How strict: `privileged` < `baseline` < `restricted`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Nothing is forbidden.
+    Privileged,
+    /// Known privilege escalations are forbidden.
+    Baseline,
+    /// Current hardening practice is demanded.
+    Restricted,
+}
+
+impl Level {
+    /// The word used in labels, flags, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What was written instead of a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of privileged, baseline, restricted")]
+pub struct InvalidLevel;
+
+impl FromStr for Level {
+    type Err = InvalidLevel;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLevel> {
+        match text {
+            "privileged" => Ok(Self::Privileged),
+            "baseline" => Ok(Self::Baseline),
+            "restricted" => Ok(Self::Restricted),
+            _ => Err(InvalidLevel),
+        }
+    }
+}
+
+/// The minor number of a Kubernetes version: 25 for v1.25.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Minor(pub u64);
+
+impl fmt::Display for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v1.{}", self.0)
+    }
+}
+
+/// A policy version as people write it: `v1.25` or `latest`. `latest` is newer than any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// `v1.N`.
+    V1(Minor),
+    /// The newest that both the build and the cluster know.
+    Latest,
+}
+
+impl Version {
+    /// The revision of the Standard that is judged by: a version newer than `newest` is judged as `newest`.
+    pub fn resolve(self, newest: Minor) -> Minor {
+        match self {
+            Self::V1(minor) => minor.min(newest),
+            Self::Latest => newest,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V1(minor) => minor.fmt(f),
+            Self::Latest => f.write_str("latest"),
+        }
+    }
+}
+
+/// What was written instead of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be \"latest\" or \"v1.x\"")]
+pub struct InvalidVersion;
+
+impl FromStr for Version {
+    type Err = InvalidVersion;
+
+    /// Upstream's `^v1\.([0-9]|[1-9][0-9]*)$`: no leading zero, no patch number.
+    fn from_str(text: &str) -> Result<Self, InvalidVersion> {
+        if text == "latest" {
+            return Ok(Self::Latest);
+        }
+        let digits = text.strip_prefix("v1.").ok_or(InvalidVersion)?;
+        let canonical = digits.bytes().all(|b| b.is_ascii_digit())
+            && (digits.len() == 1 || !digits.starts_with('0'));
+        // Go reads the number as an int64: one more digit is invalid there, too.
+        match digits.parse::<u64>() {
+            Ok(minor) if canonical && i64::try_from(minor).is_ok() => Ok(Self::V1(Minor(minor))),
+            _ => Err(InvalidVersion),
+        }
+    }
+}
+
+/// A level and the version of it, written `restricted:v1.25`. The order is strictness: the level decides,
+/// and of one level the newer version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LevelVersion {
+    /// How strict.
+    pub level: Level,
+    /// As of which Kubernetes version.
+    pub version: Version,
+}
+
+impl LevelVersion {
+    /// `privileged:latest`, upstream's default for every mode.
+    pub const PRIVILEGED: Self = Self::latest(Level::Privileged);
+
+    /// The level in its newest version.
+    pub const fn latest(level: Level) -> Self {
+        Self {
+            level,
+            version: Version::Latest,
+        }
+    }
+
+    /// Whether both ask for the same: versions of `privileged` do not differ.
+    pub fn is_equivalent(self, other: Self) -> bool {
+        self == other || (self.level == Level::Privileged && other.level == Level::Privileged)
+    }
+}
+
+impl fmt::Display for LevelVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.level, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_read_as_upstream_reads_them() {
+        for text in ["v1.0", "v1.9", "v1.10", "v1.99999", "latest"] {
+            assert_eq!(text.parse::<Version>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "v1",
+            "v1.",
+            "v1.01",
+            "v1.-1",
+            "v1.+1",
+            "1.25",
+            "v2.0",
+            "v1.25.3",
+            "Latest",
+            "v1.9223372036854775808",
+        ] {
+            assert_eq!(text.parse::<Version>(), Err(InvalidVersion), "{text}");
+        }
+    }
+
+    #[test]
+    fn levels_are_exact_words() {
+        for level in [Level::Privileged, Level::Baseline, Level::Restricted] {
+            assert_eq!(level.as_str().parse(), Ok(level));
+        }
+        assert_eq!("Restricted".parse::<Level>(), Err(InvalidLevel));
+    }
+
+    #[test]
+    fn a_version_from_the_future_is_the_newest() {
+        let at = |text: &str| text.parse::<Version>().unwrap().resolve(Minor(30));
+        assert_eq!(at("latest"), Minor(30));
+        assert_eq!(at("v1.31"), Minor(30));
+        assert_eq!(at("v1.29"), Minor(29));
+    }
+}

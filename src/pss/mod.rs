@@ -1,0 +1,42 @@
+//! The Pod Security Standards: which controls there are, and which of them a pod breaks.
+//!
+//! Pure: no I/O, no clock, no log. The Standard is data: [`CONTROLS`] has each control with its level and
+//! its revisions by version, one file a control; [`evaluate`] is a filter over that table.
+
+mod annotations;
+mod level;
+mod pod;
+mod policy;
+mod table;
+mod text;
+mod violation;
+mod volume;
+
+mod allow_privilege_escalation;
+mod app_armor;
+mod capabilities;
+mod host_namespaces;
+mod host_path;
+mod host_ports;
+mod host_probes;
+mod privileged;
+mod proc_mount;
+mod run_as_non_root;
+mod run_as_user;
+mod seccomp;
+mod selinux;
+mod sysctls;
+mod volume_types;
+mod windows_host_process;
+
+pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
+pub use pod::{
+    Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
+    PodSpec, Profile, SecurityContext, VolumeMount, WindowsOptions,
+};
+pub use policy::{InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, from_labels};
+pub use table::{CONTROLS, Control, Revision, evaluate};
+pub use text::{List, MAX_LIST, Text};
+pub use violation::{Finding, Place, Violation};
+pub use volume::Volume;

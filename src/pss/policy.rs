@@ -1,0 +1,360 @@
+//! A namespace's policy from its labels. Labels always give a policy: what cannot be read fails to a stated
+//! side, and is reported beside it.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use super::level::{Level, LevelVersion, Version};
+
+/// The six label keys of one prefix: of each mode its level and its version.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Keys {
+    enforce: [&'static str; 2],
+    audit: [&'static str; 2],
+    warn: [&'static str; 2],
+}
+
+/// Upstream's labels, which the built-in admission reads too.
+pub static STANDARD: Keys = Keys {
+    enforce: [
+        "pod-security.kubernetes.io/enforce",
+        "pod-security.kubernetes.io/enforce-version",
+    ],
+    audit: [
+        "pod-security.kubernetes.io/audit",
+        "pod-security.kubernetes.io/audit-version",
+    ],
+    warn: [
+        "pod-security.kubernetes.io/warn",
+        "pod-security.kubernetes.io/warn-version",
+    ],
+};
+
+/// Ours, for namespaces whose built-in admission is to stay lenient.
+pub static OWN: Keys = Keys {
+    enforce: ["portcullis.dev/enforce", "portcullis.dev/enforce-version"],
+    audit: ["portcullis.dev/audit", "portcullis.dev/audit-version"],
+    warn: ["portcullis.dev/warn", "portcullis.dev/warn-version"],
+};
+
+/// What each mode asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Pods that violate it are denied.
+    pub enforce: LevelVersion,
+    /// Violations are noted in the audit log.
+    pub audit: LevelVersion,
+    /// Violations are told to whoever asked.
+    pub warn: LevelVersion,
+}
+
+impl Policy {
+    /// Nothing is judged: upstream's default.
+    pub const PRIVILEGED: Self = Self {
+        enforce: LevelVersion::PRIVILEGED,
+        audit: LevelVersion::PRIVILEGED,
+        warn: LevelVersion::PRIVILEGED,
+    };
+
+    /// Whether no mode can find a violation.
+    pub fn is_fully_privileged(&self) -> bool {
+        [self.enforce, self.audit, self.warn]
+            .iter()
+            .all(|pair| pair.level == Level::Privileged)
+    }
+
+    /// Whether both ask for the same in every mode.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        self.enforce.is_equivalent(other.enforce)
+            && self.audit.is_equivalent(other.audit)
+            && self.warn.is_equivalent(other.warn)
+    }
+}
+
+/// What sets the enforced level of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The configuration's defaults.
+    Defaults,
+    /// The label with this key.
+    Label(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Defaults => f.write_str("default of the configuration"),
+            Self::Label(key) => write!(f, "label {key}"),
+        }
+    }
+}
+
+/// A label whose value is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidLabel {
+    /// The label's key.
+    pub label: &'static str,
+    /// What it says.
+    pub value: String,
+    /// What it may say.
+    pub allowed: &'static str,
+}
+
+impl fmt::Display for InvalidLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "metadata.labels[{}]: Invalid value: {:?}: {}",
+            self.label, self.value, self.allowed
+        )
+    }
+}
+
+/// A namespace's policy, with where it comes from and what could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespacePolicy {
+    /// What is judged by.
+    pub policy: Policy,
+    /// What set the enforced pair.
+    pub source: Source,
+    /// Labels that were not understood, in a fixed order.
+    pub invalid: Vec<InvalidLabel>,
+}
+
+/// Reads a namespace's labels over the defaults, as upstream's `PolicyToEvaluate` does for the standard
+/// prefix; where our own labels are set too, the stricter pair holds.
+pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Policy) -> NamespacePolicy {
+    let standard = Labelled::read(labels, &STANDARD, defaults);
+    let own = Labelled::read(labels, &OWN, defaults);
+    let own_enforces = own.enforce.beats(&standard.enforce);
+    let source = match (own_enforces, standard.enforce.is_set) {
+        (true, _) => Source::Label(OWN.enforce[0]),
+        (false, true) => Source::Label(STANDARD.enforce[0]),
+        (false, false) => Source::Defaults,
+    };
+    NamespacePolicy {
+        policy: Policy {
+            enforce: own.enforce.or_stricter(standard.enforce),
+            audit: own.audit.or_stricter(standard.audit),
+            warn: own.warn.or_stricter(standard.warn),
+        },
+        source,
+        invalid: [standard.invalid, own.invalid].concat(),
+    }
+}
+
+/// One mode as one prefix's labels give it.
+#[derive(Clone, Copy)]
+struct Pair {
+    pair: LevelVersion,
+    /// Whether a label decided it, rather than the defaults.
+    is_set: bool,
+}
+
+impl Pair {
+    fn beats(&self, other: &Self) -> bool {
+        self.is_set && (!other.is_set || self.pair > other.pair)
+    }
+
+    fn or_stricter(self, other: Self) -> LevelVersion {
+        if self.beats(&other) {
+            self.pair
+        } else {
+            other.pair
+        }
+    }
+}
+
+/// The three modes as one prefix's labels give them.
+struct Labelled {
+    enforce: Pair,
+    audit: Pair,
+    warn: Pair,
+    invalid: Vec<InvalidLabel>,
+}
+
+impl Labelled {
+    fn read(labels: &BTreeMap<String, String>, keys: &Keys, defaults: &Policy) -> Self {
+        let mut reader = Reader {
+            labels,
+            invalid: Vec::new(),
+        };
+        // An unreadable level fails closed for enforce, open for audit and warn.
+        let (enforce, level) = reader.mode(keys.enforce, defaults.enforce, Level::Restricted);
+        let (audit, _) = reader.mode(keys.audit, defaults.audit, Level::Privileged);
+        let (mut warn, warn_level) = reader.mode(keys.warn, defaults.warn, Level::Privileged);
+        // Who enforces more than is warned of by default is warned of what is enforced.
+        if let (LabelState::Valid, LabelState::Absent) = (level, warn_level)
+            && enforce.pair.level > warn.pair.level
+        {
+            if !warn.is_set {
+                warn.pair.version = enforce.pair.version;
+            }
+            warn.pair.level = enforce.pair.level;
+            warn.is_set = true;
+        }
+        Self {
+            enforce,
+            audit,
+            warn,
+            invalid: reader.invalid,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum LabelState {
+    Absent,
+    Valid,
+    Invalid,
+}
+
+struct Reader<'a> {
+    labels: &'a BTreeMap<String, String>,
+    invalid: Vec<InvalidLabel>,
+}
+
+impl Reader<'_> {
+    fn mode(
+        &mut self,
+        [level, version]: [&'static str; 2],
+        default: LevelVersion,
+        on_invalid: Level,
+    ) -> (Pair, LabelState) {
+        let level = self.label(level, "must be one of privileged, baseline, restricted");
+        let version = self.label(version, "must be \"latest\" or \"v1.x\"");
+        let state = match level {
+            None => LabelState::Absent,
+            Some(None) => LabelState::Invalid,
+            Some(Some(_)) => LabelState::Valid,
+        };
+        let pair = LevelVersion {
+            level: level.map_or(default.level, |level| level.unwrap_or(on_invalid)),
+            version: version.map_or(default.version, |version| {
+                version.unwrap_or(Version::Latest)
+            }),
+        };
+        let is_set = level.is_some() || version.is_some();
+        (Pair { pair, is_set }, state)
+    }
+
+    /// `None`: no such label; `Some(None)`: one that says something else.
+    fn label<T: FromStr>(
+        &mut self,
+        label: &'static str,
+        allowed: &'static str,
+    ) -> Option<Option<T>> {
+        let value = self.labels.get(label)?;
+        let parsed = value.parse().ok();
+        if parsed.is_none() {
+            self.invalid.push(InvalidLabel {
+                label,
+                value: value.clone(),
+                allowed,
+            });
+        }
+        Some(parsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Labels as `key=value` words; the answer as `enforce audit warn`, then the labels not understood.
+    fn read(labels: &str) -> String {
+        let labels = labels
+            .split_whitespace()
+            .map(|word| {
+                let (key, value) = word.split_once('=').unwrap();
+                let key = match key.strip_prefix("our-") {
+                    Some(key) => format!("portcullis.dev/{key}"),
+                    None => format!("pod-security.kubernetes.io/{key}"),
+                };
+                (key, value.to_owned())
+            })
+            .collect();
+        let defaults = Policy {
+            enforce: LevelVersion::latest(Level::Baseline),
+            ..Policy::PRIVILEGED
+        };
+        let read = from_labels(&labels, &defaults);
+        let Policy {
+            enforce,
+            audit,
+            warn,
+        } = read.policy;
+        let invalid: Vec<_> = read.invalid.iter().map(|label| label.label).collect();
+        format!("{enforce} {audit} {warn} {}", invalid.join(" "))
+            .replace(":latest", "")
+            .replace("pod-security.kubernetes.io/", "!")
+            .replace("portcullis.dev/", "!our-")
+            .trim()
+            .to_owned()
+    }
+
+    #[test]
+    fn labels_override_the_defaults() {
+        assert_eq!(read(""), "baseline privileged privileged");
+        assert_eq!(
+            read("enforce=privileged"),
+            "privileged privileged privileged"
+        );
+        assert_eq!(
+            read("enforce-version=v1.20"),
+            "baseline:v1.20 privileged privileged"
+        );
+    }
+
+    #[test]
+    fn warn_follows_a_stricter_enforce_label() {
+        assert_eq!(
+            read("enforce=restricted"),
+            "restricted privileged restricted"
+        );
+        assert_eq!(
+            read("enforce=restricted enforce-version=v1.20"),
+            "restricted:v1.20 privileged restricted:v1.20"
+        );
+        assert_eq!(
+            read("enforce=restricted enforce-version=v1.20 warn-version=v1.21"),
+            "restricted:v1.20 privileged restricted:v1.21"
+        );
+        assert_eq!(
+            read("enforce=restricted warn=baseline"),
+            "restricted privileged baseline"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_fails_to_a_stated_side() {
+        assert_eq!(
+            read("enforce=x audit=x warn=x"),
+            "restricted privileged privileged !enforce !audit !warn"
+        );
+        assert_eq!(
+            read("enforce=restricted enforce-version=1.20 warn=baseline"),
+            "restricted privileged baseline !enforce-version"
+        );
+    }
+
+    #[test]
+    fn of_both_prefixes_the_stricter_pair_holds() {
+        assert_eq!(
+            read("enforce=privileged our-enforce=restricted our-enforce-version=v1.30"),
+            "restricted:v1.30 privileged restricted:v1.30"
+        );
+        assert_eq!(
+            read("enforce=restricted warn=baseline our-enforce=privileged"),
+            "restricted privileged baseline"
+        );
+        // Ours alone may loosen the defaults, as the standard ones may.
+        assert_eq!(
+            read("our-enforce=privileged"),
+            "privileged privileged privileged"
+        );
+        assert_eq!(
+            read("enforce=baseline our-enforce=y"),
+            "restricted privileged baseline !our-enforce"
+        );
+    }
+}

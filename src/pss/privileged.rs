@@ -1,0 +1,35 @@
+//! `privileged` (baseline): a privileged container is root on the node.
+//!
+//! Fields: `securityContext.privileged` of every container.
+//! Allowed: unset, `false`.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::Finding,
+};
+
+pub(super) static PRIVILEGED: Control = Control {
+    id: "privileged",
+    level: Level::Baseline,
+    reason: "privileged container",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.security_contexts()
+        .filter(|(_, context)| context.privileged == Some(true))
+        .map(|(place, _)| {
+            Finding::new(
+                place,
+                "securityContext.privileged",
+                "set securityContext.privileged=false",
+            )
+        })
+        .collect()
+}

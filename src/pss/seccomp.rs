@@ -1,0 +1,132 @@
+//! `seccompProfile_baseline` and `seccompProfile_restricted`: system calls are filtered.
+//!
+//! Fields since v1.19: `securityContext.seccompProfile.type` of the pod and of every container.
+//! Allowed in baseline: unset, `RuntimeDefault`, `Localhost`.
+//! Allowed in restricted: `RuntimeDefault`, `Localhost`; unset in a container where the pod says one of them.
+//! Since v1.25 restricted does not judge Windows pods: the field does not exist there.
+//!
+//! Fields before v1.19 (baseline, also in restricted): `metadata.annotations` with the keys
+//! `seccomp.security.alpha.kubernetes.io/pod` and `container.seccomp.security.alpha.kubernetes.io/NAME` for the
+//! containers that the pod has.
+//! Allowed: unset, `runtime/default`, `docker/default`, `localhost/*`.
+
+use super::{
+    annotations::{SECCOMP_CONTAINER_PREFIX, SECCOMP_POD},
+    level::{Level, Minor},
+    pod::{Pod, Profile},
+    table::{Control, Revision},
+    violation::{Finding, Place, missing},
+};
+
+pub(super) static BASELINE: Control = Control {
+    id: "seccompProfile_baseline",
+    level: Level::Baseline,
+    reason: "seccomp profile switched off",
+    overrides: None,
+    revisions: &[
+        Revision {
+            since: Minor(0),
+            check: annotations,
+        },
+        Revision {
+            since: Minor(19),
+            check: explicit,
+        },
+    ],
+};
+
+pub(super) static RESTRICTED: Control = Control {
+    id: "seccompProfile_restricted",
+    level: Level::Restricted,
+    reason: "no seccomp profile",
+    overrides: Some(BASELINE.id),
+    revisions: &[
+        Revision {
+            since: Minor(19),
+            check: restricted,
+        },
+        Revision {
+            since: Minor(25),
+            check: |pod| {
+                if pod.is_windows() {
+                    Vec::new()
+                } else {
+                    restricted(pod)
+                }
+            },
+        },
+    ],
+};
+
+const FIELD: &str = "securityContext.seccompProfile.type";
+const FIX: &str = "set securityContext.seccompProfile.type to RuntimeDefault or Localhost";
+
+fn explicit<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    std::iter::once((Place::Pod, of_pod(pod)))
+        .chain(of_containers(pod))
+        .filter(|(_, profile)| profile.is_some_and(|profile| !is_filter(profile)))
+        .map(|(place, _)| Finding::new(place, FIELD, FIX))
+        .collect()
+}
+
+fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    let explicit = explicit(pod);
+    if !explicit.is_empty() || of_pod(pod).is_some() {
+        return explicit;
+    }
+    let unset = of_containers(pod)
+        .filter(|(_, profile)| profile.is_none())
+        .map(|(place, _)| place);
+    missing(unset, FIELD, FIX)
+}
+
+fn of_pod<'p>(pod: &'p Pod<'p>) -> Option<&'p Profile<'p>> {
+    pod.spec.security_context.as_ref()?.seccomp_profile.as_ref()
+}
+
+fn of_containers<'p>(
+    pod: &'p Pod<'p>,
+) -> impl Iterator<Item = (Place<'p>, Option<&'p Profile<'p>>)> {
+    pod.containers().map(|(place, container)| {
+        let context = container.security_context.as_ref();
+        (
+            place,
+            context.and_then(|context| context.seccomp_profile.as_ref()),
+        )
+    })
+}
+
+fn is_filter(profile: &Profile<'_>) -> bool {
+    profile.kind == "RuntimeDefault" || profile.kind == "Localhost"
+}
+
+fn annotations<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.metadata
+        .annotations
+        .iter()
+        .filter(|(key, value)| is_read(pod, key) && !is_allowed_annotation(value))
+        .map(|(key, _)| {
+            Finding::new(
+                Place::Metadata,
+                format!("annotations[{key}]"),
+                format!("set annotation {key} to runtime/default or localhost/…, or remove it"),
+            )
+        })
+        .collect()
+}
+
+/// Annotations for containers that the pod does not have count for nothing.
+fn is_read(pod: &Pod<'_>, key: &str) -> bool {
+    let names_container = |name: &str| {
+        pod.containers()
+            .any(|(_, container)| container.name == name)
+    };
+    key == SECCOMP_POD
+        || key
+            .strip_prefix(SECCOMP_CONTAINER_PREFIX)
+            .is_some_and(names_container)
+}
+
+fn is_allowed_annotation(value: &str) -> bool {
+    matches!(value, "runtime/default" | "docker/default") || value.starts_with("localhost/")
+}

@@ -1,0 +1,176 @@
+//! The table of controls, and judging by it.
+
+use super::{
+    allow_privilege_escalation, app_armor, capabilities, host_namespaces, host_path, host_ports,
+    host_probes,
+    level::{Level, Minor},
+    pod::Pod,
+    privileged, proc_mount, run_as_non_root, run_as_user, seccomp, selinux, sysctls,
+    violation::{Finding, Violation},
+    volume_types, windows_host_process,
+};
+
+/// Every control, in the order in which upstream evaluates and names them: baseline before restricted, each
+/// sorted by id (`policy/registry.go`).
+pub static CONTROLS: [&Control; 19] = [
+    &app_armor::APP_ARMOR_PROFILE,
+    &capabilities::BASELINE,
+    &host_namespaces::HOST_NAMESPACES,
+    &host_path::HOST_PATH_VOLUMES,
+    &host_ports::HOST_PORTS,
+    &host_probes::HOST_PROBES_AND_HOST_LIFECYCLE,
+    &privileged::PRIVILEGED,
+    &proc_mount::BASELINE,
+    &selinux::SE_LINUX_OPTIONS,
+    &seccomp::BASELINE,
+    &sysctls::SYSCTLS,
+    &windows_host_process::WINDOWS_HOST_PROCESS,
+    &allow_privilege_escalation::ALLOW_PRIVILEGE_ESCALATION,
+    &capabilities::RESTRICTED,
+    &proc_mount::RESTRICTED,
+    &volume_types::RESTRICTED_VOLUMES,
+    &run_as_non_root::RUN_AS_NON_ROOT,
+    &run_as_user::RUN_AS_USER,
+    &seccomp::RESTRICTED,
+];
+
+/// One check of the Standard.
+#[derive(Debug)]
+pub struct Control {
+    /// Upstream's id: `capabilities_restricted`.
+    pub id: &'static str,
+    /// The lowest level that has it; never privileged.
+    pub level: Level,
+    /// What is wrong with a pod that breaks it, in a few words.
+    pub reason: &'static str,
+    /// The baseline control whose place it takes in restricted, where both are in force.
+    pub overrides: Option<&'static str>,
+    /// What it checks since which version: oldest first, each in force until the next.
+    pub revisions: &'static [Revision],
+}
+
+/// A control as one version of Kubernetes introduced or changed it.
+#[derive(Debug)]
+pub struct Revision {
+    /// The first version that it holds for.
+    pub since: Minor,
+    /// What a pod breaks; empty where it complies.
+    pub check: for<'p> fn(&'p Pod<'p>) -> Vec<Finding<'p>>,
+}
+
+impl Control {
+    /// The revision in force at a version, if the control existed then.
+    pub fn at(&self, version: Minor) -> Option<&'static Revision> {
+        self.revisions
+            .iter()
+            .rev()
+            .find(|revision| revision.since <= version)
+    }
+}
+
+/// What a pod breaks of a level in a version, in the table's order. Nothing breaks privileged.
+pub fn evaluate<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> Vec<Violation<'p>> {
+    in_force(level, version)
+        .filter_map(|(control, revision)| {
+            let findings = (revision.check)(pod);
+            (!findings.is_empty()).then_some(Violation { control, findings })
+        })
+        .collect()
+}
+
+fn in_force(
+    level: Level,
+    version: Minor,
+) -> impl Iterator<Item = (&'static Control, &'static Revision)> {
+    CONTROLS
+        .into_iter()
+        .filter(move |control| control.level <= level && !is_overridden(control, level, version))
+        .filter_map(move |control| Some((control, control.at(version)?)))
+}
+
+fn is_overridden(control: &Control, level: Level, version: Minor) -> bool {
+    CONTROLS
+        .iter()
+        .filter(|other| other.level <= level && other.overrides == Some(control.id))
+        .any(|other| other.at(version).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pss::NEWEST;
+
+    #[test]
+    fn the_order_is_upstreams() {
+        let keys: Vec<_> = CONTROLS
+            .iter()
+            .map(|control| (control.level, control.id))
+            .collect();
+        assert!(keys.is_sorted(), "{keys:?}");
+        assert!(
+            keys.windows(2).all(|pair| pair[0] != pair[1]),
+            "an id stands twice"
+        );
+    }
+
+    #[test]
+    fn no_control_judges_privileged() {
+        assert!(
+            CONTROLS
+                .iter()
+                .all(|control| control.level > Level::Privileged)
+        );
+    }
+
+    #[test]
+    fn revisions_rise() {
+        for control in CONTROLS {
+            let since: Vec<_> = control
+                .revisions
+                .iter()
+                .map(|revision| revision.since)
+                .collect();
+            assert!(!since.is_empty(), "{}", control.id);
+            assert!(
+                since.windows(2).all(|pair| pair[0] < pair[1]),
+                "{}: {since:?}",
+                control.id
+            );
+        }
+    }
+
+    #[test]
+    fn the_newest_version_is_that_of_the_newest_revision() {
+        let newest = CONTROLS
+            .iter()
+            .flat_map(|control| control.revisions)
+            .map(|revision| revision.since);
+        assert_eq!(newest.max(), Some(NEWEST));
+    }
+
+    #[test]
+    fn only_a_restricted_control_overrides_and_only_a_baseline_one() {
+        for control in CONTROLS {
+            let Some(id) = control.overrides else {
+                continue;
+            };
+            assert_eq!(control.level, Level::Restricted, "{}", control.id);
+            let overridden = CONTROLS.iter().find(|other| other.id == id).unwrap();
+            assert_eq!(overridden.level, Level::Baseline, "{}", control.id);
+        }
+    }
+
+    #[test]
+    fn reasons_differ_within_a_level() {
+        for (i, control) in CONTROLS.iter().enumerate() {
+            for other in &CONTROLS[..i] {
+                assert!(
+                    control.reason != other.reason || control.overrides == Some(other.id),
+                    "{} and {} share a reason",
+                    control.id,
+                    other.id
+                );
+            }
+        }
+    }
+}

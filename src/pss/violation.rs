@@ -1,0 +1,117 @@
+//! What a pod breaks, where, and what to set instead: values only, rendered by whoever answers.
+
+use std::{borrow::Cow, fmt};
+
+use super::{Control, pod::ContainerKind};
+
+/// A control that a pod breaks.
+#[derive(Clone, Debug)]
+pub struct Violation<'p> {
+    /// The control, with its id and short reason.
+    pub control: &'static Control,
+    /// Every place that must change; never empty.
+    pub findings: Vec<Finding<'p>>,
+}
+
+/// One thing to set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding<'p> {
+    /// Where.
+    pub place: Place<'p>,
+    /// The field, as seen from the place: `securityContext.privileged`. It may be missing from the object.
+    pub path: Cow<'static, str>,
+    /// What to do, as an imperative: `set securityContext.privileged=false`.
+    pub fix: Cow<'static, str>,
+}
+
+/// A part of the pod that a finding is about. The order is the order of a message's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place<'p> {
+    /// The pod's annotations.
+    Metadata,
+    /// The pod as a whole.
+    Pod,
+    /// One volume.
+    Volume {
+        /// Its index in `spec.volumes`.
+        index: usize,
+        /// Its name; may be empty.
+        name: &'p str,
+    },
+    /// One container.
+    Container {
+        /// Which of the three lists.
+        kind: ContainerKind,
+        /// Its index there.
+        index: usize,
+        /// Its name; may be empty.
+        name: &'p str,
+    },
+}
+
+impl Place<'_> {
+    fn is_ephemeral(&self) -> bool {
+        match self {
+            Self::Container { kind, .. } => *kind == ContainerKind::Ephemeral,
+            Self::Metadata | Self::Pod | Self::Volume { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    /// As people call it: `pod`, `container "web"`, `init container "db"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metadata | Self::Pod => f.write_str("pod"),
+            Self::Volume { name, .. } => write!(f, "volume {name:?}"),
+            Self::Container { kind, name, .. } => write!(f, "{kind} {name:?}"),
+        }
+    }
+}
+
+impl<'p> Finding<'p> {
+    /// A field that stands below a place, and what to do about it.
+    pub fn new(
+        place: Place<'p>,
+        path: impl Into<Cow<'static, str>>,
+        fix: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            place,
+            path: path.into(),
+            fix: fix.into(),
+        }
+    }
+
+    /// The path from the root of an object whose pod (or template) stands at `root`:
+    /// `""` for a pod, `"spec.template."` for a Deployment.
+    pub fn field(&self, root: &str) -> String {
+        let path = &self.path;
+        match self.place {
+            Place::Metadata => format!("{root}metadata.{path}"),
+            Place::Pod => format!("{root}spec.{path}"),
+            Place::Volume { index, .. } => format!("{root}spec.volumes[{index}].{path}"),
+            Place::Container { kind, index, .. } => {
+                format!("{root}spec.{}[{index}].{path}", kind.list())
+            }
+        }
+    }
+}
+
+/// Findings for a field that may be set at the pod or in each of these containers, and is at neither. What is
+/// said is the shorter way out: once at the pod. Not if only ephemeral containers lack it: a running pod cannot
+/// be changed any more.
+pub(super) fn missing<'p>(
+    unset: impl Iterator<Item = Place<'p>>,
+    path: &'static str,
+    fix: &'static str,
+) -> Vec<Finding<'p>> {
+    let unset: Vec<_> = unset.collect();
+    if unset.iter().all(Place::is_ephemeral) {
+        return unset
+            .into_iter()
+            .map(|place| Finding::new(place, path, fix))
+            .collect();
+    }
+    vec![Finding::new(Place::Pod, path, fix)]
+}

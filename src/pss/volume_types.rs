@@ -1,0 +1,58 @@
+//! `restrictedVolumes` (restricted): only volumes that reach nothing outside the pod's own rights.
+//!
+//! Fields: `spec.volumes[*].*`.
+//! Allowed: the sources of `ALLOWED`. A source that nobody has heard of yet is forbidden, and so is a volume
+//! without any (the API server makes an emptyDir of it before anyone is asked).
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::{Finding, Place},
+};
+
+pub(super) static RESTRICTED_VOLUMES: Control = Control {
+    id: "restrictedVolumes",
+    level: Level::Restricted,
+    reason: "restricted volume types",
+    overrides: Some("hostPathVolumes"),
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+const ALLOWED: [&str; 9] = [
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+];
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    pod.spec
+        .volumes
+        .iter()
+        .enumerate()
+        .filter(|(_, volume)| !ALLOWED.iter().any(|source| volume.has(source)))
+        .map(|(index, volume)| {
+            let name = volume.name.as_str();
+            let source = volume
+                .sources
+                .first()
+                .map_or("source", |source| source.as_str());
+            Finding::new(
+                Place::Volume { index, name },
+                source.to_owned(),
+                format!(
+                    "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"
+                ),
+            )
+        })
+        .collect()
+}

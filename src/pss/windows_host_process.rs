@@ -1,0 +1,49 @@
+//! `windowsHostProcess` (baseline): no process of the Windows host itself.
+//!
+//! Fields: `securityContext.windowsOptions.hostProcess` of the pod and of every container.
+//! Allowed: unset, `false`.
+
+use super::{
+    level::{Level, Minor},
+    pod::Pod,
+    table::{Control, Revision},
+    violation::{Finding, Place},
+};
+
+pub(super) static WINDOWS_HOST_PROCESS: Control = Control {
+    id: "windowsHostProcess",
+    level: Level::Baseline,
+    reason: "Windows hostProcess",
+    overrides: None,
+    revisions: &[Revision {
+        since: Minor(0),
+        check,
+    }],
+};
+
+fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+    let of_pod = pod
+        .spec
+        .security_context
+        .as_ref()
+        .map(|context| (Place::Pod, &context.windows_options));
+    let of_containers = pod
+        .security_contexts()
+        .map(|(place, context)| (place, &context.windows_options));
+    of_pod
+        .into_iter()
+        .chain(of_containers)
+        .filter(|(_, options)| {
+            options
+                .as_ref()
+                .is_some_and(|options| options.host_process == Some(true))
+        })
+        .map(|(place, _)| {
+            Finding::new(
+                place,
+                "securityContext.windowsOptions.hostProcess",
+                "set securityContext.windowsOptions.hostProcess=false",
+            )
+        })
+        .collect()
+}
