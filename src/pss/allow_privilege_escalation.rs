@@ -33,7 +33,7 @@ pub(super) static ALLOW_PRIVILEGE_ESCALATION: Control = Control {
     ],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.containers()
         .filter(|(_, container)| {
             let context = container.security_context.as_ref();

@@ -26,7 +26,7 @@ pub(super) static APP_ARMOR_PROFILE: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod
         .spec
         .security_context

@@ -67,7 +67,7 @@ const DEFAULTS: [&str; 13] = [
     "SYS_CHROOT",
 ];
 
-fn baseline<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn baseline(pod: &Pod<'_>) -> Vec<Finding> {
     pod.security_contexts()
         .filter_map(|(place, context)| {
             forbidden_add(place, context.capabilities.as_ref()?, &DEFAULTS)
@@ -75,7 +75,7 @@ fn baseline<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
         .collect()
 }
 
-fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn restricted(pod: &Pod<'_>) -> Vec<Finding> {
     pod.containers()
         .flat_map(|(place, container)| {
             let context = container.security_context.as_ref();
@@ -96,11 +96,11 @@ fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
         .collect()
 }
 
-fn forbidden_add<'p>(
-    place: Place<'p>,
+fn forbidden_add(
+    place: Place,
     capabilities: &Capabilities<'_>,
     allowed: &[&str],
-) -> Option<Finding<'p>> {
+) -> Option<Finding> {
     let mut forbidden = capabilities
         .add
         .iter()

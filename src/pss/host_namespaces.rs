@@ -21,7 +21,7 @@ pub(super) static HOST_NAMESPACES: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     let spec = &pod.spec;
     [
         (spec.host_network, "hostNetwork", "set hostNetwork=false"),

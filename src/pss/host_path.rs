@@ -21,16 +21,15 @@ pub(super) static HOST_PATH_VOLUMES: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.spec
         .volumes
         .iter()
         .enumerate()
         .filter(|(_, volume)| volume.has("hostPath"))
-        .map(|(index, volume)| {
-            let name = volume.name.as_str();
+        .map(|(index, _)| {
             Finding::new(
-                Place::Volume { index, name },
+                Place::Volume { index },
                 "hostPath",
                 "replace hostPath by another type of volume",
             )

@@ -21,7 +21,7 @@ pub(super) static HOST_PORTS: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.containers()
         .flat_map(|(place, container)| {
             let ports = container.ports.iter().enumerate();

@@ -22,7 +22,7 @@ pub(super) static HOST_PROBES_AND_HOST_LIFECYCLE: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.containers()
         .flat_map(|(place, container)| {
             hosts(container).map(move |(handler, action)| {
@@ -35,7 +35,7 @@ fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
 }
 
 /// The handlers of a container that name a host, and how they would call it.
-fn hosts<'p>(container: &'p Container<'p>) -> impl Iterator<Item = (&'static str, &'static str)> {
+fn hosts(container: &Container<'_>) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lifecycle = container.lifecycle.as_ref();
     let handlers: [(_, Option<&Handler<'_>>); 5] = [
         ("livenessProbe", container.liveness_probe.as_ref()),

@@ -280,6 +280,9 @@ pub enum ContainerKind {
 }
 
 impl ContainerKind {
+    /// In upstream's order.
+    pub const ALL: [Self; 3] = [Self::Init, Self::Main, Self::Ephemeral];
+
     /// The field of the pod's spec.
     pub fn list(self) -> &'static str {
         match self {
@@ -300,26 +303,37 @@ impl fmt::Display for ContainerKind {
     }
 }
 
+impl<'a> PodSpec<'a> {
+    /// One of the three lists.
+    pub fn list(&self, kind: ContainerKind) -> &[Container<'a>] {
+        match kind {
+            ContainerKind::Init => &self.init_containers,
+            ContainerKind::Main => &self.containers,
+            ContainerKind::Ephemeral => &self.ephemeral_containers,
+        }
+    }
+
+    /// One of the three lists, to change what is simulated.
+    pub fn list_mut(&mut self, kind: ContainerKind) -> &mut [Container<'a>] {
+        match kind {
+            ContainerKind::Init => &mut self.init_containers,
+            ContainerKind::Main => &mut self.containers,
+            ContainerKind::Ephemeral => &mut self.ephemeral_containers,
+        }
+    }
+}
+
 impl Pod<'_> {
     /// All containers with where they stand: init, main, ephemeral.
-    pub fn containers(&self) -> impl Iterator<Item = (Place<'_>, &Container<'_>)> {
-        let spec = &self.spec;
-        [
-            (ContainerKind::Init, &spec.init_containers),
-            (ContainerKind::Main, &spec.containers),
-            (ContainerKind::Ephemeral, &spec.ephemeral_containers),
-        ]
-        .into_iter()
-        .flat_map(|(kind, list)| {
-            list.iter().enumerate().map(move |(index, container)| {
-                let name = container.name.as_str();
-                (Place::Container { kind, index, name }, container)
-            })
+    pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'_>)> {
+        ContainerKind::ALL.into_iter().flat_map(|kind| {
+            let containers = self.spec.list(kind).iter().enumerate();
+            containers.map(move |(index, container)| (Place::Container { kind, index }, container))
         })
     }
 
     /// Containers that have a `securityContext`, and it.
-    pub fn security_contexts(&self) -> impl Iterator<Item = (Place<'_>, &SecurityContext<'_>)> {
+    pub fn security_contexts(&self) -> impl Iterator<Item = (Place, &SecurityContext<'_>)> {
         self.containers()
             .filter_map(|(place, container)| Some((place, container.security_context.as_ref()?)))
     }

@@ -21,7 +21,7 @@ pub(super) static PRIVILEGED: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.security_contexts()
         .filter(|(_, context)| context.privileged == Some(true))
         .map(|(place, _)| {

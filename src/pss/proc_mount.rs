@@ -44,7 +44,7 @@ pub(super) static RESTRICTED: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.security_contexts()
         .filter(|(_, context)| {
             context

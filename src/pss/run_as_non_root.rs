@@ -37,7 +37,7 @@ pub(super) static RUN_AS_NON_ROOT: Control = Control {
 const FIELD: &str = "securityContext.runAsNonRoot";
 const FIX: &str = "set securityContext.runAsNonRoot=true";
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod
         .spec
         .security_context

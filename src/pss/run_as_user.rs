@@ -33,7 +33,7 @@ pub(super) static RUN_AS_USER: Control = Control {
     ],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod
         .spec
         .security_context

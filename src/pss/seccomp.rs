@@ -61,7 +61,7 @@ pub(super) static RESTRICTED: Control = Control {
 const FIELD: &str = "securityContext.seccompProfile.type";
 const FIX: &str = "set securityContext.seccompProfile.type to RuntimeDefault or Localhost";
 
-fn explicit<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn explicit(pod: &Pod<'_>) -> Vec<Finding> {
     std::iter::once((Place::Pod, of_pod(pod)))
         .chain(of_containers(pod))
         .filter(|(_, profile)| profile.is_some_and(|profile| !is_filter(profile)))
@@ -69,7 +69,7 @@ fn explicit<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
         .collect()
 }
 
-fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn restricted(pod: &Pod<'_>) -> Vec<Finding> {
     let explicit = explicit(pod);
     if !explicit.is_empty() || of_pod(pod).is_some() {
         return explicit;
@@ -80,13 +80,11 @@ fn restricted<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
     missing(unset, FIELD, FIX)
 }
 
-fn of_pod<'p>(pod: &'p Pod<'p>) -> Option<&'p Profile<'p>> {
+fn of_pod<'p>(pod: &'p Pod<'_>) -> Option<&'p Profile<'p>> {
     pod.spec.security_context.as_ref()?.seccomp_profile.as_ref()
 }
 
-fn of_containers<'p>(
-    pod: &'p Pod<'p>,
-) -> impl Iterator<Item = (Place<'p>, Option<&'p Profile<'p>>)> {
+fn of_containers<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, Option<&'p Profile<'p>>)> {
     pod.containers().map(|(place, container)| {
         let context = container.security_context.as_ref();
         (
@@ -100,7 +98,7 @@ fn is_filter(profile: &Profile<'_>) -> bool {
     profile.kind == "RuntimeDefault" || profile.kind == "Localhost"
 }
 
-fn annotations<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn annotations(pod: &Pod<'_>) -> Vec<Finding> {
     pod.metadata
         .annotations
         .iter()

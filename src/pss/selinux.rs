@@ -39,7 +39,7 @@ const TYPES_1_31: [&str; 5] = [
     "container_engine_t",
 ];
 
-fn check<'p>(pod: &'p Pod<'p>, types: &[&str]) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>, types: &[&str]) -> Vec<Finding> {
     let of_pod = pod
         .spec
         .security_context
@@ -56,11 +56,11 @@ fn check<'p>(pod: &'p Pod<'p>, types: &[&str]) -> Vec<Finding<'p>> {
         .collect()
 }
 
-fn forbidden<'p>(
-    place: Place<'p>,
+fn forbidden(
+    place: Place,
     options: &SeLinuxOptions<'_>,
     types: &[&str],
-) -> impl Iterator<Item = Finding<'p>> + use<'p> {
+) -> impl Iterator<Item = Finding> + use<> {
     let bad_type = !types.contains(&options.kind.as_str());
     [
         (

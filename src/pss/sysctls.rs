@@ -56,7 +56,7 @@ const SAFE: [(Minor, &str); 14] = [
     (Minor(37), "net.ipv4.tcp_notsent_lowat"),
 ];
 
-fn check<'p>(pod: &'p Pod<'p>, revision: Minor) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>, revision: Minor) -> Vec<Finding> {
     let is_safe = |name: &str| {
         SAFE.iter()
             .any(|(since, safe)| *since <= revision && *safe == name)

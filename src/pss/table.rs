@@ -55,7 +55,7 @@ pub struct Revision {
     /// The first version that it holds for.
     pub since: Minor,
     /// What a pod breaks; empty where it complies.
-    pub check: for<'p> fn(&'p Pod<'p>) -> Vec<Finding<'p>>,
+    pub check: fn(&Pod<'_>) -> Vec<Finding>,
 }
 
 impl Control {
@@ -69,7 +69,7 @@ impl Control {
 }
 
 /// What a pod breaks of a level in a version, in the table's order. Nothing breaks privileged.
-pub fn evaluate<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> Vec<Violation<'p>> {
+pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<Violation> {
     in_force(level, version)
         .filter_map(|(control, revision)| {
             let findings = (revision.check)(pod);

@@ -1,23 +1,26 @@
 //! What a pod breaks, where, and what to set instead: values only, rendered by whoever answers.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
-use super::{Control, pod::ContainerKind};
+use super::{
+    pod::{ContainerKind, Pod},
+    table::Control,
+};
 
 /// A control that a pod breaks.
 #[derive(Clone, Debug)]
-pub struct Violation<'p> {
+pub struct Violation {
     /// The control, with its id and short reason.
     pub control: &'static Control,
     /// Every place that must change; never empty.
-    pub findings: Vec<Finding<'p>>,
+    pub findings: Vec<Finding>,
 }
 
 /// One thing to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding<'p> {
+pub struct Finding {
     /// Where.
-    pub place: Place<'p>,
+    pub place: Place,
     /// The field, as seen from the place: `securityContext.privileged`. It may be missing from the object.
     pub path: Cow<'static, str>,
     /// What to do, as an imperative: `set securityContext.privileged=false`.
@@ -26,17 +29,15 @@ pub struct Finding<'p> {
 
 /// A part of the pod that a finding is about. The order is the order of a message's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place<'p> {
+pub enum Place {
     /// The pod's annotations.
     Metadata,
     /// The pod as a whole.
     Pod,
-    /// One volume.
+    /// `spec.volumes[index]`.
     Volume {
-        /// Its index in `spec.volumes`.
+        /// Its index.
         index: usize,
-        /// Its name; may be empty.
-        name: &'p str,
     },
     /// One container.
     Container {
@@ -44,12 +45,31 @@ pub enum Place<'p> {
         kind: ContainerKind,
         /// Its index there.
         index: usize,
-        /// Its name; may be empty.
-        name: &'p str,
     },
 }
 
-impl Place<'_> {
+impl Place {
+    /// As people call it: `pod`, `container "web"`, `init container "db"`, `volume "data"`.
+    pub fn describe(self, pod: &Pod<'_>) -> String {
+        match self {
+            Self::Metadata | Self::Pod => "pod".to_owned(),
+            Self::Volume { index } => {
+                let volume = pod.spec.volumes.get(index);
+                format!(
+                    "volume {:?}",
+                    volume.map_or("", |volume| volume.name.as_str())
+                )
+            }
+            Self::Container { kind, index } => {
+                let container = pod.spec.list(kind).get(index);
+                format!(
+                    "{kind} {:?}",
+                    container.map_or("", |container| container.name.as_str())
+                )
+            }
+        }
+    }
+
     fn is_ephemeral(&self) -> bool {
         match self {
             Self::Container { kind, .. } => *kind == ContainerKind::Ephemeral,
@@ -58,21 +78,10 @@ impl Place<'_> {
     }
 }
 
-impl fmt::Display for Place<'_> {
-    /// As people call it: `pod`, `container "web"`, `init container "db"`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Metadata | Self::Pod => f.write_str("pod"),
-            Self::Volume { name, .. } => write!(f, "volume {name:?}"),
-            Self::Container { kind, name, .. } => write!(f, "{kind} {name:?}"),
-        }
-    }
-}
-
-impl<'p> Finding<'p> {
+impl Finding {
     /// A field that stands below a place, and what to do about it.
     pub fn new(
-        place: Place<'p>,
+        place: Place,
         path: impl Into<Cow<'static, str>>,
         fix: impl Into<Cow<'static, str>>,
     ) -> Self {
@@ -90,8 +99,8 @@ impl<'p> Finding<'p> {
         match self.place {
             Place::Metadata => format!("{root}metadata.{path}"),
             Place::Pod => format!("{root}spec.{path}"),
-            Place::Volume { index, .. } => format!("{root}spec.volumes[{index}].{path}"),
-            Place::Container { kind, index, .. } => {
+            Place::Volume { index } => format!("{root}spec.volumes[{index}].{path}"),
+            Place::Container { kind, index } => {
                 format!("{root}spec.{}[{index}].{path}", kind.list())
             }
         }
@@ -101,11 +110,11 @@ impl<'p> Finding<'p> {
 /// Findings for a field that may be set at the pod or in each of these containers, and is at neither. What is
 /// said is the shorter way out: once at the pod. Not if only ephemeral containers lack it: a running pod cannot
 /// be changed any more.
-pub(super) fn missing<'p>(
-    unset: impl Iterator<Item = Place<'p>>,
+pub(super) fn missing(
+    unset: impl Iterator<Item = Place>,
     path: &'static str,
     fix: &'static str,
-) -> Vec<Finding<'p>> {
+) -> Vec<Finding> {
     let unset: Vec<_> = unset.collect();
     if unset.iter().all(Place::is_ephemeral) {
         return unset

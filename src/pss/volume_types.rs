@@ -34,20 +34,19 @@ const ALLOWED: [&str; 9] = [
     "secret",
 ];
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.spec
         .volumes
         .iter()
         .enumerate()
         .filter(|(_, volume)| !ALLOWED.iter().any(|source| volume.has(source)))
         .map(|(index, volume)| {
-            let name = volume.name.as_str();
             let source = volume
                 .sources
                 .first()
                 .map_or("source", |source| source.as_str());
             Finding::new(
-                Place::Volume { index, name },
+                Place::Volume { index },
                 source.to_owned(),
                 format!(
                     "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"

@@ -21,7 +21,7 @@ pub(super) static WINDOWS_HOST_PROCESS: Control = Control {
     }],
 };
 
-fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
+fn check(pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod
         .spec
         .security_context
