@@ -1,4 +1,5 @@
 //! Portcullis
 
+pub mod admission;
 pub mod harden;
 pub mod pss;

@@ -16,18 +16,11 @@ pub(super) static ALLOW_PRIVILEGE_ESCALATION: Control = Control {
     reason: "allowPrivilegeEscalation is not false",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(8),
-            check,
-        },
+        Revision { since: Minor(8), check },
         Revision {
             since: Minor(25),
             check: |pod| {
-                if pod.is_windows() {
-                    Vec::new()
-                } else {
-                    check(pod)
-                }
+                if pod.is_windows() { Vec::new() } else { check(pod) }
             },
         },
     ],

@@ -23,9 +23,7 @@ pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
 impl<'a> Annotations<'a> {
     /// Key and value, in the order of the object.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The value of one key.

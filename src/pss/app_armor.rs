@@ -20,21 +20,14 @@ pub(super) static APP_ARMOR_PROFILE: Control = Control {
     level: Level::Baseline,
     reason: "AppArmor profile switched off",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    let of_pod = pod
-        .spec
-        .security_context
-        .as_ref()
-        .map(|context| (Place::Pod, &context.app_armor_profile));
-    let of_containers = pod
-        .security_contexts()
-        .map(|(place, context)| (place, &context.app_armor_profile));
+    let of_pod =
+        pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.app_armor_profile));
+    let of_containers =
+        pod.security_contexts().map(|(place, context)| (place, &context.app_armor_profile));
     let fields = of_pod
         .into_iter()
         .chain(of_containers)

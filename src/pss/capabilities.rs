@@ -22,10 +22,7 @@ pub(super) static BASELINE: Control = Control {
     level: Level::Baseline,
     reason: "non-default capabilities added",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check: baseline,
-    }],
+    revisions: &[Revision { since: Minor(0), check: baseline }],
 };
 
 pub(super) static RESTRICTED: Control = Control {
@@ -34,18 +31,11 @@ pub(super) static RESTRICTED: Control = Control {
     reason: "capabilities not reduced to none",
     overrides: Some(BASELINE.id),
     revisions: &[
-        Revision {
-            since: Minor(22),
-            check: restricted,
-        },
+        Revision { since: Minor(22), check: restricted },
         Revision {
             since: Minor(25),
             check: |pod| {
-                if pod.is_windows() {
-                    Vec::new()
-                } else {
-                    restricted(pod)
-                }
+                if pod.is_windows() { Vec::new() } else { restricted(pod) }
             },
         },
     ],
@@ -101,20 +91,12 @@ fn forbidden_add(
     capabilities: &Capabilities<'_>,
     allowed: &[&str],
 ) -> Option<Finding> {
-    let mut forbidden = capabilities
-        .add
-        .iter()
-        .filter(|name| !allowed.contains(&name.as_str()))
-        .peekable();
+    let mut forbidden =
+        capabilities.add.iter().filter(|name| !allowed.contains(&name.as_str())).peekable();
     forbidden.peek()?;
-    let mut names: Vec<_> = forbidden
-        .map(|name| format!("{:?}", name.as_str()))
-        .collect();
+    let mut names: Vec<_> = forbidden.map(|name| format!("{:?}", name.as_str())).collect();
     names.sort_unstable();
     names.dedup();
-    let fix = format!(
-        "remove {} from securityContext.capabilities.add",
-        names.join(", ")
-    );
+    let fix = format!("remove {} from securityContext.capabilities.add", names.join(", "));
     Some(Finding::new(place, "securityContext.capabilities.add", fix))
 }

@@ -15,10 +15,7 @@ pub(super) static HOST_NAMESPACES: Control = Control {
     level: Level::Baseline,
     reason: "host namespaces",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {

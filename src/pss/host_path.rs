@@ -15,10 +15,7 @@ pub(super) static HOST_PATH_VOLUMES: Control = Control {
     level: Level::Baseline,
     reason: "hostPath volumes",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {

@@ -15,25 +15,20 @@ pub(super) static HOST_PORTS: Control = Control {
     level: Level::Baseline,
     reason: "host ports",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.containers()
         .flat_map(|(place, container)| {
             let ports = container.ports.iter().enumerate();
-            ports
-                .filter(|(_, port)| port.host_port != 0)
-                .map(move |(index, port)| {
-                    Finding::new(
-                        place,
-                        format!("ports[{index}].hostPort"),
-                        format!("remove hostPort {}", port.host_port),
-                    )
-                })
+            ports.filter(|(_, port)| port.host_port != 0).map(move |(index, port)| {
+                Finding::new(
+                    place,
+                    format!("ports[{index}].hostPort"),
+                    format!("remove hostPort {}", port.host_port),
+                )
+            })
         })
         .collect()
 }

@@ -16,10 +16,7 @@ pub(super) static HOST_PROBES_AND_HOST_LIFECYCLE: Control = Control {
     level: Level::Baseline,
     reason: "probe or lifecycle handler names a host",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(34),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(34), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
@@ -41,14 +38,8 @@ fn hosts(container: &Container<'_>) -> impl Iterator<Item = (&'static str, &'sta
         ("livenessProbe", container.liveness_probe.as_ref()),
         ("readinessProbe", container.readiness_probe.as_ref()),
         ("startupProbe", container.startup_probe.as_ref()),
-        (
-            "lifecycle.postStart",
-            lifecycle.and_then(|hooks| hooks.post_start.as_ref()),
-        ),
-        (
-            "lifecycle.preStop",
-            lifecycle.and_then(|hooks| hooks.pre_stop.as_ref()),
-        ),
+        ("lifecycle.postStart", lifecycle.and_then(|hooks| hooks.post_start.as_ref())),
+        ("lifecycle.preStop", lifecycle.and_then(|hooks| hooks.pre_stop.as_ref())),
     ];
     handlers.into_iter().flat_map(|(name, handler)| {
         let (http, tcp) = handler.map_or((None, None), |handler| {

@@ -129,10 +129,7 @@ impl LevelVersion {
 
     /// The level in its newest version.
     pub const fn latest(level: Level) -> Self {
-        Self {
-            level,
-            version: Version::Latest,
-        }
+        Self { level, version: Version::Latest }
     }
 
     /// Whether both ask for the same: versions of `privileged` do not differ.

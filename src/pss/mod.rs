@@ -35,8 +35,12 @@ pub use pod::{
     Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
     PodSpec, Profile, SecurityContext, VolumeMount, WindowsOptions,
 };
-pub use policy::{InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, from_labels};
+pub use policy::{
+    InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, from_labels, is_policy_label,
+};
 pub use table::{CONTROLS, Control, Revision, evaluate};
 pub use text::{List, MAX_LIST, Text};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
+
+pub(crate) use text::or_default;

@@ -2,10 +2,7 @@
 //!
 //! Everything else in the object is skipped, never allocated. Text is borrowed from the request's body.
 //! What is absent and what is `null` read the same, as in Go.
-#![allow(
-    missing_docs,
-    reason = "fields are the Kubernetes API's own, documented there"
-)]
+#![allow(missing_docs, reason = "fields are the Kubernetes API's own, documented there")]
 
 use std::fmt;
 

@@ -15,18 +15,9 @@ pub struct Keys {
 
 /// Upstream's labels, which the built-in admission reads too.
 pub static STANDARD: Keys = Keys {
-    enforce: [
-        "pod-security.kubernetes.io/enforce",
-        "pod-security.kubernetes.io/enforce-version",
-    ],
-    audit: [
-        "pod-security.kubernetes.io/audit",
-        "pod-security.kubernetes.io/audit-version",
-    ],
-    warn: [
-        "pod-security.kubernetes.io/warn",
-        "pod-security.kubernetes.io/warn-version",
-    ],
+    enforce: ["pod-security.kubernetes.io/enforce", "pod-security.kubernetes.io/enforce-version"],
+    audit: ["pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/audit-version"],
+    warn: ["pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/warn-version"],
 };
 
 /// Ours, for namespaces whose built-in admission is to stay lenient.
@@ -35,6 +26,11 @@ pub static OWN: Keys = Keys {
     audit: ["portcullis.dev/audit", "portcullis.dev/audit-version"],
     warn: ["portcullis.dev/warn", "portcullis.dev/warn-version"],
 };
+
+/// Whether a label may set a policy: all others need not be kept.
+pub fn is_policy_label(key: &str) -> bool {
+    key.starts_with("pod-security.kubernetes.io/") || key.starts_with("portcullis.dev/")
+}
 
 /// What each mode asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +53,7 @@ impl Policy {
 
     /// Whether no mode can find a violation.
     pub fn is_fully_privileged(&self) -> bool {
-        [self.enforce, self.audit, self.warn]
-            .iter()
-            .all(|pair| pair.level == Level::Privileged)
+        [self.enforce, self.audit, self.warn].iter().all(|pair| pair.level == Level::Privileged)
     }
 
     /// Whether both ask for the same in every mode.
@@ -156,11 +150,7 @@ impl Pair {
     }
 
     fn or_stricter(self, other: Self) -> LevelVersion {
-        if self.beats(&other) {
-            self.pair
-        } else {
-            other.pair
-        }
+        if self.beats(&other) { self.pair } else { other.pair }
     }
 }
 
@@ -174,10 +164,7 @@ struct Labelled {
 
 impl Labelled {
     fn read(labels: &BTreeMap<String, String>, keys: &Keys, defaults: &Policy) -> Self {
-        let mut reader = Reader {
-            labels,
-            invalid: Vec::new(),
-        };
+        let mut reader = Reader { labels, invalid: Vec::new() };
         // An unreadable level fails closed for enforce, open for audit and warn.
         let (enforce, level) = reader.mode(keys.enforce, defaults.enforce, Level::Restricted);
         let (audit, _) = reader.mode(keys.audit, defaults.audit, Level::Privileged);
@@ -192,12 +179,7 @@ impl Labelled {
             warn.pair.level = enforce.pair.level;
             warn.is_set = true;
         }
-        Self {
-            enforce,
-            audit,
-            warn,
-            invalid: reader.invalid,
-        }
+        Self { enforce, audit, warn, invalid: reader.invalid }
     }
 }
 
@@ -229,9 +211,7 @@ impl Reader<'_> {
         };
         let pair = LevelVersion {
             level: level.map_or(default.level, |level| level.unwrap_or(on_invalid)),
-            version: version.map_or(default.version, |version| {
-                version.unwrap_or(Version::Latest)
-            }),
+            version: version.map_or(default.version, |version| version.unwrap_or(Version::Latest)),
         };
         let is_set = level.is_some() || version.is_some();
         (Pair { pair, is_set }, state)
@@ -246,11 +226,7 @@ impl Reader<'_> {
         let value = self.labels.get(label)?;
         let parsed = value.parse().ok();
         if parsed.is_none() {
-            self.invalid.push(InvalidLabel {
-                label,
-                value: value.clone(),
-                allowed,
-            });
+            self.invalid.push(InvalidLabel { label, value: value.clone(), allowed });
         }
         Some(parsed)
     }
@@ -273,16 +249,10 @@ mod tests {
                 (key, value.to_owned())
             })
             .collect();
-        let defaults = Policy {
-            enforce: LevelVersion::latest(Level::Baseline),
-            ..Policy::PRIVILEGED
-        };
+        let defaults =
+            Policy { enforce: LevelVersion::latest(Level::Baseline), ..Policy::PRIVILEGED };
         let read = from_labels(&labels, &defaults);
-        let Policy {
-            enforce,
-            audit,
-            warn,
-        } = read.policy;
+        let Policy { enforce, audit, warn } = read.policy;
         let invalid: Vec<_> = read.invalid.iter().map(|label| label.label).collect();
         format!("{enforce} {audit} {warn} {}", invalid.join(" "))
             .replace(":latest", "")
@@ -295,22 +265,13 @@ mod tests {
     #[test]
     fn labels_override_the_defaults() {
         assert_eq!(read(""), "baseline privileged privileged");
-        assert_eq!(
-            read("enforce=privileged"),
-            "privileged privileged privileged"
-        );
-        assert_eq!(
-            read("enforce-version=v1.20"),
-            "baseline:v1.20 privileged privileged"
-        );
+        assert_eq!(read("enforce=privileged"), "privileged privileged privileged");
+        assert_eq!(read("enforce-version=v1.20"), "baseline:v1.20 privileged privileged");
     }
 
     #[test]
     fn warn_follows_a_stricter_enforce_label() {
-        assert_eq!(
-            read("enforce=restricted"),
-            "restricted privileged restricted"
-        );
+        assert_eq!(read("enforce=restricted"), "restricted privileged restricted");
         assert_eq!(
             read("enforce=restricted enforce-version=v1.20"),
             "restricted:v1.20 privileged restricted:v1.20"
@@ -319,10 +280,7 @@ mod tests {
             read("enforce=restricted enforce-version=v1.20 warn-version=v1.21"),
             "restricted:v1.20 privileged restricted:v1.21"
         );
-        assert_eq!(
-            read("enforce=restricted warn=baseline"),
-            "restricted privileged baseline"
-        );
+        assert_eq!(read("enforce=restricted warn=baseline"), "restricted privileged baseline");
     }
 
     #[test]
@@ -348,10 +306,7 @@ mod tests {
             "restricted privileged baseline"
         );
         // Ours alone may loosen the defaults, as the standard ones may.
-        assert_eq!(
-            read("our-enforce=privileged"),
-            "privileged privileged privileged"
-        );
+        assert_eq!(read("our-enforce=privileged"), "privileged privileged privileged");
         assert_eq!(
             read("enforce=baseline our-enforce=y"),
             "restricted privileged baseline !our-enforce"

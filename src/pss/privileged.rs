@@ -15,10 +15,7 @@ pub(super) static PRIVILEGED: Control = Control {
     level: Level::Baseline,
     reason: "privileged container",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {

@@ -16,18 +16,11 @@ pub(super) static BASELINE: Control = Control {
     reason: "unmasked procMount",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(0),
-            check,
-        },
+        Revision { since: Minor(0), check },
         Revision {
             since: Minor(35),
             check: |pod| {
-                if pod.has_user_namespace() {
-                    Vec::new()
-                } else {
-                    check(pod)
-                }
+                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
             },
         },
     ],
@@ -38,20 +31,12 @@ pub(super) static RESTRICTED: Control = Control {
     level: Level::Restricted,
     reason: "unmasked procMount",
     overrides: Some(BASELINE.id),
-    revisions: &[Revision {
-        since: Minor(35),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(35), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
     pod.security_contexts()
-        .filter(|(_, context)| {
-            context
-                .proc_mount
-                .as_ref()
-                .is_some_and(|mount| *mount != "Default")
-        })
+        .filter(|(_, context)| context.proc_mount.as_ref().is_some_and(|mount| *mount != "Default"))
         .map(|(place, _)| {
             Finding::new(
                 place,

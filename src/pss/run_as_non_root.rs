@@ -17,18 +17,11 @@ pub(super) static RUN_AS_NON_ROOT: Control = Control {
     reason: "runAsNonRoot is not true",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(0),
-            check,
-        },
+        Revision { since: Minor(0), check },
         Revision {
             since: Minor(35),
             check: |pod| {
-                if pod.has_user_namespace() {
-                    Vec::new()
-                } else {
-                    check(pod)
-                }
+                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
             },
         },
     ],
@@ -38,11 +31,7 @@ const FIELD: &str = "securityContext.runAsNonRoot";
 const FIX: &str = "set securityContext.runAsNonRoot=true";
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    let of_pod = pod
-        .spec
-        .security_context
-        .as_ref()
-        .and_then(|context| context.run_as_non_root);
+    let of_pod = pod.spec.security_context.as_ref().and_then(|context| context.run_as_non_root);
     let of_containers = || {
         pod.containers().map(|(place, container)| {
             let context = container.security_context.as_ref();
@@ -57,8 +46,6 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
     if !explicit.is_empty() || of_pod == Some(true) {
         return explicit;
     }
-    let unset = of_containers()
-        .filter(|(_, value)| value.is_none())
-        .map(|(place, _)| place);
+    let unset = of_containers().filter(|(_, value)| value.is_none()).map(|(place, _)| place);
     missing(unset, FIELD, FIX)
 }

@@ -16,32 +16,21 @@ pub(super) static RUN_AS_USER: Control = Control {
     reason: "runAsUser is 0",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(23),
-            check,
-        },
+        Revision { since: Minor(23), check },
         Revision {
             since: Minor(35),
             check: |pod| {
-                if pod.has_user_namespace() {
-                    Vec::new()
-                } else {
-                    check(pod)
-                }
+                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
             },
         },
     ],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    let of_pod = pod
-        .spec
-        .security_context
-        .as_ref()
-        .map(|context| (Place::Pod, context.run_as_user));
-    let of_containers = pod
-        .security_contexts()
-        .map(|(place, context)| (place, context.run_as_user));
+    let of_pod =
+        pod.spec.security_context.as_ref().map(|context| (Place::Pod, context.run_as_user));
+    let of_containers =
+        pod.security_contexts().map(|(place, context)| (place, context.run_as_user));
     of_pod
         .into_iter()
         .chain(of_containers)

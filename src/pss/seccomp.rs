@@ -24,14 +24,8 @@ pub(super) static BASELINE: Control = Control {
     reason: "seccomp profile switched off",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(0),
-            check: annotations,
-        },
-        Revision {
-            since: Minor(19),
-            check: explicit,
-        },
+        Revision { since: Minor(0), check: annotations },
+        Revision { since: Minor(19), check: explicit },
     ],
 };
 
@@ -41,18 +35,11 @@ pub(super) static RESTRICTED: Control = Control {
     reason: "no seccomp profile",
     overrides: Some(BASELINE.id),
     revisions: &[
-        Revision {
-            since: Minor(19),
-            check: restricted,
-        },
+        Revision { since: Minor(19), check: restricted },
         Revision {
             since: Minor(25),
             check: |pod| {
-                if pod.is_windows() {
-                    Vec::new()
-                } else {
-                    restricted(pod)
-                }
+                if pod.is_windows() { Vec::new() } else { restricted(pod) }
             },
         },
     ],
@@ -74,9 +61,7 @@ fn restricted(pod: &Pod<'_>) -> Vec<Finding> {
     if !explicit.is_empty() || of_pod(pod).is_some() {
         return explicit;
     }
-    let unset = of_containers(pod)
-        .filter(|(_, profile)| profile.is_none())
-        .map(|(place, _)| place);
+    let unset = of_containers(pod).filter(|(_, profile)| profile.is_none()).map(|(place, _)| place);
     missing(unset, FIELD, FIX)
 }
 
@@ -87,10 +72,7 @@ fn of_pod<'p>(pod: &'p Pod<'_>) -> Option<&'p Profile<'p>> {
 fn of_containers<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, Option<&'p Profile<'p>>)> {
     pod.containers().map(|(place, container)| {
         let context = container.security_context.as_ref();
-        (
-            place,
-            context.and_then(|context| context.seccomp_profile.as_ref()),
-        )
+        (place, context.and_then(|context| context.seccomp_profile.as_ref()))
     })
 }
 
@@ -115,14 +97,9 @@ fn annotations(pod: &Pod<'_>) -> Vec<Finding> {
 
 /// Annotations for containers that the pod does not have count for nothing.
 fn is_read(pod: &Pod<'_>, key: &str) -> bool {
-    let names_container = |name: &str| {
-        pod.containers()
-            .any(|(_, container)| container.name == name)
-    };
-    key == SECCOMP_POD
-        || key
-            .strip_prefix(SECCOMP_CONTAINER_PREFIX)
-            .is_some_and(names_container)
+    let names_container =
+        |name: &str| pod.containers().any(|(_, container)| container.name == name);
+    key == SECCOMP_POD || key.strip_prefix(SECCOMP_CONTAINER_PREFIX).is_some_and(names_container)
 }
 
 fn is_allowed_annotation(value: &str) -> bool {

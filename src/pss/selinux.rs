@@ -19,35 +19,20 @@ pub(super) static SE_LINUX_OPTIONS: Control = Control {
     reason: "SELinux options",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(0),
-            check: |pod| check(pod, &TYPES),
-        },
-        Revision {
-            since: Minor(31),
-            check: |pod| check(pod, &TYPES_1_31),
-        },
+        Revision { since: Minor(0), check: |pod| check(pod, &TYPES) },
+        Revision { since: Minor(31), check: |pod| check(pod, &TYPES_1_31) },
     ],
 };
 
 const TYPES: [&str; 4] = ["", "container_t", "container_init_t", "container_kvm_t"];
-const TYPES_1_31: [&str; 5] = [
-    "",
-    "container_t",
-    "container_init_t",
-    "container_kvm_t",
-    "container_engine_t",
-];
+const TYPES_1_31: [&str; 5] =
+    ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
 fn check(pod: &Pod<'_>, types: &[&str]) -> Vec<Finding> {
-    let of_pod = pod
-        .spec
-        .security_context
-        .as_ref()
-        .map(|context| (Place::Pod, &context.se_linux_options));
-    let of_containers = pod
-        .security_contexts()
-        .map(|(place, context)| (place, &context.se_linux_options));
+    let of_pod =
+        pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.se_linux_options));
+    let of_containers =
+        pod.security_contexts().map(|(place, context)| (place, &context.se_linux_options));
     of_pod
         .into_iter()
         .chain(of_containers)

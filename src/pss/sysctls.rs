@@ -16,26 +16,11 @@ pub(super) static SYSCTLS: Control = Control {
     reason: "unsafe sysctls",
     overrides: None,
     revisions: &[
-        Revision {
-            since: Minor(0),
-            check: |pod| check(pod, Minor(0)),
-        },
-        Revision {
-            since: Minor(27),
-            check: |pod| check(pod, Minor(27)),
-        },
-        Revision {
-            since: Minor(29),
-            check: |pod| check(pod, Minor(29)),
-        },
-        Revision {
-            since: Minor(32),
-            check: |pod| check(pod, Minor(32)),
-        },
-        Revision {
-            since: Minor(37),
-            check: |pod| check(pod, Minor(37)),
-        },
+        Revision { since: Minor(0), check: |pod| check(pod, Minor(0)) },
+        Revision { since: Minor(27), check: |pod| check(pod, Minor(27)) },
+        Revision { since: Minor(29), check: |pod| check(pod, Minor(29)) },
+        Revision { since: Minor(32), check: |pod| check(pod, Minor(32)) },
+        Revision { since: Minor(37), check: |pod| check(pod, Minor(37)) },
     ],
 };
 
@@ -57,10 +42,7 @@ const SAFE: [(Minor, &str); 14] = [
 ];
 
 fn check(pod: &Pod<'_>, revision: Minor) -> Vec<Finding> {
-    let is_safe = |name: &str| {
-        SAFE.iter()
-            .any(|(since, safe)| *since <= revision && *safe == name)
-    };
+    let is_safe = |name: &str| SAFE.iter().any(|(since, safe)| *since <= revision && *safe == name);
     pod.spec
         .security_context
         .iter()

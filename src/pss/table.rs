@@ -61,10 +61,7 @@ pub struct Revision {
 impl Control {
     /// The revision in force at a version, if the control existed then.
     pub fn at(&self, version: Minor) -> Option<&'static Revision> {
-        self.revisions
-            .iter()
-            .rev()
-            .find(|revision| revision.since <= version)
+        self.revisions.iter().rev().find(|revision| revision.since <= version)
     }
 }
 
@@ -102,49 +99,29 @@ mod tests {
 
     #[test]
     fn the_order_is_upstreams() {
-        let keys: Vec<_> = CONTROLS
-            .iter()
-            .map(|control| (control.level, control.id))
-            .collect();
+        let keys: Vec<_> = CONTROLS.iter().map(|control| (control.level, control.id)).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert!(
-            keys.windows(2).all(|pair| pair[0] != pair[1]),
-            "an id stands twice"
-        );
+        assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "an id stands twice");
     }
 
     #[test]
     fn no_control_judges_privileged() {
-        assert!(
-            CONTROLS
-                .iter()
-                .all(|control| control.level > Level::Privileged)
-        );
+        assert!(CONTROLS.iter().all(|control| control.level > Level::Privileged));
     }
 
     #[test]
     fn revisions_rise() {
         for control in CONTROLS {
-            let since: Vec<_> = control
-                .revisions
-                .iter()
-                .map(|revision| revision.since)
-                .collect();
+            let since: Vec<_> = control.revisions.iter().map(|revision| revision.since).collect();
             assert!(!since.is_empty(), "{}", control.id);
-            assert!(
-                since.windows(2).all(|pair| pair[0] < pair[1]),
-                "{}: {since:?}",
-                control.id
-            );
+            assert!(since.windows(2).all(|pair| pair[0] < pair[1]), "{}: {since:?}", control.id);
         }
     }
 
     #[test]
     fn the_newest_version_is_that_of_the_newest_revision() {
-        let newest = CONTROLS
-            .iter()
-            .flat_map(|control| control.revisions)
-            .map(|revision| revision.since);
+        let newest =
+            CONTROLS.iter().flat_map(|control| control.revisions).map(|revision| revision.since);
         assert_eq!(newest.max(), Some(NEWEST));
     }
 

@@ -55,17 +55,11 @@ impl Place {
             Self::Metadata | Self::Pod => "pod".to_owned(),
             Self::Volume { index } => {
                 let volume = pod.spec.volumes.get(index);
-                format!(
-                    "volume {:?}",
-                    volume.map_or("", |volume| volume.name.as_str())
-                )
+                format!("volume {:?}", volume.map_or("", |volume| volume.name.as_str()))
             }
             Self::Container { kind, index } => {
                 let container = pod.spec.list(kind).get(index);
-                format!(
-                    "{kind} {:?}",
-                    container.map_or("", |container| container.name.as_str())
-                )
+                format!("{kind} {:?}", container.map_or("", |container| container.name.as_str()))
             }
         }
     }
@@ -85,11 +79,7 @@ impl Finding {
         path: impl Into<Cow<'static, str>>,
         fix: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            place,
-            path: path.into(),
-            fix: fix.into(),
-        }
+        Self { place, path: path.into(), fix: fix.into() }
     }
 
     /// The path from the root of an object whose pod (or template) stands at `root`:
@@ -117,10 +107,7 @@ pub(super) fn missing(
 ) -> Vec<Finding> {
     let unset: Vec<_> = unset.collect();
     if unset.iter().all(Place::is_ephemeral) {
-        return unset
-            .into_iter()
-            .map(|place| Finding::new(place, path, fix))
-            .collect();
+        return unset.into_iter().map(|place| Finding::new(place, path, fix)).collect();
     }
     vec![Finding::new(Place::Pod, path, fix)]
 }

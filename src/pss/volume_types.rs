@@ -16,10 +16,7 @@ pub(super) static RESTRICTED_VOLUMES: Control = Control {
     level: Level::Restricted,
     reason: "restricted volume types",
     overrides: Some("hostPathVolumes"),
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 const ALLOWED: [&str; 9] = [
@@ -41,10 +38,7 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
         .enumerate()
         .filter(|(_, volume)| !ALLOWED.iter().any(|source| volume.has(source)))
         .map(|(index, volume)| {
-            let source = volume
-                .sources
-                .first()
-                .map_or("source", |source| source.as_str());
+            let source = volume.sources.first().map_or("source", |source| source.as_str());
             Finding::new(
                 Place::Volume { index },
                 source.to_owned(),

@@ -15,28 +15,19 @@ pub(super) static WINDOWS_HOST_PROCESS: Control = Control {
     level: Level::Baseline,
     reason: "Windows hostProcess",
     overrides: None,
-    revisions: &[Revision {
-        since: Minor(0),
-        check,
-    }],
+    revisions: &[Revision { since: Minor(0), check }],
 };
 
 fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    let of_pod = pod
-        .spec
-        .security_context
-        .as_ref()
-        .map(|context| (Place::Pod, &context.windows_options));
-    let of_containers = pod
-        .security_contexts()
-        .map(|(place, context)| (place, &context.windows_options));
+    let of_pod =
+        pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.windows_options));
+    let of_containers =
+        pod.security_contexts().map(|(place, context)| (place, &context.windows_options));
     of_pod
         .into_iter()
         .chain(of_containers)
         .filter(|(_, options)| {
-            options
-                .as_ref()
-                .is_some_and(|options| options.host_process == Some(true))
+            options.as_ref().is_some_and(|options| options.host_process == Some(true))
         })
         .map(|(place, _)| {
             Finding::new(

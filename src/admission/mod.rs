@@ -1,0 +1,21 @@
+//! From a review's text to an answer: what is asked, what it needs to know, what is decided, what is said.
+//!
+//! Pure: no I/O, no clock, no log. What a decision needs from the cluster is given to it as a value.
+
+mod hardening;
+mod judgement;
+mod message;
+mod namespace;
+mod object;
+mod request;
+mod response;
+mod review;
+
+pub use hardening::{Effect, Hardening};
+pub use judgement::{Judgement, TemplateJudgement};
+pub use message::fixes;
+pub use namespace::{AwaitsPods, NamespaceReview, PodList, Scan};
+pub use object::{Kind, Namespace, Object, Target};
+pub use request::{BadReview, Operation, Request, User};
+pub use response::{Answer, answer, respond};
+pub use review::{AwaitsPolicy, Context, Exemption, Fault, Hook, Outcome, Review, review};

@@ -1,0 +1,339 @@
+//! An AdmissionReview's request, decoded in one pass over its text.
+//!
+//! kube-apiserver sends the fields in a fixed order: `uid`, `resource` and all else that says what is asked
+//! stand before `object`. So the object is decoded as it comes, into the view that its resource calls for.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed, IgnoredAny},
+};
+
+use crate::pss::{List, Text};
+
+use super::object::{Object, Target};
+
+/// One request of the API server.
+#[derive(Debug, Default)]
+pub struct Request<'a> {
+    /// What the answer must repeat; never empty.
+    pub uid: Text<'a>,
+    /// API group of the object's kind.
+    pub group: Text<'a>,
+    /// The object's kind.
+    pub kind: Text<'a>,
+    /// API group of the resource.
+    pub resource_group: Text<'a>,
+    /// The resource, in the plural.
+    pub resource: Text<'a>,
+    /// Empty for the resource itself.
+    pub subresource: Text<'a>,
+    /// Empty while a generated name is not made yet.
+    pub name: Text<'a>,
+    /// Empty for what has none; of a namespace its own name.
+    pub namespace: Text<'a>,
+    /// What is done to the object.
+    pub operation: Operation,
+    /// Who asks.
+    pub user: User<'a>,
+    /// Whether the API server will throw the result away.
+    pub dry_run: bool,
+    /// The object as it would be.
+    pub object: Object<'a>,
+    /// The object as it is, on UPDATE and DELETE.
+    pub old_object: Object<'a>,
+}
+
+/// `operation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Operation {
+    /// CREATE.
+    Create,
+    /// UPDATE.
+    Update,
+    /// DELETE.
+    Delete,
+    /// CONNECT.
+    Connect,
+    /// Any other word, or none.
+    #[default]
+    Unknown,
+}
+
+impl Operation {
+    /// As upstream's metrics write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Connect => "connect",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// `userInfo`.
+#[derive(Debug, Default, Deserialize)]
+pub struct User<'a> {
+    /// Empty for nobody.
+    #[serde(borrow, default, rename = "username")]
+    pub name: Text<'a>,
+    /// Groups.
+    #[serde(borrow, default)]
+    pub groups: List<Text<'a>>,
+}
+
+/// A body that cannot be answered with a review: HTTP 400.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadReview {
+    /// Not JSON, or not a review.
+    #[error("not an AdmissionReview: {0}")]
+    Unreadable(String),
+    /// A review of another version.
+    #[error("expected apiVersion admission.k8s.io/v1 and kind AdmissionReview, got {0}")]
+    OtherKind(String),
+    /// An answer needs the request's uid.
+    #[error("the review has no request.uid")]
+    NoUid,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a review. Where the uid could be read and what follows could not, the object is
+    /// [`Object::Unreadable`], so that the answer can be an explicit one.
+    pub fn decode(body: &'a [u8]) -> Result<Self, BadReview> {
+        // One UTF-8 check beforehand is cheaper than one a string.
+        let text =
+            std::str::from_utf8(body).map_err(|error| BadReview::Unreadable(error.to_string()))?;
+        let mut review = Review::default();
+        let mut result = review.read(text, None);
+        if result.is_ok() && review.is_object_early {
+            // Not as kube-apiserver writes it: once more, now that the resource is known.
+            let target = review.request.target();
+            review = Review::default();
+            result = review.read(text, Some(target));
+        }
+        review.finish(result)
+    }
+
+    /// What the object is.
+    pub fn target(&self) -> Target {
+        Target::of(&self.resource_group, &self.resource, &self.subresource)
+    }
+
+    /// The uid of a review of which only the beginning was kept, for a denial of a body too large.
+    pub fn decode_head(head: &'a [u8]) -> Result<Self, BadReview> {
+        let end = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let mut review = Review::default();
+        let result = review.read(end, None);
+        review.finish(result)
+    }
+}
+
+/// What has been read so far: it outlives an error in what follows.
+#[derive(Default)]
+struct Review<'a> {
+    api_version: Text<'a>,
+    kind: Text<'a>,
+    request: Request<'a>,
+    is_object_early: bool,
+}
+
+impl<'a> Review<'a> {
+    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), serde_json::Error> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        ReviewSeed { review: self, target }.deserialize(&mut deserializer)?;
+        deserializer.end()
+    }
+
+    fn finish(self, result: Result<(), serde_json::Error>) -> Result<Request<'a>, BadReview> {
+        let mut request = self.request;
+        match result {
+            Ok(())
+                if self.api_version != "admission.k8s.io/v1" || self.kind != "AdmissionReview" =>
+            {
+                let got = format!("{:.100} {:.100}", self.api_version, self.kind);
+                return Err(BadReview::OtherKind(got));
+            }
+            Ok(()) if request.uid.is_empty() => return Err(BadReview::NoUid),
+            Ok(()) => {}
+            Err(error) if request.uid.is_empty() => {
+                return Err(BadReview::Unreadable(error.to_string()));
+            }
+            Err(error) => {
+                request.object = Object::Unreadable(error.to_string());
+                request.old_object = Object::Absent;
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// The fields of the whole review.
+struct ReviewSeed<'r, 'a> {
+    review: &'r mut Review<'a>,
+    target: Option<Target>,
+}
+
+impl<'de> DeserializeSeed<'de> for ReviewSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for ReviewSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an AdmissionReview")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut has_request = false;
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            match key.as_str() {
+                "apiVersion" => self.review.api_version = map.next_value()?,
+                "kind" => self.review.kind = map.next_value()?,
+                "request" => {
+                    if std::mem::replace(&mut has_request, true) {
+                        return Err(de::Error::duplicate_field("request"));
+                    }
+                    map.next_value_seed(RequestSeed { review: self.review, target: self.target })?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fields of `request`.
+struct RequestSeed<'r, 'a> {
+    review: &'r mut Review<'a>,
+    target: Option<Target>,
+}
+
+impl<'de> DeserializeSeed<'de> for RequestSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+/// The fields that are read; a field that stands twice is an error, since the API server reads it otherwise
+/// than we might.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Field {
+    Uid,
+    Kind,
+    Resource,
+    SubResource,
+    Name,
+    Namespace,
+    Operation,
+    UserInfo,
+    Object,
+    OldObject,
+    DryRun,
+    #[serde(other)]
+    Ignored,
+}
+
+impl Field {
+    fn is_read(self) -> bool {
+        !matches!(self, Self::Ignored)
+    }
+}
+
+impl<'de> de::Visitor<'de> for RequestSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an admission request")
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { review, target } = self;
+        let request = &mut review.request;
+        let mut seen = 0u32;
+        while let Some(field) = map.next_key::<Field>()? {
+            let bit = 1 << field as u32;
+            if field.is_read() && seen & bit != 0 {
+                // Whoever wrote this may be understood otherwise elsewhere: no uid, no answer to it.
+                request.uid = Text::default();
+                return Err(de::Error::custom("a field of the request stands twice"));
+            }
+            seen |= bit;
+            match field {
+                Field::Uid => request.uid = map.next_value()?,
+                Field::Kind => {
+                    let kind: Kind<'de> = map.next_value()?;
+                    (request.group, request.kind) = (kind.group, kind.kind);
+                }
+                Field::Resource => {
+                    let resource: Resource<'de> = map.next_value()?;
+                    (request.resource_group, request.resource) =
+                        (resource.group, resource.resource);
+                }
+                Field::SubResource => request.subresource = map.next_value()?,
+                Field::Name => request.name = map.next_value()?,
+                Field::Namespace => request.namespace = map.next_value()?,
+                Field::Operation => request.operation = operation(&map.next_value::<Text<'de>>()?),
+                Field::UserInfo => {
+                    request.user = map.next_value::<Option<_>>()?.unwrap_or_default()
+                }
+                Field::DryRun => {
+                    request.dry_run = map.next_value::<Option<bool>>()?.unwrap_or_default()
+                }
+                Field::Object | Field::OldObject => {
+                    let target = target.unwrap_or_else(|| {
+                        review.is_object_early |= request.resource.is_empty();
+                        request.target()
+                    });
+                    let object = map.next_value_seed(target)?;
+                    match field {
+                        Field::Object => request.object = object,
+                        _ => request.old_object = object,
+                    }
+                }
+                Field::Ignored => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn operation(word: &str) -> Operation {
+    match word {
+        "CREATE" => Operation::Create,
+        "UPDATE" => Operation::Update,
+        "DELETE" => Operation::Delete,
+        "CONNECT" => Operation::Connect,
+        _ => Operation::Unknown,
+    }
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+}
+
+#[derive(Deserialize)]
+struct Resource<'a> {
+    #[serde(borrow, default)]
+    group: Text<'a>,
+    #[serde(borrow, default)]
+    resource: Text<'a>,
+}

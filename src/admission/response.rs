@@ -1,0 +1,410 @@
+//! An outcome as an AdmissionReview's response.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use serde::Serialize;
+
+use crate::{
+    config::Mode,
+    harden::Change,
+    pss::{Level, Pod, Violation},
+};
+
+use super::{
+    hardening::{Effect, Hardening},
+    judgement::{Judgement, TemplateJudgement},
+    message,
+    namespace::{NamespaceReview, Scan},
+    object::{Object, Target},
+    request::Request,
+    review::{Fault, Outcome},
+};
+
+/// The most causes of a denial.
+const MAX_CAUSES: usize = 64;
+
+/// What is answered, before it is written.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Why not; allowed if there is nothing.
+    pub denial: Option<Status>,
+    /// What whoever asked is told.
+    pub warnings: Vec<String>,
+    /// What the API server's audit log is told, under upstream's keys and ours.
+    pub annotations: BTreeMap<&'static str, String>,
+    /// What to change.
+    pub patch: Option<json_patch::Patch>,
+}
+
+/// `metav1.Status`, as far as a denial goes.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    status: &'static str,
+    /// What people read.
+    pub message: String,
+    /// As kubectl prints in brackets.
+    pub reason: &'static str,
+    /// The HTTP status that the API server answers with.
+    pub code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    name: String,
+    group: String,
+    kind: String,
+    causes: Vec<Cause>,
+}
+
+/// One thing that is wrong, for machines.
+#[derive(Debug, Serialize)]
+struct Cause {
+    /// The control's id.
+    reason: &'static str,
+    message: String,
+    field: String,
+}
+
+/// Says what was decided. In dry run nothing is denied or changed: it is said what would have been.
+pub fn answer(outcome: &Outcome, request: &Request<'_>, mode: Mode) -> Answer {
+    let mut answer = Answer::default();
+    match outcome {
+        Outcome::Ignore => {}
+        Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
+        Outcome::Privileged => answer.note("enforce-policy", "privileged:latest"),
+        Outcome::Pod(judgement) => answer.pod(judgement, request),
+        Outcome::Template(judgement) => answer.template(judgement, request),
+        Outcome::Namespace(review) => answer.namespace(review, request),
+        Outcome::Harden(hardening) => answer.hardening(hardening, request),
+        Outcome::Refuse(fault) => answer.refuse(fault, request),
+        Outcome::Pass(fault) => answer.note("error", describe(fault)),
+    }
+    if mode == Mode::DryRun {
+        answer.only_say();
+    }
+    answer.warnings = message::warnings(std::mem::take(&mut answer.warnings));
+    answer
+}
+
+/// The whole AdmissionReview, ready to be sent: compact JSON, the request not repeated.
+pub fn respond(answer: &Answer, uid: &str) -> Vec<u8> {
+    let patch = answer.patch.as_ref().filter(|patch| !patch.is_empty());
+    let review = ReviewOut {
+        api_version: "admission.k8s.io/v1",
+        kind: "AdmissionReview",
+        response: Response {
+            uid,
+            allowed: answer.denial.is_none(),
+            status: answer.denial.as_ref(),
+            patch_type: patch.map(|_| "JSONPatch"),
+            patch: patch.and_then(|patch| serde_json::to_vec(patch).ok()).map(base64),
+            audit_annotations: &answer.annotations,
+            warnings: &answer.warnings,
+        },
+    };
+    // Strings and maps with text keys always serialise.
+    serde_json::to_vec(&review).unwrap_or_default()
+}
+
+fn base64(bytes: Vec<u8>) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReviewOut<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: &'a BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [String],
+}
+
+impl Answer {
+    fn note(&mut self, key: &'static str, value: impl Into<String>) {
+        self.annotations.insert(key, value.into());
+    }
+
+    fn warn(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
+    }
+
+    fn pod(&mut self, judgement: &Judgement, request: &Request<'_>) {
+        let Object::Pod(pod) = &request.object else { return };
+        self.policy_notes(judgement, pod);
+        self.note("enforce-policy", judgement.policy.policy.enforce.to_string());
+        if judgement.enforce().is_empty() {
+            self.violations(judgement.warn(), &would_violate(judgement), pod);
+        } else {
+            self.denial = Some(Status::forbidden(judgement, pod, request));
+        }
+    }
+
+    fn template(&mut self, template: &TemplateJudgement, request: &Request<'_>) {
+        let Object::Template(Some(pod)) = &request.object else { return };
+        let judgement = &template.judgement;
+        self.policy_notes(judgement, pod);
+        let (enforce, warn) = (judgement.policy.policy.enforce, judgement.policy.policy.warn);
+        let is_rejected = !judgement.enforce().is_empty();
+        if is_rejected && (enforce == warn || warn.level == Level::Privileged) {
+            let will =
+                format!("would violate PodSecurity \"{enforce}\" and its pods will be rejected");
+            self.violations(judgement.enforce(), &will, pod);
+            return;
+        }
+        if is_rejected {
+            let will = format!("pods will be rejected: would violate PodSecurity \"{enforce}\"");
+            self.violations(judgement.enforce(), &will, pod);
+        }
+        self.violations(judgement.warn(), &would_violate(judgement), pod);
+        if !template.enforce_unhardened.is_empty() && !is_rejected {
+            let set = message::changes(&template.hardened, pod);
+            self.warn(format!("pods will be hardened to pass PodSecurity \"{enforce}\": {set}"));
+            self.caveat(&template.hardened);
+        }
+    }
+
+    fn policy_notes(&mut self, judgement: &Judgement, pod: &Pod<'_>) {
+        if !judgement.policy.invalid.is_empty() {
+            let invalid: Vec<_> =
+                judgement.policy.invalid.iter().map(ToString::to_string).collect();
+            let text = format!("Failed to parse policy: {}", invalid.join("; "));
+            self.note("error", message::clean(&text, message::MAX_DENIAL));
+        }
+        if !judgement.audit().is_empty() {
+            let pair = judgement.policy.policy.audit;
+            let reasons = message::reasons(judgement.audit());
+            let fixes = message::fixes_by_place(judgement.audit(), pod).join("; ");
+            let text = format!("would violate PodSecurity \"{pair}\": {reasons} ({fixes})");
+            self.note("audit-violations", message::clean(&text, message::MAX_DENIAL));
+        }
+    }
+
+    fn violations(&mut self, violations: &[Violation], what: &str, pod: &Pod<'_>) {
+        if !violations.is_empty() {
+            self.warn(format!("{what}: {}", message::reasons(violations)));
+            self.warnings.extend(message::fixes_by_place(violations, pod));
+        }
+    }
+
+    fn namespace(&mut self, review: &NamespaceReview, request: &Request<'_>) {
+        match review {
+            NamespaceReview::ExemptButLabelled { ignored } => {
+                let ignored: Vec<_> =
+                    ignored.iter().map(|(mode, pair)| format!("{mode}={pair}")).collect();
+                self.warn(format!(
+                    "namespace {:?} is exempt by configuration: its policy ({}) will be ignored",
+                    request.name.as_str(),
+                    ignored.join(", ")
+                ));
+            }
+            NamespaceReview::Scanned(scan) => self.scan(scan, request),
+        }
+    }
+
+    fn scan(&mut self, scan: &Scan, request: &Request<'_>) {
+        if let Some(why) = &scan.failure {
+            self.warn(format!(
+                "existing pods were not checked against the new enforce level: {why}"
+            ));
+            return;
+        }
+        let Scan { enforce, checked, total, groups, .. } = scan;
+        if checked < total {
+            self.warn(format!(
+                "only {checked} of {total} existing pods were checked against the new enforce level"
+            ));
+        }
+        if !groups.is_empty() {
+            let name = request.name.as_str();
+            self.warn(format!(
+                "existing pods in namespace {name:?} violate the new PodSecurity enforce level \"{enforce}\""
+            ));
+        }
+        for group in groups {
+            let others = match group.count - 1 {
+                0 => String::new(),
+                1 => " (and 1 other pod)".to_owned(),
+                others => format!(" (and {others} other pods)"),
+            };
+            self.warn(format!("{}{others}: {}", group.pod, group.reasons));
+        }
+    }
+
+    fn hardening(&mut self, hardening: &Hardening, request: &Request<'_>) {
+        let Object::Pod(pod) = &request.object else { return };
+        if hardening.changes.is_empty() {
+            return;
+        }
+        let set = message::changes(&hardening.changes, pod);
+        let (key, says) = match hardening.effect {
+            Effect::Apply => ("hardened", "hardened"),
+            Effect::Report => ("would-harden", "hardening would set"),
+        };
+        self.note(key, message::clean(&set, message::MAX_DENIAL));
+        self.warn(format!("{says} {set}"));
+        self.caveat(&hardening.changes);
+        if hardening.effect == Effect::Apply {
+            self.patch = Some(hardening.patch.clone());
+        }
+    }
+
+    fn caveat(&mut self, changes: &[Change]) {
+        self.warnings.extend(message::root_caveat(changes).map(str::to_owned));
+    }
+
+    fn refuse(&mut self, fault: &Fault, request: &Request<'_>) {
+        if !matches!(fault, Fault::Labels(_)) {
+            self.note("error", describe(fault));
+        }
+        self.denial = Some(Status::fault(fault, request));
+    }
+
+    /// Dry run: what would have been denied or changed becomes a warning and an audit annotation.
+    fn only_say(&mut self) {
+        let Some(status) = self.denial.take() else { return };
+        self.note(
+            "dry-run",
+            message::clean(&format!("would deny: {}", status.message), message::MAX_DENIAL),
+        );
+        let told = std::mem::take(&mut self.warnings);
+        let lines =
+            status.message.lines().map(|line| format!("dry run, would deny: {}", line.trim()));
+        self.warnings = lines.chain(told).collect();
+    }
+}
+
+fn would_violate(judgement: &Judgement) -> String {
+    format!("would violate PodSecurity \"{}\"", judgement.policy.policy.warn)
+}
+
+impl Status {
+    fn forbidden(judgement: &Judgement, pod: &Pod<'_>, request: &Request<'_>) -> Self {
+        let violations = judgement.enforce();
+        let policy = &judgement.policy;
+        let pair = policy.policy.enforce;
+        let first = format!(
+            "{} {:?} is forbidden: violates PodSecurity \"{pair}\": {}",
+            request.resource,
+            display_name(request),
+            message::reasons(violations)
+        );
+        let last = format!(
+            "policy: namespace {:?} enforces {pair} ({})",
+            request.namespace.as_str(),
+            policy.source
+        );
+        let message = message::denial(&first, &message::fixes(violations, pod), &last);
+        let causes = violations
+            .iter()
+            .flat_map(|violation| {
+                violation.findings.iter().map(move |finding| (violation.control, finding))
+            })
+            .take(MAX_CAUSES)
+            .map(|(control, finding)| Cause {
+                reason: control.id,
+                message: message::clean(&finding.fix, message::MAX_WARNING),
+                field: message::clean(&finding.field(""), message::MAX_WARNING),
+            })
+            .collect();
+        Self::failure(403, "Forbidden", message, request, causes)
+    }
+
+    fn fault(fault: &Fault, request: &Request<'_>) -> Self {
+        let (code, reason) = match fault {
+            Fault::Lookup { .. } => (500, "InternalError"),
+            Fault::Object { .. } | Fault::UnknownResource => (400, "BadRequest"),
+            Fault::TooLarge { .. } => (413, "RequestEntityTooLarge"),
+            Fault::Labels(_) => (422, "Invalid"),
+        };
+        let (message, causes) = match fault {
+            Fault::Labels(invalid) => {
+                let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
+                let name = display_name(request);
+                let causes = invalid.iter().map(|label| Cause {
+                    reason: "FieldValueInvalid",
+                    message: message::clean(&label.to_string(), message::MAX_WARNING),
+                    field: format!("metadata.labels[{}]", label.label),
+                });
+                (
+                    format!("{} {name:?} is invalid: {}", request.kind, all.join(", ")),
+                    causes.collect(),
+                )
+            }
+            _ => (describe(fault), Vec::new()),
+        };
+        Self::failure(code, reason, message::clean(&message, message::MAX_DENIAL), request, causes)
+    }
+
+    fn failure(
+        code: u16,
+        reason: &'static str,
+        message: String,
+        request: &Request<'_>,
+        causes: Vec<Cause>,
+    ) -> Self {
+        let details = (!causes.is_empty()).then(|| Details {
+            name: message::clean(display_name(request), message::MAX_WARNING),
+            group: message::clean(&request.resource_group, message::MAX_WARNING),
+            kind: message::clean(&request.resource, message::MAX_WARNING),
+            causes,
+        });
+        Self { status: "Failure", message, reason, code, details }
+    }
+}
+
+/// The name, or what the generated one will start with.
+pub(super) fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
+    match &request.object {
+        Object::Pod(pod) if request.name.is_empty() && pod.metadata.name.is_empty() => {
+            &pod.metadata.generate_name
+        }
+        Object::Pod(pod) if request.name.is_empty() => &pod.metadata.name,
+        _ => &request.name,
+    }
+}
+
+fn describe(fault: &Fault) -> String {
+    let text = match fault {
+        Fault::Lookup { namespace, why } => {
+            format!("failed to look up namespace {namespace:?}: {why}")
+        }
+        Fault::Object { why } => format!("failed to decode object: {why}"),
+        Fault::UnknownResource => "failed to extract pod template: unknown resource".to_owned(),
+        Fault::TooLarge { limit } => format!("the review is larger than {limit} bytes"),
+        Fault::Labels(invalid) => {
+            let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
+            all.join("; ")
+        }
+    };
+    message::clean(&text, message::MAX_DENIAL)
+}
+
+impl Target {
+    /// Upstream's `resource` label of metrics.
+    pub fn as_metric(self) -> &'static str {
+        match self {
+            Self::Pod => "pod",
+            Self::Namespace => "namespace",
+            Self::Template(_) | Self::Ignored | Self::Unknown => "controller",
+        }
+    }
+}

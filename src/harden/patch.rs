@@ -1,0 +1,196 @@
+//! Changes as a JSON Patch on the object as it really is, and as a simulated pod.
+
+use json_patch::{
+    AddOperation, Patch, PatchOperation, RemoveOperation,
+    jsonptr::{PointerBuf, Token},
+};
+use serde_json::{Map, Value, json};
+
+use crate::pss::{Capabilities, ContainerKind, Place, Pod, Profile, SecurityContext, Text};
+
+use super::plan::{Change, Field};
+
+/// The operations that add the changes, and nothing else. Parents that are missing are made; what is there is
+/// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
+pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
+    let mut operations = Vec::new();
+    let mut places: Vec<_> = changes.iter().map(|change| change.place).collect();
+    places.sort_unstable();
+    places.dedup();
+    for place in places {
+        let at_place: Vec<_> = changes
+            .iter()
+            .filter(|change| change.place == place)
+            .map(|change| change.field)
+            .collect();
+        Target::of(pod, place, root).add(&at_place, &mut operations);
+    }
+    if changes.iter().any(|change| change.field == Field::NoServiceAccountToken) {
+        remove_token(pod, root, &mut operations);
+    }
+    Patch(operations)
+}
+
+/// What the pod will look like: as far as the view goes.
+pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
+    let mut pod = pod.clone();
+    for change in changes {
+        match change.place {
+            Place::Container { kind, index } => {
+                if let Some(container) = pod.spec.list_mut(kind).get_mut(index) {
+                    set(container.security_context.get_or_insert_default(), change.field);
+                }
+            }
+            Place::Metadata | Place::Pod | Place::Volume { .. } => {
+                let context = pod.spec.security_context.get_or_insert_default();
+                match change.field {
+                    Field::RunAsNonRoot => context.run_as_non_root = Some(true),
+                    Field::SeccompProfile => context.seccomp_profile = Some(runtime_default()),
+                    Field::NoServiceAccountToken => {
+                        pod.spec.automount_service_account_token = Some(false)
+                    }
+                    Field::DropCapabilities
+                    | Field::NoPrivilegeEscalation
+                    | Field::ReadOnlyRootFilesystem => {}
+                }
+            }
+        }
+    }
+    pod
+}
+
+fn set(context: &mut SecurityContext<'_>, field: Field) {
+    match field {
+        Field::RunAsNonRoot => context.run_as_non_root = Some(true),
+        Field::SeccompProfile => context.seccomp_profile = Some(runtime_default()),
+        Field::DropCapabilities => {
+            context.capabilities.get_or_insert_default().drop.push(Text::from("ALL"));
+        }
+        Field::NoPrivilegeEscalation => context.allow_privilege_escalation = Some(false),
+        Field::ReadOnlyRootFilesystem => context.read_only_root_filesystem = Some(true),
+        Field::NoServiceAccountToken => {}
+    }
+}
+
+fn runtime_default() -> Profile<'static> {
+    Profile { kind: Text::from("RuntimeDefault") }
+}
+
+/// The object that defaults of one place are added to.
+struct Target<'p> {
+    /// The pod's spec or the container.
+    owner: PointerBuf,
+    /// Whether the owner has a `securityContext`.
+    has_context: bool,
+    /// Only of containers.
+    capabilities: Option<&'p Capabilities<'p>>,
+}
+
+impl<'p> Target<'p> {
+    fn of(pod: &'p Pod<'p>, place: Place, root: &[&str]) -> Self {
+        let mut owner = pointer(root);
+        let context = match place {
+            Place::Container { kind, index } => {
+                owner.push_back(kind.list());
+                owner.push_back(Token::from(index));
+                let container = pod.spec.list(kind).get(index);
+                container.and_then(|container| container.security_context.as_ref())
+            }
+            Place::Metadata | Place::Pod | Place::Volume { .. } => {
+                let has_context = pod.spec.security_context.is_some();
+                return Self { owner, has_context, capabilities: None };
+            }
+        };
+        let capabilities = context.and_then(|context| context.capabilities.as_ref());
+        Self { owner, has_context: context.is_some(), capabilities }
+    }
+
+    fn add(&self, fields: &[Field], operations: &mut Vec<PatchOperation>) {
+        let (of_spec, of_context): (Vec<_>, Vec<_>) =
+            fields.iter().partition(|field| **field == Field::NoServiceAccountToken);
+        if !of_spec.is_empty() {
+            operations.push(add(&self.owner, &["automountServiceAccountToken"], json!(false)));
+        }
+        if of_context.is_empty() {
+            return;
+        }
+        if !self.has_context {
+            let fields: Map<_, _> =
+                of_context.into_iter().map(|field: &Field| member(*field)).collect();
+            operations.push(add(&self.owner, &["securityContext"], fields.into()));
+            return;
+        }
+        for field in of_context {
+            let (name, value) = member(*field);
+            operations.push(match (field, self.capabilities) {
+                (Field::DropCapabilities, Some(set)) if set.drop.is_empty() => {
+                    add(&self.owner, &["securityContext", "capabilities", "drop"], json!(["ALL"]))
+                }
+                (Field::DropCapabilities, Some(_)) => add(
+                    &self.owner,
+                    &["securityContext", "capabilities", "drop", "-"],
+                    json!("ALL"),
+                ),
+                _ => add(&self.owner, &["securityContext", &name], value),
+            });
+        }
+    }
+}
+
+/// A default as a member of a `securityContext`.
+fn member(field: Field) -> (String, Value) {
+    let value = match field {
+        Field::RunAsNonRoot | Field::ReadOnlyRootFilesystem => json!(true),
+        Field::SeccompProfile => json!({"type": "RuntimeDefault"}),
+        Field::DropCapabilities => json!({"drop": ["ALL"]}),
+        Field::NoPrivilegeEscalation | Field::NoServiceAccountToken => json!(false),
+    };
+    (field.name().to_owned(), value)
+}
+
+/// The ServiceAccount plugin runs before any webhook: its volume, and the mounts of it, are there already.
+/// Removed from the back, so that no index shifts before it is used.
+fn remove_token(pod: &Pod<'_>, root: &[&str], operations: &mut Vec<PatchOperation>) {
+    let is_token = |name: &str| name.starts_with("kube-api-access-");
+    let injected: Vec<_> = pod
+        .spec
+        .volumes
+        .iter()
+        .enumerate()
+        .filter(|(_, volume)| is_token(&volume.name) && volume.has("projected"))
+        .collect();
+    for kind in ContainerKind::ALL {
+        for (index, container) in pod.spec.list(kind).iter().enumerate() {
+            for (mount, _) in
+                container.volume_mounts.iter().enumerate().rev().filter(|(_, mount)| {
+                    injected.iter().any(|(_, volume)| volume.name == mount.name)
+                })
+            {
+                let mut path = pointer(root);
+                path.push_back(kind.list());
+                path.push_back(Token::from(index));
+                path.push_back("volumeMounts");
+                path.push_back(Token::from(mount));
+                operations.push(PatchOperation::Remove(RemoveOperation { path }));
+            }
+        }
+    }
+    for (index, _) in injected.iter().rev() {
+        let mut path = pointer(root);
+        path.push_back("volumes");
+        path.push_back(Token::from(*index));
+        operations.push(PatchOperation::Remove(RemoveOperation { path }));
+    }
+}
+
+fn pointer(tokens: &[&str]) -> PointerBuf {
+    PointerBuf::from_tokens(tokens.iter().copied())
+}
+
+fn add(owner: &PointerBuf, below: &[&str], value: Value) -> PatchOperation {
+    let mut path = owner.clone();
+    for token in below {
+        path.push_back(*token);
+    }
+    PatchOperation::Add(AddOperation { path, value })
+}

@@ -1,0 +1,273 @@
+//! Which defaults a pod lacks: the hardening table, a row a function.
+
+use crate::pss::{Container, ContainerKind, Place, Pod, SECCOMP_POD};
+
+use super::settings::Settings;
+
+/// One field of the hardening table, and the default that is added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// `runAsNonRoot: true`.
+    RunAsNonRoot,
+    /// `seccompProfile.type: RuntimeDefault`.
+    SeccompProfile,
+    /// `ALL` in `capabilities.drop`.
+    DropCapabilities,
+    /// `allowPrivilegeEscalation: false`.
+    NoPrivilegeEscalation,
+    /// `readOnlyRootFilesystem: true`.
+    ReadOnlyRootFilesystem,
+    /// `automountServiceAccountToken: false`, and the token that was mounted already goes.
+    NoServiceAccountToken,
+}
+
+impl Field {
+    /// Every field, in the table's order.
+    pub const ALL: [Self; 6] = [
+        Self::RunAsNonRoot,
+        Self::SeccompProfile,
+        Self::DropCapabilities,
+        Self::NoPrivilegeEscalation,
+        Self::ReadOnlyRootFilesystem,
+        Self::NoServiceAccountToken,
+    ];
+
+    /// The field's name: a metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RunAsNonRoot => "runAsNonRoot",
+            Self::SeccompProfile => "seccompProfile",
+            Self::DropCapabilities => "capabilities",
+            Self::NoPrivilegeEscalation => "allowPrivilegeEscalation",
+            Self::ReadOnlyRootFilesystem => "readOnlyRootFilesystem",
+            Self::NoServiceAccountToken => "automountServiceAccountToken",
+        }
+    }
+
+    /// What is set, as a person would write it.
+    pub fn assignment(self) -> &'static str {
+        match self {
+            Self::RunAsNonRoot => "runAsNonRoot=true",
+            Self::SeccompProfile => "seccompProfile.type=RuntimeDefault",
+            Self::DropCapabilities => "capabilities.drop=[\"ALL\"]",
+            Self::NoPrivilegeEscalation => "allowPrivilegeEscalation=false",
+            Self::ReadOnlyRootFilesystem => "readOnlyRootFilesystem=true",
+            Self::NoServiceAccountToken => "automountServiceAccountToken=false",
+        }
+    }
+
+    /// The control that a pod without this default breaks.
+    pub fn control(self) -> Option<&'static str> {
+        match self {
+            Self::RunAsNonRoot => Some("runAsNonRoot"),
+            Self::SeccompProfile => Some("seccompProfile_restricted"),
+            Self::DropCapabilities => Some("capabilities_restricted"),
+            Self::NoPrivilegeEscalation => Some("allowPrivilegeEscalation"),
+            Self::ReadOnlyRootFilesystem | Self::NoServiceAccountToken => None,
+        }
+    }
+}
+
+/// A default that is to be added, and where: the pod or one container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub field: Field,
+}
+
+/// Which part of a pod a request may still change.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'p> {
+    /// A pod that is being made, or a template.
+    Create,
+    /// The ephemeral containers that the old pod lacks: the API server drops any other change.
+    Debug {
+        /// The pod as it runs.
+        old: &'p Pod<'p>,
+    },
+}
+
+/// The defaults that a pod lacks, none of which changes what its author set. In the table's order.
+pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<Change> {
+    let planner = Planner { pod, scope };
+    let rows: [(bool, Field, Row<'p>); 6] = [
+        (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
+        (settings.seccomp_profile, Field::SeccompProfile, Planner::seccomp_profile),
+        (settings.drop_capabilities, Field::DropCapabilities, Planner::drop_capabilities),
+        (
+            settings.no_privilege_escalation,
+            Field::NoPrivilegeEscalation,
+            Planner::no_privilege_escalation,
+        ),
+        (
+            settings.read_only_root_filesystem,
+            Field::ReadOnlyRootFilesystem,
+            Planner::read_only_root_filesystem,
+        ),
+        (
+            settings.no_service_account_token,
+            Field::NoServiceAccountToken,
+            Planner::no_service_account_token,
+        ),
+    ];
+    rows.into_iter()
+        .filter(|(is_on, ..)| *is_on)
+        .flat_map(|(_, field, row)| {
+            row(&planner).into_iter().map(move |place| Change { place, field })
+        })
+        .collect()
+}
+
+type Row<'p> = fn(&Planner<'p>) -> Vec<Place>;
+
+struct Planner<'p> {
+    pod: &'p Pod<'p>,
+    scope: Scope<'p>,
+}
+
+impl Planner<'_> {
+    /// At the pod; if anything in it is meant to be root, in each container that is not.
+    fn run_as_non_root(&self) -> Vec<Place> {
+        let context = self.pod.spec.security_context.as_ref();
+        let is_set = context.is_some_and(|context| context.run_as_non_root.is_some());
+        let lacks = |container: &Container<'_>| {
+            let context = container.security_context.as_ref();
+            context.is_none_or(|context| context.run_as_non_root.is_none())
+        };
+        if self.is_debug()
+            || is_set
+            || self.pod.has_user_namespace()
+            || !self.pod.containers().any(|(_, container)| lacks(container))
+        {
+            return Vec::new();
+        }
+        let is_root_by_default = context.is_some_and(|context| {
+            let windows_user =
+                context.windows_options.as_ref().map(|options| &*options.run_as_user_name);
+            context.run_as_user == Some(0) || windows_user.is_some_and(is_administrator)
+        });
+        let is_root = |container: &Container<'_>| is_root(self.pod, container);
+        if !is_root_by_default && !self.pod.containers().any(|(_, container)| is_root(container)) {
+            return vec![Place::Pod];
+        }
+        self.open_containers(|container| lacks(container) && !is_root(container))
+    }
+
+    fn seccomp_profile(&self) -> Vec<Place> {
+        let context = self.pod.spec.security_context.as_ref();
+        let is_set = context.is_some_and(|context| context.seccomp_profile.is_some());
+        let set_by_all = self.pod.containers().all(|(_, container)| {
+            let context = container.security_context.as_ref();
+            context.is_some_and(|context| context.seccomp_profile.is_some())
+        });
+        let annotation = self.pod.metadata.annotations.get(SECCOMP_POD);
+        let is_named_elsewhere = annotation.is_some_and(|profile| !is_runtime_default(profile));
+        if self.is_debug() || is_set || set_by_all || is_named_elsewhere || self.pod.is_windows() {
+            return Vec::new();
+        }
+        vec![Place::Pod]
+    }
+
+    fn drop_capabilities(&self) -> Vec<Place> {
+        self.linux_containers(|container| {
+            let context = container.security_context.as_ref();
+            let capabilities = context.and_then(|context| context.capabilities.as_ref());
+            let drops_all =
+                capabilities.is_some_and(|set| set.drop.iter().any(|name| *name == "ALL"));
+            !drops_all && !is_privileged(container)
+        })
+    }
+
+    /// The API server refuses `false` beside `privileged` and beside CAP_SYS_ADMIN.
+    fn no_privilege_escalation(&self) -> Vec<Place> {
+        self.linux_containers(|container| {
+            let Some(context) = container.security_context.as_ref() else {
+                return true;
+            };
+            let adds_admin = context.capabilities.as_ref().is_some_and(|set| {
+                let mut added = set.add.iter();
+                added.any(|name| *name == "SYS_ADMIN" || *name == "CAP_SYS_ADMIN")
+            });
+            context.allow_privilege_escalation.is_none() && !is_privileged(container) && !adds_admin
+        })
+    }
+
+    fn read_only_root_filesystem(&self) -> Vec<Place> {
+        self.linux_containers(|container| {
+            let context = container.security_context.as_ref();
+            context.is_none_or(|context| context.read_only_root_filesystem.is_none())
+        })
+    }
+
+    /// Who names an account of its own means to use it.
+    fn no_service_account_token(&self) -> Vec<Place> {
+        let spec = &self.pod.spec;
+        let is_default =
+            spec.service_account_name.is_empty() || spec.service_account_name == "default";
+        if self.is_debug() || spec.automount_service_account_token.is_some() || !is_default {
+            return Vec::new();
+        }
+        vec![Place::Pod]
+    }
+
+    fn is_debug(&self) -> bool {
+        matches!(self.scope, Scope::Debug { .. })
+    }
+
+    fn linux_containers(&self, lacks: impl Fn(&Container<'_>) -> bool) -> Vec<Place> {
+        if self.pod.is_windows() {
+            return Vec::new();
+        }
+        self.open_containers(lacks)
+    }
+
+    /// Containers that this request may change and that lack something.
+    fn open_containers(&self, lacks: impl Fn(&Container<'_>) -> bool) -> Vec<Place> {
+        self.pod
+            .containers()
+            .filter(|(place, container)| self.is_open(*place, container) && lacks(container))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    fn is_open(&self, place: Place, container: &Container<'_>) -> bool {
+        match (self.scope, place) {
+            (Scope::Create, _) => true,
+            (Scope::Debug { old }, Place::Container { kind: ContainerKind::Ephemeral, .. }) => {
+                let known = old.spec.ephemeral_containers.iter();
+                !known.into_iter().any(|other| other.name == container.name)
+            }
+            (Scope::Debug { .. }, _) => false,
+        }
+    }
+}
+
+/// Whether a container says, or inherits, that it runs as root.
+fn is_root(pod: &Pod<'_>, container: &Container<'_>) -> bool {
+    let of_pod = pod.spec.security_context.as_ref();
+    let own = container.security_context.as_ref();
+    let user =
+        own.and_then(|own| own.run_as_user).or_else(|| of_pod.and_then(|pod| pod.run_as_user));
+    let windows = own.and_then(|own| own.windows_options.as_ref());
+    let inherited = of_pod.and_then(|pod| pod.windows_options.as_ref());
+    let windows_user = windows.or(inherited).map(|options| &*options.run_as_user_name);
+    user == Some(0)
+        || own.and_then(|own| own.run_as_non_root) == Some(false)
+        || windows_user.is_some_and(is_administrator)
+}
+
+/// Windows compares account names without case.
+fn is_administrator(user: &str) -> bool {
+    user.eq_ignore_ascii_case("ContainerAdministrator")
+}
+
+fn is_privileged(container: &Container<'_>) -> bool {
+    let context = container.security_context.as_ref();
+    context.is_some_and(|context| context.privileged == Some(true))
+}
+
+fn is_runtime_default(annotation: &str) -> bool {
+    matches!(annotation, "runtime/default" | "docker/default")
+}
