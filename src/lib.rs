@@ -1,4 +1,6 @@
 //! Portcullis
 
+pub mod config;
+mod dns;
 pub mod harden;
 pub mod pss;
