@@ -1,5 +1,7 @@
 //! Portcullis
 
 pub mod admission;
+pub mod config;
+mod dns;
 pub mod harden;
 pub mod pss;

@@ -1,0 +1,290 @@
+//! The kinds of document: which fields each has, and what an unset one means.
+
+use std::path::Path;
+
+use crate::{
+    dns, harden,
+    pss::{LevelVersion, Policy},
+};
+
+use super::{
+    Config, Exemptions,
+    error::{ConfigError, Problem},
+    fields::{Fields, Reader, shown},
+    text_of, tree,
+};
+
+const POD_SECURITY: [&str; 3] = [
+    "pod-security.admission.config.k8s.io/v1",
+    "pod-security.admission.config.k8s.io/v1beta1",
+    "pod-security.admission.config.k8s.io/v1alpha1",
+];
+
+enum Kind {
+    /// kube-apiserver's configuration of its PodSecurity plugin.
+    PodSecurity,
+    /// kube-apiserver's `--admission-control-config-file`, which holds or names the former.
+    Admission,
+    /// Ours.
+    Own,
+}
+
+/// Where a document stands, and so which kinds it may be.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The file that the server was given.
+    File,
+    /// In, or named by, an AdmissionConfiguration.
+    Plugin,
+}
+
+impl Place {
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::File => {
+                "pod-security.admission.config.k8s.io/v1 (v1beta1, v1alpha1) PodSecurityConfiguration, apiserver.config.k8s.io/v1 AdmissionConfiguration, portcullis.dev/v1alpha1 Configuration"
+            }
+            Self::Plugin => {
+                "pod-security.admission.config.k8s.io/v1 (v1beta1, v1alpha1) PodSecurityConfiguration"
+            }
+        }
+    }
+
+    fn kind(self, api_version: &str, kind: &str) -> Option<Kind> {
+        match (self, api_version, kind) {
+            (_, version, "PodSecurityConfiguration") if POD_SECURITY.contains(&version) => {
+                Some(Kind::PodSecurity)
+            }
+            // The second is its old name, which kube-apiserver still takes.
+            (
+                Self::File,
+                "apiserver.config.k8s.io/v1" | "apiserver.k8s.io/v1alpha1",
+                "AdmissionConfiguration",
+            ) => Some(Kind::Admission),
+            (Self::File, "portcullis.dev/v1alpha1", "Configuration") => Some(Kind::Own),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a file's text. `None`: a text, here or in a file that it names, without a single byte.
+pub(super) fn read(text: &str, file: &Path) -> Result<Option<Config>, ConfigError> {
+    read_at(text, file, Place::File)
+}
+
+fn read_at(text: &str, file: &Path, place: Place) -> Result<Option<Config>, ConfigError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let root = tree::read(text).map_err(|(at, text)| ConfigError {
+        problems: vec![Problem::new(file, at, &text)],
+    })?;
+    let mut reader = Reader::new(file);
+    let config = document(&mut reader, &root, "", place)?;
+    reader.finish(config)
+}
+
+/// What the reader has no problem with only holds if it has none at all.
+fn document(
+    reader: &mut Reader<'_>,
+    node: &tree::Node,
+    path: &str,
+    place: Place,
+) -> Result<Option<Config>, ConfigError> {
+    let Some(fields) = reader.mapping(node, path) else {
+        return Ok(None);
+    };
+    let api_version = reader.text(&fields, "apiVersion");
+    let kind = reader.text(&fields, "kind");
+    let (Some((api_version, at)), Some((kind, _))) = (api_version, kind) else {
+        let name = if api_version.is_none() {
+            "apiVersion"
+        } else {
+            "kind"
+        };
+        let text = format!(
+            "{} is missing: must be {}",
+            fields.path(name),
+            place.allowed()
+        );
+        reader.problem(Some(node.at), &text);
+        return Ok(None);
+    };
+    match place.kind(api_version, kind) {
+        Some(Kind::PodSecurity) => Ok(Some(pod_security(reader, &fields))),
+        Some(Kind::Own) => Ok(Some(own(reader, &fields))),
+        Some(Kind::Admission) => admission(reader, &fields),
+        None => {
+            let allowed = place.allowed();
+            let is = format!("{} {}", shown(api_version), shown(kind));
+            let place = format!("{} and {}", fields.path("apiVersion"), fields.path("kind"));
+            reader.problem(Some(at.at), &format!("{place}: {is}: must be {allowed}"));
+            Ok(None)
+        }
+    }
+}
+
+fn pod_security(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
+    let unset = Config::upstream();
+    reader.allow(fields, &["apiVersion", "kind", "defaults", "exemptions"]);
+    Config {
+        defaults: policy(reader, fields, &unset.defaults),
+        exemptions: exemptions(reader, fields),
+        ..unset
+    }
+}
+
+fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
+    let unset = Config::embedded();
+    reader.allow(
+        fields,
+        &[
+            "apiVersion",
+            "kind",
+            "mode",
+            "defaults",
+            "exemptions",
+            "harden",
+        ],
+    );
+    Config {
+        mode: reader.parsed(fields, "mode").unwrap_or(unset.mode),
+        defaults: policy(reader, fields, &unset.defaults),
+        exemptions: exemptions(reader, fields),
+        harden: hardening(reader, fields, unset.harden),
+    }
+}
+
+/// Takes the plugin's configuration inline if it is there, else from the file that it names, as
+/// kube-apiserver does.
+fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Option<Config>, ConfigError> {
+    reader.allow(fields, &["apiVersion", "kind", "plugins"]);
+    let mut found = None;
+    for (path, node) in reader.items(fields, "plugins") {
+        let Some(plugin) = reader.mapping(node, &path) else {
+            continue;
+        };
+        reader.allow(&plugin, &["name", "path", "configuration"]);
+        if !matches!(reader.text(&plugin, "name"), Some(("PodSecurity", _))) {
+            continue;
+        }
+        if found.is_some() {
+            reader.problem(
+                Some(node.at),
+                &format!("{path}: only one plugin may be named \"PodSecurity\""),
+            );
+        } else {
+            found = Some(plugin);
+        }
+    }
+    let Some(plugin) = found else {
+        reader.problem(None, "plugins: one must be named \"PodSecurity\"");
+        return Ok(None);
+    };
+    if let Some(node) = plugin.get("configuration") {
+        return document(reader, node, &plugin.path("configuration"), Place::Plugin);
+    }
+    match reader.text(&plugin, "path") {
+        Some((path, _)) => {
+            let file = reader.file.parent().unwrap_or(Path::new("")).join(path);
+            read_at(&text_of(&file)?, &file, Place::Plugin)
+        }
+        None => Ok(None),
+    }
+}
+
+fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, unset: &Policy) -> Policy {
+    let allowed = [
+        "enforce",
+        "enforce-version",
+        "audit",
+        "audit-version",
+        "warn",
+        "warn-version",
+    ];
+    let defaults = reader.section(fields, "defaults", &allowed);
+    let mut pair = |level, version, unset: LevelVersion| LevelVersion {
+        level: reader.parsed(&defaults, level).unwrap_or(unset.level),
+        version: reader.parsed(&defaults, version).unwrap_or(unset.version),
+    };
+    Policy {
+        enforce: pair("enforce", "enforce-version", unset.enforce),
+        audit: pair("audit", "audit-version", unset.audit),
+        warn: pair("warn", "warn-version", unset.warn),
+    }
+}
+
+fn exemptions(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Exemptions {
+    let allowed = ["usernames", "namespaces", "runtimeClasses"];
+    let section = reader.section(fields, "exemptions", &allowed);
+    Exemptions {
+        usernames: reader.names(&section, "usernames", username),
+        namespaces: reader.names(&section, "namespaces", namespace),
+        runtime_classes: reader.names(&section, "runtimeClasses", runtime_class),
+    }
+}
+
+fn username(name: &str) -> Result<(), &'static str> {
+    let fits = !name.is_empty();
+    fits.then_some(()).ok_or("must not be empty")
+}
+
+fn namespace(name: &str) -> Result<(), &'static str> {
+    dns::is_label(name).then_some(()).ok_or(
+        "must be a DNS-1123 label: lower-case letters, digits and \"-\", first and last a letter or digit, at most 63",
+    )
+}
+
+fn runtime_class(name: &str) -> Result<(), &'static str> {
+    dns::is_subdomain(name).then_some(()).ok_or(
+        "must be a DNS-1123 subdomain: lower-case letters, digits, \"-\" and \".\", each part's first and last a letter or digit, at most 253",
+    )
+}
+
+fn hardening(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    unset: harden::Settings,
+) -> harden::Settings {
+    let allowed = [
+        "mode",
+        "runAsNonRoot",
+        "seccompProfile",
+        "dropCapabilities",
+        "allowPrivilegeEscalation",
+        "readOnlyRootFilesystem",
+        "automountServiceAccountToken",
+    ];
+    let section = reader.section(fields, "harden", &allowed);
+    let mut on = |name, unset| reader.boolean(&section, name).unwrap_or(unset);
+    harden::Settings {
+        run_as_non_root: on("runAsNonRoot", unset.run_as_non_root),
+        drop_capabilities: on("dropCapabilities", unset.drop_capabilities),
+        read_only_root_filesystem: on("readOnlyRootFilesystem", unset.read_only_root_filesystem),
+        // These two name the value that a pod gets, and false is the hard one.
+        no_privilege_escalation: !on("allowPrivilegeEscalation", !unset.no_privilege_escalation),
+        no_service_account_token: !on(
+            "automountServiceAccountToken",
+            !unset.no_service_account_token,
+        ),
+        seccomp_profile: reader
+            .parsed(&section, "seccompProfile")
+            .map_or(unset.seccomp_profile, |SeccompProfile(added)| added),
+        mode: reader.parsed(&section, "mode").unwrap_or(unset.mode),
+    }
+}
+
+/// Whether a seccomp profile is added.
+struct SeccompProfile(bool);
+
+impl std::str::FromStr for SeccompProfile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "RuntimeDefault" => Ok(Self(true)),
+            "Unset" => Ok(Self(false)),
+            _ => Err("must be one of RuntimeDefault, Unset"),
+        }
+    }
+}

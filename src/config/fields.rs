@@ -1,0 +1,227 @@
+//! Takes typed values out of a tree, and collects everything that is wrong on the way. It knows no field.
+
+use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
+
+use serde_saphyr::Location;
+
+use super::{
+    error::{ConfigError, Problem},
+    tree::{Entry, Node, Value},
+};
+
+/// Reads one file.
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a Path,
+    problems: Vec<Problem>,
+}
+
+/// A mapping and its field path; the root's is empty.
+pub(super) struct Fields<'n> {
+    path: String,
+    entries: &'n [Entry],
+}
+
+impl<'n> Fields<'n> {
+    /// The field's value. Null is as good as absent, as in Go.
+    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
+        (!matches!(entry.node.value, Value::Null)).then_some(&entry.node)
+    }
+
+    /// The whole path of one of its fields.
+    pub(super) fn path(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a Path) -> Self {
+        Self {
+            file,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The answer, if nothing was wrong.
+    pub(super) fn finish<T>(mut self, value: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() {
+            return Ok(value);
+        }
+        self.problems.sort_by_key(|problem| problem.at);
+        Err(ConfigError {
+            problems: self.problems,
+        })
+    }
+
+    pub(super) fn problem(&mut self, at: Option<Location>, text: &str) {
+        self.problems.push(Problem::new(self.file, at, text));
+    }
+
+    pub(super) fn invalid(
+        &mut self,
+        node: &Node,
+        path: &str,
+        value: &str,
+        allowed: impl fmt::Display,
+    ) {
+        self.problem(
+            Some(node.at),
+            &format!("{path}: {}: {allowed}", shown(value)),
+        );
+    }
+
+    fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
+        let place = if path.is_empty() { "the file" } else { path };
+        let is = kind(&node.value);
+        self.problem(
+            Some(node.at),
+            &format!("{place}: must be {expected}, but is {is}"),
+        );
+    }
+
+    /// A mapping, whatever its fields. `None`, and a problem, if it is something else.
+    pub(super) fn mapping<'n>(&mut self, node: &'n Node, path: &str) -> Option<Fields<'n>> {
+        let Value::Map(entries) = &node.value else {
+            self.wrong_type(node, path, "a mapping");
+            return None;
+        };
+        let path = path.to_owned();
+        Some(Fields { path, entries })
+    }
+
+    /// Complains of fields that are unknown or repeated.
+    pub(super) fn allow(&mut self, fields: &Fields<'_>, allowed: &[&str]) {
+        let mut seen: Vec<&Entry> = Vec::new();
+        for entry in fields.entries {
+            let name = shown(&fields.path(&entry.key));
+            if !allowed.contains(&entry.key.as_str()) {
+                let allowed = allowed.join(", ");
+                let text = format!("unknown field {name}: allowed are {allowed}");
+                self.problem(Some(entry.at), &text);
+            } else if let Some(first) = seen.iter().find(|first| first.key == entry.key) {
+                let line = first.at.line();
+                let text = format!("repeated field {name}: it is set at line {line} already");
+                self.problem(Some(entry.at), &text);
+            } else {
+                seen.push(entry);
+            }
+        }
+    }
+
+    /// A nested mapping with none but these fields; what is absent has none.
+    pub(super) fn section<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &str,
+        allowed: &[&str],
+    ) -> Fields<'n> {
+        let path = fields.path(name);
+        let section = fields.get(name).and_then(|node| self.mapping(node, &path));
+        let section = section.unwrap_or(Fields { path, entries: &[] });
+        self.allow(&section, allowed);
+        section
+    }
+
+    /// The text of a field and its node. Empty is as good as absent, as with Go's `omitempty` defaults.
+    pub(super) fn text<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &str,
+    ) -> Option<(&'n str, &'n Node)> {
+        let node = fields.get(name)?;
+        let Value::Text(text) = &node.value else {
+            self.wrong_type(node, &fields.path(name), "a string");
+            return None;
+        };
+        (!text.is_empty()).then_some((text.as_str(), node))
+    }
+
+    /// A field whose text stands for a value.
+    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+    ) -> Option<T> {
+        let (text, node) = self.text(fields, name)?;
+        text.parse()
+            .map_err(|allowed| self.invalid(node, &fields.path(name), text, allowed))
+            .ok()
+    }
+
+    pub(super) fn boolean(&mut self, fields: &Fields<'_>, name: &str) -> Option<bool> {
+        let node = fields.get(name)?;
+        let Value::Bool(value) = node.value else {
+            self.wrong_type(node, &fields.path(name), "true or false");
+            return None;
+        };
+        Some(value)
+    }
+
+    /// The items of a list field with their paths; what is absent has none.
+    pub(super) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
+        let Some(node) = fields.get(name) else {
+            return Vec::new();
+        };
+        let path = fields.path(name);
+        let Value::List(items) = &node.value else {
+            self.wrong_type(node, &path, "a list");
+            return Vec::new();
+        };
+        let paths = (0..).map(|i: usize| format!("{path}[{i}]"));
+        paths.zip(items).collect()
+    }
+
+    /// A list of different names, each of them valid.
+    pub(super) fn names(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        check: fn(&str) -> Result<(), &'static str>,
+    ) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (path, node) in self.items(fields, name) {
+            let text = match &node.value {
+                Value::Text(text) => text.as_str(),
+                Value::Null => "",
+                Value::Bool(_) | Value::Number | Value::List(_) | Value::Map(_) => {
+                    self.wrong_type(node, &path, "a string");
+                    continue;
+                }
+            };
+            if let Err(allowed) = check(text) {
+                self.invalid(node, &path, text, allowed);
+            } else if !names.insert(text.to_owned()) {
+                self.invalid(node, &path, text, "must not be listed twice");
+            }
+        }
+        names
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "empty",
+        Value::Bool(_) => "a boolean",
+        Value::Number => "a number",
+        Value::Text(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a mapping",
+    }
+}
+
+/// A text of the file as an error shows it: quoted, escaped and not too long.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 80;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}

@@ -1,0 +1,145 @@
+//! YAML (and so JSON) as a tree that knows where everything stands in the file. It knows nothing of what a
+//! configuration holds.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{Location, Options, Spanned, options::DuplicateKeyPolicy};
+
+/// A value and where it starts.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) at: Location,
+    pub(super) value: Value,
+}
+
+/// A value as it is written.
+#[derive(Debug)]
+pub(super) enum Value {
+    Null,
+    Bool(bool),
+    Number,
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One line of a mapping. Repeated keys are kept, for the reader to complain of.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) at: Location,
+    pub(super) node: Node,
+}
+
+/// Reads the one document of a text.
+pub(super) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+        let text = match &error {
+            serde_saphyr::Error::MultipleDocuments { .. } => {
+                "must hold one document, but another one starts here".to_owned()
+            }
+            error => format!("is not YAML that can be read: {}", reason(error)),
+        };
+        (error.location(), text)
+    })
+}
+
+/// The parser's own words, without the place that it ends them with.
+fn reason(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or_default();
+    reason.chars().take(200).collect()
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `off` is a mode of hardening, not a boolean.
+        strict_booleans: true,
+        with_snippet: false,
+        // A small file must not become a large tree.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self {
+            at: spanned.defined,
+            value: spanned.value,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Number)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
+            map.push(Entry {
+                key: key.value,
+                at: key.defined,
+                node,
+            });
+        }
+        Ok(Value::Map(map))
+    }
+}
