@@ -1,1 +1,2 @@
 //! Portcullis
+pub mod server;
