@@ -239,7 +239,12 @@ impl Collected {
     }
 
     fn head(&self, data: &[u8], most: usize) -> Bytes {
-        self.bytes().iter().chain(data).take(most).copied().collect()
+        self.bytes()
+            .iter()
+            .chain(data)
+            .take(most)
+            .copied()
+            .collect()
     }
 
     fn into_bytes(self) -> Bytes {

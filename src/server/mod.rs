@@ -10,7 +10,7 @@
 //! - `connection`, `metered_io` and `service` are one connection, from handshake to last answer;
 //! - `body` reads request bodies under one budget for the whole process.
 
-
+pub mod admin;
 pub mod body;
 mod connection;
 pub mod limits;
@@ -18,7 +18,7 @@ pub mod listen;
 mod meter;
 mod metered_io;
 mod read_ahead;
-
+pub mod readiness;
 mod seldom;
 mod service;
 pub mod shutdown;
@@ -28,7 +28,7 @@ pub mod tls;
 pub use body::{BodyError, Intake, Received};
 pub use limits::{BodyLimits, Limits};
 pub use listen::{Serving, Transport, run};
-
+pub use readiness::Readiness;
 pub use shutdown::{Shutdown, Stage, Trigger};
 pub use stats::Stats;
 pub use tls::Identity;
