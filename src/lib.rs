@@ -5,3 +5,4 @@ pub mod config;
 mod dns;
 pub mod harden;
 pub mod pss;
+pub mod server;

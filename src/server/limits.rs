@@ -1,0 +1,137 @@
+//! The numbers that keep strangers from harming the server, with their defaults and reasons.
+
+use std::time::Duration;
+
+/// What one listener grants its peers. Deadlines may come late by [`tick`](Self::tick), never early.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at one time. One more evicts the connection that has been idle longest.
+    pub connections: usize,
+    /// TLS handshakes at one time. One more evicts the oldest of them: an honest one takes
+    /// milliseconds, so the oldest is the one that stalls.
+    pub handshakes: usize,
+    /// From accept to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// From the first byte of a request to the end of its header.
+    pub head: Duration,
+    /// From the end of the header to the end of the body.
+    pub body: Duration,
+    /// From the first byte of an answer until the peer has taken it all.
+    pub answer: Duration,
+    /// Without a request. kube-apiserver keeps a connection for 90 s, and does not send a request
+    /// again when the connection closes under it: so this must be above 90 s.
+    pub idle: Duration,
+    /// Like `idle`, once draining. Also above 90 s: then the API server has closed it itself.
+    pub idle_in_drain: Duration,
+    /// While draining, new connections are taken for at least this long, even when none is left:
+    /// the API server dials until it has seen that the endpoint is gone.
+    pub drain_at_least: Duration,
+    /// The end of draining, whatever is still open. Below the pod's terminationGracePeriodSeconds.
+    pub drain_at_most: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            handshakes: 1024,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
+            idle: Duration::from_secs(120),
+            idle_in_drain: Duration::from_secs(95),
+            drain_at_least: Duration::from_secs(10),
+            drain_at_most: Duration::from_secs(110),
+        }
+    }
+}
+
+impl Limits {
+    /// For the admin port: kubelet's probes and a few scrapers.
+    #[must_use]
+    pub fn admin() -> Self {
+        Self {
+            connections: 128,
+            body: Duration::from_secs(10),
+            ..Self::default()
+        }
+    }
+
+    /// How often deadlines are looked at: a second, or less when a deadline is shorter than four.
+    #[must_use]
+    pub fn tick(&self) -> Duration {
+        let shortest = [
+            self.handshake,
+            self.head,
+            self.body,
+            self.answer,
+            self.idle,
+            self.idle_in_drain,
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or_default();
+        (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))
+    }
+}
+
+/// What request bodies may take, all connections together. Sizes in bytes.
+#[derive(Clone, Debug)]
+pub struct BodyLimits {
+    /// The largest body that is judged. An object in etcd is at most 1.5 MB, but a review carries
+    /// two, and `managedFields` grow on the way.
+    pub largest: usize,
+    /// Of a larger body, the first bytes that are kept, to read the uid from.
+    pub head: usize,
+    /// Of a body that is not kept, how much is read and thrown away before giving up on the peer.
+    pub discard: u64,
+    /// For all bodies at one time, `reserve` included.
+    pub budget: usize,
+    /// The part of the budget that only small bodies may use.
+    pub reserve: usize,
+    /// Up to this size a body is small.
+    pub small: usize,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        const MIB: usize = 1 << 20;
+        Self {
+            largest: 40 * MIB,
+            head: 4096,
+            discard: 1 << 30,
+            budget: 96 * MIB,
+            reserve: 8 * MIB,
+            small: 256 << 10,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_server_closes_idle_connections_before_we_do() {
+        let limits = Limits::default();
+        let api_server = Duration::from_secs(90);
+        assert!(limits.idle > api_server);
+        assert!(limits.idle_in_drain > api_server);
+        assert!(limits.drain_at_most > limits.idle_in_drain + limits.tick());
+    }
+
+    #[test]
+    fn the_tick_follows_the_shortest_deadline() {
+        let mut limits = Limits::default();
+        assert_eq!(limits.tick(), Duration::from_secs(1));
+        limits.head = Duration::from_millis(80);
+        assert_eq!(limits.tick(), Duration::from_millis(20));
+    }
+
+    #[test]
+    fn two_largest_bodies_fit_beside_the_reserve() {
+        let limits = BodyLimits::default();
+        assert!(2 * limits.largest <= limits.budget - limits.reserve);
+    }
+}

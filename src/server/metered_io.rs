@@ -1,0 +1,102 @@
+//! The plain-text side of a connection, between TLS and hyper: notes in the [`Meter`] when a request
+//! begins to arrive and when an answer has left, and ends a read that was ordered to stop.
+//!
+//! It never waits by itself and never looks at what the bytes say.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::meter::{Meter, Phase};
+
+pub(super) struct MeteredIo<T> {
+    inner: T,
+    meter: Arc<Meter>,
+}
+
+impl<T> MeteredIo<T> {
+    pub(super) fn new(inner: T, meter: Arc<Meter>) -> Self {
+        Self { inner, meter }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for MeteredIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(phase @ (Phase::Head | Phase::Body)) = self.meter.stopped() {
+            let what = match phase {
+                Phase::Head => "the request's header did not come in time",
+                _ => "the request's body did not come in time",
+            };
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
+        }
+        let result = poll_read_all(Pin::new(&mut self.inner), cx, out);
+        if !out.filled().is_empty() {
+            self.meter.advance(Phase::Idle, Phase::Head);
+        }
+        result
+    }
+}
+
+/// Reads until `out` is full or there is no more for now. rustls hands out one record at a time, and
+/// Go sends records of 1.3 KB: without this hyper would see a body in ten pieces.
+fn poll_read_all<T: AsyncRead>(
+    mut inner: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    out: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let start = out.filled().len();
+    loop {
+        let before = out.filled().len();
+        let result = inner.as_mut().poll_read(cx, out);
+        let after = out.filled().len();
+        match result {
+            Poll::Ready(Ok(())) if after > before && out.remaining() > 0 => {}
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            // What came is handed on first. A broken stream says so again at the next read.
+            Poll::Pending | Poll::Ready(Err(_)) if after > start => return Poll::Ready(Ok(())),
+            unfinished => return unfinished,
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for MeteredIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.inner).poll_flush(cx);
+        // hyper flushes only when it has nothing left to write.
+        if matches!(result, Poll::Ready(Ok(()))) {
+            self.meter.advance(Phase::Flushing, Phase::Idle);
+        }
+        result
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

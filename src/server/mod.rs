@@ -1,0 +1,34 @@
+//! The network side of `portcullis serve`: sockets, TLS, deadlines, drain, bodies and the admin port.
+//!
+//! It knows nothing of reviews: it runs any axum [`Router`](axum::Router). It never decides what a
+//! request is answered, binds no socket and installs no signal handler unasked: the caller owns both.
+//!
+//! How a connection is kept from doing harm, and by whom:
+//!
+//! - `listen` owns every connection task, and looks once a tick at what each of them is doing;
+//! - `meter` is the word through which a connection says so, and through which it is told to stop;
+//! - `connection`, `metered_io` and `service` are one connection, from handshake to last answer;
+//! - `body` reads request bodies under one budget for the whole process.
+
+pub mod admin;
+pub mod body;
+mod connection;
+pub mod limits;
+pub mod listen;
+mod meter;
+mod metered_io;
+mod read_ahead;
+pub mod readiness;
+mod seldom;
+mod service;
+pub mod shutdown;
+pub mod stats;
+pub mod tls;
+
+pub use body::{BodyError, Intake, Received};
+pub use limits::{BodyLimits, Limits};
+pub use listen::{Serving, Transport, run};
+pub use readiness::Readiness;
+pub use shutdown::{Shutdown, Stage, Trigger};
+pub use stats::Stats;
+pub use tls::Identity;

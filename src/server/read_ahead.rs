@@ -1,0 +1,147 @@
+//! A read buffer between the socket and rustls, which asks for 4 KiB at a time.
+//!
+//! It saves two of three `recv` calls of a 12 KB review. It holds memory only while it holds bytes:
+//! thousands of idle connections must cost little.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::io::poll_read_buf;
+
+/// Two full TLS records.
+const CAPACITY: usize = 32 << 10;
+
+pub(super) struct ReadAhead {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    taken: usize,
+}
+
+impl ReadAhead {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.stream.poll_read_ready(cx)?.is_pending() {
+            self.buffer = Vec::new();
+            return Poll::Pending;
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer = Vec::with_capacity(CAPACITY);
+        }
+        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer)
+    }
+}
+
+impl AsyncRead for ReadAhead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.buffer.is_empty() && ready!(this.poll_fill(cx))? == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let rest = this.buffer.get(this.taken..).unwrap_or_default();
+        let (now, later) = rest.split_at(rest.len().min(out.remaining()));
+        out.put_slice(now);
+        this.taken += now.len();
+        if later.is_empty() {
+            this.buffer.clear();
+            this.taken = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ReadAhead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, ReadAhead) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (client, ReadAhead::new(server))
+    }
+
+    #[tokio::test]
+    async fn every_byte_comes_once_and_in_order() {
+        let (mut client, mut server) = pair().await;
+        let sent: Vec<u8> = (0..200_000u32).map(|n| (n % 251) as u8).collect();
+        let (_, got) = tokio::join!(
+            async {
+                client.write_all(&sent).await.unwrap();
+                client.shutdown().await.unwrap();
+            },
+            async {
+                let mut got = Vec::new();
+                let mut piece = [0; 4096];
+                loop {
+                    let n = server.read(&mut piece).await.unwrap();
+                    if n == 0 {
+                        return got;
+                    }
+                    got.extend_from_slice(&piece[..n]);
+                }
+            }
+        );
+        assert!(got == sent);
+    }
+
+    #[tokio::test]
+    async fn waiting_holds_no_buffer() {
+        let (mut client, mut server) = pair().await;
+        client.write_all(b"hello").await.unwrap();
+        let mut piece = [0; 5];
+        server.read_exact(&mut piece).await.unwrap();
+        assert_eq!(&piece, b"hello");
+        let waiting = futures::future::poll_immediate(server.read(&mut piece)).await;
+        assert!(waiting.is_none());
+        assert_eq!(server.buffer.capacity(), 0);
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether this replica should be sent requests: a list of named conditions, all of which must hold.
+//!
+//! It keeps no state: each condition is asked anew, so an answer is never older than its question.
+
+use std::fmt::{self, Write as _};
+
+type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Named conditions, in the order in which they are reported.
+#[derive(Default)]
+pub struct Readiness {
+    conditions: Vec<(&'static str, Check)>,
+}
+
+impl Readiness {
+    /// Adds a condition. `check` is asked at each probe: it must not block, and says in one line why
+    /// the condition does not hold.
+    #[must_use]
+    pub fn and<F>(mut self, name: &'static str, check: F) -> Self
+    where
+        F: Fn() -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.conditions.push((name, Box::new(check)));
+        self
+    }
+
+    /// Asks every condition.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let ask = |(name, check): &(&'static str, Check)| (*name, check());
+        Report(self.conditions.iter().map(ask).collect())
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.conditions.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
+}
+
+/// What the conditions said.
+#[derive(Debug)]
+pub struct Report(Vec<(&'static str, Result<(), String>)>);
+
+impl Report {
+    /// Whether all hold.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.iter().all(|(_, result)| result.is_ok())
+    }
+}
+
+/// One line for each condition, and one for all, as kube-apiserver writes them.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, result) in &self.0 {
+            match result {
+                Ok(()) => writeln!(f, "[+]{name} ok")?,
+                Err(why) => {
+                    write!(f, "[-]{name} failed: ")?;
+                    for c in why.chars() {
+                        f.write_char(if c.is_control() { ' ' } else { c })?;
+                    }
+                    f.write_char('\n')?;
+                }
+            }
+        }
+        let all = if self.is_ready() { "passed" } else { "failed" };
+        writeln!(f, "readyz check {all}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_makes_all_unready() {
+        let readiness = Readiness::default()
+            .and("certificate", || Ok(()))
+            .and("namespaces", || Err("not\nsynced".to_owned()));
+        let report = readiness.report();
+        assert!(!report.is_ready());
+        assert_eq!(
+            report.to_string(),
+            "[+]certificate ok\n[-]namespaces failed: not synced\nreadyz check failed\n"
+        );
+    }
+
+    #[test]
+    fn no_condition_is_ready() {
+        let report = Readiness::default().report();
+        assert!(report.is_ready());
+        assert_eq!(report.to_string(), "readyz check passed\n");
+    }
+}
