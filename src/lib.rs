@@ -1,8 +1,12 @@
 //! Portcullis
 
 pub mod admission;
+pub mod cli;
+pub mod cluster;
 pub mod config;
 mod dns;
 pub mod harden;
 pub mod pss;
+pub mod record;
 pub mod server;
+pub mod webhook;

@@ -47,11 +47,10 @@ impl Effect {
 /// The kubelet's mirror pods are left alone, since what they mirror runs already. The annotation alone does not
 /// make one: anyone can set it.
 pub(super) fn applies_to(request: &Request<'_>) -> bool {
-    let is_open = match (request.operation, request.subresource.as_str()) {
-        (Operation::Create, "") => true,
-        (Operation::Update, "ephemeralcontainers") => true,
-        _ => false,
-    };
+    let is_open = matches!(
+        (request.operation, request.subresource.as_str()),
+        (Operation::Create, "") | (Operation::Update, "ephemeralcontainers")
+    );
     let is_mirror = match &request.object {
         Object::Pod(pod) => {
             let mut groups = request.user.groups.iter();

@@ -13,9 +13,9 @@ mod review;
 
 pub use hardening::{Effect, Hardening};
 pub use judgement::{Judgement, TemplateJudgement};
-pub use message::fixes;
+pub use message::{fixes, reasons};
 pub use namespace::{AwaitsPods, NamespaceReview, PodList, Scan};
 pub use object::{Kind, Namespace, Object, Target};
 pub use request::{BadReview, Operation, Request, User};
-pub use response::{Answer, answer, respond};
+pub use response::{Answer, answer, display_name, respond};
 pub use review::{AwaitsPolicy, Context, Exemption, Fault, Hook, Outcome, Review, review};

@@ -79,6 +79,21 @@ pub struct ListMetadata {
     pub remaining_item_count: Option<u64>,
 }
 
+impl<'a> PodList<'a> {
+    /// How many pods no page has so far.
+    pub fn remaining(&self) -> usize {
+        self.metadata
+            .remaining_item_count
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(0)
+    }
+
+    /// The pods.
+    pub fn into_items(self) -> Vec<Pod<'a>> {
+        self.items.into()
+    }
+}
+
 /// Upstream's `ValidateNamespace`.
 pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Review<'r> {
     let new = match &request.object {
@@ -157,9 +172,9 @@ pub struct AwaitsPods<'r> {
 }
 
 impl AwaitsPods<'_> {
-    /// Whose pods.
+    /// Whose pods. A namespace's request has its name in `namespace`, too.
     pub fn namespace(&self) -> &str {
-        &self.request.name
+        &self.request.namespace
     }
 
     /// Judges the pods until time is up, one of each controller first. `total` counts those that were not

@@ -372,7 +372,7 @@ impl Status {
 }
 
 /// The name, or what the generated one will start with.
-pub(super) fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
+pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
     match &request.object {
         Object::Pod(pod) if request.name.is_empty() && pod.metadata.name.is_empty() => {
             &pod.metadata.generate_name

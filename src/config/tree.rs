@@ -69,10 +69,7 @@ fn options() -> Options {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self {
-            at: spanned.defined,
-            value: spanned.value,
-        })
+        Ok(Self { at: spanned.defined, value: spanned.value })
     }
 }
 
@@ -134,11 +131,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            map.push(Entry {
-                key: key.value,
-                at: key.defined,
-                node,
-            });
+            map.push(Entry { key: key.value, at: key.defined, node });
         }
         Ok(Value::Map(map))
     }

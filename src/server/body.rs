@@ -63,12 +63,7 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                limits,
-                used: AtomicUsize::new(0),
-            }),
-        }
+        Self { shared: Arc::new(Shared { limits, used: AtomicUsize::new(0) }) }
     }
 
     /// How much of the budget is used now, in bytes.
@@ -113,10 +108,7 @@ impl Intake {
             }
             collected = collected.with(&data, capacity);
         }
-        Ok(Received {
-            bytes: collected.into_bytes(),
-            _charge: charge,
-        })
+        Ok(Received { bytes: collected.into_bytes(), _charge: charge })
     }
 
     async fn busy(&self, body: Body) -> BodyError {
@@ -136,10 +128,7 @@ impl Intake {
             head.extend(data.iter().take(limits.head - head.len()));
         }
         discard(body, limits.discard).await;
-        BodyError::TooLarge {
-            head: head.into(),
-            limit: limits.largest,
-        }
+        BodyError::TooLarge { head: head.into(), limit: limits.largest }
     }
 }
 
@@ -165,10 +154,7 @@ pub fn shed() -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("0"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -239,12 +225,7 @@ impl Collected {
     }
 
     fn head(&self, data: &[u8], most: usize) -> Bytes {
-        self.bytes()
-            .iter()
-            .chain(data)
-            .take(most)
-            .copied()
-            .collect()
+        self.bytes().iter().chain(data).take(most).copied().collect()
     }
 
     fn into_bytes(self) -> Bytes {
@@ -264,10 +245,7 @@ struct Charge {
 
 impl Charge {
     fn none(shared: &Arc<Shared>) -> Self {
-        Self {
-            shared: Arc::clone(shared),
-            bytes: 0,
-        }
+        Self { shared: Arc::clone(shared), bytes: 0 }
     }
 
     /// Takes up to `bytes` in all. Takes nothing more and says no, if the budget does not have it.

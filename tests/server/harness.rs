@@ -71,11 +71,7 @@ fn refuse(error: BodyError) -> Response {
         BodyError::Busy => body::shed(),
         BodyError::TooLarge { head, limit } => {
             let head = String::from_utf8_lossy(&head).into_owned();
-            format!(
-                "denied: over {limit}, {} bytes kept: {head:.20}\n",
-                head.len()
-            )
-            .into_response()
+            format!("denied: over {limit}, {} bytes kept: {head:.20}\n", head.len()).into_response()
         }
         BodyError::Incomplete(why) => (http::StatusCode::BAD_REQUEST, why).into_response(),
     }
@@ -102,10 +98,7 @@ pub(crate) struct Server {
 
 /// With the real limits, but no minimum for draining.
 pub(crate) fn limits() -> Limits {
-    Limits {
-        drain_at_least: Duration::ZERO,
-        ..Limits::default()
-    }
+    Limits { drain_at_least: Duration::ZERO, ..Limits::default() }
 }
 
 impl Server {
@@ -126,10 +119,7 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App {
-            intake: Intake::new(bodies),
-            go: Arc::new(Notify::new()),
-        };
+        let app = App { intake: Intake::new(bodies), go: Arc::new(Notify::new()) };
         let stats = Arc::new(Stats::default());
         let (trigger, shutdown) = shutdown::shutdown();
         let serving = Serving {
@@ -140,21 +130,12 @@ impl Server {
         };
         let mut task = JoinSet::new();
         task.spawn(run(listener, serving, shutdown));
-        Self {
-            address,
-            app,
-            stats,
-            ca,
-            trigger,
-            task,
-        }
+        Self { address, app, stats, ca, trigger, task }
     }
 
     /// Waits until the server has returned of itself.
     pub(crate) async fn finished(&mut self) {
-        let end = timeout(PATIENCE, self.task.join_next())
-            .await
-            .expect("did not finish");
+        let end = timeout(PATIENCE, self.task.join_next()).await.expect("did not finish");
         end.unwrap().unwrap();
     }
 
@@ -177,13 +158,8 @@ impl Server {
         let connector = TlsConnector::from(Arc::new(client_config(&self.ca, alpn)));
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TcpStream::connect(self.address).await?;
-        let stream = timeout(PATIENCE, connector.connect(name, stream))
-            .await
-            .unwrap()?;
-        Ok(Client {
-            stream,
-            unread: Vec::new(),
-        })
+        let stream = timeout(PATIENCE, connector.connect(name, stream)).await.unwrap()?;
+        Ok(Client { stream, unread: Vec::new() })
     }
 }
 
@@ -194,23 +170,18 @@ pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(PATIENCE, wait)
-        .await
-        .unwrap_or_else(|_| panic!("never came: {what}"));
+    timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never came: {what}"));
 }
 
 pub(crate) fn roots(ca: &str) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap())
-        .unwrap();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
     roots
 }
 
 pub(crate) fn client_config(ca: &str, alpn: &[&[u8]]) -> ClientConfig {
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots(ca))
-        .with_no_client_auth();
+    let mut config =
+        ClientConfig::builder().with_root_certificates(roots(ca)).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     config
 }
@@ -246,10 +217,7 @@ impl Answer {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) fn over(stream: S) -> Self {
-        Self {
-            stream,
-            unread: Vec::new(),
-        }
+        Self { stream, unread: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -261,25 +229,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             self.stream.write_all(bytes.as_ref()).await?;
             self.stream.flush().await
         };
-        timeout(PATIENCE, send)
-            .await
-            .expect("the server does not read")
+        timeout(PATIENCE, send).await.expect("the server does not read")
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-            .await;
-        self.answer()
-            .await
-            .expect("the connection ended instead of an answer")
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
+        self.answer().await.expect("the connection ended instead of an answer")
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: &[u8]) -> Answer {
         self.send(head(path, body.len() as u64)).await;
         self.send(body).await;
-        self.answer()
-            .await
-            .expect("the connection ended instead of an answer")
+        self.answer().await.expect("the connection ended instead of an answer")
     }
 
     /// The next answer; none when the connection ends first.
@@ -291,13 +252,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             }
         };
         let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
-        let mut answer = Answer {
-            head,
-            body: String::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |n| n.parse().unwrap());
+        let mut answer = Answer { head, body: String::new() };
+        let length = answer.header("content-length").map_or(0, |n| n.parse().unwrap());
         while self.unread.len() < length {
             self.more().await?;
         }
@@ -333,9 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Whether the connection is open and quiet now.
     pub(crate) async fn is_open(&mut self) -> bool {
         let mut piece = [0; 64];
-        timeout(Duration::from_millis(20), self.stream.read(&mut piece))
-            .await
-            .is_err()
+        timeout(Duration::from_millis(20), self.stream.read(&mut piece)).await.is_err()
     }
 }
 

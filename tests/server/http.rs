@@ -15,10 +15,7 @@ async fn a_connection_is_kept_for_the_next_request() {
         assert!(!answer.closes());
     }
     assert_eq!(server.stats.connections.load(Ordering::Relaxed), 1);
-    assert_eq!(
-        client.stream.get_ref().1.alpn_protocol(),
-        Some(&b"http/1.1"[..])
-    );
+    assert_eq!(client.stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
 }
 
 #[tokio::test]
@@ -92,10 +89,7 @@ async fn a_peer_that_leaves_cancels_its_request() {
     eventually("a request in flight", || in_flight() == 1).await;
     drop(client);
     eventually("none in flight", || in_flight() == 0).await;
-    eventually("no connection", || {
-        server.stats.connections.load(Ordering::Relaxed) == 0
-    })
-    .await;
+    eventually("no connection", || server.stats.connections.load(Ordering::Relaxed) == 0).await;
 }
 
 /// The deadline of a header must not run while there is none (hyper's does).
@@ -143,23 +137,15 @@ async fn tls_1_2_and_post_quantum_1_3_are_spoken() {
     let server = Server::start(limits()).await;
     let client = server.connect().await;
     let session = client.stream.get_ref().1;
-    assert_eq!(
-        session.protocol_version(),
-        Some(rustls::ProtocolVersion::TLSv1_3)
-    );
+    assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
     let group = session.negotiated_key_exchange_group().unwrap().name();
     assert_eq!(group, rustls::NamedGroup::X25519MLKEM768);
 
     let old = rustls::ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS12]);
-    let config = old
-        .with_root_certificates(roots(&server.ca))
-        .with_no_client_auth();
+    let config = old.with_root_certificates(roots(&server.ca)).with_no_client_auth();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
     let stream = connector.connect(name, server.tcp().await).await.unwrap();
-    assert_eq!(
-        stream.get_ref().1.protocol_version(),
-        Some(rustls::ProtocolVersion::TLSv1_2)
-    );
+    assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
     assert_eq!(Client::over(stream).get("/hello").await.status(), 200);
 }

@@ -1,0 +1,54 @@
+//! The command line: one file a subcommand.
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Judges pods by the Pod Security Standards, hardens them, and says beforehand what it would do.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The webhook server: /mutate and /validate over TLS, health and metrics on a second port
+    Serve(Box<serve::Flags>),
+}
+
+/// What the process ends with.
+enum Exit {
+    /// Nothing to complain of.
+    Clean,
+    /// There are findings.
+    Findings,
+    /// It could not be done.
+    Failure,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Clean => Self::SUCCESS,
+            Exit::Findings => Self::from(1),
+            Exit::Failure => Self::from(2),
+        }
+    }
+}
+
+/// Runs what the arguments say.
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(flags) => serve::run(&flags),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        // One line: what, and below which cause.
+        anstream::eprintln!("portcullis: {error:#}");
+        Exit::Failure
+    });
+    exit.into()
+}

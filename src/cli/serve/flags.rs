@@ -1,0 +1,176 @@
+//! The flags of `serve`, and what they come to.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    config::{Config, Live, Overrides},
+    harden,
+    server::{Identity, Limits, tls},
+};
+
+use super::standalone;
+
+/// Every flag is also an environment variable.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Flags {
+    /// The configuration: a portcullis.dev/v1alpha1 Configuration, or a PodSecurityConfiguration as
+    /// kube-apiserver takes it
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
+    /// How to reach the API server; without it, as a pod in the cluster
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_KUBECONFIG", conflicts_with = "standalone")]
+    pub(super) kubeconfig: Option<PathBuf>,
+
+    /// Address of both ports
+    #[arg(long, value_name = "IP", env = "PORTCULLIS_BIND_ADDRESS")]
+    bind_address: Option<IpAddr>,
+
+    /// Port of the webhook, HTTPS; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "PORTCULLIS_SECURE_PORT", default_value_t = 8443)]
+    pub(super) secure_port: u16,
+
+    /// Port of /livez, /readyz and /metrics, plain HTTP; 0 takes a free one
+    #[arg(long, value_name = "PORT", env = "PORTCULLIS_ADMIN_PORT", default_value_t = 8080)]
+    pub(super) admin_port: u16,
+
+    /// The certificate chain, PEM, own certificate first; read again every 10 s
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTCULLIS_TLS_CERT_FILE",
+        requires = "tls_private_key_file"
+    )]
+    tls_cert_file: Option<PathBuf>,
+
+    /// The certificate's key, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PORTCULLIS_TLS_PRIVATE_KEY_FILE",
+        requires = "tls_cert_file"
+    )]
+    tls_private_key_file: Option<PathBuf>,
+
+    /// Deny and change nothing, say all that would be; the configuration's `mode` cannot switch it off
+    #[arg(long, env = "PORTCULLIS_DRY_RUN")]
+    dry_run: bool,
+
+    /// Replaces the configuration's harden.mode
+    #[arg(long, value_name = "auto|apply|report|off", env = "PORTCULLIS_HARDEN")]
+    harden: Option<harden::Mode>,
+
+    /// Without a cluster: a certificate of its own, on loopback, every pod judged by the configuration's
+    /// defaults, which are to enforce restricted
+    #[arg(long, env = "PORTCULLIS_STANDALONE")]
+    pub(super) standalone: bool,
+
+    /// How long a drain may take, in seconds; keep it below terminationGracePeriodSeconds
+    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN_GRACE", default_value_t = 110)]
+    drain_grace: u64,
+
+    /// How many namespaces the metric of denials may tell apart; 0 switches it off
+    #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0)]
+    pub(super) metrics_namespaces: usize,
+
+    /// json where standard error is no terminal
+    #[arg(long, value_name = "FORMAT", env = "PORTCULLIS_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// error, warn, info, debug, trace, or directives as tracing reads them; debug tells of allowed requests too
+    #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG_LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Json,
+    Text,
+}
+
+impl Flags {
+    /// The configuration file's, or the one that is built in.
+    pub(super) fn configuration(&self) -> anyhow::Result<Live> {
+        let overrides = Overrides { dry_run: self.dry_run, harden: self.harden };
+        Ok(match &self.config {
+            Some(file) => Live::of_file(file.clone(), overrides)?,
+            None if self.standalone => Live::fixed(Config::standalone(), overrides),
+            None => Live::fixed(Config::embedded(), overrides),
+        })
+    }
+
+    /// A socket on the address that was asked for; else on loopback alone when standalone, else on all, IPv6
+    /// and IPv4 where the node has both.
+    pub(super) async fn bind(&self, port: u16) -> anyhow::Result<TcpListener> {
+        let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        let ip = match self.bind_address {
+            Some(ip) => ip,
+            None if self.standalone => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            None => all,
+        };
+        let bound = TcpListener::bind(SocketAddr::new(ip, port)).await;
+        let bound = match bound {
+            Err(_) if self.bind_address.is_none() && ip == all => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+            }
+            bound => bound,
+        };
+        bound.with_context(|| format!("cannot listen on {ip} port {port}"))
+    }
+
+    /// The certificate: from files, or standalone one of its own.
+    pub(super) fn identity(&self) -> anyhow::Result<Arc<Identity>> {
+        match (&self.tls_cert_file, &self.tls_private_key_file) {
+            (Some(certificate), Some(key)) => {
+                let files = tls::Files { certificate: certificate.clone(), key: key.clone() };
+                Ok(Identity::load(files)?)
+            }
+            _ if self.standalone => standalone::identity(),
+            _ => anyhow::bail!(
+                "no certificate: give --tls-cert-file and --tls-private-key-file, or try --standalone"
+            ),
+        }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        let grace = Duration::from_secs(self.drain_grace);
+        let defaults = Limits::default();
+        Limits {
+            drain_at_most: grace,
+            drain_at_least: defaults.drain_at_least.min(grace),
+            ..defaults
+        }
+    }
+
+    pub(super) fn start_log(&self) -> anyhow::Result<()> {
+        use std::io::IsTerminal as _;
+        let filter = EnvFilter::try_new(&self.log_level).with_context(|| {
+            format!("--log-level {:?}: allowed are error, warn, info, debug, trace", self.log_level)
+        })?;
+        let is_terminal = std::io::stderr().is_terminal();
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        match self.log_format {
+            Some(LogFormat::Text) => log.with_ansi(is_terminal && !no_color()).init(),
+            None if is_terminal => log.with_ansi(!no_color()).init(),
+            Some(LogFormat::Json) | None => {
+                log.json().flatten_event(true).with_current_span(false).init()
+            }
+        }
+        Ok(())
+    }
+}
+
+/// <https://no-color.org>: set, and not empty.
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

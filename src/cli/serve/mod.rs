@@ -1,0 +1,146 @@
+//! `portcullis serve`.
+
+mod flags;
+mod standalone;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::task::JoinSet;
+
+use crate::{
+    cluster::{self, Cluster},
+    config::{Change, Live},
+    record::{Gauges, Metrics},
+    server::{
+        self, BodyLimits, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats,
+        Transport, admin,
+        shutdown::{Signals, shutdown},
+        tls,
+    },
+    webhook::{Webhook, router},
+};
+
+use super::Exit;
+
+pub(super) use flags::Flags;
+
+/// How often certificate and configuration files are read again.
+const REREAD: Duration = Duration::from_secs(10);
+
+/// Serves until a signal ends it.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
+    flags.start_log()?;
+    // kube takes its TLS provider from the process.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(flags))?;
+    Ok(Exit::Clean)
+}
+
+async fn serve(flags: &Flags) -> anyhow::Result<()> {
+    let signals = Signals::catch()?;
+    let config = Arc::new(flags.configuration()?);
+    let identity = flags.identity()?;
+    let secure = flags.bind(flags.secure_port).await?;
+    let admin = flags.bind(flags.admin_port).await?;
+    let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
+    // Every task has an owner: dropping this set ends what is still running.
+    let mut tasks = JoinSet::new();
+    let cluster = if flags.standalone {
+        None
+    } else {
+        let (cluster, reading) = Cluster::new(cluster::connect(flags.kubeconfig.as_deref()).await?);
+        tasks.spawn(reading);
+        Some(cluster)
+    };
+    tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
+    tasks.spawn(Arc::clone(&config).run(REREAD, tell));
+
+    let stats = Arc::new(Stats::default());
+    let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
+    let (trigger, stop) = shutdown();
+    let (admin_trigger, admin_stop) = shutdown();
+    let gauges = Gauges::new(
+        Arc::clone(&stats),
+        Arc::clone(&identity),
+        Arc::clone(&config),
+        cluster.clone(),
+    )?;
+    metrics.registry().register(Box::new(gauges))?;
+    let readiness = readiness(&identity, &config, cluster.as_ref(), &stop);
+    tasks.spawn(server::run(
+        admin,
+        Serving {
+            app: admin::router(Arc::new(readiness), metrics.registry().clone()),
+            transport: Transport::Plain,
+            limits: Limits::admin(),
+            stats: Arc::default(),
+        },
+        admin_stop,
+    ));
+
+    let transport = Transport::Tls(tls::server_config(identity)?);
+    let intake = Intake::new(BodyLimits::default());
+    let app = router(Arc::new(Webhook { config, cluster, metrics, intake }));
+    let serving =
+        server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
+    tracing::info!(
+        address = %secure_address,
+        admin = %admin_address,
+        version = env!("CARGO_PKG_VERSION"),
+        "serving"
+    );
+    if flags.standalone {
+        standalone::greet(secure_address, admin_address);
+    }
+    tokio::select! {
+        () = serving => {}
+        () = signals.pull(&trigger) => {}
+    }
+    admin_trigger.abort();
+    tasks.shutdown().await;
+    Ok(())
+}
+
+/// Ready: the certificate is valid, namespaces are known, the configuration is good, and it is not the end.
+fn readiness(
+    identity: &Arc<Identity>,
+    config: &Arc<Live>,
+    cluster: Option<&Arc<Cluster>>,
+    stop: &Shutdown,
+) -> Readiness {
+    let (identity, config, stop) = (Arc::clone(identity), Arc::clone(config), stop.clone());
+    let cluster = cluster.cloned();
+    Readiness::default()
+        .and("certificate", move || identity.valid(SystemTime::now()))
+        .and("namespaces", move || match &cluster {
+            Some(cluster) if !cluster.is_synced() => Err("not listed yet".to_owned()),
+            Some(_) | None => Ok(()),
+        })
+        // A bad file leaves the configuration that was good: that one is served, and the log and a metric tell.
+        .and("configuration", move || {
+            let _ = config.current();
+            Ok(())
+        })
+        .and("draining", move || match stop.stage() {
+            Stage::Serving => Ok(()),
+            Stage::Draining | Stage::Aborted => Err("the server is stopping".to_owned()),
+        })
+}
+
+/// Says what became of a changed configuration file.
+fn tell(change: Change) {
+    match change {
+        Change::Loaded => tracing::info!("new configuration in force"),
+        Change::Recovered => tracing::info!("the configuration file is good again, and as it was"),
+        Change::Refused(error) => {
+            tracing::error!(
+                error = error.to_string(),
+                "new configuration refused, the old one stays in force"
+            );
+        }
+    }
+}

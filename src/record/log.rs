@@ -1,0 +1,107 @@
+//! One line a decision. Denials are told at info, what is allowed at debug.
+//!
+//! Text from the request is cut; the subscriber escapes it.
+
+use tracing::{Level, debug, enabled, info};
+
+use crate::admission::{Outcome, Request};
+
+use super::{Decision, metrics};
+
+/// The most characters of a value that someone else chose.
+const MAX_TEXT: usize = 253;
+
+pub(super) fn write(decision: &Decision<'_>) {
+    // A level must be known when the program is built: hence a macro, and not a function of the level.
+    macro_rules! line {
+        ($level:ident, $decision:expr) => {{
+            let Line { kind, name, violations, microseconds } = Line::of($decision);
+            let request = $decision.request;
+            $level!(
+                hook = $decision.hook.as_str(),
+                uid = cut(&request.uid),
+                operation = request.operation.as_str(),
+                kind,
+                namespace = cut(&request.namespace),
+                name,
+                user = cut(&request.user.name),
+                dry_run = request.dry_run,
+                outcome = metrics::word($decision.outcome),
+                allowed = $decision.answer.denial.is_none(),
+                violations,
+                detail = detail($decision),
+                microseconds,
+                "decision"
+            );
+        }};
+    }
+    if is_notable(decision) {
+        if enabled!(Level::INFO) {
+            line!(info, decision);
+        }
+    } else if enabled!(Level::DEBUG) {
+        line!(debug, decision);
+    }
+}
+
+/// Whether someone should read of it: what was denied or could not be judged, also in dry run.
+fn is_notable(decision: &Decision<'_>) -> bool {
+    match decision.outcome {
+        Outcome::Pod(judgement) => !judgement.enforce().is_empty(),
+        Outcome::Refuse(_) | Outcome::Pass(_) => true,
+        Outcome::Ignore
+        | Outcome::Exempt(_)
+        | Outcome::Privileged
+        | Outcome::Template(_)
+        | Outcome::Namespace(_)
+        | Outcome::Harden(_) => false,
+    }
+}
+
+struct Line<'r> {
+    kind: &'r str,
+    name: &'r str,
+    violations: String,
+    microseconds: u64,
+}
+
+impl<'r> Line<'r> {
+    fn of(decision: &Decision<'r>) -> Self {
+        let violations = match decision.outcome {
+            Outcome::Pod(judgement) if !judgement.enforce().is_empty() => judgement.enforce(),
+            Outcome::Pod(judgement) => judgement.warn(),
+            Outcome::Template(template) => template.judgement.warn(),
+            Outcome::Ignore
+            | Outcome::Exempt(_)
+            | Outcome::Privileged
+            | Outcome::Namespace(_)
+            | Outcome::Harden(_)
+            | Outcome::Refuse(_)
+            | Outcome::Pass(_) => &[],
+        };
+        let ids: Vec<_> = violations.iter().map(|violation| violation.control.id).collect();
+        Self {
+            kind: cut(&decision.request.kind),
+            name: cut(name(decision.request)),
+            violations: ids.join(","),
+            microseconds: u64::try_from(decision.took.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn detail<'r>(decision: &Decision<'r>) -> &'r str {
+    let annotation = |key| decision.answer.annotations.get(key).map(String::as_str);
+    decision.answer.denial.as_ref().map_or_else(
+        || annotation("error").or_else(|| annotation("dry-run")).unwrap_or_default(),
+        |status| status.message.lines().next().unwrap_or_default(),
+    )
+}
+
+fn name<'r>(request: &'r Request<'r>) -> &'r str {
+    crate::admission::display_name(request)
+}
+
+/// At most so many bytes, cut between characters.
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
+}

@@ -1,0 +1,347 @@
+//! Prometheus metrics: upstream's three counters with upstream's names and labels, and our own.
+//!
+//! No label takes text from a request: whatever is not one of a few known words is counted as `other`. The one
+//! exception, namespaces, is off by default and capped.
+
+use std::{collections::HashSet, sync::Mutex};
+
+use prometheus::{
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
+
+use crate::{
+    admission::{Effect, Hook, Judgement, Outcome, Request},
+    harden::Change,
+    pss::{Level, LevelVersion, Minor, Version, Violation},
+};
+
+use super::Decision;
+
+/// Bounds of the request durations, in seconds.
+const BUCKETS: [f64; 15] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5,
+];
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    evaluations: IntCounterVec,
+    exemptions: IntCounterVec,
+    errors: IntCounterVec,
+    duration: [Histogram; 2],
+    requests: IntCounterVec,
+    violations: IntCounterVec,
+    hardened: IntCounterVec,
+    namespaces: Option<Namespaces>,
+    /// Requests that were answered with 503.
+    pub shed: IntCounter,
+    /// Requests that were no reviews.
+    pub malformed: IntCounter,
+}
+
+/// Denials by namespace, for at most so many of them.
+#[derive(Debug)]
+struct Namespaces {
+    denials: IntCounterVec,
+    known: Mutex<HashSet<String>>,
+    most: usize,
+}
+
+impl Metrics {
+    /// Registers everything. `namespaces` is how many namespaces may be told apart; 0 for none.
+    ///
+    /// # Errors
+    /// If two metrics were to share a name.
+    pub fn new(namespaces: usize) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let make = Maker { registry: &registry };
+        let duration = make.histogram(
+            "portcullis_request_duration_seconds",
+            "From the beginning of the body to the answer.",
+            &["hook"],
+        )?;
+        let info = make.gauges(
+            "portcullis_build_info",
+            "Always 1.",
+            &["version", "newest_policy_version"],
+        )?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), &crate::pss::NEWEST.to_string()])
+            .set(1.0);
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Self {
+            evaluations: make.counters(
+                "pod_security_evaluations_total",
+                "Policy evaluations, not counting ignored or exempt requests.",
+                &[
+                    "decision",
+                    "policy_level",
+                    "policy_version",
+                    "mode",
+                    "request_operation",
+                    "resource",
+                    "subresource",
+                ],
+            )?,
+            exemptions: make.counters(
+                "pod_security_exemptions_total",
+                "Exempt requests, not counting ignored ones.",
+                &["request_operation", "resource", "subresource"],
+            )?,
+            errors: make.counters(
+                "pod_security_errors_total",
+                "Errors that prevented normal evaluation; not fatal ones fell back to restricted:latest.",
+                &["fatal", "request_operation", "resource", "subresource"],
+            )?,
+            duration: [Hook::Validate, Hook::Mutate].map(|hook| duration.with_label_values(&[hook.as_str()])),
+            requests: make.counters(
+                "portcullis_requests_total",
+                "Reviews answered, by what was decided.",
+                &["hook", "outcome"],
+            )?,
+            violations: make.counters(
+                "portcullis_violations_total",
+                "Broken controls, by mode of the namespace's policy.",
+                &["control", "mode"],
+            )?,
+            hardened: make.counters(
+                "portcullis_hardened_fields_total",
+                "Fields that hardening set (apply) or would have set (report).",
+                &["field", "mode"],
+            )?,
+            namespaces: match namespaces {
+                0 => None,
+                most => Some(Namespaces {
+                    denials: make.counters(
+                        "portcullis_namespace_denials_total",
+                        "Pods that violate what their namespace enforces; namespaces beyond the cap are `other`.",
+                        &["namespace"],
+                    )?,
+                    known: Mutex::default(),
+                    most,
+                }),
+            },
+            shed: make.counter("portcullis_requests_shed_total", "Requests answered with 503 for want of memory.")?,
+            malformed: make.counter("portcullis_requests_malformed_total", "Requests that were no reviews.")?,
+            registry,
+        })
+    }
+
+    /// What `/metrics` shows.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(super) fn count(&self, decision: &Decision<'_>) {
+        let Decision { hook, request, outcome, .. } = *decision;
+        let [validate, mutate] = &self.duration;
+        let duration = match hook {
+            Hook::Validate => validate,
+            Hook::Mutate => mutate,
+        };
+        duration.observe(decision.took.as_secs_f64());
+        self.requests.with_label_values(&[hook.as_str(), word(outcome)]).inc();
+        if hook == Hook::Validate {
+            self.count_as_upstream(decision);
+        }
+        match outcome {
+            Outcome::Pod(judgement) => {
+                self.count_violations(judgement);
+                if !judgement.enforce().is_empty() {
+                    self.count_namespace(request);
+                }
+            }
+            Outcome::Template(template) => self.count_violations(&template.judgement),
+            Outcome::Harden(hardening) => self.count_changes(&hardening.changes, hardening.effect),
+            Outcome::Ignore
+            | Outcome::Exempt(_)
+            | Outcome::Privileged
+            | Outcome::Namespace(_)
+            | Outcome::Refuse(_)
+            | Outcome::Pass(_) => {}
+        }
+    }
+
+    /// Upstream's counters, at upstream's places (`admission/admission.go`).
+    fn count_as_upstream(&self, decision: &Decision<'_>) {
+        let Decision { request, outcome, .. } = *decision;
+        let of = Labels::of(request);
+        match outcome {
+            Outcome::Exempt(_) => self.exemptions.with_label_values(&of.0).inc(),
+            Outcome::Privileged => {
+                self.count_evaluation("allow", "enforce", LevelVersion::PRIVILEGED, decision);
+            }
+            Outcome::Pod(judgement) => {
+                self.count_invalid_labels(judgement, &of);
+                let modes = judgement.policy.policy;
+                let is_allowed = judgement.enforce().is_empty();
+                let verdict = if is_allowed { "allow" } else { "deny" };
+                self.count_evaluation(verdict, "enforce", modes.enforce, decision);
+                self.count_advice(judgement, is_allowed, decision);
+            }
+            Outcome::Template(template) => {
+                self.count_invalid_labels(&template.judgement, &of);
+                self.count_advice(&template.judgement, true, decision);
+            }
+            Outcome::Refuse(_) | Outcome::Pass(_) => self.count_error("true", &of),
+            Outcome::Ignore | Outcome::Namespace(_) | Outcome::Harden(_) => {}
+        }
+    }
+
+    fn count_advice(&self, judgement: &Judgement, is_allowed: bool, decision: &Decision<'_>) {
+        let modes = judgement.policy.policy;
+        if !judgement.audit().is_empty() {
+            self.count_evaluation("deny", "audit", modes.audit, decision);
+        }
+        // Who is denied is not warned, and not counted as warned.
+        if is_allowed && !judgement.warn().is_empty() {
+            self.count_evaluation("deny", "warn", modes.warn, decision);
+        }
+    }
+
+    fn count_evaluation(
+        &self,
+        verdict: &str,
+        mode: &str,
+        pair: LevelVersion,
+        decision: &Decision<'_>,
+    ) {
+        let [operation, resource, subresource] = Labels::of(decision.request).0;
+        let level = pair.level.as_str();
+        let count = |version: &str| {
+            let labels = [verdict, level, version, mode, operation, resource, subresource];
+            self.evaluations.with_label_values(&labels).inc();
+        };
+        match pair.version {
+            _ if pair.level == Level::Privileged => count("latest"),
+            Version::Latest => count("latest"),
+            Version::V1(minor) if minor > newest(decision) => count("future"),
+            version @ Version::V1(_) => count(&version.to_string()),
+        }
+    }
+
+    fn count_invalid_labels(&self, judgement: &Judgement, of: &Labels) {
+        if !judgement.policy.invalid.is_empty() {
+            self.count_error("false", of);
+        }
+    }
+
+    fn count_error(&self, fatal: &str, of: &Labels) {
+        let [operation, resource, subresource] = of.0;
+        self.errors.with_label_values(&[fatal, operation, resource, subresource]).inc();
+    }
+
+    fn count_violations(&self, judgement: &Judgement) {
+        let modes: [(&str, &[Violation]); 3] = [
+            ("enforce", judgement.enforce()),
+            ("audit", judgement.audit()),
+            ("warn", judgement.warn()),
+        ];
+        for (mode, violations) in modes {
+            for violation in violations {
+                self.violations.with_label_values(&[violation.control.id, mode]).inc();
+            }
+        }
+    }
+
+    fn count_changes(&self, changes: &[Change], effect: Effect) {
+        for change in changes {
+            self.hardened.with_label_values(&[change.field.name(), effect.as_str()]).inc();
+        }
+    }
+
+    fn count_namespace(&self, request: &Request<'_>) {
+        let Some(namespaces) = &self.namespaces else { return };
+        let mut known = namespaces.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let name = request.namespace.as_str();
+        if !known.contains(name) && known.len() < namespaces.most {
+            known.insert(name.to_owned());
+        }
+        let label = if known.contains(name) { name } else { "other" };
+        namespaces.denials.with_label_values(&[label]).inc();
+    }
+}
+
+fn newest(decision: &Decision<'_>) -> Minor {
+    decision.newest()
+}
+
+/// The outcome as a label.
+pub(super) fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ignore => "ignored",
+        Outcome::Exempt(_) => "exempt",
+        Outcome::Privileged => "privileged",
+        Outcome::Pod(judgement) if judgement.enforce().is_empty() => "allowed",
+        Outcome::Pod(_) => "denied",
+        Outcome::Template(template) if template.judgement.enforce().is_empty() => "template",
+        Outcome::Template(_) => "template_rejected",
+        Outcome::Namespace(_) => "namespace",
+        Outcome::Harden(hardening) if hardening.changes.is_empty() => "hard_already",
+        Outcome::Harden(hardening) => match hardening.effect {
+            Effect::Apply => "hardened",
+            Effect::Report => "would_harden",
+        },
+        Outcome::Refuse(_) => "refused",
+        Outcome::Pass(_) => "passed_unjudged",
+    }
+}
+
+/// `request_operation`, `resource`, `subresource`.
+struct Labels([&'static str; 3]);
+
+impl Labels {
+    fn of(request: &Request<'_>) -> Self {
+        let subresource = match request.subresource.as_str() {
+            "" => "",
+            "ephemeralcontainers" => "ephemeralcontainers",
+            "resize" => "resize",
+            "status" => "status",
+            _ => "other",
+        };
+        Self([request.operation.as_str(), request.target().as_metric(), subresource])
+    }
+}
+
+/// Makes metrics and registers them.
+struct Maker<'r> {
+    registry: &'r Registry,
+}
+
+impl Maker<'_> {
+    fn register<C: prometheus::core::Collector + Clone + 'static>(
+        &self,
+        metric: C,
+    ) -> prometheus::Result<C> {
+        self.registry.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        self.register(HistogramVec::new(options, labels)?)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.register(IntCounter::new(name, help)?)
+    }
+}

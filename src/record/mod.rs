@@ -1,0 +1,44 @@
+//! What was decided, told to metrics and log. Says nothing of its own, and decides nothing.
+
+mod gauges;
+mod log;
+mod metrics;
+
+use std::time::Duration;
+
+pub use gauges::Gauges;
+pub use metrics::Metrics;
+
+use crate::{
+    admission::{Answer, Context, Hook, Outcome, Request},
+    pss::Minor,
+};
+
+/// One decision with all that is told of it.
+#[derive(Debug)]
+pub struct Decision<'r> {
+    /// Which webhook was asked.
+    pub hook: Hook,
+    /// What was asked.
+    pub request: &'r Request<'r>,
+    /// What was decided.
+    pub outcome: &'r Outcome,
+    /// What is answered.
+    pub answer: &'r Answer,
+    /// By which configuration.
+    pub context: Context<'r>,
+    /// How long it took, from the first byte of the body.
+    pub took: Duration,
+}
+
+impl Decision<'_> {
+    fn newest(&self) -> Minor {
+        self.context.newest
+    }
+}
+
+/// Counts a decision and writes its line.
+pub fn record(metrics: &Metrics, decision: &Decision<'_>) {
+    metrics.count(decision);
+    log::write(decision);
+}
