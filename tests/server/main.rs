@@ -7,5 +7,9 @@
 //! - `certificates`: files, reload, self-signed
 //! - `admin`: the second port
 
+mod admin;
+mod certificates;
+mod drain;
 mod harness;
+mod hostile;
 mod http;
