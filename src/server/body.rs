@@ -6,7 +6,6 @@
 //! is bounded by the connection's body deadline, which ends a read with an error.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,18 +15,13 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use thiserror::Error;
 
+use super::budget::{Budget, Charge};
 use super::limits::BodyLimits;
 
 /// What reads bodies. Cheap to clone; all clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Intake {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    limits: BodyLimits,
-    used: AtomicUsize,
+    budget: Arc<Budget>,
 }
 
 /// A complete body. Its part of the budget is free again when this is dropped.
@@ -63,13 +57,15 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self { shared: Arc::new(Shared { limits, used: AtomicUsize::new(0) }) }
+        Self {
+            budget: Arc::new(Budget::new(limits)),
+        }
     }
 
     /// How much of the budget is used now, in bytes.
     #[must_use]
     pub fn used(&self) -> usize {
-        self.shared.used.load(Ordering::Relaxed)
+        self.budget.used()
     }
 
     /// Reads a body to its end.
@@ -77,12 +73,12 @@ impl Intake {
     /// # Errors
     /// See [`BodyError`].
     pub async fn read(&self, mut body: Body) -> Result<Received, BodyError> {
-        let limits = &self.shared.limits;
+        let limits = &self.budget.limits;
         let length = body.size_hint().exact();
         if length.is_some_and(|length| length > limits.largest as u64) {
             return Err(self.too_large(Bytes::new(), body).await);
         }
-        let mut charge = Charge::none(&self.shared);
+        let mut charge = Charge::none(&self.budget);
         let first = next(&mut body).await?.unwrap_or_default();
         if !charge.grow_to(first.len()) {
             drop(first);
@@ -108,17 +104,20 @@ impl Intake {
             }
             collected = collected.with(&data, capacity);
         }
-        Ok(Received { bytes: collected.into_bytes(), _charge: charge })
+        Ok(Received {
+            bytes: collected.into_bytes(),
+            _charge: charge,
+        })
     }
 
     async fn busy(&self, body: Body) -> BodyError {
-        discard(body, self.shared.limits.discard).await;
+        discard(body, self.budget.limits.discard).await;
         BodyError::Busy
     }
 
     /// `head` is what was read before it turned out too large, or nothing.
     async fn too_large(&self, head: Bytes, mut body: Body) -> BodyError {
-        let limits = &self.shared.limits;
+        let limits = &self.budget.limits;
         let mut head = Vec::from(head);
         while head.len() < limits.head {
             // The peer may give up here: it is denied all the same.
@@ -128,7 +127,10 @@ impl Intake {
             head.extend(data.iter().take(limits.head - head.len()));
         }
         discard(body, limits.discard).await;
-        BodyError::TooLarge { head: head.into(), limit: limits.largest }
+        BodyError::TooLarge {
+            head: head.into(),
+            limit: limits.largest,
+        }
     }
 }
 
@@ -154,7 +156,10 @@ pub fn shed() -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("0"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 
@@ -225,7 +230,12 @@ impl Collected {
     }
 
     fn head(&self, data: &[u8], most: usize) -> Bytes {
-        self.bytes().iter().chain(data).take(most).copied().collect()
+        self.bytes()
+            .iter()
+            .chain(data)
+            .take(most)
+            .copied()
+            .collect()
     }
 
     fn into_bytes(self) -> Bytes {
@@ -233,47 +243,5 @@ impl Collected {
             Self::One(bytes) => bytes,
             Self::Many(bytes) => bytes.into(),
         }
-    }
-}
-
-/// A part of the budget.
-#[derive(Debug)]
-struct Charge {
-    shared: Arc<Shared>,
-    bytes: usize,
-}
-
-impl Charge {
-    fn none(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), bytes: 0 }
-    }
-
-    /// Takes up to `bytes` in all. Takes nothing more and says no, if the budget does not have it.
-    fn grow_to(&mut self, bytes: usize) -> bool {
-        let limits = &self.shared.limits;
-        let more = bytes.saturating_sub(self.bytes);
-        let most = if bytes <= limits.small {
-            limits.budget
-        } else {
-            limits.budget.saturating_sub(limits.reserve)
-        };
-        let taken = more == 0
-            || self
-                .shared
-                .used
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                    Some(used + more).filter(|&used| used <= most)
-                })
-                .is_ok();
-        if taken {
-            self.bytes += more;
-        }
-        taken
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.shared.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -17,7 +17,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::listen::Transport;
 use super::meter::{Meter, Phase};
@@ -82,12 +82,16 @@ async fn handshake(
     .await
 }
 
-/// A refused certificate is the operator's business, a port scan is nobody's; from here they look
-/// alike, so one line now and then.
+/// A peer that refuses our certificate is the operator's business. All else is port scans and probes:
+/// nobody's.
 fn report_failed_handshake(peer: SocketAddr, error: &io::Error) {
     static WARNED: Seldom = Seldom::new();
-    match WARNED.now() {
-        Some(unsaid) => tracing::warn!(%peer, %error, unsaid, "TLS handshake failed"),
+    let tls = error.get_ref().and_then(|error| error.downcast_ref());
+    let alert = matches!(tls, Some(rustls::Error::AlertReceived(_)));
+    match alert.then(|| WARNED.now()).flatten() {
+        Some(unsaid) => {
+            warn!(%peer, %error, unsaid, "a client refused the handshake: does its CA bundle fit?");
+        }
         None => debug!(%peer, %error, "TLS handshake failed"),
     }
 }
@@ -96,11 +100,15 @@ async fn serve_http<T>(io: T, peer: SocketAddr, meter: Arc<Meter>, shared: Arc<S
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let requests = Requests { shared, meter: Arc::clone(&meter) };
+    let requests = Requests {
+        shared,
+        meter: Arc::clone(&meter),
+    };
     // No header_read_timeout: hyper's also closes idle connections.
-    let connection = http1::Builder::new()
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(MeteredIo::new(io, Arc::clone(&meter))), requests);
+    let connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(
+        TokioIo::new(MeteredIo::new(io, Arc::clone(&meter))),
+        requests,
+    );
     let mut connection = pin!(connection);
     let mut watch = Watch::default();
     let end = poll_fn(|cx| {

@@ -5,14 +5,16 @@
 //!
 //! How a connection is kept from doing harm, and by whom:
 //!
-//! - `listen` owns every connection task, and looks once a tick at what each of them is doing;
+//! - `listen` accepts, `connections` owns their tasks, and looks once a tick at what each is doing;
 //! - `meter` is the word through which a connection says so, and through which it is told to stop;
 //! - `connection`, `metered_io` and `service` are one connection, from handshake to last answer;
 //! - `body` reads request bodies under one budget for the whole process.
 
 pub mod admin;
 pub mod body;
+mod budget;
 mod connection;
+mod connections;
 pub mod limits;
 pub mod listen;
 mod meter;

@@ -3,9 +3,25 @@
 //! - `harness`: starts a server on a free port, and a client of raw bytes
 //! - `http`: what a well-meaning client sees
 //! - `hostile`: what a stranger may try
+//! - `bodies`: too large, too many, not as announced
+//! - `crowds`: more connections than there is room for
 //! - `drain`: the end of a server
 //! - `certificates`: files, reload, self-signed
 //! - `admin`: the second port
 
+// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod admin;
+mod bodies;
+mod certificates;
+mod crowds;
+mod drain;
 mod harness;
+mod hostile;
 mod http;
