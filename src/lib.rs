@@ -1,5 +1,6 @@
 //! Portcullis
 
+pub mod cluster;
 pub mod config;
 mod dns;
 pub mod harden;
