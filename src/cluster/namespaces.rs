@@ -4,10 +4,10 @@
 //! ten times as much, and hands out no labels that could be shared.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     pin::pin,
     sync::{
-        Arc, LazyLock, PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -28,7 +28,38 @@ use tokio::time::Instant;
 
 use super::{Labels, error::bounded};
 
-type Known = HashMap<Box<str>, Arc<Labels>>;
+/// The namespaces that there are. Those with equal labels share one set of them: thousands have few.
+#[derive(Default)]
+struct Known {
+    names: HashMap<Box<str>, Arc<Labels>>,
+    sets: HashSet<Arc<Labels>>,
+}
+
+impl Known {
+    fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) {
+        let Some(name) = namespace.metadata.name else {
+            return;
+        };
+        let labels = policy_labels(namespace.metadata.labels.unwrap_or_default());
+        let shared = self.sets.get(&labels).cloned();
+        let labels = shared.unwrap_or_else(|| {
+            let labels = Arc::new(labels);
+            self.sets.insert(Arc::clone(&labels));
+            labels
+        });
+        self.names.insert(name.into_boxed_str(), labels);
+        // More sets than namespaces: some are of the past.
+        if self.sets.len() > self.names.len() {
+            self.sets.retain(|labels| Arc::strong_count(labels) > 1);
+        }
+    }
+
+    fn remove(&mut self, namespace: &PartialObjectMeta<Namespace>) {
+        if let Some(name) = &namespace.metadata.name {
+            self.names.remove(name.as_str());
+        }
+    }
+}
 
 /// All namespaces, once they have been listed.
 #[derive(Default)]
@@ -53,14 +84,14 @@ pub struct CacheState {
 impl Cache {
     pub(super) fn get(&self, name: &str) -> Option<Arc<Labels>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(name).cloned()
+        known.names.get(name).cloned()
     }
 
     pub(super) fn state(&self) -> CacheState {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         CacheState {
             synced: self.synced.load(Ordering::Acquire),
-            namespaces: known.len(),
+            namespaces: known.names.len(),
             silent_for: self.heard.ago(),
         }
     }
@@ -71,7 +102,7 @@ impl Cache {
         let client = overheard(client, Arc::clone(&self.heard));
         let api = Api::<PartialObjectMeta<Namespace>>::all(client);
         let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
-        let mut listed = Known::new();
+        let mut listed = Known::default();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => self.apply(event, &mut listed),
@@ -89,38 +120,22 @@ impl Cache {
     /// A list replaces all that is known, but only when it is complete.
     fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Known) {
         match event {
-            Event::Init => listed.clear(),
-            Event::InitApply(namespace) => listed.extend(entry(namespace)),
+            Event::Init => *listed = Known::default(),
+            Event::InitApply(namespace) => listed.insert(namespace),
             Event::InitDone => {
                 let known = std::mem::take(listed);
-                tracing::info!(namespaces = known.len(), "namespaces are listed");
+                tracing::info!(namespaces = known.names.len(), "namespaces are listed");
                 self.change(|all| *all = known);
                 self.synced.store(true, Ordering::Release);
             }
-            Event::Apply(namespace) => self.change(|all| all.extend(entry(namespace))),
-            Event::Delete(namespace) => self.change(|all| {
-                if let Some((name, _)) = entry(namespace) {
-                    all.remove(&name);
-                }
-            }),
+            Event::Apply(namespace) => self.change(|all| all.insert(namespace)),
+            Event::Delete(namespace) => self.change(|all| all.remove(&namespace)),
         }
     }
 
     fn change(&self, change: impl FnOnce(&mut Known)) {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
     }
-}
-
-fn entry(namespace: PartialObjectMeta<Namespace>) -> Option<(Box<str>, Arc<Labels>)> {
-    // Most namespaces have no label of ours, and then share one set of none.
-    static NONE: LazyLock<Arc<Labels>> = LazyLock::new(Arc::default);
-    let labels = policy_labels(namespace.metadata.labels.unwrap_or_default());
-    let labels = if labels.is_empty() {
-        Arc::clone(&NONE)
-    } else {
-        Arc::new(labels)
-    };
-    Some((namespace.metadata.name?.into_boxed_str(), labels))
 }
 
 /// Those labels that policies are made of.
@@ -183,4 +198,36 @@ fn overheard(client: Client, heard: Arc<Heard>) -> Client {
         }
     });
     Client::new(service, namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn namespace(name: &str, level: &str) -> PartialObjectMeta<Namespace> {
+        let mut namespace = PartialObjectMeta::default();
+        let key = "pod-security.kubernetes.io/enforce".to_owned();
+        namespace.metadata.name = Some(name.to_owned());
+        namespace.metadata.labels = Some([(key, level.to_owned())].into());
+        namespace
+    }
+
+    #[test]
+    fn equal_labels_are_kept_once() {
+        let mut known = Known::default();
+        for i in 0..100 {
+            known.insert(namespace(&i.to_string(), "baseline"));
+        }
+        assert_eq!((known.names.len(), known.sets.len()), (100, 1));
+        // What is of the past is not kept for ever.
+        let mut known = Known::default();
+        for i in 0..100 {
+            known.insert(namespace("a", &i.to_string()));
+            known.insert(namespace("b", "baseline"));
+        }
+        assert_eq!(known.names.len(), 2);
+        assert!(known.sets.len() <= 3, "{}", known.sets.len());
+        known.remove(&namespace("a", ""));
+        assert!(!known.names.contains_key("a"));
+    }
 }
