@@ -30,7 +30,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_SCAN: Duration = Duration::from_secs(1);
 
 /// What answers reviews.
-#[derive(Debug)]
 pub struct Webhook {
     /// The configuration in force.
     pub config: Arc<Live>,
@@ -129,10 +128,11 @@ impl Webhook {
             Err(error) => return review.with(Err(error.to_string()), is_time_up),
         };
         let lists: Result<Vec<PodList<'_>>, _> =
-            pages.texts.iter().map(|text| serde_json::from_str(text)).collect();
+            pages.pages.iter().map(|text| serde_json::from_str(text)).collect();
         match lists {
             Ok(lists) => {
-                let unfetched = lists.last().map_or(0, PodList::remaining);
+                let unfetched =
+                    pages.remaining.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
                 let pods = lists.into_iter().flat_map(PodList::into_items).collect();
                 review.with(Ok((pods, unfetched)), is_time_up)
             }

@@ -6,10 +6,7 @@ use serde::Deserialize;
 
 use crate::{
     harden,
-    pss::{
-        InvalidLabel, Level, LevelVersion, List, NamespacePolicy, Pod, evaluate, from_labels,
-        or_default,
-    },
+    pss::{InvalidLabel, Level, LevelVersion, List, NamespacePolicy, Pod, evaluate, from_labels},
 };
 
 use super::{
@@ -65,29 +62,9 @@ pub struct PodList<'a> {
     /// The pods.
     #[serde(borrow, default)]
     pub items: List<Pod<'a>>,
-    /// How many pages are to come.
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: ListMetadata,
-}
-
-/// The list's own `metadata`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ListMetadata {
-    /// Objects that are on no page so far.
-    #[serde(default)]
-    pub remaining_item_count: Option<u64>,
 }
 
 impl<'a> PodList<'a> {
-    /// How many pods no page has so far.
-    pub fn remaining(&self) -> usize {
-        self.metadata
-            .remaining_item_count
-            .and_then(|count| usize::try_from(count).ok())
-            .unwrap_or(0)
-    }
-
     /// The pods.
     pub fn into_items(self) -> Vec<Pod<'a>> {
         self.items.into()

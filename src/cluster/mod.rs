@@ -1,38 +1,134 @@
-//! Placeholder until the branch is merged.
-#![allow(missing_docs)]
-use std::{collections::BTreeMap, sync::Arc};
-#[derive(Debug)]
-pub struct Cluster;
-#[derive(Debug, thiserror::Error)]
-#[error("none")]
-pub struct LookupError;
-pub struct Pods {
-    pub texts: Vec<String>,
+//! What is read from the API server: the labels of namespaces, the pods of one, and the server's version.
+//! It writes nothing there, and judges nothing.
+
+mod bucket;
+mod connect;
+mod error;
+mod live;
+mod namespaces;
+mod pods;
+#[cfg(test)]
+mod tests;
+mod version;
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use kube::Client;
+use tokio::time::Instant;
+
+use crate::{dns, pss::Minor};
+
+pub use connect::{ConnectError, connect};
+pub use error::LookupError;
+pub use namespaces::CacheState;
+pub use pods::Pods;
+
+/// The labels of a namespace that a policy is made of; others are not kept.
+pub type Labels = BTreeMap<String, String>;
+
+/// How much is asked of the API server. Strangers reach the webhook's port too, and must not reach the API
+/// server through it as often as they please.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long a live read of a namespace may take.
+    read_timeout: Duration,
+    /// Live reads of namespaces that are always allowed, per second.
+    reads_per_second: f64,
+    /// And at once, after a quiet time.
+    reads_at_once: f64,
+    /// Lists of pods at the same time.
+    pod_lists: usize,
+    /// Bytes of one list of pods.
+    pod_bytes: usize,
 }
-pub async fn connect(_: Option<&std::path::Path>) -> Result<(), LookupError> {
-    Err(LookupError)
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            read_timeout: Duration::from_secs(3),
+            reads_per_second: 50.0,
+            reads_at_once: 100.0,
+            pod_lists: 4,
+            pod_bytes: 64 << 20,
+        }
+    }
 }
+
+/// A cluster, as far as it is known.
+pub struct Cluster {
+    namespaces: namespaces::Cache,
+    live: live::Reads,
+    pods: pods::Lists,
+    version: version::Known,
+}
+
 impl Cluster {
-    pub fn new(_: ()) -> (Arc<Self>, impl Future<Output = ()>) {
-        (Arc::new(Self), async {})
-    }
-    pub fn is_synced(&self) -> bool {
-        false
-    }
-    pub fn cached(&self) -> usize {
-        0
-    }
-    pub fn age(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
+    /// A cluster of which nothing is known yet, and the task that gets to know it: it watches the namespaces
+    /// and reads the version now and then, and never ends by itself.
+    pub fn new(client: Client) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
+        Self::with_limits(client, Limits::default())
     }
 
-    pub fn newest(&self) -> crate::pss::Minor {
-        crate::pss::NEWEST
+    fn with_limits(
+        client: Client,
+        limits: Limits,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
+        let cluster = Arc::new(Self {
+            namespaces: namespaces::Cache::default(),
+            live: live::Reads::new(client.clone(), limits),
+            pods: pods::Lists::new(client.clone(), limits),
+            version: version::Known::default(),
+        });
+        let following = Arc::clone(&cluster);
+        let task = async move {
+            tokio::join!(
+                following.namespaces.follow(client.clone()),
+                following.version.follow(client),
+            );
+        };
+        (cluster, task)
     }
-    pub async fn namespace(&self, _: &str) -> Result<Arc<BTreeMap<String, String>>, LookupError> {
-        Err(LookupError)
+
+    /// The policy labels of a namespace: from the cache, or read live if it is not there. That one is absent
+    /// is never remembered.
+    ///
+    /// # Errors
+    /// The namespace is absent, or the API server could not be asked. Neither says anything about its policy.
+    pub async fn namespace(&self, name: &str) -> Result<Arc<Labels>, LookupError> {
+        if let Some(labels) = self.namespaces.get(name) {
+            return Ok(labels);
+        }
+        // No such namespace can be, and in a path it could mean something else.
+        if !dns::is_label(name) {
+            return Err(LookupError::NotFound);
+        }
+        self.live.namespace(name).await
     }
-    pub async fn pods(&self, _: &str, _: tokio::time::Instant) -> Result<Pods, LookupError> {
-        Err(LookupError)
+
+    /// The pods of a namespace, as far as they can be listed before the deadline and within the limits.
+    ///
+    /// # Errors
+    /// Not even the first page could be read in time.
+    pub async fn pods(&self, namespace: &str, deadline: Instant) -> Result<Pods, LookupError> {
+        if !dns::is_label(namespace) {
+            return Err(LookupError::NotFound);
+        }
+        self.pods.list(namespace, deadline).await
+    }
+
+    /// Whether all namespaces have been listed once.
+    pub fn is_synced(&self) -> bool {
+        self.namespaces.state().synced
+    }
+
+    /// The state of the cache of namespaces.
+    pub fn cache(&self) -> CacheState {
+        self.namespaces.state()
+    }
+
+    /// What `latest` means: the newest version that the build knows, capped at the cluster's own once that
+    /// is known.
+    pub fn newest(&self) -> Minor {
+        self.version.newest()
     }
 }

@@ -18,7 +18,6 @@ use crate::{
 };
 
 /// Reads the state of the process at every scrape.
-#[derive(Debug)]
 pub struct Gauges {
     stats: Arc<Stats>,
     identity: Arc<Identity>,
@@ -65,12 +64,12 @@ const ROWS: [Row; 10] = [
         state.cluster.as_ref().map_or(0.0, |cluster| flag(cluster.is_synced()))
     }),
     ("portcullis_namespace_cache_namespaces", "Namespaces in the cache.", |state| {
-        state.cluster.as_ref().map_or(0.0, |cluster| count(cluster.cached() as u64))
+        state.cluster.as_ref().map_or(0.0, |cluster| count(cluster.cache().namespaces as u64))
     }),
     (
         "portcullis_namespace_cache_age_seconds",
         "Seconds since the namespace watch last heard from the API server.",
-        |state| state.cluster.as_ref().map_or(0.0, |cluster| cluster.age().as_secs_f64()),
+        |state| state.cluster.as_ref().map_or(0.0, |cluster| silence(cluster)),
     ),
 ];
 
@@ -107,6 +106,11 @@ impl Collector for Gauges {
             })
             .collect()
     }
+}
+
+/// Endless until the API server was first heard of.
+fn silence(cluster: &Cluster) -> f64 {
+    cluster.cache().silent_for.map_or(f64::INFINITY, |silence| silence.as_secs_f64())
 }
 
 /// Exact up to 2^53, which no count here reaches.

@@ -48,11 +48,7 @@ async fn ready(State(readiness): State<Arc<Readiness>>, RawQuery(query): RawQuer
         let mut keys = query.split('&').filter_map(|pair| pair.split('=').next());
         keys.any(|key| key == "verbose")
     });
-    if verbose {
-        report.to_string().into_response()
-    } else {
-        "ok\n".into_response()
-    }
+    if verbose { report.to_string().into_response() } else { "ok\n".into_response() }
 }
 
 async fn metrics(State(registry): State<Registry>) -> Response {

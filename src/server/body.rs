@@ -57,9 +57,7 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self {
-            budget: Arc::new(Budget::new(limits)),
-        }
+        Self { budget: Arc::new(Budget::new(limits)) }
     }
 
     /// How much of the budget is used now, in bytes.
@@ -104,10 +102,7 @@ impl Intake {
             }
             collected = collected.with(&data, capacity);
         }
-        Ok(Received {
-            bytes: collected.into_bytes(),
-            _charge: charge,
-        })
+        Ok(Received { bytes: collected.into_bytes(), _charge: charge })
     }
 
     async fn busy(&self, body: Body) -> BodyError {
@@ -127,10 +122,7 @@ impl Intake {
             head.extend(data.iter().take(limits.head - head.len()));
         }
         discard(body, limits.discard).await;
-        BodyError::TooLarge {
-            head: head.into(),
-            limit: limits.largest,
-        }
+        BodyError::TooLarge { head: head.into(), limit: limits.largest }
     }
 }
 
@@ -156,10 +148,7 @@ pub fn shed() -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("0"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -230,12 +219,7 @@ impl Collected {
     }
 
     fn head(&self, data: &[u8], most: usize) -> Bytes {
-        self.bytes()
-            .iter()
-            .chain(data)
-            .take(most)
-            .copied()
-            .collect()
+        self.bytes().iter().chain(data).take(most).copied().collect()
     }
 
     fn into_bytes(self) -> Bytes {

@@ -14,10 +14,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(limits: BodyLimits) -> Self {
-        Self {
-            limits,
-            used: AtomicUsize::new(0),
-        }
+        Self { limits, used: AtomicUsize::new(0) }
     }
 
     pub(super) fn used(&self) -> usize {
@@ -34,10 +31,7 @@ pub(super) struct Charge {
 
 impl Charge {
     pub(super) fn none(budget: &Arc<Budget>) -> Self {
-        Self {
-            budget: Arc::clone(budget),
-            bytes: 0,
-        }
+        Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
     /// Takes up to `bytes` in all. Takes nothing more and says no, if the budget does not have it.
@@ -51,11 +45,7 @@ impl Charge {
         };
         let grow = |used: usize| used.checked_add(more).filter(|&used| used <= most);
         let taken = more == 0
-            || self
-                .budget
-                .used
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow)
-                .is_ok();
+            || self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, grow).is_ok();
         if taken {
             self.bytes += more;
         }

@@ -100,15 +100,11 @@ async fn serve_http<T>(io: T, peer: SocketAddr, meter: Arc<Meter>, shared: Arc<S
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let requests = Requests {
-        shared,
-        meter: Arc::clone(&meter),
-    };
+    let requests = Requests { shared, meter: Arc::clone(&meter) };
     // No header_read_timeout: hyper's also closes idle connections.
-    let connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(
-        TokioIo::new(MeteredIo::new(io, Arc::clone(&meter))),
-        requests,
-    );
+    let connection = http1::Builder::new()
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(MeteredIo::new(io, Arc::clone(&meter))), requests);
     let mut connection = pin!(connection);
     let mut watch = Watch::default();
     let end = poll_fn(|cx| {

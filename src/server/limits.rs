@@ -51,27 +51,17 @@ impl Limits {
     /// For the admin port: kubelet's probes and a few scrapers.
     #[must_use]
     pub fn admin() -> Self {
-        Self {
-            connections: 128,
-            body: Duration::from_secs(10),
-            ..Self::default()
-        }
+        Self { connections: 128, body: Duration::from_secs(10), ..Self::default() }
     }
 
     /// How often deadlines are looked at: a second, or less when a deadline is shorter than four.
     #[must_use]
     pub fn tick(&self) -> Duration {
-        let shortest = [
-            self.handshake,
-            self.head,
-            self.body,
-            self.answer,
-            self.idle,
-            self.idle_in_drain,
-        ]
-        .into_iter()
-        .min()
-        .unwrap_or_default();
+        let shortest =
+            [self.handshake, self.head, self.body, self.answer, self.idle, self.idle_in_drain]
+                .into_iter()
+                .min()
+                .unwrap_or_default();
         (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1))
     }
 }

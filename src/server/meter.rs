@@ -84,8 +84,7 @@ impl Meter {
 
     /// Called by the connection's own task only.
     pub(super) fn enter(&self, phase: Phase) {
-        self.now
-            .store(self.moment().next(phase).0, Ordering::Release);
+        self.now.store(self.moment().next(phase).0, Ordering::Release);
     }
 
     /// Goes from one phase to the next, if it is in that one. Called by the connection's own task only.

@@ -22,11 +22,7 @@ pub(super) struct ReadAhead {
 
 impl ReadAhead {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-            taken: 0,
-        }
+        Self { stream, buffer: Vec::new(), taken: 0 }
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -102,9 +98,7 @@ mod tests {
 
     async fn pair() -> (TcpStream, ReadAhead) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         (client, ReadAhead::new(server))
     }

@@ -14,10 +14,7 @@ struct State {
 
 impl Seldom {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(State {
-            last: None,
-            unsaid: 0,
-        }))
+        Self(Mutex::new(State { last: None, unsaid: 0 }))
     }
 
     /// How many lines were left out since the last one, if it is time for one.
@@ -26,10 +23,7 @@ impl Seldom {
     }
 
     fn at(&self, now: Instant) -> Option<u64> {
-        let mut state = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match state.last {
             Some(last) if now.duration_since(last) < APART => {
                 state.unsaid += 1;

@@ -46,15 +46,8 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             None => End::Close,
             Some(_) => End::KeepAlive,
         };
-        self.meter.enter(if body.is_end_stream() {
-            Phase::Handling
-        } else {
-            Phase::Body
-        });
-        let request = request.map(|inner| RequestBody {
-            inner,
-            meter: Arc::clone(&self.meter),
-        });
+        self.meter.enter(if body.is_end_stream() { Phase::Handling } else { Phase::Body });
+        let request = request.map(|inner| RequestBody { inner, meter: Arc::clone(&self.meter) });
         InFlight {
             future: Some(self.shared.app.clone().call(request)),
             shared: Arc::clone(&self.shared),
@@ -100,27 +93,20 @@ impl Future for InFlight {
             }
         };
         if this.end == End::Close || this.shared.draining.load(Ordering::Relaxed) {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         this.meter.enter(Phase::Answering);
-        Poll::Ready(Ok(response.map(|inner| Answer {
-            inner,
-            meter: Arc::clone(&this.meter),
-        })))
+        Poll::Ready(Ok(response.map(|inner| Answer { inner, meter: Arc::clone(&this.meter) })))
     }
 }
 
 fn internal_error() -> Response<axum::body::Body> {
-    let mut response = Response::new(axum::body::Body::from(
-        "internal error: see the log of the server\n",
-    ));
+    let mut response =
+        Response::new(axum::body::Body::from("internal error: see the log of the server\n"));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 

@@ -133,13 +133,7 @@ mod tests {
         let (trigger, mut shutdown) = shutdown();
         let raise = |name: &str| {
             let line = format!("kill -{name} {}", std::process::id());
-            assert!(
-                Command::new("sh")
-                    .args(["-c", &line])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
+            assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
         };
         let watch = async {
             raise("TERM");

@@ -35,10 +35,7 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn new(stats: &Arc<Stats>, which: fn(&Stats) -> &AtomicU64) -> Self {
         add_one(which(stats));
-        Self {
-            stats: Arc::clone(stats),
-            which,
-        }
+        Self { stats: Arc::clone(stats), which }
     }
 }
 

@@ -83,19 +83,13 @@ impl Identity {
             current: ArcSwap::from_pointee(pair),
             source: Some(Source {
                 files,
-                last: Mutex::new(Last {
-                    contents: Some(contents),
-                    bad: None,
-                }),
+                last: Mutex::new(Last { contents: Some(contents), bad: None }),
             }),
         }))
     }
 
     fn fixed(pair: Pair) -> Arc<Self> {
-        Arc::new(Self {
-            current: ArcSwap::from_pointee(pair),
-            source: None,
-        })
+        Arc::new(Self { current: ArcSwap::from_pointee(pair), source: None })
     }
 
     /// Reads the files again every so often (10 s is usual), for as long as it is polled. Returns at
@@ -151,11 +145,7 @@ impl Identity {
             let last = source.last.lock().unwrap_or_else(PoisonError::into_inner);
             last.bad.clone()
         });
-        Status {
-            not_before: pair.not_before,
-            not_after: pair.not_after,
-            bad,
-        }
+        Status { not_before: pair.not_before, not_after: pair.not_after, bad }
     }
 
     /// For readiness: whether the certificate in force is valid now.
@@ -218,11 +208,8 @@ pub fn server_config(identity: Arc<Identity>) -> Result<Arc<ServerConfig>, rustl
 
 /// A time for people; times that no calendar has are shown as the nearest one that it has.
 fn rfc3339(time: SystemTime) -> String {
-    let limit = if time < SystemTime::UNIX_EPOCH {
-        jiff::Timestamp::MIN
-    } else {
-        jiff::Timestamp::MAX
-    };
+    let limit =
+        if time < SystemTime::UNIX_EPOCH { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     let seconds = jiff::Timestamp::try_from(time).unwrap_or(limit);
     seconds.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -44,12 +44,7 @@ impl Admin {
         let (own, shutdown) = shutdown::shutdown();
         let mut task = JoinSet::new();
         task.spawn(run(listener, serving, shutdown));
-        Self {
-            address,
-            drain,
-            _own: own,
-            _task: task,
-        }
+        Self { address, drain, _own: own, _task: task }
     }
 
     async fn connect(&self) -> Client<TcpStream> {
@@ -63,26 +58,15 @@ async fn probes_and_metrics() {
     let mut client = admin.connect().await;
     for path in ["/livez", "/healthz", "/readyz", "/readyz?verbosely"] {
         let answer = client.get(path).await;
-        assert_eq!(
-            (answer.status(), answer.body.as_str()),
-            (200, "ok\n"),
-            "{path}"
-        );
+        assert_eq!((answer.status(), answer.body.as_str()), (200, "ok\n"), "{path}");
     }
     let verbose = "[+]certificate ok\n[+]draining ok\nreadyz check passed\n";
     for path in ["/readyz?verbose", "/readyz?verbose=true"] {
         assert_eq!(client.get(path).await.body, verbose);
     }
     let metrics = client.get("/metrics").await;
-    assert!(
-        metrics.body.contains("\nthings_total 1\n"),
-        "{}",
-        metrics.body
-    );
-    assert_eq!(
-        metrics.header("content-type"),
-        Some("text/plain; version=0.0.4")
-    );
+    assert!(metrics.body.contains("\nthings_total 1\n"), "{}", metrics.body);
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4"));
 }
 
 #[tokio::test]
@@ -114,11 +98,7 @@ async fn nothing_else_is_there() {
 #[tokio::test]
 async fn half_a_header_is_ended() {
     let head = Duration::from_millis(60);
-    let admin = Admin::start(Limits {
-        head,
-        ..Limits::admin()
-    })
-    .await;
+    let admin = Admin::start(Limits { head, ..Limits::admin() }).await;
     let mut client = admin.connect().await;
     client.send("GET /li").await;
     client.ended().await;

@@ -27,10 +27,7 @@ fn make(from: SystemTime, until: SystemTime) -> Made {
     params.not_before = from.into();
     params.not_after = until.into();
     let key = KeyPair::generate().unwrap();
-    Made {
-        certificate: params.self_signed(&key).unwrap().pem(),
-        key: key.serialize_pem(),
-    }
+    Made { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
 
 fn valid() -> Made {
@@ -75,19 +72,13 @@ impl Secret {
     }
 
     fn files(&self) -> Files {
-        Files {
-            certificate: self.path().join("tls.crt"),
-            key: self.path().join("tls.key"),
-        }
+        Files { certificate: self.path().join("tls.crt"), key: self.path().join("tls.key") }
     }
 }
 
 /// The message about a pair of files, without the directory's name.
 fn refused(certificate: &str, key: &str) -> String {
-    let secret = Secret::new(&Made {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-    });
+    let secret = Secret::new(&Made { certificate: certificate.to_owned(), key: key.to_owned() });
     let error: PairError = Identity::load(secret.files()).unwrap_err();
     let message = error.to_string();
     assert!(!message.contains('\n'), "{message}");
@@ -103,46 +94,14 @@ fn bad_files_are_refused_with_the_reason() {
     let cut = &certificate[..certificate.len() / 2];
     let hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (certificate, key, message) in [
-        (
-            "",
-            key,
-            "tls.crt: the file is empty, wanted a PEM section CERTIFICATE",
-        ),
-        (
-            "hello\n",
-            key,
-            "tls.crt: not PEM: no line -----BEGIN CERTIFICATE-----",
-        ),
-        (
-            key,
-            key,
-            "tls.crt: holds PRIVATE KEY, wanted a PEM section CERTIFICATE",
-        ),
-        (
-            cut,
-            key,
-            "tls.crt: not valid PEM: a section has no END line",
-        ),
-        (
-            certificate,
-            "",
-            "tls.key: the file is empty, wanted a PEM section PRIVATE KEY",
-        ),
-        (
-            certificate,
-            certificate,
-            "tls.key: holds CERTIFICATE, wanted a PEM section PRIVATE KEY",
-        ),
-        (
-            certificate,
-            &encrypted,
-            "tls.key: the key is encrypted, wanted one that is not",
-        ),
-        (
-            certificate,
-            &other.key,
-            "the key in tls.key is not that of the certificate in tls.crt",
-        ),
+        ("", key, "tls.crt: the file is empty, wanted a PEM section CERTIFICATE"),
+        ("hello\n", key, "tls.crt: not PEM: no line -----BEGIN CERTIFICATE-----"),
+        (key, key, "tls.crt: holds PRIVATE KEY, wanted a PEM section CERTIFICATE"),
+        (cut, key, "tls.crt: not valid PEM: a section has no END line"),
+        (certificate, "", "tls.key: the file is empty, wanted a PEM section PRIVATE KEY"),
+        (certificate, certificate, "tls.key: holds CERTIFICATE, wanted a PEM section PRIVATE KEY"),
+        (certificate, &encrypted, "tls.key: the key is encrypted, wanted one that is not"),
+        (certificate, &other.key, "the key in tls.key is not that of the certificate in tls.crt"),
     ] {
         assert_eq!(refused(certificate, key), message);
     }
@@ -168,15 +127,9 @@ fn certificates_out_of_their_time_are_refused() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let files = Files {
-        certificate: "/nowhere/tls.crt".into(),
-        key: "/nowhere/tls.key".into(),
-    };
+    let files = Files { certificate: "/nowhere/tls.crt".into(), key: "/nowhere/tls.key".into() };
     let message = Identity::load(files).unwrap_err().to_string();
-    assert!(
-        message.starts_with("cannot read /nowhere/tls.crt: "),
-        "{message}"
-    );
+    assert!(message.starts_with("cannot read /nowhere/tls.crt: "), "{message}");
 }
 
 #[test]
@@ -195,11 +148,7 @@ fn a_bad_pair_leaves_the_old_one_and_is_reported_until_a_good_one_comes() {
     identity.reload(now + DAY / 100);
     let bad = identity.status().bad.unwrap();
     assert_eq!(bad.since, now + DAY / 100);
-    assert!(
-        bad.why.contains("is not that of the certificate"),
-        "{}",
-        bad.why
-    );
+    assert!(bad.why.contains("is not that of the certificate"), "{}", bad.why);
     secret.swap("", "");
     identity.reload(now + DAY / 50);
     let worse = identity.status().bad.unwrap();
@@ -228,15 +177,9 @@ fn the_wall_clock_decides_what_is_valid() {
     let identity = Identity::load(Secret::new(&valid()).files()).unwrap();
     assert!(identity.valid(now).is_ok());
     let expired = identity.valid(now + 2 * DAY).unwrap_err();
-    assert!(
-        expired.starts_with("the certificate expired at "),
-        "{expired}"
-    );
+    assert!(expired.starts_with("the certificate expired at "), "{expired}");
     let early = identity.valid(now - 2 * DAY).unwrap_err();
-    assert!(
-        early.starts_with("the certificate is not valid before "),
-        "{early}"
-    );
+    assert!(early.starts_with("the certificate is not valid before "), "{early}");
 }
 
 /// One made a little ahead of our clock is taken when its time comes, without another change.
@@ -278,14 +221,9 @@ async fn a_swap_drops_no_connection_and_new_ones_see_the_new_certificate() {
     assert_eq!(server.connect().await.get("/hello").await.status(), 200);
 
     secret.swap(&second.certificate, &second.key);
-    eventually("the new pair", || {
-        identity.status() != before && identity.status().bad.is_none()
-    })
-    .await;
-    assert!(
-        server.try_connect(&[]).await.is_err(),
-        "the old certificate is gone"
-    );
+    eventually("the new pair", || identity.status() != before && identity.status().bad.is_none())
+        .await;
+    assert!(server.try_connect(&[]).await.is_err(), "the old certificate is gone");
     server.ca = second.certificate.clone();
     assert_eq!(server.connect().await.get("/hello").await.status(), 200);
     assert_eq!(old.get("/hello").await.status(), 200);
@@ -308,9 +246,7 @@ async fn a_self_signed_certificate_holds_for_its_names_only() {
         let config = crate::harness::client_config(&server.ca, &[]);
         let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
         let stream = server.tcp().await;
-        let made = connector
-            .connect(ServerName::try_from(name).unwrap(), stream)
-            .await;
+        let made = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
         assert_eq!(made.is_ok(), good, "{name}");
     }
     assert!(tls::self_signed(&["not a name\u{e9}"]).is_err());

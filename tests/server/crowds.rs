@@ -13,12 +13,7 @@ use crate::harness::{Client, Server, eventually, limits};
 async fn one_too_many_evicts_the_connection_idle_longest() {
     // Connections are looked at each 50 ms then, which is how well it knows who was idle longest.
     let tick = Duration::from_millis(50);
-    let server = Server::start(Limits {
-        connections: 2,
-        head: 4 * tick,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { connections: 2, head: 4 * tick, ..limits() }).await;
     let mut first = server.connect().await;
     let mut second = server.connect().await;
     assert_eq!(first.get("/hello").await.status(), 200);
@@ -36,11 +31,7 @@ async fn one_too_many_evicts_the_connection_idle_longest() {
 
 #[tokio::test]
 async fn a_connection_with_a_request_is_never_evicted() {
-    let server = Server::start(Limits {
-        connections: 1,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { connections: 1, ..limits() }).await;
     let mut busy = server.connect().await;
     busy.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n").await;
     let in_flight = || server.stats.in_flight.load(Ordering::Relaxed);
@@ -58,11 +49,7 @@ async fn a_connection_with_a_request_is_never_evicted() {
 
 #[tokio::test]
 async fn when_none_is_idle_the_one_that_stalls_longest_is_evicted() {
-    let server = Server::start(Limits {
-        connections: 3,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { connections: 3, ..limits() }).await;
     let mut stalled = Vec::new();
     for _ in 0..3 {
         let mut client = server.connect().await;
@@ -75,11 +62,7 @@ async fn when_none_is_idle_the_one_that_stalls_longest_is_evicted() {
 
 #[tokio::test]
 async fn silent_handshakes_do_not_keep_others_out() {
-    let server = Server::start(Limits {
-        handshakes: 2,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { handshakes: 2, ..limits() }).await;
     let mut silent = Vec::new();
     for _ in 0..6 {
         silent.push(Client::over(server.tcp().await));
@@ -135,9 +118,7 @@ async fn with_few_descriptors() {
     crowd.truncate(crowd.len() - 3);
     assert_eq!(server.connect().await.get("/hello").await.status(), 200);
     // The first was idle, so it may have made room: that is an end, not an error.
-    let _ = first
-        .try_send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
-        .await;
+    let _ = first.try_send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await;
     if let Some(answer) = first.answer().await {
         assert_eq!(answer.status(), 200);
     }

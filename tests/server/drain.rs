@@ -39,10 +39,7 @@ async fn every_answer_of_a_draining_server_closes_its_connection() {
 
 #[tokio::test]
 async fn idle_connections_end_after_a_time_of_their_own() {
-    let limits = Limits {
-        idle_in_drain: SHORT,
-        ..limits()
-    };
+    let limits = Limits { idle_in_drain: SHORT, ..limits() };
     let mut server = Server::start(limits).await;
     let mut idle = server.connect().await;
     assert_eq!(idle.get("/hello").await.status(), 200);
@@ -55,10 +52,7 @@ async fn idle_connections_end_after_a_time_of_their_own() {
 
 #[tokio::test]
 async fn the_grace_time_ends_everything() {
-    let limits = Limits {
-        drain_at_most: SHORT,
-        ..limits()
-    };
+    let limits = Limits { drain_at_most: SHORT, ..limits() };
     let mut server = Server::start(limits).await;
     let mut idle = server.connect().await;
     let mut busy = server.connect().await;
@@ -74,21 +68,14 @@ async fn the_grace_time_ends_everything() {
 /// The API server dials until it has heard that the endpoint is gone.
 #[tokio::test]
 async fn without_a_connection_it_still_waits_for_new_ones() {
-    let limits = Limits {
-        drain_at_least: SHORT,
-        ..limits()
-    };
+    let limits = Limits { drain_at_least: SHORT, ..limits() };
     let mut server = Server::start(limits).await;
     server.trigger.drain();
     let mut late = server.connect().await;
     assert!(late.get("/hello").await.closes());
     late.ended().await;
     server.finished().await;
-    assert!(
-        tokio::net::TcpStream::connect(server.address)
-            .await
-            .is_err()
-    );
+    assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]

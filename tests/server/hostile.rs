@@ -28,16 +28,7 @@ async fn http_2_is_not_agreed_on() {
     let both = server.try_connect(&[b"h2", b"http/1.1"]).await.unwrap();
     let agreed = both.stream.get_ref().1.alpn_protocol();
     assert_eq!(agreed, Some(&b"http/1.1"[..]));
-    assert_eq!(
-        server
-            .try_connect(&[])
-            .await
-            .unwrap()
-            .get("/hello")
-            .await
-            .status(),
-        200
-    );
+    assert_eq!(server.try_connect(&[]).await.unwrap().get("/hello").await.status(), 200);
 }
 
 #[tokio::test]
@@ -50,11 +41,7 @@ async fn http_2_without_asking_is_refused() {
 
 #[tokio::test]
 async fn a_handshake_that_stalls_is_ended() {
-    let server = Server::start(Limits {
-        handshake: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { handshake: SHORT, ..limits() }).await;
     let mut silent = Client::over(server.tcp().await);
     let mut slow = Client::over(server.tcp().await);
     slow.send(b"\x16\x03\x01").await;
@@ -65,11 +52,7 @@ async fn a_handshake_that_stalls_is_ended() {
 
 #[tokio::test]
 async fn half_a_header_is_ended() {
-    let server = Server::start(Limits {
-        head: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { head: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     client.send("GET /hello HTTP/1.1\r\nHost: ").await;
     client.ended().await;
@@ -78,17 +61,10 @@ async fn half_a_header_is_ended() {
 /// The deadline runs from the first byte: more bytes do not buy time.
 #[tokio::test]
 async fn a_header_that_drips_is_ended() {
-    let server = Server::start(Limits {
-        head: 4 * SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { head: 4 * SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     assert_eq!(client.get("/hello").await.status(), 200);
-    for byte in b"GET /hello HTTP/1.1\r\nX: "
-        .iter()
-        .chain([b'x'; 2000].iter())
-    {
+    for byte in b"GET /hello HTTP/1.1\r\nX: ".iter().chain([b'x'; 2000].iter()) {
         if client.try_send([*byte]).await.is_err() {
             return;
         }
@@ -99,11 +75,7 @@ async fn a_header_that_drips_is_ended() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_an_error_to_the_handler_and_ends() {
-    let server = Server::start(Limits {
-        body: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { body: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     client.send(head("/echo", 1000)).await;
     client.send("some of it").await;
@@ -120,9 +92,7 @@ async fn a_body_cut_short_is_an_error_to_the_handler() {
     let mut client = server.connect().await;
     client.send(head("/echo", 1000)).await;
     client.send("some of it").await;
-    tokio::io::AsyncWriteExt::shutdown(&mut client.stream)
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::shutdown(&mut client.stream).await.unwrap();
     let answer = client.answer().await.unwrap();
     assert_eq!(answer.status(), 400);
     client.ended().await;
@@ -141,11 +111,7 @@ async fn a_bad_chunk_is_an_error_to_the_handler() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_its_answer_is_ended() {
-    let server = Server::start(Limits {
-        answer: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(Limits { answer: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     let body = vec![b'x'; 32 << 20];
     client.send(head("/echo", body.len() as u64)).await;

@@ -10,12 +10,7 @@
 //! - `admin`: the second port
 
 // What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admin;
 mod bodies;

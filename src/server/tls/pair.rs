@@ -94,10 +94,7 @@ impl Contents {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PairError> {
-    fs::read(path).map_err(|source| PairError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| PairError::Unreadable { path: path.to_owned(), source })
 }
 
 /// A pair that can be served.
@@ -162,11 +159,7 @@ impl Pair {
             Err(TlsError::InconsistentKeys(_)) => return Err(NotAPair::Mismatch),
             Err(error) => return Err(NotAPair::Certificate(error.to_string())),
         }
-        Ok(Self {
-            key: Arc::new(key),
-            not_before,
-            not_after,
-        })
+        Ok(Self { key: Arc::new(key), not_before, not_after })
     }
 }
 
@@ -179,10 +172,7 @@ pub(super) enum NotAPair {
 }
 
 fn malformed(path: &Path, what: String) -> PairError {
-    PairError::Malformed {
-        path: path.to_owned(),
-        what,
-    }
+    PairError::Malformed { path: path.to_owned(), what }
 }
 
 fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PairError> {

@@ -67,10 +67,7 @@ pub fn self_signed(names: &[&str]) -> Result<SelfSigned, SelfSignedError> {
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let pair = Pair::new(vec![certificate.der().clone()], key)
         .map_err(|error| SelfSignedError(format!("{error:?}")))?;
-    Ok(SelfSigned {
-        identity: Identity::fixed(pair),
-        ca_pem,
-    })
+    Ok(SelfSigned { identity: Identity::fixed(pair), ca_pem })
 }
 
 fn common_name(name: &str) -> rcgen::DistinguishedName {

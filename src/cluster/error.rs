@@ -1,0 +1,53 @@
+//! Why something could not be read.
+
+use std::error::Error as _;
+
+/// Why a namespace's labels or pods are not known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// There is no such namespace.
+    #[error("not found")]
+    NotFound,
+    /// More was asked than is asked of the API server.
+    #[error("too many namespaces are being looked up")]
+    RateLimited,
+    /// No answer in time.
+    #[error("the API server did not answer in time")]
+    Timeout,
+    /// What the API server said instead, or why it could not be asked. One line.
+    #[error("{0}")]
+    Api(String),
+}
+
+impl From<kube::Error> for LookupError {
+    fn from(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if status.code == 404 => Self::NotFound,
+            _ => Self::Api(one_line(&error)),
+        }
+    }
+}
+
+/// An error with its causes, as one line of bounded length.
+pub(super) fn one_line(error: &kube::Error) -> String {
+    if let kube::Error::Api(status) = error {
+        return bounded(&format!("{} (code {})", status.message, status.code));
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Many an error ends with its cause already.
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    bounded(&text)
+}
+
+/// At most 300 characters, none of them a control character.
+pub(super) fn bounded(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().take(300).map(printable).collect()
+}

@@ -1,0 +1,226 @@
+//! The cache of namespaces: of each its name and its policy labels, kept by a watch.
+//!
+//! The watcher is kube's; the store is our own, since kube's keeps the whole metadata of each namespace, about
+//! ten times as much, and hands out no labels that could be shared.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    pin::pin,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::StreamExt;
+use http_body_util::BodyExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    core::PartialObjectMeta,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::time::Instant;
+
+use super::{Labels, error::bounded};
+
+/// The namespaces that there are. Those with equal labels share one set of them: thousands have few.
+#[derive(Default)]
+struct Known {
+    names: HashMap<Box<str>, Arc<Labels>>,
+    sets: HashSet<Arc<Labels>>,
+}
+
+impl Known {
+    fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) {
+        let Some(name) = namespace.metadata.name else {
+            return;
+        };
+        let labels = policy_labels(namespace.metadata.labels.unwrap_or_default());
+        let shared = self.sets.get(&labels).cloned();
+        let labels = shared.unwrap_or_else(|| {
+            let labels = Arc::new(labels);
+            self.sets.insert(Arc::clone(&labels));
+            labels
+        });
+        self.names.insert(name.into_boxed_str(), labels);
+        // More sets than namespaces: some are of the past.
+        if self.sets.len() > self.names.len() {
+            self.sets.retain(|labels| Arc::strong_count(labels) > 1);
+        }
+    }
+
+    fn remove(&mut self, namespace: &PartialObjectMeta<Namespace>) {
+        if let Some(name) = &namespace.metadata.name {
+            self.names.remove(name.as_str());
+        }
+    }
+}
+
+/// All namespaces, once they have been listed.
+#[derive(Default)]
+pub(super) struct Cache {
+    known: RwLock<Known>,
+    synced: AtomicBool,
+    heard: Arc<Heard>,
+}
+
+/// The cache of namespaces as metrics show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheState {
+    /// Whether all of them have been listed once.
+    pub synced: bool,
+    /// How many there are.
+    pub namespaces: usize,
+    /// How long ago the API server last sent anything: an event, or the bookmark that it sends about once a
+    /// minute when there is none. `None` before it ever did.
+    pub silent_for: Option<Duration>,
+}
+
+impl Cache {
+    pub(super) fn get(&self, name: &str) -> Option<Arc<Labels>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.names.get(name).cloned()
+    }
+
+    pub(super) fn state(&self) -> CacheState {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        CacheState {
+            synced: self.synced.load(Ordering::Acquire),
+            namespaces: known.names.len(),
+            silent_for: self.heard.ago(),
+        }
+    }
+
+    /// Keeps the cache as the API server has it. What is known stays in use while the server cannot be
+    /// reached. Never ends.
+    pub(super) async fn follow(&self, client: Client) {
+        let client = overheard(client, Arc::clone(&self.heard));
+        let api = Api::<PartialObjectMeta<Namespace>>::all(client);
+        let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+        let mut listed = Known::default();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.apply(event, &mut listed),
+                Err(error) => {
+                    let error = bounded(&error.to_string());
+                    tracing::warn!(
+                        error,
+                        "cannot watch namespaces: those that are known stay as they are"
+                    );
+                }
+            }
+        }
+    }
+
+    /// A list replaces all that is known, but only when it is complete.
+    fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Known) {
+        match event {
+            Event::Init => *listed = Known::default(),
+            Event::InitApply(namespace) => listed.insert(namespace),
+            Event::InitDone => {
+                let known = std::mem::take(listed);
+                tracing::info!(namespaces = known.names.len(), "namespaces are listed");
+                self.change(|all| *all = known);
+                self.synced.store(true, Ordering::Release);
+            }
+            Event::Apply(namespace) => self.change(|all| all.insert(namespace)),
+            Event::Delete(namespace) => self.change(|all| all.remove(&namespace)),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Those labels that policies are made of.
+pub(super) fn policy_labels(mut labels: BTreeMap<String, String>) -> Labels {
+    labels.retain(|key, _| {
+        key.starts_with("pod-security.kubernetes.io/") || key.starts_with("portcullis.dev/")
+    });
+    labels
+}
+
+/// When the API server last sent anything. The watcher itself keeps bookmarks to itself.
+struct Heard {
+    start: Instant,
+    /// Milliseconds from the start, plus one; zero is never.
+    at: AtomicU64,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self { start: Instant::now(), at: AtomicU64::new(0) }
+    }
+}
+
+impl Heard {
+    fn now(&self) {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.at.store(millis + 1, Ordering::Relaxed);
+    }
+
+    fn ago(&self) -> Option<Duration> {
+        let millis = self.at.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.start.elapsed().saturating_sub(Duration::from_millis(millis)))
+    }
+}
+
+/// The same client, but noting when bytes of a good answer arrive.
+fn overheard(client: Client, heard: Arc<Heard>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request| {
+        let client = client.clone();
+        let heard = Arc::clone(&heard);
+        async move {
+            let response = client.send(request).await?;
+            let is_good = response.status().is_success();
+            Ok::<_, kube::Error>(response.map(|body| {
+                body.map_frame(move |frame| {
+                    if is_good {
+                        heard.now();
+                    }
+                    frame
+                })
+            }))
+        }
+    });
+    Client::new(service, namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn namespace(name: &str, level: &str) -> PartialObjectMeta<Namespace> {
+        let mut namespace = PartialObjectMeta::default();
+        let key = "pod-security.kubernetes.io/enforce".to_owned();
+        namespace.metadata.name = Some(name.to_owned());
+        namespace.metadata.labels = Some([(key, level.to_owned())].into());
+        namespace
+    }
+
+    #[test]
+    fn equal_labels_are_kept_once() {
+        let mut known = Known::default();
+        for i in 0..100 {
+            known.insert(namespace(&i.to_string(), "baseline"));
+        }
+        assert_eq!((known.names.len(), known.sets.len()), (100, 1));
+        // What is of the past is not kept for ever.
+        let mut known = Known::default();
+        for i in 0..100 {
+            known.insert(namespace("a", &i.to_string()));
+            known.insert(namespace("b", "baseline"));
+        }
+        assert_eq!(known.names.len(), 2);
+        assert!(known.sets.len() <= 3, "{}", known.sets.len());
+        known.remove(&namespace("a", ""));
+        assert!(!known.names.contains_key("a"));
+    }
+}

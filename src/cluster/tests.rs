@@ -1,0 +1,421 @@
+use std::{
+    convert::Infallible,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures::{
+    StreamExt,
+    future::{BoxFuture, join_all},
+    stream::{self, BoxStream},
+};
+use http::{Request, Response};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use kube::client::Body;
+use serde_json::json;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+
+use super::*;
+
+type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
+
+/// A client of an API server that answers each path and query so.
+fn api(answer: impl Fn(String) -> BoxFuture<'static, Answer> + Send + Sync + 'static) -> Client {
+    let answer = Arc::new(answer);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let answer = answer(request.uri().to_string());
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    Client::new(service, "default")
+}
+
+fn streamed(chunks: impl futures::Stream<Item = String> + Send + 'static) -> Answer {
+    let frames = chunks.map(|chunk| Ok(Frame::data(Bytes::from(chunk))));
+    Response::new(StreamBody::new(frames.boxed()))
+}
+
+fn text(text: impl Into<String>) -> Answer {
+    streamed(stream::iter([text.into()]))
+}
+
+fn refused(code: u16, message: &str) -> Answer {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, "reason": "X"});
+    let mut answer = text(status.to_string());
+    *answer.status_mut() = code.try_into().unwrap();
+    answer
+}
+
+fn namespace(name: &str, level: &str) -> serde_json::Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {
+        "name": name,
+        "resourceVersion": "7",
+        "labels": {"pod-security.kubernetes.io/enforce": level, "team": "a", "portcullis.dev/harden": "off"},
+    }})
+}
+
+fn listed(namespaces: &[serde_json::Value]) -> Answer {
+    text(json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "7"}, "items": namespaces}).to_string())
+}
+
+fn event(kind: &str, object: &serde_json::Value) -> String {
+    format!("{}\n", json!({"type": kind, "object": object}))
+}
+
+fn level(labels: &Labels) -> &str {
+    &labels["pod-security.kubernetes.io/enforce"]
+}
+
+fn is_watch(uri: &str) -> bool {
+    uri.contains("watch=")
+}
+
+fn version() -> Answer {
+    text(json!({"major": "1", "minor": "33+", "gitVersion": "", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}).to_string())
+}
+
+/// Waits until something is so; only a test that fails waits long.
+async fn until(what: impl Fn() -> bool) {
+    let wait = async {
+        while !what() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it never came about");
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+#[tokio::test]
+async fn namespaces_come_from_the_watch() {
+    let (send, events) = mpsc::unbounded_channel::<String>();
+    let events = Mutex::new(Some(events));
+    let live = Arc::new(AtomicUsize::new(0));
+    let lives = Arc::clone(&live);
+    let client = api(move |uri| {
+        let answer = if uri == "/version" {
+            version()
+        } else if is_watch(&uri) {
+            match events.lock().unwrap().take() {
+                Some(events) => streamed(stream::unfold(events, |mut events| async {
+                    events.recv().await.map(|event| (event, events))
+                })),
+                None => streamed(stream::pending()),
+            }
+        } else if uri.starts_with("/api/v1/namespaces?") {
+            listed(&[namespace("a", "baseline"), namespace("b", "baseline")])
+        } else {
+            lives.fetch_add(1, Ordering::Relaxed);
+            refused(404, "namespaces \"b\" not found")
+        };
+        Box::pin(async { answer })
+    });
+    let (cluster, task) = Cluster::new(client);
+    assert_eq!(cluster.newest(), crate::pss::NEWEST);
+    assert_eq!(cluster.cache().silent_for, None);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    until(|| cluster.is_synced()).await;
+    assert_eq!(cluster.cache().namespaces, 2);
+    assert!(cluster.cache().silent_for.is_some());
+    let labels = cluster.namespace("a").await.unwrap();
+    assert_eq!(level(&labels), "baseline");
+    assert_eq!(labels["portcullis.dev/harden"], "off");
+    assert!(!labels.contains_key("team"));
+
+    send.send(event("MODIFIED", &namespace("a", "restricted"))).unwrap();
+    send.send(event("ADDED", &json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "c", "resourceVersion": "9"}}))).unwrap();
+    send.send(event("DELETED", &namespace("b", "baseline"))).unwrap();
+    send.send(event("ADDED", &namespace("d", "baseline"))).unwrap();
+    until(|| cluster.cache().namespaces == 3).await;
+    assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
+    assert!(cluster.namespace("c").await.unwrap().is_empty());
+    assert_eq!(live.load(Ordering::Relaxed), 0);
+    // One that the cache does not have is asked for each time.
+    for asked in 1..3 {
+        assert_eq!(cluster.namespace("b").await, Err(LookupError::NotFound));
+        assert_eq!(live.load(Ordering::Relaxed), asked);
+    }
+    until(|| cluster.newest() == Minor(33)).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_fails_recovers() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let watches = Arc::new(AtomicUsize::new(0));
+    let (listing, watching) = (Arc::clone(&lists), Arc::clone(&watches));
+    let client = api(move |uri| {
+        let answer = if is_watch(&uri) {
+            match watching.fetch_add(1, Ordering::Relaxed) {
+                // The connection ends, as it does every five minutes.
+                0 => streamed(stream::iter([event("MODIFIED", &namespace("a", "baseline"))])),
+                // What happened meanwhile is no longer known there.
+                1 => streamed(stream::iter([event(
+                    "ERROR",
+                    &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}),
+                )])),
+                _ => streamed(stream::pending()),
+            }
+        } else if uri.starts_with("/api/v1/namespaces?") {
+            match listing.fetch_add(1, Ordering::Relaxed) {
+                0 => listed(&[namespace("a", "privileged"), namespace("b", "privileged")]),
+                _ => listed(&[namespace("a", "restricted")]),
+            }
+        } else {
+            refused(500, "no")
+        };
+        Box::pin(async { answer })
+    });
+    let (cluster, task) = Cluster::new(client);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    until(|| watches.load(Ordering::Relaxed) >= 2).await;
+    // Between the two lists what is known stays in use.
+    assert!(cluster.is_synced());
+    assert_eq!(cluster.cache().namespaces, 2);
+    assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
+    until(|| cluster.cache().namespaces == 1).await;
+    assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
+    // Its version was refused all the while.
+    assert_eq!(cluster.newest(), crate::pss::NEWEST);
+}
+
+#[tokio::test]
+async fn a_forbidden_watch_is_never_synced_but_live_reads_serve() {
+    let lists = Arc::new(AtomicUsize::new(0));
+    let listing = Arc::clone(&lists);
+    let client = api(move |uri| {
+        if uri.starts_with("/api/v1/namespaces?") {
+            listing.fetch_add(1, Ordering::Relaxed);
+        }
+        Box::pin(async move {
+            match uri.as_str() {
+                "/api/v1/namespaces/a" => text(namespace("a", "baseline").to_string()),
+                _ => refused(403, "namespaces is forbidden:\nUser \"x\" cannot list"),
+            }
+        })
+    });
+    let (cluster, task) = Cluster::new(client);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    until(|| lists.load(Ordering::Relaxed) > 0).await;
+    assert!(!cluster.is_synced());
+    assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
+    let forbidden = "namespaces is forbidden: User \"x\" cannot list (code 403)";
+    assert_eq!(cluster.namespace("b").await, Err(LookupError::Api(forbidden.to_owned())));
+    // A refusal is no sign of life.
+    assert_eq!(cluster.cache().silent_for, None);
+}
+
+/// An API server that counts live reads, and answers them when it is told to.
+fn held() -> (Client, Arc<AtomicUsize>, Arc<Notify>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let go = Arc::new(Notify::new());
+    let (count, wait) = (Arc::clone(&asked), Arc::clone(&go));
+    let client = api(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let wait = Arc::clone(&wait);
+        Box::pin(async move {
+            wait.notified().await;
+            text(namespace("a", "restricted").to_string())
+        })
+    });
+    (client, asked, go)
+}
+
+#[tokio::test]
+async fn many_callers_make_one_live_read() {
+    let (client, asked, go) = held();
+    let (cluster, _task) = Cluster::new(client);
+    let callers = join_all((0..100).map(|_| cluster.namespace("a")));
+    let release = async {
+        until(|| asked.load(Ordering::Relaxed) == 1).await;
+        go.notify_one();
+    };
+    let (answers, ()) = tokio::join!(callers, release);
+    for answer in answers {
+        assert_eq!(level(&answer.unwrap()), "restricted");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // Over is over: the next caller asks again.
+    go.notify_one();
+    cluster.namespace("a").await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_takes_no_one_along() {
+    let (client, asked, go) = held();
+    let (cluster, _task) = Cluster::new(client);
+    let mut first = Box::pin(cluster.namespace("a"));
+    let mut second = Box::pin(cluster.namespace("a"));
+    for caller in [&mut first, &mut second] {
+        assert!(futures::poll!(caller).is_pending());
+    }
+    until(|| asked.load(Ordering::Relaxed) == 1).await;
+    drop(first);
+    go.notify_one();
+    second.await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+
+    // When all have gone away, a new one starts afresh.
+    let mut third = Box::pin(cluster.namespace("a"));
+    assert!(futures::poll!(&mut third).is_pending());
+    drop(third);
+    go.notify_one();
+    cluster.namespace("a").await.unwrap();
+}
+
+#[tokio::test]
+async fn live_reads_are_limited() {
+    let limits = Limits { reads_per_second: 0.0, reads_at_once: 2.0, ..Limits::default() };
+    let client = api(|_| Box::pin(async { text(namespace("x", "baseline").to_string()) }));
+    let (cluster, _task) = Cluster::with_limits(client, limits);
+    cluster.namespace("a").await.unwrap();
+    cluster.namespace("b").await.unwrap();
+    assert_eq!(cluster.namespace("c").await, Err(LookupError::RateLimited));
+}
+
+#[tokio::test]
+async fn live_reads_have_a_deadline() {
+    let limits = Limits { read_timeout: Duration::from_millis(20), ..Limits::default() };
+    let client = api(|_| Box::pin(std::future::pending()));
+    let (cluster, _task) = Cluster::with_limits(client, limits);
+    assert_eq!(cluster.namespace("a").await, Err(LookupError::Timeout));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_name_is_not_asked_for() {
+    let client = api(|uri| panic!("asked for {uri}"));
+    let (cluster, _task) = Cluster::new(client);
+    for name in ["", "..", "a/b", "a?x=y", "A", "a b", &"a".repeat(64)] {
+        assert_eq!(cluster.namespace(name).await, Err(LookupError::NotFound));
+        assert_eq!(cluster.pods(name, far()).await, Err(LookupError::NotFound));
+    }
+}
+
+/// Three pages of pods, of which the last one is this.
+fn pages(last: impl Fn() -> BoxFuture<'static, Answer> + Send + Sync + 'static) -> Client {
+    api(move |uri| {
+        let page = |name: &str, metadata: serde_json::Value| {
+            text(json!({"kind": "PodList", "items": [{"metadata": {"name": name}}], "metadata": metadata}).to_string())
+        };
+        let answer = match uri.as_str() {
+            "/api/v1/namespaces/a/pods?&limit=500" => {
+                page("p1", json!({"continue": "x/y=", "remainingItemCount": 900}))
+            }
+            "/api/v1/namespaces/a/pods?&limit=500&continue=x%2Fy%3D" => {
+                page("p2", json!({"continue": "z", "remainingItemCount": 400}))
+            }
+            "/api/v1/namespaces/a/pods?&limit=500&continue=z" => return last(),
+            other => panic!("asked for {other}"),
+        };
+        Box::pin(async { answer })
+    })
+}
+
+#[tokio::test]
+async fn pods_are_listed_page_by_page() {
+    let client =
+        pages(|| Box::pin(async { text("{\"items\": [], \"metadata\": {\"continue\": \"\"}}") }));
+    let (cluster, _task) = Cluster::new(client);
+    let pods = cluster.pods("a", far()).await.unwrap();
+    assert_eq!(pods.pages.len(), 3);
+    assert!(pods.pages[1].contains("\"p2\""));
+    assert!(pods.complete);
+    assert_eq!(pods.remaining, None);
+}
+
+#[tokio::test]
+async fn what_was_listed_in_time_and_within_bounds_is_kept() {
+    let late = pages(|| Box::pin(std::future::pending()));
+    let gone = pages(|| Box::pin(async { refused(410, "expired") }));
+    let large = pages(|| {
+        Box::pin(async {
+            text(format!("{{\"items\": [\"{}\"], \"metadata\": {{}}}}", "x".repeat(1000)))
+        })
+    });
+    let limits = Limits { pod_bytes: 1000, ..Limits::default() };
+    let soon = Duration::from_millis(300);
+    for (client, within) in [(late, soon), (gone, soon * 100), (large, soon * 100)] {
+        let (cluster, _task) = Cluster::with_limits(client, limits);
+        let pods = cluster.pods("a", Instant::now() + within).await.unwrap();
+        assert_eq!((pods.pages.len(), pods.complete), (2, false));
+        assert_eq!(pods.remaining, Some(400));
+    }
+}
+
+#[tokio::test]
+async fn without_a_first_page_there_is_an_error() {
+    let refusing = api(|_| Box::pin(async { refused(403, "no") }));
+    let (cluster, _task) = Cluster::new(refusing);
+    let forbidden = LookupError::Api("no (code 403)".to_owned());
+    assert_eq!(cluster.pods("a", far()).await, Err(forbidden));
+
+    let silent = api(|_| Box::pin(std::future::pending()));
+    let (cluster, _task) = Cluster::new(silent);
+    let soon = Instant::now() + Duration::from_millis(20);
+    assert_eq!(cluster.pods("a", soon).await, Err(LookupError::Timeout));
+
+    let garbled = api(|_| Box::pin(async { text("<html>") }));
+    let (cluster, _task) = Cluster::new(garbled);
+    let Err(LookupError::Api(error)) = cluster.pods("a", far()).await else {
+        panic!("it was read");
+    };
+    assert!(error.starts_with("a list of pods cannot be read: "), "{error}");
+}
+
+#[tokio::test]
+async fn four_lists_at_a_time() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let client = api(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::pending())
+    });
+    let (cluster, _task) = Cluster::new(client);
+    let soon = Instant::now() + Duration::from_millis(200);
+    let lists = join_all((0..10).map(|_| cluster.pods("a", soon))).await;
+    assert!(lists.iter().all(|list| *list == Err(LookupError::Timeout)));
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_cannot_be_used_is_named() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("kubeconfig");
+    for (content, reason) in [
+        (None, "No such file or directory"),
+        (Some("a: ["), "failed to parse kubeconfig YAML"),
+        (Some("apiVersion: v1\nkind: Config\n"), "failed to determine current context"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).unwrap();
+        }
+        let error = connect(Some(&file)).await.err().unwrap().to_string();
+        let start = format!("kubeconfig {}: ", file.display());
+        assert!(error.starts_with(&start) && error.contains(reason), "{error}");
+        assert!(
+            error.ends_with("; must be a kubeconfig whose current context names a cluster"),
+            "{error}"
+        );
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let good = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: t}}]\n";
+    std::fs::write(&file, good).unwrap();
+    let client = connect(Some(&file)).await.unwrap();
+    // Nothing listens there.
+    let (cluster, _task) = Cluster::new(client);
+    let Err(LookupError::Api(error)) = cluster.namespace("a").await else {
+        panic!("it was read");
+    };
+    assert!(error.contains("onnection refused"), "{error}");
+}

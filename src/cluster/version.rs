@@ -1,0 +1,80 @@
+//! The API server's version, which caps what `latest` means.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use kube::Client;
+use tokio::time::{sleep, timeout};
+
+use crate::pss::{Minor, NEWEST};
+
+use super::error::{bounded, one_line};
+
+/// How often it is read once it is known: an upgraded cluster is noticed after that.
+const AGAIN: Duration = Duration::from_secs(300);
+/// How soon it is read again when that failed.
+const RETRY: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is known of it.
+pub(super) struct Known(AtomicU64);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(AtomicU64::new(NEWEST.0))
+    }
+}
+
+impl Known {
+    pub(super) fn newest(&self) -> Minor {
+        Minor(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Reads it again and again. Never ends.
+    pub(super) async fn follow(&self, client: Client) {
+        loop {
+            match read(&client).await {
+                Ok(minor) => {
+                    self.0.store(minor.min(NEWEST).0, Ordering::Relaxed);
+                    sleep(AGAIN).await;
+                }
+                Err(error) => {
+                    tracing::warn!(error, newest = %self.newest(), "cannot read the cluster's version");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+async fn read(client: &Client) -> Result<Minor, String> {
+    let info = timeout(PATIENCE, client.apiserver_version()).await;
+    let info = info
+        .map_err(|_| "the API server did not answer in time".to_owned())?
+        .map_err(|error| one_line(&error))?;
+    minor(&info.major, &info.minor)
+        .ok_or_else(|| bounded(&format!("{:?}.{:?} is no version", info.major, info.minor)))
+}
+
+/// Some distributions add to the number: `36+`.
+fn minor(major: &str, minor: &str) -> Option<Minor> {
+    let digits = minor.split(|c: char| !c.is_ascii_digit()).next()?;
+    (major == "1").then(|| digits.parse().ok().map(Minor))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minors_are_read_with_what_distributions_add() {
+        assert_eq!(minor("1", "36"), Some(Minor(36)));
+        assert_eq!(minor("1", "36+"), Some(Minor(36)));
+        assert_eq!(minor("1", "9-gke.1"), Some(Minor(9)));
+        for (a, b) in [("2", "0"), ("1", ""), ("1", "+"), ("1", "a1"), ("", "36")] {
+            assert_eq!(minor(a, b), None, "{a}.{b}");
+        }
+    }
+}
