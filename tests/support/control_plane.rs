@@ -301,7 +301,8 @@ async fn wait_ready(admin: &Path, apiserver: &mut Process) {
         .unwrap_or_else(|log| panic!("kube-apiserver ended: {log}"));
 }
 
-async fn wait_for_service_account(admin: &User, namespace: &str) {
+/// Waits for the account without which no pods can be made.
+pub(crate) async fn wait_for_service_account(admin: &User, namespace: &str) {
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
     let what = format!("the service account of namespace {namespace}");
     until(&what, PATIENCE, async || {
