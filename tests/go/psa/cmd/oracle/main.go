@@ -21,6 +21,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/pod-security-admission/api"
@@ -28,10 +29,10 @@ import (
 )
 
 type request struct {
-	Level    string          `json:"level"`
-	Version  string          `json:"version"`
-	Policies [][2]string     `json:"policies"`
-	Pod      json.RawMessage `json:"pod"`
+	Level    string      `json:"level"`
+	Version  string      `json:"version"`
+	Policies [][2]string `json:"policies"`
+	Pod      *corev1.Pod `json:"pod"`
 }
 
 type verdict struct {
@@ -46,6 +47,8 @@ type job struct {
 }
 
 func main() {
+	// Pods are garbage as soon as they are judged, and few are held at a time.
+	debug.SetGCPercent(800)
 	if err := run(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "oracle:", err)
 		os.Exit(2)
@@ -126,19 +129,18 @@ func (j *judge) answer(line []byte) []byte {
 
 func (j *judge) reply(line []byte) (any, error) {
 	var req request
-	if err := json.Unmarshal(line, &req); err != nil {
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(line, &req); err != nil {
 		return nil, err
 	}
-	var pod corev1.Pod
-	if err := kjson.UnmarshalCaseSensitivePreserveInts(req.Pod, &pod); err != nil {
-		return nil, fmt.Errorf("pod: %w", err)
+	if req.Pod == nil {
+		return nil, errors.New("pod: missing")
 	}
 	if req.Policies == nil {
 		policy, err := parsePolicy(req.Level, req.Version)
 		if err != nil {
 			return nil, err
 		}
-		return j.evaluate(policy, &pod), nil
+		return j.evaluate(policy, req.Pod), nil
 	}
 	verdicts := make([]verdict, 0, len(req.Policies))
 	for _, pair := range req.Policies {
@@ -146,7 +148,7 @@ func (j *judge) reply(line []byte) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		verdicts = append(verdicts, j.evaluate(policy, &pod))
+		verdicts = append(verdicts, j.evaluate(policy, req.Pod))
 	}
 	return map[string][]verdict{"results": verdicts}, nil
 }
