@@ -1,0 +1,102 @@
+//! What reaches running pods: ephemeral containers and resizes.
+
+use serde_json::{Value, json};
+
+use crate::objects::{IMAGE, await_verdict, compliant, pod_path, pods, privileged};
+use crate::support::control_plane::Who;
+use crate::{PRIVILEGED, RESTRICTED, assert_denied, standard};
+
+#[tokio::test]
+async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone() {
+    let Ok((plane, server)) = standard().await else {
+        return;
+    };
+    let namespace = server.namespace(plane, "debugged", RESTRICTED).await;
+    let admin = plane.user(Who::Admin).await;
+    admin
+        .create(&pods(&namespace), &compliant("web"))
+        .await
+        .granted();
+    let path = format!("{}/ephemeralcontainers", pod_path(&namespace, "web"));
+
+    let first = admin
+        .strategic_merge(&path, &ephemeral("first", json!({})))
+        .await
+        .granted();
+    let second = admin
+        .strategic_merge(&path, &ephemeral("second", json!({})))
+        .await
+        .granted();
+
+    let containers = second["spec"]["ephemeralContainers"].as_array().unwrap();
+    assert_eq!(containers.len(), 2);
+    assert_eq!(containers[0], first["spec"]["ephemeralContainers"][0]);
+    for container in containers {
+        assert_eq!(
+            container["securityContext"],
+            json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_privileged_ephemeral_container_is_denied() {
+    let Ok((plane, server)) = standard().await else {
+        return;
+    };
+    let namespace = server.namespace(plane, "intruded", RESTRICTED).await;
+    let admin = plane.user(Who::Admin).await;
+    admin
+        .create(&pods(&namespace), &compliant("web"))
+        .await
+        .granted();
+    let path = format!("{}/ephemeralcontainers", pod_path(&namespace, "web"));
+
+    let answer = admin
+        .strategic_merge(&path, &ephemeral("debug", json!({"privileged": true})))
+        .await;
+
+    let causes = assert_denied(&answer, "web", "restricted:latest");
+    let field = "spec.ephemeralContainers[0].securityContext.privileged".to_owned();
+    assert!(
+        causes.contains(&("privileged".to_owned(), field)),
+        "{causes:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_resize_is_admitted_even_of_a_pod_that_is_no_longer_allowed() {
+    let Ok((plane, server)) = standard().await else {
+        return;
+    };
+    let namespace = server.namespace(plane, "resized", PRIVILEGED).await;
+    let admin = plane.user(Who::Admin).await;
+    let mut pod = privileged("old");
+    pod["spec"]["containers"][0]["resources"] = cpu("100m");
+    admin.create(&pods(&namespace), &pod).await.granted();
+    let relabel =
+        json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    admin
+        .merge(&format!("/api/v1/namespaces/{namespace}"), &relabel)
+        .await
+        .granted();
+    await_verdict(&admin, &namespace, &privileged("probe"), 403).await;
+
+    let resize = json!({"spec": {"containers": [{"name": "app", "resources": cpu("200m")}]}});
+    let path = format!("{}/resize", pod_path(&namespace, "old"));
+    let resized = admin.strategic_merge(&path, &resize).await.granted();
+
+    assert_eq!(resized["spec"]["containers"][0]["resources"], cpu("200m"));
+}
+
+fn ephemeral(name: &str, security_context: Value) -> Value {
+    let mut container = json!({"name": name, "image": IMAGE});
+    if security_context != json!({}) {
+        container["securityContext"] = security_context;
+    }
+    json!({"spec": {"ephemeralContainers": [container]}})
+}
+
+fn cpu(amount: &str) -> Value {
+    json!({"requests": {"cpu": amount}})
+}

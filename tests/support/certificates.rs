@@ -1,0 +1,40 @@
+//! Certificates for servers on 127.0.0.1.
+
+use std::path::PathBuf;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use super::process::Folder;
+
+/// A certificate for 127.0.0.1 and localhost, its key, and the authority that signed it.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) authority_pem: String,
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Serving {
+    /// Makes an authority and a certificate, in files of the folder.
+    pub(crate) fn new(folder: &Folder) -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "tests");
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+
+        let key = KeyPair::generate().unwrap();
+        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let certificate = CertificateParams::new(names)
+            .unwrap()
+            .signed_by(&key, &authority)
+            .unwrap();
+
+        Self {
+            authority_pem: authority.pem(),
+            authority: folder.write("ca.crt", authority.pem()),
+            certificate: folder.write("tls.crt", certificate.pem()),
+            key: folder.write("tls.key", key.serialize_pem()),
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! A real etcd, kube-apiserver and kube-controller-manager on loopback ports.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+
+use super::audit;
+use super::certificates::Serving;
+use super::go::{Program, Skip, build, require_go};
+use super::process::{Folder, Process, free_port};
+use super::user::User;
+use super::wait::{PATIENCE, until};
+
+/// Kubernetes' own Pod Security admission, which would answer in place of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BuiltInPodSecurity {
+    Off,
+    On,
+}
+
+/// The users that the API server knows. What is not said here, a test grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// May do anything.
+    Admin,
+    /// May what the cluster role `edit` allows, in all namespaces.
+    Developer,
+    /// The same rights, for a test to exempt.
+    ReleaseBot,
+    /// Reads namespaces and pods: what our server needs.
+    Portcullis,
+    /// A kubelet, which may make pods and mirror pods.
+    Kubelet,
+}
+
+/// Groups with a comma in the token file are quoted.
+const USERS: [(Who, &str, &str); 5] = [
+    (Who::Admin, "admin", "system:masters"),
+    (Who::Developer, "dev", "people"),
+    (Who::ReleaseBot, "release-bot", "programs"),
+    (Who::Portcullis, "portcullis", "programs"),
+    (Who::Kubelet, "system:node:node-1", "system:nodes"),
+];
+
+/// A running control plane, ended and its files removed when dropped, and in any case
+/// when the test process ends.
+///
+/// The fields are dropped in order: the API server would take long to end without etcd.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    controllers: Process,
+    apiserver: Process,
+    etcd: Process,
+    start_apiserver: Command,
+    port: u16,
+    folder: Folder,
+    serving: Serving,
+}
+
+impl ControlPlane {
+    /// The one that the tests of this process share, without the built-in Pod Security.
+    /// Tests keep to namespaces of their own, and leave it running.
+    pub(crate) fn shared() -> Result<&'static Self, Skip> {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        // Each test that is skipped says so, not only the first.
+        require_go()?;
+        Ok(SHARED
+            .get_or_init(|| Self::start(BuiltInPodSecurity::Off).expect("Go was there just now")))
+    }
+
+    /// Starts one, and returns when it serves and has made the first service account.
+    pub(crate) fn start(pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
+        let etcd = build(Program::Etcd)?;
+        let apiserver = build(Program::KubeApiserver)?;
+        let controllers = build(Program::KubeControllerManager)?;
+
+        let folder = Folder::new("control-plane");
+        let serving = Serving::new(&folder);
+        let accounts = KeyPair::generate().unwrap();
+        folder.write("service-accounts.key", accounts.serialize_pem());
+        folder.write("service-accounts.pub", accounts.public_key_pem());
+        let port = free_port();
+        write_users(&folder, &serving, port);
+
+        let etcd_port = free_port();
+        let etcd = start_etcd(&etcd, &folder, etcd_port);
+        let start_apiserver =
+            apiserver_command(&apiserver, &folder, &serving, etcd_port, port, pod_security);
+        let mut apiserver = Process::start(&start_apiserver, &folder.path().join("apiserver.log"));
+        let admin = kubeconfig(&folder, "admin");
+        on_a_runtime(async || wait_ready(&admin, &mut apiserver).await);
+        let controllers = start_controllers(&controllers, &folder, &serving);
+        on_a_runtime(async || {
+            let admin = User::new(&admin).await;
+            grant_roles(&admin).await;
+            wait_for_service_account(&admin, "default").await;
+        });
+        Ok(Self {
+            controllers,
+            apiserver,
+            etcd,
+            start_apiserver,
+            port,
+            folder,
+            serving,
+        })
+    }
+
+    /// A client under this name, for the current runtime.
+    pub(crate) async fn user(&self, who: Who) -> User {
+        User::new(&self.kubeconfig(who)).await
+    }
+
+    /// The path of this user's kubeconfig file.
+    pub(crate) fn kubeconfig(&self, who: Who) -> PathBuf {
+        let (_, name, _) = USERS.into_iter().find(|(user, ..)| *user == who).unwrap();
+        kubeconfig(&self.folder, name)
+    }
+
+    /// Makes a namespace with a name of its own, which starts with `base`, and waits until
+    /// pods can be made in it.
+    pub(crate) async fn namespace(&self, base: &str, labels: &[(&str, &str)]) -> String {
+        let admin = self.user(Who::Admin).await;
+        let name = unique_name(base);
+        admin
+            .create("/api/v1/namespaces", &namespace(&name, labels))
+            .await
+            .granted();
+        wait_for_service_account(&admin, &name).await;
+        name
+    }
+
+    /// Kills the API server and starts it again: same port, same etcd.
+    pub(crate) async fn restart_apiserver(&mut self) {
+        self.apiserver.kill();
+        self.apiserver = Process::start(
+            &self.start_apiserver,
+            &self.folder.path().join("apiserver.log"),
+        );
+        wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
+    }
+
+    /// The first event of the audit log that fits; `what` is said when none comes.
+    pub(crate) async fn audit_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        audit::event(&self.folder.path().join("audit.log"), what, fits).await
+    }
+
+    /// All events of the audit log so far.
+    pub(crate) fn audit_events(&self) -> Vec<Value> {
+        audit::events(&self.folder.path().join("audit.log"))
+    }
+
+    /// The end of the API server's log.
+    pub(crate) fn apiserver_log(&self) -> String {
+        self.apiserver.log_tail()
+    }
+}
+
+/// A name that nothing else in this process has.
+pub(crate) fn unique_name(base: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{base}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A Namespace object.
+pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Value {
+    let labels: serde_json::Map<String, Value> = labels
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+}
+
+fn start_etcd(program: &Path, folder: &Folder, port: u16) -> Process {
+    let clients = format!("http://127.0.0.1:{port}");
+    let peers = format!("http://127.0.0.1:{}", free_port());
+    let mut command = Command::new(program);
+    command
+        .arg(flag("data-dir", folder.path().join("etcd").display()))
+        .arg(flag("listen-client-urls", &clients))
+        .arg(flag("advertise-client-urls", &clients))
+        .arg(flag("listen-peer-urls", &peers))
+        .arg(flag("initial-advertise-peer-urls", &peers))
+        .arg(flag("initial-cluster", format!("default={peers}")))
+        // The data need not survive a crash of the machine.
+        .arg("--unsafe-no-fsync")
+        .arg("--log-level=warn");
+    Process::start(&command, &folder.path().join("etcd.log"))
+}
+
+fn apiserver_command(
+    program: &Path,
+    folder: &Folder,
+    serving: &Serving,
+    etcd_port: u16,
+    port: u16,
+    pod_security: BuiltInPodSecurity,
+) -> Command {
+    let at = |name: &str| folder.path().join(name);
+    let mut command = Command::new(program);
+    command
+        .arg(flag(
+            "etcd-servers",
+            format!("http://127.0.0.1:{etcd_port}"),
+        ))
+        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+        .arg(flag("secure-port", port))
+        .arg(flag("cert-dir", at("apiserver").display()))
+        .arg(flag("tls-cert-file", serving.certificate.display()))
+        .arg(flag("tls-private-key-file", serving.key.display()))
+        .arg(flag(
+            "service-account-key-file",
+            at("service-accounts.pub").display(),
+        ))
+        .arg(flag(
+            "service-account-signing-key-file",
+            at("service-accounts.key").display(),
+        ))
+        .arg("--service-account-issuer=https://kubernetes.default.svc")
+        .arg(flag("token-auth-file", at("tokens.csv").display()))
+        .arg("--authorization-mode=RBAC")
+        .arg("--service-cluster-ip-range=10.0.0.0/24")
+        .arg("--endpoint-reconciler-type=none")
+        .arg("--allow-privileged")
+        .arg(flag(
+            "audit-policy-file",
+            folder.write("audit-policy.yaml", audit::POLICY).display(),
+        ))
+        .arg(flag("audit-log-path", at("audit.log").display()))
+        .arg("--audit-log-mode=blocking");
+    if pod_security == BuiltInPodSecurity::Off {
+        command.arg("--disable-admission-plugins=PodSecurity");
+    }
+    command
+}
+
+fn start_controllers(program: &Path, folder: &Folder, serving: &Serving) -> Process {
+    let mut command = Command::new(program);
+    command
+        .arg(flag("kubeconfig", kubeconfig(folder, "admin").display()))
+        .arg(flag(
+            "service-account-private-key-file",
+            folder.path().join("service-accounts.key").display(),
+        ))
+        .arg(flag("root-ca-file", serving.authority.display()))
+        // Without a port of its own, and without waiting for a lease.
+        .args(["--secure-port=0", "--leader-elect=false"])
+        // The standard limit of 20 requests a second would make tests wait for namespaces.
+        .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
+    Process::start(&command, &folder.path().join("controllers.log"))
+}
+
+fn write_users(folder: &Folder, serving: &Serving, port: u16) {
+    let mut tokens = String::new();
+    for (_, name, group) in USERS {
+        tokens += &format!("{name}-token,{name},{name},{group}\n");
+        let config = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "tests",
+            "clusters": [{"name": "tests", "cluster": {
+                "server": format!("https://127.0.0.1:{port}"),
+                "certificate-authority": serving.authority,
+            }}],
+            "users": [{"name": name, "user": {"token": format!("{name}-token")}}],
+            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": name}}],
+        });
+        folder.write(&kubeconfig_name(name), config.to_string());
+    }
+    folder.write("tokens.csv", tokens);
+}
+
+fn kubeconfig(folder: &Folder, user: &str) -> PathBuf {
+    folder.path().join(kubeconfig_name(user))
+}
+
+fn kubeconfig_name(user: &str) -> String {
+    format!("{}.kubeconfig", user.replace(':', "-"))
+}
+
+async fn wait_ready(admin: &Path, apiserver: &mut Process) {
+    let admin = User::new(admin).await;
+    let answered = until("kube-apiserver to be ready", PATIENCE, async || {
+        if apiserver.ended().is_some() {
+            return Some(Err(apiserver.log_tail()));
+        }
+        let ready = admin
+            .try_get("/readyz")
+            .await
+            .is_ok_and(|answer| answer.code == 200);
+        ready.then_some(Ok(()))
+    });
+    answered
+        .await
+        .unwrap_or_else(|log| panic!("kube-apiserver ended: {log}"));
+}
+
+/// Waits for the account without which no pods can be made.
+pub(crate) async fn wait_for_service_account(admin: &User, namespace: &str) {
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
+    let what = format!("the service account of namespace {namespace}");
+    until(&what, PATIENCE, async || {
+        (admin.get(&path).await.code == 200).then_some(())
+    })
+    .await;
+}
+
+async fn grant_roles(admin: &User) {
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let reader = json!({
+        "metadata": {"name": "portcullis"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        ],
+    });
+    let node = json!({
+        "metadata": {"name": "kubelet"},
+        "rules": [{"apiGroups": [""], "resources": ["pods", "pods/status"], "verbs": ["*"]}],
+    });
+    for role in [reader, node] {
+        admin.create(roles, &role).await.granted();
+    }
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    for (user, role) in [
+        ("dev", "edit"),
+        ("release-bot", "edit"),
+        ("portcullis", "portcullis"),
+        ("system:node:node-1", "kubelet"),
+    ] {
+        let binding = json!({
+            "metadata": {"name": format!("test:{user}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        });
+        admin.create(bindings, &binding).await.granted();
+    }
+}
+
+/// Runs to the end whether or not the caller is on a runtime itself.
+fn on_a_runtime<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(work())
+        });
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn flag(name: &str, value: impl Display) -> String {
+    format!("--{name}={value}")
+}

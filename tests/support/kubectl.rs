@@ -1,0 +1,16 @@
+//! `kubectl`, where it is installed: what people see.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::process::is_installed;
+
+/// Runs kubectl, or returns `None` where there is none.
+pub(crate) fn kubectl(kubeconfig: &Path, args: &[&str]) -> Option<Output> {
+    if !is_installed("kubectl") {
+        return None;
+    }
+    let mut command = Command::new("kubectl");
+    command.arg("--kubeconfig").arg(kubeconfig).args(args);
+    Some(command.output().unwrap())
+}

@@ -1,0 +1,14 @@
+//! What the tests that run real programs share: building the Go ones, a control plane,
+//! its users, and our own server registered with it. Never anything that is asserted.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+pub(crate) mod audit;
+pub(crate) mod certificates;
+pub(crate) mod control_plane;
+pub(crate) mod go;
+pub(crate) mod kubectl;
+pub(crate) mod portcullis;
+pub(crate) mod process;
+pub(crate) mod user;
+pub(crate) mod wait;
+pub(crate) mod webhooks;

@@ -1,0 +1,166 @@
+//! Our server, run as a user runs it and registered with a control plane.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::certificates::Serving;
+use super::control_plane::{ControlPlane, Who, namespace, unique_name};
+use super::process::{Folder, Process, free_port};
+use super::user::Answer;
+use super::wait::{PATIENCE, until};
+use super::webhooks::{SERVER_LABEL, register};
+
+/// A running server, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Portcullis {
+    process: Process,
+    id: String,
+    pub(crate) port: u16,
+    pub(crate) admin_port: u16,
+    pub(crate) serving: Serving,
+    folder: Folder,
+}
+
+impl Portcullis {
+    /// Starts `portcullis serve` with a configuration file's text, if any, and further
+    /// flags; registers it for its own namespaces; and waits until both sides are ready.
+    pub(crate) async fn start(
+        plane: &ControlPlane,
+        configuration: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
+        let folder = Folder::new("portcullis");
+        let serving = Serving::new(&folder);
+        let (port, admin_port) = (free_port(), free_port());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
+            .arg("serve")
+            .arg("--kubeconfig")
+            .arg(plane.kubeconfig(Who::Portcullis));
+        command.args(["--bind-address", "127.0.0.1"]);
+        command.args([
+            "--secure-port",
+            &port.to_string(),
+            "--admin-port",
+            &admin_port.to_string(),
+        ]);
+        command.arg("--tls-cert-file").arg(&serving.certificate);
+        command.arg("--tls-private-key-file").arg(&serving.key);
+        if let Some(text) = configuration {
+            command
+                .arg("--config")
+                .arg(folder.write("config.yaml", text));
+        }
+        command.args(flags);
+        let process = Process::start(&command, &folder.path().join("portcullis.log"));
+
+        let mut server = Self {
+            process,
+            id: unique_name("server"),
+            port,
+            admin_port,
+            serving,
+            folder,
+        };
+        server.wait_ready().await;
+        let admin = plane.user(Who::Admin).await;
+        register(&admin, &server.id, port, &server.serving.authority_pem).await;
+        server
+    }
+
+    /// A namespace whose requests come to this server.
+    pub(crate) async fn namespace(
+        &self,
+        plane: &ControlPlane,
+        base: &str,
+        labels: &[(&str, &str)],
+    ) -> String {
+        plane.namespace(base, &self.with_own_label(labels)).await
+    }
+
+    /// The answer to creating such a namespace, and its name, where that itself is tested.
+    pub(crate) async fn try_namespace(
+        &self,
+        plane: &ControlPlane,
+        base: &str,
+        labels: &[(&str, &str)],
+    ) -> (String, Answer) {
+        let name = unique_name(base);
+        let object = namespace(&name, &self.with_own_label(labels));
+        let answer = plane
+            .user(Who::Admin)
+            .await
+            .create("/api/v1/namespaces", &object)
+            .await;
+        (name, answer)
+    }
+
+    /// These labels, and the one that brings a namespace's requests to this server.
+    pub(crate) fn with_own_label<'a>(
+        &'a self,
+        labels: &[(&'a str, &'a str)],
+    ) -> Vec<(&'a str, &'a str)> {
+        let mut labels = labels.to_vec();
+        labels.push((SERVER_LABEL, &self.id));
+        labels
+    }
+
+    /// A page of the admin port: the code and the body.
+    pub(crate) async fn page(&self, path: &str) -> Option<(u16, String)> {
+        page(self.admin_port, path).await
+    }
+
+    /// A signal, such as `TERM`.
+    pub(crate) fn signal(&mut self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits for the server to end by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        until("portcullis to end", PATIENCE, async || self.process.ended()).await
+    }
+
+    /// The end of the server's log.
+    pub(crate) fn log_tail(&self) -> String {
+        self.process.log_tail()
+    }
+
+    /// The server's whole log.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("portcullis.log")).unwrap()
+    }
+
+    /// The folder of its configuration, certificates and log.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn wait_ready(&mut self) {
+        until("portcullis to be ready", PATIENCE, async || {
+            assert!(
+                self.process.ended().is_none(),
+                "portcullis ended: {}",
+                self.process.log_tail()
+            );
+            page(self.admin_port, "/readyz")
+                .await
+                .filter(|(code, _)| *code == 200)
+        })
+        .await;
+    }
+}
+
+/// GETs a page of a plain HTTP port, or `None` while nothing listens there.
+async fn page(port: u16, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let code = head.split(' ').nth(1)?.parse().ok()?;
+    Some((code, body.to_owned()))
+}
