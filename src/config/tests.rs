@@ -298,7 +298,7 @@ fn types_are_strict() {
     );
     bad(
         "# nothing\n",
-        "config.yaml:2:1: the file: must be a mapping, but is empty",
+        "config.yaml: must hold a document, but is empty",
     );
 }
 
@@ -356,6 +356,7 @@ fn one_document_of_yaml() {
         "config.yaml:4:1: must hold one document, but another one starts here",
     );
     good(&format!("---\n{OWN}...\n"));
+    good(&format!("---\n{OWN}---\n# nothing\n"));
     for text in [
         "a: [",
         "a: b: c",

@@ -35,17 +35,22 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// Reads the one document of a text.
+/// Reads the one document of a text. Documents without anything in them do not count.
 pub(super) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-        let text = match &error {
-            serde_saphyr::Error::MultipleDocuments { .. } => {
-                "must hold one document, but another one starts here".to_owned()
-            }
-            error => format!("is not YAML that can be read: {}", reason(error)),
-        };
+    let documents = serde_saphyr::from_multiple_with_options::<Node>(text, options());
+    let documents = documents.map_err(|error| {
+        let text = format!("is not YAML that can be read: {}", reason(&error));
         (error.location(), text)
-    })
+    })?;
+    let mut documents = documents.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(document),
+        (None, _) => Err((None, "must hold a document, but is empty".to_owned())),
+        (Some(_), Some(second)) => Err((
+            Some(second.at),
+            "must hold one document, but another one starts here".to_owned(),
+        )),
+    }
 }
 
 /// The parser's own words, without the place that it ends them with.
