@@ -155,7 +155,10 @@ struct Heard {
 
 impl Default for Heard {
     fn default() -> Self {
-        Self { start: Instant::now(), at: AtomicU64::new(0) }
+        Self {
+            start: Instant::now(),
+            at: AtomicU64::new(0),
+        }
     }
 }
 
@@ -167,7 +170,11 @@ impl Heard {
 
     fn ago(&self) -> Option<Duration> {
         let millis = self.at.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.start.elapsed().saturating_sub(Duration::from_millis(millis)))
+        Some(
+            self.start
+                .elapsed()
+                .saturating_sub(Duration::from_millis(millis)),
+        )
     }
 }
 

@@ -69,7 +69,10 @@ impl Config {
     fn upstream() -> Self {
         Self {
             defaults: Policy::PRIVILEGED,
-            harden: harden::Settings { mode: harden::Mode::Off, ..harden::Settings::default() },
+            harden: harden::Settings {
+                mode: harden::Mode::Off,
+                ..harden::Settings::default()
+            },
             ..Self::embedded()
         }
     }

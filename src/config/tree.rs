@@ -35,17 +35,22 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// Reads the one document of a text.
+/// Reads the one document of a text. Documents without anything in them do not count.
 pub(super) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
-    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-        let text = match &error {
-            serde_saphyr::Error::MultipleDocuments { .. } => {
-                "must hold one document, but another one starts here".to_owned()
-            }
-            error => format!("is not YAML that can be read: {}", reason(error)),
-        };
+    let documents = serde_saphyr::from_multiple_with_options::<Node>(text, options());
+    let documents = documents.map_err(|error| {
+        let text = format!("is not YAML that can be read: {}", reason(&error));
         (error.location(), text)
-    })
+    })?;
+    let mut documents = documents.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(document),
+        (None, _) => Err((None, "must hold a document, but is empty".to_owned())),
+        (Some(_), Some(second)) => Err((
+            Some(second.at),
+            "must hold one document, but another one starts here".to_owned(),
+        )),
+    }
 }
 
 /// The parser's own words, without the place that it ends them with.
@@ -69,7 +74,10 @@ fn options() -> Options {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { at: spanned.defined, value: spanned.value })
+        Ok(Self {
+            at: spanned.defined,
+            value: spanned.value,
+        })
     }
 }
 
@@ -131,7 +139,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            map.push(Entry { key: key.value, at: key.defined, node });
+            map.push(Entry {
+                key: key.value,
+                at: key.defined,
+                node,
+            });
         }
         Ok(Value::Map(map))
     }
