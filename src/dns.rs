@@ -26,30 +26,14 @@ mod tests {
         for name in ["a", "0", "a-b", "a--b", &"a".repeat(63)] {
             assert!(is_label(name), "{name}");
         }
-        for name in [
-            "",
-            "-a",
-            "a-",
-            "A",
-            "a.b",
-            "a_b",
-            "é",
-            "a/b",
-            "..",
-            &"a".repeat(64),
-        ] {
+        for name in ["", "-a", "a-", "A", "a.b", "a_b", "é", "a/b", "..", &"a".repeat(64)] {
             assert!(!is_label(name), "{name}");
         }
     }
 
     #[test]
     fn subdomains() {
-        for name in [
-            "a",
-            "a.b-c.0",
-            &"a".repeat(253),
-            "a.".repeat(126).trim_end_matches('.'),
-        ] {
+        for name in ["a", "a.b-c.0", &"a".repeat(253), "a.".repeat(126).trim_end_matches('.')] {
             assert!(is_subdomain(name), "{name}");
         }
         for name in ["", ".", "a.", ".a", "a..b", "a.-b", "a.B", &"a".repeat(254)] {

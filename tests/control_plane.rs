@@ -23,19 +23,12 @@ async fn a_pod_gets_its_service_account_token_and_an_audit_event() {
     let namespace = plane.namespace("pods", &[("team", "shop")]).await;
     let developer = plane.user(Who::Developer).await;
 
-    let answer = developer
-        .create(&format!("/api/v1/namespaces/{namespace}/pods"), &pod("web"))
-        .await;
+    let answer =
+        developer.create(&format!("/api/v1/namespaces/{namespace}/pods"), &pod("web")).await;
 
     let pod = answer.granted();
     let mount = &pod["spec"]["containers"][0]["volumeMounts"][0];
-    assert!(
-        mount["name"]
-            .as_str()
-            .unwrap()
-            .starts_with("kube-api-access-"),
-        "{pod:#}"
-    );
+    assert!(mount["name"].as_str().unwrap().starts_with("kube-api-access-"), "{pod:#}");
     let event = plane
         .audit_event("the pod's event", |event| {
             event["objectRef"]["namespace"] == namespace && event["objectRef"]["resource"] == "pods"
@@ -62,28 +55,16 @@ async fn a_deployment_makes_pods() {
     });
 
     developer
-        .create(
-            &format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
-            &deployment,
-        )
+        .create(&format!("/apis/apps/v1/namespaces/{namespace}/deployments"), &deployment)
         .await
         .granted();
 
     let pods = until("two pods", PATIENCE, async || {
-        let list = developer
-            .get(&format!("/api/v1/namespaces/{namespace}/pods"))
-            .await
-            .granted();
-        list["items"]
-            .as_array()
-            .filter(|pods| pods.len() == 2)
-            .cloned()
+        let list = developer.get(&format!("/api/v1/namespaces/{namespace}/pods")).await.granted();
+        list["items"].as_array().filter(|pods| pods.len() == 2).cloned()
     })
     .await;
-    assert_eq!(
-        pods[0]["metadata"]["ownerReferences"][0]["kind"],
-        "ReplicaSet"
-    );
+    assert_eq!(pods[0]["metadata"]["ownerReferences"][0]["kind"], "ReplicaSet");
 }
 
 #[tokio::test]
@@ -91,17 +72,12 @@ async fn built_in_pod_security_is_off_unless_asked_for() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
-    let namespace = plane
-        .namespace(
-            "lenient",
-            &[("pod-security.kubernetes.io/enforce", "restricted")],
-        )
-        .await;
+    let namespace =
+        plane.namespace("lenient", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
     let developer = plane.user(Who::Developer).await;
 
-    let answer = developer
-        .create(&format!("/api/v1/namespaces/{namespace}/pods"), &pod("web"))
-        .await;
+    let answer =
+        developer.create(&format!("/api/v1/namespaces/{namespace}/pods"), &pod("web")).await;
 
     assert_eq!(answer.code, 201, "{:#}", answer.body);
 }
@@ -111,26 +87,14 @@ async fn answers_carry_code_reason_and_warnings() {
     let Ok(plane) = ControlPlane::start(BuiltInPodSecurity::On) else {
         return;
     };
-    let strict = plane
-        .namespace(
-            "strict",
-            &[("pod-security.kubernetes.io/enforce", "restricted")],
-        )
-        .await;
-    let warned = plane
-        .namespace(
-            "warned",
-            &[("pod-security.kubernetes.io/warn", "restricted")],
-        )
-        .await;
+    let strict =
+        plane.namespace("strict", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
+    let warned =
+        plane.namespace("warned", &[("pod-security.kubernetes.io/warn", "restricted")]).await;
     let developer = plane.user(Who::Developer).await;
 
-    let refused = developer
-        .create(&format!("/api/v1/namespaces/{strict}/pods"), &pod("web"))
-        .await;
-    let granted = developer
-        .create(&format!("/api/v1/namespaces/{warned}/pods"), &pod("web"))
-        .await;
+    let refused = developer.create(&format!("/api/v1/namespaces/{strict}/pods"), &pod("web")).await;
+    let granted = developer.create(&format!("/api/v1/namespaces/{warned}/pods"), &pod("web")).await;
 
     assert_eq!((refused.code, refused.reason()), (403, "Forbidden"));
     assert!(
@@ -152,16 +116,10 @@ async fn the_apiserver_restarts_with_its_data() {
 
     plane.restart_apiserver().await;
 
-    let kept = admin
-        .get(&format!("/api/v1/namespaces/{before}"))
-        .await
-        .granted();
+    let kept = admin.get(&format!("/api/v1/namespaces/{before}")).await.granted();
     assert_eq!(kept["status"]["phase"], "Active");
     let after = plane.namespace("after", &[]).await;
-    admin
-        .create(&format!("/api/v1/namespaces/{after}/pods"), &pod("web"))
-        .await
-        .granted();
+    admin.create(&format!("/api/v1/namespaces/{after}/pods"), &pod("web")).await.granted();
 }
 
 #[tokio::test]
@@ -171,11 +129,7 @@ async fn rights_are_those_of_the_user() {
     };
     let object = namespace(&unique_name("forbidden"), &[]);
 
-    let answer = plane
-        .user(Who::Portcullis)
-        .await
-        .create("/api/v1/namespaces", &object)
-        .await;
+    let answer = plane.user(Who::Portcullis).await.create("/api/v1/namespaces", &object).await;
 
     assert_eq!((answer.code, answer.reason()), (403, "Forbidden"));
 }
@@ -185,10 +139,8 @@ async fn kubectl_reaches_it() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
-    let Some(output) = kubectl(
-        &plane.kubeconfig(Who::Developer),
-        &["version", "-o", "json"],
-    ) else {
+    let Some(output) = kubectl(&plane.kubeconfig(Who::Developer), &["version", "-o", "json"])
+    else {
         return;
     };
 

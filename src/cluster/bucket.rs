@@ -19,14 +19,7 @@ struct Level {
 impl Bucket {
     /// A full one.
     pub(super) fn new(per_second: f64, at_once: f64, now: Instant) -> Self {
-        Self {
-            per_second,
-            at_once,
-            level: Mutex::new(Level {
-                tokens: at_once,
-                at: now,
-            }),
-        }
+        Self { per_second, at_once, level: Mutex::new(Level { tokens: at_once, at: now }) }
     }
 
     /// Whether one more may pass.
@@ -35,10 +28,8 @@ impl Bucket {
         let passed = now.saturating_duration_since(level.at).as_secs_f64();
         let filled = (level.tokens + passed * self.per_second).min(self.at_once);
         let is_enough = filled >= 1.0;
-        *level = Level {
-            tokens: if is_enough { filled - 1.0 } else { filled },
-            at: now.max(level.at),
-        };
+        *level =
+            Level { tokens: if is_enough { filled - 1.0 } else { filled }, at: now.max(level.at) };
         is_enough
     }
 }

@@ -41,10 +41,7 @@ pub enum ConnectError {
 /// What is wrong with the kubeconfig or the pod's environment.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
     let (config, from) = match kubeconfig {
-        Some(file) => (
-            from_file(file).await?,
-            format!("kubeconfig {}", file.display()),
-        ),
+        Some(file) => (from_file(file).await?, format!("kubeconfig {}", file.display())),
         None => {
             let config = Config::incluster();
             let config =
@@ -52,10 +49,8 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
             (config, "the pod's service account".to_owned())
         }
     };
-    Client::try_from(config).map_err(|error| ConnectError::Client {
-        from,
-        reason: one_line(&error),
-    })
+    Client::try_from(config)
+        .map_err(|error| ConnectError::Client { from, reason: one_line(&error) })
 }
 
 async fn from_file(file: &Path) -> Result<Config, ConnectError> {

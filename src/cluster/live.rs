@@ -33,11 +33,7 @@ impl Reads {
         Self {
             api: Api::all(client),
             timeout: limits.read_timeout,
-            bucket: Bucket::new(
-                limits.reads_per_second,
-                limits.reads_at_once,
-                Instant::now(),
-            ),
+            bucket: Bucket::new(limits.reads_per_second, limits.reads_at_once, Instant::now()),
             flights: Arc::default(),
         }
     }
@@ -66,10 +62,7 @@ impl Reads {
     fn read(&self, name: &str) -> impl Future<Output = Answer> + Send + 'static {
         let api = self.api.clone();
         let limit = self.timeout;
-        let landing = Landing {
-            flights: Arc::clone(&self.flights),
-            name: name.to_owned(),
-        };
+        let landing = Landing { flights: Arc::clone(&self.flights), name: name.to_owned() };
         async move {
             let read = timeout(limit, api.get_metadata(&landing.name)).await;
             let namespace = read.map_err(|_| LookupError::Timeout)??;

@@ -155,10 +155,7 @@ struct Heard {
 
 impl Default for Heard {
     fn default() -> Self {
-        Self {
-            start: Instant::now(),
-            at: AtomicU64::new(0),
-        }
+        Self { start: Instant::now(), at: AtomicU64::new(0) }
     }
 }
 
@@ -170,11 +167,7 @@ impl Heard {
 
     fn ago(&self) -> Option<Duration> {
         let millis = self.at.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(
-            self.start
-                .elapsed()
-                .saturating_sub(Duration::from_millis(millis)),
-        )
+        Some(self.start.elapsed().saturating_sub(Duration::from_millis(millis)))
     }
 }
 

@@ -37,11 +37,7 @@ pub(super) struct Lists {
 
 impl Lists {
     pub(super) fn new(client: Client, limits: Limits) -> Self {
-        Self {
-            client,
-            turns: Semaphore::new(limits.pod_lists),
-            bytes: limits.pod_bytes,
-        }
+        Self { client, turns: Semaphore::new(limits.pod_lists), bytes: limits.pod_bytes }
     }
 
     /// Lists the pods of a namespace, the name of which must be a DNS-1123 label. Each page is as fresh as
@@ -52,9 +48,7 @@ impl Lists {
         deadline: Instant,
     ) -> Result<Pods, LookupError> {
         let late = |_| LookupError::Timeout;
-        let turn = timeout_at(deadline, self.turns.acquire())
-            .await
-            .map_err(late)?;
+        let turn = timeout_at(deadline, self.turns.acquire()).await.map_err(late)?;
         let mut pods = Pods::default();
         let mut bytes = self.bytes;
         let mut token = None;
@@ -109,11 +103,7 @@ impl Lists {
 }
 
 fn request(namespace: &str, token: Option<String>) -> Result<Request<Body>, LookupError> {
-    let params = ListParams {
-        limit: Some(PAGE),
-        continue_token: token,
-        ..ListParams::default()
-    };
+    let params = ListParams { limit: Some(PAGE), continue_token: token, ..ListParams::default() };
     let pods = kube::core::Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
     let request = pods.list(&params);
     let request = request.map_err(|error| LookupError::Api(bounded(&error.to_string())))?;
@@ -122,12 +112,8 @@ fn request(namespace: &str, token: Option<String>) -> Result<Request<Body>, Look
 
 async fn refusal(response: Response<Body>) -> LookupError {
     let code = response.status();
-    let body = Limited::new(response.into_body(), ERROR_BYTES)
-        .collect()
-        .await;
-    let status = body
-        .ok()
-        .and_then(|body| serde_json::from_slice::<Status>(&body.to_bytes()).ok());
+    let body = Limited::new(response.into_body(), ERROR_BYTES).collect().await;
+    let status = body.ok().and_then(|body| serde_json::from_slice::<Status>(&body.to_bytes()).ok());
     let message = status.map_or_else(String::new, |status| status.message);
     LookupError::Api(bounded(&format!("{message} (code {})", code.as_u16())))
 }

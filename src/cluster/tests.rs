@@ -87,9 +87,7 @@ async fn until(what: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), wait)
-        .await
-        .expect("it never came about");
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it never came about");
 }
 
 fn far() -> Instant {
@@ -133,13 +131,10 @@ async fn namespaces_come_from_the_watch() {
     assert_eq!(labels["portcullis.dev/harden"], "off");
     assert!(!labels.contains_key("team"));
 
-    send.send(event("MODIFIED", &namespace("a", "restricted")))
-        .unwrap();
+    send.send(event("MODIFIED", &namespace("a", "restricted"))).unwrap();
     send.send(event("ADDED", &json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "c", "resourceVersion": "9"}}))).unwrap();
-    send.send(event("DELETED", &namespace("b", "baseline")))
-        .unwrap();
-    send.send(event("ADDED", &namespace("d", "baseline")))
-        .unwrap();
+    send.send(event("DELETED", &namespace("b", "baseline"))).unwrap();
+    send.send(event("ADDED", &namespace("d", "baseline"))).unwrap();
     until(|| cluster.cache().namespaces == 3).await;
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
     assert!(cluster.namespace("c").await.unwrap().is_empty());
@@ -161,10 +156,7 @@ async fn a_watch_that_fails_recovers() {
         let answer = if is_watch(&uri) {
             match watching.fetch_add(1, Ordering::Relaxed) {
                 // The connection ends, as it does every five minutes.
-                0 => streamed(stream::iter([event(
-                    "MODIFIED",
-                    &namespace("a", "baseline"),
-                )])),
+                0 => streamed(stream::iter([event("MODIFIED", &namespace("a", "baseline"))])),
                 // What happened meanwhile is no longer known there.
                 1 => streamed(stream::iter([event(
                     "ERROR",
@@ -218,10 +210,7 @@ async fn a_forbidden_watch_is_never_synced_but_live_reads_serve() {
     assert!(!cluster.is_synced());
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
     let forbidden = "namespaces is forbidden: User \"x\" cannot list (code 403)";
-    assert_eq!(
-        cluster.namespace("b").await,
-        Err(LookupError::Api(forbidden.to_owned()))
-    );
+    assert_eq!(cluster.namespace("b").await, Err(LookupError::Api(forbidden.to_owned())));
     // A refusal is no sign of life.
     assert_eq!(cluster.cache().silent_for, None);
 }
@@ -287,11 +276,7 @@ async fn a_caller_that_goes_away_takes_no_one_along() {
 
 #[tokio::test]
 async fn live_reads_are_limited() {
-    let limits = Limits {
-        reads_per_second: 0.0,
-        reads_at_once: 2.0,
-        ..Limits::default()
-    };
+    let limits = Limits { reads_per_second: 0.0, reads_at_once: 2.0, ..Limits::default() };
     let client = api(|_| Box::pin(async { text(namespace("x", "baseline").to_string()) }));
     let (cluster, _task) = Cluster::with_limits(client, limits);
     cluster.namespace("a").await.unwrap();
@@ -301,10 +286,7 @@ async fn live_reads_are_limited() {
 
 #[tokio::test]
 async fn live_reads_have_a_deadline() {
-    let limits = Limits {
-        read_timeout: Duration::from_millis(20),
-        ..Limits::default()
-    };
+    let limits = Limits { read_timeout: Duration::from_millis(20), ..Limits::default() };
     let client = api(|_| Box::pin(std::future::pending()));
     let (cluster, _task) = Cluster::with_limits(client, limits);
     assert_eq!(cluster.namespace("a").await, Err(LookupError::Timeout));
@@ -358,16 +340,10 @@ async fn what_was_listed_in_time_and_within_bounds_is_kept() {
     let gone = pages(|| Box::pin(async { refused(410, "expired") }));
     let large = pages(|| {
         Box::pin(async {
-            text(format!(
-                "{{\"items\": [\"{}\"], \"metadata\": {{}}}}",
-                "x".repeat(1000)
-            ))
+            text(format!("{{\"items\": [\"{}\"], \"metadata\": {{}}}}", "x".repeat(1000)))
         })
     });
-    let limits = Limits {
-        pod_bytes: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits { pod_bytes: 1000, ..Limits::default() };
     let soon = Duration::from_millis(300);
     for (client, within) in [(late, soon), (gone, soon * 100), (large, soon * 100)] {
         let (cluster, _task) = Cluster::with_limits(client, limits);
@@ -394,10 +370,7 @@ async fn without_a_first_page_there_is_an_error() {
     let Err(LookupError::Api(error)) = cluster.pods("a", far()).await else {
         panic!("it was read");
     };
-    assert!(
-        error.starts_with("a list of pods cannot be read: "),
-        "{error}"
-    );
+    assert!(error.starts_with("a list of pods cannot be read: "), "{error}");
 }
 
 #[tokio::test]
@@ -422,20 +395,14 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
     for (content, reason) in [
         (None, "No such file or directory"),
         (Some("a: ["), "failed to parse kubeconfig YAML"),
-        (
-            Some("apiVersion: v1\nkind: Config\n"),
-            "failed to determine current context",
-        ),
+        (Some("apiVersion: v1\nkind: Config\n"), "failed to determine current context"),
     ] {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
         let error = connect(Some(&file)).await.err().unwrap().to_string();
         let start = format!("kubeconfig {}: ", file.display());
-        assert!(
-            error.starts_with(&start) && error.contains(reason),
-            "{error}"
-        );
+        assert!(error.starts_with(&start) && error.contains(reason), "{error}");
         assert!(
             error.ends_with("; must be a kubeconfig whose current context names a cluster"),
             "{error}"

@@ -76,9 +76,8 @@ fn read_at(text: &str, file: &Path, place: Place) -> Result<Option<Config>, Conf
     if text.is_empty() {
         return Ok(None);
     }
-    let root = tree::read(text).map_err(|(at, text)| ConfigError {
-        problems: vec![Problem::new(file, at, &text)],
-    })?;
+    let root = tree::read(text)
+        .map_err(|(at, text)| ConfigError { problems: vec![Problem::new(file, at, &text)] })?;
     let mut reader = Reader::new(file);
     let config = document(&mut reader, &root, "", place)?;
     reader.finish(config)
@@ -97,16 +96,8 @@ fn document(
     let api_version = reader.text(&fields, "apiVersion");
     let kind = reader.text(&fields, "kind");
     let (Some((api_version, at)), Some((kind, _))) = (api_version, kind) else {
-        let name = if api_version.is_none() {
-            "apiVersion"
-        } else {
-            "kind"
-        };
-        let text = format!(
-            "{} is missing: must be {}",
-            fields.path(name),
-            place.allowed()
-        );
+        let name = if api_version.is_none() { "apiVersion" } else { "kind" };
+        let text = format!("{} is missing: must be {}", fields.path(name), place.allowed());
         reader.problem(Some(node.at), &text);
         return Ok(None);
     };
@@ -136,17 +127,7 @@ fn pod_security(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
 
 fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
     let unset = Config::embedded();
-    reader.allow(
-        fields,
-        &[
-            "apiVersion",
-            "kind",
-            "mode",
-            "defaults",
-            "exemptions",
-            "harden",
-        ],
-    );
+    reader.allow(fields, &["apiVersion", "kind", "mode", "defaults", "exemptions", "harden"]);
     Config {
         mode: reader.parsed(fields, "mode").unwrap_or(unset.mode),
         defaults: policy(reader, fields, &unset.defaults),
@@ -194,14 +175,7 @@ fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Option<Conf
 }
 
 fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, unset: &Policy) -> Policy {
-    let allowed = [
-        "enforce",
-        "enforce-version",
-        "audit",
-        "audit-version",
-        "warn",
-        "warn-version",
-    ];
+    let allowed = ["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"];
     let defaults = reader.section(fields, "defaults", &allowed);
     let mut pair = |level, version, unset: LevelVersion| LevelVersion {
         level: reader.parsed(&defaults, level).unwrap_or(unset.level),

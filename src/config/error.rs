@@ -16,9 +16,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(super) fn of_file(file: &Path, text: &str) -> Self {
-        Self {
-            problems: vec![Problem::new(file, None, text)],
-        }
+        Self { problems: vec![Problem::new(file, None, text)] }
     }
 }
 
@@ -51,9 +49,7 @@ impl Problem {
         let one_line = |text: &str| text.replace(char::is_control, " ");
         Self {
             file: one_line(&file.to_string_lossy()),
-            at: at
-                .filter(|at| *at != Location::UNKNOWN)
-                .map(|at| (at.line(), at.column())),
+            at: at.filter(|at| *at != Location::UNKNOWN).map(|at| (at.line(), at.column())),
             text: one_line(text),
         }
     }

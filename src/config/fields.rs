@@ -36,10 +36,7 @@ impl<'n> Fields<'n> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a Path) -> Self {
-        Self {
-            file,
-            problems: Vec::new(),
-        }
+        Self { file, problems: Vec::new() }
     }
 
     /// The answer, if nothing was wrong.
@@ -48,9 +45,7 @@ impl<'a> Reader<'a> {
             return Ok(value);
         }
         self.problems.sort_by_key(|problem| problem.at);
-        Err(ConfigError {
-            problems: self.problems,
-        })
+        Err(ConfigError { problems: self.problems })
     }
 
     pub(super) fn problem(&mut self, at: Option<Location>, text: &str) {
@@ -64,19 +59,13 @@ impl<'a> Reader<'a> {
         value: &str,
         allowed: impl fmt::Display,
     ) {
-        self.problem(
-            Some(node.at),
-            &format!("{path}: {}: {allowed}", shown(value)),
-        );
+        self.problem(Some(node.at), &format!("{path}: {}: {allowed}", shown(value)));
     }
 
     fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
         let place = if path.is_empty() { "the file" } else { path };
         let is = kind(&node.value);
-        self.problem(
-            Some(node.at),
-            &format!("{place}: must be {expected}, but is {is}"),
-        );
+        self.problem(Some(node.at), &format!("{place}: must be {expected}, but is {is}"));
     }
 
     /// A mapping, whatever its fields. `None`, and a problem, if it is something else.
@@ -143,9 +132,7 @@ impl<'a> Reader<'a> {
         name: &str,
     ) -> Option<T> {
         let (text, node) = self.text(fields, name)?;
-        text.parse()
-            .map_err(|allowed| self.invalid(node, &fields.path(name), text, allowed))
-            .ok()
+        text.parse().map_err(|allowed| self.invalid(node, &fields.path(name), text, allowed)).ok()
     }
 
     pub(super) fn boolean(&mut self, fields: &Fields<'_>, name: &str) -> Option<bool> {
@@ -199,11 +186,7 @@ impl<'a> Reader<'a> {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -221,7 +204,7 @@ fn kind(value: &Value) -> &'static str {
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }
 }

@@ -69,10 +69,7 @@ impl Config {
     fn upstream() -> Self {
         Self {
             defaults: Policy::PRIVILEGED,
-            harden: harden::Settings {
-                mode: harden::Mode::Off,
-                ..harden::Settings::default()
-            },
+            harden: harden::Settings { mode: harden::Mode::Off, ..harden::Settings::default() },
             ..Self::embedded()
         }
     }

@@ -57,10 +57,7 @@ impl Live {
     fn new(config: Config, file: Option<PathBuf>, overrides: Overrides) -> Self {
         Self {
             current: ArcSwap::from_pointee(overrides.over(config)),
-            status: ArcSwap::from_pointee(Status {
-                loaded_at: SystemTime::now(),
-                error: None,
-            }),
+            status: ArcSwap::from_pointee(Status { loaded_at: SystemTime::now(), error: None }),
             file,
             overrides,
         }

@@ -23,11 +23,7 @@ fn bad(text: &str, error: &str) {
 }
 
 fn words(policy: &Policy) -> String {
-    let Policy {
-        enforce,
-        audit,
-        warn,
-    } = policy;
+    let Policy { enforce, audit, warn } = policy;
     format!("{enforce} {audit} {warn}")
 }
 
@@ -38,10 +34,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 #[test]
 fn an_empty_file_is_upstreams_default() {
     let config = good("");
-    assert_eq!(
-        words(&config.defaults),
-        "privileged:latest privileged:latest privileged:latest"
-    );
+    assert_eq!(words(&config.defaults), "privileged:latest privileged:latest privileged:latest");
     assert_eq!(config.harden.mode, harden::Mode::Off);
     assert_eq!(config.mode, Mode::Enforce);
     assert_eq!(config, good(UPSTREAM));
@@ -62,10 +55,7 @@ exemptions:
   runtimeClasses: [special, a.b-c.d]
 "
     ));
-    assert_eq!(
-        words(&config.defaults),
-        "baseline:v1.7 privileged:latest privileged:latest"
-    );
+    assert_eq!(words(&config.defaults), "baseline:v1.7 privileged:latest privileged:latest");
     assert_eq!(
         config.exemptions,
         Exemptions {
@@ -164,10 +154,7 @@ harden:
 "
     ));
     assert_eq!(other.mode, Mode::DryRun);
-    assert_eq!(
-        words(&other.defaults),
-        "baseline:latest restricted:v1.30 restricted:latest"
-    );
+    assert_eq!(words(&other.defaults), "baseline:latest restricted:v1.30 restricted:latest");
     assert_eq!(
         other.harden,
         harden::Settings {
@@ -185,10 +172,7 @@ harden:
 #[test]
 fn standalone_enforces_restricted() {
     let config = Config::standalone();
-    assert_eq!(
-        words(&config.defaults),
-        "restricted:latest restricted:latest restricted:latest"
-    );
+    assert_eq!(words(&config.defaults), "restricted:latest restricted:latest restricted:latest");
     assert_eq!(config.harden.mode, harden::Mode::Auto);
 }
 
@@ -292,14 +276,8 @@ fn types_are_strict() {
         "config.yaml:4:17: harden.runAsNonRoot: must be true or false, but is a string; \
          config.yaml:5:21: harden.dropCapabilities: must be true or false, but is a number",
     );
-    bad(
-        "- a\n",
-        "config.yaml:1:1: the file: must be a mapping, but is a list",
-    );
-    bad(
-        "# nothing\n",
-        "config.yaml: must hold a document, but is empty",
-    );
+    bad("- a\n", "config.yaml:1:1: the file: must be a mapping, but is a list");
+    bad("# nothing\n", "config.yaml: must hold a document, but is empty");
 }
 
 #[test]
@@ -314,10 +292,7 @@ fn kinds_are_named() {
         &format!("config.yaml:1:1: kind is missing: {allowed}"),
     );
     for (version, kind) in [
-        (
-            "pod-security.admission.config.k8s.io/v99",
-            "PodSecurityConfiguration",
-        ),
+        ("pod-security.admission.config.k8s.io/v99", "PodSecurityConfiguration"),
         ("apps/v1alpha1", "PodSecurityConfiguration"),
         ("portcullis.dev/v1alpha1", "PodSecurityConfiguration"),
         ("v1", "ConfigMap"),
@@ -357,14 +332,7 @@ fn one_document_of_yaml() {
     );
     good(&format!("---\n{OWN}...\n"));
     good(&format!("---\n{OWN}---\n# nothing\n"));
-    for text in [
-        "a: [",
-        "a: b: c",
-        "\t- x",
-        "a: &x *x",
-        "{\"a\":1,}}",
-        "a: \"\\q\"",
-    ] {
+    for text in ["a: [", "a: b: c", "\t- x", "a: &x *x", "{\"a\":1,}}", "a: \"\\q\""] {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.starts_with("config.yaml:1:"), "{error}");
         assert!(!error.contains('\n'), "{error}");
@@ -382,10 +350,8 @@ fn what_is_not_yaml_is_named_with_its_place() {
 #[test]
 fn an_error_is_one_bounded_line() {
     let items = "- \"\\e[31m\\n\"\n".repeat(100);
-    let error = parse(&format!(
-        "{UPSTREAM}exemptions:\n  namespaces:\n{}",
-        items.replace("- ", "  - ")
-    ));
+    let error =
+        parse(&format!("{UPSTREAM}exemptions:\n  namespaces:\n{}", items.replace("- ", "  - ")));
     let text = error.unwrap_err().to_string();
     assert!(text.ends_with("; and 95 more"), "{text}");
     assert!(!text.contains(char::is_control), "{text}");
@@ -401,10 +367,7 @@ fn aliases_cannot_swell() {
         text.push_str(&format!("a{i}: &a{i} [{items}]\n"));
     }
     let error = parse(&text).unwrap_err().to_string();
-    assert!(
-        error.contains("is not YAML that can be read: alias"),
-        "{error}"
-    );
+    assert!(error.contains("is not YAML that can be read: alias"), "{error}");
 }
 
 #[test]
@@ -415,14 +378,9 @@ fn files_are_bounded_and_utf8() {
         fs::write(&file, bytes).unwrap();
         Config::load(&file).unwrap_err().problems[0].text.clone()
     };
-    assert_eq!(
-        error(&vec![b'#'; 1 << 21]),
-        "is larger than the 1048576 bytes that are allowed"
-    );
+    assert_eq!(error(&vec![b'#'; 1 << 21]), "is larger than the 1048576 bytes that are allowed");
     assert_eq!(error(b"kind: \xff"), "must be UTF-8, but byte 6 is not");
-    let text = Config::load(folder.path()).unwrap_err().problems[0]
-        .text
-        .clone();
+    let text = Config::load(folder.path()).unwrap_err().problems[0].text.clone();
     assert_eq!(text, "cannot be read: Is a directory (os error 21)");
 }
 
@@ -444,10 +402,7 @@ fn flags_go_over_the_file() {
     assert_eq!(off.over(Config::embedded()), Config::embedded());
     let dry = good(&format!("{OWN}mode: dry-run\n"));
     assert_eq!(off.over(dry).mode, Mode::DryRun);
-    let overrides = Overrides {
-        dry_run: true,
-        harden: Some(harden::Mode::Report),
-    };
+    let overrides = Overrides { dry_run: true, harden: Some(harden::Mode::Report) };
     let over = overrides.over(good(""));
     assert_eq!(over.mode, Mode::DryRun);
     assert_eq!(over.harden.mode, harden::Mode::Report);
@@ -457,10 +412,7 @@ fn flags_go_over_the_file() {
 fn a_running_server_follows_its_file() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("config.yaml");
-    let overrides = Overrides {
-        dry_run: true,
-        harden: None,
-    };
+    let overrides = Overrides { dry_run: true, harden: None };
     assert!(Live::of_file(file.clone(), overrides).is_err());
     fs::write(&file, OWN).unwrap();
     let live = Live::of_file(file.clone(), overrides).unwrap();
@@ -498,10 +450,7 @@ fn an_empty_file_stays_good_for_who_started_with_it() {
     fs::write(&file, "").unwrap();
     let live = Live::of_file(file, Overrides::default()).unwrap();
     assert_eq!(live.reload_once(), None);
-    assert_eq!(
-        Live::fixed(Config::standalone(), Overrides::default()).reload_once(),
-        None
-    );
+    assert_eq!(Live::fixed(Config::standalone(), Overrides::default()).reload_once(), None);
 }
 
 #[tokio::test]

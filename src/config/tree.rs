@@ -46,10 +46,9 @@ pub(super) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
     match (documents.next(), documents.next()) {
         (Some(document), None) => Ok(document),
         (None, _) => Err((None, "must hold a document, but is empty".to_owned())),
-        (Some(_), Some(second)) => Err((
-            Some(second.at),
-            "must hold one document, but another one starts here".to_owned(),
-        )),
+        (Some(_), Some(second)) => {
+            Err((Some(second.at), "must hold one document, but another one starts here".to_owned()))
+        }
     }
 }
 
@@ -74,10 +73,7 @@ fn options() -> Options {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self {
-            at: spanned.defined,
-            value: spanned.value,
-        })
+        Ok(Self { at: spanned.defined, value: spanned.value })
     }
 }
 
@@ -139,11 +135,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            map.push(Entry {
-                key: key.value,
-                at: key.defined,
-                node,
-            });
+            map.push(Entry { key: key.value, at: key.defined, node });
         }
         Ok(Value::Map(map))
     }

@@ -15,16 +15,11 @@ async fn a_denied_pods_event_names_the_policy() {
     let namespace = server.namespace(plane, "audited-denial", RESTRICTED).await;
     let developer = plane.user(Who::Developer).await;
 
-    developer
-        .create(&pods(&namespace), &privileged("web"))
-        .await;
+    developer.create(&pods(&namespace), &privileged("web")).await;
 
     let event = pod_event(plane, &namespace, "web").await;
     assert_eq!(event["responseStatus"]["code"], 403);
-    assert_eq!(
-        event["annotations"][format!("{ENFORCE}/enforce-policy")],
-        "restricted:latest"
-    );
+    assert_eq!(event["annotations"][format!("{ENFORCE}/enforce-policy")], "restricted:latest");
 }
 
 #[tokio::test]
@@ -32,27 +27,16 @@ async fn what_the_audit_level_finds_is_annotated() {
     let Ok((plane, server)) = standard().await else {
         return;
     };
-    let namespace = server
-        .namespace(plane, "audited", BASELINE_WARN_RESTRICTED)
-        .await;
+    let namespace = server.namespace(plane, "audited", BASELINE_WARN_RESTRICTED).await;
     let developer = plane.user(Who::Developer).await;
 
-    developer
-        .create(&pods(&namespace), &plain("web"))
-        .await
-        .granted();
+    developer.create(&pods(&namespace), &plain("web")).await.granted();
     let path = crate::objects::apps(&namespace, "deployments");
-    developer
-        .create(&path, &deployment("web", &privileged("web")))
-        .await
-        .granted();
+    developer.create(&path, &deployment("web", &privileged("web"))).await.granted();
 
     let pod = pod_event(plane, &namespace, "web").await;
     let deployment = creation(plane, "deployments", &namespace, "web").await;
-    assert_eq!(
-        pod["annotations"][format!("{ENFORCE}/enforce-policy")],
-        "baseline:latest"
-    );
+    assert_eq!(pod["annotations"][format!("{ENFORCE}/enforce-policy")], "baseline:latest");
     for (event, webhook) in [(pod, ENFORCE), (deployment, ADVISE)] {
         let violations = event["annotations"][format!("{webhook}/audit-violations")].as_str();
         let violations = violations.unwrap_or_else(|| panic!("no violations: {event:#}"));
@@ -79,19 +63,14 @@ async fn labels_that_cannot_be_read_are_annotated_and_enforced_as_restricted() {
         .into_iter()
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect();
-    admin
-        .merge(&path, &json!({"metadata": {"labels": ours}}))
-        .await
-        .granted();
+    admin.merge(&path, &json!({"metadata": {"labels": ours}})).await.granted();
     await_verdict(&admin, &namespace, &privileged("probe"), 403).await;
 
     admin.create(&pods(&namespace), &privileged("web")).await;
 
     let event = pod_event(plane, &namespace, "web").await;
     assert_eq!(event["responseStatus"]["code"], 403);
-    let error = event["annotations"][format!("{ENFORCE}/error")]
-        .as_str()
-        .expect("an error");
+    let error = event["annotations"][format!("{ENFORCE}/error")].as_str().expect("an error");
     assert!(error.starts_with("Failed to parse policy: "), "{error}");
 }
 
@@ -102,14 +81,11 @@ pub(crate) async fn pod_event(plane: &ControlPlane, namespace: &str, pod: &str) 
 
 async fn creation(plane: &ControlPlane, resource: &str, namespace: &str, name: &str) -> Value {
     plane
-        .audit_event(
-            &format!("the creation of {resource} {namespace}/{name}"),
-            |event| {
-                event["verb"] == "create"
-                    && event["objectRef"]["resource"] == resource
-                    && event["objectRef"]["namespace"] == namespace
-                    && event["requestObject"]["metadata"]["name"] == name
-            },
-        )
+        .audit_event(&format!("the creation of {resource} {namespace}/{name}"), |event| {
+            event["verb"] == "create"
+                && event["objectRef"]["resource"] == resource
+                && event["objectRef"]["namespace"] == namespace
+                && event["requestObject"]["metadata"]["name"] == name
+        })
         .await
 }

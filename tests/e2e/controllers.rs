@@ -19,21 +19,13 @@ async fn a_plain_template_makes_hardened_pods_and_no_alarm() {
     let developer = plane.user(Who::Developer).await;
 
     let path = apps(&namespace, "deployments");
-    let answer = developer
-        .create(&path, &deployment("web", &plain("web")))
-        .await;
+    let answer = developer.create(&path, &deployment("web", &plain("web"))).await;
 
-    let alarms = answer
-        .warnings
-        .iter()
-        .filter(|line| line.contains("violate") || line.contains("reject"));
+    let alarms =
+        answer.warnings.iter().filter(|line| line.contains("violate") || line.contains("reject"));
     assert_eq!(alarms.count(), 0, "{:?}", answer.warnings);
     let template = &answer.granted()["spec"]["template"]["spec"];
-    assert_eq!(
-        template["securityContext"],
-        json!({}),
-        "templates are judged, never patched"
-    );
+    assert_eq!(template["securityContext"], json!({}), "templates are judged, never patched");
     for pod in await_pods(&developer, &namespace, 2).await {
         assert_eq!(pod["metadata"]["ownerReferences"][0]["kind"], "ReplicaSet");
         assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true);
@@ -49,47 +41,27 @@ async fn a_bad_template_is_admitted_with_a_warning_and_its_pods_are_denied() {
     let developer = plane.user(Who::Developer).await;
 
     let path = apps(&namespace, "deployments");
-    let answer = developer
-        .create(&path, &deployment("web", &privileged("web")))
-        .await;
+    let answer = developer.create(&path, &deployment("web", &privileged("web"))).await;
 
     assert_eq!(answer.code, 201, "{:#}", answer.body);
+    assert!(answer.warnings.iter().any(|line| line.contains(r#"PodSecurity "restricted:latest""#)));
     assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|line| line.contains(r#"PodSecurity "restricted:latest""#))
-    );
-    assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|line| line.contains("will be rejected")),
+        answer.warnings.iter().any(|line| line.contains("will be rejected")),
         "{:?}",
         answer.warnings
     );
     let condition = until("the replica set's failure", PATIENCE, async || {
-        let sets = developer
-            .get(&apps(&namespace, "replicasets"))
-            .await
-            .granted();
+        let sets = developer.get(&apps(&namespace, "replicasets")).await.granted();
         let conditions = sets["items"][0]["status"]["conditions"].as_array().cloned();
-        conditions?
-            .into_iter()
-            .find(|condition| condition["type"] == "ReplicaFailure")
+        conditions?.into_iter().find(|condition| condition["type"] == "ReplicaFailure")
     })
     .await;
     let message = condition["message"].as_str().unwrap();
     assert!(
-        message.contains(&format!(
-            r#"admission webhook "{ENFORCE}" denied the request"#
-        )),
+        message.contains(&format!(r#"admission webhook "{ENFORCE}" denied the request"#)),
         "{message}"
     );
-    assert_eq!(
-        await_pods(&developer, &namespace, 0).await,
-        [Value::Null; 0]
-    );
+    assert_eq!(await_pods(&developer, &namespace, 0).await, [Value::Null; 0]);
 }
 
 #[tokio::test]
@@ -111,9 +83,7 @@ async fn every_controller_kind_is_judged() {
         );
     }
     for (path, object) in controllers(&namespace, &compliant("web")) {
-        let answer = admin
-            .create(&format!("{path}?dryRun=All"), &renamed(object))
-            .await;
+        let answer = admin.create(&format!("{path}?dryRun=All"), &renamed(object)).await;
         assert_eq!(answer.code, 201, "{path}: {:#}", answer.body);
         assert_eq!(answer.warnings, [""; 0], "{path}");
     }
@@ -129,10 +99,7 @@ fn controllers(namespace: &str, pod: &Value) -> Vec<(String, Value)> {
     once["spec"]["restartPolicy"] = json!("Never");
     let job = json!({"template": once});
     vec![
-        (
-            core("podtemplates"),
-            json!({"metadata": metadata, "template": template(pod)}),
-        ),
+        (core("podtemplates"), json!({"metadata": metadata, "template": template(pod)})),
         (
             core("replicationcontrollers"),
             json!({"metadata": metadata, "spec": {"replicas": 0, "template": template(pod)}}),

@@ -42,25 +42,16 @@ async fn admits_and_reports(plane: &ControlPlane, server: &Portcullis) {
     let namespace = server.namespace(plane, "dry", RESTRICTED).await;
     let developer = plane.user(Who::Developer).await;
 
-    let bad = developer
-        .create(&pods(&namespace), &privileged("bad"))
-        .await;
+    let bad = developer.create(&pods(&namespace), &privileged("bad")).await;
     let unset = developer.create(&pods(&namespace), &plain("plain")).await;
     let wrong = [("pod-security.kubernetes.io/enforce", "strict")];
     let (_, invalid) = server.try_namespace(plane, "dry-invalid", &wrong).await;
 
     let line = r#"PodSecurity "restricted:latest""#;
-    assert!(
-        bad.warnings.iter().any(|warning| warning.contains(line)),
-        "{:?}",
-        bad.warnings
-    );
+    assert!(bad.warnings.iter().any(|warning| warning.contains(line)), "{:?}", bad.warnings);
     bad.granted();
     assert!(
-        unset
-            .warnings
-            .iter()
-            .any(|line| line.contains("runAsNonRoot")),
+        unset.warnings.iter().any(|line| line.contains("runAsNonRoot")),
         "{:?}",
         unset.warnings
     );
@@ -69,10 +60,7 @@ async fn admits_and_reports(plane: &ControlPlane, server: &Portcullis) {
     assert!(!invalid.warnings.is_empty());
     invalid.granted();
     let event = pod_event(plane, &namespace, "bad").await;
-    assert_eq!(
-        event["annotations"][format!("{ENFORCE}/enforce-policy")],
-        "restricted:latest"
-    );
+    assert_eq!(event["annotations"][format!("{ENFORCE}/enforce-policy")], "restricted:latest");
 
     let (code, metrics) = server.page("/metrics").await.unwrap();
     assert_eq!(code, 200);
@@ -82,8 +70,5 @@ async fn admits_and_reports(plane: &ControlPlane, server: &Portcullis) {
             && line.contains(r#"mode="enforce""#)
             && line.contains(r#"policy_level="restricted""#)
     });
-    assert!(
-        denied.is_some(),
-        "what would have been denied is counted:\n{metrics}"
-    );
+    assert!(denied.is_some(), "what would have been denied is counted:\n{metrics}");
 }

@@ -20,10 +20,7 @@ async fn a_plain_pod_becomes_one_that_passes_restricted() {
     let answer = developer.create(&pods(&namespace), &plain("web")).await;
 
     assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|line| line.contains("runAsNonRoot")),
+        answer.warnings.iter().any(|line| line.contains("runAsNonRoot")),
         "{:?}",
         answer.warnings
     );
@@ -36,10 +33,7 @@ async fn a_plain_pod_becomes_one_that_passes_restricted() {
         spec["containers"][0]["securityContext"],
         json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
     );
-    assert!(
-        spec["containers"][0]["volumeMounts"][0].is_object(),
-        "the token stays mounted"
-    );
+    assert!(spec["containers"][0]["volumeMounts"][0].is_object(), "the token stays mounted");
 }
 
 #[tokio::test]
@@ -49,10 +43,7 @@ async fn a_hardened_pod_is_not_patched_again() {
     };
     let namespace = server.namespace(plane, "twice", RESTRICTED).await;
     let developer = plane.user(Who::Developer).await;
-    let first = developer
-        .create(&pods(&namespace), &plain("first"))
-        .await
-        .granted();
+    let first = developer.create(&pods(&namespace), &plain("first")).await.granted();
 
     let again = pod("second", &first["spec"].clone());
     let second = developer.create(&pods(&namespace), &again).await;
@@ -79,11 +70,8 @@ async fn what_the_author_set_is_kept() {
         }}],
     });
 
-    let spec = developer
-        .create(&pods(&namespace), &pod("web", &own))
-        .await
-        .granted()["spec"]
-        .take();
+    let spec =
+        developer.create(&pods(&namespace), &pod("web", &own)).await.granted()["spec"].take();
 
     let context = &spec["containers"][0]["securityContext"];
     assert_eq!(context["readOnlyRootFilesystem"], false);
@@ -109,11 +97,7 @@ async fn an_explicit_root_user_stays_a_violation() {
     let answer = developer.create(&pods(&namespace), &rooted).await;
 
     let causes = assert_denied(&answer, "web", "restricted:latest");
-    assert_eq!(
-        controls(&causes),
-        ["runAsNonRoot", "runAsUser"],
-        "all else was hardened"
-    );
+    assert_eq!(controls(&causes), ["runAsNonRoot", "runAsUser"], "all else was hardened");
 }
 
 #[tokio::test]
@@ -123,15 +107,9 @@ async fn the_namespace_label_chooses_the_mode() {
     };
     let developer = plane.user(Who::Developer).await;
     let labelled = |base: Labels, mode| [base, &[("portcullis.dev/harden", mode)]].concat();
-    let off = server
-        .namespace(plane, "off", &labelled(RESTRICTED, "off"))
-        .await;
-    let report = server
-        .namespace(plane, "report", &labelled(BASELINE, "report"))
-        .await;
-    let apply = server
-        .namespace(plane, "apply", &labelled(BASELINE, "apply"))
-        .await;
+    let off = server.namespace(plane, "off", &labelled(RESTRICTED, "off")).await;
+    let report = server.namespace(plane, "report", &labelled(BASELINE, "report")).await;
+    let apply = server.namespace(plane, "apply", &labelled(BASELINE, "apply")).await;
 
     let refused = developer.create(&pods(&off), &plain("web")).await;
     let reported = developer.create(&pods(&report), &plain("web")).await;
@@ -148,18 +126,12 @@ async fn the_namespace_label_chooses_the_mode() {
         ]
     );
     assert!(
-        reported
-            .warnings
-            .iter()
-            .any(|line| line.contains("runAsNonRoot")),
+        reported.warnings.iter().any(|line| line.contains("runAsNonRoot")),
         "{:?}",
         reported.warnings
     );
     assert_eq!(reported.granted()["spec"]["securityContext"], json!({}));
-    assert_eq!(
-        applied.granted()["spec"]["securityContext"]["runAsNonRoot"],
-        true
-    );
+    assert_eq!(applied.granted()["spec"]["securityContext"]["runAsNonRoot"], true);
 }
 
 #[tokio::test]
@@ -167,19 +139,14 @@ async fn auto_only_reports_where_restricted_is_not_enforced() {
     let Ok((plane, server)) = standard().await else {
         return;
     };
-    let namespace = server
-        .namespace(plane, "reported", BASELINE_WARN_RESTRICTED)
-        .await;
+    let namespace = server.namespace(plane, "reported", BASELINE_WARN_RESTRICTED).await;
     let developer = plane.user(Who::Developer).await;
 
     let answer = developer.create(&pods(&namespace), &plain("web")).await;
 
     let line = r#"would violate PodSecurity "restricted:latest""#;
     assert!(
-        answer
-            .warnings
-            .iter()
-            .any(|warning| warning.starts_with(line)),
+        answer.warnings.iter().any(|warning| warning.starts_with(line)),
         "{:?}",
         answer.warnings
     );
@@ -194,26 +161,14 @@ async fn an_update_is_never_patched() {
     };
     let labels = [BASELINE, &[("portcullis.dev/harden", "off")]].concat();
     let namespace = server.namespace(plane, "updates", &labels).await;
-    let (admin, developer) = (
-        plane.user(Who::Admin).await,
-        plane.user(Who::Developer).await,
-    );
-    developer
-        .create(&pods(&namespace), &plain("web"))
-        .await
-        .granted();
+    let (admin, developer) = (plane.user(Who::Admin).await, plane.user(Who::Developer).await);
+    developer.create(&pods(&namespace), &plain("web")).await.granted();
     let apply = json!({"metadata": {"labels": {"portcullis.dev/harden": "apply"}}});
-    admin
-        .merge(&format!("/api/v1/namespaces/{namespace}"), &apply)
-        .await
-        .granted();
+    admin.merge(&format!("/api/v1/namespaces/{namespace}"), &apply).await.granted();
 
     let image =
         json!({"spec": {"containers": [{"name": "app", "image": "registry.example/app:2"}]}});
-    let updated = developer
-        .strategic_merge(&pod_path(&namespace, "web"), &image)
-        .await
-        .granted();
+    let updated = developer.strategic_merge(&pod_path(&namespace, "web"), &image).await.granted();
 
     assert_eq!(updated["spec"]["securityContext"], json!({}));
 }
@@ -235,9 +190,6 @@ pub(crate) async fn was_patched(plane: &ControlPlane, namespace: &str, pod: &str
         .map(|(_, value)| serde_json::from_str(value.as_str().unwrap()).unwrap())
         .filter(|note: &Value| note["webhook"] == HARDEN)
         .collect();
-    assert!(
-        !ours.is_empty(),
-        "the webhook was not called for {namespace}/{pod}: {event:#}"
-    );
+    assert!(!ours.is_empty(), "the webhook was not called for {namespace}/{pod}: {event:#}");
     ours.iter().any(|note| note["mutated"] == true)
 }

@@ -36,10 +36,7 @@ async fn every_patch_is_accepted_and_the_second_is_empty() {
         assert_eq!(second.code, 201, "{name} again: {:#}", second.body);
         assert_eq!(second.body["spec"], first.body["spec"], "{name} again");
         assert!(was_patched(plane, &namespace, name).await, "{name}");
-        assert!(
-            !was_patched(plane, &namespace, &second_name).await,
-            "{name} again"
-        );
+        assert!(!was_patched(plane, &namespace, &second_name).await, "{name} again");
     }
 }
 
@@ -56,20 +53,14 @@ async fn the_token_is_taken_out_with_its_mounts() {
         "volumes": [{"name": "own", "emptyDir": {}}],
     });
 
-    let spec = developer
-        .create(&pods(&namespace), &pod("web", &spec))
-        .await
-        .granted()["spec"]
-        .take();
+    let spec =
+        developer.create(&pods(&namespace), &pod("web", &spec)).await.granted()["spec"].take();
 
     assert_eq!(spec["automountServiceAccountToken"], false);
     assert_eq!(names(&spec["volumes"]), ["own"]);
     assert_eq!(names(&spec["containers"][0]["volumeMounts"]), ["own"]);
     assert_eq!(names(&spec["initContainers"][0]["volumeMounts"]), [""; 0]);
-    assert_eq!(
-        spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"],
-        true
-    );
+    assert_eq!(spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
 }
 
 /// Specs that leave something unset in ways that need different patches.
@@ -82,10 +73,7 @@ fn shapes() -> Vec<(&'static str, Value)> {
     let mut user_namespace = with(json!({}));
     user_namespace["hostUsers"] = json!(false);
     vec![
-        (
-            "nothing",
-            json!({"containers": [{"name": "app", "image": IMAGE}]}),
-        ),
+        ("nothing", json!({"containers": [{"name": "app", "image": IMAGE}]})),
         (
             "empty-contexts",
             json!({"securityContext": {}, "containers": [{"name": "app", "image": IMAGE, "securityContext": {}}]}),
@@ -100,18 +88,9 @@ fn shapes() -> Vec<(&'static str, Value)> {
             "other-drop",
             with(json!({"capabilities": {"drop": ["NET_RAW"], "add": ["NET_BIND_SERVICE"]}})),
         ),
-        (
-            "own-profile",
-            with(json!({"seccompProfile": {"type": "RuntimeDefault"}})),
-        ),
-        (
-            "own-user",
-            with(json!({"runAsNonRoot": true, "runAsUser": 1000})),
-        ),
-        (
-            "own-escalation",
-            with(json!({"allowPrivilegeEscalation": false})),
-        ),
+        ("own-profile", with(json!({"seccompProfile": {"type": "RuntimeDefault"}}))),
+        ("own-user", with(json!({"runAsNonRoot": true, "runAsUser": 1000}))),
+        ("own-escalation", with(json!({"allowPrivilegeEscalation": false}))),
         (
             "pod-half-set",
             json!({
@@ -162,9 +141,6 @@ fn shapes() -> Vec<(&'static str, Value)> {
 
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().map_or(Vec::new(), |items| {
-        items
-            .iter()
-            .map(|item| item["name"].as_str().unwrap())
-            .collect()
+        items.iter().map(|item| item["name"].as_str().unwrap()).collect()
     })
 }

@@ -55,9 +55,7 @@ const PRIVILEGED: Labels = &[
 async fn standard() -> Result<(&'static ControlPlane, &'static Portcullis), Skip> {
     static SERVER: OnceCell<Portcullis> = OnceCell::const_new();
     let plane = ControlPlane::shared()?;
-    let server = SERVER
-        .get_or_init(|| Portcullis::start(plane, None, &[]))
-        .await;
+    let server = SERVER.get_or_init(|| Portcullis::start(plane, None, &[])).await;
     Ok((plane, server))
 }
 
@@ -67,22 +65,14 @@ async fn standard_with(
     flags: &[&str],
 ) -> Result<(&'static ControlPlane, Portcullis), Skip> {
     let plane = ControlPlane::shared()?;
-    Ok((
-        plane,
-        Portcullis::start(plane, Some(configuration), flags).await,
-    ))
+    Ok((plane, Portcullis::start(plane, Some(configuration), flags).await))
 }
 
 /// Asserts that our webhook denied this pod under this policy, and returns the controls
 /// and fields that it names.
 #[track_caller]
 fn assert_denied(answer: &Answer, pod: &str, policy: &str) -> Vec<(String, String)> {
-    assert_eq!(
-        (answer.code, answer.reason()),
-        (403, "Forbidden"),
-        "{:#}",
-        answer.body
-    );
+    assert_eq!((answer.code, answer.reason()), (403, "Forbidden"), "{:#}", answer.body);
     let start = format!(
         r#"admission webhook "{ENFORCE}" denied the request: pods "{pod}" is forbidden: violates PodSecurity "{policy}":"#
     );
@@ -90,10 +80,7 @@ fn assert_denied(answer: &Answer, pod: &str, policy: &str) -> Vec<(String, Strin
     let causes = answer.body["details"]["causes"].as_array().expect("causes");
     let text =
         |cause: &serde_json::Value, key: &str| cause[key].as_str().unwrap_or_default().to_owned();
-    causes
-        .iter()
-        .map(|cause| (text(cause, "reason"), text(cause, "field")))
-        .collect()
+    causes.iter().map(|cause| (text(cause, "reason"), text(cause, "field"))).collect()
 }
 
 /// The controls alone, each once.

@@ -16,10 +16,7 @@ async fn a_kubelets_mirror_pod_is_not_patched() {
     let namespace = server.namespace(plane, "mirrors", &labels).await;
 
     let kubelet = plane.user(Who::Kubelet).await;
-    kubelet
-        .create(&pods(&namespace), &mirror(&plain("static")))
-        .await
-        .granted();
+    kubelet.create(&pods(&namespace), &mirror(&plain("static"))).await.granted();
 
     assert!(!was_patched(plane, &namespace, "static").await);
 }
@@ -33,10 +30,7 @@ async fn the_annotation_alone_keeps_nothing_from_being_hardened() {
     let namespace = server.namespace(plane, "forged", &labels).await;
 
     let developer = plane.user(Who::Developer).await;
-    developer
-        .create(&pods(&namespace), &mirror(&plain("forged")))
-        .await
-        .granted();
+    developer.create(&pods(&namespace), &mirror(&plain("forged"))).await.granted();
 
     assert!(was_patched(plane, &namespace, "forged").await);
 }
@@ -49,9 +43,7 @@ async fn a_bad_mirror_pod_is_denied() {
     let namespace = server.namespace(plane, "bad-mirrors", BASELINE).await;
 
     let kubelet = plane.user(Who::Kubelet).await;
-    let answer = kubelet
-        .create(&pods(&namespace), &mirror(&privileged("bad")))
-        .await;
+    let answer = kubelet.create(&pods(&namespace), &mirror(&privileged("bad"))).await;
 
     assert_denied(&answer, "bad", "baseline:latest");
 }

@@ -34,31 +34,19 @@ async fn a_stricter_level_warns_of_the_pods_that_are_there() {
     };
     let namespace = server.namespace(plane, "tightened", PRIVILEGED).await;
     let admin = plane.user(Who::Admin).await;
-    admin
-        .create(&pods(&namespace), &privileged("old"))
-        .await
-        .granted();
-    admin
-        .create(&pods(&namespace), &compliant("good"))
-        .await
-        .granted();
+    admin.create(&pods(&namespace), &privileged("old")).await.granted();
+    admin.create(&pods(&namespace), &compliant("good")).await.granted();
 
     let stricter =
         json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
-    let answer = admin
-        .merge(&format!("/api/v1/namespaces/{namespace}"), &stricter)
-        .await;
+    let answer = admin.merge(&format!("/api/v1/namespaces/{namespace}"), &stricter).await;
 
     let first = format!(
         r#"existing pods in namespace "{namespace}" violate the new PodSecurity enforce level "restricted:latest""#
     );
     assert_eq!(answer.code, 200, "{:#}", answer.body);
     assert_eq!(answer.warnings[0], first);
-    assert!(
-        answer.warnings[1].starts_with("old: "),
-        "{:?}",
-        answer.warnings
-    );
+    assert!(answer.warnings[1].starts_with("old: "), "{:?}", answer.warnings);
     assert_eq!(answer.warnings.len(), 2);
 }
 
@@ -74,36 +62,13 @@ async fn an_invalid_label_is_refused() {
     let namespace = server.namespace(plane, "valid", RESTRICTED).await;
     let patch =
         json!({"metadata": {"labels": {"pod-security.kubernetes.io/warn-version": "1.30"}}});
-    let updated = admin
-        .merge(&format!("/api/v1/namespaces/{namespace}"), &patch)
-        .await;
+    let updated = admin.merge(&format!("/api/v1/namespaces/{namespace}"), &patch).await;
 
-    assert_eq!(
-        (created.code, created.reason()),
-        (422, "Invalid"),
-        "{:#}",
-        created.body
-    );
-    assert!(
-        created
-            .message()
-            .contains("must be one of privileged, baseline, restricted")
-    );
-    assert_eq!(
-        admin.get(&format!("/api/v1/namespaces/{name}")).await.code,
-        404
-    );
-    assert_eq!(
-        (updated.code, updated.reason()),
-        (422, "Invalid"),
-        "{:#}",
-        updated.body
-    );
-    assert!(
-        updated.message().contains(r#"must be "latest" or "v1.x""#),
-        "{}",
-        updated.message()
-    );
+    assert_eq!((created.code, created.reason()), (422, "Invalid"), "{:#}", created.body);
+    assert!(created.message().contains("must be one of privileged, baseline, restricted"));
+    assert_eq!(admin.get(&format!("/api/v1/namespaces/{name}")).await.code, 404);
+    assert_eq!((updated.code, updated.reason()), (422, "Invalid"), "{:#}", updated.body);
+    assert!(updated.message().contains(r#"must be "latest" or "v1.x""#), "{}", updated.message());
 }
 
 #[tokio::test]
@@ -113,22 +78,13 @@ async fn of_two_labels_the_stricter_holds() {
     };
     let developer = plane.user(Who::Developer).await;
     let both = |standard, ours| {
-        [
-            ("pod-security.kubernetes.io/enforce", standard),
-            ("portcullis.dev/enforce", ours),
-        ]
+        [("pod-security.kubernetes.io/enforce", standard), ("portcullis.dev/enforce", ours)]
     };
-    let ours = server
-        .namespace(plane, "ours", &both("privileged", "restricted"))
-        .await;
-    let theirs = server
-        .namespace(plane, "theirs", &both("restricted", "privileged"))
-        .await;
+    let ours = server.namespace(plane, "ours", &both("privileged", "restricted")).await;
+    let theirs = server.namespace(plane, "theirs", &both("restricted", "privileged")).await;
 
     for namespace in [ours, theirs] {
-        let answer = developer
-            .create(&pods(&namespace), &privileged("web"))
-            .await;
+        let answer = developer.create(&pods(&namespace), &privileged("web")).await;
         assert_denied(&answer, "web", "restricted:latest");
     }
 }
@@ -145,23 +101,14 @@ async fn a_namespace_made_anew_has_its_new_policy() {
     // No service account yet, which the API server asks of all but mirror pods.
     let bad = mirror(&privileged("bad"));
 
-    admin
-        .create("/api/v1/namespaces", &object(PRIVILEGED))
-        .await
-        .granted();
-    admin
-        .create(&format!("{}?dryRun=All", pods(&name)), &bad)
-        .await
-        .granted();
+    admin.create("/api/v1/namespaces", &object(PRIVILEGED)).await.granted();
+    admin.create(&format!("{}?dryRun=All", pods(&name)), &bad).await.granted();
     admin.delete(&path).await.granted();
     until("the namespace's end", PATIENCE, async || {
         (admin.get(&path).await.code == 404).then_some(())
     })
     .await;
-    admin
-        .create("/api/v1/namespaces", &object(RESTRICTED))
-        .await
-        .granted();
+    admin.create("/api/v1/namespaces", &object(RESTRICTED)).await.granted();
     let answer = admin.create(&pods(&name), &bad).await;
 
     assert_denied(&answer, "bad", "restricted:latest");

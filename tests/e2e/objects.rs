@@ -7,10 +7,7 @@ use crate::support::wait::{PATIENCE, until};
 
 /// A pod whose author set nothing that matters here.
 pub(crate) fn plain(name: &str) -> Value {
-    pod(
-        name,
-        &json!({"containers": [{"name": "app", "image": IMAGE}]}),
-    )
+    pod(name, &json!({"containers": [{"name": "app", "image": IMAGE}]}))
 }
 
 /// A pod that passes restricted as it is.
@@ -79,17 +76,10 @@ pub(crate) fn apps(namespace: &str, resource: &str) -> String {
 
 /// The namespace's pods, once there are so many.
 pub(crate) async fn await_pods(user: &User, namespace: &str, count: usize) -> Vec<Value> {
-    until(
-        &format!("{count} pods in {namespace}"),
-        PATIENCE,
-        async || {
-            let list = user.get(&pods(namespace)).await.granted();
-            list["items"]
-                .as_array()
-                .filter(|pods| pods.len() == count)
-                .cloned()
-        },
-    )
+    until(&format!("{count} pods in {namespace}"), PATIENCE, async || {
+        let list = user.get(&pods(namespace)).await.granted();
+        list["items"].as_array().filter(|pods| pods.len() == count).cloned()
+    })
     .await
 }
 
@@ -97,11 +87,9 @@ pub(crate) async fn await_pods(user: &User, namespace: &str, count: usize) -> Ve
 /// our server by a watch.
 pub(crate) async fn await_verdict(user: &User, namespace: &str, pod: &Value, code: u16) {
     let path = format!("{}?dryRun=All", pods(namespace));
-    until(
-        &format!("{namespace} to answer a pod with {code}"),
-        PATIENCE,
-        async || (user.create(&path, pod).await.code == code).then_some(()),
-    )
+    until(&format!("{namespace} to answer a pod with {code}"), PATIENCE, async || {
+        (user.create(&path, pod).await.code == code).then_some(())
+    })
     .await;
 }
 

@@ -37,11 +37,7 @@ async fn a_denial_names_controls_and_fields() {
     let causes = assert_denied(&answer, "web", "restricted:latest");
     assert_eq!(
         controls(&causes),
-        [
-            "hostNamespaces",
-            "capabilities_restricted",
-            "restrictedVolumes"
-        ]
+        ["hostNamespaces", "capabilities_restricted", "restrictedVolumes"]
     );
     let fields: Vec<&str> = causes.iter().map(|(_, field)| field.as_str()).collect();
     assert!(fields.contains(&"spec.hostNetwork"), "{fields:?}");
@@ -79,9 +75,7 @@ async fn baseline_admits_what_restricted_denies() {
     let developer = plane.user(Who::Developer).await;
 
     let admitted = developer.create(&pods(&namespace), &plain("plain")).await;
-    let denied = developer
-        .create(&pods(&namespace), &privileged("bad"))
-        .await;
+    let denied = developer.create(&pods(&namespace), &privileged("bad")).await;
 
     let pod = admitted.granted();
     assert_eq!(
@@ -92,10 +86,7 @@ async fn baseline_admits_what_restricted_denies() {
     let causes = assert_denied(&denied, "bad", "baseline:latest");
     assert_eq!(
         causes,
-        [(
-            "privileged".to_owned(),
-            "spec.containers[0].securityContext.privileged".to_owned()
-        )]
+        [("privileged".to_owned(), "spec.containers[0].securityContext.privileged".to_owned())]
     );
 }
 
@@ -104,12 +95,7 @@ async fn the_policy_version_decides_which_controls_there_are() {
     let Ok((plane, server)) = standard().await else {
         return;
     };
-    let labels = |version| {
-        [
-            BASELINE[0],
-            ("pod-security.kubernetes.io/enforce-version", version),
-        ]
-    };
+    let labels = |version| [BASELINE[0], ("pod-security.kubernetes.io/enforce-version", version)];
     let old = server.namespace(plane, "old", &labels("v1.33")).await;
     let new = server.namespace(plane, "new", &labels("v1.34")).await;
     let developer = plane.user(Who::Developer).await;
@@ -132,22 +118,14 @@ async fn an_update_is_judged_when_it_changes_what_runs() {
     let namespace = server.namespace(plane, "update", PRIVILEGED).await;
     let admin = plane.user(Who::Admin).await;
     let developer = plane.user(Who::Developer).await;
-    developer
-        .create(&pods(&namespace), &privileged("old"))
-        .await
-        .granted();
+    developer.create(&pods(&namespace), &privileged("old")).await.granted();
     let relabel =
         json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}});
-    admin
-        .merge(&format!("/api/v1/namespaces/{namespace}"), &relabel)
-        .await
-        .granted();
+    admin.merge(&format!("/api/v1/namespaces/{namespace}"), &relabel).await.granted();
     await_verdict(&admin, &namespace, &privileged("probe"), 403).await;
     let path = pod_path(&namespace, "old");
 
-    let labelled = developer
-        .merge(&path, &json!({"metadata": {"labels": {"seen": "yes"}}}))
-        .await;
+    let labelled = developer.merge(&path, &json!({"metadata": {"labels": {"seen": "yes"}}})).await;
     let image =
         json!({"spec": {"containers": [{"name": "app", "image": "registry.example/app:2"}]}});
     let upgraded = developer.strategic_merge(&path, &image).await;

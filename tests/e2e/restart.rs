@@ -23,17 +23,11 @@ async fn our_server_keeps_judging_and_keeps_hearing_of_changes() {
     let admin = plane.user(Who::Admin).await;
     let denied = admin.create(&pods(&strict), &privileged("bad")).await;
     assert_denied(&denied, "bad", "restricted:latest");
-    admin
-        .create(&pods(&strict), &compliant("good"))
-        .await
-        .granted();
+    admin.create(&pods(&strict), &compliant("good")).await.granted();
 
     let stricter =
         json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}});
-    admin
-        .merge(&format!("/api/v1/namespaces/{lenient}"), &stricter)
-        .await
-        .granted();
+    admin.merge(&format!("/api/v1/namespaces/{lenient}"), &stricter).await.granted();
     await_verdict(&admin, &lenient, &privileged("bad"), 403).await;
     let new = server.namespace(&plane, "new", RESTRICTED).await;
     let denied = admin.create(&pods(&new), &privileged("bad")).await;

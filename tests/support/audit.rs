@@ -24,18 +24,12 @@ rules:
 
 /// The first event that fits, once it is there.
 pub(crate) async fn event(log: &Path, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-    until(what, PATIENCE, async || {
-        events(log).into_iter().find(|event| fits(event))
-    })
-    .await
+    until(what, PATIENCE, async || events(log).into_iter().find(|event| fits(event))).await
 }
 
 /// All events so far.
 pub(crate) fn events(log: &Path) -> Vec<Value> {
     let text = fs::read_to_string(log).unwrap();
     let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-    complete
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    complete.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -25,10 +25,8 @@ impl Serving {
 
         let key = KeyPair::generate().unwrap();
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let certificate = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &authority)
-            .unwrap();
+        let certificate =
+            CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
 
         Self {
             authority_pem: authority.pem(),

@@ -101,15 +101,7 @@ impl ControlPlane {
             grant_roles(&admin).await;
             wait_for_service_account(&admin, "default").await;
         });
-        Ok(Self {
-            controllers,
-            apiserver,
-            etcd,
-            start_apiserver,
-            port,
-            folder,
-            serving,
-        })
+        Ok(Self { controllers, apiserver, etcd, start_apiserver, port, folder, serving })
     }
 
     /// A client under this name, for the current runtime.
@@ -128,10 +120,7 @@ impl ControlPlane {
     pub(crate) async fn namespace(&self, base: &str, labels: &[(&str, &str)]) -> String {
         let admin = self.user(Who::Admin).await;
         let name = unique_name(base);
-        admin
-            .create("/api/v1/namespaces", &namespace(&name, labels))
-            .await
-            .granted();
+        admin.create("/api/v1/namespaces", &namespace(&name, labels)).await.granted();
         wait_for_service_account(&admin, &name).await;
         name
     }
@@ -139,10 +128,8 @@ impl ControlPlane {
     /// Kills the API server and starts it again: same port, same etcd.
     pub(crate) async fn restart_apiserver(&mut self) {
         self.apiserver.kill();
-        self.apiserver = Process::start(
-            &self.start_apiserver,
-            &self.folder.path().join("apiserver.log"),
-        );
+        self.apiserver =
+            Process::start(&self.start_apiserver, &self.folder.path().join("apiserver.log"));
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
     }
 
@@ -170,10 +157,8 @@ pub(crate) fn unique_name(base: &str) -> String {
 
 /// A Namespace object.
 pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Value {
-    let labels: serde_json::Map<String, Value> = labels
-        .iter()
-        .map(|(key, value)| ((*key).to_owned(), json!(value)))
-        .collect();
+    let labels: serde_json::Map<String, Value> =
+        labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 }
 
@@ -205,33 +190,21 @@ fn apiserver_command(
     let at = |name: &str| folder.path().join(name);
     let mut command = Command::new(program);
     command
-        .arg(flag(
-            "etcd-servers",
-            format!("http://127.0.0.1:{etcd_port}"),
-        ))
+        .arg(flag("etcd-servers", format!("http://127.0.0.1:{etcd_port}")))
         .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
         .arg(flag("secure-port", port))
         .arg(flag("cert-dir", at("apiserver").display()))
         .arg(flag("tls-cert-file", serving.certificate.display()))
         .arg(flag("tls-private-key-file", serving.key.display()))
-        .arg(flag(
-            "service-account-key-file",
-            at("service-accounts.pub").display(),
-        ))
-        .arg(flag(
-            "service-account-signing-key-file",
-            at("service-accounts.key").display(),
-        ))
+        .arg(flag("service-account-key-file", at("service-accounts.pub").display()))
+        .arg(flag("service-account-signing-key-file", at("service-accounts.key").display()))
         .arg("--service-account-issuer=https://kubernetes.default.svc")
         .arg(flag("token-auth-file", at("tokens.csv").display()))
         .arg("--authorization-mode=RBAC")
         .arg("--service-cluster-ip-range=10.0.0.0/24")
         .arg("--endpoint-reconciler-type=none")
         .arg("--allow-privileged")
-        .arg(flag(
-            "audit-policy-file",
-            folder.write("audit-policy.yaml", audit::POLICY).display(),
-        ))
+        .arg(flag("audit-policy-file", folder.write("audit-policy.yaml", audit::POLICY).display()))
         .arg(flag("audit-log-path", at("audit.log").display()))
         .arg("--audit-log-mode=blocking");
     if pod_security == BuiltInPodSecurity::Off {
@@ -290,25 +263,17 @@ async fn wait_ready(admin: &Path, apiserver: &mut Process) {
         if apiserver.ended().is_some() {
             return Some(Err(apiserver.log_tail()));
         }
-        let ready = admin
-            .try_get("/readyz")
-            .await
-            .is_ok_and(|answer| answer.code == 200);
+        let ready = admin.try_get("/readyz").await.is_ok_and(|answer| answer.code == 200);
         ready.then_some(Ok(()))
     });
-    answered
-        .await
-        .unwrap_or_else(|log| panic!("kube-apiserver ended: {log}"));
+    answered.await.unwrap_or_else(|log| panic!("kube-apiserver ended: {log}"));
 }
 
 /// Waits for the account without which no pods can be made.
 pub(crate) async fn wait_for_service_account(admin: &User, namespace: &str) {
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
     let what = format!("the service account of namespace {namespace}");
-    until(&what, PATIENCE, async || {
-        (admin.get(&path).await.code == 200).then_some(())
-    })
-    .await;
+    until(&what, PATIENCE, async || (admin.get(&path).await.code == 200).then_some(())).await;
 }
 
 async fn grant_roles(admin: &User) {
@@ -353,9 +318,7 @@ fn on_a_runtime<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
                 .unwrap()
                 .block_on(work())
         });
-        worker
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 

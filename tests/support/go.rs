@@ -29,11 +29,9 @@ impl Program {
         match self {
             Self::Etcd => ("etcd", "etcd", "."),
             Self::KubeApiserver => ("kube-apiserver", "controlplane", "./cmd/kube-apiserver"),
-            Self::KubeControllerManager => (
-                "kube-controller-manager",
-                "controlplane",
-                "./cmd/kube-controller-manager",
-            ),
+            Self::KubeControllerManager => {
+                ("kube-controller-manager", "controlplane", "./cmd/kube-controller-manager")
+            }
             Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
             Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
         }
@@ -60,9 +58,7 @@ impl Program {
 pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
     require_go()?;
     let (name, module, package) = program.layout();
-    let module = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/go")
-        .join(module);
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go").join(module);
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("go");
     fs::create_dir_all(&cache).unwrap();
     let hash = hash_sources(&module, package, program.linker_flags());
@@ -112,10 +108,7 @@ pub(crate) fn require_go() -> Result<(), Skip> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let required = env::var("PORTCULLIS_REQUIRE_E2E").is_ok_and(|value| value == "1");
-            assert!(
-                !required,
-                "no Go toolchain, and PORTCULLIS_REQUIRE_E2E=1 forbids to skip"
-            );
+            assert!(!required, "no Go toolchain, and PORTCULLIS_REQUIRE_E2E=1 forbids to skip");
             let test = std::thread::current().name().unwrap_or("a test").to_owned();
             say(&format!("{test}: skipped: no Go toolchain"));
             Err(Skip)

@@ -36,35 +36,19 @@ impl Portcullis {
         let serving = Serving::new(&folder);
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command
-            .arg("serve")
-            .arg("--kubeconfig")
-            .arg(plane.kubeconfig(Who::Portcullis));
+        command.arg("serve").arg("--kubeconfig").arg(plane.kubeconfig(Who::Portcullis));
         command.args(["--bind-address", "127.0.0.1"]);
-        command.args([
-            "--secure-port",
-            &port.to_string(),
-            "--admin-port",
-            &admin_port.to_string(),
-        ]);
+        command.args(["--secure-port", &port.to_string(), "--admin-port", &admin_port.to_string()]);
         command.arg("--tls-cert-file").arg(&serving.certificate);
         command.arg("--tls-private-key-file").arg(&serving.key);
         if let Some(text) = configuration {
-            command
-                .arg("--config")
-                .arg(folder.write("config.yaml", text));
+            command.arg("--config").arg(folder.write("config.yaml", text));
         }
         command.args(flags);
         let process = Process::start(&command, &folder.path().join("portcullis.log"));
 
-        let mut server = Self {
-            process,
-            id: unique_name("server"),
-            port,
-            admin_port,
-            serving,
-            folder,
-        };
+        let mut server =
+            Self { process, id: unique_name("server"), port, admin_port, serving, folder };
         server.wait_ready().await;
         let admin = plane.user(Who::Admin).await;
         register(&admin, &server.id, port, &server.serving.authority_pem).await;
@@ -90,11 +74,7 @@ impl Portcullis {
     ) -> (String, Answer) {
         let name = unique_name(base);
         let object = namespace(&name, &self.with_own_label(labels));
-        let answer = plane
-            .user(Who::Admin)
-            .await
-            .create("/api/v1/namespaces", &object)
-            .await;
+        let answer = plane.user(Who::Admin).await.create("/api/v1/namespaces", &object).await;
         (name, answer)
     }
 
@@ -145,9 +125,7 @@ impl Portcullis {
                 "portcullis ended: {}",
                 self.process.log_tail()
             );
-            page(self.admin_port, "/readyz")
-                .await
-                .filter(|(code, _)| *code == 200)
+            page(self.admin_port, "/readyz").await.filter(|(code, _)| *code == 200)
         })
         .await;
     }

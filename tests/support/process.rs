@@ -60,17 +60,9 @@ impl Process {
                 None => shell.env_remove(name),
             };
         }
-        let mut shell = shell
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
+        let mut shell = shell.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         let signals = shell.stdin.take();
-        Self {
-            shell,
-            signals,
-            log: log.to_owned(),
-        }
+        Self { shell, signals, log: log.to_owned() }
     }
 
     /// Sends a signal, named as `kill -s` takes it: `TERM`, `STOP`.
@@ -92,9 +84,7 @@ impl Process {
     /// The end of what the program wrote.
     pub(crate) fn log_tail(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
-        let tail = text
-            .get(text.len().saturating_sub(4096)..)
-            .unwrap_or_default();
+        let tail = text.get(text.len().saturating_sub(4096)..).unwrap_or_default();
         format!("{}:\n{}", self.log.display(), String::from_utf8_lossy(tail))
     }
 }
@@ -177,10 +167,6 @@ pub(crate) fn is_installed(program: &str) -> bool {
 fn shell(script: &str) -> Command {
     let mut shell = Command::new("sh");
     shell.args([OsStr::new("-c"), OsStr::new(script), OsStr::new("guard")]);
-    shell
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0);
+    shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     shell
 }

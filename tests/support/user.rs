@@ -31,14 +31,11 @@ impl User {
     /// Reads the user and the server from a kubeconfig file.
     pub(crate) async fn new(kubeconfig: &Path) -> Self {
         let file = Kubeconfig::read_from(kubeconfig).unwrap();
-        let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
-            .await
-            .unwrap();
+        let mut config =
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
         // A retry would hide what a test is about.
         config.default_retry = false;
-        Self {
-            client: ClientBuilder::try_from(config).unwrap().build(),
-        }
+        Self { client: ClientBuilder::try_from(config).unwrap().build() }
     }
 
     /// For typed use.
@@ -48,8 +45,7 @@ impl User {
 
     /// Paths are as the server knows them, `/api/v1/namespaces/web/pods?dryRun=All`.
     pub(crate) async fn create(&self, path: &str, object: &Value) -> Answer {
-        self.ask(Method::POST, path, Some(("application/json", object)))
-            .await
+        self.ask(Method::POST, path, Some(("application/json", object))).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -57,28 +53,17 @@ impl User {
     }
 
     pub(crate) async fn replace(&self, path: &str, object: &Value) -> Answer {
-        self.ask(Method::PUT, path, Some(("application/json", object)))
-            .await
+        self.ask(Method::PUT, path, Some(("application/json", object))).await
     }
 
     /// A merge patch: `null` removes.
     pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Answer {
-        self.ask(
-            Method::PATCH,
-            path,
-            Some(("application/merge-patch+json", patch)),
-        )
-        .await
+        self.ask(Method::PATCH, path, Some(("application/merge-patch+json", patch))).await
     }
 
     /// A strategic merge patch, which merges containers by name.
     pub(crate) async fn strategic_merge(&self, path: &str, patch: &Value) -> Answer {
-        self.ask(
-            Method::PATCH,
-            path,
-            Some(("application/strategic-merge-patch+json", patch)),
-        )
-        .await
+        self.ask(Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch))).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
@@ -109,21 +94,14 @@ impl User {
             request = request.header(CONTENT_TYPE, content_type);
             body = serde_json::to_vec(object).unwrap();
         }
-        let answer = self
-            .client
-            .send(request.body(Body::from(body)).unwrap())
-            .await?;
+        let answer = self.client.send(request.body(Body::from(body)).unwrap()).await?;
         let code = answer.status().as_u16();
         let warnings = warnings(answer.headers());
         let text = answer.into_body().collect_bytes().await?;
         // Health checks answer in plain text.
         let body = serde_json::from_slice(&text)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&text).into_owned()));
-        Ok(Answer {
-            code,
-            warnings,
-            body,
-        })
+        Ok(Answer { code, warnings, body })
     }
 }
 
@@ -131,12 +109,7 @@ impl Answer {
     /// The object, where the request was granted.
     #[track_caller]
     pub(crate) fn granted(self) -> Value {
-        assert!(
-            (200..300).contains(&self.code),
-            "refused with {}: {:#}",
-            self.code,
-            self.body
-        );
+        assert!((200..300).contains(&self.code), "refused with {}: {:#}", self.code, self.body);
         self.body
     }
 
@@ -158,9 +131,8 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
         .iter()
         .map(|header| {
             let header = header.to_str().unwrap();
-            let quoted = header
-                .strip_prefix("299 - ")
-                .expect("a warning with code 299 and no agent");
+            let quoted =
+                header.strip_prefix("299 - ").expect("a warning with code 299 and no agent");
             serde_json::from_str(quoted).expect("a quoted warning")
         })
         .collect()

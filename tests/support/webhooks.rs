@@ -40,18 +40,10 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
     };
     let enforce = json!([
         rule("", &["namespaces"], &["CREATE", "UPDATE"]),
-        rule(
-            "",
-            &["pods", "pods/ephemeralcontainers", "pods/resize"],
-            &["CREATE", "UPDATE"]
-        ),
+        rule("", &["pods", "pods/ephemeralcontainers", "pods/resize"], &["CREATE", "UPDATE"]),
     ]);
     let advise = json!([
-        rule(
-            "",
-            &["replicationcontrollers", "podtemplates"],
-            &["CREATE", "UPDATE"]
-        ),
+        rule("", &["replicationcontrollers", "podtemplates"], &["CREATE", "UPDATE"]),
         rule(
             "apps",
             &["daemonsets", "deployments", "replicasets", "statefulsets"],
@@ -84,17 +76,10 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
 
     let configurations = "/apis/admissionregistration.k8s.io/v1";
     for (kind, configuration, probe) in [
-        (
-            "validatingwebhookconfigurations",
-            validating,
-            validating_probe,
-        ),
+        ("validatingwebhookconfigurations", validating, validating_probe),
         ("mutatingwebhookconfigurations", mutating, mutating_probe),
     ] {
-        admin
-            .create(&format!("{configurations}/{kind}"), &configuration)
-            .await
-            .granted();
+        admin.create(&format!("{configurations}/{kind}"), &configuration).await.granted();
         wait_in_force(admin, kind, &probe).await;
     }
 }
@@ -128,10 +113,8 @@ fn probe(name: &str) -> Value {
 async fn wait_in_force(admin: &User, kind: &str, probe: &str) {
     let map = json!({"metadata": {"name": probe, "labels": {SERVER_LABEL: probe}}});
     let path = "/api/v1/namespaces/default/configmaps?dryRun=All";
-    until(
-        &format!("the API server to know the {kind}"),
-        PATIENCE,
-        async || (admin.create(path, &map).await.code == 500).then_some(()),
-    )
+    until(&format!("the API server to know the {kind}"), PATIENCE, async || {
+        (admin.create(path, &map).await.code == 500).then_some(())
+    })
     .await;
 }
