@@ -42,17 +42,21 @@ fn check<'p>(pod: &'p Pod<'p>) -> Vec<Finding<'p>> {
         .filter(|(_, volume)| !ALLOWED.iter().any(|source| volume.has(source)))
         .map(|(index, volume)| {
             let name = volume.name.as_str();
-            let source = volume
-                .sources
-                .first()
-                .map_or("source", |source| source.as_str());
-            Finding::new(
-                Place::Volume { index, name },
-                source.to_owned(),
-                format!(
-                    "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"
+            let place = Place::Volume { index, name };
+            match volume.sources.first() {
+                Some(source) => Finding::new(
+                    place,
+                    source.as_str().to_owned(),
+                    format!(
+                        "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"
+                    ),
                 ),
-            )
+                None => Finding::new(
+                    place,
+                    "emptyDir",
+                    "set emptyDir={}, or another allowed type",
+                ),
+            }
         })
         .collect()
 }

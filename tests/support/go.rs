@@ -1,0 +1,119 @@
+//! Builds the Go programs under `tests/go`, each once for a state of its sources.
+
+use std::env;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{ErrorKind, Write, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program under `tests/go`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Program {
+    Etcd,
+    KubeApiserver,
+    KubeControllerManager,
+    /// Upstream's Pod Security admission webhook.
+    PsaWebhook,
+    /// Upstream's policy library, asked line by line.
+    PsaOracle,
+}
+
+/// Why a test cannot run here: there is no Go toolchain.
+#[derive(Debug)]
+pub(crate) struct Skip;
+
+impl Program {
+    /// The file name of the built program, its module's folder, and its package there.
+    fn layout(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Etcd => ("etcd", "etcd", "."),
+            Self::KubeApiserver => ("kube-apiserver", "controlplane", "./cmd/kube-apiserver"),
+            Self::KubeControllerManager => {
+                ("kube-controller-manager", "controlplane", "./cmd/kube-controller-manager")
+            }
+            Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
+            Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
+        }
+    }
+
+    /// The version that clients are told, since the linker has to be given it.
+    fn linker_flags(self) -> &'static str {
+        match self {
+            Self::KubeApiserver | Self::KubeControllerManager => {
+                "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
+                 -X k8s.io/component-base/version.gitMajor=1 \
+                 -X k8s.io/component-base/version.gitMinor=36"
+            }
+            Self::Etcd | Self::PsaWebhook | Self::PsaOracle => "-s -w",
+        }
+    }
+}
+
+/// The built program's path. The first call builds it, which can take minutes; parallel
+/// tests and processes wait for that.
+///
+/// Without Go it says so on stderr and returns [`Skip`]; with `PORTCULLIS_REQUIRE_E2E=1`
+/// it panics instead, as it does where a build fails.
+pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
+    require_go()?;
+    let (name, module, package) = program.layout();
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go").join(module);
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("go");
+    fs::create_dir_all(&cache).unwrap();
+    let hash = hash_sources(&module, package, program.linker_flags());
+    let built = cache.join(format!("{name}-{hash:016x}"));
+
+    let lock = File::create(cache.join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    if !built.exists() {
+        say(&format!("building {name} with Go: minutes the first time, then kept in {}", cache.display()));
+        let unfinished = built.with_extension("unfinished");
+        let output = Command::new("go")
+            .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", program.linker_flags(), "-o"])
+            .arg(&unfinished)
+            .arg(package)
+            .current_dir(&module)
+            .env("CGO_ENABLED", "0")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "go build {name}: {}", String::from_utf8_lossy(&output.stderr));
+        fs::rename(unfinished, &built).unwrap();
+    }
+    Ok(built)
+}
+
+/// Writes past the test harness, which keeps the output of tests that pass to itself.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
+}
+
+fn require_go() -> Result<(), Skip> {
+    match Command::new("go").arg("version").output() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let required = env::var("PORTCULLIS_REQUIRE_E2E").is_ok_and(|value| value == "1");
+            assert!(!required, "no Go toolchain, and PORTCULLIS_REQUIRE_E2E=1 forbids to skip");
+            let test = std::thread::current().name().unwrap_or("a test").to_owned();
+            say(&format!("{test}: skipped: no Go toolchain"));
+            Err(Skip)
+        }
+        Err(error) => panic!("go version: {error}"),
+    }
+}
+
+fn hash_sources(module: &Path, package: &str, flags: &str) -> u64 {
+    let mut sources: Vec<PathBuf> = fs::read_dir(module.join(package))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "go"))
+        .collect();
+    sources.sort();
+    sources.extend([module.join("go.mod"), module.join("go.sum")]);
+    let mut hasher = DefaultHasher::new();
+    flags.hash(&mut hasher);
+    for source in sources {
+        fs::read(source).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}
