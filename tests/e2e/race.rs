@@ -26,10 +26,7 @@ async fn no_pod_slips_into_a_namespace_that_was_just_made() {
     let answers = race(1000, |_| {
         let (admin, name, namespace) = (admin.clone(), unique_name("race"), new_namespace(server));
         async move {
-            admin
-                .create("/api/v1/namespaces", &named(namespace, &name))
-                .await
-                .granted();
+            admin.create("/api/v1/namespaces", &named(namespace, &name)).await.granted();
             admin.create(&pods(&name), &bad()).await
         }
     })
@@ -56,10 +53,7 @@ async fn no_pod_slips_into_a_namespace_that_is_being_made() {
             let pod = async { admin.create(&pods(&name), &bad()).await };
             let namespace = async {
                 sleep(Duration::from_millis(index % 50)).await;
-                admin
-                    .create("/api/v1/namespaces", &named(namespace, &name))
-                    .await
-                    .granted()
+                admin.create("/api/v1/namespaces", &named(namespace, &name)).await.granted()
             };
             tokio::join!(pod, namespace).0
         }
@@ -70,12 +64,7 @@ async fn no_pod_slips_into_a_namespace_that_is_being_made() {
     for answer in &judged {
         assert_denied(answer, "bad", "restricted:latest");
     }
-    assert!(
-        judged.len() >= 20,
-        "only {} of {} races met",
-        judged.len(),
-        answers.len()
-    );
+    assert!(judged.len() >= 20, "only {} of {} races met", judged.len(), answers.len());
 }
 
 /// Runs so many races, some at a time.

@@ -73,7 +73,7 @@ fn differences(case: &Case, pod: &Value) -> Vec<String> {
         .collect()
 }
 
-fn fields(violation: &Violation<'_>) -> Vec<String> {
+fn fields(violation: &Violation) -> Vec<String> {
     violation.findings.iter().map(|finding| finding.field("")).collect()
 }
 
