@@ -28,9 +28,10 @@ async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone(
         .await
         .granted();
 
+    // The API server puts what a patch adds first.
     let containers = second["spec"]["ephemeralContainers"].as_array().unwrap();
     assert_eq!(containers.len(), 2);
-    assert_eq!(containers[0], first["spec"]["ephemeralContainers"][0]);
+    assert_eq!(containers[1], first["spec"]["ephemeralContainers"][0]);
     for container in containers {
         assert_eq!(
             container["securityContext"],
