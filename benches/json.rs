@@ -121,7 +121,7 @@ views! {
 #[expect(dead_code, reason = "only the decoding is measured")]
 struct Annotations<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl<'de> Deserialize<'de> for Annotations<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Filter;
         impl<'de> Visitor<'de> for Filter {

@@ -21,7 +21,7 @@ pub(super) struct Deserializer<'de> {
 impl<'de> Deserializer<'de> {
     pub(super) fn new(text: &'de str) -> Self {
         Self {
-            reader: Reader { text, at: 0 },
+            reader: Reader::new(text),
             scratch: String::new(),
             levels_left: LEVELS,
         }

@@ -11,6 +11,7 @@
 //! It never copies a string that has no escape, never panics, and keeps nothing between calls.
 
 mod access;
+mod block;
 mod de;
 mod error;
 mod number;

@@ -1,7 +1,7 @@
 //! Numbers: passed over by their grammar, or read into the types that serde_json reads them into.
 
 use super::error::Error;
-use super::reader::Reader;
+use super::reader::{Reader, byte};
 use serde::de::Visitor;
 
 pub(super) enum Number {
@@ -28,31 +28,6 @@ struct Decimal {
 }
 
 impl Reader<'_> {
-    /// Passes over a number; anything else that may not start a value is refused here too.
-    pub(super) fn skip_number(&mut self) -> Result<(), Error> {
-        if self.byte() == b'-' {
-            self.at += 1;
-        }
-        match self.byte() {
-            b'0' => {
-                self.at += 1;
-                self.refuse_digit()?;
-            }
-            b'1'..=b'9' => self.skip_digits(),
-            _ => return Err(Error::expected("a value", self.at)),
-        }
-        if self.byte() == b'.' {
-            self.at += 1;
-            self.some_digits()?;
-        }
-        if let b'e' | b'E' = self.byte() {
-            self.at += 1;
-            self.skip_sign();
-            self.some_digits()?;
-        }
-        Ok(())
-    }
-
     /// Reads a number, whose first byte is a minus sign or a digit.
     #[inline]
     pub(super) fn number(&mut self) -> Result<Number, Error> {
@@ -84,14 +59,13 @@ impl Reader<'_> {
     /// Reads a number again that is no plain integer. All the digits that fit into 64 bits count, as serde_json has it.
     #[cold]
     fn float(&mut self) -> Result<Number, Error> {
-        let mut reader = *self;
-        self.skip_number()?;
-        let end = self.at;
-        let negative = reader.byte() == b'-';
+        let start = self.at;
+        let end = number_end(self.text.as_bytes(), start)?;
+        let negative = self.byte() == b'-';
         if negative {
-            reader.at += 1;
+            self.at += 1;
         }
-        let decimal = reader.decimal();
+        let decimal = self.decimal();
         let float = decimal.to_f64().ok_or_else(|| Error::refused("a number too large", end))?;
         Ok(Number::Float(if negative { -float } else { float }))
     }
@@ -133,28 +107,43 @@ impl Reader<'_> {
             self.at += 1;
         }
     }
+}
 
-    #[inline(always)]
-    fn skip_digits(&mut self) {
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
-        }
+/// Where the number ends that starts at `at`; whatever else may not start a value is refused here too.
+#[inline(never)]
+pub(super) fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, Error> {
+    if byte(bytes, at) == b'-' {
+        at += 1;
     }
+    at = match (byte(bytes, at), byte(bytes, at + 1)) {
+        (b'0', b'0'..=b'9') => return Err(Error::refused("a number with a leading zero", at)),
+        (b'0'..=b'9', _) => digits_end(bytes, at)?,
+        _ => return Err(Error::expected("a value", at)),
+    };
+    if byte(bytes, at) == b'.' {
+        at = digits_end(bytes, at + 1)?;
+    }
+    if let b'e' | b'E' = byte(bytes, at) {
+        at += 1;
+        if let b'+' | b'-' = byte(bytes, at) {
+            at += 1;
+        }
+        at = digits_end(bytes, at)?;
+    }
+    Ok(at)
+}
 
-    fn some_digits(&mut self) -> Result<(), Error> {
-        if !self.byte().is_ascii_digit() {
-            return Err(Error::expected("a digit", self.at));
-        }
-        self.skip_digits();
-        Ok(())
+/// The end of the digits at a place, of which there must be one.
+#[inline(always)]
+fn digits_end(bytes: &[u8], start: usize) -> Result<usize, Error> {
+    let mut end = start;
+    while byte(bytes, end).is_ascii_digit() {
+        end += 1;
     }
-
-    fn refuse_digit(&self) -> Result<(), Error> {
-        if self.byte().is_ascii_digit() {
-            return Err(Error::refused("a number with a leading zero", self.at));
-        }
-        Ok(())
+    if end == start {
+        return Err(Error::expected("a digit", start));
     }
+    Ok(end)
 }
 
 #[inline(always)]

@@ -2,96 +2,96 @@
 //!
 //! No recursion: a text may nest as deep as it likes at the cost of one bit a level.
 
+use super::block::Block;
 use super::error::Error;
-use super::reader::Reader;
+use super::number::number_end;
+use super::reader::{Reader, literal_end, token};
+use super::string::string_end;
 
 impl Reader<'_> {
     /// Passes over one value, of which the place may stand before its whitespace.
     pub(super) fn skip_value(&mut self) -> Result<(), Error> {
-        let mut reader = *self;
-        let skipped = reader.skip_tree();
-        self.at = reader.at;
-        skipped
+        self.at = value_end(self.text.as_bytes(), self.at, &mut self.block)?;
+        Ok(())
     }
+}
 
-    #[inline(always)]
-    fn skip_tree(&mut self) -> Result<(), Error> {
-        let mut open = Nesting::default();
-        loop {
-            let entered = self.skip_start(&mut open)?;
-            if entered {
-                continue;
-            }
-            loop {
-                match open.innermost() {
-                    None => return Ok(()),
-                    Some(Container::Object) => match self.token() {
-                        b',' => {
-                            self.at += 1;
-                            self.expect(b'"', "a key in quotes")?;
-                            self.skip_key()?;
-                            break;
-                        }
-                        b'}' => self.at += 1,
-                        _ => return Err(Error::expected("`,` or `}`", self.at)),
-                    },
-                    Some(Container::Array) => match self.token() {
-                        b',' => {
-                            self.at += 1;
-                            break;
-                        }
-                        b']' => self.at += 1,
-                        _ => return Err(Error::expected("`,` or `]`", self.at)),
-                    },
-                }
-                open.leave();
-            }
-        }
-    }
-
-    /// Passes over a scalar or an empty container; of any other container over what precedes its first value,
-    /// and says so.
-    #[inline(always)]
-    fn skip_start(&mut self, open: &mut Nesting) -> Result<bool, Error> {
-        match self.token() {
-            b'"' => {
-                self.at += 1;
-                self.skip_string()?;
-            }
+/// Where the value ends that starts at `at` or behind the whitespace there.
+fn value_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+    let mut open = Nesting::default();
+    loop {
+        match token(bytes, &mut at) {
+            b'"' => at = string_end(bytes, at + 1, block)?.at + 1,
             b'{' => {
-                self.at += 1;
-                match self.token() {
-                    b'}' => self.at += 1,
+                at += 1;
+                match token(bytes, &mut at) {
+                    b'}' => at += 1,
                     b'"' => {
-                        self.at += 1;
-                        self.skip_key()?;
+                        at = key_end(bytes, at + 1, block)?;
                         open.enter(Container::Object);
-                        return Ok(true);
+                        continue;
                     }
-                    _ => return Err(Error::expected("a key in quotes or `}`", self.at)),
+                    _ => return Err(Error::expected("a key in quotes or `}`", at)),
                 }
             }
             b'[' => {
-                self.at += 1;
-                if self.token() != b']' {
+                at += 1;
+                if token(bytes, &mut at) != b']' {
                     open.enter(Container::Array);
-                    return Ok(true);
+                    continue;
                 }
-                self.at += 1;
+                at += 1;
             }
-            b't' => self.literal("true")?,
-            b'f' => self.literal("false")?,
-            b'n' => self.literal("null")?,
-            _ => self.skip_number()?,
+            b't' => at = literal_end(bytes, at, "true")?,
+            b'f' => at = literal_end(bytes, at, "false")?,
+            b'n' => at = literal_end(bytes, at, "null")?,
+            _ => at = number_end(bytes, at)?,
         }
-        Ok(false)
+        loop {
+            match open.innermost() {
+                None => return Ok(at),
+                Some(Container::Object) => match token(bytes, &mut at) {
+                    b',' => {
+                        at += 1;
+                        if token(bytes, &mut at) != b'"' {
+                            return Err(Error::expected("a key in quotes", at));
+                        }
+                        at = key_end(bytes, at + 1, block)?;
+                        break;
+                    }
+                    b'}' => at += 1,
+                    _ => return Err(Error::expected("`,` or `}`", at)),
+                },
+                Some(Container::Array) => match token(bytes, &mut at) {
+                    b',' => {
+                        at += 1;
+                        break;
+                    }
+                    b']' => at += 1,
+                    _ => return Err(Error::expected("`,` or `]`", at)),
+                },
+            }
+            open.leave();
+        }
     }
+}
 
-    #[inline(always)]
-    fn skip_key(&mut self) -> Result<(), Error> {
-        self.skip_string()?;
-        self.expect(b':', "`:`")
+/// Where the value of an entry starts, or whitespace before it, whose key starts at `at` behind its opening quote.
+///
+/// managedFields is mostly entries with nothing in them: those are passed over here, up to the key of another.
+#[inline(always)]
+fn key_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+    loop {
+        at = string_end(bytes, at, block)?.at + 1;
+        if bytes.get(at..at + 5) != Some(b":{},\"") {
+            break;
+        }
+        at += 5;
     }
+    if token(bytes, &mut at) != b':' {
+        return Err(Error::expected("`:`", at));
+    }
+    Ok(at + 1)
 }
 
 #[derive(Clone, Copy)]

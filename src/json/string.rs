@@ -1,5 +1,6 @@
 //! Strings: passed over, or read. Both start just behind the opening quote.
 
+use super::block::{BLOCK, Block};
 use super::error::Error;
 use super::reader::Reader;
 
@@ -9,192 +10,107 @@ pub(super) enum Text<'de> {
     Scratch,
 }
 
-const UNFINISHED: &str = "`\"` at the end of the string";
-
-/// Every byte 1; times `b`, every byte `b`.
-const ONES: u64 = u64::MAX / 255;
-const HIGH_BITS: u64 = ONES * 0x80;
-
-/// Sets the highest bit of each byte that is a quote, a backslash or a control character, and no other bit.
-///
-/// No sum here carries into the next byte, so that each byte is judged exactly.
-#[inline(always)]
-fn specials(word: u64) -> u64 {
-    let low = word & !HIGH_BITS;
-    let not_quote = (low ^ (ONES * b'"' as u64)) + ONES * 0x7F;
-    let not_backslash = (low ^ (ONES * b'\\' as u64)) + ONES * 0x7F;
-    let not_control = low + ONES * 0x60;
-    !(not_quote & not_backslash & not_control | word) & HIGH_BITS
-}
-
-#[inline(always)]
-fn is_special(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
 impl<'de> Reader<'de> {
-    /// Stops at the first quote, backslash or control character, or at the end.
-    #[inline(always)]
-    fn skip_plain(&mut self) {
-        let mut rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        while let Some((word, behind)) = rest.split_first_chunk() {
-            let specials = specials(u64::from_le_bytes(*word));
-            if specials != 0 {
-                self.at = self.text.len() - rest.len() + (specials.trailing_zeros() / 8) as usize;
-                return;
-            }
-            rest = behind;
-        }
-        let plain = rest.iter().position(|&byte| is_special(byte));
-        self.at = self.text.len() - rest.len() + plain.unwrap_or(rest.len());
-    }
-
-    /// Passes over the rest of a string and its closing quote.
-    #[inline(always)]
-    pub(super) fn skip_string(&mut self) -> Result<(), Error> {
-        loop {
-            self.skip_plain();
-            match self.byte() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                b'\\' => {
-                    self.at += 1;
-                    self.skip_escape()?;
-                }
-                _ => return Err(self.unfinished_string()),
-            }
-        }
-    }
-
-    /// Surrogates need not pair in what is skipped: serde_json does not ask that either.
-    #[inline(always)]
-    fn skip_escape(&mut self) -> Result<(), Error> {
-        match self.byte() {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                self.at += 1;
-                Ok(())
-            }
-            b'u' => {
-                self.at += 1;
-                self.hex_escape().map(drop)
-            }
-            _ => Err(self.invalid_escape()),
-        }
-    }
-
     /// Reads the rest of a string and its closing quote.
     #[inline]
     pub(super) fn string(&mut self, scratch: &mut String) -> Result<Text<'de>, Error> {
         let start = self.at;
-        self.skip_plain();
-        match self.byte() {
-            b'"' => {
-                let text = self.text.get(start..self.at).unwrap_or_default();
-                self.at += 1;
-                Ok(Text::Borrowed(text))
-            }
-            _ => self.escaped_string(start, scratch),
-        }
-    }
-
-    /// The place is the first special byte of a string that starts at `start`.
-    #[cold]
-    fn escaped_string(&mut self, mut start: usize, scratch: &mut String) -> Result<Text<'de>, Error> {
-        scratch.clear();
-        loop {
-            scratch.push_str(self.text.get(start..self.at).unwrap_or_default());
-            match self.byte() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Text::Scratch);
-                }
-                b'\\' => {
-                    self.at += 1;
-                    scratch.push(self.escape()?);
-                }
-                _ => return Err(self.unfinished_string()),
-            }
-            start = self.at;
-            self.skip_plain();
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, Error> {
-        let character = match self.byte() {
-            b'u' => {
-                self.at += 1;
-                return self.unicode_escape();
-            }
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            plain @ (b'"' | b'\\' | b'/') => char::from(plain),
-            _ => return Err(self.invalid_escape()),
-        };
-        self.at += 1;
-        Ok(character)
-    }
-
-    fn unicode_escape(&mut self) -> Result<char, Error> {
-        let start = self.at;
-        let unit = self.hex_escape()?;
-        let pair = if (0xD800..0xDC00).contains(&unit) && self.text.as_bytes().get(self.at..self.at + 2) == Some(b"\\u") {
-            self.at += 2;
-            [unit, self.hex_escape()?]
+        let end = string_end(self.text.as_bytes(), start, &mut self.block)?;
+        self.at = end.at + 1;
+        let text = self.text.get(start..end.at).unwrap_or_default();
+        if end.backslashes == 0 {
+            Ok(Text::Borrowed(text))
         } else {
-            [unit, 0]
-        };
-        let lone = || Error::refused("half of a surrogate pair: write \\uD800 to \\uDBFF and then \\uDC00 to \\uDFFF", start);
-        char::decode_utf16(pair).next().and_then(Result::ok).ok_or_else(lone)
-    }
-
-    fn hex_escape(&mut self) -> Result<u16, Error> {
-        let start = self.at;
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = char::from(self.byte()).to_digit(16);
-            let digit = digit.and_then(|digit| u16::try_from(digit).ok());
-            unit = unit << 4 | digit.ok_or_else(|| Error::expected("four hex digits after \\u", start))?;
-            self.at += 1;
-        }
-        Ok(unit)
-    }
-
-    #[cold]
-    fn invalid_escape(&self) -> Error {
-        Error::expected("one of \" \\ / b f n r t u after a backslash", self.at)
-    }
-
-    /// Neither a quote nor a backslash stands here: a control character, or nothing.
-    #[cold]
-    fn unfinished_string(&self) -> Error {
-        if self.at < self.text.len() {
-            Error::refused("a control character in a string: write it as an escape", self.at)
-        } else {
-            Error::expected(UNFINISHED, self.at)
+            resolve(text, scratch, start).map(|()| Text::Scratch)
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{is_special, specials};
+pub(super) struct End {
+    /// Where the closing quote is.
+    pub(super) at: usize,
+    /// Not 0 where there is a backslash in the string.
+    backslashes: u64,
+}
 
-    #[test]
-    fn each_byte_of_a_word_is_judged_alone() {
-        for byte in 0..=u8::MAX {
-            for neighbour in [0, b'!', b'"', b'#', b'[', b'\\', b']', 0x1F, b' ', 0x7F, 0x80, 0xFF] {
-                for place in 0..8 {
-                    let mut bytes = [neighbour; 8];
-                    bytes[place] = byte;
-                    let marks = bytes.map(|byte| if is_special(byte) { 0x80 } else { 0 });
-                    assert_eq!(specials(u64::from_le_bytes(bytes)), u64::from_le_bytes(marks), "{bytes:?}");
-                }
-            }
-        }
+/// Finds the end of a string that starts at `at`, behind its opening quote.
+#[inline(always)]
+pub(super) fn string_end(bytes: &[u8], at: usize, block: &mut Block) -> Result<End, Error> {
+    let mut offset = at.wrapping_sub(block.start);
+    if offset >= BLOCK {
+        block.look(bytes, at)?;
+        offset = 0;
     }
+    let mut ahead = u64::MAX << offset;
+    let mut backslashes = 0;
+    loop {
+        let quotes = block.quotes & ahead;
+        // The bits below the lowest quote, or all where there is none.
+        let string = quotes.wrapping_sub(1) & !quotes & ahead;
+        if block.controls & string != 0 {
+            return Err(control_character(block, string));
+        }
+        backslashes |= block.backslashes & string;
+        if quotes != 0 {
+            let at = block.start + quotes.trailing_zeros() as usize;
+            return Ok(End { at, backslashes });
+        }
+        block.look_further(bytes)?;
+        ahead = u64::MAX;
+    }
+}
+
+#[cold]
+fn control_character(block: &Block, string: u64) -> Error {
+    let place = (block.controls & string).trailing_zeros() as usize;
+    Error::refused("a control character in a string: write it as an escape", block.start + place)
+}
+
+/// Resolves the escapes of a string at `start` in the text, all of which are known to be well formed.
+#[cold]
+fn resolve(text: &str, scratch: &mut String, start: usize) -> Result<(), Error> {
+    scratch.clear();
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        scratch.push_str(plain);
+        let mut behind = escape.chars();
+        let character = match behind.next() {
+            Some('b') => '\u{8}',
+            Some('f') => '\u{c}',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('t') => '\t',
+            Some('u') => {
+                let Some((character, rest)) = unicode(behind.as_str()) else {
+                    let place = start + text.len() - escape.len() - 1;
+                    return Err(Error::refused("half of a surrogate pair", place));
+                };
+                behind = rest.chars();
+                character
+            }
+            Some(itself) => itself,
+            None => break,
+        };
+        scratch.push(character);
+        rest = behind.as_str();
+    }
+    scratch.push_str(rest);
+    Ok(())
+}
+
+/// The character that starts with the four digits here, and the text behind it; none for a surrogate without its other
+/// half.
+fn unicode(digits: &str) -> Option<(char, &str)> {
+    let (first, rest) = unit(digits)?;
+    if let Some(character) = char::from_u32(first.into()) {
+        return Some((character, rest));
+    }
+    let (second, rest) = unit(rest.strip_prefix("\\u")?)?;
+    let character = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((character, rest))
+}
+
+fn unit(digits: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = digits.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
