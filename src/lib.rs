@@ -1,6 +1,7 @@
 //! Portcullis
 
 pub mod admission;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod config;
