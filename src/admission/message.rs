@@ -111,15 +111,21 @@ pub(super) fn root_caveat(changes: &[Change]) -> Option<&'static str> {
     )
 }
 
+/// What stands where text was cut: ASCII, since warnings travel in an HTTP header.
+const CUT: &str = "...";
+
 /// No control characters, at most so many bytes, cut between characters.
 pub(super) fn clean(text: &str, max: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let c = if c.is_control() { ' ' } else { c };
-        if clean.len() + c.len_utf8() > max.saturating_sub('…'.len_utf8()) {
-            if clean.len() < text.len() {
-                clean.push('…');
+        if clean.len() + c.len_utf8() > max {
+            let mut end = max.saturating_sub(CUT.len());
+            while !clean.is_char_boundary(end) {
+                end -= 1;
             }
+            clean.truncate(end);
+            clean.push_str(CUT);
             break;
         }
         clean.push(c);

@@ -211,7 +211,7 @@ impl Answer {
                 let ignored: Vec<_> =
                     ignored.iter().map(|(mode, pair)| format!("{mode}={pair}")).collect();
                 self.warn(format!(
-                    "namespace {:?} is exempt by configuration: its policy ({}) will be ignored",
+                    "namespace {:?} is exempt from Pod Security by configuration: its policy ({}) will be ignored",
                     request.name.as_str(),
                     ignored.join(", ")
                 ));
