@@ -259,8 +259,7 @@ mod tests {
     #[test]
     fn every_value_stands_on_its_line() {
         let yaml = "# a pod\nkind: Pod\n\nspec:\n  containers:\n  - name: a\n\n  - name: b\n";
-        let expected =
-            "\n{\"kind\":\"Pod\",\n\n\"spec\":\n{\"containers\":\n[{\"name\":\"a\"},\n\n{\"name\":\"b\"}]}}";
+        let expected = "\n{\"kind\":\"Pod\",\n\n\"spec\":\n{\"containers\":\n[{\"name\":\"a\"},\n\n{\"name\":\"b\"}]}}";
         assert_eq!(json(yaml), expected);
     }
 
@@ -268,7 +267,8 @@ mod tests {
     fn keys_are_strings_and_aliases_and_merge_keys_are_expanded() {
         assert_eq!(json("{1: a, x: b}"), "{\"1\":\"a\",\"x\":\"b\"}");
         let merged: serde_json::Value =
-            serde_json::from_str(&json("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\n")).unwrap();
+            serde_json::from_str(&json("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\n"))
+                .unwrap();
         let expected = serde_json::json!({
             "a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2},
         });
