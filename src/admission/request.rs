@@ -10,7 +10,10 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{List, Text};
+use crate::{
+    json,
+    pss::{List, Text},
+};
 
 use super::object::{Object, Target};
 
@@ -141,13 +144,11 @@ struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
-    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        ReviewSeed { review: self, target }.deserialize(&mut deserializer)?;
-        deserializer.end()
+    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), json::Error> {
+        json::from_str_seed(text, ReviewSeed { review: self, target })
     }
 
-    fn finish(self, result: Result<(), serde_json::Error>) -> Result<Request<'a>, BadReview> {
+    fn finish(self, result: Result<(), json::Error>) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
         match result {
             Ok(())
