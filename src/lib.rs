@@ -1,13 +1,38 @@
-//! Portcullis
+//! Portcullis: an admission webhook server for Kubernetes. It judges pods by the Pod Security Standards, hardens
+//! them with safe securityContext defaults, and can say what it would do before it does either.
+//!
+//! One request flows through the modules like this:
+//!
+//! ```text
+//! TLS accept → read body → decode → namespace policy → review → record → respond
+//!   server      server     admission    cluster       admission  record   admission
+//! ```
+//!
+//! [`webhook`] is that line. Kubernetes calls `/mutate` first and `/validate` later, in requests of their own: they
+//! are two hooks on the same line, and [`admission::review()`] is its one `match`.
+//!
+//! What decides does no I/O: [`pss`], [`harden`] and [`admission`] read no clock, do not log, and are given all
+//! that they need as values. `ARCHITECTURE.md` has the whole map and what must always hold.
+
+pub mod server;
+
+pub mod webhook;
+
+pub mod json;
 
 pub mod admission;
-pub mod cli;
+
 pub mod cluster;
+
+pub mod pss;
+
+pub mod harden;
+
+pub mod record;
+
 pub mod config;
 mod dns;
-pub mod harden;
-pub mod json;
-pub mod pss;
-pub mod record;
-pub mod server;
-pub mod webhook;
+
+pub mod check;
+
+pub mod cli;

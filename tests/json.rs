@@ -2,6 +2,13 @@
 //! read the same from what they take.
 //!
 //! `PORTCULLIS_CASES` says how many texts to make; `cargo test --release --test json` is the way to ask for millions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use portcullis::json;
 use serde::Deserialize;
@@ -142,10 +149,13 @@ fn generated_and_damaged_texts_read_as_serde_json_reads_them() {
 #[test]
 fn nesting_is_limited_where_serde_json_limits_it() {
     for levels in (0..6).chain(60..70).chain(120..135).chain([255, 256, 257, 1000]) {
-        for (open, close) in [("[", "]"), ("{\"h\":[", "]}"), ("{\"x\":", "}"), ("{\"i\":{\"a\":", "}}")] {
+        for (open, close) in
+            [("[", "]"), ("{\"h\":[", "]}"), ("{\"x\":", "}"), ("{\"i\":{\"a\":", "}}")]
+        {
             for inner in ["", "1", "{}", "[]", "]", "{"] {
                 for lost in 0..3 {
-                    let text = open.repeat(levels) + inner + &close.repeat(levels.saturating_sub(lost));
+                    let text =
+                        open.repeat(levels) + inner + &close.repeat(levels.saturating_sub(lost));
                     check(&text);
                     check(&format!("{{\"x\":{text},\"h\":{text}}}"));
                 }
@@ -156,10 +166,15 @@ fn nesting_is_limited_where_serde_json_limits_it() {
 
 #[test]
 fn every_short_number_reads_the_same() {
-    every_text(&["-", "+", "0", "1", "9", ".", "e", "E", " "], 5, &mut String::new(), &mut |number| {
-        check(number);
-        check(&format!("{{\"d\":{number}}}"));
-    });
+    every_text(
+        &["-", "+", "0", "1", "9", ".", "e", "E", " "],
+        5,
+        &mut String::new(),
+        &mut |number| {
+            check(number);
+            check(&format!("{{\"d\":{number}}}"));
+        },
+    );
 }
 
 #[test]
@@ -182,15 +197,51 @@ fn every_text(tokens: &[&str], length: usize, text: &mut String, check: &mut imp
 #[test]
 fn numbers_near_a_limit_read_the_same() {
     let digits = [
-        "2147483647", "2147483648", "9223372036854775807", "9223372036854775808", "9223372036854775809",
-        "18446744073709551615", "18446744073709551616", "184467440737095516150", "99999999999999999999",
-        "17976931348623157", "17976931348623158", "17976931348623159", "22250738585072011", "49406564584124654", "0",
-        &"9".repeat(400), &format!("1{}", "0".repeat(400)),
+        "2147483647",
+        "2147483648",
+        "9223372036854775807",
+        "9223372036854775808",
+        "9223372036854775809",
+        "18446744073709551615",
+        "18446744073709551616",
+        "184467440737095516150",
+        "99999999999999999999",
+        "17976931348623157",
+        "17976931348623158",
+        "17976931348623159",
+        "22250738585072011",
+        "49406564584124654",
+        "0",
+        &"9".repeat(400),
+        &format!("1{}", "0".repeat(400)),
     ];
-    let fractions = ["", ".0", ".5", ".4", ".99999999999999999999999999", &format!(".{}1", "0".repeat(400))];
+    let fractions =
+        ["", ".0", ".5", ".4", ".99999999999999999999999999", &format!(".{}1", "0".repeat(400))];
     let exponents = [
-        "", "e0", "e1", "e289", "e290", "e291", "e292", "e293", "e307", "e308", "e309", "e-307", "e-308", "e-309", "e-324",
-        "e-325", "e-340", "e-341", "e400", "e-400", "E+999999999999", "e-999999999999", "e2147483647", "e-2147483648",
+        "",
+        "e0",
+        "e1",
+        "e289",
+        "e290",
+        "e291",
+        "e292",
+        "e293",
+        "e307",
+        "e308",
+        "e309",
+        "e-307",
+        "e-308",
+        "e-309",
+        "e-324",
+        "e-325",
+        "e-340",
+        "e-341",
+        "e400",
+        "e-400",
+        "E+999999999999",
+        "e-999999999999",
+        "e2147483647",
+        "e-2147483648",
     ];
     for digits in digits {
         for fraction in fractions {
@@ -210,8 +261,25 @@ fn numbers_near_a_limit_read_the_same() {
 #[test]
 fn specials_are_seen_everywhere_in_a_string() {
     let pieces = [
-        "\\\"", "\\\\", "\\n", "\\u00e9", "\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\x", "\\", "\"", "\n", "\u{0}", "\u{1f}",
-        "\u{20}", "\u{7f}", "\u{80}", "\u{e9}", "\u{fff}", "\u{1f600}",
+        "\\\"",
+        "\\\\",
+        "\\n",
+        "\\u00e9",
+        "\\ud83d\\ude00",
+        "\\ud83d",
+        "\\ude00",
+        "\\x",
+        "\\",
+        "\"",
+        "\n",
+        "\u{0}",
+        "\u{1f}",
+        "\u{20}",
+        "\u{7f}",
+        "\u{80}",
+        "\u{e9}",
+        "\u{fff}",
+        "\u{1f600}",
     ];
     for piece in pieces {
         for before in 0..20 {
@@ -229,7 +297,9 @@ fn specials_are_seen_everywhere_in_a_string() {
 
 #[test]
 fn real_reviews_read_the_same_whole_and_damaged() {
-    let Ok(folder) = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/admission-reviews")) else {
+    let Ok(folder) =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/admission-reviews"))
+    else {
         eprintln!("skipped: there is no ../shared/admission-reviews");
         return;
     };
@@ -280,7 +350,10 @@ fn value(random: &mut Random, text: &mut String, depth: u64) {
 
 /// Writes a key and a value that [`View`] takes more often than not.
 fn field(random: &mut Random, text: &mut String, depth: u64) {
-    let key = random.one_of(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "", "x", "f:name"]);
+    let key = random.one_of(&[
+        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "", "x",
+        "f:name",
+    ]);
     match random.below(12) {
         0 => string(random, text),
         1 => text.extend(["\"", &key.replace('a', "\\u0061").replace('b', "\\u0062"), "\""]),
@@ -294,15 +367,46 @@ fn field(random: &mut Random, text: &mut String, depth: u64) {
         (_, "c" | "d" | "e" | "f" | "o") => number(random, text),
         (_, "g") => text.push_str(random.one_of(&["true", "false", "null", "tru", "falsee"])),
         (_, "j") => text.push_str(random.one_of(&[
-            "\"a\"", "\"b\"", "{\"b\":7}", "{\"c\":[true,\"\"]}", "{\"c\":[true]}", "{\"d\":{\"a\":1}}", "{\"d\":[1]}",
-            "{\"a\":null}", "{\"a\":1}", "{\"b\":7,}", "{\"b\":7,\"a\":null}", "{}", "{\"e\":1}", "\"\\u0061\"", "null", "[\"a\"]",
+            "\"a\"",
+            "\"b\"",
+            "{\"b\":7}",
+            "{\"c\":[true,\"\"]}",
+            "{\"c\":[true]}",
+            "{\"d\":{\"a\":1}}",
+            "{\"d\":[1]}",
+            "{\"a\":null}",
+            "{\"a\":1}",
+            "{\"b\":7,}",
+            "{\"b\":7,\"a\":null}",
+            "{}",
+            "{\"e\":1}",
+            "\"\\u0061\"",
+            "null",
+            "[\"a\"]",
         ])),
-        (_, "k") => text.push_str(random.one_of(&["[1,\"x\"]", "[1,\"x\",2]", "[1]", "[256,\"\"]", "[1,\"\",]"])),
+        (_, "k") => text.push_str(random.one_of(&[
+            "[1,\"x\"]",
+            "[1,\"x\",2]",
+            "[1]",
+            "[256,\"\"]",
+            "[1,\"\",]",
+        ])),
         (_, "l") => text.push_str("null"),
         (_, "n") => text.push_str(random.one_of(&[
-            "{\"a\":1,\"b\":\"\"}", "{\"a\":1}", "[1,\"\"]", "{\"b\":\"\",\"a\":1,\"a\":1}", "{\"a\":1,\"b\":\"\",\"c\":2}", "null",
+            "{\"a\":1,\"b\":\"\"}",
+            "{\"a\":1}",
+            "[1,\"\"]",
+            "{\"b\":\"\",\"a\":1,\"a\":1}",
+            "{\"a\":1,\"b\":\"\",\"c\":2}",
+            "null",
         ])),
-        (_, "p") => text.push_str(random.one_of(&["{\"a\":1,\"c\":[]}", "{\"d\":1}", "{\"\\u0061\":{}}", "{{\"a\":1}:2}", "{1:2}"])),
+        (_, "p") => text.push_str(random.one_of(&[
+            "{\"a\":1,\"c\":[]}",
+            "{\"d\":1}",
+            "{\"\\u0061\":{}}",
+            "{{\"a\":1}:2}",
+            "{1:2}",
+        ])),
         (_, "f:name") => text.push_str("{}"),
         _ => value(random, text, depth + 1),
     }
@@ -334,7 +438,9 @@ fn string(random: &mut Random, text: &mut String) {
     for _ in 0..random.below(4) {
         match random.below(10) {
             0 => text.push_str(random.one_of(&["é", "€", "😀", "\u{7f}", "\u{80}", "\u{2028}"])),
-            1 => text.push_str(random.one_of(&["\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"])),
+            1 => text.push_str(
+                random.one_of(&["\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"]),
+            ),
             2 => {
                 let unit = random.below(0x1_0000);
                 text.push_str(&format!("\\u{unit:04x}"));
@@ -343,8 +449,11 @@ fn string(random: &mut Random, text: &mut String) {
                 let (high, low) = (0xD800 + random.below(0x400), 0xDC00 + random.below(0x400));
                 text.push_str(&format!("\\u{high:04X}\\u{low:04x}"));
             }
-            4 => text.push_str(random.one_of(&["\\u12", "\\uD83D", "\\udE00", "\\x", "\\", "\n", "\t", "\u{0}", "\u{1f}"])),
-            _ => text.extend((0..random.below(24)).map(|_| char::from(b'#' + random.below(50) as u8))),
+            4 => text.push_str(random.one_of(&[
+                "\\u12", "\\uD83D", "\\udE00", "\\x", "\\", "\n", "\t", "\u{0}", "\u{1f}",
+            ])),
+            _ => text
+                .extend((0..random.below(24)).map(|_| char::from(b'#' + random.below(50) as u8))),
         }
         if random.below(3) > 0 {
             break;
@@ -355,7 +464,9 @@ fn string(random: &mut Random, text: &mut String) {
 
 fn space(random: &mut Random, text: &mut String) {
     if random.below(8) == 0 {
-        text.push_str(random.one_of(&[" ", "\n", "\t", "\r\n", "  ", "\u{c}", "\u{a0}", "\u{0}", "//"]));
+        text.push_str(
+            random.one_of(&[" ", "\n", "\t", "\r\n", "  ", "\u{c}", "\u{a0}", "\u{0}", "//"]),
+        );
     }
 }
 
@@ -369,8 +480,16 @@ fn damage(random: &mut Random, mut text: String) -> String {
         1 => text.replace_range(from..to, ""),
         2 => text.insert_str(to, &text[from..to].to_owned()),
         3 => text.insert(from, char::from(random.below(128) as u8)),
-        4 => text.replace_range(from..to, random.one_of(&["é", "\"", "\\", "{", "}", "[", "]", ",", ":", "0"])),
-        5 => text.insert_str(from, random.one_of(&["\"", "\\", "{}", "[]", "[", "{", "}", "]", ",", ":", "null", "-", "\\u"])),
+        4 => text.replace_range(
+            from..to,
+            random.one_of(&["é", "\"", "\\", "{", "}", "[", "]", ",", ":", "0"]),
+        ),
+        5 => text.insert_str(
+            from,
+            random.one_of(&[
+                "\"", "\\", "{}", "[]", "[", "{", "}", "]", ",", ":", "null", "-", "\\u",
+            ]),
+        ),
         6 => {
             let levels = usize::try_from(random.below(8)).unwrap();
             text = "[".repeat(levels) + &text + &"]".repeat(levels);

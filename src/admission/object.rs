@@ -108,6 +108,17 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The kind of its object, where no other can be judged.
+    pub fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Pod => Some("Pod"),
+            Self::Namespace => Some("Namespace"),
+            Self::Template(_) | Self::Ignored | Self::Unknown => None,
+        }
+    }
+}
+
 /// A review's `object` or `oldObject`.
 #[derive(Debug, Default)]
 pub enum Object<'a> {
@@ -122,8 +133,10 @@ pub enum Object<'a> {
     Template(Option<Box<Pod<'a>>>),
     /// A namespace.
     Namespace(Namespace),
-    /// It could not be read, and why.
+    /// It is not what its resource says, and why.
     Unreadable(String),
+    /// The review around it breaks off or does not say what is asked, and why: nobody knows what this is.
+    Malformed(String),
 }
 
 /// What is read of a namespace.

@@ -15,7 +15,10 @@ use crate::{
     pss::{List, Text},
 };
 
-use super::object::{Object, Target};
+use super::{
+    message,
+    object::{Object, Target},
+};
 
 /// One request of the API server.
 #[derive(Debug, Default)]
@@ -59,7 +62,7 @@ pub enum Operation {
     Delete,
     /// CONNECT.
     Connect,
-    /// Any other word, or none.
+    /// Any other word, or none: refused.
     #[default]
     Unknown,
 }
@@ -103,8 +106,8 @@ pub enum BadReview {
 }
 
 impl<'a> Request<'a> {
-    /// Reads a review. Where the uid could be read and what follows could not, the object is
-    /// [`Object::Unreadable`], so that the answer can be an explicit one.
+    /// Reads a review. An object that is not what its resource says is [`Object::Unreadable`]; a review that is
+    /// wrong anywhere else, and has a uid, is [`Object::Malformed`]: so the answer can be an explicit one.
     pub fn decode(body: &'a [u8]) -> Result<Self, BadReview> {
         // One UTF-8 check beforehand is cheaper than one a string.
         let text =
@@ -117,7 +120,17 @@ impl<'a> Request<'a> {
             review = Review::default();
             result = review.read(text, Some(target));
         }
-        review.finish(result)
+        let Err(of_object) = result else { return review.finish() };
+        // Was it only the object? Who asks for what must be known all the same, and that the text is whole.
+        let mut review = Review::default();
+        match review.read(text, Some(Target::Ignored)) {
+            Ok(()) => {
+                review.request.object = Object::Unreadable(why(&of_object));
+                review.request.old_object = Object::Absent;
+                review.finish()
+            }
+            Err(error) => review.broken(&error),
+        }
     }
 
     /// What the object is.
@@ -125,13 +138,28 @@ impl<'a> Request<'a> {
         Target::of(&self.resource_group, &self.resource, &self.subresource)
     }
 
+    /// The kind of the object, where it says one that its resource does not have: a subresource of pods that a
+    /// newer API server made up need not hold a pod, and what is no pod must not pass for an empty one.
+    fn foreign_kind(&self) -> Option<&str> {
+        let expected = self.target().kind()?;
+        let is_it = self.kind.is_empty() || (self.group.is_empty() && self.kind == expected);
+        (!is_it).then_some(self.kind.as_str())
+    }
+
     /// The uid of a review of which only the beginning was kept, for a denial of a body too large.
     pub fn decode_head(head: &'a [u8]) -> Result<Self, BadReview> {
         let end = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let mut review = Review::default();
-        let result = review.read(end, None);
-        review.finish(result)
+        match review.read(end, None) {
+            Ok(()) => review.finish(),
+            Err(error) => review.broken(&error),
+        }
     }
+}
+
+/// An error quotes what it is about, which can be as long as its sender likes.
+fn why(error: &json::Error) -> String {
+    message::clean(&error.to_string(), message::MAX_DENIAL / 2)
 }
 
 /// What has been read so far: it outlives an error in what follows.
@@ -148,27 +176,44 @@ impl<'a> Review<'a> {
         json::from_str_seed(text, ReviewSeed { review: self, target })
     }
 
-    fn finish(self, result: Result<(), json::Error>) -> Result<Request<'a>, BadReview> {
+    /// Of a text that was read to its end.
+    fn finish(self) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
-        match result {
-            Ok(())
-                if self.api_version != "admission.k8s.io/v1" || self.kind != "AdmissionReview" =>
-            {
-                let got = format!("{:.100} {:.100}", self.api_version, self.kind);
-                return Err(BadReview::OtherKind(got));
-            }
-            Ok(()) if request.uid.is_empty() => return Err(BadReview::NoUid),
-            Ok(()) => {}
-            Err(error) if request.uid.is_empty() => {
-                return Err(BadReview::Unreadable(error.to_string()));
-            }
-            Err(error) => {
-                request.object = Object::Unreadable(error.to_string());
-                request.old_object = Object::Absent;
-            }
+        if self.api_version != "admission.k8s.io/v1" || self.kind != "AdmissionReview" {
+            let got = format!("{:.100} {:.100}", self.api_version, self.kind);
+            return Err(BadReview::OtherKind(got));
+        }
+        if request.uid.is_empty() {
+            return Err(BadReview::NoUid);
+        }
+        if let Some(why) = unclear(&request) {
+            request.object = Object::Malformed(why.to_owned());
+        } else if let Some(kind) = request.foreign_kind() {
+            let expected = request.target().kind().unwrap_or_default();
+            let why = format!("expected a {expected}, got kind {kind:?}");
+            request.object = Object::Unreadable(message::clean(&why, message::MAX_DENIAL / 2));
         }
         Ok(request)
     }
+
+    /// Of a text that breaks off or is no review: what was read of it is no ground to allow anything.
+    fn broken(self, error: &json::Error) -> Result<Request<'a>, BadReview> {
+        let mut request = self.request;
+        if request.uid.is_empty() {
+            return Err(BadReview::Unreadable(why(error)));
+        }
+        request.object = Object::Malformed(why(error));
+        request.old_object = Object::Absent;
+        Ok(request)
+    }
+}
+
+/// What a request must say before anyone can tell what it asks for.
+fn unclear(request: &Request<'_>) -> Option<&'static str> {
+    if request.operation == Operation::Unknown {
+        return Some("request.operation must be one of CREATE, UPDATE, DELETE, CONNECT");
+    }
+    request.resource.is_empty().then_some("request.resource must name a resource")
 }
 
 /// The fields of the whole review.

@@ -16,7 +16,7 @@ use super::{
     judgement::{Judgement, TemplateJudgement},
     message,
     namespace::{NamespaceReview, Scan},
-    object::{Object, Target},
+    object::Object,
     request::Request,
     review::{Fault, Outcome},
 };
@@ -331,7 +331,9 @@ impl Status {
     fn fault(fault: &Fault, request: &Request<'_>) -> Self {
         let (code, reason) = match fault {
             Fault::Lookup { .. } => (500, "InternalError"),
-            Fault::Object { .. } | Fault::UnknownResource => (400, "BadRequest"),
+            Fault::Malformed { .. } | Fault::Object { .. } | Fault::UnknownResource => {
+                (400, "BadRequest")
+            }
             Fault::TooLarge { .. } => (413, "RequestEntityTooLarge"),
             Fault::Labels(_) => (422, "Invalid"),
         };
@@ -387,6 +389,7 @@ fn describe(fault: &Fault) -> String {
         Fault::Lookup { namespace, why } => {
             format!("failed to look up namespace {namespace:?}: {why}")
         }
+        Fault::Malformed { why } => format!("failed to decode the review: {why}"),
         Fault::Object { why } => format!("failed to decode object: {why}"),
         Fault::UnknownResource => "failed to extract pod template: unknown resource".to_owned(),
         Fault::TooLarge { limit } => format!("the review is larger than {limit} bytes"),
@@ -396,15 +399,4 @@ fn describe(fault: &Fault) -> String {
         }
     };
     message::clean(&text, message::MAX_DENIAL)
-}
-
-impl Target {
-    /// Upstream's `resource` label of metrics.
-    pub fn as_metric(self) -> &'static str {
-        match self {
-            Self::Pod => "pod",
-            Self::Namespace => "namespace",
-            Self::Template(_) | Self::Ignored | Self::Unknown => "controller",
-        }
-    }
 }

@@ -113,7 +113,12 @@ pub enum Fault {
         /// Why not.
         why: String,
     },
-    /// The object is not what its resource says, or not JSON.
+    /// The review breaks off, or does not say what is asked. kube-apiserver never sends one.
+    Malformed {
+        /// What is wrong.
+        why: String,
+    },
+    /// The object is not what its resource says.
     Object {
         /// What is wrong.
         why: String,
@@ -131,6 +136,9 @@ pub enum Fault {
 
 /// Decides, or says what is missing.
 pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) -> Review<'r> {
+    if let Object::Malformed(why) = &request.object {
+        return Review::Decided(Outcome::Refuse(Fault::Malformed { why: why.clone() }));
+    }
     let target = request.target();
     let outcome = match (hook, request.operation, target) {
         // What goes away, or is only talked to, breaks nothing.
@@ -246,7 +254,7 @@ impl AwaitsPolicy<'_> {
 /// Why an object is not the one that was asked for.
 pub(super) fn unreadable(object: &Object<'_>) -> Fault {
     let why = match object {
-        Object::Unreadable(why) => why.clone(),
+        Object::Unreadable(why) | Object::Malformed(why) => why.clone(),
         Object::Absent => "the request has no object".to_owned(),
         Object::Ignored | Object::Pod(_) | Object::Template(_) | Object::Namespace(_) => {
             "the object is not of the request's resource".to_owned()

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod check;
 mod serve;
 
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ struct Cli {
 enum Command {
     /// The webhook server: /mutate and /validate over TLS, health and metrics on a second port
     Serve(Box<serve::Flags>),
+    /// Judges manifests offline: pods, what holds a pod template, and lists of them
+    Check(check::Flags),
 }
 
 /// What the process ends with.
@@ -44,6 +47,7 @@ impl From<Exit> for ExitCode {
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(flags) => serve::run(&flags),
+        Command::Check(flags) => check::run(&flags),
     };
     let exit = result.unwrap_or_else(|error| {
         // One line: what, and below which cause.

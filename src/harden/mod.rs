@@ -6,6 +6,7 @@ mod decision;
 mod patch;
 mod plan;
 mod settings;
+mod token;
 
 pub use decision::{Decision, invalid_label};
 pub use patch::{apply, patch};

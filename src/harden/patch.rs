@@ -2,13 +2,16 @@
 
 use json_patch::{
     AddOperation, Patch, PatchOperation, RemoveOperation,
-    jsonptr::{PointerBuf, Token},
+    jsonptr::{self, PointerBuf},
 };
 use serde_json::{Map, Value, json};
 
-use crate::pss::{Capabilities, ContainerKind, Place, Pod, Profile, SecurityContext, Text};
+use crate::pss::{Capabilities, Place, Pod, Profile, SecurityContext, Text};
 
-use super::plan::{Change, Field};
+use super::{
+    plan::{Change, Field},
+    token::Token,
+};
 
 /// The operations that add the changes, and nothing else. Parents that are missing are made; what is there is
 /// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
@@ -42,21 +45,34 @@ pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
                 }
             }
             Place::Metadata | Place::Pod | Place::Volume { .. } => {
-                let context = pod.spec.security_context.get_or_insert_default();
-                match change.field {
-                    Field::RunAsNonRoot => context.run_as_non_root = Some(true),
-                    Field::SeccompProfile => context.seccomp_profile = Some(runtime_default()),
-                    Field::NoServiceAccountToken => {
-                        pod.spec.automount_service_account_token = Some(false)
-                    }
-                    Field::DropCapabilities
-                    | Field::NoPrivilegeEscalation
-                    | Field::ReadOnlyRootFilesystem => {}
-                }
+                set_in_pod(&mut pod, change.field)
             }
         }
     }
     pod
+}
+
+fn set_in_pod(pod: &mut Pod<'_>, field: Field) {
+    let context = &mut pod.spec.security_context;
+    match field {
+        Field::RunAsNonRoot => context.get_or_insert_default().run_as_non_root = Some(true),
+        Field::SeccompProfile => {
+            context.get_or_insert_default().seccomp_profile = Some(runtime_default());
+        }
+        Field::NoServiceAccountToken => {
+            pod.spec.automount_service_account_token = Some(false);
+            let token = Token::of(pod);
+            for (kind, container, mount) in token.mounts {
+                if let Some(container) = pod.spec.list_mut(kind).get_mut(container) {
+                    container.volume_mounts.remove(mount);
+                }
+            }
+            for volume in token.volumes {
+                pod.spec.volumes.remove(volume);
+            }
+        }
+        Field::DropCapabilities | Field::NoPrivilegeEscalation | Field::ReadOnlyRootFilesystem => {}
+    }
 }
 
 fn set(context: &mut SecurityContext<'_>, field: Field) {
@@ -92,7 +108,7 @@ impl<'p> Target<'p> {
         let context = match place {
             Place::Container { kind, index } => {
                 owner.push_back(kind.list());
-                owner.push_back(Token::from(index));
+                owner.push_back(jsonptr::Token::from(index));
                 let container = pod.spec.list(kind).get(index);
                 container.and_then(|container| container.security_context.as_ref())
             }
@@ -148,38 +164,18 @@ fn member(field: Field) -> (String, Value) {
     (field.name().to_owned(), value)
 }
 
-/// The ServiceAccount plugin runs before any webhook: its volume, and the mounts of it, are there already.
-/// Removed from the back, so that no index shifts before it is used.
 fn remove_token(pod: &Pod<'_>, root: &[&str], operations: &mut Vec<PatchOperation>) {
-    let is_token = |name: &str| name.starts_with("kube-api-access-");
-    let injected: Vec<_> = pod
-        .spec
-        .volumes
-        .iter()
-        .enumerate()
-        .filter(|(_, volume)| is_token(&volume.name) && volume.has("projected"))
-        .collect();
-    for kind in ContainerKind::ALL {
-        for (index, container) in pod.spec.list(kind).iter().enumerate() {
-            for (mount, _) in
-                container.volume_mounts.iter().enumerate().rev().filter(|(_, mount)| {
-                    injected.iter().any(|(_, volume)| volume.name == mount.name)
-                })
-            {
-                let mut path = pointer(root);
-                path.push_back(kind.list());
-                path.push_back(Token::from(index));
-                path.push_back("volumeMounts");
-                path.push_back(Token::from(mount));
-                operations.push(PatchOperation::Remove(RemoveOperation { path }));
-            }
-        }
-    }
-    for (index, _) in injected.iter().rev() {
+    let token = Token::of(pod);
+    let mut remove = |below: &[jsonptr::Token<'_>]| {
         let mut path = pointer(root);
-        path.push_back("volumes");
-        path.push_back(Token::from(*index));
+        below.iter().for_each(|token| path.push_back(token.clone()));
         operations.push(PatchOperation::Remove(RemoveOperation { path }));
+    };
+    for (kind, container, mount) in token.mounts {
+        remove(&[kind.list().into(), container.into(), "volumeMounts".into(), mount.into()]);
+    }
+    for volume in token.volumes {
+        remove(&["volumes".into(), volume.into()]);
     }
 }
 

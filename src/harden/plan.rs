@@ -206,7 +206,9 @@ impl Planner<'_> {
         let spec = &self.pod.spec;
         let is_default =
             spec.service_account_name.is_empty() || spec.service_account_name == "default";
-        if self.is_debug() || spec.automount_service_account_token.is_some() || !is_default {
+        let is_set = spec.automount_service_account_token.is_some();
+        let is_empty = self.pod.containers().next().is_none();
+        if self.is_debug() || is_set || !is_default || is_empty {
             return Vec::new();
         }
         vec![Place::Pod]
@@ -250,9 +252,15 @@ fn is_root(pod: &Pod<'_>, container: &Container<'_>) -> bool {
     let own = container.security_context.as_ref();
     let user =
         own.and_then(|own| own.run_as_user).or_else(|| of_pod.and_then(|pod| pod.run_as_user));
-    let windows = own.and_then(|own| own.windows_options.as_ref());
-    let inherited = of_pod.and_then(|pod| pod.windows_options.as_ref());
-    let windows_user = windows.or(inherited).map(|options| &*options.run_as_user_name);
+    // The name is inherited by itself, whatever else the container sets for Windows.
+    let windows_user = [
+        own.and_then(|own| own.windows_options.as_ref()),
+        of_pod.and_then(|pod| pod.windows_options.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|options| &*options.run_as_user_name)
+    .find(|name| !name.is_empty());
     user == Some(0)
         || own.and_then(|own| own.run_as_non_root) == Some(false)
         || windows_user.is_some_and(is_administrator)

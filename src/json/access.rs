@@ -200,7 +200,10 @@ impl<'de> EnumAccess<'de> for UnitVariant<'_, 'de> {
     type Error = Error;
     type Variant = NoContent;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, NoContent), Error> {
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, NoContent), Error> {
         Ok((seed.deserialize(self.de)?, NoContent))
     }
 }

@@ -23,13 +23,8 @@ pub(super) struct Block {
 
 impl Block {
     /// Nothing has been looked at: it starts where no text reaches.
-    pub(super) const NONE: Self = Self {
-        start: usize::MAX / 2,
-        quotes: 0,
-        backslashes: 0,
-        controls: 0,
-        escapes_next: 0,
-    };
+    pub(super) const NONE: Self =
+        Self { start: usize::MAX / 2, quotes: 0, backslashes: 0, controls: 0, escapes_next: 0 };
 
     /// Looks at the bytes from `start`, which is in a string but not behind a backslash.
     #[inline(never)]
@@ -51,7 +46,9 @@ impl Block {
         let rest = bytes.get(start..).unwrap_or_default();
         match rest.first_chunk() {
             Some(block) => self.mark(bytes, block),
-            None if rest.is_empty() => Err(Error::expected("`\"` at the end of a string", bytes.len())),
+            None if rest.is_empty() => {
+                Err(Error::expected("`\"` at the end of a string", bytes.len()))
+            }
             None => self.mark(bytes, &padded(rest)),
         }
     }
@@ -62,11 +59,7 @@ impl Block {
         self.quotes = quotes;
         self.backslashes = 0;
         self.controls = 0;
-        if rarer || self.escapes_next != 0 {
-            self.mark_rarer(bytes, block)
-        } else {
-            Ok(())
-        }
+        if rarer || self.escapes_next != 0 { self.mark_rarer(bytes, block) } else { Ok(()) }
     }
 
     #[inline(never)]

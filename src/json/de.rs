@@ -20,11 +20,7 @@ pub(super) struct Deserializer<'de> {
 
 impl<'de> Deserializer<'de> {
     pub(super) fn new(text: &'de str) -> Self {
-        Self {
-            reader: Reader::new(text),
-            scratch: String::new(),
-            levels_left: LEVELS,
-        }
+        Self { reader: Reader::new(text), scratch: String::new(), levels_left: LEVELS }
     }
 
     /// Bytes read so far.

@@ -52,12 +52,7 @@ impl Error {
 
     #[cold]
     fn new(problem: Problem, offset: Option<usize>) -> Self {
-        Self(Box::new(Report {
-            problem,
-            offset,
-            line: 0,
-            column: 0,
-        }))
+        Self(Box::new(Report { problem, offset, line: 0, column: 0 }))
     }
 
     /// Fills in what can only be told with the whole text at hand. `stopped` is where reading stopped, in bytes.
@@ -172,7 +167,10 @@ mod tests {
         assert_eq!(complaint(""), "line 1 column 1: expected a value, found the end");
         assert_eq!(complaint("{\n  \"port\" 80}"), "line 2 column 10: expected `:`, found `8`");
         assert_eq!(complaint("{\"port\":80]"), "line 1 column 11: expected `,` or `}`, found `]`");
-        assert_eq!(complaint("{\"port\":80}\u{7}"), "line 1 column 12: expected the end, found `\\u{7}`");
+        assert_eq!(
+            complaint("{\"port\":80}\u{7}"),
+            "line 1 column 12: expected the end, found `\\u{7}`"
+        );
     }
 
     #[test]
@@ -203,6 +201,9 @@ mod tests {
     #[test]
     fn names_the_byte_that_is_not_utf8() {
         let error = from_slice::<Port>(b"{\n\"port\": \xff}").unwrap_err();
-        assert_eq!((error.offset(), error.to_string().as_str()), (10, "line 2 column 9: not UTF-8"));
+        assert_eq!(
+            (error.offset(), error.to_string().as_str()),
+            (10, "line 2 column 9: not UTF-8")
+        );
     }
 }

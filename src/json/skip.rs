@@ -109,10 +109,7 @@ struct Nesting {
 
 impl Default for Nesting {
     fn default() -> Self {
-        Self {
-            bits: 1,
-            outer: Vec::new(),
-        }
+        Self { bits: 1, outer: Vec::new() }
     }
 }
 

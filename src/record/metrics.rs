@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::{
-    admission::{Effect, Hook, Judgement, Outcome, Request},
+    admission::{Effect, Fault, Hook, Judgement, Outcome, Request, Target},
     harden::Change,
     pss::{Level, LevelVersion, Minor, Version, Violation},
 };
@@ -70,7 +70,7 @@ impl Metrics {
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), &crate::pss::NEWEST.to_string()])
             .set(1.0);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(Self {
+        let metrics = Self {
             evaluations: make.counters(
                 "pod_security_evaluations_total",
                 "Policy evaluations, not counting ignored or exempt requests.",
@@ -125,7 +125,20 @@ impl Metrics {
             shed: make.counter("portcullis_requests_shed_total", "Requests answered with 503 for want of memory.")?,
             malformed: make.counter("portcullis_requests_malformed_total", "Requests that were no reviews.")?,
             registry,
-        })
+        };
+        metrics.start_as_upstream();
+        Ok(metrics)
+    }
+
+    /// Upstream makes the commonest series at its start, so that they are there at zero.
+    fn start_as_upstream(&self) {
+        for operation in ["create", "update"] {
+            let privileged = ["allow", "privileged", "latest", "enforce", operation, "pod", ""];
+            self.evaluations.with_label_values(&privileged);
+            for resource in ["pod", "controller"] {
+                self.exemptions.with_label_values(&[operation, resource, ""]);
+            }
+        }
     }
 
     /// What `/metrics` shows.
@@ -158,8 +171,12 @@ impl Metrics {
             | Outcome::Exempt(_)
             | Outcome::Privileged
             | Outcome::Namespace(_)
-            | Outcome::Refuse(_)
             | Outcome::Pass(_) => {}
+            Outcome::Refuse(fault) => {
+                if matches!(fault, Fault::Malformed { .. }) {
+                    self.malformed.inc();
+                }
+            }
         }
     }
 
@@ -184,6 +201,11 @@ impl Metrics {
                 self.count_invalid_labels(&template.judgement, &of);
                 self.count_advice(&template.judgement, true, decision);
             }
+            // Upstream's webhook answers these before it counts, and counts nothing of a namespace.
+            Outcome::Refuse(
+                Fault::Malformed { .. } | Fault::TooLarge { .. } | Fault::Labels(_),
+            ) => {}
+            Outcome::Refuse(_) if request.target() == Target::Namespace => {}
             Outcome::Refuse(_) | Outcome::Pass(_) => self.count_error("true", &of),
             Outcome::Ignore | Outcome::Namespace(_) | Outcome::Harden(_) => {}
         }
@@ -278,7 +300,7 @@ pub(super) fn word(outcome: &Outcome) -> &'static str {
         Outcome::Template(template) if template.judgement.enforce().is_empty() => "template",
         Outcome::Template(_) => "template_rejected",
         Outcome::Namespace(_) => "namespace",
-        Outcome::Harden(hardening) if hardening.changes.is_empty() => "hard_already",
+        Outcome::Harden(hardening) if hardening.changes.is_empty() => "already_hard",
         Outcome::Harden(hardening) => match hardening.effect {
             Effect::Apply => "hardened",
             Effect::Report => "would_harden",
@@ -300,7 +322,12 @@ impl Labels {
             "status" => "status",
             _ => "other",
         };
-        Self([request.operation.as_str(), request.target().as_metric(), subresource])
+        let resource = match (request.resource_group.as_str(), request.resource.as_str()) {
+            ("", "pods") => "pod",
+            ("", "namespaces") => "namespace",
+            _ => "controller",
+        };
+        Self([request.operation.as_str(), resource, subresource])
     }
 }
 

@@ -27,6 +27,12 @@ use super::stats::add_one;
 /// A connection that waits for room.
 pub(super) type Accepted = (TcpStream, SocketAddr);
 
+/// After this long in the middle of sending, a connection may have to make room for another.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// After this long, a handshake may have to make room for another.
+const STALLED_HANDSHAKE: Duration = Duration::from_millis(250);
+
 /// All connections of a listener.
 pub(super) struct Connections {
     shared: Arc<Shared>,
@@ -86,8 +92,7 @@ impl Connections {
     }
 
     /// Starts serving a connection. When there is no room it makes some, and gives the connection
-    /// back for the caller to try again when a task has ended or at the next tick; meanwhile others
-    /// wait in the kernel's queue.
+    /// back for the caller to try again a little later; meanwhile others wait in the kernel's queue.
     pub(super) fn admit(&mut self, (stream, peer): Accepted) -> Option<Accepted> {
         if !self.has_room() {
             return Some((stream, peer));
@@ -121,7 +126,9 @@ impl Connections {
         if self.tasks.len() >= self.limits.handshakes {
             let shaking = |entry: &&Entry| entry.meter.moment().phase() == Phase::Handshake;
             if self.entries.values().filter(shaking).count() >= self.limits.handshakes {
-                self.evict_first(|phase, _| phase == Phase::Handshake);
+                self.evict_first(|phase, age| {
+                    phase == Phase::Handshake && age >= STALLED_HANDSHAKE
+                });
                 return false;
             }
         }
@@ -132,23 +139,25 @@ impl Connections {
     /// middle of sending. One whose request is being answered is never cut off: then the newcomer
     /// waits, which costs the API server less than a request lost.
     fn evict(&mut self) {
-        const STALLS: Duration = Duration::from_secs(1);
         let _ = self.evict_first(|phase, _| phase == Phase::Idle)
             || self.evict_first(|phase, age| {
-                matches!(phase, Phase::Handshake | Phase::Head | Phase::Body) && age >= STALLS
+                matches!(phase, Phase::Handshake | Phase::Head | Phase::Body) && age >= STALLED
             });
     }
 
+    /// Orders the first of those to end that may. Says whether one is on its way out.
     fn evict_first(&mut self, may: impl Fn(Phase, Duration) -> bool) -> bool {
         let now = Instant::now();
+        for entry in self.entries.values_mut() {
+            entry.look(now);
+        }
+        if self.entries.values().any(|entry| entry.ordered) {
+            return true;
+        }
         let first = self
             .entries
             .values_mut()
-            .filter_map(|entry| {
-                entry.look(now);
-                let may = !entry.ordered && may(entry.moment.phase(), now - entry.since);
-                may.then_some(entry)
-            })
+            .filter(|entry| may(entry.moment.phase(), now - entry.since))
             .min_by_key(|entry| (entry.since, entry.number));
         let Some(entry) = first else { return false };
         entry.stop();

@@ -69,6 +69,7 @@ pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown
             changed = shutdown.changed() => stage = changed,
             Some(ended) = connections.ended() => connections.forget(ended),
             _ = ticks.tick() => connections.check_deadlines(),
+            () = sleep(RETRY), if waiting.is_some() => {}
             accepted = accept(&listener), if waiting.is_none() => match accepted {
                 Ok(accepted) => waiting = Some(accepted),
                 Err(error) => connections.without_descriptors(&error),
@@ -81,13 +82,15 @@ pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown
     connections.abort().await;
 }
 
+/// How soon to try again what was not possible: to accept a connection, or to find room for one.
+const RETRY: Duration = Duration::from_millis(20);
+
 /// The next connection. An error is returned only after a pause, so that trying again is harmless.
 async fn accept(listener: &TcpListener) -> io::Result<Accepted> {
-    const PAUSE: Duration = Duration::from_millis(50);
     match listener.accept().await {
         Ok(accepted) => Ok(accepted),
         Err(error) => {
-            sleep(PAUSE).await;
+            sleep(RETRY).await;
             Err(error)
         }
     }

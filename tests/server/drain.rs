@@ -7,7 +7,7 @@ use portcullis::server::Limits;
 
 use crate::harness::{Server, eventually, limits};
 
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn every_answer_of_a_draining_server_closes_its_connection() {

@@ -109,7 +109,7 @@ async fn an_idle_connection_outlives_the_header_deadline() {
 async fn a_slow_handler_is_not_cut_off() {
     let mut limits = limits();
     let short = Duration::from_millis(40);
-    (limits.head, limits.body, limits.answer, limits.idle) = (short, short, short, short);
+    (limits.head, limits.body, limits.answer) = (short, short, short);
     let server = Server::start(limits).await;
     let mut client = server.connect().await;
     client.send("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n").await;

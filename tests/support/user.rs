@@ -130,7 +130,7 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
         .get_all(WARNING)
         .iter()
         .map(|header| {
-            let header = header.to_str().unwrap();
+            let header = std::str::from_utf8(header.as_bytes()).unwrap();
             let quoted =
                 header.strip_prefix("299 - ").expect("a warning with code 299 and no agent");
             serde_json::from_str(quoted).expect("a quoted warning")

@@ -142,14 +142,12 @@ impl Flags {
         }
     }
 
+    /// Nobody dials a standalone server by habit: it may stop as soon as nothing is open.
     pub(super) fn limits(&self) -> Limits {
         let grace = Duration::from_secs(self.drain_grace);
         let defaults = Limits::default();
-        Limits {
-            drain_at_most: grace,
-            drain_at_least: defaults.drain_at_least.min(grace),
-            ..defaults
-        }
+        let at_least = if self.standalone { Duration::ZERO } else { defaults.drain_at_least };
+        Limits { drain_at_most: grace, drain_at_least: at_least.min(grace), ..defaults }
     }
 
     pub(super) fn start_log(&self) -> anyhow::Result<()> {

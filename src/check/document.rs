@@ -1,0 +1,150 @@
+//! A text as its documents, each with the line where it starts. One that is broken does not touch the others.
+//!
+//! YAML documents are told apart by their markers alone, JSON ones by where the last ended. After the first JSON
+//! that cannot be read, each line that begins with `{` is taken for a new one.
+
+use std::borrow::Cow;
+
+use super::{Line, Unreadable, yaml};
+
+/// One document as JSON text, not necessarily an object.
+#[derive(Debug)]
+pub(super) struct Document<'t> {
+    /// Of the first byte of the JSON.
+    pub(super) line: Line,
+    /// The JSON, line by line as the source.
+    pub(super) json: Cow<'t, str>,
+}
+
+/// All documents of a text, in its order. Empty ones are left out.
+pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    chunks(text).flat_map(|chunk| {
+        if chunk.trimmed().text.starts_with(b"{") { chunk.json() } else { chunk.yaml() }
+    })
+}
+
+/// A part of the text and the line of its first byte.
+#[derive(Clone, Copy)]
+struct Chunk<'t> {
+    line: Line,
+    text: &'t [u8],
+}
+
+/// What stands between the lines `---` and `...`. They cannot be part of anything else: not of a block or a quoted
+/// string in YAML, nor of JSON.
+fn chunks(text: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    let mut rest = Some(Chunk { line: Line::FIRST, text });
+    std::iter::from_fn(move || {
+        let chunk = rest.take()?;
+        let (start, end) = match next_marker(chunk.text) {
+            Some(at) => (chunk.text.get(..at)?, Some(at + 3)),
+            None => (chunk.text, None),
+        };
+        rest = end.and_then(|end| chunk.from(end));
+        Some(Chunk { line: chunk.line, text: start })
+    })
+}
+
+fn next_marker(text: &[u8]) -> Option<usize> {
+    let is_marker = |line: &[u8]| {
+        let after = line.strip_prefix(b"---").or_else(|| line.strip_prefix(b"..."));
+        after.is_some_and(|after| after.first().is_none_or(u8::is_ascii_whitespace))
+    };
+    line_starts(text).find(|&at| text.get(at..).is_some_and(is_marker))
+}
+
+fn line_starts(text: &[u8]) -> impl Iterator<Item = usize> {
+    let after_newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    std::iter::once(0).chain(after_newlines.map(|(at, _)| at + 1))
+}
+
+impl<'t> Chunk<'t> {
+    /// Without the first bytes.
+    fn from(self, at: usize) -> Option<Self> {
+        let (before, text) = self.text.split_at_checked(at)?;
+        Some(Self { line: self.line.after_newlines(before), text })
+    }
+
+    fn trimmed(self) -> Self {
+        self.from(self.text.len() - self.text.trim_ascii_start().len()).unwrap_or(self)
+    }
+
+    /// Nothing but comments and directives.
+    fn is_empty(self) -> bool {
+        let mut lines = self.text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
+        lines.all(|line| matches!(line.first(), None | Some(b'#' | b'%')))
+    }
+
+    fn as_str(self) -> Result<&'t str, Unreadable> {
+        str::from_utf8(self.text).map_err(|error| {
+            let valid = self.text.get(..error.valid_up_to()).unwrap_or_default();
+            Unreadable::at(self.line.after_newlines(valid), "not UTF-8")
+        })
+    }
+
+    fn yaml(self) -> Vec<Result<Document<'t>, Unreadable>> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        match self.as_str().and_then(|text| yaml::to_json(text, self.line)) {
+            Ok(json) if json.trim_ascii() == "null" => Vec::new(),
+            json => vec![json.map(|json| Document { line: self.line, json: json.into() })],
+        }
+    }
+
+    fn json(self) -> Vec<Result<Document<'t>, Unreadable>> {
+        let mut documents = Vec::new();
+        let mut broken = match self.as_str() {
+            Ok(text) => self.json_values(text, &mut documents),
+            Err(_) => Some(self),
+        };
+        while let Some(chunk) = broken {
+            let (piece, rest) = chunk.trimmed().piece();
+            // Only within its own lines, lest many that are never closed be read to the end each.
+            let left = match piece.as_str() {
+                Ok(text) => piece.json_values(text, &mut documents),
+                Err(_) => Some(piece),
+            };
+            // Commas at the end, comments, 1e3 for a number: YAML may still know what it says.
+            documents.extend(left.into_iter().flat_map(Self::yaml));
+            broken = rest;
+        }
+        documents
+    }
+
+    /// Reads values from the start, and returns what is left from the first that is none.
+    fn json_values(
+        self,
+        text: &'t str,
+        documents: &mut Vec<Result<Document<'t>, Unreadable>>,
+    ) -> Option<Self> {
+        let mut values =
+            serde_json::Deserializer::from_str(text).into_iter::<&serde_json::value::RawValue>();
+        let mut at = self;
+        loop {
+            let start = values.byte_offset();
+            let value = values.next()?;
+            let Ok(value) = value else {
+                return self.from(start).map(Self::trimmed);
+            };
+            let json = value.get();
+            let offset = values.byte_offset() - json.len();
+            let from = at.text.len() - (self.text.len() - offset);
+            at = at.from(from)?;
+            documents.push(Ok(Document { line: at.line, json: Cow::Borrowed(json) }));
+        }
+    }
+
+    /// Up to the next line that begins with `{`, and what follows.
+    fn piece(self) -> (Self, Option<Self>) {
+        let is_start = |&at: &usize| at > 0 && self.text.get(at) == Some(&b'{');
+        match line_starts(self.text).find(is_start) {
+            Some(end) => {
+                let text = self.text.get(..end).unwrap_or_default();
+                (Self { text, ..self }, self.from(end))
+            }
+            None => (self, None),
+        }
+    }
+}

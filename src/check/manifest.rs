@@ -1,0 +1,188 @@
+//! JSON text as the objects that are judged: pods, what holds a template, and lists of any of them.
+
+use std::io;
+
+use serde::{Deserialize, de::DeserializeSeed as _};
+use serde_json::value::RawValue;
+
+use crate::{
+    admission::{Kind, Target},
+    pss::{Text, or_default},
+};
+
+use super::{Identity, Line, Policy, Reading, Unreadable, Verdict, verdict, yaml};
+
+/// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
+const MAX_NESTED: usize = 8;
+/// How much of a parser's words is shown: they may repeat a whole value.
+const MAX_WHY: usize = 200;
+
+/// Reads one document, whose first byte stands on `line`, and tells of each object in it.
+///
+/// # Errors
+/// Only those of `tell`.
+pub(super) fn read(
+    json: &str,
+    line: Line,
+    policy: &Policy,
+    tell: &mut impl FnMut(Reading) -> io::Result<()>,
+) -> io::Result<()> {
+    Reader { policy, tell }.read(json, line, &Inherited::default(), 0)
+}
+
+struct Reader<'p, T> {
+    policy: &'p Policy,
+    tell: &'p mut T,
+}
+
+/// What the items of a list are that do not say it themselves: a PodList's are pods.
+#[derive(Default)]
+struct Inherited {
+    api_version: String,
+    kind: String,
+}
+
+/// What an object turned out to be.
+enum Content<'a> {
+    Judged(Verdict),
+    Ignored,
+    List(Inherited, Vec<&'a RawValue>),
+}
+
+impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
+    fn read(
+        &mut self,
+        json: &str,
+        line: Line,
+        inherited: &Inherited,
+        depth: usize,
+    ) -> io::Result<()> {
+        let object = json.trim_ascii_start();
+        let (blank, _) = json.split_at(json.len() - object.len());
+        let line = line.after_newlines(blank.as_bytes());
+        if let Ok(content) = self.content(object, line, inherited) {
+            return self.take(content, object, line, depth);
+        }
+        // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
+        let again = match yaml::to_json(object, line) {
+            Ok(again) => again,
+            Err(unreadable) => return (self.tell)(Reading::Unreadable(unreadable)),
+        };
+        match self.content(&again, line, inherited) {
+            Ok(content) => self.take(content, &again, line, depth),
+            Err(unreadable) => (self.tell)(Reading::Unreadable(unreadable)),
+        }
+    }
+
+    fn take(
+        &mut self,
+        content: Content<'_>,
+        json: &str,
+        line: Line,
+        depth: usize,
+    ) -> io::Result<()> {
+        let (inherited, items) = match content {
+            Content::Judged(verdict) => return (self.tell)(Reading::Judged(verdict)),
+            Content::Ignored => return (self.tell)(Reading::Ignored),
+            Content::List(..) if depth == MAX_NESTED => {
+                let why = format!("lists are nested more than {MAX_NESTED} deep");
+                return (self.tell)(Reading::Unreadable(Unreadable::at(line, why)));
+            }
+            Content::List(inherited, items) => (inherited, items),
+        };
+        let mut at = (line, 0);
+        for item in items {
+            let start = item.get().as_ptr().addr() - json.as_ptr().addr();
+            let between = json.as_bytes().get(at.1..start).unwrap_or_default();
+            at = (at.0.after_newlines(between), start);
+            self.read(item.get(), at.0, &inherited, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn content<'a>(
+        &self,
+        json: &'a str,
+        line: Line,
+        inherited: &Inherited,
+    ) -> Result<Content<'a>, Unreadable> {
+        if !json.starts_with('{') {
+            return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
+        }
+        let envelope: Envelope<'a> =
+            serde_json::from_str(json).map_err(|error| unreadable(&error, line, None))?;
+        let kind = or(&envelope.kind, &inherited.kind);
+        let api_version = or(&envelope.api_version, &inherited.api_version);
+        for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
+            if value.is_empty() {
+                let why = format!("not a Kubernetes object: it has no {field}");
+                return Err(Unreadable::at(line, why));
+            }
+        }
+        if let (Some(kind), Some(items)) = (kind.strip_suffix("List"), envelope.items) {
+            let items = serde_json::from_str(items.get())
+                .map_err(|error| unreadable(&error, line, Some("items")))?;
+            let is_typed = !kind.is_empty();
+            let api_version = if is_typed { api_version } else { "" };
+            let inherited =
+                Inherited { api_version: api_version.to_owned(), kind: kind.to_owned() };
+            return Ok(Content::List(inherited, items));
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let (target, root) = match (group, kind, Kind::of_manifest(group, kind)) {
+            (_, _, Some(kind)) => (Target::Template(kind), kind.root()),
+            ("", "Pod", None) => (Target::Pod, ""),
+            _ => return Ok(Content::Ignored),
+        };
+        let identity = Identity {
+            line,
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: envelope.metadata.namespace.to_string(),
+            name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
+        };
+        let object = target
+            .deserialize(&mut serde_json::Deserializer::from_str(json))
+            .map_err(|error| unreadable(&error, line, Some(&identity.to_string())))?;
+        Ok(Content::Judged(verdict::judge(object, root, identity, self.policy)))
+    }
+}
+
+/// What every manifest has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    metadata: Names<'a>,
+    #[serde(borrow, default)]
+    items: Option<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names<'a> {
+    #[serde(borrow, default)]
+    name: Text<'a>,
+    #[serde(borrow, default)]
+    generate_name: Text<'a>,
+    #[serde(borrow, default)]
+    namespace: Text<'a>,
+}
+
+fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
+}
+
+/// The parser's words with the line of the source instead of the text's own.
+fn unreadable(error: &serde_json::Error, first: Line, what: Option<&str>) -> Unreadable {
+    let text = error.to_string();
+    let words = text.rsplit_once(" at line ").map_or(&*text, |(words, _)| words);
+    let mut why = what.map_or_else(String::new, |what| format!("{what}: "));
+    why.extend(words.chars().take(MAX_WHY));
+    let lines = error.line().saturating_sub(1).try_into().unwrap_or_default();
+    Unreadable::at(first.after(lines), why)
+}

@@ -1,0 +1,118 @@
+//! Where manifests come from: files, what is found in directories, standard input. At most so much of each.
+
+use std::{
+    ffi::OsStr,
+    fmt, fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+/// What is read of a directory; of files that are named, any.
+pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
+/// The largest text, in bytes: ten thousand large pods, or the whole of most clusters.
+pub const MAX_TEXT: u64 = 64 << 20;
+/// Directories below each other: deeper ones are not somebody's manifests.
+const MAX_DEPTH: usize = 64;
+
+/// One text with manifests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+    /// A directory that could not be listed, and why: a finding in its place.
+    Unlisted(PathBuf, String),
+}
+
+impl Source {
+    /// The sources that a path of the command line stands for: `-` is standard input, a directory all its
+    /// [`EXTENSIONS`], recursively and in the order of their names, without what is hidden and without following
+    /// links to directories.
+    pub fn of(path: &Path) -> Vec<Self> {
+        if path == Path::new("-") {
+            return vec![Self::Stdin];
+        }
+        if !path.is_dir() {
+            return vec![Self::File(path.to_owned())];
+        }
+        let mut sources = Vec::new();
+        walk(path, 0, &mut sources);
+        sources
+    }
+
+    /// The whole text.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub(super) fn read(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Stdin => bounded(io::stdin().lock()),
+            Self::File(path) => {
+                fs::File::open(path).map_err(|error| failed(&error)).and_then(bounded)
+            }
+            Self::Unlisted(_, why) => Err(why.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("-"),
+            Self::File(path) | Self::Unlisted(path, _) => path.display().fmt(f),
+        }
+    }
+}
+
+fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    reader.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(|error| failed(&error))?;
+    if text.len() as u64 > MAX_TEXT {
+        return Err(format!(
+            "is larger than the {} MiB that are allowed: split it",
+            MAX_TEXT >> 20
+        ));
+    }
+    Ok(text)
+}
+
+fn failed(error: &io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+fn walk(directory: &Path, depth: usize, sources: &mut Vec<Source>) {
+    let unlisted = |why| Source::Unlisted(directory.to_owned(), why);
+    if depth == MAX_DEPTH {
+        return sources.push(unlisted(format!("is more than {MAX_DEPTH} directories deep")));
+    }
+    let entries = match list(directory) {
+        Ok(entries) => entries,
+        Err(error) => return sources.push(unlisted(failed(&error))),
+    };
+    for (path, kind) in entries {
+        if kind.is_dir() {
+            walk(&path, depth + 1, sources);
+        } else if is_manifest(&path) && !path.is_dir() {
+            sources.push(Source::File(path));
+        }
+    }
+}
+
+/// What is not hidden, by name.
+fn list(directory: &Path) -> io::Result<Vec<(PathBuf, fs::FileType)>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            entries.push((entry.path(), entry.file_type()?));
+        }
+    }
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(entries)
+}
+
+fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str);
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+}

@@ -1,0 +1,298 @@
+//! YAML as the API server would get it: the JSON text that `sigs.k8s.io/yaml` makes of it, so that a manifest is
+//! judged by the same view as a review. Every value stands on the line that it has in the YAML, so that whoever
+//! reads the JSON can name lines, too.
+//!
+//! Differences from Go, all of them in what no API server would take: `tRue` is a boolean, a repeated key and a
+//! number that is none (`.inf`) are errors.
+
+use std::fmt::{self, Write as _};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{Options, Spanned};
+
+use super::{Line, Unreadable};
+
+/// What aliases and merge keys may add to a document, in parser events: ten times what a large manifest has.
+const MAX_REPLAYED: usize = 100_000;
+/// Deeper than any manifest, and shallow enough for the stack.
+const MAX_DEPTH: usize = 128;
+
+/// Reads the one document of a text whose first line is `first`. The JSON begins on that line, too.
+///
+/// # Errors
+/// What is not YAML, or more than a manifest ever needs, and its line.
+pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
+    let node: Node = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+        let line = error.location().map_or(first, |at| first.after(at.line().saturating_sub(1)));
+        Unreadable::at(line, reason(&error))
+    })?;
+    let mut json = Json { text: String::with_capacity(text.len()), line: 1 };
+    json.node(&node);
+    Ok(json.text)
+}
+
+/// The parser's own words, without the place that it ends them with.
+fn reason(error: &serde_saphyr::Error) -> String {
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or_default();
+    format!("not YAML that can be read: {reason}")
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
+        // The text's own size is bounded where it is read: what bounds the tree are aliases and depth.
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            flow_nesting_limit: MAX_DEPTH,
+            max_events: usize::MAX,
+            max_nodes: usize::MAX,
+            enforce_alias_anchor_ratio: false,
+        },
+    }
+}
+
+/// A value and the line where it is used, from 1 in its text.
+struct Node {
+    line: u64,
+    value: Value,
+}
+
+enum Value {
+    Null,
+    Bool(bool),
+    /// As JSON writes it.
+    Number(String),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Spanned<String>, Node)>),
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Self { line: spanned.referenced.line(), value: spanned.value })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.to_string()))
+    }
+
+    fn visit_i128<E>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::Number(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.to_string()))
+    }
+
+    fn visit_u128<E>(self, value: u128) -> Result<Value, E> {
+        Ok(Value::Number(value.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        float(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+/// A float as Go's JSON writes it: integral ones below 1e21 without a point, so that `runAsUser: 1e3` is a
+/// number of a user.
+fn float(value: f64) -> Option<String> {
+    const MAX_PLAIN: f64 = 1e21;
+    if value == 0.0 {
+        // Not "-0", which no reader of integers takes.
+        return Some("0".to_owned());
+    }
+    let is_plain = value.fract() == 0.0 && value.abs() < MAX_PLAIN;
+    value.is_finite().then(|| if is_plain { format!("{value:.0}") } else { format!("{value:e}") })
+}
+
+/// JSON as it is written.
+struct Json {
+    text: String,
+    /// Of its end, from 1.
+    line: u64,
+}
+
+impl Json {
+    fn node(&mut self, node: &Node) {
+        self.go_to(node.line);
+        match &node.value {
+            Value::Null => self.text.push_str("null"),
+            Value::Bool(value) => {
+                let _ = write!(self.text, "{value}");
+            }
+            Value::Number(number) => self.text.push_str(number),
+            Value::Text(text) => self.string(text),
+            Value::List(items) => {
+                self.text.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    self.comma(i);
+                    self.node(item);
+                }
+                self.text.push(']');
+            }
+            Value::Map(entries) => {
+                self.text.push('{');
+                for (i, (key, value)) in entries.iter().enumerate() {
+                    self.comma(i);
+                    self.go_to(key.referenced.line());
+                    self.string(&key.value);
+                    self.text.push(':');
+                    self.node(value);
+                }
+                self.text.push('}');
+            }
+        }
+    }
+
+    /// What a merge key brings in may stand before what has been written: it stays on the line reached.
+    fn go_to(&mut self, line: u64) {
+        while self.line < line {
+            self.text.push('\n');
+            self.line += 1;
+        }
+    }
+
+    fn comma(&mut self, index: usize) {
+        if index > 0 {
+            self.text.push(',');
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        // A string always serialises.
+        self.text.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(yaml: &str) -> String {
+        to_json(yaml, Line::FIRST).unwrap()
+    }
+
+    /// What sigs.k8s.io/yaml v1.6.0 gives for the same.
+    #[test]
+    fn scalars_read_as_in_go() {
+        for (yaml, expected) in [
+            ("yes", "true"),
+            ("Off", "false"),
+            ("'yes'", "\"yes\""),
+            ("!!str yes", "\"yes\""),
+            ("~", "null"),
+            ("0777", "511"),
+            ("0o17", "15"),
+            ("0x1F", "31"),
+            ("1_000", "1000"),
+            ("08", "8"),
+            ("1e3", "1000"),
+            ("0.0", "0"),
+            ("-0.0", "0"),
+            ("-1.0", "-1"),
+            ("0.5", "5e-1"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("1:30", "\"1:30\""),
+            ("2001-01-01", "\"2001-01-01\""),
+            ("|\n a\n b\n", "\"a\\nb\\n\""),
+        ] {
+            assert_eq!(json(yaml), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn every_value_stands_on_its_line() {
+        let yaml = "# a pod\nkind: Pod\n\nspec:\n  containers:\n  - name: a\n\n  - name: b\n";
+        let expected = "\n{\"kind\":\"Pod\",\n\n\"spec\":\n{\"containers\":\n[{\"name\":\"a\"},\n\n{\"name\":\"b\"}]}}";
+        assert_eq!(json(yaml), expected);
+    }
+
+    #[test]
+    fn keys_are_strings_and_aliases_and_merge_keys_are_expanded() {
+        assert_eq!(json("{1: a, x: b}"), "{\"1\":\"a\",\"x\":\"b\"}");
+        let merged: serde_json::Value =
+            serde_json::from_str(&json("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\n"))
+                .unwrap();
+        let expected = serde_json::json!({
+            "a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2},
+        });
+        assert_eq!(merged, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_line() {
+        let line = |yaml: &str| to_json(yaml, Line::FIRST.after(10)).unwrap_err();
+        assert_eq!(line("a: 1\na: 2\n").line, Some(Line::FIRST.after(11)));
+        assert_eq!(line("a: 1\nb: [\n").line, Some(Line::FIRST.after(11)));
+        assert_eq!(line("a: 1\nb: .inf\n").line, Some(Line::FIRST.after(11)));
+        assert!(line("a: 1\na: 2\n").why.contains("duplicate"));
+    }
+
+    #[test]
+    fn neither_aliases_nor_depth_grow_without_bound() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..12 {
+            let _ = writeln!(bomb, "a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 10].join(", "));
+        }
+        assert!(to_json(&bomb, Line::FIRST).is_err());
+        for deep in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
+            assert!(to_json(&deep, Line::FIRST).is_err());
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The Standard as `portcullis::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
+//! pods, and upstream's policy library. Judges values only; serves nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../generator/mod.rs"]
+mod generator;
+#[allow(dead_code, reason = "only one of the programs is run here")]
+#[path = "../support/go.rs"]
+mod go;
+#[path = "../pods/mod.rs"]
+mod pods;
+
+mod cases;
+mod fixtures;
+mod oracle;
+mod properties;
+mod upstream;
+
+use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
+
+/// Every version of the Standard.
+fn versions() -> impl Iterator<Item = Minor> {
+    (0..=NEWEST.0).map(Minor)
+}
+
+/// The controls that a pod breaks.
+fn broken<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> Vec<&'static str> {
+    let violations = evaluate(level, version, pod);
+    violations.iter().map(|violation| violation.control.id).collect()
+}
