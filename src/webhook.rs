@@ -19,6 +19,7 @@ use crate::{
     admission::{self, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
     cluster::Cluster,
     config::Live,
+    json,
     pss::NEWEST,
     record::{self, Decision, Metrics},
     server::{BodyError, Intake, body::shed},
@@ -128,7 +129,7 @@ impl Webhook {
             Err(error) => return review.with(Err(error.to_string()), is_time_up),
         };
         let lists: Result<Vec<PodList<'_>>, _> =
-            pages.pages.iter().map(|text| serde_json::from_str(text)).collect();
+            pages.pages.iter().map(|text| json::from_str(text)).collect();
         match lists {
             Ok(lists) => {
                 let unfetched =

@@ -10,7 +10,10 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{List, Text};
+use crate::{
+    json,
+    pss::{List, Text},
+};
 
 use super::{
     message,
@@ -155,7 +158,7 @@ impl<'a> Request<'a> {
 }
 
 /// An error quotes what it is about, which can be as long as its sender likes.
-fn why(error: &serde_json::Error) -> String {
+fn why(error: &json::Error) -> String {
     message::clean(&error.to_string(), message::MAX_DENIAL / 2)
 }
 
@@ -169,10 +172,8 @@ struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
-    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        ReviewSeed { review: self, target }.deserialize(&mut deserializer)?;
-        deserializer.end()
+    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), json::Error> {
+        json::from_str_seed(text, ReviewSeed { review: self, target })
     }
 
     /// Of a text that was read to its end.
@@ -196,7 +197,7 @@ impl<'a> Review<'a> {
     }
 
     /// Of a text that breaks off or is no review: what was read of it is no ground to allow anything.
-    fn broken(self, error: &serde_json::Error) -> Result<Request<'a>, BadReview> {
+    fn broken(self, error: &json::Error) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
         if request.uid.is_empty() {
             return Err(BadReview::Unreadable(why(error)));
