@@ -1,7 +1,6 @@
 //! The one line that every review takes: read, decode, policy, review, record, respond.
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use crate::{
     admission::{self, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
-    cluster::Cluster,
+    cluster::{Cluster, Labels, LookupError, Pods},
     config::Live,
     json,
     pss::NEWEST,
@@ -72,6 +71,19 @@ async fn mutate(
     webhook.handle(Hook::Mutate, query.as_deref(), &headers, body).await
 }
 
+/// What the cluster was asked for the sake of one request.
+enum Known {
+    Nothing,
+    Labels(Result<Arc<Labels>, LookupError>),
+    Pods { pods: Result<Pods, LookupError>, deadline: Instant },
+}
+
+/// What must be known before a request can be decided.
+enum Need {
+    Labels { namespace: String },
+    Pods { namespace: String },
+}
+
 impl Webhook {
     async fn handle(
         &self,
@@ -95,50 +107,72 @@ impl Webhook {
             }
             Err(error @ BodyError::Incomplete(_)) => return self.bad_request(&error.to_string()),
         };
-        let request = match Request::decode(&received.bytes) {
-            Ok(request) => request,
-            Err(error) => return self.bad_request(&error.to_string()),
-        };
         let config = self.config.current();
         let newest = self.cluster.as_ref().map_or(NEWEST, |cluster| cluster.newest());
         let context = Context { config: &config, newest };
-        let outcome = match admission::review(hook, &request, context) {
-            Review::Decided(outcome) => outcome,
-            Review::AwaitsPolicy(review) => match &self.cluster {
-                None => review.with(Ok(&BTreeMap::new())),
-                Some(cluster) => match cluster.namespace(review.namespace()).await {
-                    Ok(labels) => review.with(Ok(&labels)),
-                    Err(error) => review.with(Err(error.to_string())),
-                },
-            },
-            Review::AwaitsPods(review) => self.scan(review, started + timeout(query)).await,
-        };
-        self.conclude(hook, &request, &outcome, context, started)
+        let mut known = Known::Nothing;
+        loop {
+            match self.decide(hook, &received.bytes, context, &known, started) {
+                Ok(response) => return response,
+                Err(need) => known = self.ask(need, started + timeout(query)).await,
+            }
+        }
     }
 
-    /// Judges the pods that run in a namespace, for as long as upstream would.
-    async fn scan(&self, review: AwaitsPods<'_>, deadline: Instant) -> Outcome {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let deadline = Instant::now() + MAX_SCAN.min(left / 2);
-        let is_time_up = || Instant::now() >= deadline;
+    /// The whole line but for what is not known yet: never twice, since the same question is not asked again.
+    ///
+    /// What was decoded never waits: a decoded body can take several times its size, and requests that wait
+    /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
+    fn decide(
+        &self,
+        hook: Hook,
+        body: &[u8],
+        context: Context<'_>,
+        known: &Known,
+        started: Instant,
+    ) -> Result<Response, Need> {
+        let request = match Request::decode(body) {
+            Ok(request) => request,
+            Err(error) => return Ok(self.bad_request(&error.to_string())),
+        };
+        let outcome = match admission::review(hook, &request, context) {
+            Review::Decided(outcome) => outcome,
+            Review::AwaitsPolicy(review) => match (known, self.cached(review.namespace())) {
+                (Known::Labels(Ok(labels)), _) => review.with(Ok(labels)),
+                (Known::Labels(Err(error)), _) => review.with(Err(error.to_string())),
+                (Known::Nothing | Known::Pods { .. }, Some(labels)) => review.with(Ok(&labels)),
+                (Known::Nothing | Known::Pods { .. }, None) => {
+                    return Err(Need::Labels { namespace: review.namespace().to_owned() });
+                }
+            },
+            Review::AwaitsPods(review) => match known {
+                Known::Pods { pods, deadline } => scan(review, pods, *deadline),
+                Known::Nothing | Known::Labels(_) => {
+                    return Err(Need::Pods { namespace: review.namespace().to_owned() });
+                }
+            },
+        };
+        Ok(self.conclude(hook, &request, &outcome, context, started))
+    }
+
+    /// Without a cluster no namespace has labels.
+    fn cached(&self, namespace: &str) -> Option<Arc<Labels>> {
+        match &self.cluster {
+            Some(cluster) => cluster.cached(namespace),
+            None => Some(Arc::default()),
+        }
+    }
+
+    async fn ask(&self, need: Need, deadline: Instant) -> Known {
         let Some(cluster) = &self.cluster else {
-            return review.with(Ok((Vec::new(), 0)), is_time_up);
+            return Known::Pods { pods: Ok(Pods::default()), deadline };
         };
-        let pages = match cluster.pods(review.namespace(), deadline.into()).await {
-            Ok(pages) => pages,
-            Err(error) => return review.with(Err(error.to_string()), is_time_up),
-        };
-        let lists: Result<Vec<PodList<'_>>, _> =
-            pages.pages.iter().map(|text| json::from_str(text)).collect();
-        match lists {
-            Ok(lists) => {
-                let unfetched =
-                    pages.remaining.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-                let pods = lists.into_iter().flat_map(PodList::into_items).collect();
-                review.with(Ok((pods, unfetched)), is_time_up)
-            }
-            Err(error) => {
-                review.with(Err(format!("the list of pods cannot be read: {error}")), is_time_up)
+        match need {
+            Need::Labels { namespace } => Known::Labels(cluster.namespace(&namespace).await),
+            Need::Pods { namespace } => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let deadline = Instant::now() + MAX_SCAN.min(left / 2);
+                Known::Pods { pods: cluster.pods(&namespace, deadline.into()).await, deadline }
             }
         }
     }
@@ -178,6 +212,28 @@ impl Webhook {
         self.metrics.malformed.inc();
         tracing::debug!(why, "not a review");
         (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response()
+    }
+}
+
+/// Judges the pods that run in a namespace, until the deadline.
+fn scan(review: AwaitsPods<'_>, pods: &Result<Pods, LookupError>, deadline: Instant) -> Outcome {
+    let is_time_up = || Instant::now() >= deadline;
+    let pods = match pods {
+        Ok(pods) => pods,
+        Err(error) => return review.with(Err(error.to_string()), is_time_up),
+    };
+    let lists: Result<Vec<PodList<'_>>, _> =
+        pods.pages.iter().map(|text| json::from_str(text)).collect();
+    match lists {
+        Ok(lists) => {
+            let unfetched =
+                pods.remaining.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+            let pods = lists.into_iter().flat_map(PodList::into_items).collect();
+            review.with(Ok((pods, unfetched)), is_time_up)
+        }
+        Err(error) => {
+            review.with(Err(format!("the list of pods cannot be read: {error}")), is_time_up)
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{Pod, Text, or_default};
+use crate::{
+    harden::MODE_LABEL,
+    pss::{Pod, Text, is_policy_label, or_default},
+};
 
 /// What a request's resource says that its object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +223,7 @@ struct NamespaceMetadata {
     labels: PolicyLabels,
 }
 
-/// Labels with one of our two prefixes; all others are skipped.
+/// The labels that set a policy; all others are skipped.
 #[derive(Default)]
 struct PolicyLabels(BTreeMap<String, String>);
 
@@ -241,7 +244,7 @@ impl<'de> Deserialize<'de> for PolicyLabels {
             ) -> Result<PolicyLabels, A::Error> {
                 let mut labels = BTreeMap::new();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if crate::pss::is_policy_label(&key) {
+                    if is_policy_label(&key) || key == MODE_LABEL {
                         let value = map.next_value::<Text<'de>>()?;
                         labels.insert(key.to_string(), value.to_string());
                     } else {

@@ -89,13 +89,18 @@ impl Cluster {
         (cluster, task)
     }
 
+    /// The policy labels of a namespace, if the cache has it.
+    pub fn cached(&self, name: &str) -> Option<Arc<Labels>> {
+        self.namespaces.get(name)
+    }
+
     /// The policy labels of a namespace: from the cache, or read live if it is not there. That one is absent
     /// is never remembered.
     ///
     /// # Errors
     /// The namespace is absent, or the API server could not be asked. Neither says anything about its policy.
     pub async fn namespace(&self, name: &str) -> Result<Arc<Labels>, LookupError> {
-        if let Some(labels) = self.namespaces.get(name) {
+        if let Some(labels) = self.cached(name) {
             return Ok(labels);
         }
         // No such namespace can be, and in a path it could mean something else.

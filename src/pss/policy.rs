@@ -27,9 +27,12 @@ pub static OWN: Keys = Keys {
     warn: ["portcullis.dev/warn", "portcullis.dev/warn-version"],
 };
 
-/// Whether a label may set a policy: all others need not be kept.
+/// Whether a label sets a policy: all others need not be kept.
 pub fn is_policy_label(key: &str) -> bool {
-    key.starts_with("pod-security.kubernetes.io/") || key.starts_with("portcullis.dev/")
+    [&STANDARD, &OWN]
+        .into_iter()
+        .flat_map(|keys| [keys.enforce, keys.audit, keys.warn])
+        .any(|mode| mode.contains(&key))
 }
 
 /// What each mode asks for.
