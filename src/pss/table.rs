@@ -86,10 +86,12 @@ fn in_force(
 }
 
 fn is_overridden(control: &Control, level: Level, version: Minor) -> bool {
-    CONTROLS
-        .iter()
-        .filter(|other| other.level <= level && other.overrides == Some(control.id))
-        .any(|other| other.at(version).is_some())
+    // Only a restricted control overrides, and only a baseline one: a test holds the table to it.
+    control.level < level
+        && CONTROLS
+            .iter()
+            .filter(|other| other.overrides == Some(control.id))
+            .any(|other| other.at(version).is_some())
 }
 
 #[cfg(test)]
@@ -123,6 +125,19 @@ mod tests {
         let newest =
             CONTROLS.iter().flat_map(|control| control.revisions).map(|revision| revision.since);
         assert_eq!(newest.max(), Some(NEWEST));
+    }
+
+    #[test]
+    fn overrides_are_upstreams() {
+        let overrides: Vec<_> =
+            CONTROLS.iter().filter_map(|control| Some((control.id, control.overrides?))).collect();
+        let upstreams = [
+            ("capabilities_restricted", "capabilities_baseline"),
+            ("procMount_restricted", "procMount"),
+            ("restrictedVolumes", "hostPathVolumes"),
+            ("seccompProfile_restricted", "seccompProfile_baseline"),
+        ];
+        assert_eq!(overrides, upstreams);
     }
 
     #[test]

@@ -61,7 +61,11 @@ impl Generator {
         if random.one_in(2) {
             strip_nulls(&mut pod);
         }
-        if random.one_in(4) { text::odd(&pod, &mut random) } else { pod.to_string() }
+        if random.one_in(4) {
+            text::odd(&pod, &mut random)
+        } else {
+            serde_json::to_string(&pod).unwrap()
+        }
     }
 
     fn change(&self, pod: &mut Value, random: &mut Random) {
