@@ -76,7 +76,7 @@ pub fn answer(outcome: &Outcome, request: &Request<'_>, mode: Mode) -> Answer {
         Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
         Outcome::Privileged => answer.note("enforce-policy", "privileged:latest"),
         Outcome::Pod(judgement) => answer.pod(judgement, request),
-        Outcome::Template(judgement) => answer.template(judgement, request),
+        Outcome::Template(judgement) => answer.template(judgement, request, mode),
         Outcome::Namespace(review) => answer.namespace(review, request),
         Outcome::Harden(hardening) => answer.hardening(hardening, request),
         Outcome::Refuse(fault) => answer.refuse(fault, request),
@@ -158,20 +158,23 @@ impl Answer {
         }
     }
 
-    fn template(&mut self, template: &TemplateJudgement, request: &Request<'_>) {
+    fn template(&mut self, template: &TemplateJudgement, request: &Request<'_>, mode: Mode) {
         let Object::Template(Some(pod)) = &request.object else { return };
         let judgement = &template.judgement;
         self.policy_notes(judgement, pod);
         let (enforce, warn) = (judgement.policy.policy.enforce, judgement.policy.policy.warn);
         let is_rejected = !judgement.enforce().is_empty();
+        let fate = match mode {
+            Mode::Enforce => "will be rejected",
+            Mode::DryRun => "would be rejected but for dry run",
+        };
         if is_rejected && (enforce == warn || warn.level == Level::Privileged) {
-            let will =
-                format!("would violate PodSecurity \"{enforce}\" and its pods will be rejected");
+            let will = format!("would violate PodSecurity \"{enforce}\" and its pods {fate}");
             self.violations(judgement.enforce(), &will, pod);
             return;
         }
         if is_rejected {
-            let will = format!("pods will be rejected: would violate PodSecurity \"{enforce}\"");
+            let will = format!("pods {fate}: would violate PodSecurity \"{enforce}\"");
             self.violations(judgement.enforce(), &will, pod);
         }
         self.violations(judgement.warn(), &would_violate(judgement), pod);
@@ -208,12 +211,15 @@ impl Answer {
     fn namespace(&mut self, review: &NamespaceReview, request: &Request<'_>) {
         match review {
             NamespaceReview::ExemptButLabelled { ignored } => {
+                let name = request.name.as_str();
                 let ignored: Vec<_> =
                     ignored.iter().map(|(mode, pair)| format!("{mode}={pair}")).collect();
+                let policy = match ignored.as_slice() {
+                    [] => "policy".to_owned(),
+                    all => format!("policy ({})", all.join(", ")),
+                };
                 self.warn(format!(
-                    "namespace {:?} is exempt from Pod Security by configuration: its policy ({}) will be ignored",
-                    request.name.as_str(),
-                    ignored.join(", ")
+                    "namespace {name:?} is exempt from Pod Security by configuration: its {policy} will be ignored"
                 ));
             }
             NamespaceReview::Scanned(scan) => self.scan(scan, request),
