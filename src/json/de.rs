@@ -3,7 +3,6 @@
 use super::access::{Elements, Entries, UnitVariant, Variant};
 use super::error::Error;
 use super::reader::Reader;
-use super::string::Text;
 use serde::de::{Deserializer as _, Expected, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use std::convert::Infallible;
@@ -19,12 +18,12 @@ pub(super) struct Deserializer<'de> {
 }
 
 impl<'de> Deserializer<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self {
-            reader: Reader::new(text),
+    pub(super) fn new(text: &'de str) -> Result<Self, Error> {
+        Ok(Self {
+            reader: Reader::new(text)?,
             scratch: String::new(),
             levels_left: LEVELS,
-        }
+        })
     }
 
     /// Bytes read so far.
@@ -44,9 +43,12 @@ impl<'de> Deserializer<'de> {
     #[inline]
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.reader.at += 1;
-        match self.reader.string(&mut self.scratch)? {
-            Text::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Text::Scratch => visitor.visit_str(&self.scratch),
+        match self.reader.plain_string() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => {
+                self.reader.escaped_string(&mut self.scratch)?;
+                visitor.visit_str(&self.scratch)
+            }
         }
     }
 

@@ -1,19 +1,19 @@
 //! A place in the text, and the tokens of JSON that can be read without allocating.
 
-use super::block::Block;
 use super::error::Error;
+use super::index::Index;
 
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
     /// Bytes read so far. Never inside of a character when a token starts.
     pub(super) at: usize,
-    /// Where the last string ended, and perhaps some that follow.
-    pub(super) block: Block,
+    pub(super) index: Index,
 }
 
 impl<'de> Reader<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self { text, at: 0, block: Block::NONE }
+    pub(super) fn new(text: &'de str) -> Result<Self, Error> {
+        let index = Index::of(text.as_bytes())?;
+        Ok(Self { text, at: 0, index })
     }
 
     /// As [`byte`].

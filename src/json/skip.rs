@@ -2,32 +2,31 @@
 //!
 //! No recursion: a text may nest as deep as it likes at the cost of one bit a level.
 
-use super::block::Block;
 use super::error::Error;
+use super::index::Index;
 use super::number::number_end;
 use super::reader::{Reader, literal_end, token};
-use super::string::string_end;
 
 impl Reader<'_> {
     /// Passes over one value, of which the place may stand before its whitespace.
     pub(super) fn skip_value(&mut self) -> Result<(), Error> {
-        self.at = value_end(self.text.as_bytes(), self.at, &mut self.block)?;
+        self.at = value_end(self.text.as_bytes(), self.at, &self.index)?;
         Ok(())
     }
 }
 
 /// Where the value ends that starts at `at` or behind the whitespace there.
-fn value_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
     let mut open = Nesting::default();
     loop {
         match token(bytes, &mut at) {
-            b'"' => at = string_end(bytes, at + 1, block)?.at + 1,
+            b'"' => at = index.closing_quote(at + 1)? + 1,
             b'{' => {
                 at += 1;
                 match token(bytes, &mut at) {
                     b'}' => at += 1,
                     b'"' => {
-                        at = key_end(bytes, at + 1, block)?;
+                        at = key_end(bytes, at + 1, index)?;
                         open.enter(Container::Object);
                         continue;
                     }
@@ -56,7 +55,7 @@ fn value_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Er
                         if token(bytes, &mut at) != b'"' {
                             return Err(Error::expected("a key in quotes", at));
                         }
-                        at = key_end(bytes, at + 1, block)?;
+                        at = key_end(bytes, at + 1, index)?;
                         break;
                     }
                     b'}' => at += 1,
@@ -80,9 +79,9 @@ fn value_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Er
 ///
 /// managedFields is mostly entries with nothing in them: those are passed over here, up to the key of another.
 #[inline(always)]
-fn key_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+fn key_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
     loop {
-        at = string_end(bytes, at, block)?.at + 1;
+        at = index.closing_quote(at)? + 1;
         if bytes.get(at..at + 5) != Some(b":{},\"") {
             break;
         }
