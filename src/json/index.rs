@@ -18,14 +18,19 @@ pub(super) struct Index {
 impl Index {
     /// Also refuses wrong escapes, wherever they are, and control characters between two quotes.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, Error> {
-        let mut survey = Survey::new(bytes);
         let (blocks, rest) = bytes.as_chunks();
-        for block in blocks {
-            survey.add(block)?;
+        let size = (blocks.len() + 2) * BLOCK / 8;
+        let mut index = Self { quotes: vec![0; size], backslashes: vec![0; size] };
+        let places = index.quotes.as_chunks_mut().0.iter_mut();
+        let mut places = places.zip(index.backslashes.as_chunks_mut().0);
+        let mut survey = Survey { bytes, start: 0, quotes: 0, escapes_next: 0 };
+        for (block, (quotes, backslashes)) in blocks.iter().zip(&mut places) {
+            survey.read(block, quotes, backslashes)?;
         }
-        survey.add(&padded(rest))?;
-        survey.push(0, 0);
-        Ok(survey.index)
+        if let Some((quotes, backslashes)) = places.next() {
+            survey.read(&padded(rest), quotes, backslashes)?;
+        }
+        Ok(index)
     }
 
     /// Where the closing quote is of the string that starts at `start`, behind its opening quote.
@@ -80,64 +85,56 @@ fn window(bits: &[u8], at: usize) -> u64 {
     }
 }
 
-/// An index up to some block.
+/// What is to be known of the blocks before a block.
 struct Survey<'a> {
     bytes: &'a [u8],
-    index: Index,
-    /// 1 where the last byte so far escapes the next, else 0.
+    /// Where the block starts.
+    start: usize,
+    /// The quotes of all blocks laid over each other: as many bits are left as there are quotes, give or take an even number.
+    quotes: u64,
+    /// 1 where the last byte before the block escapes its first, else 0.
     escapes_next: u64,
-    /// The bytes of the index of which the quotes have been counted, and whether the last of them opened a string.
-    counted: usize,
-    open: bool,
 }
 
-impl<'a> Survey<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        let size = bytes.len() / 8 + 2 * BLOCK / 8;
-        let index = Index {
-            quotes: Vec::with_capacity(size),
-            backslashes: Vec::with_capacity(size),
-        };
-        Self { bytes, index, escapes_next: 0, counted: 0, open: false }
-    }
-
+impl Survey<'_> {
     #[inline(always)]
-    fn add(&mut self, block: &[u8; BLOCK]) -> Result<(), Error> {
-        let (quotes, rare) = marks(block);
+    fn read(
+        &mut self,
+        block: &[u8; BLOCK],
+        quotes: &mut [u8; 8],
+        backslashes: &mut [u8; 8],
+    ) -> Result<(), Error> {
+        let (mut found, rare) = marks(block);
         if rare || self.escapes_next != 0 {
-            return self.add_rare(block, quotes);
+            (found, *backslashes) = self.read_rare(block, found)?;
         }
-        self.push(quotes, 0);
+        *quotes = found.to_le_bytes();
+        self.quotes ^= found;
+        self.start += BLOCK;
         Ok(())
     }
 
-    #[inline(always)]
-    fn push(&mut self, quotes: u64, backslashes: u64) {
-        self.index.quotes.extend_from_slice(&quotes.to_le_bytes());
-        self.index.backslashes.extend_from_slice(&backslashes.to_le_bytes());
-    }
-
+    /// The quotes that no backslash escapes, and the backslashes.
     #[inline(never)]
-    fn add_rare(&mut self, block: &[u8; BLOCK], quotes: u64) -> Result<(), Error> {
-        let start = self.index.quotes.len() * 8;
+    fn read_rare(&mut self, block: &[u8; BLOCK], quotes: u64) -> Result<(u64, [u8; 8]), Error> {
         let backslashes = backslashes(block);
         let escaped = self.escaped(backslashes);
         let mut unusual = escaped & !(quotes | backslashes);
         while unusual != 0 {
-            check_escape(self.bytes, start + unusual.trailing_zeros() as usize)?;
+            check_escape(self.bytes, self.start + unusual.trailing_zeros() as usize)?;
             unusual &= unusual - 1;
         }
         let quotes = quotes & !escaped;
-        let controls = controls(block);
-        if controls != 0 {
-            let wrong = controls & self.strings(quotes);
-            if wrong != 0 {
-                let at = start + wrong.trailing_zeros() as usize;
-                return Err(Error::refused("a control character in a string: write it as an escape", at));
-            }
+        match controls(block) {
+            0 => Ok((quotes, backslashes.to_le_bytes())),
+            controls => match controls & self.strings(quotes) {
+                0 => Ok((quotes, backslashes.to_le_bytes())),
+                wrong => {
+                    let at = self.start + wrong.trailing_zeros() as usize;
+                    Err(Error::refused("a control character in a string: write it as an escape", at))
+                }
+            },
         }
-        self.push(quotes, backslashes);
-        Ok(())
     }
 
     /// The bytes that one of these backslashes escapes.
@@ -157,16 +154,11 @@ impl<'a> Survey<'a> {
         escaped
     }
 
-    /// The bytes that these quotes make strings of, in the block that comes next.
-    fn strings(&mut self, quotes: u64) -> u64 {
-        let before = self.index.quotes.get(self.counted..).unwrap_or_default();
-        self.counted += before.len();
-        // What is left of all of them laid over each other is as odd as their sum.
-        let odd = before.iter().fold(0, |odd, quotes| odd ^ quotes).count_ones() % 2 == 1;
-        self.open ^= odd;
+    /// The bytes that these quotes of the block make strings of.
+    fn strings(&self, quotes: u64) -> u64 {
         // Each bit becomes the parity of the bits up to it.
         let parity = [1, 2, 4, 8, 16, 32].iter().fold(quotes, |bits, by| bits ^ bits << by);
-        if self.open { !parity } else { parity }
+        if self.quotes.count_ones() % 2 == 1 { !parity } else { parity }
     }
 }
 

@@ -28,13 +28,20 @@ impl<'de> Reader<'de> {
         token(self.text.as_bytes(), &mut self.at)
     }
 
+    /// As [`expect`], where anything else than `byte` is wrong; `name` is what it is called then.
     #[inline(always)]
-    pub(super) fn expect(&mut self, byte: u8, name: &'static str) -> Result<(), Error> {
-        if self.token() != byte {
-            return Err(Error::expected(name, self.at));
+    pub(super) fn require(&mut self, byte: u8, name: &'static str) -> Result<(), Error> {
+        if self.expect(byte) {
+            Ok(())
+        } else {
+            Err(Error::expected(name, self.at))
         }
-        self.at += 1;
-        Ok(())
+    }
+
+    /// As [`expect`].
+    #[inline(always)]
+    pub(super) fn expect(&mut self, byte: u8) -> bool {
+        expect(self.text.as_bytes(), &mut self.at, byte)
     }
 
     /// Reads `true`, `false` or `null`, of which the first byte has been seen.
@@ -61,6 +68,14 @@ pub(super) fn token(bytes: &[u8], at: &mut usize) -> u8 {
             byte(bytes, *at)
         }
     }
+}
+
+/// Passes over whitespace and the byte that is asked for, if that is what comes.
+#[inline(always)]
+pub(super) fn expect(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
+    let found = byte(bytes, *at) == wanted || token(bytes, at) == wanted;
+    *at += usize::from(found);
+    found
 }
 
 /// Out of line: what an API server sends has no whitespace between tokens.
