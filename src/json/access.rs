@@ -35,17 +35,17 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        if self.de.reader.token() == b']' {
-            return Ok(None);
-        }
+        let reader = &mut self.de.reader;
         match self.next {
+            Next::First if reader.token() == b']' => return Ok(None),
             Next::First => self.next = Next::Further,
-            Next::Further => {
-                self.de.reader.expect(b',', "`,` or `]`")?;
-                if self.de.reader.token() == b']' {
-                    return Err(Error::expected("a value after the comma", self.de.reader.at));
+            Next::Further if reader.expect(b',') => {
+                if reader.token() == b']' {
+                    return Err(Error::expected("a value after the comma", reader.at));
                 }
             }
+            Next::Further if reader.token() == b']' => return Ok(None),
+            Next::Further => return Err(Error::expected("`,` or `]`", reader.at)),
         }
         seed.deserialize(&mut *self.de).map(Some)
     }
@@ -72,33 +72,28 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        if self.de.reader.token() == b'}' {
-            return Ok(None);
+        let reader = &mut self.de.reader;
+        match self.next {
+            Next::First if reader.token() == b'}' => return Ok(None),
+            Next::First => self.next = Next::Further,
+            Next::Further if reader.expect(b',') => {}
+            Next::Further if reader.token() == b'}' => return Ok(None),
+            Next::Further => return Err(Error::expected("`,` or `}`", reader.at)),
         }
-        let expected = match self.next {
-            Next::First => "a key in quotes or `}`",
-            Next::Further => {
-                self.de.reader.expect(b',', "`,` or `}`")?;
-                "a key in quotes"
-            }
-        };
-        self.next = Next::Further;
-        if self.de.reader.token() != b'"' {
-            return Err(Error::expected(expected, self.de.reader.at));
-        }
+        reader.require(b'"', "a key in quotes")?;
         seed.deserialize(Key { de: &mut *self.de }).map(Some)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        self.de.reader.expect(b':', "`:`")?;
+        self.de.reader.require(b':', "`:`")?;
         seed.deserialize(&mut *self.de)
     }
 }
 
-/// A key whose opening quote comes next: always a string, whatever it may look like.
-struct Key<'a, 'de> {
-    de: &'a mut Deserializer<'de>,
+/// A key whose opening quote has been read, or the name of a variant: a string, whatever it may look like.
+pub(super) struct Key<'a, 'de> {
+    pub(super) de: &'a mut Deserializer<'de>,
 }
 
 impl<'de> serde::Deserializer<'de> for Key<'_, 'de> {
@@ -123,11 +118,11 @@ impl<'de> serde::Deserializer<'de> for Key<'_, 'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
-        variants: &'static [&'static str],
+        _name: &'static str,
+        _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.de.deserialize_enum(name, variants, visitor)
+        visitor.visit_enum(self)
     }
 
     forward_to_deserialize_any! {
@@ -152,11 +147,9 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        if self.de.reader.token() != b'"' {
-            return Err(Error::expected("the variant's name in quotes", self.de.reader.at));
-        }
+        self.de.reader.require(b'"', "the variant's name in quotes")?;
         let name = seed.deserialize(Key { de: &mut *self.de })?;
-        self.de.reader.expect(b':', "`:`")?;
+        self.de.reader.require(b':', "`:`")?;
         Ok((name, self))
     }
 }
@@ -185,18 +178,8 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// A variant that is written as its name alone, whose opening quote comes next.
-pub(super) struct UnitVariant<'a, 'de> {
-    de: &'a mut Deserializer<'de>,
-}
-
-impl<'a, 'de> UnitVariant<'a, 'de> {
-    pub(super) fn of(de: &'a mut Deserializer<'de>) -> Self {
-        Self { de }
-    }
-}
-
-impl<'de> EnumAccess<'de> for UnitVariant<'_, 'de> {
+/// A variant that is written as its name alone.
+impl<'de> EnumAccess<'de> for Key<'_, 'de> {
     type Error = Error;
     type Variant = NoContent;
 
@@ -204,7 +187,7 @@ impl<'de> EnumAccess<'de> for UnitVariant<'_, 'de> {
         self,
         seed: S,
     ) -> Result<(S::Value, NoContent), Error> {
-        Ok((seed.deserialize(self.de)?, NoContent))
+        Ok((seed.deserialize(self)?, NoContent))
     }
 }
 

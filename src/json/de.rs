@@ -1,9 +1,8 @@
 //! serde's deserializer: which method reads which JSON.
 
-use super::access::{Elements, Entries, UnitVariant, Variant};
+use super::access::{Elements, Entries, Key, Variant};
 use super::error::Error;
 use super::reader::Reader;
-use super::string::Text;
 use serde::de::{Deserializer as _, Expected, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use std::convert::Infallible;
@@ -19,8 +18,8 @@ pub(super) struct Deserializer<'de> {
 }
 
 impl<'de> Deserializer<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self { reader: Reader::new(text), scratch: String::new(), levels_left: LEVELS }
+    pub(super) fn new(text: &'de str) -> Result<Self, Error> {
+        Ok(Self { reader: Reader::new(text)?, scratch: String::new(), levels_left: LEVELS })
     }
 
     /// Bytes read so far.
@@ -36,13 +35,15 @@ impl<'de> Deserializer<'de> {
         Ok(())
     }
 
-    /// Reads the rest of a string whose opening quote comes next.
+    /// Reads the rest of a string whose opening quote has been read.
     #[inline]
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        self.reader.at += 1;
-        match self.reader.string(&mut self.scratch)? {
-            Text::Borrowed(text) => visitor.visit_borrowed_str(text),
-            Text::Scratch => visitor.visit_str(&self.scratch),
+        match self.reader.plain_string() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => {
+                self.reader.escaped_string(&mut self.scratch)?;
+                visitor.visit_str(&self.scratch)
+            }
         }
     }
 
@@ -76,7 +77,7 @@ impl<'de> Deserializer<'de> {
     #[inline]
     fn leave(&mut self, bracket: u8, name: &'static str) -> Result<(), Error> {
         self.levels_left += 1;
-        self.reader.expect(bracket, name)
+        self.reader.require(bracket, name)
     }
 
     #[inline]
@@ -149,7 +150,10 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => self.visit_string(visitor),
+            b'"' => {
+                self.reader.at += 1;
+                self.visit_string(visitor)
+            }
             b'{' => self.visit_object(visitor),
             b'[' => self.visit_array(visitor),
             b'-' | b'0'..=b'9' => self.reader.number()?.visit(visitor),
@@ -172,9 +176,10 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.reader.token() {
-            b'"' => self.visit_string(visitor),
-            _ => Err(self.mismatch(&visitor)),
+        if self.reader.expect(b'"') {
+            self.visit_string(visitor)
+        } else {
+            Err(self.mismatch(&visitor))
         }
     }
 
@@ -276,7 +281,10 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => visitor.visit_enum(UnitVariant::of(self)),
+            b'"' => {
+                self.reader.at += 1;
+                visitor.visit_enum(Key { de: self })
+            }
             b'{' => {
                 self.enter()?;
                 let value = visitor.visit_enum(Variant::of(self))?;

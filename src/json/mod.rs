@@ -11,9 +11,9 @@
 //! It never copies a string that has no escape, never panics, and keeps nothing between calls.
 
 mod access;
-mod block;
 mod de;
 mod error;
+mod index;
 mod number;
 mod reader;
 mod skip;
@@ -55,10 +55,12 @@ pub fn from_str_seed<'de, S: DeserializeSeed<'de>>(
     text: &'de str,
     seed: S,
 ) -> Result<S::Value, Error> {
-    let mut deserializer = de::Deserializer::new(text);
-    let value = match seed.deserialize(&mut deserializer) {
-        Ok(value) => deserializer.end().map(|()| value),
-        Err(error) => Err(error),
-    };
-    value.map_err(|error| error.located(text, deserializer.position()))
+    let mut stopped = 0;
+    let value = de::Deserializer::new(text).and_then(|mut deserializer| {
+        let value = seed.deserialize(&mut deserializer);
+        let value = value.and_then(|value| deserializer.end().map(|()| value));
+        stopped = deserializer.position();
+        value
+    });
+    value.map_err(|error| error.located(text, stopped))
 }

@@ -1,19 +1,19 @@
 //! A place in the text, and the tokens of JSON that can be read without allocating.
 
-use super::block::Block;
 use super::error::Error;
+use super::index::Index;
 
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
     /// Bytes read so far. Never inside of a character when a token starts.
     pub(super) at: usize,
-    /// Where the last string ended, and perhaps some that follow.
-    pub(super) block: Block,
+    pub(super) index: Index,
 }
 
 impl<'de> Reader<'de> {
-    pub(super) fn new(text: &'de str) -> Self {
-        Self { text, at: 0, block: Block::NONE }
+    pub(super) fn new(text: &'de str) -> Result<Self, Error> {
+        let index = Index::of(text.as_bytes())?;
+        Ok(Self { text, at: 0, index })
     }
 
     /// As [`byte`].
@@ -28,13 +28,16 @@ impl<'de> Reader<'de> {
         token(self.text.as_bytes(), &mut self.at)
     }
 
+    /// As [`expect`], where anything else than `byte` is wrong; `name` is what it is called then.
     #[inline(always)]
-    pub(super) fn expect(&mut self, byte: u8, name: &'static str) -> Result<(), Error> {
-        if self.token() != byte {
-            return Err(Error::expected(name, self.at));
-        }
-        self.at += 1;
-        Ok(())
+    pub(super) fn require(&mut self, byte: u8, name: &'static str) -> Result<(), Error> {
+        if self.expect(byte) { Ok(()) } else { Err(Error::expected(name, self.at)) }
+    }
+
+    /// As [`expect`].
+    #[inline(always)]
+    pub(super) fn expect(&mut self, byte: u8) -> bool {
+        expect(self.text.as_bytes(), &mut self.at, byte)
     }
 
     /// Reads `true`, `false` or `null`, of which the first byte has been seen.
@@ -61,6 +64,14 @@ pub(super) fn token(bytes: &[u8], at: &mut usize) -> u8 {
             byte(bytes, *at)
         }
     }
+}
+
+/// Passes over whitespace and the byte that is asked for, if that is what comes.
+#[inline(always)]
+pub(super) fn expect(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
+    let found = byte(bytes, *at) == wanted || token(bytes, at) == wanted;
+    *at += usize::from(found);
+    found
 }
 
 /// Out of line: what an API server sends has no whitespace between tokens.

@@ -2,96 +2,99 @@
 //!
 //! No recursion: a text may nest as deep as it likes at the cost of one bit a level.
 
-use super::block::Block;
 use super::error::Error;
+use super::index::Index;
 use super::number::number_end;
-use super::reader::{Reader, literal_end, token};
-use super::string::string_end;
+use super::reader::{Reader, byte, expect, literal_end, token};
 
 impl Reader<'_> {
     /// Passes over one value, of which the place may stand before its whitespace.
+    #[inline]
     pub(super) fn skip_value(&mut self) -> Result<(), Error> {
-        self.at = value_end(self.text.as_bytes(), self.at, &mut self.block)?;
+        self.at = if self.byte() == b'"' {
+            self.index.closing_quote(self.at + 1)? + 1
+        } else {
+            value_end(self.text.as_bytes(), self.at, &self.index)?
+        };
         Ok(())
     }
 }
 
 /// Where the value ends that starts at `at` or behind the whitespace there.
-fn value_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
     let mut open = Nesting::default();
     loop {
-        match token(bytes, &mut at) {
-            b'"' => at = string_end(bytes, at + 1, block)?.at + 1,
-            b'{' => {
-                at += 1;
-                match token(bytes, &mut at) {
-                    b'}' => at += 1,
-                    b'"' => {
-                        at = key_end(bytes, at + 1, block)?;
+        if byte(bytes, at) == b'"' {
+            at = index.closing_quote(at + 1)? + 1;
+        } else {
+            match token(bytes, &mut at) {
+                b'{' => {
+                    at += 1;
+                    if !expect(bytes, &mut at, b'}') {
+                        at = key_end(bytes, at, index)?;
                         open.enter(Container::Object);
                         continue;
                     }
-                    _ => return Err(Error::expected("a key in quotes or `}`", at)),
                 }
-            }
-            b'[' => {
-                at += 1;
-                if token(bytes, &mut at) != b']' {
-                    open.enter(Container::Array);
-                    continue;
+                b'[' => {
+                    at += 1;
+                    if !expect(bytes, &mut at, b']') {
+                        open.enter(Container::Array);
+                        continue;
+                    }
                 }
-                at += 1;
+                b'"' => at = index.closing_quote(at + 1)? + 1,
+                b't' => at = literal_end(bytes, at, "true")?,
+                b'f' => at = literal_end(bytes, at, "false")?,
+                b'n' => at = literal_end(bytes, at, "null")?,
+                _ => at = number_end(bytes, at)?,
             }
-            b't' => at = literal_end(bytes, at, "true")?,
-            b'f' => at = literal_end(bytes, at, "false")?,
-            b'n' => at = literal_end(bytes, at, "null")?,
-            _ => at = number_end(bytes, at)?,
         }
         loop {
             match open.innermost() {
                 None => return Ok(at),
-                Some(Container::Object) => match token(bytes, &mut at) {
-                    b',' => {
-                        at += 1;
-                        if token(bytes, &mut at) != b'"' {
-                            return Err(Error::expected("a key in quotes", at));
-                        }
-                        at = key_end(bytes, at + 1, block)?;
+                Some(Container::Object) => {
+                    if expect(bytes, &mut at, b',') {
+                        at = key_end(bytes, at, index)?;
                         break;
                     }
-                    b'}' => at += 1,
-                    _ => return Err(Error::expected("`,` or `}`", at)),
-                },
-                Some(Container::Array) => match token(bytes, &mut at) {
-                    b',' => {
-                        at += 1;
+                    if !expect(bytes, &mut at, b'}') {
+                        return Err(Error::expected("`,` or `}`", at));
+                    }
+                }
+                Some(Container::Array) => {
+                    if expect(bytes, &mut at, b',') {
                         break;
                     }
-                    b']' => at += 1,
-                    _ => return Err(Error::expected("`,` or `]`", at)),
-                },
+                    if !expect(bytes, &mut at, b']') {
+                        return Err(Error::expected("`,` or `]`", at));
+                    }
+                }
             }
             open.leave();
         }
     }
 }
 
-/// Where the value of an entry starts, or whitespace before it, whose key starts at `at` behind its opening quote.
+/// Where the value of an entry starts, or whitespace before it, whose key starts at `at` or behind the whitespace there.
 ///
-/// managedFields is mostly entries with nothing in them: those are passed over here, up to the key of another.
+/// managedFields is mostly entries with nothing in them: those are passed over here, up to the value of another.
 #[inline(always)]
-fn key_end(bytes: &[u8], mut at: usize, block: &mut Block) -> Result<usize, Error> {
+fn key_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
+    if !expect(bytes, &mut at, b'"') {
+        return Err(Error::expected("a key in quotes", at));
+    }
     loop {
-        at = string_end(bytes, at, block)?.at + 1;
+        at = index.closing_quote(at)? + 1;
         if bytes.get(at..at + 5) != Some(b":{},\"") {
             break;
         }
         at += 5;
     }
-    if token(bytes, &mut at) != b':' {
+    if !expect(bytes, &mut at, b':') {
         return Err(Error::expected("`:`", at));
     }
-    Ok(at + 1)
+    Ok(at)
 }
 
 #[derive(Clone, Copy)]

@@ -1,69 +1,30 @@
-//! Strings: passed over, or read. Both start just behind the opening quote.
+//! Strings: where they end, and what they say.
 
-use super::block::{BLOCK, Block};
 use super::error::Error;
 use super::reader::Reader;
 
-/// A string as the text has it, or with its escapes resolved in the caller's scratch space.
-pub(super) enum Text<'de> {
-    Borrowed(&'de str),
-    Scratch,
-}
-
 impl<'de> Reader<'de> {
-    /// Reads the rest of a string and its closing quote.
-    #[inline]
-    pub(super) fn string(&mut self, scratch: &mut String) -> Result<Text<'de>, Error> {
+    /// Reads the string that starts here, behind its opening quote, and its closing quote; none, with nothing read,
+    /// where it has escapes or no end.
+    #[inline(never)]
+    pub(super) fn plain_string(&mut self) -> Option<&'de str> {
+        let end = self.index.closing_quote(self.at).ok()?;
+        if self.index.has_backslash(self.at, end) {
+            return None;
+        }
+        let text = self.text.get(self.at..end);
+        self.at = end + 1;
+        text
+    }
+
+    /// The same for any string, with its escapes resolved in `scratch`.
+    #[cold]
+    pub(super) fn escaped_string(&mut self, scratch: &mut String) -> Result<(), Error> {
         let start = self.at;
-        let end = string_end(self.text.as_bytes(), start, &mut self.block)?;
-        self.at = end.at + 1;
-        let text = self.text.get(start..end.at).unwrap_or_default();
-        if end.backslashes == 0 {
-            Ok(Text::Borrowed(text))
-        } else {
-            resolve(text, scratch, start).map(|()| Text::Scratch)
-        }
+        let end = self.index.closing_quote(start)?;
+        self.at = end + 1;
+        resolve(self.text.get(start..end).unwrap_or_default(), scratch, start)
     }
-}
-
-pub(super) struct End {
-    /// Where the closing quote is.
-    pub(super) at: usize,
-    /// Not 0 where there is a backslash in the string.
-    backslashes: u64,
-}
-
-/// Finds the end of a string that starts at `at`, behind its opening quote.
-#[inline(always)]
-pub(super) fn string_end(bytes: &[u8], at: usize, block: &mut Block) -> Result<End, Error> {
-    let mut offset = at.wrapping_sub(block.start);
-    if offset >= BLOCK {
-        block.look(bytes, at)?;
-        offset = 0;
-    }
-    let mut ahead = u64::MAX << offset;
-    let mut backslashes = 0;
-    loop {
-        let quotes = block.quotes & ahead;
-        // The bits below the lowest quote, or all where there is none.
-        let string = quotes.wrapping_sub(1) & !quotes & ahead;
-        if block.controls & string != 0 {
-            return Err(control_character(block, string));
-        }
-        backslashes |= block.backslashes & string;
-        if quotes != 0 {
-            let at = block.start + quotes.trailing_zeros() as usize;
-            return Ok(End { at, backslashes });
-        }
-        block.look_further(bytes)?;
-        ahead = u64::MAX;
-    }
-}
-
-#[cold]
-fn control_character(block: &Block, string: u64) -> Error {
-    let place = (block.controls & string).trailing_zeros() as usize;
-    Error::refused("a control character in a string: write it as an escape", block.start + place)
 }
 
 /// Resolves the escapes of a string at `start` in the text, all of which are known to be well formed.
