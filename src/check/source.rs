@@ -48,7 +48,9 @@ impl Source {
     pub(super) fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Stdin => bounded(io::stdin().lock()),
-            Self::File(path) => fs::File::open(path).map_err(|error| failed(&error)).and_then(bounded),
+            Self::File(path) => {
+                fs::File::open(path).map_err(|error| failed(&error)).and_then(bounded)
+            }
             Self::Unlisted(_, why) => Err(why.clone()),
         }
     }
@@ -67,7 +69,10 @@ fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     reader.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(|error| failed(&error))?;
     if text.len() as u64 > MAX_TEXT {
-        return Err(format!("is larger than the {} MiB that are allowed: split it", MAX_TEXT >> 20));
+        return Err(format!(
+            "is larger than the {} MiB that are allowed: split it",
+            MAX_TEXT >> 20
+        ));
     }
     Ok(text)
 }

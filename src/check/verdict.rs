@@ -62,7 +62,12 @@ pub struct Broken {
 }
 
 /// Judges an object whose pod stands at `root`: `""`, or `"spec.template."`.
-pub(super) fn judge(object: Object<'_>, root: &str, identity: Identity, policy: &Policy) -> Verdict {
+pub(super) fn judge(
+    object: Object<'_>,
+    root: &str,
+    identity: Identity,
+    policy: &Policy,
+) -> Verdict {
     let pod = match object {
         Object::Pod(mut pod) => {
             defaults::of_pod(&mut pod);
