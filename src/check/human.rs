@@ -60,8 +60,12 @@ pub(super) fn summary(out: &mut impl Write, summary: &Summary, policy: &Policy) 
     } else if violating == 0 {
         parts.push(format!("{} judged, none violates it", count(objects, "object")));
     } else {
-        let controls = count(violations, "violation");
-        parts.push(format!("{violating} of {} violate it, {controls}", count(objects, "object")));
+        let violate = if violating == 1 { "violates" } else { "violate" };
+        parts.push(format!(
+            "{violating} of {} {violate} it, {}",
+            count(objects, "object"),
+            count(violations, "violation")
+        ));
     }
     if exempt > 0 {
         parts.push(format!("{exempt} exempt by the configuration"));

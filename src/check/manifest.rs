@@ -109,8 +109,8 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         if !json.starts_with('{') {
             return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
         }
-        let envelope: Envelope<'a> =
-            serde_json::from_str(json).map_err(|error| unreadable(&error, line, None))?;
+        let envelope: Envelope<'a> = serde_json::from_str(json)
+            .map_err(|error| unreadable(&error, line, "apiVersion, kind or metadata"))?;
         let kind = or(&envelope.kind, &inherited.kind);
         let api_version = or(&envelope.api_version, &inherited.api_version);
         for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
@@ -121,7 +121,7 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         }
         if let (Some(kind), Some(items)) = (kind.strip_suffix("List"), envelope.items) {
             let items = serde_json::from_str(items.get())
-                .map_err(|error| unreadable(&error, line, Some("items")))?;
+                .map_err(|error| unreadable(&error, line, "items"))?;
             let is_typed = !kind.is_empty();
             let api_version = if is_typed { api_version } else { "" };
             let inherited =
@@ -143,7 +143,7 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         };
         let object = target
             .deserialize(&mut serde_json::Deserializer::from_str(json))
-            .map_err(|error| unreadable(&error, line, Some(&identity.to_string())))?;
+            .map_err(|error| unreadable(&error, line, &identity.to_string()))?;
         Ok(Content::Judged(verdict::judge(object, root, identity, self.policy)))
     }
 }
@@ -178,10 +178,10 @@ fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
 }
 
 /// The parser's words with the line of the source instead of the text's own.
-fn unreadable(error: &serde_json::Error, first: Line, what: Option<&str>) -> Unreadable {
+fn unreadable(error: &serde_json::Error, first: Line, what: &str) -> Unreadable {
     let text = error.to_string();
     let words = text.rsplit_once(" at line ").map_or(&*text, |(words, _)| words);
-    let mut why = what.map_or_else(String::new, |what| format!("{what}: "));
+    let mut why = format!("{what}: ");
     why.extend(words.chars().take(MAX_WHY));
     let lines = error.line().saturating_sub(1).try_into().unwrap_or_default();
     Unreadable::at(first.after(lines), why)

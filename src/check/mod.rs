@@ -14,12 +14,15 @@ mod source;
 mod verdict;
 mod yaml;
 
-use std::io;
+use std::{io, thread};
 
 pub use policy::Policy;
 pub use report::{Format, Report, Summary};
 pub use source::{EXTENSIONS, MAX_TEXT, Source};
 pub use verdict::{Broken, Identity, Verdict};
+
+/// What the reader of YAML needs for the deepest document that it takes, in bytes.
+const STACK: usize = 32 << 20;
 
 /// A line of a source, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -72,29 +75,26 @@ pub enum Reading {
     Unreadable(Unreadable),
 }
 
-/// Judges all objects of a text, one after the other.
-///
-/// # Errors
-/// Only those of `tell`.
-pub fn judge(
-    text: &[u8],
-    policy: &Policy,
-    mut tell: impl FnMut(Reading) -> io::Result<()>,
-) -> io::Result<()> {
-    for document in document::read(text) {
-        match document {
-            Ok(document) => manifest::read(&document.json, document.line, policy, &mut tell)?,
-            Err(unreadable) => tell(Reading::Unreadable(unreadable))?,
-        }
-    }
-    Ok(())
-}
-
 /// Judges all sources in their order, and reports each object as soon as it is judged.
 ///
 /// # Errors
 /// Where the report could not be written.
-pub fn run<W: io::Write>(
+pub fn run<W: io::Write + Send>(
+    sources: &[Source],
+    policy: &Policy,
+    report: Report<'_, W>,
+) -> io::Result<Summary> {
+    // On a stack of its own: how deep a manifest may be must not depend on who calls, or on `ulimit -s`.
+    let judged = thread::scope(|scope| {
+        let all = || judge_all(sources, policy, report);
+        Ok::<_, io::Error>(
+            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all)?.join(),
+        )
+    })?;
+    judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn judge_all<W: io::Write>(
     sources: &[Source],
     policy: &Policy,
     mut report: Report<'_, W>,
@@ -110,4 +110,19 @@ pub fn run<W: io::Write>(
         }
     }
     report.finish()
+}
+
+/// Judges all objects of a text, one after the other. Errors are only those of `tell`.
+fn judge(
+    text: &[u8],
+    policy: &Policy,
+    mut tell: impl FnMut(Reading) -> io::Result<()>,
+) -> io::Result<()> {
+    for document in document::read(text) {
+        match document {
+            Ok(document) => manifest::read(&document.json, document.line, policy, &mut tell)?,
+            Err(unreadable) => tell(Reading::Unreadable(unreadable))?,
+        }
+    }
+    Ok(())
 }

@@ -68,9 +68,9 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
 }
 
 fn report(sources: &[Source], policy: &Policy, format: Format) -> io::Result<Summary> {
-    let out: Box<dyn Write> = match format {
-        Format::Human => Box::new(anstream::AutoStream::auto(io::stdout().lock())),
-        Format::Json | Format::Jsonl => Box::new(io::stdout().lock()),
+    let out: Box<dyn Write + Send> = match format {
+        Format::Human => Box::new(anstream::AutoStream::auto(io::stdout())),
+        Format::Json | Format::Jsonl => Box::new(io::stdout()),
     };
     let out = io::BufWriter::with_capacity(1 << 16, out);
     crate::check::run(sources, policy, Report::new(out, format, policy))

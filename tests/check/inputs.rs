@@ -1,0 +1,232 @@
+//! What is read: files, directories, standard input; YAML, JSON and JSON Lines; lists; and what is left out.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::program::{check, check_with, controls};
+
+fn told(args: &[&str]) -> String {
+    let mut told = check(&[&["-o", "jsonl"], args].concat()).told().join("\n");
+    told.push('\n');
+    told
+}
+
+#[test]
+fn a_broken_document_does_not_touch_the_others() {
+    assert_snapshot!(told(&["tests/manifests/broken.yaml"]), @r#"
+    1 before denied
+    17 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
+    27 repeated key "hostNetwork": a mapping has each key once
+    37 Pod mistyped: invalid type: string "root", expected i64
+    39 not JSON or YAML that can be read: expected string scalar
+    41 not a Kubernetes object: it is no mapping
+    44 not a Kubernetes object: it has no kind
+    46 not a Kubernetes object: it has no apiVersion
+    50 after denied
+    "#);
+}
+
+#[test]
+fn lists_are_judged_item_by_item() {
+    assert_snapshot!(told(&["tests/manifests/lists.yaml"]), @r#"
+    7 first denied
+    21 nested denied
+    29 not a Kubernetes object: it has no kind
+    35 Pod mistyped: invalid type: map, expected a list
+    42 of-a-typed-list denied
+    49 second allowed
+    "#);
+}
+
+#[test]
+fn json_lines_are_judged_line_by_line() {
+    assert_snapshot!(told(&["tests/manifests/stream.jsonl"]), @r#"
+    1 one denied
+    2 not JSON or YAML that can be read: unclosed quote
+    5 not a Kubernetes object: it is no mapping
+    6 repeated key "name": a mapping has each key once
+    7 clean allowed
+    8 last denied
+    "#);
+}
+
+#[test]
+fn json_may_stand_one_after_the_other() {
+    assert_snapshot!(told(&["tests/manifests/concatenated.json"]), @r#"
+    1 one denied
+    2 same-line allowed
+    3 trailing-comma denied
+    9 float allowed
+    "#);
+}
+
+#[test]
+fn yaml_is_read_as_go_reads_it() {
+    let outcome =
+        check(&["-o", "jsonl", "--level", "restricted", "tests/manifests/yaml-forms.yaml"]);
+    let mut told = String::new();
+    for (row, line) in outcome.rows().iter().zip(outcome.told()) {
+        let is_user_0 = row.get("violations").is_some() && controls(row).contains(&"runAsUser");
+        told += &format!("{line}{}\n", if is_user_0 { ": user 0" } else { "" });
+    }
+    assert_snapshot!(told, @r#"
+    1 zero-as-a-float denied: user 0
+    9 thousand-as-a-float allowed
+    16 octal denied: user 0
+    26 yes-and-no denied
+    34 anchors denied
+    61 Pod half-a-user: invalid type: floating point `0.5`, expected i64
+    68 Pod a-user-too-large: invalid type: floating point `1e+23`, expected i64
+    "#);
+    assert_snapshot!(check(&["tests/manifests/yaml-forms.yaml"]).out, @r#"
+    tests/manifests/yaml-forms.yaml:16 Pod octal: baseline:v1.37 violated: host ports
+      container "c": remove hostPort 80
+    tests/manifests/yaml-forms.yaml:26 Pod yes-and-no: baseline:v1.37 violated: host namespaces
+      pod: set hostPID=false
+    tests/manifests/yaml-forms.yaml:34 Pod anchors: baseline:v1.37 violated: non-default capabilities added, privileged container
+      container "base": remove "SYS_ADMIN" from securityContext.capabilities.add
+      container "base": set securityContext.privileged=false
+      container "merged": remove "SYS_ADMIN" from securityContext.capabilities.add
+      container "merged": set securityContext.privileged=false
+      container "overridden": remove "SYS_ADMIN" from securityContext.capabilities.add
+      container "alias": remove "SYS_ADMIN" from securityContext.capabilities.add
+      container "alias": set securityContext.privileged=false
+    tests/manifests/yaml-forms.yaml:61: error: Pod half-a-user: invalid type: floating point `0.5`, expected i64
+    tests/manifests/yaml-forms.yaml:68: error: Pod a-user-too-large: invalid type: floating point `1e+23`, expected i64
+    baseline:v1.37 (latest): 3 of 5 objects violate it, 4 violations; 2 could not be read
+    "#);
+}
+
+#[test]
+fn defaults_of_the_api_server_are_filled_in() {
+    let outcome = check(&["-o", "jsonl", "--level", "restricted", "tests/manifests/defaults.yaml"]);
+    let mut told = String::new();
+    for row in outcome.rows() {
+        told += row["name"].as_str().unwrap();
+        for violation in row["violations"].as_array().unwrap() {
+            if ["hostPorts", "restrictedVolumes"].contains(&violation["control"].as_str().unwrap())
+            {
+                told += &format!(" {}", violation["fields"]);
+            }
+        }
+        told.push('\n');
+    }
+    assert_snapshot!(told, @r#"
+    host-network ["spec.initContainers[0].ports[0].hostPort","spec.containers[0].ports[0].hostPort","spec.containers[0].ports[1].hostPort"]
+    host-network-in-a-template
+    no-host-network
+    volumes ["spec.volumes[2].quantum"]
+    volume-in-a-template
+    "#);
+}
+
+#[test]
+fn directories_are_read_in_order_without_what_is_hidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let pod = |name: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n");
+    let write = |path: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, pod(path.file_stem().unwrap().to_str().unwrap())).unwrap();
+    };
+    for path in [
+        "b.yaml",
+        "a/z.yml",
+        "a/deep/er/x.yaml",
+        "a/m.json",
+        "c.jsonl",
+        "README.md",
+        "values.yaml.orig",
+        ".hidden.yaml",
+        ".git/hook.yaml",
+    ] {
+        write(path);
+    }
+    let outcome = check(&["-o", "jsonl", folder.path().to_str().unwrap()]);
+    let names: Vec<_> = outcome.told();
+    assert_eq!(names, ["1 x allowed", "1 m allowed", "1 z allowed", "1 b allowed", "1 c allowed"]);
+    let source = outcome.rows()[0]["source"].clone();
+    assert_eq!(source, folder.path().join("a/deep/er/x.yaml").to_str().unwrap());
+    // Whoever names a file means it.
+    let orig = folder.path().join("values.yaml.orig");
+    assert_eq!(check(&["-o", "jsonl", orig.to_str().unwrap()]).told(), ["1 values.yaml allowed"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_files_are_followed_and_links_to_directories_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("target"), "{apiVersion: v1, kind: Pod, metadata: {name: linked}}").unwrap();
+    std::os::unix::fs::symlink(at("target"), at("link.yaml")).unwrap();
+    std::os::unix::fs::symlink(folder.path(), at("round.yaml")).unwrap();
+    std::os::unix::fs::symlink(at("nowhere"), at("broken.yaml")).unwrap();
+    let outcome = check(&["-o", "jsonl", folder.path().to_str().unwrap()]);
+    let told = outcome.told();
+    assert_eq!(told[1], "1 linked allowed");
+    assert!(told[0].starts_with("null cannot be read: No such file"), "{told:?}");
+    assert_eq!((told.len(), outcome.status), (2, Some(2)));
+}
+
+#[test]
+fn sources_are_judged_in_the_order_of_the_command_line() {
+    let pod = b"{apiVersion: v1, kind: Pod, metadata: {name: typed}}";
+    let args = ["-o", "jsonl", "tests/manifests/clean.yaml", "-", "tests/manifests/nowhere.yaml"];
+    let outcome = check_with(&args, pod);
+    assert_eq!(outcome.status, Some(2));
+    let sources: Vec<_> = outcome.rows().iter().map(|row| row["source"].clone()).collect();
+    assert_eq!(sources, ["tests/manifests/clean.yaml", "-", "tests/manifests/nowhere.yaml"]);
+    let rows = outcome.rows();
+    assert_eq!(rows[2]["line"], serde_json::Value::Null);
+    let error = rows[2]["error"].as_str().unwrap();
+    assert!(error.starts_with("cannot be read: No such file"), "{error}");
+}
+
+#[test]
+fn standard_input_is_read_without_a_path() {
+    let text = fs::read("tests/manifests/stream.jsonl").unwrap();
+    let (named, unnamed) =
+        (check_with(&["-o", "jsonl", "-"], &text), check_with(&["-o", "jsonl"], &text));
+    assert_eq!(named.out, unnamed.out);
+    assert_eq!(named.told(), check(&["-o", "jsonl", "tests/manifests/stream.jsonl"]).told());
+}
+
+#[test]
+fn carriage_returns_and_a_byte_order_mark_change_nothing() {
+    let text = fs::read_to_string("tests/manifests/every-kind.yaml").unwrap();
+    let plain = check_with(&["-o", "jsonl"], text.as_bytes());
+    let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(check_with(&["-o", "jsonl"], windows.as_bytes()).out, plain.out);
+    assert_eq!(plain.rows().len(), 9);
+}
+
+#[test]
+fn markers_directives_and_empty_documents_are_no_objects() {
+    let text = "%YAML 1.2\n---\n# comment\n---\n\n--- # another\n...\n---\nnull\n--- {apiVersion: v1, \
+                kind: Pod, metadata: {name: inline}}\n...\n--- |\n  --- text\n---\n";
+    let outcome = check_with(&["-o", "jsonl"], text.as_bytes());
+    let expected = ["10 inline allowed", "13 not a Kubernetes object: it is no mapping"];
+    assert_eq!(outcome.told(), expected);
+}
+
+#[test]
+fn other_kinds_are_ignored_and_counted() {
+    let mut text = String::new();
+    for (api_version, kind) in [
+        ("v1", "Service"),
+        ("apps/v1", "Pod"),
+        ("v1", "Deployment"),
+        ("extensions/v1beta1", "Deployment"),
+        ("serving.knative.dev/v1", "Service"),
+        ("example.org/v1", "AllowList"),
+        ("apps/v1beta2", "Deployment"),
+    ] {
+        text += &format!("---\napiVersion: {api_version}\nkind: {kind}\nspec: {{hostPID: true}}\n");
+    }
+    let outcome = check_with(&["-o", "json"], text.as_bytes());
+    let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    // Of a kind that is judged the group decides, not its version.
+    assert_eq!(document["summary"]["ignored"], 6);
+    assert_eq!(document["summary"]["objects"], 1);
+}

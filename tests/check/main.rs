@@ -1,0 +1,10 @@
+//! `portcullis check` as people and scripts use it: the program itself, its output and its exit status.
+// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bounds;
+mod inputs;
+mod policies;
+mod program;
+mod reports;
+mod webhook;

@@ -1,0 +1,74 @@
+//! Runs the program in the project's folder. It asserts nothing.
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+/// How it ended.
+pub(crate) struct Outcome {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command
+        .arg("check")
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Without a standard input.
+pub(crate) fn check(args: &[&str]) -> Outcome {
+    check_with(args, b"")
+}
+
+/// With a text as standard input.
+pub(crate) fn check_with(args: &[&str], input: &[u8]) -> Outcome {
+    let mut child = command(args).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // It may end without reading: that is no error of the test.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Outcome {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Outcome {
+    /// Of `-o jsonl`.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Of `-o jsonl`: `line name allowed`, or `line error`.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let told = |row: &Value| match row.get("error") {
+            Some(error) => format!("{} {}", row["line"], error.as_str().unwrap()),
+            None => {
+                let verdict = if row["allowed"] == true { "allowed" } else { "denied" };
+                format!("{} {} {verdict}", row["line"], row["name"].as_str().unwrap())
+            }
+        };
+        self.rows().iter().map(told).collect()
+    }
+}
+
+/// The ids of the controls that a row names.
+pub(crate) fn controls(row: &Value) -> Vec<&str> {
+    let violations = row["violations"].as_array().unwrap();
+    violations.iter().map(|violation| violation["control"].as_str().unwrap()).collect()
+}

@@ -1,0 +1,113 @@
+//! One verdict, not two: what `check` says of a manifest is what `/validate` says of the same object.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use portcullis::{
+    admission::{Context, Hook, Outcome, Request, Review, review},
+    config::Config,
+    pss::{NEWEST, Violation},
+};
+use serde_json::{Value, json};
+
+use crate::program::{check, check_with, controls};
+
+const VERSIONS: [&str; 6] = ["v1.0", "v1.8", "v1.19", "v1.24", "v1.25", "latest"];
+
+/// The object of the review, judged in a namespace that enforces a level.
+fn denied_by_webhook(body: &[u8], level: &str, version: &str) -> Vec<String> {
+    let request = Request::decode(body).unwrap();
+    let mut config = Config::embedded();
+    config.harden.mode = portcullis::harden::Mode::Off;
+    let context = Context { config: &config, newest: NEWEST };
+    let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
+        panic!("a pod or a template waits for its namespace");
+    };
+    let labels = BTreeMap::from([
+        ("pod-security.kubernetes.io/enforce".to_owned(), level.to_owned()),
+        ("pod-security.kubernetes.io/enforce-version".to_owned(), version.to_owned()),
+    ]);
+    let ids = |violations: &[Violation]| {
+        violations.iter().map(|violation| violation.control.id.to_owned()).collect()
+    };
+    match waiting.with(Ok(&labels)) {
+        Outcome::Pod(judgement) => ids(judgement.enforce()),
+        Outcome::Template(template) => ids(template.judgement.enforce()),
+        other => panic!("not judged: {other:?}"),
+    }
+}
+
+fn review_of(object: &Value) -> Vec<u8> {
+    let kind = object["kind"].as_str().unwrap();
+    let group =
+        object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
+    let request = json!({
+        "uid": "1",
+        "kind": {"group": group, "version": "v1", "kind": kind},
+        "resource": {"group": group, "version": "v1", "resource": format!("{}s", kind.to_lowercase())},
+        "namespace": "shop",
+        "operation": "CREATE",
+        "userInfo": {"username": "someone"},
+        "object": object,
+    });
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request,
+    });
+    // As kube-apiserver does: what is asked stands before the object.
+    let text = review.to_string();
+    assert!(Request::decode(text.as_bytes()).is_ok());
+    text.into_bytes()
+}
+
+#[test]
+fn on_every_kind() {
+    let file = "tests/manifests/every-kind.yaml";
+    let text = fs::read_to_string(file).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let is_judged = |object: &&Value| object["kind"] != "Namespace" && object["kind"] != "Service";
+    let objects: Vec<_> = objects.iter().filter(is_judged).collect();
+    assert_eq!(objects.len(), 9);
+    let mut violations = 0;
+    for version in VERSIONS {
+        for level in ["baseline", "restricted"] {
+            let args = ["-o", "jsonl", "--level", level, "--policy-version", version, file];
+            let rows = check(&args).rows();
+            assert_eq!(rows.len(), objects.len());
+            for (row, object) in rows.iter().zip(&objects) {
+                let expected = denied_by_webhook(&review_of(object), level, version);
+                assert_eq!(controls(row), expected, "{level}:{version} {}", row["kind"]);
+                violations += expected.len();
+            }
+        }
+    }
+    assert!(violations > 100, "{violations}");
+}
+
+/// Reviews as a real API server sent them lie beside the project while it is built.
+#[test]
+fn on_reviews_of_a_real_api_server() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/admission-reviews");
+    let Ok(files) = fs::read_dir(&folder) else {
+        eprintln!("skipped: there is no {}", folder.display());
+        return;
+    };
+    let mut judged = 0;
+    for file in files.map(|file| file.unwrap().path()) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if !name.starts_with("create-") {
+            continue;
+        }
+        let body = fs::read(&file).unwrap();
+        let review: Value = serde_json::from_slice(&body).unwrap();
+        let object = review["request"]["object"].to_string();
+        for level in ["baseline", "restricted"] {
+            let expected = denied_by_webhook(&body, level, "latest");
+            let yaml = serde_saphyr::to_string(&review["request"]["object"]).unwrap();
+            for text in [&object, &yaml] {
+                let outcome = check_with(&["-o", "jsonl", "--level", level], text.as_bytes());
+                assert_eq!(controls(&outcome.rows()[0]), expected, "{level} {name}");
+            }
+            judged += 1;
+        }
+    }
+    assert!(judged >= 8, "{judged}");
+}
