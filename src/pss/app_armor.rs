@@ -48,7 +48,7 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
             Finding::new(
                 Place::Metadata,
                 format!("annotations[{key}]"),
-                format!("set annotation {key} to runtime/default or localhost/…, or remove it"),
+                format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
             )
         });
     fields.chain(annotations).collect()

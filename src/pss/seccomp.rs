@@ -89,7 +89,7 @@ fn annotations(pod: &Pod<'_>) -> Vec<Finding> {
             Finding::new(
                 Place::Metadata,
                 format!("annotations[{key}]"),
-                format!("set annotation {key} to runtime/default or localhost/…, or remove it"),
+                format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
             )
         })
         .collect()

@@ -41,6 +41,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
                 while let Some(key) = map.next_key::<Text<'a>>()? {
                     if key == "name" {
                         volume.name = map.next_value()?;
+                    } else if volume.has(&key) {
+                        // Go reads the last one, which may be null.
+                        return Err(de::Error::custom(format!("duplicate field `{key}`")));
                     } else if map.next_value::<Option<de::IgnoredAny>>()?.is_some() {
                         if volume.sources.len() == MAX_SOURCES {
                             let limit = format!("a volume has more than {MAX_SOURCES} sources");
@@ -53,5 +56,40 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
             }
         }
         deserializer.deserialize_map(Visitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(volume: &str) -> Result<Vec<String>, String> {
+        let volume: Volume<'_> = serde_json::from_str(volume).map_err(|error| error.to_string())?;
+        let sources = volume.sources.iter();
+        Ok(sources.map(|source| source.as_str().to_owned()).collect())
+    }
+
+    #[test]
+    fn sources_are_the_fields_that_are_set() {
+        let volume = r#"{"nfs":null,"name":"a","hostPath":{"path":"/"},"quantumFoam":0}"#;
+        assert_eq!(sources(volume).unwrap(), ["hostPath", "quantumFoam"]);
+        assert_eq!(sources("{}").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_source_that_is_taken_back_is_refused() {
+        let twice = sources(r#"{"emptyDir":{},"emptyDir":null,"hostPath":{}}"#).unwrap_err();
+        assert!(twice.starts_with("duplicate field `emptyDir`"), "{twice}");
+    }
+
+    #[test]
+    fn the_number_of_sources_is_bounded() {
+        let volume = |sources: usize| {
+            let fields: Vec<_> = (0..sources).map(|i| format!("\"s{i}\":{{}}")).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        assert_eq!(sources(&volume(MAX_SOURCES)).unwrap().len(), MAX_SOURCES);
+        let many = sources(&volume(MAX_SOURCES + 1)).unwrap_err();
+        assert!(many.starts_with("a volume has more than 16 sources"), "{many}");
     }
 }

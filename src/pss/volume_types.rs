@@ -38,14 +38,19 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
         .enumerate()
         .filter(|(_, volume)| !ALLOWED.iter().any(|source| volume.has(source)))
         .map(|(index, volume)| {
-            let source = volume.sources.first().map_or("source", |source| source.as_str());
-            Finding::new(
-                Place::Volume { index },
-                source.to_owned(),
-                format!(
-                    "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"
+            let place = Place::Volume { index };
+            match volume.sources.first() {
+                Some(source) => Finding::new(
+                    place,
+                    source.as_str().to_owned(),
+                    format!("replace {source} by emptyDir, persistentVolumeClaim or another allowed type"),
                 ),
-            )
+                None => Finding::new(
+                    place,
+                    "emptyDir",
+                    "set emptyDir={}, or another allowed type",
+                ),
+            }
         })
         .collect()
 }
