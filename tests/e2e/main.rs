@@ -8,13 +8,17 @@
     reason = "tests"
 )]
 
+#[path = "../pods/mod.rs"]
+mod case;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod audit_log;
+mod cases;
 mod controllers;
 mod dry_run;
 mod exemptions;
+mod fixtures;
 mod hardening;
 mod hardening_shapes;
 mod kubectl;
@@ -25,6 +29,7 @@ mod pods;
 mod race;
 mod restart;
 mod subresources;
+mod verdicts;
 
 use support::control_plane::ControlPlane;
 use support::go::Skip;
