@@ -27,7 +27,9 @@ mod namespaces;
 mod objects;
 mod pods;
 mod race;
+mod reinvocation;
 mod restart;
+mod sidecar;
 mod subresources;
 mod verdicts;
 
