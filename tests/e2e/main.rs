@@ -8,13 +8,17 @@
     reason = "tests"
 )]
 
+#[path = "../pods/mod.rs"]
+mod case;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod audit_log;
+mod cases;
 mod controllers;
 mod dry_run;
 mod exemptions;
+mod fixtures;
 mod hardening;
 mod hardening_shapes;
 mod kubectl;
@@ -23,8 +27,11 @@ mod namespaces;
 mod objects;
 mod pods;
 mod race;
+mod reinvocation;
 mod restart;
+mod sidecar;
 mod subresources;
+mod verdicts;
 
 use support::control_plane::ControlPlane;
 use support::go::Skip;

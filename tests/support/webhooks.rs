@@ -80,11 +80,12 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         ("mutatingwebhookconfigurations", mutating, mutating_probe),
     ] {
         admin.create(&format!("{configurations}/{kind}"), &configuration).await.granted();
-        wait_in_force(admin, kind, &probe).await;
+        in_force(admin, kind, &probe).await;
     }
 }
 
-fn rule(group: &str, resources: &[&str], operations: &[&str]) -> Value {
+/// A rule for resources of one group, in version v1.
+pub(crate) fn rule(group: &str, resources: &[&str], operations: &[&str]) -> Value {
     json!({
         "apiGroups": [group],
         "apiVersions": ["v1"],
@@ -97,7 +98,7 @@ fn rule(group: &str, resources: &[&str], operations: &[&str]) -> Value {
 /// A webhook that nobody serves, for config maps labelled with its name. The API server
 /// learns of a whole configuration at once: when such a map is refused, the server's own
 /// webhooks are in force too, whatever they would answer.
-fn probe(name: &str) -> Value {
+pub(crate) fn probe(name: &str) -> Value {
     json!({
         "name": format!("{name}.tests.portcullis.dev"),
         "clientConfig": {"url": "https://127.0.0.1:1/"},
@@ -110,7 +111,8 @@ fn probe(name: &str) -> Value {
     })
 }
 
-async fn wait_in_force(admin: &User, kind: &str, probe: &str) {
+/// Waits until a configuration with this [`probe`] is in force.
+pub(crate) async fn in_force(admin: &User, kind: &str, probe: &str) {
     let map = json!({"metadata": {"name": probe, "labels": {SERVER_LABEL: probe}}});
     let path = "/api/v1/namespaces/default/configmaps?dryRun=All";
     until(&format!("the API server to know the {kind}"), PATIENCE, async || {
