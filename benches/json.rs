@@ -1,4 +1,11 @@
 //! Decoding a review: into a narrow view of its pod, and over all of it, by this crate's reader and by serde_json.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::json;

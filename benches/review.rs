@@ -1,6 +1,13 @@
 //! What a review costs between its body and its answer, step by step: decode, evaluate, harden, respond.
 //!
 //! Without the network; `benches/webhook` measures the server as a whole.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use std::{collections::BTreeMap, hint::black_box};
 

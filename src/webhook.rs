@@ -21,13 +21,19 @@ use crate::{
     json,
     pss::NEWEST,
     record::{self, Decision, Metrics},
-    server::{BodyError, Intake, body::shed},
+    server::{
+        BodyError, Intake,
+        body::{discard, shed},
+    },
 };
 
 /// How long a review may take where the API server does not say: its own default is 10 s.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most time that an update of a namespace's labels spends on the pods in it, as upstream.
 const MAX_SCAN: Duration = Duration::from_secs(1);
+
+/// Of a body that nobody wants, how much is read so that its sender sees the answer, in bytes.
+const MAX_DISCARD: u64 = 1 << 20;
 
 /// What answers reviews.
 pub struct Webhook {
@@ -46,9 +52,11 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
     Router::new()
         .route("/validate", post(validate))
         .route("/mutate", post(mutate))
-        .fallback(async || (StatusCode::NOT_FOUND, "not found: there are /validate and /mutate\n"))
-        .method_not_allowed_fallback(async || {
-            (StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use POST\n")
+        .fallback(async |body: Body| {
+            refuse(body, StatusCode::NOT_FOUND, "not found: there are /validate and /mutate").await
+        })
+        .method_not_allowed_fallback(async |body: Body| {
+            refuse(body, StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use POST").await
         })
         .with_state(webhook)
 }
@@ -69,6 +77,11 @@ async fn mutate(
     body: Body,
 ) -> Response {
     webhook.handle(Hook::Mutate, query.as_deref(), &headers, body).await
+}
+
+async fn refuse(body: Body, status: StatusCode, why: &str) -> Response {
+    discard(body, MAX_DISCARD).await;
+    (status, format!("{why}\n")).into_response()
 }
 
 /// What the cluster was asked for the sake of one request.
@@ -94,6 +107,7 @@ impl Webhook {
     ) -> Response {
         let started = Instant::now();
         if !is_json(headers) {
+            discard(body, MAX_DISCARD).await;
             return self.bad_request("unexpected Content-Type: expected application/json");
         }
         let received = match self.intake.read(body).await {

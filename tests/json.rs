@@ -2,6 +2,13 @@
 //! read the same from what they take.
 //!
 //! `PORTCULLIS_CASES` says how many texts to make; `cargo test --release --test json` is the way to ask for millions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 use portcullis::json;
 use serde::Deserialize;

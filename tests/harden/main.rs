@@ -1,5 +1,12 @@
 //! Hardening as `portcullis::harden` plans it: the cases of this folder, and what must hold of every pod. Patches are
 //! really applied, to the pod's JSON and not only to the view of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 #[path = "../generator/mod.rs"]
 mod generator;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{
     config::{Config, Live, Overrides},
@@ -150,11 +150,24 @@ impl Flags {
         Limits { drain_at_most: grace, drain_at_least: at_least.min(grace), ..defaults }
     }
 
+    /// tracing takes any word for the name of a module: one that is no level is more likely misspelt.
+    fn log_filter(&self) -> anyhow::Result<EnvFilter> {
+        let level = self.log_level.as_str();
+        let words = level.split(',').map(str::trim).filter(|word| !word.contains('='));
+        let unknown =
+            words.map(|word| word.parse::<LevelFilter>().map(|_| ())).find(Result::is_err);
+        let allowed = || {
+            format!(
+                "--log-level {level:?}: must be one of error, warn, info, debug, trace, or TARGET=LEVEL"
+            )
+        };
+        anyhow::ensure!(unknown.is_none(), allowed());
+        EnvFilter::try_new(level).map_err(|_| anyhow::anyhow!(allowed()))
+    }
+
     pub(super) fn start_log(&self) -> anyhow::Result<()> {
         use std::io::IsTerminal as _;
-        let filter = EnvFilter::try_new(&self.log_level).with_context(|| {
-            format!("--log-level {:?}: allowed are error, warn, info, debug, trace", self.log_level)
-        })?;
+        let filter = self.log_filter()?;
         let is_terminal = std::io::stderr().is_terminal();
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.log_format {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     cluster::{self, Cluster},
-    config::{Change, Live},
+    config::Change,
     record::{Gauges, Metrics},
     server::{
         self, BodyLimits, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats,
@@ -70,7 +70,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         cluster.clone(),
     )?;
     metrics.registry().register(Box::new(gauges))?;
-    let readiness = readiness(&identity, &config, cluster.as_ref(), &stop);
+    let readiness = readiness(&identity, cluster.as_ref(), &stop);
     tasks.spawn(server::run(
         admin,
         Serving {
@@ -108,11 +108,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
 /// Ready: the certificate is valid, namespaces are known, the configuration is good, and it is not the end.
 fn readiness(
     identity: &Arc<Identity>,
-    config: &Arc<Live>,
     cluster: Option<&Arc<Cluster>>,
     stop: &Shutdown,
 ) -> Readiness {
-    let (identity, config, stop) = (Arc::clone(identity), Arc::clone(config), stop.clone());
+    let (identity, stop) = (Arc::clone(identity), stop.clone());
     let cluster = cluster.cloned();
     Readiness::default()
         .and("certificate", move || identity.valid(SystemTime::now()))
@@ -120,11 +119,9 @@ fn readiness(
             Some(cluster) if !cluster.is_synced() => Err("not listed yet".to_owned()),
             Some(_) | None => Ok(()),
         })
-        // A bad file leaves the configuration that was good: that one is served, and the log and a metric tell.
-        .and("configuration", move || {
-            let _ = config.current();
-            Ok(())
-        })
+        // Serving begins with a good one, and a bad file later leaves it in force: a metric tells of that. To be
+        // unready for it would take every replica away at once.
+        .and("configuration", || Ok(()))
         .and("draining", move || match stop.stage() {
             Stage::Serving => Ok(()),
             Stage::Draining | Stage::Aborted => Err("the server is stopping".to_owned()),
