@@ -3,7 +3,7 @@
 use super::access::{Elements, Entries, Key, Variant};
 use super::error::Error;
 use super::reader::Reader;
-use serde::de::{Deserializer as _, Expected, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, Expected, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use std::convert::Infallible;
 use std::fmt;
@@ -26,9 +26,18 @@ impl<'de> Deserializer<'de> {
         })
     }
 
-    /// Bytes read so far.
-    pub(super) fn position(&self) -> usize {
-        self.reader.at
+    /// Reads a value. There is no reading on after an error, even for a visitor that would like to: what is left of the
+    /// text is then nothing.
+    #[inline]
+    pub(super) fn read<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        match seed.deserialize(&mut *self) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let error = error.stopped(self.reader.at);
+                self.reader.at = self.reader.text.len();
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn end(&mut self) -> Result<(), Error> {
@@ -44,10 +53,10 @@ impl<'de> Deserializer<'de> {
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.plain_string() {
             Some(text) => visitor.visit_borrowed_str(text),
-            None => {
-                self.reader.escaped_string(&mut self.scratch)?;
-                visitor.visit_str(&self.scratch)
-            }
+            None => match self.reader.string(&mut self.scratch)? {
+                Some(text) => visitor.visit_borrowed_str(text),
+                None => visitor.visit_str(&self.scratch),
+            },
         }
     }
 
@@ -71,7 +80,10 @@ impl<'de> Deserializer<'de> {
     #[inline]
     fn enter(&mut self) -> Result<(), Error> {
         if self.levels_left == 0 {
-            return Err(Error::refused("nested deeper than 127 levels", self.reader.at));
+            return Err(Error::refused(
+                "nested deeper than 127 levels",
+                self.reader.at,
+            ));
         }
         self.levels_left -= 1;
         self.reader.at += 1;

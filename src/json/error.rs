@@ -60,10 +60,17 @@ impl Error {
         }))
     }
 
-    /// Fills in what can only be told with the whole text at hand. `stopped` is where reading stopped, in bytes.
+    /// Gives the place where reading stopped, unless a better one is known.
     #[cold]
-    pub(super) fn located(mut self, text: &str, stopped: usize) -> Self {
-        let offset = *self.0.offset.get_or_insert(stopped);
+    pub(super) fn stopped(mut self, offset: usize) -> Self {
+        self.0.offset.get_or_insert(offset);
+        self
+    }
+
+    /// Fills in what can only be told with the whole text at hand.
+    #[cold]
+    pub(super) fn located(mut self, text: &str) -> Self {
+        let offset = self.offset();
         if let Problem::Expected(what) = self.0.problem {
             let found = text.get(offset..).and_then(|rest| rest.chars().next());
             self.0.problem = Problem::ExpectedNot(what, found);
@@ -169,10 +176,22 @@ mod tests {
 
     #[test]
     fn says_what_was_expected_and_what_was_found() {
-        assert_eq!(complaint(""), "line 1 column 1: expected a value, found the end");
-        assert_eq!(complaint("{\n  \"port\" 80}"), "line 2 column 10: expected `:`, found `8`");
-        assert_eq!(complaint("{\"port\":80]"), "line 1 column 11: expected `,` or `}`, found `]`");
-        assert_eq!(complaint("{\"port\":80}\u{7}"), "line 1 column 12: expected the end, found `\\u{7}`");
+        assert_eq!(
+            complaint(""),
+            "line 1 column 1: expected a value, found the end"
+        );
+        assert_eq!(
+            complaint("{\n  \"port\" 80}"),
+            "line 2 column 10: expected `:`, found `8`"
+        );
+        assert_eq!(
+            complaint("{\"port\":80]"),
+            "line 1 column 11: expected `,` or `}`, found `]`"
+        );
+        assert_eq!(
+            complaint("{\"port\":80}\u{7}"),
+            "line 1 column 12: expected the end, found `\\u{7}`"
+        );
     }
 
     #[test]
@@ -190,7 +209,10 @@ mod tests {
 
     #[test]
     fn counts_columns_in_characters() {
-        assert_eq!(complaint("{\"é\":1"), "line 1 column 5: unknown field `é`, expected `port`");
+        assert_eq!(
+            complaint("{\"é\":1"),
+            "line 1 column 5: unknown field `é`, expected `port`"
+        );
     }
 
     #[test]
@@ -203,6 +225,9 @@ mod tests {
     #[test]
     fn names_the_byte_that_is_not_utf8() {
         let error = from_slice::<Port>(b"{\n\"port\": \xff}").unwrap_err();
-        assert_eq!((error.offset(), error.to_string().as_str()), (10, "line 2 column 9: not UTF-8"));
+        assert_eq!(
+            (error.offset(), error.to_string().as_str()),
+            (10, "line 2 column 9: not UTF-8")
+        );
     }
 }

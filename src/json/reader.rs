@@ -1,19 +1,26 @@
 //! A place in the text, and the tokens of JSON that can be read without allocating.
 
 use super::error::Error;
-use super::index::Index;
+use super::index::{Index, Passed};
 
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
     /// Bytes read so far. Never inside of a character when a token starts.
     pub(super) at: usize,
     pub(super) index: Index,
+    /// The quotes behind the place.
+    pub(super) passed: Passed,
 }
 
 impl<'de> Reader<'de> {
     pub(super) fn new(text: &'de str) -> Result<Self, Error> {
         let index = Index::of(text.as_bytes())?;
-        Ok(Self { text, at: 0, index })
+        Ok(Self {
+            text,
+            at: 0,
+            index,
+            passed: Passed::NONE,
+        })
     }
 
     /// As [`byte`].
