@@ -86,7 +86,9 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
             Next::Further if reader.token() == b'}' => return Ok(None),
             Next::Further => return Err(Error::expected("`,` or `}`", reader.at)),
         }
-        reader.require(b'"', "a key in quotes")?;
+        if !reader.peek(b'"') {
+            return Err(Error::expected("a key in quotes", reader.at));
+        }
         seed.deserialize(Key { de: &mut *self.de }).map(Some)
     }
 
@@ -97,7 +99,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     }
 }
 
-/// A key whose opening quote has been read, or the name of a variant: a string, whatever it may look like.
+/// A key, or the name of a variant, whose opening quote comes next: a string, whatever it may look like.
 pub(super) struct Key<'a, 'de> {
     pub(super) de: &'a mut Deserializer<'de>,
 }

@@ -48,7 +48,7 @@ impl<'de> Deserializer<'de> {
         Ok(())
     }
 
-    /// Reads the rest of a string whose opening quote has been read.
+    /// Reads a string whose opening quote comes next.
     #[inline]
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.plain_string() {
@@ -166,10 +166,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => {
-                self.reader.at += 1;
-                self.visit_string(visitor)
-            }
+            b'"' => self.visit_string(visitor),
             b'{' => self.visit_object(visitor),
             b'[' => self.visit_array(visitor),
             b'-' | b'0'..=b'9' => self.reader.number()?.visit(visitor),
@@ -192,7 +189,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.reader.expect(b'"') {
+        if self.reader.peek(b'"') {
             self.visit_string(visitor)
         } else {
             Err(self.mismatch(&visitor))
@@ -297,10 +294,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => {
-                self.reader.at += 1;
-                visitor.visit_enum(Key { de: self })
-            }
+            b'"' => visitor.visit_enum(Key { de: self }),
             b'{' => {
                 self.enter()?;
                 let value = visitor.visit_enum(Variant::of(self))?;

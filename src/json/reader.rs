@@ -51,6 +51,12 @@ impl<'de> Reader<'de> {
         expect(self.text.as_bytes(), &mut self.at, byte)
     }
 
+    /// As [`peek`].
+    #[inline(always)]
+    pub(super) fn peek(&mut self, byte: u8) -> bool {
+        peek(self.text.as_bytes(), &mut self.at, byte)
+    }
+
     /// Reads `true`, `false` or `null`, of which the first byte has been seen.
     #[inline]
     pub(super) fn literal(&mut self, literal: &'static str) -> Result<(), Error> {
@@ -80,9 +86,15 @@ pub(super) fn token(bytes: &[u8], at: &mut usize) -> u8 {
 /// Passes over whitespace and the byte that is asked for, if that is what comes.
 #[inline(always)]
 pub(super) fn expect(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
-    let found = byte(bytes, *at) == wanted || token(bytes, at) == wanted;
+    let found = peek(bytes, at, wanted);
     *at += usize::from(found);
     found
+}
+
+/// Passes over whitespace unless the byte that is asked for is here; says whether that is what comes.
+#[inline(always)]
+fn peek(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
+    byte(bytes, *at) == wanted || token(bytes, at) == wanted
 }
 
 /// Out of line: what an API server sends has no whitespace between tokens.

@@ -105,7 +105,7 @@ fn key_end(bytes: &[u8], mut at: usize, quotes: &mut Quotes<'_>) -> Result<usize
 fn string_end(at: usize, quotes: &mut Quotes<'_>) -> Result<usize, Error> {
     match quotes.closing_quote() {
         Some(end) => Ok(end + 1),
-        None => Err(no_end(at + 1)),
+        None => Err(no_end(at)),
     }
 }
 

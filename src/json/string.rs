@@ -5,14 +5,14 @@ use super::index::WINDOW;
 use super::reader::Reader;
 
 impl<'de> Reader<'de> {
-    /// Reads the string that starts here, behind its opening quote, and its closing quote; none, with nothing read,
-    /// where it has escapes, is long, or has no end.
+    /// Reads the string that starts here with its opening quote; none, with nothing read, where it has escapes, is
+    /// long, or has no end.
     #[inline]
     pub(super) fn plain_string(&mut self) -> Option<&'de str> {
         let mut quotes = self.index.quotes(self.passed);
-        let end = quotes.closing_quote()?;
-        let text = self.text.get(self.at..end)?;
-        if text.len() > WINDOW || self.index.has_backslash(self.at, text.len()) {
+        let (start, end) = (self.at + 1, quotes.closing_quote()?);
+        let text = self.text.get(start..end)?;
+        if text.len() > WINDOW || self.index.has_backslash(start, text.len()) {
             return None;
         }
         self.passed = quotes.passed;
@@ -24,9 +24,9 @@ impl<'de> Reader<'de> {
     #[cold]
     pub(super) fn string(&mut self, scratch: &mut String) -> Result<Option<&'de str>, Error> {
         let mut quotes = self.index.quotes(self.passed);
-        let start = self.at;
-        let end = quotes.closing_quote().ok_or_else(|| no_end(start))?;
-        let text = self.text.get(start..end).ok_or_else(|| no_end(start))?;
+        let end = quotes.closing_quote().ok_or_else(|| no_end(self.at))?;
+        let start = self.at + 1;
+        let text = self.text.get(start..end).ok_or_else(|| no_end(self.at))?;
         self.passed = quotes.passed;
         self.at = end + 1;
         if text.contains('\\') {
@@ -37,10 +37,10 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Of a string that starts at `start`, behind its opening quote.
+/// Of a string that starts at `start` with its opening quote.
 #[cold]
 pub(super) fn no_end(start: usize) -> Error {
-    Error::refused("a string without an end", start - 1)
+    Error::refused("a string without an end", start)
 }
 
 /// Resolves the escapes of a string at `start` in the text, all of which are known to be well formed.

@@ -226,6 +226,9 @@ impl Random {
     }
 
     fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.index(choices.len())]
+        choices
+            .get(self.index(choices.len()))
+            .copied()
+            .unwrap_or_default()
     }
 }

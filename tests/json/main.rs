@@ -16,7 +16,6 @@ use std::fmt::{Debug, Formatter};
 /// A type with a field of every kind, all of them optional, so that damage to one of them decides.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(dead_code, reason = "compared by their Debug form")]
 struct View<'a> {
     #[serde(borrow)]
     a: Option<&'a str>,
