@@ -23,7 +23,10 @@ pub(super) struct Elements<'a, 'de> {
 impl<'a, 'de> Elements<'a, 'de> {
     #[inline]
     pub(super) fn of(de: &'a mut Deserializer<'de>) -> Self {
-        Self { de, next: Next::First }
+        Self {
+            de,
+            next: Next::First,
+        }
     }
 }
 
@@ -47,7 +50,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
             Next::Further if reader.token() == b']' => return Ok(None),
             Next::Further => return Err(Error::expected("`,` or `]`", reader.at)),
         }
-        seed.deserialize(&mut *self.de).map(Some)
+        self.de.read(seed).map(Some)
     }
 }
 
@@ -60,7 +63,10 @@ pub(super) struct Entries<'a, 'de> {
 impl<'a, 'de> Entries<'a, 'de> {
     #[inline]
     pub(super) fn of(de: &'a mut Deserializer<'de>) -> Self {
-        Self { de, next: Next::First }
+        Self {
+            de,
+            next: Next::First,
+        }
     }
 }
 
@@ -80,18 +86,20 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
             Next::Further if reader.token() == b'}' => return Ok(None),
             Next::Further => return Err(Error::expected("`,` or `}`", reader.at)),
         }
-        reader.require(b'"', "a key in quotes")?;
+        if !reader.peek(b'"') {
+            return Err(Error::expected("a key in quotes", reader.at));
+        }
         seed.deserialize(Key { de: &mut *self.de }).map(Some)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         self.de.reader.require(b':', "`:`")?;
-        seed.deserialize(&mut *self.de)
+        self.de.read(seed)
     }
 }
 
-/// A key whose opening quote has been read, or the name of a variant: a string, whatever it may look like.
+/// A key, or the name of a variant, whose opening quote comes next: a string, whatever it may look like.
 pub(super) struct Key<'a, 'de> {
     pub(super) de: &'a mut Deserializer<'de>,
 }
@@ -147,7 +155,9 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        self.de.reader.require(b'"', "the variant's name in quotes")?;
+        self.de
+            .reader
+            .require(b'"', "the variant's name in quotes")?;
         let name = seed.deserialize(Key { de: &mut *self.de })?;
         self.de.reader.require(b':', "`:`")?;
         Ok((name, self))
@@ -196,7 +206,10 @@ pub(super) struct NoContent;
 
 impl NoContent {
     fn refused<T>(wanted: &str) -> Result<T, Error> {
-        Err(serde::de::Error::invalid_type(Unexpected::UnitVariant, &wanted))
+        Err(serde::de::Error::invalid_type(
+            Unexpected::UnitVariant,
+            &wanted,
+        ))
     }
 }
 

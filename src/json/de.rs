@@ -3,7 +3,7 @@
 use super::access::{Elements, Entries, Key, Variant};
 use super::error::Error;
 use super::reader::Reader;
-use serde::de::{Deserializer as _, Expected, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, Expected, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 use std::convert::Infallible;
 use std::fmt;
@@ -22,9 +22,18 @@ impl<'de> Deserializer<'de> {
         Ok(Self { reader: Reader::new(text)?, scratch: String::new(), levels_left: LEVELS })
     }
 
-    /// Bytes read so far.
-    pub(super) fn position(&self) -> usize {
-        self.reader.at
+    /// Reads a value. There is no reading on after an error, even for a visitor that would like to: what is left of the
+    /// text is then nothing.
+    #[inline]
+    pub(super) fn read<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        match seed.deserialize(&mut *self) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                let error = error.stopped(self.reader.at);
+                self.reader.at = self.reader.text.len();
+                Err(error)
+            }
+        }
     }
 
     pub(super) fn end(&mut self) -> Result<(), Error> {
@@ -35,15 +44,15 @@ impl<'de> Deserializer<'de> {
         Ok(())
     }
 
-    /// Reads the rest of a string whose opening quote has been read.
+    /// Reads a string whose opening quote comes next.
     #[inline]
     pub(super) fn visit_string<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.plain_string() {
             Some(text) => visitor.visit_borrowed_str(text),
-            None => {
-                self.reader.escaped_string(&mut self.scratch)?;
-                visitor.visit_str(&self.scratch)
-            }
+            None => match self.reader.string(&mut self.scratch)? {
+                Some(text) => visitor.visit_borrowed_str(text),
+                None => visitor.visit_str(&self.scratch),
+            },
         }
     }
 
@@ -67,7 +76,10 @@ impl<'de> Deserializer<'de> {
     #[inline]
     fn enter(&mut self) -> Result<(), Error> {
         if self.levels_left == 0 {
-            return Err(Error::refused("nested deeper than 127 levels", self.reader.at));
+            return Err(Error::refused(
+                "nested deeper than 127 levels",
+                self.reader.at,
+            ));
         }
         self.levels_left -= 1;
         self.reader.at += 1;
@@ -150,10 +162,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => {
-                self.reader.at += 1;
-                self.visit_string(visitor)
-            }
+            b'"' => self.visit_string(visitor),
             b'{' => self.visit_object(visitor),
             b'[' => self.visit_array(visitor),
             b'-' | b'0'..=b'9' => self.reader.number()?.visit(visitor),
@@ -176,7 +185,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.reader.expect(b'"') {
+        if self.reader.peek(b'"') {
             self.visit_string(visitor)
         } else {
             Err(self.mismatch(&visitor))
@@ -281,10 +290,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.reader.token() {
-            b'"' => {
-                self.reader.at += 1;
-                visitor.visit_enum(Key { de: self })
-            }
+            b'"' => visitor.visit_enum(Key { de: self }),
             b'{' => {
                 self.enter()?;
                 let value = visitor.visit_enum(Variant::of(self))?;

@@ -55,10 +55,17 @@ impl Error {
         Self(Box::new(Report { problem, offset, line: 0, column: 0 }))
     }
 
-    /// Fills in what can only be told with the whole text at hand. `stopped` is where reading stopped, in bytes.
+    /// Gives the place where reading stopped, unless a better one is known.
     #[cold]
-    pub(super) fn located(mut self, text: &str, stopped: usize) -> Self {
-        let offset = *self.0.offset.get_or_insert(stopped);
+    pub(super) fn stopped(mut self, offset: usize) -> Self {
+        self.0.offset.get_or_insert(offset);
+        self
+    }
+
+    /// Fills in what can only be told with the whole text at hand.
+    #[cold]
+    pub(super) fn located(mut self, text: &str) -> Self {
+        let offset = self.offset();
         if let Problem::Expected(what) = self.0.problem {
             let found = text.get(offset..).and_then(|rest| rest.chars().next());
             self.0.problem = Problem::ExpectedNot(what, found);
@@ -164,9 +171,24 @@ mod tests {
 
     #[test]
     fn says_what_was_expected_and_what_was_found() {
+<<<<<<< HEAD
         assert_eq!(complaint(""), "line 1 column 1: expected a value, found the end");
         assert_eq!(complaint("{\n  \"port\" 80}"), "line 2 column 10: expected `:`, found `8`");
         assert_eq!(complaint("{\"port\":80]"), "line 1 column 11: expected `,` or `}`, found `]`");
+=======
+        assert_eq!(
+            complaint(""),
+            "line 1 column 1: expected a value, found the end"
+        );
+        assert_eq!(
+            complaint("{\n  \"port\" 80}"),
+            "line 2 column 10: expected `:`, found `8`"
+        );
+        assert_eq!(
+            complaint("{\"port\":80]"),
+            "line 1 column 11: expected `,` or `}`, found `]`"
+        );
+>>>>>>> json
         assert_eq!(
             complaint("{\"port\":80}\u{7}"),
             "line 1 column 12: expected the end, found `\\u{7}`"
@@ -188,7 +210,10 @@ mod tests {
 
     #[test]
     fn counts_columns_in_characters() {
-        assert_eq!(complaint("{\"é\":1"), "line 1 column 5: unknown field `é`, expected `port`");
+        assert_eq!(
+            complaint("{\"é\":1"),
+            "line 1 column 5: unknown field `é`, expected `port`"
+        );
     }
 
     #[test]

@@ -8,10 +8,14 @@ use super::error::Error;
 
 const BLOCK: usize = 64;
 
-/// What is in a text, a bit a byte, the lowest of each eight for the first; and some bytes of nothing behind.
+/// So many bits are at least in eight bytes, wherever in the first of them they start.
+pub(super) const WINDOW: usize = 57;
+
+/// What is in a text, a bit a byte, the lowest for the first.
 pub(super) struct Index {
     /// The quotes that no backslash escapes.
-    quotes: Vec<u8>,
+    quotes: Vec<u64>,
+    /// As bytes, of which some more of nothing follow.
     backslashes: Vec<u8>,
 }
 
@@ -19,69 +23,90 @@ impl Index {
     /// Also refuses wrong escapes, wherever they are, and control characters between two quotes.
     pub(super) fn of(bytes: &[u8]) -> Result<Self, Error> {
         let (blocks, rest) = bytes.as_chunks();
-        let size = (blocks.len() + 2) * BLOCK / 8;
-        let mut index = Self { quotes: vec![0; size], backslashes: vec![0; size] };
-        let places = index.quotes.as_chunks_mut().0.iter_mut();
+        let size = blocks.len() + 2;
+        let mut index = Self {
+            quotes: vec![0; size],
+            backslashes: vec![0; size * 8],
+        };
+        let places = index.quotes.iter_mut();
         let mut places = places.zip(index.backslashes.as_chunks_mut().0);
-        let mut survey = Survey { bytes, start: 0, quotes: 0, escapes_next: 0 };
+        let mut survey = Survey {
+            bytes,
+            start: 0,
+            quotes: 0,
+            escapes_next: 0,
+        };
         for (block, (quotes, backslashes)) in blocks.iter().zip(&mut places) {
-            survey.read(block, quotes, backslashes)?;
+            *quotes = survey.read(block, backslashes)?;
         }
         if let Some((quotes, backslashes)) = places.next() {
-            survey.read(&padded(rest), quotes, backslashes)?;
+            *quotes = survey.read(&padded(rest), backslashes)?;
         }
         Ok(index)
     }
 
-    /// Where the closing quote is of the string that starts at `start`, behind its opening quote.
+    /// The quotes that `passed` has not passed.
     #[inline(always)]
-    pub(super) fn closing_quote(&self, start: usize) -> Result<usize, Error> {
-        match window(&self.quotes, start) {
-            0 => self.far_closing_quote(start),
-            quotes => Ok(start + quotes.trailing_zeros() as usize),
+    pub(super) fn quotes(&self, passed: Passed) -> Quotes<'_> {
+        Quotes {
+            words: &self.quotes,
+            passed,
         }
     }
 
-    #[inline(never)]
-    fn far_closing_quote(&self, start: usize) -> Result<usize, Error> {
-        let mut at = start;
-        while at / 8 < self.quotes.len() {
-            let quotes = window(&self.quotes, at);
-            if quotes != 0 {
-                return Ok(at + quotes.trailing_zeros() as usize);
-            }
-            at += WINDOW;
-        }
-        Err(Error::refused("a string without an end", start - 1))
-    }
-
-    /// Whether there is a backslash from `start` on and before `end`.
+    /// Whether there is a backslash in the `length` bytes, at most [`WINDOW`], from `start`.
     #[inline(always)]
-    pub(super) fn has_backslash(&self, start: usize, end: usize) -> bool {
-        let backslashes = window(&self.backslashes, start);
-        if end - start > WINDOW {
-            return backslashes != 0 || self.has_backslash_far(start + WINDOW, end);
-        }
-        backslashes & !(u64::MAX << (end - start)) != 0
-    }
-
-    #[inline(never)]
-    fn has_backslash_far(&self, start: usize, end: usize) -> bool {
-        let mut parts = (start..end).step_by(WINDOW);
-        parts.any(|start| self.has_backslash(start, end.min(start + WINDOW)))
+    pub(super) fn has_backslash(&self, start: usize, length: usize) -> bool {
+        let (byte, bit) = (start / 8, start % 8);
+        let window = self
+            .backslashes
+            .get(byte..byte + 8)
+            .and_then(<[u8]>::first_chunk);
+        let window = window.map_or(0, |bytes| u64::from_le_bytes(*bytes) >> bit);
+        window & !(u64::MAX << length) != 0
     }
 }
 
-/// So many bits there are at least in a window.
-const WINDOW: usize = 57;
+/// How many quotes have been passed over, in terms of the words of an index.
+#[derive(Clone, Copy)]
+pub(super) struct Passed {
+    word: usize,
+    /// The quotes of that word that have not been.
+    left: u64,
+}
 
-/// The bits from a place on, the lowest for the place itself.
-#[inline(always)]
-fn window(bits: &[u8], at: usize) -> u64 {
-    let start = at / 8;
-    match bits.get(start..start + 8).and_then(<[u8]>::first_chunk) {
-        Some(bits) => u64::from_le_bytes(*bits) >> (at % 8),
-        None => 0,
+impl Passed {
+    /// No word has been looked into, so that the next is the first.
+    pub(super) const NONE: Self = Self {
+        word: usize::MAX,
+        left: 0,
+    };
+}
+
+/// The quotes of a text in turn. Each is an end of a string, so that reading meets them in the same order.
+pub(super) struct Quotes<'a> {
+    words: &'a [u64],
+    pub(super) passed: Passed,
+}
+
+impl Quotes<'_> {
+    /// Where the closing quote is of the string whose opening quote comes next.
+    #[inline(always)]
+    pub(super) fn closing_quote(&mut self) -> Option<usize> {
+        self.next()?;
+        self.next()
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let Passed { word, left } = &mut self.passed;
+        while *left == 0 {
+            *word = word.wrapping_add(1);
+            *left = *self.words.get(*word)?;
+        }
+        let at = *word * BLOCK + left.trailing_zeros() as usize;
+        *left &= *left - 1;
+        Some(at)
     }
 }
 
@@ -97,21 +122,16 @@ struct Survey<'a> {
 }
 
 impl Survey<'_> {
+    /// The quotes of the next block that no backslash escapes; its backslashes go to where there are none so far.
     #[inline(always)]
-    fn read(
-        &mut self,
-        block: &[u8; BLOCK],
-        quotes: &mut [u8; 8],
-        backslashes: &mut [u8; 8],
-    ) -> Result<(), Error> {
-        let (mut found, rare) = marks(block);
+    fn read(&mut self, block: &[u8; BLOCK], backslashes: &mut [u8; 8]) -> Result<u64, Error> {
+        let (mut quotes, rare) = marks(block);
         if rare || self.escapes_next != 0 {
-            (found, *backslashes) = self.read_rare(block, found)?;
+            (quotes, *backslashes) = self.read_rare(block, quotes)?;
         }
-        *quotes = found.to_le_bytes();
-        self.quotes ^= found;
+        self.quotes ^= quotes;
         self.start += BLOCK;
-        Ok(())
+        Ok(quotes)
     }
 
     /// The quotes that no backslash escapes, and the backslashes.
@@ -160,8 +180,14 @@ impl Survey<'_> {
     /// The bytes that these quotes of the block make strings of.
     fn strings(&self, quotes: u64) -> u64 {
         // Each bit becomes the parity of the bits up to it.
-        let parity = [1, 2, 4, 8, 16, 32].iter().fold(quotes, |bits, by| bits ^ bits << by);
-        if self.quotes.count_ones() % 2 == 1 { !parity } else { parity }
+        let parity = [1, 2, 4, 8, 16, 32]
+            .iter()
+            .fold(quotes, |bits, by| bits ^ bits << by);
+        if self.quotes.count_ones() % 2 == 1 {
+            !parity
+        } else {
+            parity
+        }
     }
 }
 
@@ -173,7 +199,10 @@ fn check_escape(bytes: &[u8], at: usize) -> Result<(), Error> {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(()),
             _ => Err(Error::expected("four hex digits after \\u", at + 1)),
         },
-        _ => Err(Error::expected("one of \" \\ / b f n r t u after a backslash", at)),
+        _ => Err(Error::expected(
+            "one of \" \\ / b f n r t u after a backslash",
+            at,
+        )),
     }
 }
 

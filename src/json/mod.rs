@@ -4,7 +4,7 @@
 //! environment variables. It is skipped here eight bytes at a time, yet checked as strictly as what is kept.
 //!
 //! The promise is that [`from_str`] accepts, refuses and reads exactly what `serde_json::from_str` does for the
-//! same type (`tests/json.rs` holds it to that), nesting included: 127 levels of what is read, any number of
+//! same type (`tests/json` holds it to that), nesting included: 127 levels of what is read, any number of
 //! what is skipped. A few types that no Kubernetes object needs are refused where serde_json takes them:
 //! numbers and booleans as map keys, 128-bit integers, raw values, and lone surrogates in byte buffers.
 //!
@@ -19,6 +19,7 @@ mod reader;
 mod skip;
 mod string;
 
+use de::Deserializer;
 pub use error::Error;
 
 use serde::Deserialize;
@@ -55,12 +56,10 @@ pub fn from_str_seed<'de, S: DeserializeSeed<'de>>(
     text: &'de str,
     seed: S,
 ) -> Result<S::Value, Error> {
-    let mut stopped = 0;
-    let value = de::Deserializer::new(text).and_then(|mut deserializer| {
-        let value = seed.deserialize(&mut deserializer);
-        let value = value.and_then(|value| deserializer.end().map(|()| value));
-        stopped = deserializer.position();
-        value
+    let value = Deserializer::new(text).and_then(|mut deserializer| {
+        let value = deserializer.read(seed)?;
+        deserializer.end()?;
+        Ok(value)
     });
-    value.map_err(|error| error.located(text, stopped))
+    value.map_err(|error| error.located(text))
 }

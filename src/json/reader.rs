@@ -1,19 +1,26 @@
 //! A place in the text, and the tokens of JSON that can be read without allocating.
 
 use super::error::Error;
-use super::index::Index;
+use super::index::{Index, Passed};
 
 pub(super) struct Reader<'de> {
     pub(super) text: &'de str,
     /// Bytes read so far. Never inside of a character when a token starts.
     pub(super) at: usize,
     pub(super) index: Index,
+    /// The quotes behind the place.
+    pub(super) passed: Passed,
 }
 
 impl<'de> Reader<'de> {
     pub(super) fn new(text: &'de str) -> Result<Self, Error> {
         let index = Index::of(text.as_bytes())?;
-        Ok(Self { text, at: 0, index })
+        Ok(Self {
+            text,
+            at: 0,
+            index,
+            passed: Passed::NONE,
+        })
     }
 
     /// As [`byte`].
@@ -38,6 +45,12 @@ impl<'de> Reader<'de> {
     #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8) -> bool {
         expect(self.text.as_bytes(), &mut self.at, byte)
+    }
+
+    /// As [`peek`].
+    #[inline(always)]
+    pub(super) fn peek(&mut self, byte: u8) -> bool {
+        peek(self.text.as_bytes(), &mut self.at, byte)
     }
 
     /// Reads `true`, `false` or `null`, of which the first byte has been seen.
@@ -69,9 +82,15 @@ pub(super) fn token(bytes: &[u8], at: &mut usize) -> u8 {
 /// Passes over whitespace and the byte that is asked for, if that is what comes.
 #[inline(always)]
 pub(super) fn expect(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
-    let found = byte(bytes, *at) == wanted || token(bytes, at) == wanted;
+    let found = peek(bytes, at, wanted);
     *at += usize::from(found);
     found
+}
+
+/// Passes over whitespace unless the byte that is asked for is here; says whether that is what comes.
+#[inline(always)]
+fn peek(bytes: &[u8], at: &mut usize, wanted: u8) -> bool {
+    byte(bytes, *at) == wanted || token(bytes, at) == wanted
 }
 
 /// Out of line: what an API server sends has no whitespace between tokens.

@@ -3,35 +3,38 @@
 //! No recursion: a text may nest as deep as it likes at the cost of one bit a level.
 
 use super::error::Error;
-use super::index::Index;
+use super::index::Quotes;
 use super::number::number_end;
 use super::reader::{Reader, byte, expect, literal_end, token};
+use super::string::no_end;
 
 impl Reader<'_> {
     /// Passes over one value, of which the place may stand before its whitespace.
     #[inline]
     pub(super) fn skip_value(&mut self) -> Result<(), Error> {
+        let mut quotes = self.index.quotes(self.passed);
         self.at = if self.byte() == b'"' {
-            self.index.closing_quote(self.at + 1)? + 1
+            string_end(self.at, &mut quotes)?
         } else {
-            value_end(self.text.as_bytes(), self.at, &self.index)?
+            value_end(self.text.as_bytes(), self.at, &mut quotes)?
         };
+        self.passed = quotes.passed;
         Ok(())
     }
 }
 
 /// Where the value ends that starts at `at` or behind the whitespace there.
-fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
+fn value_end(bytes: &[u8], mut at: usize, quotes: &mut Quotes<'_>) -> Result<usize, Error> {
     let mut open = Nesting::default();
     loop {
         if byte(bytes, at) == b'"' {
-            at = index.closing_quote(at + 1)? + 1;
+            at = string_end(at, quotes)?;
         } else {
             match token(bytes, &mut at) {
                 b'{' => {
                     at += 1;
                     if !expect(bytes, &mut at, b'}') {
-                        at = key_end(bytes, at, index)?;
+                        at = key_end(bytes, at, quotes)?;
                         open.enter(Container::Object);
                         continue;
                     }
@@ -43,7 +46,7 @@ fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error>
                         continue;
                     }
                 }
-                b'"' => at = index.closing_quote(at + 1)? + 1,
+                b'"' => at = string_end(at, quotes)?,
                 b't' => at = literal_end(bytes, at, "true")?,
                 b'f' => at = literal_end(bytes, at, "false")?,
                 b'n' => at = literal_end(bytes, at, "null")?,
@@ -55,7 +58,7 @@ fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error>
                 None => return Ok(at),
                 Some(Container::Object) => {
                     if expect(bytes, &mut at, b',') {
-                        at = key_end(bytes, at, index)?;
+                        at = key_end(bytes, at, quotes)?;
                         break;
                     }
                     if !expect(bytes, &mut at, b'}') {
@@ -80,12 +83,12 @@ fn value_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error>
 ///
 /// managedFields is mostly entries with nothing in them: those are passed over here, up to the value of another.
 #[inline(always)]
-fn key_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
+fn key_end(bytes: &[u8], mut at: usize, quotes: &mut Quotes<'_>) -> Result<usize, Error> {
     if !expect(bytes, &mut at, b'"') {
         return Err(Error::expected("a key in quotes", at));
     }
     loop {
-        at = index.closing_quote(at)? + 1;
+        at = string_end(at - 1, quotes)?;
         if bytes.get(at..at + 5) != Some(b":{},\"") {
             break;
         }
@@ -95,6 +98,15 @@ fn key_end(bytes: &[u8], mut at: usize, index: &Index) -> Result<usize, Error> {
         return Err(Error::expected("`:`", at));
     }
     Ok(at)
+}
+
+/// Where the text goes on behind the string that starts at `at` with its opening quote.
+#[inline(always)]
+fn string_end(at: usize, quotes: &mut Quotes<'_>) -> Result<usize, Error> {
+    match quotes.closing_quote() {
+        Some(end) => Ok(end + 1),
+        None => Err(no_end(at)),
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -1,30 +1,46 @@
 //! Strings: where they end, and what they say.
 
 use super::error::Error;
+use super::index::WINDOW;
 use super::reader::Reader;
 
 impl<'de> Reader<'de> {
-    /// Reads the string that starts here, behind its opening quote, and its closing quote; none, with nothing read,
-    /// where it has escapes or no end.
-    #[inline(never)]
+    /// Reads the string that starts here with its opening quote; none, with nothing read, where it has escapes, is
+    /// long, or has no end.
+    #[inline]
     pub(super) fn plain_string(&mut self) -> Option<&'de str> {
-        let end = self.index.closing_quote(self.at).ok()?;
-        if self.index.has_backslash(self.at, end) {
+        let mut quotes = self.index.quotes(self.passed);
+        let (start, end) = (self.at + 1, quotes.closing_quote()?);
+        let text = self.text.get(start..end)?;
+        if text.len() > WINDOW || self.index.has_backslash(start, text.len()) {
             return None;
         }
-        let text = self.text.get(self.at..end);
+        self.passed = quotes.passed;
         self.at = end + 1;
-        text
+        Some(text)
     }
 
-    /// The same for any string, with its escapes resolved in `scratch`.
+    /// The same for any string: as the text has it, or none where its escapes have been resolved in `scratch`.
     #[cold]
-    pub(super) fn escaped_string(&mut self, scratch: &mut String) -> Result<(), Error> {
-        let start = self.at;
-        let end = self.index.closing_quote(start)?;
+    pub(super) fn string(&mut self, scratch: &mut String) -> Result<Option<&'de str>, Error> {
+        let mut quotes = self.index.quotes(self.passed);
+        let end = quotes.closing_quote().ok_or_else(|| no_end(self.at))?;
+        let start = self.at + 1;
+        let text = self.text.get(start..end).ok_or_else(|| no_end(self.at))?;
+        self.passed = quotes.passed;
         self.at = end + 1;
-        resolve(self.text.get(start..end).unwrap_or_default(), scratch, start)
+        if text.contains('\\') {
+            resolve(text, scratch, start)?;
+            return Ok(None);
+        }
+        Ok(Some(text))
     }
+}
+
+/// Of a string that starts at `start` with its opening quote.
+#[cold]
+pub(super) fn no_end(start: usize) -> Error {
+    Error::refused("a string without an end", start)
 }
 
 /// Resolves the escapes of a string at `start` in the text, all of which are known to be well formed.
