@@ -1,5 +1,4 @@
-<<<<<<< HEAD
-//! Decoding a review: into a narrow view of its pod, and over all of it, by this crate's reader and by serde_json.
+//! Decoding a review into a narrow view of its pod, and into nothing, by this crate's reader and by serde_json.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,9 +6,6 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on has failed"
 )]
-=======
-//! Decoding a review into a narrow view of its pod, and into nothing, by this crate's reader and by serde_json.
->>>>>>> json
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::json;
@@ -176,29 +172,11 @@ fn decode(criterion: &mut Criterion) {
     let body = text.as_bytes();
     let mut group = criterion.benchmark_group("json");
     group.throughput(Throughput::Bytes(body.len() as u64));
-<<<<<<< HEAD
-    group.bench_function("view", |b| {
-        b.iter(|| json::from_slice::<Review<'_>>(black_box(&body)).is_ok())
-    });
-    group.bench_function("view by serde_json", |b| {
-        b.iter(|| {
-            serde_json::from_str::<Review<'_>>(str::from_utf8(black_box(&body)).unwrap()).is_ok()
-        });
-    });
-    group.bench_function("skip", |b| {
-        b.iter(|| json::from_slice::<IgnoredAny>(black_box(&body)).is_ok())
-    });
-    group.bench_function("skip by serde_json", |b| {
-        b.iter(|| {
-            serde_json::from_str::<IgnoredAny>(str::from_utf8(black_box(&body)).unwrap()).is_ok()
-        });
-=======
     group.bench_function("view", |bencher| {
         bencher.iter(|| json::from_slice::<Review<'_>>(black_box(body)).is_ok());
     });
     group.bench_function("view, serde_json", |bencher| {
         bencher.iter(|| from_slice_by_serde_json::<Review<'_>>(black_box(body)).is_ok());
->>>>>>> json
     });
     group.bench_function("nothing", |bencher| {
         bencher.iter(|| json::from_slice::<IgnoredAny>(black_box(body)).is_ok());

@@ -23,10 +23,7 @@ pub(super) struct Elements<'a, 'de> {
 impl<'a, 'de> Elements<'a, 'de> {
     #[inline]
     pub(super) fn of(de: &'a mut Deserializer<'de>) -> Self {
-        Self {
-            de,
-            next: Next::First,
-        }
+        Self { de, next: Next::First }
     }
 }
 
@@ -63,10 +60,7 @@ pub(super) struct Entries<'a, 'de> {
 impl<'a, 'de> Entries<'a, 'de> {
     #[inline]
     pub(super) fn of(de: &'a mut Deserializer<'de>) -> Self {
-        Self {
-            de,
-            next: Next::First,
-        }
+        Self { de, next: Next::First }
     }
 }
 
@@ -155,9 +149,7 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        self.de
-            .reader
-            .require(b'"', "the variant's name in quotes")?;
+        self.de.reader.require(b'"', "the variant's name in quotes")?;
         let name = seed.deserialize(Key { de: &mut *self.de })?;
         self.de.reader.require(b':', "`:`")?;
         Ok((name, self))
@@ -206,10 +198,7 @@ pub(super) struct NoContent;
 
 impl NoContent {
     fn refused<T>(wanted: &str) -> Result<T, Error> {
-        Err(serde::de::Error::invalid_type(
-            Unexpected::UnitVariant,
-            &wanted,
-        ))
+        Err(serde::de::Error::invalid_type(Unexpected::UnitVariant, &wanted))
     }
 }
 

@@ -76,10 +76,7 @@ impl<'de> Deserializer<'de> {
     #[inline]
     fn enter(&mut self) -> Result<(), Error> {
         if self.levels_left == 0 {
-            return Err(Error::refused(
-                "nested deeper than 127 levels",
-                self.reader.at,
-            ));
+            return Err(Error::refused("nested deeper than 127 levels", self.reader.at));
         }
         self.levels_left -= 1;
         self.reader.at += 1;

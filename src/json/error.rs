@@ -171,24 +171,9 @@ mod tests {
 
     #[test]
     fn says_what_was_expected_and_what_was_found() {
-<<<<<<< HEAD
         assert_eq!(complaint(""), "line 1 column 1: expected a value, found the end");
         assert_eq!(complaint("{\n  \"port\" 80}"), "line 2 column 10: expected `:`, found `8`");
         assert_eq!(complaint("{\"port\":80]"), "line 1 column 11: expected `,` or `}`, found `]`");
-=======
-        assert_eq!(
-            complaint(""),
-            "line 1 column 1: expected a value, found the end"
-        );
-        assert_eq!(
-            complaint("{\n  \"port\" 80}"),
-            "line 2 column 10: expected `:`, found `8`"
-        );
-        assert_eq!(
-            complaint("{\"port\":80]"),
-            "line 1 column 11: expected `,` or `}`, found `]`"
-        );
->>>>>>> json
         assert_eq!(
             complaint("{\"port\":80}\u{7}"),
             "line 1 column 12: expected the end, found `\\u{7}`"
@@ -210,10 +195,7 @@ mod tests {
 
     #[test]
     fn counts_columns_in_characters() {
-        assert_eq!(
-            complaint("{\"é\":1"),
-            "line 1 column 5: unknown field `é`, expected `port`"
-        );
+        assert_eq!(complaint("{\"é\":1"), "line 1 column 5: unknown field `é`, expected `port`");
     }
 
     #[test]

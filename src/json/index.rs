@@ -24,18 +24,10 @@ impl Index {
     pub(super) fn of(bytes: &[u8]) -> Result<Self, Error> {
         let (blocks, rest) = bytes.as_chunks();
         let size = blocks.len() + 2;
-        let mut index = Self {
-            quotes: vec![0; size],
-            backslashes: vec![0; size * 8],
-        };
+        let mut index = Self { quotes: vec![0; size], backslashes: vec![0; size * 8] };
         let places = index.quotes.iter_mut();
         let mut places = places.zip(index.backslashes.as_chunks_mut().0);
-        let mut survey = Survey {
-            bytes,
-            start: 0,
-            quotes: 0,
-            escapes_next: 0,
-        };
+        let mut survey = Survey { bytes, start: 0, quotes: 0, escapes_next: 0 };
         for (block, (quotes, backslashes)) in blocks.iter().zip(&mut places) {
             *quotes = survey.read(block, backslashes)?;
         }
@@ -48,20 +40,14 @@ impl Index {
     /// The quotes that `passed` has not passed.
     #[inline(always)]
     pub(super) fn quotes(&self, passed: Passed) -> Quotes<'_> {
-        Quotes {
-            words: &self.quotes,
-            passed,
-        }
+        Quotes { words: &self.quotes, passed }
     }
 
     /// Whether there is a backslash in the `length` bytes, at most [`WINDOW`], from `start`.
     #[inline(always)]
     pub(super) fn has_backslash(&self, start: usize, length: usize) -> bool {
         let (byte, bit) = (start / 8, start % 8);
-        let window = self
-            .backslashes
-            .get(byte..byte + 8)
-            .and_then(<[u8]>::first_chunk);
+        let window = self.backslashes.get(byte..byte + 8).and_then(<[u8]>::first_chunk);
         let window = window.map_or(0, |bytes| u64::from_le_bytes(*bytes) >> bit);
         window & !(u64::MAX << length) != 0
     }
@@ -77,10 +63,7 @@ pub(super) struct Passed {
 
 impl Passed {
     /// No word has been looked into, so that the next is the first.
-    pub(super) const NONE: Self = Self {
-        word: usize::MAX,
-        left: 0,
-    };
+    pub(super) const NONE: Self = Self { word: usize::MAX, left: 0 };
 }
 
 /// The quotes of a text in turn. Each is an end of a string, so that reading meets them in the same order.
@@ -180,14 +163,8 @@ impl Survey<'_> {
     /// The bytes that these quotes of the block make strings of.
     fn strings(&self, quotes: u64) -> u64 {
         // Each bit becomes the parity of the bits up to it.
-        let parity = [1, 2, 4, 8, 16, 32]
-            .iter()
-            .fold(quotes, |bits, by| bits ^ bits << by);
-        if self.quotes.count_ones() % 2 == 1 {
-            !parity
-        } else {
-            parity
-        }
+        let parity = [1, 2, 4, 8, 16, 32].iter().fold(quotes, |bits, by| bits ^ bits << by);
+        if self.quotes.count_ones() % 2 == 1 { !parity } else { parity }
     }
 }
 
@@ -199,10 +176,7 @@ fn check_escape(bytes: &[u8], at: usize) -> Result<(), Error> {
             Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(()),
             _ => Err(Error::expected("four hex digits after \\u", at + 1)),
         },
-        _ => Err(Error::expected(
-            "one of \" \\ / b f n r t u after a backslash",
-            at,
-        )),
+        _ => Err(Error::expected("one of \" \\ / b f n r t u after a backslash", at)),
     }
 }
 

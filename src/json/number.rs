@@ -66,18 +66,13 @@ impl Reader<'_> {
             self.at += 1;
         }
         let decimal = self.decimal();
-        let float = decimal
-            .to_f64()
-            .ok_or_else(|| Error::refused("a number too large", end))?;
+        let float = decimal.to_f64().ok_or_else(|| Error::refused("a number too large", end))?;
         Ok(Number::Float(if negative { -float } else { float }))
     }
 
     /// Reads the digits of a number that is known to be well formed.
     fn decimal(&mut self) -> Decimal {
-        let mut decimal = Decimal {
-            digits: 0,
-            exponent: 0,
-        };
+        let mut decimal = Decimal { digits: 0, exponent: 0 };
         let mut full = false;
         while let digit @ b'0'..=b'9' = self.byte() {
             full = full || !decimal.append(digit);
@@ -99,9 +94,7 @@ impl Reader<'_> {
             self.skip_sign();
             let mut exponent = 0_i32;
             while let digit @ b'0'..=b'9' = self.byte() {
-                exponent = exponent
-                    .saturating_mul(10)
-                    .saturating_add(i32::from(digit - b'0'));
+                exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit - b'0'));
                 self.at += 1;
             }
             decimal.exponent = decimal.exponent.saturating_add(sign * exponent);

@@ -15,12 +15,7 @@ pub(super) struct Reader<'de> {
 impl<'de> Reader<'de> {
     pub(super) fn new(text: &'de str) -> Result<Self, Error> {
         let index = Index::of(text.as_bytes())?;
-        Ok(Self {
-            text,
-            at: 0,
-            index,
-            passed: Passed::NONE,
-        })
+        Ok(Self { text, at: 0, index, passed: Passed::NONE })
     }
 
     /// As [`byte`].

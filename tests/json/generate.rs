@@ -40,11 +40,7 @@ fn field(random: &mut Random, text: &mut String, depth: u64) {
     ]);
     match random.below(12) {
         0 => string(random, text),
-        1 => text.extend([
-            "\"",
-            &key.replace('a', "\\u0061").replace('b', "\\u0062"),
-            "\"",
-        ]),
+        1 => text.extend(["\"", &key.replace('a', "\\u0061").replace('b', "\\u0062"), "\""]),
         _ => text.extend(["\"", key, "\""]),
     }
     space(random, text);
@@ -151,9 +147,9 @@ fn string(random: &mut Random, text: &mut String) {
 
 fn space(random: &mut Random, text: &mut String) {
     if random.below(8) == 0 {
-        text.push_str(random.one_of(&[
-            " ", "\n", "\t", "\r\n", "  ", "\u{c}", "\u{a0}", "\u{0}", "//",
-        ]));
+        text.push_str(
+            random.one_of(&[" ", "\n", "\t", "\r\n", "  ", "\u{c}", "\u{a0}", "\u{0}", "//"]),
+        );
     }
 }
 
@@ -161,10 +157,7 @@ fn space(random: &mut Random, text: &mut String) {
 pub(crate) fn damage(random: &mut Random, mut text: String) -> String {
     let from = place(random, &text);
     let to = place(random, &text).clamp(from, from + 8);
-    let to = (from..=to)
-        .rev()
-        .find(|&to| text.is_char_boundary(to))
-        .unwrap_or(from);
+    let to = (from..=to).rev().find(|&to| text.is_char_boundary(to)).unwrap_or(from);
     match random.below(8) {
         0 => text.truncate(from),
         1 => text.replace_range(from..to, ""),
@@ -194,10 +187,7 @@ pub(crate) fn damage(random: &mut Random, mut text: String) -> String {
 
 fn place(random: &mut Random, text: &str) -> usize {
     let place = random.index(text.len() + 1);
-    (0..=place)
-        .rev()
-        .find(|&place| text.is_char_boundary(place))
-        .unwrap_or(0)
+    (0..=place).rev().find(|&place| text.is_char_boundary(place)).unwrap_or(0)
 }
 
 /// SplitMix64: the same cases on every machine, from a seed that may be any number.
@@ -226,9 +216,6 @@ impl Random {
     }
 
     fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices
-            .get(self.index(choices.len()))
-            .copied()
-            .unwrap_or_default()
+        choices.get(self.index(choices.len())).copied().unwrap_or_default()
     }
 }

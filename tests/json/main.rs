@@ -112,9 +112,7 @@ fn check(text: &str) {
     }
     let mut shortest = text.to_owned();
     loop {
-        let shorter = shorter(&shortest)
-            .into_iter()
-            .find(|text| disagreement(text).is_some());
+        let shorter = shorter(&shortest).into_iter().find(|text| disagreement(text).is_some());
         let Some(shorter) = shorter else { break };
         shortest = shorter;
     }
@@ -151,17 +149,10 @@ fn generated_and_damaged_texts_read_as_serde_json_reads_them() {
 /// Also with what a damaged value leaves open, in a field that is read and in one that is skipped.
 #[test]
 fn nesting_is_limited_where_serde_json_limits_it() {
-    for levels in (0..6)
-        .chain(60..70)
-        .chain(120..135)
-        .chain([255, 256, 257, 1000])
-    {
-        for (open, close) in [
-            ("[", "]"),
-            ("{\"h\":[", "]}"),
-            ("{\"x\":", "}"),
-            ("{\"i\":{\"a\":", "}}"),
-        ] {
+    for levels in (0..6).chain(60..70).chain(120..135).chain([255, 256, 257, 1000]) {
+        for (open, close) in
+            [("[", "]"), ("{\"h\":[", "]}"), ("{\"x\":", "}"), ("{\"i\":{\"a\":", "}}")]
+        {
             for inner in ["", "1", "{}", "[]", "]", "{"] {
                 for lost in 0..3 {
                     let text =
@@ -225,14 +216,8 @@ fn numbers_near_a_limit_read_the_same() {
         &"9".repeat(400),
         &format!("1{}", "0".repeat(400)),
     ];
-    let fractions = [
-        "",
-        ".0",
-        ".5",
-        ".4",
-        ".99999999999999999999999999",
-        &format!(".{}1", "0".repeat(400)),
-    ];
+    let fractions =
+        ["", ".0", ".5", ".4", ".99999999999999999999999999", &format!(".{}1", "0".repeat(400))];
     let exponents = [
         "",
         "e0",
@@ -313,19 +298,15 @@ fn specials_are_seen_everywhere_in_a_string() {
 
 #[test]
 fn real_reviews_read_the_same_whole_and_damaged() {
-    let Ok(folder) = std::fs::read_dir(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../shared/admission-reviews"
-    )) else {
+    let Ok(folder) =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/admission-reviews"))
+    else {
         eprintln!("skipped: there is no ../shared/admission-reviews");
         return;
     };
     for file in folder {
         let path = file.unwrap().path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             let review = std::fs::read_to_string(&path).unwrap();
             check(&review);
             let value: serde_json::Value = serde_json::from_str(&review).unwrap();
@@ -377,13 +358,7 @@ fn an_error_is_final() {
     }
 
     assert_eq!(json::from_str::<Lenient>("[1,2,3]").unwrap().0, [1, 2, 3]);
-    for wrong in [
-        "[1,\"2\",3]",
-        "[1,[2],3]",
-        "[1,[,3]",
-        "[1,300,3]",
-        "[1,2,3,x]",
-    ] {
+    for wrong in ["[1,\"2\",3]", "[1,[2],3]", "[1,[,3]", "[1,300,3]", "[1,2,3,x]"] {
         assert!(json::from_str::<Lenient>(wrong).is_err(), "{wrong}");
     }
 }
