@@ -173,7 +173,7 @@ struct Review<'a> {
 
 impl<'a> Review<'a> {
     fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), json::Error> {
-        json::from_str_seed(text, ReviewSeed { review: self, target })
+        json::from_stranger(text, ReviewSeed { review: self, target })
     }
 
     /// Of a text that was read to its end.

@@ -2,11 +2,12 @@
 
 use std::io;
 
-use serde::{Deserialize, de::DeserializeSeed as _};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     admission::{Kind, Target},
+    json,
     pss::{Text, or_default},
 };
 
@@ -141,9 +142,9 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
             namespace: envelope.metadata.namespace.to_string(),
             name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
         };
-        let object = target
-            .deserialize(&mut serde_json::Deserializer::from_str(json))
-            .map_err(|error| unreadable(&error, line, &identity.to_string()))?;
+        // As the webhook reads it: one and the same verdict.
+        let object = json::from_stranger(json, target)
+            .map_err(|error| refused(&error, line, &identity.to_string()))?;
         Ok(Content::Judged(verdict::judge(object, root, identity, self.policy)))
     }
 }
@@ -179,10 +180,22 @@ fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
 
 /// The parser's words with the line of the source instead of the text's own.
 fn unreadable(error: &serde_json::Error, first: Line, what: &str) -> Unreadable {
-    let text = error.to_string();
-    let words = text.rsplit_once(" at line ").map_or(&*text, |(words, _)| words);
+    wrong(&error.to_string(), error.line(), first, what)
+}
+
+fn refused(error: &json::Error, first: Line, what: &str) -> Unreadable {
+    wrong(&error.to_string(), error.line(), first, what)
+}
+
+fn wrong(error: &str, line: usize, first: Line, what: &str) -> Unreadable {
+    // Both readers say the place within the text that they were given: it is said once, of the whole file.
+    let words = error.rsplit_once(" at line ").map_or(error, |(words, _)| words);
+    let words = match words.strip_prefix("line ") {
+        Some(rest) => rest.split_once(": ").map_or(rest, |(_, words)| words),
+        None => words,
+    };
     let mut why = format!("{what}: ");
     why.extend(words.chars().take(MAX_WHY));
-    let lines = error.line().saturating_sub(1).try_into().unwrap_or_default();
+    let lines = line.saturating_sub(1).try_into().unwrap_or_default();
     Unreadable::at(first.after(lines), why)
 }

@@ -47,6 +47,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
             Next::Further if reader.token() == b']' => return Ok(None),
             Next::Further => return Err(Error::expected("`,` or `]`", reader.at)),
         }
+        self.de.count_element()?;
         self.de.read(seed).map(Some)
     }
 }

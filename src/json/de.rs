@@ -15,11 +15,41 @@ pub(super) struct Deserializer<'de> {
     pub(super) reader: Reader<'de>,
     scratch: String,
     levels_left: u8,
+    trust: Trust,
+}
+
+/// What is taken of a text beyond what its type says.
+pub(super) enum Trust {
+    /// All that serde_json takes.
+    Full,
+    /// No array for a struct, and so many more elements of arrays.
+    Stranger {
+        /// Of all arrays of the text together.
+        elements_left: usize,
+    },
 }
 
 impl<'de> Deserializer<'de> {
-    pub(super) fn new(text: &'de str) -> Result<Self, Error> {
-        Ok(Self { reader: Reader::new(text)?, scratch: String::new(), levels_left: LEVELS })
+    pub(super) fn new(text: &'de str, trust: Trust) -> Result<Self, Error> {
+        let reader = Reader::new(text)?;
+        Ok(Self { reader, scratch: String::new(), levels_left: LEVELS, trust })
+    }
+
+    /// Counts an element that is read into a type.
+    #[inline]
+    pub(super) fn count_element(&mut self) -> Result<(), Error> {
+        if let Trust::Stranger { elements_left } = &mut self.trust {
+            match elements_left.checked_sub(1) {
+                Some(left) => *elements_left = left,
+                None => {
+                    return Err(Error::refused(
+                        "more list elements than any object has",
+                        self.reader.at,
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads a value. There is no reading on after an error, even for a visitor that would like to: what is left of the
@@ -263,7 +293,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
         }
     }
 
-    /// A struct may also be written as the array of its fields: serde_json takes that too.
+    /// A struct may also be written as the array of its fields: serde_json takes that too, and Go does not.
     #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
@@ -273,7 +303,7 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
     ) -> Result<V::Value, Error> {
         match self.reader.token() {
             b'{' => self.visit_object(visitor),
-            b'[' => self.visit_array(visitor),
+            b'[' if matches!(self.trust, Trust::Full) => self.visit_array(visitor),
             _ => Err(self.mismatch(&visitor)),
         }
     }

@@ -19,7 +19,7 @@ mod reader;
 mod skip;
 mod string;
 
-use de::Deserializer;
+use de::{Deserializer, Trust};
 pub use error::Error;
 
 use serde::Deserialize;
@@ -32,7 +32,7 @@ use std::marker::PhantomData;
 ///
 /// Text that is not JSON, or JSON that `T` does not take, with the place where reading stopped.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Error> {
-    from_str_seed(text, PhantomData)
+    read(text, PhantomData, Trust::Full)
 }
 
 /// Like [`from_str`], of bytes that must be UTF-8 throughout, in what is skipped too.
@@ -47,19 +47,65 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error
     }
 }
 
-/// Like [`from_str`], for a value whose reading depends on what the caller knows already.
+/// Like [`from_str`], for a value whose reading depends on what the caller knows already, of a text that a
+/// stranger may have sent. It takes less: no array where a struct belongs, since the API server takes none, and
+/// no more than [`MAX_ELEMENTS`] elements of arrays, since each can take many times its size as text.
 ///
 /// # Errors
 ///
-/// As [`from_str`].
-pub fn from_str_seed<'de, S: DeserializeSeed<'de>>(
+/// As [`from_str`], and what is said above.
+pub fn from_stranger<'de, S: DeserializeSeed<'de>>(
     text: &'de str,
     seed: S,
 ) -> Result<S::Value, Error> {
-    let value = Deserializer::new(text).and_then(|mut deserializer| {
+    read(text, seed, Trust::Stranger { elements_left: MAX_ELEMENTS })
+}
+
+/// Elements of arrays that are read into types, of one text from a stranger. kube-apiserver takes requests of
+/// 3 MiB, and no object of that size has a third of this.
+pub const MAX_ELEMENTS: usize = 1 << 18;
+
+fn read<'de, S: DeserializeSeed<'de>>(
+    text: &'de str,
+    seed: S,
+    trust: Trust,
+) -> Result<S::Value, Error> {
+    let value = Deserializer::new(text, trust).and_then(|mut deserializer| {
         let value = deserializer.read(seed)?;
         deserializer.end()?;
         Ok(value)
     });
     value.map_err(|error| error.located(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Pair {
+        #[allow(dead_code, reason = "compared by its Debug form")]
+        a: Vec<u8>,
+    }
+
+    fn stranger(text: &str) -> Result<Pair, Error> {
+        from_stranger(text, PhantomData)
+    }
+
+    #[test]
+    fn an_array_is_no_struct_for_a_stranger() {
+        assert!(from_str::<Pair>("[[1]]").is_ok());
+        let error = stranger("[[1]]").unwrap_err().to_string();
+        assert!(error.contains("expected struct Pair"), "{error}");
+        assert_eq!(stranger(r#"{"a":[1]}"#).unwrap().a, [1]);
+    }
+
+    #[test]
+    fn elements_are_bounded_for_a_stranger() {
+        let text = |count: usize| format!(r#"{{"a":[{}1]}}"#, "1,".repeat(count - 1));
+        assert_eq!(stranger(&text(MAX_ELEMENTS)).unwrap().a.len(), MAX_ELEMENTS);
+        let error = stranger(&text(MAX_ELEMENTS + 1)).unwrap_err().to_string();
+        assert!(error.contains("more list elements than any object has"), "{error}");
+        assert!(from_str::<Pair>(&text(MAX_ELEMENTS + 1)).is_ok());
+    }
 }

@@ -77,7 +77,7 @@ fn yaml_is_read_as_go_reads_it() {
     26 yes-and-no denied
     34 anchors denied
     61 Pod half-a-user: invalid type: floating point `0.5`, expected i64
-    68 Pod a-user-too-large: invalid type: floating point `1e+23`, expected i64
+    68 Pod a-user-too-large: invalid type: floating point `100000000000000000000000.0`, expected i64
     "#);
     assert_snapshot!(check(&["tests/manifests/yaml-forms.yaml"]).out, @r#"
     tests/manifests/yaml-forms.yaml:16 Pod octal: baseline:v1.37 violated: host ports
@@ -93,7 +93,7 @@ fn yaml_is_read_as_go_reads_it() {
       container "alias": remove "SYS_ADMIN" from securityContext.capabilities.add
       container "alias": set securityContext.privileged=false
     tests/manifests/yaml-forms.yaml:61: error: Pod half-a-user: invalid type: floating point `0.5`, expected i64
-    tests/manifests/yaml-forms.yaml:68: error: Pod a-user-too-large: invalid type: floating point `1e+23`, expected i64
+    tests/manifests/yaml-forms.yaml:68: error: Pod a-user-too-large: invalid type: floating point `100000000000000000000000.0`, expected i64
     baseline:v1.37 (latest): 3 of 5 objects violate it, 4 violations; 2 could not be read
     "#);
 }

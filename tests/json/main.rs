@@ -375,6 +375,6 @@ fn a_seed_decides_what_is_read() {
         }
     }
 
-    assert_eq!(json::from_str_seed(" 21\n", Twice).unwrap(), 42);
-    assert!(json::from_str_seed("21,", Twice).is_err());
+    assert_eq!(json::from_stranger(" 21\n", Twice).unwrap(), 42);
+    assert!(json::from_stranger("21,", Twice).is_err());
 }

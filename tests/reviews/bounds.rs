@@ -132,7 +132,8 @@ proptest! {
         let mode = if is_dry_run { Mode::DryRun } else { Mode::Enforce };
         let hook = if is_mutation { Hook::Mutate } else { Hook::Validate };
         let pod = crowd(containers, &name);
-        let mut ask = Ask { name: name.clone(), namespace: name.clone(), user: name.clone(), ..Ask::pod(pod.clone()) };
+        let mut ask = Ask::pod(pod.clone());
+        (ask.name, ask.namespace, ask.user) = (name.clone(), name.clone(), name);
         if is_template {
             ask.resource = "apps/deployments".to_owned();
             ask.object = json!({"spec": {"template": pod}});
