@@ -10,7 +10,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{List, Text};
+use crate::pss::{List, Text, from_object};
 
 use super::{
     message,
@@ -77,8 +77,11 @@ impl Operation {
     }
 }
 
+from_object!(User<'a>, Kind<'a>, Resource<'a>);
+
 /// `userInfo`.
 #[derive(Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct User<'a> {
     /// Empty for nobody.
     #[serde(borrow, default, rename = "username")]
@@ -244,6 +247,8 @@ impl<'de> de::Visitor<'de> for ReviewSeed<'_, 'de> {
                 "kind" => self.review.kind = map.next_value()?,
                 "request" => {
                     if std::mem::replace(&mut has_request, true) {
+                        // As below: whose uid would be answered?
+                        self.review.request.uid = Text::default();
                         return Err(de::Error::duplicate_field("request"));
                     }
                     map.next_value_seed(RequestSeed { review: self.review, target: self.target })?;
@@ -368,6 +373,7 @@ fn operation(word: &str) -> Operation {
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Kind<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
@@ -376,6 +382,7 @@ struct Kind<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Resource<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,

@@ -5,6 +5,7 @@
 
 mod annotations;
 mod level;
+mod object;
 mod pod;
 mod policy;
 mod table;
@@ -43,4 +44,5 @@ pub use text::{List, MAX_LIST, Text};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
 
+pub(crate) use object::from_object;
 pub(crate) use text::or_default;

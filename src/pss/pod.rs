@@ -10,14 +10,36 @@ use serde::Deserialize;
 
 use super::{
     annotations::Annotations,
+    object::from_object,
     text::{List, Text, or_default},
     violation::Place,
     volume::Volume,
 };
 
+from_object!(
+    Pod<'a>,
+    Metadata<'a>,
+    OwnerReference<'a>,
+    PodSpec<'a>,
+    Os<'a>,
+    PodSecurityContext<'a>,
+    Container<'a>,
+    SecurityContext<'a>,
+    Capabilities<'a>,
+    Profile<'a>,
+    SeLinuxOptions<'a>,
+    WindowsOptions<'a>,
+    Sysctl<'a>,
+    Port,
+    Lifecycle<'a>,
+    Handler<'a>,
+    Host<'a>,
+    VolumeMount<'a>,
+);
+
 /// A pod, or the template of one.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Pod<'a> {
     /// Name, annotations, owners.
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -29,7 +51,7 @@ pub struct Pod<'a> {
 
 /// The part of `metadata` that is read.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Metadata<'a> {
     /// Empty while a generated name is not made yet.
     #[serde(borrow, default)]
@@ -50,6 +72,7 @@ pub struct Metadata<'a> {
 
 /// `metadata.ownerReferences[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct OwnerReference<'a> {
     /// The owner's UID.
     #[serde(borrow, default)]
@@ -61,7 +84,7 @@ pub struct OwnerReference<'a> {
 
 /// `spec`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct PodSpec<'a> {
     #[serde(borrow, default)]
     pub init_containers: List<Container<'a>>,
@@ -93,6 +116,7 @@ pub struct PodSpec<'a> {
 
 /// `spec.os`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Os<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -100,7 +124,7 @@ pub struct Os<'a> {
 
 /// `spec.securityContext`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct PodSecurityContext<'a> {
     #[serde(default)]
     pub run_as_non_root: Option<bool>,
@@ -120,7 +144,7 @@ pub struct PodSecurityContext<'a> {
 
 /// One element of any of the three container lists.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Container<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -144,7 +168,7 @@ pub struct Container<'a> {
 
 /// `spec.containers[*].securityContext`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct SecurityContext<'a> {
     #[serde(default)]
     pub privileged: Option<bool>,
@@ -172,6 +196,7 @@ pub struct SecurityContext<'a> {
 
 /// `capabilities`: names without `CAP_`, exact.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Capabilities<'a> {
     #[serde(borrow, default)]
     pub add: List<Text<'a>>,
@@ -181,6 +206,7 @@ pub struct Capabilities<'a> {
 
 /// `seccompProfile` or `appArmorProfile`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Profile<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
@@ -188,6 +214,7 @@ pub struct Profile<'a> {
 
 /// `seLinuxOptions`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct SeLinuxOptions<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
@@ -199,7 +226,7 @@ pub struct SeLinuxOptions<'a> {
 
 /// `windowsOptions`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct WindowsOptions<'a> {
     #[serde(default)]
     pub host_process: Option<bool>,
@@ -209,6 +236,7 @@ pub struct WindowsOptions<'a> {
 
 /// `sysctls[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Sysctl<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -216,7 +244,7 @@ pub struct Sysctl<'a> {
 
 /// `ports[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Port {
     /// Unset is 0.
     #[serde(default, deserialize_with = "or_default")]
@@ -228,7 +256,7 @@ pub struct Port {
 
 /// `lifecycle`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Lifecycle<'a> {
     #[serde(borrow, default)]
     pub post_start: Option<Handler<'a>>,
@@ -238,7 +266,7 @@ pub struct Lifecycle<'a> {
 
 /// A probe or lifecycle handler: the two kinds that name a host.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Handler<'a> {
     #[serde(borrow, default)]
     pub http_get: Option<Host<'a>>,
@@ -248,6 +276,7 @@ pub struct Handler<'a> {
 
 /// Where a handler connects; empty is the pod itself.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Host<'a> {
     #[serde(borrow, default)]
     pub host: Text<'a>,
@@ -255,7 +284,7 @@ pub struct Host<'a> {
 
 /// `volumeMounts[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct VolumeMount<'a> {
     /// The volume's name.
     #[serde(borrow, default)]
