@@ -7,7 +7,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{Pod, Text, from_object, or_default};
+use crate::pss::{Pod, Text, or_default};
 
 /// What a request's resource says that its object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,14 +161,13 @@ impl<'de> DeserializeSeed<'de> for Target {
                     holder.template
                 })
             }
-            Self::Template(Kind::CronJob) => {
-                from_holder(Option::<CronJob<'de>>::deserialize(deserializer)?, |cron_job| {
-                    cron_job.spec.job_template.spec.template
-                })
-            }
+            Self::Template(Kind::CronJob) => from_holder(
+                Option::<WithSpec<JobTemplate<'de>>>::deserialize(deserializer)?,
+                |cron_job| cron_job.spec.job_template.spec.template,
+            ),
             Self::Template(_) => {
-                from_holder(Option::<Workload<'de>>::deserialize(deserializer)?, |workload| {
-                    workload.spec.template
+                from_holder(Option::<WithSpec<Holder<'de>>>::deserialize(deserializer)?, |holder| {
+                    holder.spec.template
                 })
             }
             Self::Namespace => match Option::<RawNamespace>::deserialize(deserializer)? {
@@ -190,52 +189,32 @@ fn from_holder<'a, T>(object: Option<T>, template: fn(T) -> Option<Box<Pod<'a>>>
     object.map_or(Object::Absent, |object| Object::Template(template(object)))
 }
 
-from_object!(
-    Holder<'a>,
-    Workload<'a>,
-    JobTemplate<'a>,
-    CronJob<'a>,
-    RawNamespace,
-    NamespaceMetadata
-);
-
 #[derive(Default, Deserialize)]
-#[serde(remote = "Self")]
 struct Holder<'a> {
     #[serde(borrow, default)]
     template: Option<Box<Pod<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(remote = "Self")]
-struct Workload<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    spec: Holder<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 struct JobTemplate<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
-    job_template: Workload<'a>,
+    job_template: WithSpec<Holder<'a>>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(remote = "Self")]
-struct CronJob<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    spec: JobTemplate<'a>,
+struct WithSpec<T: Default> {
+    #[serde(default, deserialize_with = "or_default", bound(deserialize = "T: Deserialize<'de>"))]
+    spec: T,
 }
 
 #[derive(Deserialize)]
-#[serde(remote = "Self")]
 struct RawNamespace {
     #[serde(default, deserialize_with = "or_default")]
     metadata: NamespaceMetadata,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(remote = "Self")]
 struct NamespaceMetadata {
     #[serde(default, deserialize_with = "or_default")]
     labels: PolicyLabels,

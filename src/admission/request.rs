@@ -10,7 +10,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::pss::{List, Text, from_object};
+use crate::pss::{List, Text};
 
 use super::{
     message,
@@ -77,11 +77,8 @@ impl Operation {
     }
 }
 
-from_object!(User<'a>, Kind<'a>, Resource<'a>);
-
 /// `userInfo`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct User<'a> {
     /// Empty for nobody.
     #[serde(borrow, default, rename = "username")]
@@ -373,7 +370,6 @@ fn operation(word: &str) -> Operation {
 }
 
 #[derive(Deserialize)]
-#[serde(remote = "Self")]
 struct Kind<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,
@@ -382,7 +378,6 @@ struct Kind<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(remote = "Self")]
 struct Resource<'a> {
     #[serde(borrow, default)]
     group: Text<'a>,

@@ -5,7 +5,6 @@
 
 mod annotations;
 mod level;
-mod object;
 mod pod;
 mod policy;
 mod table;
@@ -44,5 +43,4 @@ pub use text::{List, MAX_LIST, Text};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
 
-pub(crate) use object::from_object;
 pub(crate) use text::or_default;

@@ -10,36 +10,14 @@ use serde::Deserialize;
 
 use super::{
     annotations::Annotations,
-    object::from_object,
     text::{List, Text, or_default},
     violation::Place,
     volume::Volume,
 };
 
-from_object!(
-    Pod<'a>,
-    Metadata<'a>,
-    OwnerReference<'a>,
-    PodSpec<'a>,
-    Os<'a>,
-    PodSecurityContext<'a>,
-    Container<'a>,
-    SecurityContext<'a>,
-    Capabilities<'a>,
-    Profile<'a>,
-    SeLinuxOptions<'a>,
-    WindowsOptions<'a>,
-    Sysctl<'a>,
-    Port,
-    Lifecycle<'a>,
-    Handler<'a>,
-    Host<'a>,
-    VolumeMount<'a>,
-);
-
 /// A pod, or the template of one.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Pod<'a> {
     /// Name, annotations, owners.
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -51,7 +29,7 @@ pub struct Pod<'a> {
 
 /// The part of `metadata` that is read.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
     /// Empty while a generated name is not made yet.
     #[serde(borrow, default)]
@@ -72,7 +50,6 @@ pub struct Metadata<'a> {
 
 /// `metadata.ownerReferences[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct OwnerReference<'a> {
     /// The owner's UID.
     #[serde(borrow, default)]
@@ -84,7 +61,7 @@ pub struct OwnerReference<'a> {
 
 /// `spec`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct PodSpec<'a> {
     #[serde(borrow, default)]
     pub init_containers: List<Container<'a>>,
@@ -116,7 +93,6 @@ pub struct PodSpec<'a> {
 
 /// `spec.os`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct Os<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -124,7 +100,7 @@ pub struct Os<'a> {
 
 /// `spec.securityContext`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct PodSecurityContext<'a> {
     #[serde(default)]
     pub run_as_non_root: Option<bool>,
@@ -144,7 +120,7 @@ pub struct PodSecurityContext<'a> {
 
 /// One element of any of the three container lists.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Container<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -168,7 +144,7 @@ pub struct Container<'a> {
 
 /// `spec.containers[*].securityContext`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct SecurityContext<'a> {
     #[serde(default)]
     pub privileged: Option<bool>,
@@ -196,7 +172,6 @@ pub struct SecurityContext<'a> {
 
 /// `capabilities`: names without `CAP_`, exact.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct Capabilities<'a> {
     #[serde(borrow, default)]
     pub add: List<Text<'a>>,
@@ -206,7 +181,6 @@ pub struct Capabilities<'a> {
 
 /// `seccompProfile` or `appArmorProfile`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct Profile<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
@@ -214,7 +188,6 @@ pub struct Profile<'a> {
 
 /// `seLinuxOptions`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct SeLinuxOptions<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
@@ -226,7 +199,7 @@ pub struct SeLinuxOptions<'a> {
 
 /// `windowsOptions`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct WindowsOptions<'a> {
     #[serde(default)]
     pub host_process: Option<bool>,
@@ -236,7 +209,6 @@ pub struct WindowsOptions<'a> {
 
 /// `sysctls[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct Sysctl<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
@@ -244,7 +216,7 @@ pub struct Sysctl<'a> {
 
 /// `ports[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Port {
     /// Unset is 0.
     #[serde(default, deserialize_with = "or_default")]
@@ -256,7 +228,7 @@ pub struct Port {
 
 /// `lifecycle`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Lifecycle<'a> {
     #[serde(borrow, default)]
     pub post_start: Option<Handler<'a>>,
@@ -266,7 +238,7 @@ pub struct Lifecycle<'a> {
 
 /// A probe or lifecycle handler: the two kinds that name a host.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct Handler<'a> {
     #[serde(borrow, default)]
     pub http_get: Option<Host<'a>>,
@@ -276,7 +248,6 @@ pub struct Handler<'a> {
 
 /// Where a handler connects; empty is the pod itself.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self")]
 pub struct Host<'a> {
     #[serde(borrow, default)]
     pub host: Text<'a>,
@@ -284,7 +255,7 @@ pub struct Host<'a> {
 
 /// `volumeMounts[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(remote = "Self", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct VolumeMount<'a> {
     /// The volume's name.
     #[serde(borrow, default)]
