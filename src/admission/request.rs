@@ -245,6 +245,8 @@ impl<'de> de::Visitor<'de> for ReviewSeed<'_, 'de> {
                 "kind" => self.review.kind = map.next_value()?,
                 "request" => {
                     if std::mem::replace(&mut has_request, true) {
+                        // As below: whose uid would be answered?
+                        self.review.request.uid = Text::default();
                         return Err(de::Error::duplicate_field("request"));
                     }
                     map.next_value_seed(RequestSeed { review: self.review, target: self.target })?;

@@ -1,0 +1,20 @@
+//! What a stranger may send. It is answered with a clear HTTP 400 or an explicit denial by its uid, never with an allow
+//! that an honest reading would deny, and never with a panic.
+
+#[path = "../reviews/ask.rs"]
+mod ask;
+#[path = "../reviews/objects.rs"]
+mod objects;
+#[path = "../generator/random.rs"]
+mod random;
+#[path = "../generator/text.rs"]
+mod text;
+
+mod bodies;
+mod cut;
+mod fuzz;
+mod order;
+mod seeds;
+mod sizes;
+
+use random::Random;

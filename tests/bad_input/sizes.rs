@@ -1,0 +1,78 @@
+//! More of everything than anyone has.
+
+use portcullis::admission::Hook;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    objects::{Ask, UID, object},
+    seeds::{Verdict, server, verdict},
+};
+
+const MANY: usize = 100_000;
+
+fn validated(ask: &Ask) -> Verdict {
+    verdict(&server().ask(Hook::Validate, ask.text()), Some(UID))
+}
+
+fn good_with(path: &str, value: Value) -> Ask {
+    let mut pod = object("good");
+    *path.split('.').fold(&mut pod, |at, key| &mut at[key]) = value;
+    Ask::pod(pod)
+}
+
+fn map(key: impl Fn(usize) -> String) -> Value {
+    (0..MANY).map(|index| (key(index), json!("x"))).collect::<Map<_, _>>().into()
+}
+
+#[test]
+fn lists_that_are_judged_are_bounded() {
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        let ask = good_with(&format!("spec.{list}"), json!(vec![json!({}); MANY]));
+        assert_eq!(validated(&ask), Verdict::Denied(400), "{list}");
+    }
+    let ask = good_with("spec.volumes", json!(vec![json!({"emptyDir": {}}); MANY]));
+    assert_eq!(validated(&ask), Verdict::Denied(400));
+    let annotation = |index| format!("container.seccomp.security.alpha.kubernetes.io/{index}");
+    assert_eq!(
+        validated(&good_with("metadata.annotations", map(annotation))),
+        Verdict::Denied(400)
+    );
+}
+
+#[test]
+fn as_many_containers_as_are_taken_are_judged() {
+    let mut containers = vec![object("good")["spec"]["containers"][0].clone(); 16_384];
+    assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Allowed);
+    containers[16_383]["securityContext"]["privileged"] = true.into();
+    assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Denied(403));
+}
+
+#[test]
+fn what_is_not_judged_may_be_long() {
+    for field in ["metadata.labels", "metadata.annotations"] {
+        assert_eq!(
+            validated(&good_with(field, map(|index| format!("k{index}")))),
+            Verdict::Allowed,
+            "{field}"
+        );
+    }
+    let env = json!(vec![json!({"name": "A", "value": "<>&"}); MANY]);
+    let mut pod = object("good");
+    pod["spec"]["containers"][0]["env"] = env;
+    assert_eq!(validated(&Ask::pod(pod)), Verdict::Allowed);
+    let groups = (0..10_000).map(|index| format!("g{index}")).collect();
+    assert_eq!(validated(&Ask { groups, ..Ask::pod(object("good")) }), Verdict::Allowed);
+}
+
+#[test]
+fn a_namespace_may_have_many_labels() {
+    let mut labels = map(|index| format!("k{index}"));
+    let ask = |labels: &Value| Ask {
+        resource: "namespaces".to_owned(),
+        object: json!({"metadata": {"labels": labels}}),
+        ..Ask::default()
+    };
+    assert_eq!(validated(&ask(&labels)), Verdict::Allowed);
+    labels["pod-security.kubernetes.io/enforce"] = "strict".into();
+    assert_eq!(validated(&ask(&labels)), Verdict::Denied(422));
+}
