@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs what the arguments say.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
         Command::Serve(flags) => serve::run(&flags),
     };
     let exit = result.unwrap_or_else(|error| {
