@@ -2,6 +2,7 @@
 
 mod check;
 mod serve;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -45,7 +46,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs what the arguments say.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
+    let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
         Command::Serve(flags) => serve::run(&flags),
         Command::Check(flags) => check::run(&flags),
     };

@@ -61,8 +61,10 @@ async fn from_file(file: &Path) -> Result<Config, ConnectError> {
         }
         Err(error) => Err(error),
     };
-    config.map_err(|error| ConnectError::Kubeconfig {
-        file: file.to_owned(),
-        reason: bounded(&error.to_string()),
+    config.map_err(|error| {
+        let text = error.to_string();
+        // The lines that follow quote the file, and it holds credentials.
+        let reason = bounded(text.lines().next().unwrap_or_default());
+        ConnectError::Kubeconfig { file: file.to_owned(), reason }
     })
 }

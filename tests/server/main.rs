@@ -1,6 +1,7 @@
 //! The server's network side over real sockets, with a tiny app.
 //!
-//! - `harness`: starts a server on a free port, and a client of raw bytes
+//! - `harness`: starts a server on a free port
+//! - `client`: sends it raw bytes
 //! - `http`: what a well-meaning client sees
 //! - `hostile`: what a stranger may try
 //! - `bodies`: too large, too many, not as announced
@@ -15,6 +16,7 @@
 mod admin;
 mod bodies;
 mod certificates;
+mod client;
 mod crowds;
 mod drain;
 mod harness;

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
+    str::FromStr,
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use crate::{
     server::{Identity, Limits, tls},
 };
 
-use super::standalone;
+use super::standalone::{self, CaFile};
 
 /// Every flag is also an environment variable.
 #[derive(Args, Debug)]
@@ -37,12 +38,12 @@ pub(in crate::cli) struct Flags {
     bind_address: Option<IpAddr>,
 
     /// Port of the webhook, HTTPS; 0 takes a free one
-    #[arg(long, value_name = "PORT", env = "PORTCULLIS_SECURE_PORT", default_value_t = 8443)]
-    pub(super) secure_port: u16,
+    #[arg(long, value_name = "PORT", env = "PORTCULLIS_SECURE_PORT", default_value_t = 8443, value_parser = port)]
+    secure_port: u16,
 
     /// Port of /livez, /readyz and /metrics, plain HTTP; 0 takes a free one
-    #[arg(long, value_name = "PORT", env = "PORTCULLIS_ADMIN_PORT", default_value_t = 8080)]
-    pub(super) admin_port: u16,
+    #[arg(long, value_name = "PORT", env = "PORTCULLIS_ADMIN_PORT", default_value_t = 8080, value_parser = port)]
+    admin_port: u16,
 
     /// The certificate chain, PEM, own certificate first; read again every 10 s
     #[arg(
@@ -76,11 +77,11 @@ pub(in crate::cli) struct Flags {
     pub(super) standalone: bool,
 
     /// How long a drain may take, in seconds; keep it below terminationGracePeriodSeconds
-    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN_GRACE", default_value_t = 110)]
+    #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN_GRACE", default_value_t = 110, value_parser = whole::<u64>)]
     drain_grace: u64,
 
     /// How many namespaces the metric of denials may tell apart; 0 switches it off
-    #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0)]
+    #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0, value_parser = whole::<usize>)]
     pub(super) metrics_namespaces: usize,
 
     /// json where standard error is no terminal
@@ -88,7 +89,7 @@ pub(in crate::cli) struct Flags {
     log_format: Option<LogFormat>,
 
     /// error, warn, info, debug, trace, or directives as tracing reads them; debug tells of allowed requests too
-    #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG_LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG_LEVEL", default_value = "info", value_parser = log_level)]
     log_level: String,
 }
 
@@ -109,9 +110,19 @@ impl Flags {
         })
     }
 
+    /// The webhook's socket.
+    pub(super) async fn bind_secure(&self) -> anyhow::Result<TcpListener> {
+        self.bind(self.secure_port, "--secure-port").await
+    }
+
+    /// The socket for health and metrics.
+    pub(super) async fn bind_admin(&self) -> anyhow::Result<TcpListener> {
+        self.bind(self.admin_port, "--admin-port").await
+    }
+
     /// A socket on the address that was asked for; else on loopback alone when standalone, else on all, IPv6
     /// and IPv4 where the node has both.
-    pub(super) async fn bind(&self, port: u16) -> anyhow::Result<TcpListener> {
+    async fn bind(&self, port: u16, flag: &str) -> anyhow::Result<TcpListener> {
         let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         let ip = match self.bind_address {
             Some(ip) => ip,
@@ -125,17 +136,25 @@ impl Flags {
             }
             bound => bound,
         };
-        bound.with_context(|| format!("cannot listen on {ip} port {port}"))
+        bound.with_context(|| {
+            format!(
+                "cannot listen on {ip} port {port}: --bind-address must be an address of this machine, and {flag} \
+                 a port that is free there, or 0 for any"
+            )
+        })
     }
 
-    /// The certificate: from files, or standalone one of its own.
-    pub(super) fn identity(&self) -> anyhow::Result<Arc<Identity>> {
+    /// The certificate: from files, or standalone one of its own with the file of its CA.
+    pub(super) fn identity(&self) -> anyhow::Result<(Arc<Identity>, Option<CaFile>)> {
         match (&self.tls_cert_file, &self.tls_private_key_file) {
             (Some(certificate), Some(key)) => {
                 let files = tls::Files { certificate: certificate.clone(), key: key.clone() };
-                Ok(Identity::load(files)?)
+                Ok((Identity::load(files)?, None))
             }
-            _ if self.standalone => standalone::identity(),
+            _ if self.standalone => {
+                let (identity, ca) = standalone::identity(self.bind_address)?;
+                Ok((identity, Some(ca)))
+            }
             _ => anyhow::bail!(
                 "no certificate: give --tls-cert-file and --tls-private-key-file, or try --standalone"
             ),
@@ -150,24 +169,9 @@ impl Flags {
         Limits { drain_at_most: grace, drain_at_least: at_least.min(grace), ..defaults }
     }
 
-    /// tracing takes any word for the name of a module: one that is no level is more likely misspelt.
-    fn log_filter(&self) -> anyhow::Result<EnvFilter> {
-        let level = self.log_level.as_str();
-        let words = level.split(',').map(str::trim).filter(|word| !word.contains('='));
-        let unknown =
-            words.map(|word| word.parse::<LevelFilter>().map(|_| ())).find(Result::is_err);
-        let allowed = || {
-            format!(
-                "--log-level {level:?}: must be one of error, warn, info, debug, trace, or TARGET=LEVEL"
-            )
-        };
-        anyhow::ensure!(unknown.is_none(), allowed());
-        EnvFilter::try_new(level).map_err(|_| anyhow::anyhow!(allowed()))
-    }
-
     pub(super) fn start_log(&self) -> anyhow::Result<()> {
         use std::io::IsTerminal as _;
-        let filter = self.log_filter()?;
+        let filter = EnvFilter::try_new(&self.log_level)?;
         let is_terminal = std::io::stderr().is_terminal();
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.log_format {
@@ -179,6 +183,26 @@ impl Flags {
         }
         Ok(())
     }
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "must be a number from 0 to 65535")
+}
+
+fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "must be a whole number")
+}
+
+/// To tracing, a bare word that is no level names a module, and all others fall silent: a slip of the pen would
+/// switch the log off.
+fn log_level(text: &str) -> Result<String, &'static str> {
+    let is_meant = |directive: &str| {
+        directive.contains('=') || directive.trim().parse::<LevelFilter>().is_ok()
+    };
+    let is_good = text.split(',').all(is_meant) && EnvFilter::try_new(text).is_ok();
+    is_good.then(|| text.to_owned()).ok_or(
+        "must be off, error, warn, info, debug, trace, or directives such as warn,portcullis=debug",
+    )
 }
 
 /// <https://no-color.org>: set, and not empty.

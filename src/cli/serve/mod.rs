@@ -43,9 +43,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     let config = Arc::new(flags.configuration()?);
-    let identity = flags.identity()?;
-    let secure = flags.bind(flags.secure_port).await?;
-    let admin = flags.bind(flags.admin_port).await?;
+    let (identity, ca) = flags.identity()?;
+    let secure = flags.bind_secure().await?;
+    let admin = flags.bind_admin().await?;
     let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
@@ -94,7 +94,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         "serving"
     );
     if flags.standalone {
-        standalone::greet(secure_address, admin_address);
+        standalone::greet(secure_address, admin_address, ca.as_ref());
     }
     tokio::select! {
         () = serving => {}

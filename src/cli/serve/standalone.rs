@@ -1,37 +1,82 @@
 //! `serve --standalone`: a first try without a cluster.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, OpenOptions},
+    io::{ErrorKind, Write as _},
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 
 use crate::server::{Identity, tls};
 
-/// A certificate for this machine alone, its CA in a file for curl.
-pub(super) fn identity() -> anyhow::Result<Arc<Identity>> {
-    let made = tls::self_signed(&[])?;
-    let file = ca_file();
-    std::fs::write(&file, made.ca_pem)
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(made.identity)
+/// The file that clients verify the server with. It goes when this value goes.
+pub(super) struct CaFile(PathBuf);
+
+/// A certificate for this machine alone, and for the address that is listened on.
+pub(super) fn identity(address: Option<IpAddr>) -> anyhow::Result<(Arc<Identity>, CaFile)> {
+    let other = address.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    let name = other.map(|ip| ip.to_string());
+    let names: Vec<_> = name.iter().map(String::as_str).collect();
+    let made = tls::self_signed(&names)?;
+    Ok((made.identity, CaFile::write(&made.ca_pem)?))
 }
 
-fn ca_file() -> PathBuf {
-    std::env::temp_dir().join(format!("portcullis-ca-{}.pem", std::process::id()))
+impl CaFile {
+    fn write(pem: &str) -> anyhow::Result<Self> {
+        let name = format!("portcullis-ca-{}.pem", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        create(&path, pem)
+            .with_context(|| format!("cannot write the CA's certificate to {}", path.display()))?;
+        Ok(Self(path))
+    }
 }
 
-/// What to try, ready to be pasted into another terminal.
-pub(super) fn greet(secure: SocketAddr, admin: SocketAddr) {
-    let ca = ca_file();
-    let ca = ca.display();
+/// Others may write to the temporary directory, too: what they left under this name is not written to.
+fn create(path: &Path, pem: &str) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(pem.as_bytes())
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What to try, ready to be pasted into another terminal. Without a file of ours, curl cannot know whom to trust.
+pub(super) fn greet(secure: SocketAddr, admin: SocketAddr, ca: Option<&CaFile>) {
+    let (secure, admin) = (reachable(secure), reachable(admin));
+    let (signed, trust) = match ca {
+        Some(CaFile(path)) => (
+            format!("its certificate is signed by {}", path.display()),
+            format!("--cacert {}", path.display()),
+        ),
+        None => ("its certificate is that of --tls-cert-file".to_owned(), "--insecure".to_owned()),
+    };
     anstream::println!(
         "\
 portcullis serves on https://{secure}, metrics and health on http://{admin}
-its certificate is signed by {ca}
+{signed}
 
 A pod that is denied:
-  curl -s --cacert {ca} -H 'Content-Type: application/json' --data-binary @tests/reviews/denied.json https://{secure}/validate
+  curl -s {trust} -H 'Content-Type: application/json' --data-binary @tests/reviews/denied.json https://{secure}/validate
 
 A pod that is hardened (the patch is base64):
-  curl -s --cacert {ca} -H 'Content-Type: application/json' --data-binary @tests/reviews/hardened.json https://{secure}/mutate"
+  curl -s {trust} -H 'Content-Type: application/json' --data-binary @tests/reviews/hardened.json https://{secure}/mutate"
     );
+}
+
+/// All addresses are no address to dial.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("localhost:{}", address.port())
+    } else {
+        address.to_string()
+    }
 }

@@ -20,12 +20,12 @@ use super::{Files, rfc3339};
 #[derive(Debug, Error)]
 pub enum PairError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {why}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        why: io::Error,
     },
     /// The file is not what it should be.
     #[error("{}: {what}", path.display())]
@@ -94,7 +94,7 @@ impl Contents {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PairError> {
-    fs::read(path).map_err(|source| PairError::Unreadable { path: path.to_owned(), source })
+    fs::read(path).map_err(|why| PairError::Unreadable { path: path.to_owned(), why })
 }
 
 /// A pair that can be served.
