@@ -125,7 +125,6 @@ fn a_review_that_breaks_off_or_says_too_little_is_denied_by_its_uid() {
         ("a comment", good_with("\"dryRun\"", "/* */ \"dryRun\"")),
         ("a brace too many", format!("{}}}", good().trim())),
         ("not a number", good_with("\"dryRun\":false", "\"dryRun\":NaN")),
-        ("a bare line break in a text", good_with("web:1", "web\n")),
         ("no operation", good_with("\"operation\":\"CREATE\",", "")),
         ("a null operation", good_with("\"CREATE\"", "null")),
         ("an unknown operation", good_with("\"CREATE\"", "\"PATCH\"")),
@@ -154,6 +153,15 @@ fn a_review_that_breaks_off_or_says_too_little_is_denied_by_its_uid() {
     ];
     for (name, body) in bodies {
         assert_eq!(verdicts(body), [Verdict::Denied(400), Verdict::Denied(400)], "{name}");
+    }
+}
+
+/// Whether it is seen before the uid or after it: it is refused.
+#[test]
+fn a_bare_control_character_in_a_text_is_refused() {
+    for text in ["web\n", "web\0", "web\u{1b}"] {
+        let [validated, mutated] = verdicts(good_with("web:1", text));
+        assert!(validated != Verdict::Allowed && mutated != Verdict::Allowed, "{text:?}");
     }
 }
 
