@@ -158,6 +158,15 @@ fn a_review_that_breaks_off_or_says_too_little_is_denied_by_its_uid() {
     }
 }
 
+/// Whether it is seen before the uid or after it: it is refused.
+#[test]
+fn a_bare_control_character_in_a_text_is_refused() {
+    for text in ["web\n", "web\0", "web\u{1b}"] {
+        let [validated, mutated] = verdicts(good_with("web:1", text));
+        assert!(validated != Verdict::Allowed && mutated != Verdict::Allowed, "{text:?}");
+    }
+}
+
 /// `/mutate` leaves alone what it cannot read: `/validate` is asked after it.
 #[test]
 fn a_pod_that_cannot_be_read_is_denied() {
