@@ -3,7 +3,7 @@
 use crate::{
     config::Mode,
     harden::{self, Change, Decision, Scope},
-    pss::MIRROR,
+    pss::{MIRROR, Pod},
 };
 
 use super::{
@@ -80,12 +80,32 @@ pub(super) fn review(
     if context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
         return Ok(Outcome::Exempt(Exemption::RuntimeClass));
     }
+    let changes = plan(request, pod, context)?;
+    let patch = harden::patch(pod, &changes, &["spec"]);
+    Ok(Outcome::Harden(Hardening { effect, changes, patch }))
+}
+
+fn plan(request: &Request<'_>, pod: &Pod<'_>, context: Context<'_>) -> Result<Vec<Change>, Fault> {
     let scope = match (request.operation, &request.old_object) {
         (Operation::Create, _) => Scope::Create,
         (_, Object::Pod(old)) => Scope::Debug { old },
         (_, other) => return Err(unreadable(other)),
     };
-    let changes = harden::plan(pod, &context.config.harden, scope);
-    let patch = harden::patch(pod, &changes, &["spec"]);
-    Ok(Outcome::Harden(Hardening { effect, changes, patch }))
+    Ok(harden::plan(pod, &context.config.harden, scope))
+}
+
+/// In dry run nothing was added before validation: the pod as it would have been, so that what is said of it is
+/// what would have happened. `None` where it is judged as it came.
+pub(super) fn foretell<'r>(
+    request: &Request<'_>,
+    pod: &Pod<'r>,
+    context: Context<'_>,
+    decision: Decision,
+) -> Option<Pod<'r>> {
+    let is_missing = context.config.mode == Mode::DryRun && decision == Decision::Apply;
+    if !is_missing || !applies_to(request) {
+        return None;
+    }
+    let changes = plan(request, pod, context).ok()?;
+    (!changes.is_empty()).then(|| harden::apply(pod, &changes))
 }

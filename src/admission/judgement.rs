@@ -1,7 +1,6 @@
 //! A pod or a template held against its namespace's policy.
 
 use crate::{
-    config::Mode,
     harden::{self, Change},
     pss::{LevelVersion, Minor, NamespacePolicy, Pod, Violation, evaluate},
 };
@@ -51,7 +50,7 @@ impl Judgement {
     }
 }
 
-/// A template, judged as its pods will be: hardened first, where `/mutate` would really do that.
+/// A template, judged as its pods will be: hardened first, where `/mutate` does that, or would but for dry run.
 #[derive(Debug)]
 pub struct TemplateJudgement {
     /// What its pods will break.
@@ -70,12 +69,11 @@ impl TemplateJudgement {
         harden: harden::Decision,
         context: Context<'_>,
     ) -> Self {
-        let is_real = context.config.mode == Mode::Enforce;
         let hardened = match harden {
-            harden::Decision::Apply if is_real => {
+            harden::Decision::Apply => {
                 harden::plan(template, &context.config.harden, harden::Scope::Create)
             }
-            _ => Vec::new(),
+            harden::Decision::Report | harden::Decision::Nothing => Vec::new(),
         };
         let judgement = Judgement::of_pod(policy, template, context.newest);
         if hardened.is_empty() {

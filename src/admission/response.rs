@@ -164,9 +164,11 @@ impl Answer {
         self.policy_notes(judgement, pod);
         let (enforce, warn) = (judgement.policy.policy.enforce, judgement.policy.policy.warn);
         let is_rejected = !judgement.enforce().is_empty();
-        let fate = match mode {
-            Mode::Enforce => "will be rejected",
-            Mode::DryRun => "would be rejected but for dry run",
+        let (fate, hardened) = match mode {
+            Mode::Enforce => ("will be rejected", "pods will be hardened"),
+            Mode::DryRun => {
+                ("would be rejected but for dry run", "but for dry run pods would be hardened")
+            }
         };
         if is_rejected && (enforce == warn || warn.level == Level::Privileged) {
             let will = format!("would violate PodSecurity \"{enforce}\" and its pods {fate}");
@@ -180,7 +182,7 @@ impl Answer {
         self.violations(judgement.warn(), &would_violate(judgement), pod);
         if !template.enforce_unhardened.is_empty() && !is_rejected {
             let set = message::changes(&template.hardened, pod);
-            self.warn(format!("pods will be hardened to pass PodSecurity \"{enforce}\": {set}"));
+            self.warn(format!("{hardened} to pass PodSecurity \"{enforce}\": {set}"));
             self.caveat(&template.hardened);
         }
     }

@@ -195,14 +195,14 @@ impl AwaitsPolicy<'_> {
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod) if is_privileged => Outcome::Privileged,
             (Hook::Validate, _) if is_privileged => Outcome::Ignore,
-            (Hook::Validate, Target::Pod) => self.judge_pod(policy),
+            (Hook::Validate, Target::Pod) => self.judge_pod(policy, harden),
             (Hook::Validate, _) => self.judge_template(policy, harden),
             (Hook::Mutate, _) => hardening::review(self.request, self.context, harden)
                 .unwrap_or_else(|fault| self.fail(fault)),
         }
     }
 
-    fn judge_pod(self, policy: crate::pss::NamespacePolicy) -> Outcome {
+    fn judge_pod(self, policy: crate::pss::NamespacePolicy, harden: harden::Decision) -> Outcome {
         let pod = match &self.request.object {
             Object::Pod(pod) => pod,
             other => return self.fail(unreadable(other)),
@@ -217,7 +217,12 @@ impl AwaitsPolicy<'_> {
         if self.context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
             return Outcome::Exempt(Exemption::RuntimeClass);
         }
-        Outcome::Pod(Judgement::of_pod(policy, pod, self.context.newest))
+        let foretold = hardening::foretell(self.request, pod, self.context, harden);
+        Outcome::Pod(Judgement::of_pod(
+            policy,
+            foretold.as_ref().unwrap_or(pod),
+            self.context.newest,
+        ))
     }
 
     fn judge_template(
