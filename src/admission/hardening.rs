@@ -3,7 +3,7 @@
 use crate::{
     config::Mode,
     harden::{self, Change, Decision, Scope},
-    pss::{MIRROR, Pod},
+    pss::{LevelVersion, MIRROR, Pod, Violation, evaluate},
 };
 
 use super::{
@@ -21,6 +21,8 @@ pub struct Hardening {
     pub changes: Vec<Change>,
     /// The operations that add it, on the request's object.
     pub patch: json_patch::Patch,
+    /// What the pod breaks of the enforced level all the same: it will be denied, whatever is added.
+    pub remaining: Vec<Violation>,
 }
 
 /// Whether hardening acts.
@@ -66,6 +68,7 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
 pub(super) fn review(
     request: &Request<'_>,
     context: Context<'_>,
+    enforce: LevelVersion,
     decision: Decision,
 ) -> Result<Outcome, Fault> {
     let effect = match decision {
@@ -82,7 +85,13 @@ pub(super) fn review(
     }
     let changes = plan(request, pod, context)?;
     let patch = harden::patch(pod, &changes, &["spec"]);
-    Ok(Outcome::Harden(Hardening { effect, changes, patch }))
+    let remaining = if changes.is_empty() {
+        Vec::new()
+    } else {
+        let hardened = harden::apply(pod, &changes);
+        evaluate(enforce.level, enforce.version.resolve(context.newest), &hardened)
+    };
+    Ok(Outcome::Harden(Hardening { effect, changes, patch, remaining }))
 }
 
 fn plan(request: &Request<'_>, pod: &Pod<'_>, context: Context<'_>) -> Result<Vec<Change>, Fault> {
@@ -108,4 +117,58 @@ pub(super) fn foretell<'r>(
     }
     let changes = plan(request, pod, context).ok()?;
     (!changes.is_empty()).then(|| harden::apply(pod, &changes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        admission::{self, Answer, Hook, Review},
+        config::Config,
+        pss::NEWEST,
+    };
+
+    const PLAIN: &str = r#"{"name":"web"}"#;
+    const PRIVILEGED: &str = r#"{"name":"web","securityContext":{"privileged":true}}"#;
+
+    /// What `/mutate` answers of a pod with these containers, in a namespace with these labels.
+    fn answer(containers: &str, labels: &[(&str, &str)]) -> Answer {
+        let pods = r#"{"group":"","version":"v1","resource":"pods"}"#;
+        let text = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"1","resource":{pods},
+            "namespace":"shop","operation":"CREATE","object":{{"spec":{{"containers":[{containers}]}}}}}}}}"#
+        );
+        let request = Request::decode(text.as_bytes()).unwrap();
+        let config = Config::embedded();
+        let context = Context { config: &config, newest: NEWEST };
+        let labels: BTreeMap<_, _> =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let Review::AwaitsPolicy(review) = admission::review(Hook::Mutate, &request, context)
+        else {
+            panic!("a pod's hardening depends on its namespace");
+        };
+        admission::answer(&review.with(Ok(&labels)), &request, config.mode)
+    }
+
+    #[test]
+    fn advice_is_left_out_where_the_pod_will_be_denied_all_the_same() {
+        let enforce = |level| ("pod-security.kubernetes.io/enforce", level);
+        let harden = |mode| ("portcullis.dev/harden", mode);
+        for (containers, labels, key, is_told) in [
+            (PLAIN, [enforce("restricted"), harden("apply")], "hardened", true),
+            (PLAIN, [enforce("restricted"), harden("report")], "would-harden", true),
+            (PLAIN, [enforce("baseline"), harden("report")], "would-harden", true),
+            (PRIVILEGED, [enforce("privileged"), harden("apply")], "hardened", true),
+            (PRIVILEGED, [enforce("restricted"), harden("apply")], "hardened", false),
+            (PRIVILEGED, [enforce("restricted"), harden("report")], "would-harden", false),
+            (PRIVILEGED, [enforce("baseline"), harden("apply")], "hardened", false),
+        ] {
+            let answer = answer(containers, &labels);
+            assert_eq!(!answer.warnings.is_empty(), is_told, "{labels:?}: {answer:?}");
+            assert!(answer.annotations.contains_key(key), "{labels:?}: {answer:?}");
+            assert_eq!(answer.patch.is_some(), key == "hardened", "{labels:?}: {answer:?}");
+        }
+    }
 }

@@ -268,8 +268,11 @@ impl Answer {
             Effect::Report => ("would-harden", "hardening would set"),
         };
         self.note(key, message::clean(&set, message::MAX_DENIAL));
-        self.warn(format!("{says} {set}"));
-        self.caveat(&hardening.changes);
+        // A denial says what to do: what was added to a pod that is not let in would only hide it.
+        if hardening.remaining.is_empty() {
+            self.warn(format!("{says} {set}"));
+            self.caveat(&hardening.changes);
+        }
         if hardening.effect == Effect::Apply {
             self.patch = Some(hardening.patch.clone());
         }

@@ -197,8 +197,10 @@ impl AwaitsPolicy<'_> {
             (Hook::Validate, _) if is_privileged => Outcome::Ignore,
             (Hook::Validate, Target::Pod) => self.judge_pod(policy, harden),
             (Hook::Validate, _) => self.judge_template(policy, harden),
-            (Hook::Mutate, _) => hardening::review(self.request, self.context, harden)
-                .unwrap_or_else(|fault| self.fail(fault)),
+            (Hook::Mutate, _) => {
+                hardening::review(self.request, self.context, policy.policy.enforce, harden)
+                    .unwrap_or_else(|fault| self.fail(fault))
+            }
         }
     }
 

@@ -98,6 +98,8 @@ async fn an_explicit_root_user_stays_a_violation() {
 
     let causes = assert_denied(&answer, "web", "restricted:latest");
     assert_eq!(controls(&causes), ["runAsNonRoot", "runAsUser"], "all else was hardened");
+    assert_eq!(answer.warnings, [""; 0], "a denial says it all");
+    assert!(was_patched(plane, &namespace, "web").await);
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@
 
 #[path = "../pods/mod.rs"]
 mod case;
+#[path = "../server/client.rs"]
+mod client;
 #[path = "../support/mod.rs"]
 mod support;
 

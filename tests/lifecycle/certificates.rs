@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::client::Client;
-use crate::server::{DENIED, Server, post};
+use crate::server::{DENIED, Server};
 use crate::support::certificates::Serving;
 use crate::support::process::Folder;
 use crate::support::wait::{PATIENCE, until};
@@ -22,7 +22,7 @@ async fn new_files_are_shown_and_bad_ones_are_not() {
     let server = Server::of(folder, &flags.each_ref().map(String::as_str)).await;
     assert!(server.output().contains("its certificate is that of --tls-cert-file"));
     let mut before = Client::connect(server.secure, &old.authority_pem, &[]).await.unwrap();
-    assert_eq!(post(&mut before, "/validate", DENIED).await.status(), 200);
+    assert_eq!(before.post("/validate", DENIED.as_bytes()).await.status(), 200);
     assert_eq!(server.metric(LAST_RELOAD).await, Some(1.0));
 
     let elsewhere = Folder::new("new-certificates");
@@ -34,9 +34,9 @@ async fn new_files_are_shown_and_bad_ones_are_not() {
         Client::connect(server.secure, &new.authority_pem, &[]).await.ok()
     })
     .await;
-    assert_eq!(post(&mut after, "/validate", DENIED).await.status(), 200);
+    assert_eq!(after.post("/validate", DENIED.as_bytes()).await.status(), 200);
     assert!(Client::connect(server.secure, &old.authority_pem, &[]).await.is_err());
-    assert_eq!(post(&mut before, "/validate", DENIED).await.status(), 200, "none is dropped");
+    assert_eq!(before.post("/validate", DENIED.as_bytes()).await.status(), 200, "none is dropped");
     server.await_metric(LAST_RELOAD, 1.0).await;
     let expiry = server.metric(EXPIRY).await;
 

@@ -1,6 +1,6 @@
 //! The end of the process: what was asked is answered, and then it goes.
 
-use crate::server::{DENIED, Server, post};
+use crate::server::{DENIED, Server};
 use crate::support::wait::{PATIENCE, until};
 
 #[tokio::test]
@@ -9,7 +9,7 @@ async fn a_signal_drains_it() {
         let mut server = Server::start(&[]).await;
         assert_eq!(server.page("/readyz").await.status(), 200);
         let mut open = server.connect().await;
-        assert!(!post(&mut open, "/validate", DENIED).await.closes());
+        assert!(!open.post("/validate", DENIED.as_bytes()).await.closes());
 
         server.signal(signal);
 
@@ -22,7 +22,7 @@ async fn a_signal_drains_it() {
         assert_eq!(server.page("/livez").await.status(), 200);
         let mut new = server.connect().await;
         for connection in [&mut new, &mut open] {
-            let answer = post(connection, "/validate", DENIED).await;
+            let answer = connection.post("/validate", DENIED.as_bytes()).await;
             assert_eq!(answer.status(), 200);
             assert!(answer.closes(), "{}", answer.head);
             connection.ended().await;
@@ -36,7 +36,7 @@ async fn a_signal_drains_it() {
 async fn the_second_signal_waits_for_nothing() {
     let mut server = Server::start(&[]).await;
     let mut idle = server.connect().await;
-    assert_eq!(post(&mut idle, "/validate", DENIED).await.status(), 200);
+    assert_eq!(idle.post("/validate", DENIED.as_bytes()).await.status(), 200);
 
     server.signal("TERM");
     server.logged("draining: another signal ends it at once").await;
@@ -53,7 +53,7 @@ async fn the_second_signal_waits_for_nothing() {
 async fn a_drain_ends_with_its_grace_time() {
     let mut server = Server::start(&["--drain-grace=1"]).await;
     let mut idle = server.connect().await;
-    assert_eq!(post(&mut idle, "/validate", DENIED).await.status(), 200);
+    assert_eq!(idle.post("/validate", DENIED.as_bytes()).await.status(), 200);
 
     server.signal("TERM");
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::server::{DENIED, HARDENED, Server, post};
+use crate::server::{DENIED, HARDENED, Server};
 use crate::support::process::Folder;
 
 const CONFIGURATION: &str = "
@@ -77,7 +77,7 @@ async fn all_that_was_promised_is_there() {
     server.ask("/validate", &exempt).await;
     server.ask("/validate", &unreadable).await;
     server.ask("/mutate", HARDENED).await;
-    let malformed = post(&mut server.connect().await, "/validate", "{}").await;
+    let malformed = server.connect().await.post("/validate", b"{}").await;
     assert_eq!(malformed.status(), 400);
 
     let page = server.page("/metrics").await;

@@ -154,17 +154,7 @@ impl Server {
 
 /// Posts a review and reads the review that answers it.
 pub(crate) async fn ask(connection: &mut Connection, path: &str, review: &str) -> Value {
-    let answer = post(connection, path, review).await;
+    let answer = connection.post(path, review.as_bytes()).await;
     assert_eq!(answer.status(), 200, "{}", answer.body);
     serde_json::from_str::<Value>(&answer.body).unwrap()["response"].take()
-}
-
-/// Posts what may be no review at all.
-pub(crate) async fn post(connection: &mut Connection, path: &str, body: &str) -> Answer {
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.send(head + body).await;
-    connection.answer().await.expect("the connection ended instead of an answer")
 }

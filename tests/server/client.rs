@@ -154,5 +154,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
 /// The header of a POST that announces a body.
 pub(crate) fn head(path: &str, length: u64) -> String {
-    format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n")
+    let fields = "Host: localhost\r\nContent-Type: application/json";
+    format!("POST {path} HTTP/1.1\r\n{fields}\r\nContent-Length: {length}\r\n\r\n")
 }

@@ -127,7 +127,17 @@ impl ControlPlane {
 
     /// Kills the API server and starts it again: same port, same etcd.
     pub(crate) async fn restart_apiserver(&mut self) {
+        self.stop_apiserver();
+        self.start_apiserver().await;
+    }
+
+    /// Kills the API server.
+    pub(crate) fn stop_apiserver(&mut self) {
         self.apiserver.kill();
+    }
+
+    /// Starts the API server that was stopped: same port, same etcd.
+    pub(crate) async fn start_apiserver(&mut self) {
         self.apiserver =
             Process::start(&self.start_apiserver, &self.folder.path().join("apiserver.log"));
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;

@@ -32,6 +32,18 @@ impl Portcullis {
         configuration: Option<&str>,
         flags: &[&str],
     ) -> Self {
+        let mut server = Self::launch(plane, configuration, flags);
+        server.wait_ready().await;
+        server.register(plane).await;
+        server
+    }
+
+    /// Starts it, and neither registers it nor waits for anything.
+    pub(crate) fn launch(
+        plane: &ControlPlane,
+        configuration: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
         let folder = Folder::new("portcullis");
         let serving = Serving::new(&folder);
         let (port, admin_port) = (free_port(), free_port());
@@ -46,13 +58,13 @@ impl Portcullis {
         }
         command.args(flags);
         let process = Process::start(&command, &folder.path().join("portcullis.log"));
+        Self { process, id: unique_name("server"), port, admin_port, serving, folder }
+    }
 
-        let mut server =
-            Self { process, id: unique_name("server"), port, admin_port, serving, folder };
-        server.wait_ready().await;
+    /// Registers it for its own namespaces, and waits until the API server calls it.
+    pub(crate) async fn register(&self, plane: &ControlPlane) {
         let admin = plane.user(Who::Admin).await;
-        register(&admin, &server.id, port, &server.serving.authority_pem).await;
-        server
+        register(&admin, &self.id, self.port, &self.serving.authority_pem).await;
     }
 
     /// A namespace whose requests come to this server.
@@ -118,7 +130,8 @@ impl Portcullis {
         self.folder.path()
     }
 
-    async fn wait_ready(&mut self) {
+    /// Waits until it says that it is ready.
+    pub(crate) async fn wait_ready(&mut self) {
         until("portcullis to be ready", PATIENCE, async || {
             assert!(
                 self.process.ended().is_none(),
