@@ -1,9 +1,6 @@
 //! `pss`, `harden` and `admission` do no I/O, read no clock, do not log and keep nothing: they are given all that they
 //! need. This reads their sources for what they use, and knows what they may.
 
-// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// A pure module, and which others of this crate it may use.

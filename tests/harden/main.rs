@@ -1,9 +1,6 @@
 //! Hardening as `portcullis::harden` plans it: the cases of this folder, and what must hold of every pod. Patches are
 //! really applied, to the pod's JSON and not only to the view of it.
 
-// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
 #[path = "../generator/mod.rs"]
 mod generator;
 #[path = "../pods/mod.rs"]
