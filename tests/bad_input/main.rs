@@ -1,9 +1,6 @@
 //! What a stranger may send. It is answered with a clear HTTP 400 or an explicit denial by its uid, never with an allow
 //! that an honest reading would deny, and never with a panic.
 
-// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
-
 #[path = "../reviews/ask.rs"]
 mod ask;
 #[path = "../reviews/objects.rs"]
