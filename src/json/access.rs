@@ -155,9 +155,10 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        self.de
-            .reader
-            .require(b'"', "the variant's name in quotes")?;
+        let reader = &mut self.de.reader;
+        if !reader.peek(b'"') {
+            return Err(Error::expected("the variant's name in quotes", reader.at));
+        }
         let name = seed.deserialize(Key { de: &mut *self.de })?;
         self.de.reader.require(b':', "`:`")?;
         Ok((name, self))
