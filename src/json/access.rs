@@ -150,8 +150,9 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
-        if self.de.reader.token() != b'"' {
-            return Err(Error::expected("the variant's name in quotes", self.de.reader.at));
+        let reader = &mut self.de.reader;
+        if !reader.peek(b'"') {
+            return Err(Error::expected("the variant's name in quotes", reader.at));
         }
         let name = seed.deserialize(Key { de: &mut *self.de })?;
         self.de.reader.require(b':', "`:`")?;

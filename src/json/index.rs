@@ -1,8 +1,8 @@
 //! Where the strings of a text end, found 64 bytes at a time before anything is read.
 //!
-//! With it the end of a string is a few instructions away, however long it is, and most of the bytes of a text
-//! need never be looked at one by one. There are no vector instructions in here: the loops over blocks of fixed length
-//! are such that the compiler uses whatever the machine has.
+//! Reading meets the quotes of a text in order, so that the end of a string is a few instructions away, however long it
+//! is, and does not wait for what comes before it. There are no vector instructions in here: the loops over blocks of
+//! fixed length are such that the compiler uses whatever the machine has.
 
 use super::error::Error;
 
@@ -66,17 +66,21 @@ impl Passed {
     pub(super) const NONE: Self = Self { word: usize::MAX, left: 0 };
 }
 
-/// The quotes of a text in turn. Each is an end of a string, so that reading meets them in the same order.
+/// The quotes of a text in turn.
+///
+/// Whoever reads passes over no quote but as part of a string, so that the next quote here is always the next there.
 pub(super) struct Quotes<'a> {
     words: &'a [u64],
     pub(super) passed: Passed,
 }
 
 impl Quotes<'_> {
-    /// Where the closing quote is of the string whose opening quote comes next.
+    /// Where the closing quote is of the string whose opening quote is at `opening`; none where there is none.
     #[inline(always)]
-    pub(super) fn closing_quote(&mut self) -> Option<usize> {
-        self.next()?;
+    pub(super) fn closing(&mut self, opening: usize) -> Option<usize> {
+        if self.next()? != opening {
+            return None;
+        }
         self.next()
     }
 
@@ -98,7 +102,7 @@ struct Survey<'a> {
     bytes: &'a [u8],
     /// Where the block starts.
     start: usize,
-    /// The quotes of all blocks laid over each other: as many bits are left as there are quotes, give or take an even number.
+    /// The quotes of all blocks laid over each other: the number of bits left is as odd as that of the quotes.
     quotes: u64,
     /// 1 where the last byte before the block escapes its first, else 0.
     escapes_next: u64,

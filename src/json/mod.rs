@@ -1,14 +1,17 @@
 //! Reads JSON text into serde types, and passes over whatever the type does not ask for as fast as it can.
 //!
 //! An AdmissionReview is mostly text that nobody judges: managedFields, the last applied configuration,
-//! environment variables. It is skipped here eight bytes at a time, yet checked as strictly as what is kept.
+//! environment variables. It is never looked at byte by byte here: one pass over the text finds where its strings end,
+//! 64 bytes at a time, and what is skipped then costs a few instructions a token. All of it is checked as strictly as
+//! what is kept.
 //!
 //! The promise is that [`from_str`] accepts, refuses and reads exactly what `serde_json::from_str` does for the
-//! same type (`tests/json` holds it to that), nesting included: 127 levels of what is read, any number of
-//! what is skipped. A few types that no Kubernetes object needs are refused where serde_json takes them:
-//! numbers and booleans as map keys, 128-bit integers, raw values, and lone surrogates in byte buffers.
+//! same type (`tests/json` holds it to that), nesting included: 127 levels of what is read, any number of what is
+//! skipped. What differs is refused: numbers and booleans as map keys, 128-bit integers, raw values, lone
+//! surrogates in byte buffers, and whatever a visitor reads after an error that it would rather forget.
 //!
-//! It never copies a string that has no escape, never panics, and keeps nothing between calls.
+//! It never copies a string that has no escape, never panics, and keeps nothing between calls. While it reads, it
+//! takes a quarter of the text's size in memory.
 
 mod access;
 mod de;

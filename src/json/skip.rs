@@ -103,7 +103,7 @@ fn key_end(bytes: &[u8], mut at: usize, quotes: &mut Quotes<'_>) -> Result<usize
 /// Where the text goes on behind the string that starts at `at` with its opening quote.
 #[inline(always)]
 fn string_end(at: usize, quotes: &mut Quotes<'_>) -> Result<usize, Error> {
-    match quotes.closing_quote() {
+    match quotes.closing(at) {
         Some(end) => Ok(end + 1),
         None => Err(no_end(at)),
     }

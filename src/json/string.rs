@@ -10,7 +10,7 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn plain_string(&mut self) -> Option<&'de str> {
         let mut quotes = self.index.quotes(self.passed);
-        let (start, end) = (self.at + 1, quotes.closing_quote()?);
+        let (start, end) = (self.at + 1, quotes.closing(self.at)?);
         let text = self.text.get(start..end)?;
         if text.len() > WINDOW || self.index.has_backslash(start, text.len()) {
             return None;
@@ -24,7 +24,7 @@ impl<'de> Reader<'de> {
     #[cold]
     pub(super) fn string(&mut self, scratch: &mut String) -> Result<Option<&'de str>, Error> {
         let mut quotes = self.index.quotes(self.passed);
-        let end = quotes.closing_quote().ok_or_else(|| no_end(self.at))?;
+        let end = quotes.closing(self.at).ok_or_else(|| no_end(self.at))?;
         let start = self.at + 1;
         let text = self.text.get(start..end).ok_or_else(|| no_end(self.at))?;
         self.passed = quotes.passed;

@@ -149,12 +149,12 @@ fn generated_and_damaged_texts_read_as_serde_json_reads_them() {
 /// Also with what a damaged value leaves open, in a field that is read and in one that is skipped.
 #[test]
 fn nesting_is_limited_where_serde_json_limits_it() {
-    for levels in (0..6).chain(60..70).chain(120..135).chain([255, 256, 257, 1000]) {
+    for levels in [0, 1, 2, 3, 62, 63, 64, 65, 125, 126, 127, 128, 129, 1000] {
         for (open, close) in
             [("[", "]"), ("{\"h\":[", "]}"), ("{\"x\":", "}"), ("{\"i\":{\"a\":", "}}")]
         {
-            for inner in ["", "1", "{}", "[]", "]", "{"] {
-                for lost in 0..3 {
+            for inner in ["1", "{}", "]", "{"] {
+                for lost in 0..2 {
                     let text =
                         open.repeat(levels) + inner + &close.repeat(levels.saturating_sub(lost));
                     check(&text);
@@ -169,7 +169,7 @@ fn nesting_is_limited_where_serde_json_limits_it() {
 fn every_short_number_reads_the_same() {
     every_text(
         &["-", "+", "0", "1", "9", ".", "e", "E", " "],
-        5,
+        length(),
         &mut String::new(),
         &mut |number| {
             check(number);
@@ -181,7 +181,12 @@ fn every_short_number_reads_the_same() {
 #[test]
 fn every_short_structure_reads_the_same() {
     let tokens = ["{", "}", "[", "]", ",", ":", "\"h\"", "1", "null"];
-    every_text(&tokens, 5, &mut String::new(), &mut |text| check(text));
+    every_text(&tokens, length(), &mut String::new(), &mut |text| check(text));
+}
+
+/// How long the texts are of which there is to be every one.
+fn length() -> usize {
+    if cases() < 1_000_000 { 4 } else { 6 }
 }
 
 fn every_text(tokens: &[&str], length: usize, text: &mut String, check: &mut impl FnMut(&str)) {
@@ -284,7 +289,7 @@ fn specials_are_seen_everywhere_in_a_string() {
     ];
     for piece in pieces {
         for before in 0..70 {
-            for behind in [0, 1, 60, 130] {
+            for behind in [0, 60] {
                 let string = format!("\"{}{piece}{}\"", "x".repeat(before), "y".repeat(behind));
                 check(&string);
                 check(&format!("{{\"b\":{string}}}"));
