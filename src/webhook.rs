@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{RawQuery, State},
+    extract::State,
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -61,22 +61,12 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
         .with_state(webhook)
 }
 
-async fn validate(
-    State(webhook): State<Arc<Webhook>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    webhook.handle(Hook::Validate, query.as_deref(), &headers, body).await
+async fn validate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
+    webhook.handle(Hook::Validate, request).await
 }
 
-async fn mutate(
-    State(webhook): State<Arc<Webhook>>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    webhook.handle(Hook::Mutate, query.as_deref(), &headers, body).await
+async fn mutate(State(webhook): State<Arc<Webhook>>, request: http::Request<Body>) -> Response {
+    webhook.handle(Hook::Mutate, request).await
 }
 
 async fn refuse(body: Body, status: StatusCode, why: &str) -> Response {
@@ -98,15 +88,10 @@ enum Need {
 }
 
 impl Webhook {
-    async fn handle(
-        &self,
-        hook: Hook,
-        query: Option<&str>,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Response {
+    async fn handle(&self, hook: Hook, request: http::Request<Body>) -> Response {
         let started = Instant::now();
-        if !is_json(headers) {
+        let (head, body) = request.into_parts();
+        if !is_json(&head.headers) {
             discard(body, MAX_DISCARD).await;
             return self.bad_request("unexpected Content-Type: expected application/json");
         }
@@ -128,7 +113,7 @@ impl Webhook {
         loop {
             match self.decide(hook, &received.bytes, context, &known, started) {
                 Ok(response) => return response,
-                Err(need) => known = self.ask(need, started + timeout(query)).await,
+                Err(need) => known = self.ask(need, started + timeout(head.uri.query())).await,
             }
         }
     }
