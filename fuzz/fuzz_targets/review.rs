@@ -1,0 +1,33 @@
+//! Decides and answers any review: never a panic, and always an answer that names the uid and stays small. Start from
+//! the seeds: `cargo +nightly fuzz run review fuzz/corpus/review tests/reviews`.
+#![no_main]
+
+use std::collections::BTreeMap;
+
+use libfuzzer_sys::fuzz_target;
+use portcullis::{
+    admission::{Context, Hook, Object, Request, Review, answer, respond, review},
+    config::Config,
+    pss::NEWEST,
+};
+use serde_json::Value;
+
+fuzz_target!(|body: &[u8]| {
+    let Ok(request) = Request::decode(body) else { return };
+    let config = Config::standalone();
+    for hook in [Hook::Validate, Hook::Mutate] {
+        let outcome = match review(hook, &request, Context { config: &config, newest: NEWEST }) {
+            Review::Decided(outcome) => outcome,
+            Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
+            Review::AwaitsPods(review) => review.with(Ok((Vec::new(), 0)), || false),
+        };
+        let answer = answer(&outcome, &request, config.mode);
+        assert!(answer.denial.is_some() || !matches!(request.object, Object::Malformed(_)));
+        assert!(answer.denial.as_ref().is_none_or(|denial| denial.message.len() <= 1024));
+        assert!(answer.warnings.iter().map(|warning| warning.chars().count()).sum::<usize>() <= 4000);
+        let text = respond(&answer, &request.uid);
+        let response = serde_json::from_slice::<Value>(&text).expect("the answer is JSON");
+        assert_eq!(response["response"]["uid"], request.uid.as_str());
+        assert_eq!(response["response"]["allowed"], answer.denial.is_none());
+    }
+});
