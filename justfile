@@ -26,7 +26,7 @@ oracle N="1000000":
 
 # Random input to the decoder and the review: `just fuzz 10000000`
 fuzz N="1000000":
-    PORTCULLIS_CASES={{N}} PROPTEST_CASES={{N}} cargo test --release --locked --test json --test bad_input
+    PORTCULLIS_CASES={{N}} cargo test --release --locked --test json --test bad_input
 
 # Licences, bans and sources of dependencies; with the network also advisories
 deny:

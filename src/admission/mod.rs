@@ -10,6 +10,7 @@ mod object;
 mod request;
 mod response;
 mod review;
+mod status;
 
 pub use hardening::{Effect, Hardening};
 pub use judgement::{Judgement, TemplateJudgement};
@@ -17,5 +18,6 @@ pub use message::{fixes, reasons};
 pub use namespace::{AwaitsPods, NamespaceReview, PodList, Scan};
 pub use object::{Kind, Namespace, Object, Target};
 pub use request::{BadReview, Operation, Request, User};
-pub use response::{Answer, answer, display_name, respond};
+pub use response::{Answer, answer, respond};
 pub use review::{AwaitsPolicy, Context, Exemption, Fault, Hook, Outcome, Review, review};
+pub use status::{Status, display_name};

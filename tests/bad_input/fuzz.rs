@@ -1,4 +1,4 @@
-//! Reviews changed at random. `PORTCULLIS_FUZZ=100000` tries more of them; the same number is the same body.
+//! Reviews changed at random. `PORTCULLIS_CASES=100000` tries more of them; the same number is the same body.
 
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ const TOKENS: [&str; 34] = [
 
 #[test]
 fn whatever_is_changed_is_answered_well() {
-    let bodies = std::env::var("PORTCULLIS_FUZZ").ok().and_then(|text| text.parse().ok());
+    let bodies = std::env::var("PORTCULLIS_CASES").ok().and_then(|text| text.parse().ok());
     let seeds = starts();
     let server = server();
     let mut seen = [0; 3];

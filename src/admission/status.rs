@@ -1,0 +1,147 @@
+//! A denial as the `status` that kubectl prints: what is wrong, what to set, and by whose policy.
+
+use serde::Serialize;
+
+use crate::pss::Pod;
+
+use super::{judgement::Judgement, message, object::Object, request::Request, review::Fault};
+
+/// The most causes of a denial.
+const MAX_CAUSES: usize = 64;
+
+/// `metav1.Status`, as far as a denial goes.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    status: &'static str,
+    /// What people read.
+    pub message: String,
+    /// As kubectl prints in brackets.
+    pub reason: &'static str,
+    /// The HTTP status that the API server answers with.
+    pub code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Debug, Serialize)]
+struct Details {
+    name: String,
+    group: String,
+    kind: String,
+    causes: Vec<Cause>,
+}
+
+/// One thing that is wrong, for machines.
+#[derive(Debug, Serialize)]
+struct Cause {
+    /// The control's id.
+    reason: &'static str,
+    message: String,
+    field: String,
+}
+
+impl Status {
+    pub(super) fn forbidden(judgement: &Judgement, pod: &Pod<'_>, request: &Request<'_>) -> Self {
+        let violations = judgement.enforce();
+        let policy = &judgement.policy;
+        let pair = policy.policy.enforce;
+        let first = format!(
+            "{} {:?} is forbidden: violates PodSecurity \"{pair}\": {}",
+            request.resource,
+            display_name(request),
+            message::reasons(violations)
+        );
+        let last = format!(
+            "policy: namespace {:?} enforces {pair} ({})",
+            request.namespace.as_str(),
+            policy.source
+        );
+        let message = message::denial(&first, &message::fixes(violations, pod), &last);
+        let causes = violations
+            .iter()
+            .flat_map(|violation| {
+                violation.findings.iter().map(move |finding| (violation.control, finding))
+            })
+            .take(MAX_CAUSES)
+            .map(|(control, finding)| Cause {
+                reason: control.id,
+                message: message::clean(&finding.fix, message::MAX_WARNING),
+                field: message::clean(&finding.field(""), message::MAX_WARNING),
+            })
+            .collect();
+        Self::failure(403, "Forbidden", message, request, causes)
+    }
+
+    pub(super) fn fault(fault: &Fault, request: &Request<'_>) -> Self {
+        let (code, reason) = match fault {
+            Fault::Lookup { .. } => (500, "InternalError"),
+            Fault::Malformed { .. } | Fault::Object { .. } | Fault::UnknownResource => {
+                (400, "BadRequest")
+            }
+            Fault::TooLarge { .. } => (413, "RequestEntityTooLarge"),
+            Fault::Labels(_) => (422, "Invalid"),
+        };
+        let (message, causes) = match fault {
+            Fault::Labels(invalid) => {
+                let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
+                let name = display_name(request);
+                let causes = invalid.iter().map(|label| Cause {
+                    reason: "FieldValueInvalid",
+                    message: message::clean(&label.to_string(), message::MAX_WARNING),
+                    field: format!("metadata.labels[{}]", label.label),
+                });
+                (
+                    format!("{} {name:?} is invalid: {}", request.kind, all.join(", ")),
+                    causes.collect(),
+                )
+            }
+            _ => (describe(fault), Vec::new()),
+        };
+        Self::failure(code, reason, message::clean(&message, message::MAX_DENIAL), request, causes)
+    }
+
+    fn failure(
+        code: u16,
+        reason: &'static str,
+        message: String,
+        request: &Request<'_>,
+        causes: Vec<Cause>,
+    ) -> Self {
+        let details = (!causes.is_empty()).then(|| Details {
+            name: message::clean(display_name(request), message::MAX_WARNING),
+            group: message::clean(&request.resource_group, message::MAX_WARNING),
+            kind: message::clean(&request.resource, message::MAX_WARNING),
+            causes,
+        });
+        Self { status: "Failure", message, reason, code, details }
+    }
+}
+
+/// The name, or what the generated one will start with.
+pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
+    match &request.object {
+        Object::Pod(pod) if request.name.is_empty() && pod.metadata.name.is_empty() => {
+            &pod.metadata.generate_name
+        }
+        Object::Pod(pod) if request.name.is_empty() => &pod.metadata.name,
+        _ => &request.name,
+    }
+}
+
+/// A fault in one line, for the audit log and for people.
+pub(super) fn describe(fault: &Fault) -> String {
+    let text = match fault {
+        Fault::Lookup { namespace, why } => {
+            format!("failed to look up namespace {namespace:?}: {why}")
+        }
+        Fault::Malformed { why } => format!("failed to decode the review: {why}"),
+        Fault::Object { why } => format!("failed to decode object: {why}"),
+        Fault::UnknownResource => "failed to extract pod template: unknown resource".to_owned(),
+        Fault::TooLarge { limit } => format!("the review is larger than {limit} bytes"),
+        Fault::Labels(invalid) => {
+            let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
+            all.join("; ")
+        }
+    };
+    message::clean(&text, message::MAX_DENIAL)
+}
