@@ -96,13 +96,26 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     if flags.standalone {
         standalone::greet(secure_address, admin_address, ca.as_ref());
     }
-    tokio::select! {
-        () = serving => {}
-        () = signals.pull(&trigger) => {}
-    }
+    let end = tokio::select! {
+        () = serving => Ok(()),
+        () = signals.pull(&trigger) => Ok(()),
+        error = first_panic(&mut tasks) => Err(error.context("a background task failed")),
+    };
     admin_trigger.abort();
     tasks.shutdown().await;
-    Ok(())
+    end
+}
+
+/// A server whose namespaces or certificates are followed no more had better be started anew.
+async fn first_panic(tasks: &mut JoinSet<()>) -> anyhow::Error {
+    loop {
+        match tasks.join_next().await {
+            Some(Err(error)) => return error.into(),
+            // Files that do not exist need no following.
+            Some(Ok(())) => {}
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Ready: the certificate is valid, namespaces are known, the configuration is good, and it is not the end.
