@@ -1,7 +1,6 @@
 //! A stand-in for an API server, for the webhook benchmark: its one namespace, `payments`, enforces restricted.
 //!
-//! It fills the cache of namespaces of upstream's webhook, which does not start without. It answers anyone, and
-//! knows nothing else.
+//! It fills both webhooks' caches of namespaces, and tells its version. It answers anyone, and knows nothing else.
 //!
 //! `api ADDRESS`
 
@@ -42,6 +41,7 @@ fn router() -> Router {
     Router::new()
         .route("/api/v1/namespaces", get(namespaces))
         .route("/api/v1/namespaces/payments", get(async || json(&namespace())))
+        .route("/version", get(async || json(&version())))
 }
 
 /// A list, or a watch, which starts with what there is if it asks for that, and then stays silent.
@@ -70,6 +70,14 @@ fn initial_events() -> String {
         }},
     });
     format!("{}\n{end}\n", json!({"type": "ADDED", "object": namespace()}))
+}
+
+/// The newest that both know.
+fn version() -> Value {
+    json!({
+        "major": "1", "minor": "37", "gitVersion": "v1.37.0", "gitCommit": "", "gitTreeState": "clean",
+        "buildDate": "2026-01-01T00:00:00Z", "goVersion": "", "compiler": "gc", "platform": "linux/amd64",
+    })
 }
 
 fn namespace() -> Value {
