@@ -82,7 +82,8 @@ impl User {
         self.try_ask(Method::GET, path, None).await
     }
 
-    async fn try_ask(
+    /// Any request whose content is of the type that is named with it; fails where the server is away.
+    pub(crate) async fn try_ask(
         &self,
         method: Method,
         path: &str,
