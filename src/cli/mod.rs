@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod cleanup;
 mod serve;
 mod usage;
 
@@ -22,6 +23,8 @@ enum Command {
     Serve(Box<serve::Flags>),
     /// Judges manifests offline: pods, what holds a pod template, and lists of them
     Check(check::Flags),
+    /// Removes from a cluster what would lock it without the server: to be run before the server goes
+    Cleanup(cleanup::Flags),
 }
 
 /// What the process ends with.
@@ -49,6 +52,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
         Command::Serve(flags) => serve::run(&flags),
         Command::Check(flags) => check::run(&flags),
+        Command::Cleanup(flags) => cleanup::run(&flags),
     };
     let exit = result.unwrap_or_else(|error| {
         // One line: what, and below which cause.
