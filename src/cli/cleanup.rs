@@ -36,15 +36,15 @@ const AGAIN: Duration = Duration::from_millis(500);
 #[command(group = clap::ArgGroup::new("objects").required(true).multiple(true))]
 pub(super) struct Flags {
     /// The ValidatingWebhookConfiguration to delete
-    #[arg(long, value_name = "NAME", group = "objects", value_parser = name)]
+    #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
     validating_webhook: Option<String>,
 
     /// The MutatingWebhookConfiguration to delete
-    #[arg(long, value_name = "NAME", group = "objects", value_parser = name)]
+    #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
     mutating_webhook: Option<String>,
 
     /// The Lease to delete
-    #[arg(long, value_name = "NAME", group = "objects", requires = "namespace", value_parser = name)]
+    #[arg(long, value_name = "NAME", group = "objects", requires = "namespace", value_parser = super::object_name)]
     lease: Option<String>,
 
     /// The namespace of the Lease
@@ -250,11 +250,6 @@ fn is_passing(error: &kube::Error) -> bool {
 /// Of a delete: not found, or another object of that name is there by now.
 fn is_absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
-}
-
-fn name(text: &str) -> Result<String, &'static str> {
-    let must = "must be a name: at most 253 of a-z, 0-9, - and .";
-    dns::is_subdomain(text).then(|| text.to_owned()).ok_or(must)
 }
 
 fn namespace(text: &str) -> Result<String, &'static str> {

@@ -2,6 +2,7 @@
 //!
 //! - `account`: an account that may do only what it is granted
 //! - `cleanup`: what uninstalling must remove
+//! - `healthcheck`: whether the webhook answers as the API server would ask
 
 #![allow(
     clippy::unwrap_used,
@@ -13,5 +14,6 @@
 
 mod account;
 mod cleanup;
+mod healthcheck;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::process::Folder;
 
-/// A certificate for 127.0.0.1 and localhost, its key, and the authority that signed it.
+/// The name under which the API server knows a Service, of the namespace `default`.
+pub(crate) const SERVICE: &str = "portcullis.default.svc";
+
+/// A certificate for 127.0.0.1, localhost and [`SERVICE`], its key, and the authority that signed it.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) authority_pem: String,
@@ -24,7 +27,7 @@ impl Serving {
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
         let key = KeyPair::generate().unwrap();
-        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let names = ["127.0.0.1", "localhost", SERVICE].map(str::to_owned);
         let certificate =
             CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
 
