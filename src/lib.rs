@@ -35,4 +35,6 @@ mod dns;
 
 pub mod check;
 
+mod healthcheck;
+
 pub mod cli;

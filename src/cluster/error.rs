@@ -29,7 +29,7 @@ impl From<kube::Error> for LookupError {
 }
 
 /// An error with its causes, as one line of bounded length.
-pub(super) fn one_line(error: &kube::Error) -> String {
+pub(crate) fn one_line(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return bounded(&format!("{} (code {})", status.message, status.code));
     }
@@ -47,7 +47,7 @@ pub(super) fn one_line(error: &kube::Error) -> String {
 }
 
 /// At most 300 characters, none of them a control character.
-pub(super) fn bounded(text: &str) -> String {
+pub(crate) fn bounded(text: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(300).map(printable).collect()
 }

@@ -9,10 +9,37 @@
     reason = "a test that cannot go on has failed"
 )]
 
+#[path = "../server/client.rs"]
+mod client;
 #[allow(dead_code, reason = "this binary uses a part of it")]
 #[path = "../e2e/objects.rs"]
 mod objects;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod down;
+mod dry_run;
 mod enforce;
+mod rights;
+mod uninstall;
+
+use serde_json::{Value, json};
+use support::cluster::Cluster;
+use support::nodelet::Replica;
+
+const RESTRICTED: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "restricted")];
+
+/// Values for a server that denies.
+async fn enforcing(cluster: &Cluster) -> Value {
+    let mut values = cluster.existing_secret().await;
+    values["mode"] = json!("enforce");
+    values
+}
+
+/// The sum of a replica's counters whose lines begin with this.
+async fn counted(replica: &Replica, start: &str) -> f64 {
+    let (code, page) = replica.page("admin", "/metrics").await.expect("metrics");
+    assert_eq!(code, 200);
+    let lines = page.lines().filter(|line| line.starts_with(start));
+    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
+}

@@ -6,7 +6,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::process::Folder;
 
-/// A certificate for 127.0.0.1 and localhost, its key, and the authority that signed it.
+/// The name under which the API server knows a Service, of the namespace `default`.
+pub(crate) const SERVICE: &str = "portcullis.default.svc";
+
+/// A certificate for 127.0.0.1, localhost and [`SERVICE`], its key, and the authority that signed it.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) authority_pem: String,
@@ -18,10 +21,10 @@ pub(crate) struct Serving {
 impl Serving {
     /// Makes an authority and a certificate, in files of the folder.
     pub(crate) fn new(folder: &Folder) -> Self {
-        Self::under(folder, &[])
+        Self::under(folder, &[SERVICE])
     }
 
-    /// The same, for these names and addresses too.
+    /// The same, for these names and addresses beside those of loopback.
     pub(crate) fn under(folder: &Folder, names: &[&str]) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,13 +1,15 @@
 //! A cluster in namespaces of the test's own, with our chart installed and our server in its pods. Only the
 //! images and the nodes are not real: see [`super::nodelet`].
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
 
+use super::certificates::Serving;
 use super::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
 use super::go::Program;
 use super::helm::{Helm, RELEASE};
@@ -73,18 +75,28 @@ impl Cluster {
         let admin = self.user(Who::Admin).await;
         let namespace = json!({"metadata": {"name": RELEASE}});
         admin.create("/api/v1/namespaces", &namespace).await.granted();
-        let pair = Pair::new(&format!("{RELEASE}.{RELEASE}.svc"));
+        let serving = Serving::under(&self.folder, &[&format!("{RELEASE}.{RELEASE}.svc")]);
+        let read = |file: &Path| STANDARD.encode(fs::read(file).unwrap());
         let secret = json!({
             "metadata": {"name": "serving"},
             "type": "kubernetes.io/tls",
-            "data": {"tls.crt": STANDARD.encode(&pair.certificate), "tls.key": STANDARD.encode(&pair.key)},
+            "data": {"tls.crt": read(&serving.certificate), "tls.key": read(&serving.key)},
         });
         let path = format!("/api/v1/namespaces/{RELEASE}/secrets");
         admin.create(&path, &secret).await.granted();
         json!({"certs": {
             "mode": "existingSecret",
-            "existingSecret": {"name": "serving", "caBundle": pair.authority},
+            "existingSecret": {"name": "serving", "caBundle": serving.authority_pem},
         }})
+    }
+
+    /// The authorities whom the API server trusts when it calls the webhooks, PEM.
+    pub(crate) async fn authorities(&self) -> String {
+        let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+        let admin = self.user(Who::Admin).await;
+        let configuration = admin.get(&format!("{path}/{RELEASE}")).await.granted();
+        let bundle = configuration["webhooks"][0]["clientConfig"]["caBundle"].as_str().unwrap();
+        String::from_utf8(STANDARD.decode(bundle).unwrap()).unwrap()
     }
 
     /// The server's pods that are not ending, by name.
@@ -186,28 +198,4 @@ async fn called(admin: &User) {
         (answer.code != 201 || !answer.warnings.is_empty()).then_some(())
     })
     .await;
-}
-
-/// A certificate for one name, its key and its authority, all PEM.
-struct Pair {
-    authority: String,
-    certificate: String,
-    key: String,
-}
-
-impl Pair {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "tests");
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &authority).unwrap();
-        Self {
-            authority: authority.pem(),
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
-    }
 }
