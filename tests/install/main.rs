@@ -20,6 +20,7 @@ mod support;
 mod down;
 mod dry_run;
 mod enforce;
+mod replicas;
 mod rights;
 mod uninstall;
 
