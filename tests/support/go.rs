@@ -17,6 +17,8 @@ pub(crate) enum Program {
     Kubelet,
     Helm3,
     Helm4,
+    /// What containers of the tests run.
+    Pause,
     /// Upstream's Pod Security admission webhook.
     PsaWebhook,
     /// Upstream's policy library, asked line by line.
@@ -40,6 +42,7 @@ impl Program {
             Self::Kubelet => ("kubelet", "controlplane", "./cmd/kubelet"),
             Self::Helm3 => ("helm3", "helm3", "helm.sh/helm/v3/cmd/helm"),
             Self::Helm4 => ("helm4", "helm4", "helm.sh/helm/v4/cmd/helm"),
+            Self::Pause => ("pause", "pause", "."),
             Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
             Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
         }
@@ -56,7 +59,12 @@ impl Program {
                  -X k8s.io/component-base/version.gitMajor=1 \
                  -X k8s.io/component-base/version.gitMinor=36"
             }
-            Self::Etcd | Self::PsaWebhook | Self::PsaOracle | Self::Helm3 | Self::Helm4 => "-s -w",
+            Self::Etcd
+            | Self::PsaWebhook
+            | Self::PsaOracle
+            | Self::Helm3
+            | Self::Helm4
+            | Self::Pause => "-s -w",
         }
     }
 }
