@@ -43,7 +43,7 @@ const ROWS: [Row; 10] = [
     (
         "portcullis_certificate_expiry_timestamp_seconds",
         "When the certificate in force expires, in seconds since 1970.",
-        |state| timestamp(state.identity.status().not_after),
+        |state| state.identity.status().validity.map_or(0.0, |valid| timestamp(valid.until)),
     ),
     (
         "portcullis_certificate_last_reload_successful",

@@ -154,7 +154,7 @@ fn a_bad_pair_leaves_the_old_one_and_is_reported_until_a_good_one_comes() {
     let worse = identity.status().bad.unwrap();
     assert_eq!(worse.since, bad.since, "bad since the first bad pair");
     assert!(worse.why.contains("is empty"), "{}", worse.why);
-    assert_eq!(identity.status().not_after, before.not_after);
+    assert_eq!(identity.status().validity, before.validity);
     assert!(identity.valid(now).is_ok(), "the old one is still good");
 
     fs::remove_file(secret.path().join("..data")).unwrap();
@@ -168,7 +168,7 @@ fn a_bad_pair_leaves_the_old_one_and_is_reported_until_a_good_one_comes() {
     identity.reload(now);
     let after = identity.status();
     assert_eq!(after.bad, None);
-    assert!(after.not_after > before.not_after);
+    assert!(after.validity.unwrap().until > before.validity.unwrap().until);
 }
 
 #[test]

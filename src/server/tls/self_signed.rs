@@ -11,7 +11,6 @@ use rustls_pki_types::PrivateKeyDer;
 use thiserror::Error;
 
 use super::Identity;
-use super::pair::Pair;
 
 /// What [`self_signed`] made.
 #[derive(Debug)]
@@ -65,9 +64,9 @@ pub fn self_signed(names: &[&str]) -> Result<SelfSigned, SelfSignedError> {
     let certificate = server.signed_by(&key, &Issuer::new(authority, authority_key))?;
 
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let pair = Pair::new(vec![certificate.der().clone()], key)
-        .map_err(|error| SelfSignedError(format!("{error:?}")))?;
-    Ok(SelfSigned { identity: Identity::fixed(pair), ca_pem })
+    let identity = Identity::awaited();
+    identity.replace(vec![certificate.der().clone()], key).map_err(SelfSignedError)?;
+    Ok(SelfSigned { identity, ca_pem })
 }
 
 fn common_name(name: &str) -> rcgen::DistinguishedName {
