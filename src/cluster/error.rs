@@ -29,7 +29,7 @@ impl From<kube::Error> for LookupError {
 }
 
 /// An error with its causes, as one line of bounded length.
-pub(super) fn one_line(error: &kube::Error) -> String {
+pub(crate) fn one_line(error: &kube::Error) -> String {
     if let kube::Error::Api(status) = error {
         return bounded(&format!("{} (code {})", status.message, status.code));
     }

@@ -5,7 +5,6 @@
 //! clock decides what is valid: a process that was suspended must notice.
 
 mod pair;
-mod self_signed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +16,9 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
 
 pub use pair::PairError;
-pub use self_signed::{SelfSigned, self_signed};
 
 use pair::{Contents, Pair};
 
@@ -74,6 +73,33 @@ pub struct Validity {
     pub until: SystemTime,
 }
 
+impl Validity {
+    /// As a certificate says.
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
+        let validity = certificate.validity();
+        Self {
+            from: system_time(validity.not_before.timestamp()),
+            until: system_time(validity.not_after.timestamp()),
+        }
+    }
+
+    /// Whether that is now.
+    #[must_use]
+    pub fn contains(&self, now: SystemTime) -> bool {
+        self.from <= now && now <= self.until
+    }
+}
+
+fn system_time(unix_seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
+    let time = if unix_seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 impl Identity {
     /// Reads the files for the first time.
     ///
@@ -112,7 +138,7 @@ impl Identity {
     fn put(&self, pair: Pair) {
         let not_after = rfc3339(pair.validity.until);
         self.current.store(Some(Arc::new(pair)));
-        *self.bad.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.settle();
         tracing::info!(not_after, "new certificate in force");
     }
 
@@ -156,15 +182,34 @@ impl Identity {
         }
     }
 
-    /// Says, once, why there is no newer certificate. One line.
+    /// Says, once, why there is no newer certificate and should be one. One line.
     pub fn complain(&self, why: &str, now: SystemTime) {
+        if self.note(why, now) {
+            tracing::error!(error = why, "no new certificate, the old one stays");
+        }
+    }
+
+    /// Says, once, what a certificate is waited for. One line.
+    pub fn wait(&self, why: &str, now: SystemTime) {
+        if self.note(why, now) {
+            tracing::info!(why, "waiting for a certificate");
+        }
+    }
+
+    /// All is well again.
+    pub fn settle(&self) {
+        *self.bad.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether that is news.
+    fn note(&self, why: &str, now: SystemTime) -> bool {
         let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
         if bad.as_ref().is_some_and(|bad| bad.why == why) {
-            return;
+            return false;
         }
-        tracing::error!(error = why, "no new certificate, the old one stays");
         let since = bad.as_ref().map_or(now, |bad| bad.since);
         *bad = Some(Bad { since, why: why.to_owned() });
+        true
     }
 
     /// What is in force, and what is wrong with what is not.

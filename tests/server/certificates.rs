@@ -231,7 +231,8 @@ async fn a_swap_drops_no_connection_and_new_ones_see_the_new_certificate() {
 
 #[tokio::test]
 async fn a_self_signed_certificate_holds_for_its_names_only() {
-    let made = tls::self_signed(&["portcullis.example.org", "10.1.2.3"]).unwrap();
+    let made =
+        portcullis::certificates::standalone(&["portcullis.example.org", "10.1.2.3"]).unwrap();
     made.identity.valid(SystemTime::now()).unwrap();
     let server = Server::showing(made.identity, made.ca_pem, limits(), BodyLimits::default()).await;
     for (name, good) in [
@@ -249,5 +250,5 @@ async fn a_self_signed_certificate_holds_for_its_names_only() {
         let made = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
         assert_eq!(made.is_ok(), good, "{name}");
     }
-    assert!(tls::self_signed(&["not a name\u{e9}"]).is_err());
+    assert!(portcullis::certificates::standalone(&["not a name\u{e9}"]).is_err());
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
@@ -142,10 +142,7 @@ impl Pair {
         let (_, leaf) = x509_parser::parse_x509_certificate(leaf).map_err(|error| {
             NotAPair::Certificate(format!("the first certificate is malformed: {error}"))
         })?;
-        let validity = Validity {
-            from: system_time(leaf.validity().not_before.timestamp()),
-            until: system_time(leaf.validity().not_after.timestamp()),
-        };
+        let validity = Validity::of(&leaf);
         let provider = aws_lc_rs::default_provider();
         let signer = provider
             .key_provider
@@ -224,14 +221,4 @@ fn missing(pem: &[u8], wanted: &str) -> String {
         let held: String = held.chars().take(80).filter(|c| !c.is_control()).collect();
         format!("holds {held}, wanted a PEM section {wanted}")
     }
-}
-
-fn system_time(unix_seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
-    let time = if unix_seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
-    };
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }
