@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use portcullis::server::tls::{self, Files, PairError};
+use portcullis::server::tls::{Files, PairError};
 use portcullis::server::{BodyLimits, Identity};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::ServerName;
