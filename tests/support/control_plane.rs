@@ -143,6 +143,21 @@ impl ControlPlane {
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
     }
 
+    /// Stops etcd where it is, so that the API server waits for it.
+    pub(crate) fn stop_etcd(&mut self) {
+        self.etcd.signal("STOP");
+    }
+
+    /// Lets etcd go on.
+    pub(crate) fn start_etcd(&mut self) {
+        self.etcd.signal("CONT");
+    }
+
+    /// Kills the controllers: no more pods of Deployments, nor service accounts of new namespaces.
+    pub(crate) fn stop_controllers(&mut self) {
+        self.controllers.kill();
+    }
+
     /// The first event of the audit log that fits; `what` is said when none comes.
     pub(crate) async fn audit_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         audit::event(&self.folder.path().join("audit.log"), what, fits).await
