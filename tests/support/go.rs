@@ -13,6 +13,10 @@ pub(crate) enum Program {
     Etcd,
     KubeApiserver,
     KubeControllerManager,
+    KubeScheduler,
+    Kubelet,
+    Helm3,
+    Helm4,
     /// Upstream's Pod Security admission webhook.
     PsaWebhook,
     /// Upstream's policy library, asked line by line.
@@ -32,6 +36,10 @@ impl Program {
             Self::KubeControllerManager => {
                 ("kube-controller-manager", "controlplane", "./cmd/kube-controller-manager")
             }
+            Self::KubeScheduler => ("kube-scheduler", "controlplane", "./cmd/kube-scheduler"),
+            Self::Kubelet => ("kubelet", "controlplane", "./cmd/kubelet"),
+            Self::Helm3 => ("helm3", "helm3", "helm.sh/helm/v3/cmd/helm"),
+            Self::Helm4 => ("helm4", "helm4", "helm.sh/helm/v4/cmd/helm"),
             Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
             Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
         }
@@ -40,12 +48,15 @@ impl Program {
     /// The version that clients are told, since the linker has to be given it.
     fn linker_flags(self) -> &'static str {
         match self {
-            Self::KubeApiserver | Self::KubeControllerManager => {
+            Self::KubeApiserver
+            | Self::KubeControllerManager
+            | Self::KubeScheduler
+            | Self::Kubelet => {
                 "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
                  -X k8s.io/component-base/version.gitMajor=1 \
                  -X k8s.io/component-base/version.gitMinor=36"
             }
-            Self::Etcd | Self::PsaWebhook | Self::PsaOracle => "-s -w",
+            Self::Etcd | Self::PsaWebhook | Self::PsaOracle | Self::Helm3 | Self::Helm4 => "-s -w",
         }
     }
 }
@@ -118,8 +129,10 @@ pub(crate) fn require_go() -> Result<(), Skip> {
 }
 
 fn hash_sources(module: &Path, package: &str, flags: &str) -> u64 {
+    // A tool's package is in no folder of ours.
     let mut sources: Vec<PathBuf> = fs::read_dir(module.join(package))
-        .unwrap()
+        .into_iter()
+        .flatten()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "go"))
         .collect();

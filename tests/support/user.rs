@@ -91,7 +91,8 @@ impl User {
         self.try_ask(Method::POST, path, Some(("application/json", object))).await
     }
 
-    async fn try_ask(
+    /// Any request whose content is of the type that is named with it; fails where the server is away.
+    pub(crate) async fn try_ask(
         &self,
         method: Method,
         path: &str,
