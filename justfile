@@ -39,3 +39,8 @@ bench:
 # Against upstream's webhook and the floor of this machine; needs Go, wrk and taskset
 bench-webhook:
     benches/webhook/run
+
+# Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
+faults:
+    ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \
+        cargo test --release --locked --test faults --test certificates -- --nocapture --test-threads=1

@@ -33,6 +33,10 @@ pub mod record;
 pub mod config;
 mod dns;
 
+pub mod certificates;
+
+pub mod leader;
+
 pub mod check;
 
 mod healthcheck;

@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::{
+    certificates::Keeper,
     cluster::Cluster,
     config::Live,
     server::{Identity, Stats},
@@ -23,6 +24,7 @@ pub struct Gauges {
     identity: Arc<Identity>,
     config: Arc<Live>,
     cluster: Option<Arc<Cluster>>,
+    keeper: Option<Arc<Keeper>>,
     gauges: Vec<(Gauge, Read)>,
 }
 
@@ -43,7 +45,7 @@ const ROWS: [Row; 10] = [
     (
         "portcullis_certificate_expiry_timestamp_seconds",
         "When the certificate in force expires, in seconds since 1970.",
-        |state| timestamp(state.identity.status().not_after),
+        |state| state.identity.status().validity.map_or(0.0, |valid| timestamp(valid.until)),
     ),
     (
         "portcullis_certificate_last_reload_successful",
@@ -73,8 +75,28 @@ const ROWS: [Row; 10] = [
     ),
 ];
 
+/// Where certificates are self-managed.
+const SELF_MANAGED: [Row; 3] = [
+    (
+        "portcullis_ca_expiry_timestamp_seconds",
+        "When the authority that signs certificates expires, in seconds since 1970.",
+        |state| {
+            let until = state.keeper.as_ref().and_then(|keeper| keeper.status().ca_until);
+            until.map_or(0.0, timestamp)
+        },
+    ),
+    (
+        "portcullis_ca_bundle_contains_issuer",
+        "1 if every webhook trusts the issuer of the certificate in force.",
+        |state| state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.status().is_trusted)),
+    ),
+    ("portcullis_leader", "1 if this replica is the one that writes.", |state| {
+        state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.leads()))
+    }),
+];
+
 impl Gauges {
-    /// Over what the process has.
+    /// Over what the process has. `keeper`: where certificates are self-managed.
     ///
     /// # Errors
     /// If a metric had no proper name.
@@ -83,12 +105,14 @@ impl Gauges {
         identity: Arc<Identity>,
         config: Arc<Live>,
         cluster: Option<Arc<Cluster>>,
+        keeper: Option<Arc<Keeper>>,
     ) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
+            .chain(keeper.iter().flat_map(|_| &SELF_MANAGED))
             .map(|(name, help, read)| Ok((Gauge::new(*name, *help)?, *read)))
             .collect::<prometheus::Result<_>>()?;
-        Ok(Self { stats, identity, config, cluster, gauges })
+        Ok(Self { stats, identity, config, cluster, keeper, gauges })
     }
 }
 

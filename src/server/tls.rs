@@ -1,24 +1,24 @@
 //! The server's certificate: from files that are read again while serving, or made in memory.
 //!
-//! A new pair of files takes effect for the connections that come after it; none is dropped. A pair
-//! that is no good leaves the one in force, and says so once and in [`Identity::status`]. The wall
+//! A new certificate takes effect for the connections that come after it; none is dropped. One that
+//! is no good leaves the one in force, and says so once and in [`Identity::status`]. The wall
 //! clock decides what is valid: a process that was suspended must notice.
 
 mod pair;
-mod self_signed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
 
 pub use pair::PairError;
-pub use self_signed::{SelfSigned, self_signed};
 
 use pair::{Contents, Pair};
 
@@ -31,44 +31,73 @@ pub struct Files {
     pub key: PathBuf,
 }
 
-/// The certificate that is shown to clients, and where it comes from.
+/// The certificate that is shown to clients, and where it comes from. Without one, no handshake succeeds.
 #[derive(Debug)]
 pub struct Identity {
-    current: ArcSwap<Pair>,
+    current: ArcSwapOption<Pair>,
     source: Option<Source>,
+    bad: Mutex<Option<Bad>>,
 }
 
 #[derive(Debug)]
 struct Source {
     files: Files,
-    last: Mutex<Last>,
+    /// What they held when they were last read, unless that may become good without changing.
+    last: Mutex<Option<Contents>>,
 }
 
-/// The last reading of the files, whatever came of it.
-#[derive(Debug)]
-struct Last {
-    contents: Option<Contents>,
-    bad: Option<Bad>,
-}
-
-/// Why the newest files are not in force.
+/// Why there is no newer certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
-    /// When they were first seen to be bad.
+    /// When that was first seen.
     pub since: SystemTime,
-    /// One line: which file, and what is wrong with it.
+    /// One line: what is wrong, and with what.
     pub why: String,
 }
 
 /// For readiness and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The certificate in force is not valid before this.
-    pub not_before: SystemTime,
-    /// The certificate in force is not valid after this.
-    pub not_after: SystemTime,
-    /// Set when there are newer files that cannot be used.
+    /// When the certificate in force is valid, if there is one.
+    pub validity: Option<Validity>,
+    /// Set when there should be a newer one and is not.
     pub bad: Option<Bad>,
+}
+
+/// From when to when a certificate is valid, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// Not before this.
+    pub from: SystemTime,
+    /// Not after this.
+    pub until: SystemTime,
+}
+
+impl Validity {
+    /// As a certificate says.
+    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
+        let validity = certificate.validity();
+        Self {
+            from: system_time(validity.not_before.timestamp()),
+            until: system_time(validity.not_after.timestamp()),
+        }
+    }
+
+    /// Whether that is now.
+    #[must_use]
+    pub fn contains(&self, now: SystemTime) -> bool {
+        self.from <= now && now <= self.until
+    }
+}
+
+fn system_time(unix_seconds: i64) -> SystemTime {
+    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
+    let time = if unix_seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 impl Identity {
@@ -79,17 +108,38 @@ impl Identity {
     pub fn load(files: Files) -> Result<Arc<Self>, PairError> {
         let contents = Contents::read(&files)?;
         let pair = Pair::parse(&files, &contents, SystemTime::now())?;
-        Ok(Arc::new(Self {
-            current: ArcSwap::from_pointee(pair),
-            source: Some(Source {
-                files,
-                last: Mutex::new(Last { contents: Some(contents), bad: None }),
-            }),
-        }))
+        let source = Source { files, last: Mutex::new(Some(contents)) };
+        Ok(Arc::new(Self { source: Some(source), ..Self::of(Some(pair)) }))
     }
 
-    fn fixed(pair: Pair) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(pair), source: None })
+    /// None yet: somebody will [`replace`](Self::replace) it.
+    #[must_use]
+    pub fn awaited() -> Arc<Self> {
+        Arc::new(Self::of(None))
+    }
+
+    fn of(pair: Option<Pair>) -> Self {
+        Self { current: ArcSwapOption::from_pointee(pair), source: None, bad: Mutex::default() }
+    }
+
+    /// Puts a certificate in force that was made in memory, its own first in the chain.
+    ///
+    /// # Errors
+    /// One line: what is wrong with it. The one before stays in force.
+    pub fn replace(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(), String> {
+        self.put(Pair::new(chain, key).map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    fn put(&self, pair: Pair) {
+        let not_after = rfc3339(pair.validity.until);
+        self.current.store(Some(Arc::new(pair)));
+        self.settle();
+        tracing::info!(not_after, "new certificate in force");
     }
 
     /// Reads the files again every so often (10 s is usual), for as long as it is polled. Returns at
@@ -113,39 +163,61 @@ impl Identity {
         let Some(source) = &self.source else { return };
         let mut last = source.last.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match Contents::read(&source.files) {
-            Ok(contents) if last.contents.as_ref() == Some(&contents) => return,
+            Ok(contents) if last.as_ref() == Some(&contents) => return,
             Ok(contents) => {
                 let parsed = Pair::parse(&source.files, &contents, now);
                 // What is only too early may become good without changing.
                 let keep = !matches!(parsed, Err(PairError::NotYetValid { .. }));
-                last.contents = keep.then_some(contents);
+                *last = keep.then_some(contents);
                 parsed
             }
             Err(error) => {
-                last.contents = None;
+                *last = None;
                 Err(error)
             }
         };
         match outcome {
-            Ok(pair) => {
-                let not_after = rfc3339(pair.not_after);
-                self.current.store(Arc::new(pair));
-                last.bad = None;
-                tracing::info!(not_after, "new certificate in force");
-            }
-            Err(error) => last.complain(&error, now),
+            Ok(pair) => self.put(pair),
+            Err(error) => self.complain(&error.to_string(), now),
         }
+    }
+
+    /// Says, once, why there is no newer certificate and should be one. One line.
+    pub fn complain(&self, why: &str, now: SystemTime) {
+        if self.note(why, now) {
+            tracing::error!(error = why, "no new certificate, the old one stays");
+        }
+    }
+
+    /// Says, once, what a certificate is waited for. One line.
+    pub fn wait(&self, why: &str, now: SystemTime) {
+        if self.note(why, now) {
+            tracing::info!(why, "waiting for a certificate");
+        }
+    }
+
+    /// All is well again.
+    pub fn settle(&self) {
+        *self.bad.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether that is news.
+    fn note(&self, why: &str, now: SystemTime) -> bool {
+        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        if bad.as_ref().is_some_and(|bad| bad.why == why) {
+            return false;
+        }
+        let since = bad.as_ref().map_or(now, |bad| bad.since);
+        *bad = Some(Bad { since, why: why.to_owned() });
+        true
     }
 
     /// What is in force, and what is wrong with what is not.
     #[must_use]
     pub fn status(&self) -> Status {
-        let pair = self.current.load();
-        let bad = self.source.as_ref().and_then(|source| {
-            let last = source.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.bad.clone()
-        });
-        Status { not_before: pair.not_before, not_after: pair.not_after, bad }
+        let validity = self.current.load().as_ref().map(|pair| pair.validity);
+        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Status { validity, bad }
     }
 
     /// For readiness: whether the certificate in force is valid now.
@@ -154,36 +226,26 @@ impl Identity {
     /// When it is not; one line that says why.
     pub fn valid(&self, now: SystemTime) -> Result<(), String> {
         let status = self.status();
-        let mut why = if now > status.not_after {
-            format!("the certificate expired at {}", rfc3339(status.not_after))
-        } else if now < status.not_before {
-            let from = rfc3339(status.not_before);
-            format!("the certificate is not valid before {from}")
-        } else {
-            return Ok(());
+        let mut why = match status.validity {
+            None => "there is no certificate yet".to_owned(),
+            Some(Validity { until, .. }) if now > until => {
+                format!("the certificate expired at {}", rfc3339(until))
+            }
+            Some(Validity { from, .. }) if now < from => {
+                format!("the certificate is not valid before {}", rfc3339(from))
+            }
+            Some(_) => return Ok(()),
         };
         if let Some(bad) = status.bad {
-            why = format!("{why}, and the newer files cannot be used: {}", bad.why);
+            why = format!("{why}, and a newer one cannot be had: {}", bad.why);
         }
         Err(why)
     }
 }
 
-impl Last {
-    fn complain(&mut self, error: &PairError, now: SystemTime) {
-        let why = error.to_string();
-        if self.bad.as_ref().is_some_and(|bad| bad.why == why) {
-            return;
-        }
-        tracing::error!(error = why, "new certificate not used, the old one stays");
-        let since = self.bad.as_ref().map_or(now, |bad| bad.since);
-        self.bad = Some(Bad { since, why });
-    }
-}
-
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.load().key))
+        self.current.load().as_ref().map(|pair| Arc::clone(&pair.key))
     }
 }
 

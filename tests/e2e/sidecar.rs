@@ -9,8 +9,9 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
+use portcullis::certificates::{Standalone, standalone};
 use portcullis::server::shutdown::shutdown;
-use portcullis::server::tls::{SelfSigned, self_signed, server_config};
+use portcullis::server::tls::server_config;
 use portcullis::server::{Limits, Serving, Stats, Transport, Trigger, run};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -37,7 +38,7 @@ pub(crate) struct Injector {
 
 impl Injector {
     pub(crate) async fn start() -> Self {
-        let SelfSigned { identity, ca_pem } = self_signed(&[]).unwrap();
+        let Standalone { identity, ca_pem } = standalone(&[]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (trigger, stop) = shutdown();

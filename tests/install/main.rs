@@ -11,7 +11,6 @@
 
 #[path = "../server/client.rs"]
 mod client;
-#[allow(dead_code, reason = "this binary uses a part of it")]
 #[path = "../e2e/objects.rs"]
 mod objects;
 #[path = "../support/mod.rs"]

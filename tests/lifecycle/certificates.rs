@@ -42,7 +42,7 @@ async fn new_files_are_shown_and_bad_ones_are_not() {
 
     server.write("tls.crt", "no certificate\n");
     server.await_metric(LAST_RELOAD, 0.0).await;
-    let line = server.logged("new certificate not used, the old one stays").await;
+    let line = server.logged("no new certificate, the old one stays").await;
     let why = line["error"].as_str().unwrap();
     assert!(why.ends_with("tls.crt: not PEM: no line -----BEGIN CERTIFICATE-----"), "{why}");
     assert_eq!(line["level"], "ERROR");

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use portcullis::server::tls::{self, Files, PairError};
+use portcullis::server::tls::{Files, PairError};
 use portcullis::server::{BodyLimits, Identity};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::ServerName;
@@ -154,7 +154,7 @@ fn a_bad_pair_leaves_the_old_one_and_is_reported_until_a_good_one_comes() {
     let worse = identity.status().bad.unwrap();
     assert_eq!(worse.since, bad.since, "bad since the first bad pair");
     assert!(worse.why.contains("is empty"), "{}", worse.why);
-    assert_eq!(identity.status().not_after, before.not_after);
+    assert_eq!(identity.status().validity, before.validity);
     assert!(identity.valid(now).is_ok(), "the old one is still good");
 
     fs::remove_file(secret.path().join("..data")).unwrap();
@@ -168,7 +168,7 @@ fn a_bad_pair_leaves_the_old_one_and_is_reported_until_a_good_one_comes() {
     identity.reload(now);
     let after = identity.status();
     assert_eq!(after.bad, None);
-    assert!(after.not_after > before.not_after);
+    assert!(after.validity.unwrap().until > before.validity.unwrap().until);
 }
 
 #[test]
@@ -231,7 +231,8 @@ async fn a_swap_drops_no_connection_and_new_ones_see_the_new_certificate() {
 
 #[tokio::test]
 async fn a_self_signed_certificate_holds_for_its_names_only() {
-    let made = tls::self_signed(&["portcullis.example.org", "10.1.2.3"]).unwrap();
+    let made =
+        portcullis::certificates::standalone(&["portcullis.example.org", "10.1.2.3"]).unwrap();
     made.identity.valid(SystemTime::now()).unwrap();
     let server = Server::showing(made.identity, made.ca_pem, limits(), BodyLimits::default()).await;
     for (name, good) in [
@@ -249,5 +250,5 @@ async fn a_self_signed_certificate_holds_for_its_names_only() {
         let made = connector.connect(ServerName::try_from(name).unwrap(), stream).await;
         assert_eq!(made.is_ok(), good, "{name}");
     }
-    assert!(tls::self_signed(&["not a name\u{e9}"]).is_err());
+    assert!(portcullis::certificates::standalone(&["not a name\u{e9}"]).is_err());
 }

@@ -179,6 +179,11 @@ impl ControlPlane {
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
     }
 
+    /// Kills the controllers: no more pods of Deployments, nor service accounts of new namespaces.
+    pub(crate) fn stop_controllers(&mut self) {
+        self.controllers.kill();
+    }
+
     /// Kills etcd. The API server then answers reads from its caches at best.
     pub(crate) fn stop_etcd(&mut self) {
         self.etcd.kill();

@@ -145,7 +145,7 @@ impl Portcullis {
 }
 
 /// GETs a page of a plain HTTP port, or `None` while nothing listens there.
-async fn page(port: u16, path: &str) -> Option<(u16, String)> {
+pub(crate) async fn page(port: u16, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;

@@ -82,6 +82,15 @@ impl User {
         self.try_ask(Method::GET, path, None).await
     }
 
+    /// As [`create`](Self::create), where the server may be away.
+    pub(crate) async fn try_create(
+        &self,
+        path: &str,
+        object: &Value,
+    ) -> Result<Answer, kube::Error> {
+        self.try_ask(Method::POST, path, Some(("application/json", object))).await
+    }
+
     /// Any request whose content is of the type that is named with it; fails where the server is away.
     pub(crate) async fn try_ask(
         &self,

@@ -19,7 +19,10 @@ use crate::{
     server::{Identity, Limits, tls},
 };
 
-use super::standalone::{self, CaFile};
+use super::{
+    self_managed::SelfManaged,
+    standalone::{self, CaFile},
+};
 
 /// Every flag is also an environment variable.
 #[derive(Args, Debug)]
@@ -62,6 +65,9 @@ pub(in crate::cli) struct Flags {
         requires = "tls_cert_file"
     )]
     tls_private_key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) self_managed: SelfManaged,
 
     /// Deny and change nothing, say all that would be; the configuration's `mode` cannot switch it off
     #[arg(long, env = "PORTCULLIS_DRY_RUN")]
@@ -144,7 +150,8 @@ impl Flags {
         })
     }
 
-    /// The certificate: from files, or standalone one of its own with the file of its CA.
+    /// The certificate: from files, to come when it is self-managed, or standalone one of its own with the file of
+    /// its CA.
     pub(super) fn identity(&self) -> anyhow::Result<(Arc<Identity>, Option<CaFile>)> {
         match (&self.tls_cert_file, &self.tls_private_key_file) {
             (Some(certificate), Some(key)) => {
@@ -155,8 +162,9 @@ impl Flags {
                 let (identity, ca) = standalone::identity(self.bind_address)?;
                 Ok((identity, Some(ca)))
             }
+            _ if self.self_managed.is_asked_for() => Ok((Identity::awaited(), None)),
             _ => anyhow::bail!(
-                "no certificate: give --tls-cert-file and --tls-private-key-file, or try --standalone"
+                "no certificate: give --tls-cert-file and --tls-private-key-file, or --ca-secret, or try --standalone"
             ),
         }
     }

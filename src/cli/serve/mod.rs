@@ -1,6 +1,7 @@
 //! `portcullis serve`.
 
 mod flags;
+mod self_managed;
 mod standalone;
 
 use std::{
@@ -49,25 +50,28 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
-    let cluster = if flags.standalone {
-        None
+    let (trigger, stop) = shutdown();
+    let (cluster, keeper) = if flags.standalone {
+        (None, None)
     } else {
-        let (cluster, reading) = Cluster::new(cluster::connect(flags.kubeconfig.as_deref()).await?);
+        let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
+        let keeper = flags.self_managed.start(&client, &identity, &stop, &mut tasks)?;
+        let (cluster, reading) = Cluster::new(client);
         tasks.spawn(reading);
-        Some(cluster)
+        (Some(cluster), keeper)
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
 
     let stats = Arc::new(Stats::default());
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
-    let (trigger, stop) = shutdown();
     let (admin_trigger, admin_stop) = shutdown();
     let gauges = Gauges::new(
         Arc::clone(&stats),
         Arc::clone(&identity),
         Arc::clone(&config),
         cluster.clone(),
+        keeper,
     )?;
     metrics.registry().register(Box::new(gauges))?;
     let readiness = readiness(&identity, cluster.as_ref(), &stop);

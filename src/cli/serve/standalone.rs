@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::server::{Identity, tls};
+use crate::{certificates, server::Identity};
 
 /// The file that clients verify the server with. It goes when this value goes.
 pub(super) struct CaFile(PathBuf);
@@ -20,7 +20,7 @@ pub(super) fn identity(address: Option<IpAddr>) -> anyhow::Result<(Arc<Identity>
     let other = address.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     let name = other.map(|ip| ip.to_string());
     let names: Vec<_> = name.iter().map(String::as_str).collect();
-    let made = tls::self_signed(&names)?;
+    let made = certificates::standalone(&names)?;
     Ok((made.identity, CaFile::write(&made.ca_pem)?))
 }
 

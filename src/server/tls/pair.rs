@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
@@ -14,7 +14,7 @@ use rustls_pki_types::pem::{Error as PemError, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 
-use super::{Files, rfc3339};
+use super::{Files, Validity, rfc3339};
 
 /// Why a pair of files cannot be used. Each message is one line that names the file.
 #[derive(Debug, Error)]
@@ -101,8 +101,7 @@ fn read(path: &Path) -> Result<Vec<u8>, PairError> {
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) key: Arc<CertifiedKey>,
-    pub(super) not_before: SystemTime,
-    pub(super) not_after: SystemTime,
+    pub(super) validity: Validity,
 }
 
 impl Pair {
@@ -123,12 +122,11 @@ impl Pair {
             },
         })?;
         let path = files.certificate.clone();
-        if now > pair.not_after {
-            let not_after = pair.not_after;
+        let Validity { from: not_before, until: not_after } = pair.validity;
+        if now > not_after {
             return Err(PairError::Expired { path, not_after });
         }
-        if now < pair.not_before {
-            let not_before = pair.not_before;
+        if now < not_before {
             return Err(PairError::NotYetValid { path, not_before });
         }
         Ok(pair)
@@ -144,10 +142,7 @@ impl Pair {
         let (_, leaf) = x509_parser::parse_x509_certificate(leaf).map_err(|error| {
             NotAPair::Certificate(format!("the first certificate is malformed: {error}"))
         })?;
-        let (not_before, not_after) = (
-            system_time(leaf.validity().not_before.timestamp()),
-            system_time(leaf.validity().not_after.timestamp()),
-        );
+        let validity = Validity::of(&leaf);
         let provider = aws_lc_rs::default_provider();
         let signer = provider
             .key_provider
@@ -159,15 +154,18 @@ impl Pair {
             Err(TlsError::InconsistentKeys(_)) => return Err(NotAPair::Mismatch),
             Err(error) => return Err(NotAPair::Certificate(error.to_string())),
         }
-        Ok(Self { key: Arc::new(key), not_before, not_after })
+        Ok(Self { key: Arc::new(key), validity })
     }
 }
 
 /// [`PairError`] before the files' names are known.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub(super) enum NotAPair {
+    #[error("the certificate: {0}")]
     Certificate(String),
+    #[error("the key: {0}")]
     Key(String),
+    #[error("the key is not that of the certificate")]
     Mismatch,
 }
 
@@ -223,14 +221,4 @@ fn missing(pem: &[u8], wanted: &str) -> String {
         let held: String = held.chars().take(80).filter(|c| !c.is_control()).collect();
         format!("holds {held}, wanted a PEM section {wanted}")
     }
-}
-
-fn system_time(unix_seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
-    let time = if unix_seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
-    };
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }

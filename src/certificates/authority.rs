@@ -1,0 +1,198 @@
+//! A certificate authority of our own, and what it signs: ECDSA P-256 throughout.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData as _,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+
+use crate::server::tls::Validity;
+
+/// Clocks differ: what is made now is valid from this long ago.
+const CLOCK_SKEW: Duration = Duration::from_secs(3600);
+
+/// An authority's certificate, and the key that makes it one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authority {
+    certificate: String,
+    key: String,
+    validity: Validity,
+}
+
+/// A server's certificate and its key.
+#[derive(Debug)]
+pub struct Leaf {
+    /// The certificate alone: its issuer is what clients trust.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// PKCS#8.
+    pub key: PrivateKeyDer<'static>,
+    /// When it is valid.
+    pub validity: Validity,
+}
+
+/// Why there is no such authority or certificate. One line; never quotes a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AuthorityError(pub(super) String);
+
+impl From<rcgen::Error> for AuthorityError {
+    fn from(error: rcgen::Error) -> Self {
+        Self(format!("cannot make a certificate: {error}"))
+    }
+}
+
+impl Authority {
+    /// Makes one that is valid for `lifetime` from now on. With a `domain` it can sign for that name and those
+    /// below it only: whoever steals its key has not stolen the cluster's other names.
+    ///
+    /// # Errors
+    /// None that a user could cause.
+    pub fn mint(
+        domain: Option<&str>,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Self, AuthorityError> {
+        let validity = Validity { from: now - CLOCK_SKEW, until: now + lifetime };
+        let mut params = CertificateParams::default();
+        // Told apart by their names, too, since several are trusted at once.
+        let minted = jiff::Timestamp::try_from(now).unwrap_or_default();
+        params.distinguished_name = common_name(&format!("portcullis-ca {minted:.0}"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.name_constraints = domain.map(|domain| NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+        (params.not_before, params.not_after) = (validity.from.into(), validity.until.into());
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let certificate = params.self_signed(&key)?.pem();
+        Self::read(&certificate, &key.serialize_pem())
+    }
+
+    /// Takes one from PEM.
+    ///
+    /// # Errors
+    /// Either is malformed, the certificate is no authority's, or the key is another's.
+    pub fn read(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
+        let problem = |what: &str| AuthorityError(what.to_owned());
+        let der = CertificateDer::from_pem_slice(certificate.as_bytes())
+            .map_err(|_| problem("the certificate is not PEM"))?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der)
+            .map_err(|_| problem("the certificate is malformed"))?;
+        let pair = KeyPair::from_pem(key).map_err(|_| problem("the key is no key in PEM"))?;
+        if !parsed.is_ca() {
+            return Err(problem("the certificate is not that of an authority"));
+        }
+        if pair.subject_public_key_info() != parsed.public_key().raw {
+            return Err(problem("the key is not that of the certificate"));
+        }
+        Ok(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            validity: Validity::of(&parsed),
+        })
+    }
+
+    /// Its certificate, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// Its key, PEM. For whoever stores it.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// When its certificate is valid.
+    pub fn validity(&self) -> Validity {
+        self.validity
+    }
+
+    /// Makes a server's certificate for DNS names or addresses, and a key for it. It never outlives its issuer.
+    ///
+    /// # Errors
+    /// A name is neither a DNS name nor an address.
+    pub fn sign(
+        &self,
+        names: &[&str],
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Leaf, AuthorityError> {
+        let validity = Validity {
+            from: (now - CLOCK_SKEW).max(self.validity.from),
+            until: (now + lifetime).min(self.validity.until),
+        };
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = common_name("portcullis");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        (params.not_before, params.not_after) = (validity.from.into(), validity.until.into());
+        let issuer = Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let certificate = params.signed_by(&key, &issuer)?;
+        Ok(Leaf {
+            chain: vec![certificate.der().clone()],
+            key: PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+            validity,
+        })
+    }
+}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("validity", &self.validity).finish_non_exhaustive()
+    }
+}
+
+fn common_name(name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, name);
+    subject
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NAME: &str = "portcullis.security.svc";
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let authority = Authority::mint(Some(NAME), SystemTime::now(), DAY).unwrap();
+        let again = Authority::read(authority.certificate(), authority.key()).unwrap();
+        assert!(again == authority);
+        assert!(!format!("{authority:?}").contains("KEY"));
+    }
+
+    #[test]
+    fn a_leaf_never_outlives_its_issuer() {
+        let now = SystemTime::now();
+        let authority = Authority::mint(Some(NAME), now, DAY).unwrap();
+        let leaf = authority.sign(&[NAME], now, 2 * DAY).unwrap();
+        assert!(leaf.validity.until <= now + DAY);
+        let later = authority.sign(&[NAME], now + DAY / 2, DAY / 4).unwrap();
+        assert!(later.validity.until < now + DAY);
+    }
+
+    #[test]
+    fn what_does_not_belong_together_is_refused() {
+        let now = SystemTime::now();
+        let (one, other) =
+            (Authority::mint(None, now, DAY).unwrap(), Authority::mint(None, now, DAY).unwrap());
+        let error = Authority::read(one.certificate(), other.key()).unwrap_err();
+        assert_eq!(error.to_string(), "the key is not that of the certificate");
+        let error = Authority::read("", one.key()).unwrap_err();
+        assert_eq!(error.to_string(), "the certificate is not PEM");
+        let error = Authority::read(one.certificate(), "secret").unwrap_err();
+        assert_eq!(error.to_string(), "the key is no key in PEM");
+    }
+}

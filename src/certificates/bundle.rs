@@ -1,0 +1,174 @@
+//! What a webhook configuration trusts: read from it, and written to that one field of it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::{
+    follow::{Followed, Seen},
+    plan::Bundles,
+    state::State,
+};
+
+/// The two kinds of webhook configurations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Validating,
+    Mutating,
+}
+
+/// A webhook configuration that is ours to write `caBundle` into.
+pub(super) struct Configuration {
+    api: Api<DynamicObject>,
+    resource: ApiResource,
+    name: String,
+    object: Followed<DynamicObject>,
+}
+
+/// The owner of `caBundle` in `metadata.managedFields`.
+const FIELD_MANAGER: &str = "portcullis";
+
+impl Configuration {
+    pub(super) fn new(client: Client, kind: Kind, name: &str) -> Self {
+        let resource = match kind {
+            Kind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            Kind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+        };
+        let api = Api::all_with(client, &resource);
+        let object = Followed::new(api.clone(), name);
+        Self { api, resource, name: name.to_owned(), object }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As [`Followed::follow`].
+    pub(super) async fn follow(&self, bell: &Notify) {
+        self.object.follow(bell).await;
+    }
+
+    /// What it trusts, against what it is to trust. One that cannot be seen lacks everything.
+    pub(super) fn compare(&self, state: &State) -> Bundles {
+        compare(state, &self.object.seen())
+    }
+
+    /// Whether each of its webhooks trusts this authority.
+    pub(super) fn trusts(&self, certificate: &str) -> bool {
+        trusts(&self.object.seen(), certificate)
+    }
+
+    /// Makes each of its webhooks trust `bundle`, and touches nothing else: by server-side apply, so that whoever
+    /// else applies the configuration keeps owning the rest. If a webhook is gone meanwhile, the API server refuses
+    /// all of it.
+    pub(super) async fn publish(&self, bundle: &str) -> kube::Result<()> {
+        let ca_bundle = STANDARD.encode(bundle);
+        let webhooks: Vec<Value> = match &*self.object.seen() {
+            Seen::There(seen) => webhooks(seen)
+                .map(|(name, _)| json!({"name": name, "clientConfig": {"caBundle": ca_bundle}}))
+                .collect(),
+            Seen::Absent | Seen::Unknown(_) => return Ok(()),
+        };
+        let apply = json!({
+            "apiVersion": self.resource.api_version,
+            "kind": self.resource.kind,
+            "metadata": {"name": self.name},
+            "webhooks": webhooks,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        self.api.patch(&self.name, &params, &Patch::Apply(&apply)).await.map(drop)
+    }
+}
+
+/// The name and the base64 `caBundle` of each webhook.
+fn webhooks(configuration: &DynamicObject) -> impl Iterator<Item = (&str, &str)> {
+    let all = configuration.data.get("webhooks").and_then(Value::as_array);
+    all.into_iter().flatten().filter_map(|webhook| {
+        let bundle = webhook.pointer("/clientConfig/caBundle").and_then(Value::as_str);
+        Some((webhook.get("name")?.as_str()?, bundle.unwrap_or_default()))
+    })
+}
+
+fn compare(state: &State, seen: &Seen<DynamicObject>) -> Bundles {
+    let configuration = match seen {
+        Seen::Unknown(_) => return Bundles::Lacking,
+        Seen::Absent => return Bundles::Exact,
+        Seen::There(configuration) => configuration,
+    };
+    let wanted = STANDARD.encode(state.bundle());
+    let mut result = Bundles::Exact;
+    for (_, bundle) in webhooks(configuration) {
+        if bundle == wanted {
+            continue;
+        }
+        let both = [state.current.certificate(), state.next.certificate()];
+        if !both.iter().all(|certificate| holds(bundle, certificate)) {
+            return Bundles::Lacking;
+        }
+        result = Bundles::Sufficient;
+    }
+    result
+}
+
+fn trusts(seen: &Seen<DynamicObject>, certificate: &str) -> bool {
+    match seen {
+        Seen::Unknown(_) => false,
+        Seen::Absent => true,
+        Seen::There(configuration) => {
+            webhooks(configuration).all(|(_, bundle)| holds(bundle, certificate))
+        }
+    }
+}
+
+fn holds(bundle: &str, certificate: &str) -> bool {
+    let decoded = STANDARD.decode(bundle).unwrap_or_default();
+    String::from_utf8_lossy(&decoded).contains(certificate.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn configuration(bundles: &[&str]) -> Seen<DynamicObject> {
+        let webhooks: Vec<_> = bundles
+            .iter()
+            .map(|bundle| json!({"name": "a", "clientConfig": {"caBundle": STANDARD.encode(bundle)}}))
+            .collect();
+        let kind = ApiResource::erase::<ValidatingWebhookConfiguration>(&());
+        let object = DynamicObject::new("portcullis", &kind).data(json!({"webhooks": webhooks}));
+        Seen::There(object)
+    }
+
+    #[test]
+    fn what_is_trusted_is_told_from_what_should_be() {
+        let hour = Duration::from_secs(3600);
+        let state = State::mint("a.b.svc", SystemTime::now(), hour).unwrap();
+        let bundle = state.bundle();
+        let (current, next) = (state.current.certificate(), state.next.certificate());
+        let both_and_more = format!("{next}{current}{current}");
+        for (bundles, expected) in [
+            (vec![bundle.as_str(), &bundle], Bundles::Exact),
+            (vec![&bundle, &both_and_more], Bundles::Sufficient),
+            (vec![&both_and_more, current], Bundles::Lacking),
+            (vec![&bundle, ""], Bundles::Lacking),
+            (vec!["not PEM"], Bundles::Lacking),
+            (vec![], Bundles::Exact),
+        ] {
+            assert_eq!(compare(&state, &configuration(&bundles)), expected, "{bundles:?}");
+        }
+        assert_eq!(compare(&state, &Seen::Absent), Bundles::Exact);
+        assert_eq!(compare(&state, &Seen::Unknown(String::new())), Bundles::Lacking);
+        assert!(trusts(&configuration(&[current, &bundle]), current));
+        assert!(!trusts(&configuration(&[current, next]), current));
+        assert!(!trusts(&Seen::Unknown(String::new()), current));
+    }
+}

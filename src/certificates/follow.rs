@@ -1,0 +1,125 @@
+//! One object of the API server, as it is now. By `get` and a `watch` on its name alone: to list is a right over
+//! all objects of its kind, which we do not ask for.
+
+use std::{fmt, pin::pin, time::Duration};
+
+use futures::TryStreamExt as _;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{PostParams, WatchEvent, WatchParams},
+};
+use serde::de::DeserializeOwned;
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+
+use crate::cluster::one_line;
+
+/// An object, as far as it is known.
+#[derive(Clone, Debug)]
+pub(super) enum Seen<K> {
+    /// It could not be read yet, and why. One line.
+    Unknown(String),
+    /// There is none.
+    Absent,
+    There(K),
+}
+
+/// It is read anew this often, whatever the watch says: a watch can die without a word.
+const REREAD: Duration = Duration::from_secs(30);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_secs(1);
+/// A server that ends every watch at once is not asked in a tight loop.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// An object that is followed, as it was last seen.
+pub(super) struct Followed<K> {
+    api: Api<K>,
+    name: String,
+    seen: watch::Sender<Seen<K>>,
+}
+
+impl<K> Followed<K>
+where
+    K: Resource + Clone + DeserializeOwned + fmt::Debug,
+{
+    pub(super) fn new(api: Api<K>, name: &str) -> Self {
+        let unread = Seen::Unknown("not read yet".to_owned());
+        Self { api, name: name.to_owned(), seen: watch::Sender::new(unread) }
+    }
+
+    pub(super) fn seen(&self) -> watch::Ref<'_, Seen<K>> {
+        self.seen.borrow()
+    }
+
+    /// Keeps it as the API server has it, and rings at every change. What was seen last stays where it cannot be
+    /// read any more. Never ends.
+    pub(super) async fn follow(&self, bell: &Notify) {
+        let mut last_error = String::new();
+        loop {
+            match self.once(bell).await {
+                Ok(()) => {
+                    last_error.clear();
+                    sleep(PAUSE).await;
+                }
+                Err(error) => {
+                    let error = one_line(&error);
+                    if error != last_error {
+                        let name = &self.name;
+                        tracing::warn!(name, error, "cannot follow an object, trying again");
+                        last_error.clone_from(&error);
+                    }
+                    if matches!(*self.seen(), Seen::Unknown(_)) {
+                        self.show(Seen::Unknown(error), bell);
+                    }
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Writes it, if it is still as it was when it was read: with the code 409 else.
+    pub(super) async fn replace(&self, object: &K) -> kube::Result<()>
+    where
+        K: serde::Serialize,
+    {
+        self.api.replace(&self.name, &PostParams::default(), object).await.map(drop)
+    }
+
+    fn show(&self, seen: Seen<K>, bell: &Notify) {
+        self.seen.send_replace(seen);
+        bell.notify_one();
+    }
+
+    /// Reads it, and then watches it until it is time to read it anew.
+    async fn once(&self, bell: &Notify) -> kube::Result<()> {
+        let Ok(read) = timeout(READ_TIMEOUT, self.api.get_opt(&self.name)).await else {
+            return Ok(());
+        };
+        let object = read?;
+        let version = object.as_ref().and_then(ResourceExt::resource_version).unwrap_or_default();
+        self.show(object.map_or(Seen::Absent, Seen::There), bell);
+
+        let seconds = u32::try_from(REREAD.as_secs()).unwrap_or(u32::MAX);
+        let only = format!("metadata.name={}", self.name);
+        let params = WatchParams::default().fields(&only).timeout(seconds);
+        let watching = async {
+            let mut events = pin!(self.api.watch(&params, &version).await?);
+            while let Some(event) = events.try_next().await? {
+                match event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        self.show(Seen::There(object), bell);
+                    }
+                    WatchEvent::Deleted(_) => self.show(Seen::Absent, bell),
+                    WatchEvent::Bookmark(_) => {}
+                    // Its version is too old to go on from: read it anew.
+                    WatchEvent::Error(status) if status.code == 410 => return Ok(()),
+                    WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
+                }
+            }
+            Ok(())
+        };
+        timeout(REREAD + READ_TIMEOUT, watching).await.unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,311 @@
+//! Does what `plan` says.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use rustls::crypto::aws_lc_rs;
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
+
+use crate::{cluster::one_line, server::Identity};
+
+use super::{
+    authority::AuthorityError,
+    bundle::{Configuration, Kind},
+    follow::{Followed, Seen},
+    plan::{self, Bundles, Lifetimes, Signed, Step},
+    state::State,
+};
+
+/// The label of a Secret that is ours to write to, and its value.
+pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Of the Service and the Secret.
+    pub namespace: String,
+    /// The Service through which the API server calls: `<service>.<namespace>.svc` is in the certificate.
+    pub service: String,
+    /// The Secret that holds the authorities. It must be there, labelled [`LABEL`], and may be empty.
+    pub secret: String,
+    /// The ValidatingWebhookConfiguration, if there is one.
+    pub validating: Option<String>,
+    /// The MutatingWebhookConfiguration, if there is one.
+    pub mutating: Option<String>,
+    /// How long things last.
+    pub lifetimes: Lifetimes,
+}
+
+/// For metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// When the authority that signs now expires.
+    pub ca_until: Option<SystemTime>,
+    /// Whether every webhook trusts the issuer of the certificate that is shown.
+    pub is_trusted: bool,
+}
+
+/// Keeps this replica's certificate, and where it leads, the authorities and the trust in them.
+pub struct Keeper {
+    settings: Settings,
+    client: Client,
+    identity: Arc<Identity>,
+    is_leader: watch::Receiver<bool>,
+    status: Mutex<Status>,
+}
+
+impl Keeper {
+    /// One that puts what it signs into `identity`. It does nothing before it is [`run`](Self::run).
+    pub fn new(
+        client: Client,
+        settings: Settings,
+        identity: Arc<Identity>,
+        is_leader: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let status = Mutex::default();
+        Arc::new(Self { settings, client, identity, is_leader, status })
+    }
+
+    /// Whether this replica is the one that writes.
+    pub fn leads(&self) -> bool {
+        *self.is_leader.borrow()
+    }
+
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Never ends.
+    pub async fn run(self: Arc<Self>) {
+        let secrets = Api::namespaced(self.client.clone(), &self.settings.namespace);
+        let configurations: Vec<Configuration> = [
+            (Kind::Validating, &self.settings.validating),
+            (Kind::Mutating, &self.settings.mutating),
+        ]
+        .into_iter()
+        .filter_map(|(kind, name)| {
+            Some(Configuration::new(self.client.clone(), kind, name.as_deref()?))
+        })
+        .collect();
+        let secret = Followed::new(secrets, &self.settings.secret);
+        let bell = Notify::new();
+        let mut turns = Turns {
+            keeper: &self,
+            secret: &secret,
+            configurations: &configurations,
+            last: None,
+            signed: None,
+        };
+        let configurations = configurations.iter().map(|it| it.follow(&bell));
+        tokio::join!(
+            secret.follow(&bell),
+            futures::future::join_all(configurations),
+            turns.take(self.is_leader.clone(), &bell),
+        );
+    }
+
+    fn set_status(&self, status: Status) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+/// One turn after the other: at every event, and every tick of the clock.
+struct Turns<'a> {
+    keeper: &'a Keeper,
+    secret: &'a Followed<Secret>,
+    configurations: &'a [Configuration],
+    /// The last good state. Whoever empties the Secret does not make the server forget what clients trust.
+    last: Option<State>,
+    signed: Option<Signed>,
+}
+
+/// Why a turn did not end as it should.
+enum Problem {
+    /// It is not this replica's turn yet.
+    Waiting(String),
+    Failed(String),
+}
+
+impl From<AuthorityError> for Problem {
+    fn from(error: AuthorityError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Turns<'_> {
+    async fn take(&mut self, mut is_leader: watch::Receiver<bool>, bell: &Notify) {
+        let identity = &self.keeper.identity;
+        loop {
+            tokio::select! {
+                () = bell.notified() => {}
+                Ok(()) = is_leader.changed() => {}
+                () = sleep(self.keeper.settings.lifetimes.tick()) => {}
+            }
+            let leads = *is_leader.borrow_and_update();
+            match self.turn(leads).await {
+                Ok(()) => identity.settle(),
+                Err(Problem::Waiting(why)) => identity.wait(&why, SystemTime::now()),
+                Err(Problem::Failed(why)) => identity.complain(&why, SystemTime::now()),
+            }
+        }
+    }
+
+    /// Looks at everything once. What fails is tried again in the next turn.
+    async fn turn(&mut self, leads: bool) -> Result<(), Problem> {
+        let now = SystemTime::now();
+        let secret = self.our_secret()?;
+        match State::read(&secret.data.clone().unwrap_or_default(), &self.service()) {
+            Ok(Some(state)) => self.last = Some(state),
+            Ok(None) => self.restore(leads, &secret, "it was emptied").await?,
+            Err(problem) => self.restore(leads, &secret, &problem).await?,
+        }
+        let renewed = self.renew(now);
+        if leads {
+            self.lead(now, &secret).await?;
+        }
+        renewed
+    }
+
+    fn our_secret(&self) -> Result<Secret, Problem> {
+        let Settings { namespace, secret: name, .. } = &self.keeper.settings;
+        let name = format!("Secret {namespace}/{name}");
+        let (key, value) = LABEL;
+        let problem = match &*self.secret.seen() {
+            Seen::Unknown(why) => {
+                return Err(Problem::Waiting(format!("{name} is not known: {why}")));
+            }
+            Seen::Absent => {
+                format!("{name} must be there, with the label {key}={value}: the chart has it")
+            }
+            Seen::There(secret) => {
+                let labels = secret.metadata.labels.as_ref();
+                if labels.and_then(|all| all.get(key)).is_some_and(|is| is == value) {
+                    return Ok(secret.clone());
+                }
+                format!(
+                    "{name} must have the label {key}={value}: without it, it is not written to"
+                )
+            }
+        };
+        Err(Problem::Failed(problem))
+    }
+
+    /// Puts back what was last known to be good, where the Secret holds something else.
+    async fn restore(&self, leads: bool, secret: &Secret, problem: &str) -> Result<(), Problem> {
+        match &self.last {
+            Some(state) if leads => {
+                tracing::warn!(
+                    problem,
+                    "the Secret of the authorities is written anew from memory"
+                );
+                self.store(secret, state).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every replica's own work.
+    fn renew(&mut self, now: SystemTime) -> Result<(), Problem> {
+        let Some(state) = &self.last else {
+            return Err(Problem::Waiting("the leader has not made an authority yet".to_owned()));
+        };
+        let current = &state.current;
+        let is_trusted = self.is_trusted(current.certificate());
+        if plan::is_due(self.signed.as_ref(), current, is_trusted, now) {
+            let service = self.service();
+            let lifetime = self.keeper.settings.lifetimes.leaf();
+            let leaf = current.sign(&[&service], now, lifetime)?;
+            let signed = Signed::new(current, leaf.validity, now, jitter());
+            self.keeper.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
+            self.signed = Some(signed);
+        }
+        let issuer = self.signed.as_ref().map(|signed| signed.issuer.as_str());
+        self.keeper.set_status(Status {
+            ca_until: Some(current.validity().until),
+            is_trusted: issuer.is_some_and(|issuer| self.is_trusted(issuer)),
+        });
+        if self.signed.is_none() {
+            let why = "the webhook configurations do not trust the authority yet";
+            return Err(Problem::Waiting(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The leader's.
+    async fn lead(&self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
+        let state = self.last.as_ref();
+        let lifetimes = self.keeper.settings.lifetimes;
+        let step = plan::step(state, self.bundles(), now, lifetimes);
+        let service = self.service();
+        let new = match (step, state) {
+            (Step::Wait, _) => return Ok(()),
+            (Step::Mint, _) | (_, None) => State::mint(&service, now, lifetimes.ca()),
+            (Step::Promote, Some(state)) => state.promote(now, lifetimes.ca()),
+            (Step::Publish, Some(state)) => return self.publish(state).await,
+            (Step::Published, Some(state)) => Ok(State { published: Some(now), ..state.clone() }),
+            (Step::Unpublished, Some(state)) => Ok(State { published: None, ..state.clone() }),
+            (Step::Drop, Some(state)) => Ok(State { previous: None, ..state.clone() }),
+        };
+        tracing::info!(?step, "certificate authorities");
+        self.store(secret, &new?).await
+    }
+
+    async fn store(&self, secret: &Secret, state: &State) -> Result<(), Problem> {
+        let secret = Secret { data: Some(state.write()), ..secret.clone() };
+        match self.secret.replace(&secret).await {
+            Ok(()) => Ok(()),
+            // Somebody was faster: what it wrote is seen in a moment.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => {
+                let (name, error) = (&self.keeper.settings.secret, one_line(&error));
+                Err(Problem::Failed(format!("cannot write Secret {name}: {error}")))
+            }
+        }
+    }
+
+    async fn publish(&self, state: &State) -> Result<(), Problem> {
+        let mut result = Ok(());
+        for configuration in self.configurations {
+            if configuration.compare(state) == Bundles::Exact {
+                continue;
+            }
+            let name = configuration.name();
+            tracing::info!(name, "writing caBundle");
+            if let Err(error) = configuration.publish(&state.bundle()).await {
+                let problem = format!("cannot write caBundle of {name}: {}", one_line(&error));
+                result = Err(Problem::Failed(problem));
+            }
+        }
+        result
+    }
+
+    fn bundles(&self) -> Bundles {
+        let Some(state) = &self.last else { return Bundles::Lacking };
+        let all = self.configurations.iter().map(|configuration| configuration.compare(state));
+        all.max().unwrap_or(Bundles::Exact)
+    }
+
+    fn is_trusted(&self, certificate: &str) -> bool {
+        self.configurations.iter().all(|configuration| configuration.trusts(certificate))
+    }
+
+    fn service(&self) -> String {
+        let Settings { service, namespace, .. } = &self.keeper.settings;
+        format!("{service}.{namespace}.svc")
+    }
+}
+
+fn jitter() -> u8 {
+    let mut byte = [0];
+    // Without randomness there is no TLS either; without jitter there is.
+    let _ = aws_lc_rs::default_provider().secure_random.fill(&mut byte);
+    byte[0]
+}

@@ -1,0 +1,22 @@
+//! Certificates that the server makes for itself: an authority in one Secret, the trust in it in the webhook
+//! configurations, and a short-lived certificate of each replica's own, in memory.
+//!
+//! - Every replica follows the Secret and the configurations, and signs its own certificate (`plan::is_due`).
+//! - The leader alone writes: the Secret by its resource version, so that of two who think they lead one fails; of
+//!   a webhook configuration `caBundle` alone (`plan::step`).
+//! - Of what is decided, all is in `plan`, without clock or I/O; `keeper` does it.
+//!
+//! It never creates or deletes an object, and never writes to a Secret that does not carry [`LABEL`].
+
+mod authority;
+mod bundle;
+mod follow;
+mod keeper;
+mod plan;
+mod standalone;
+mod state;
+
+pub use authority::{Authority, AuthorityError, Leaf};
+pub use keeper::{Keeper, LABEL, Settings, Status};
+pub use plan::{InvalidLifetimes, Lifetimes};
+pub use standalone::{Standalone, standalone};

@@ -1,0 +1,280 @@
+//! What is to be done next, from what is seen. No clock, no I/O.
+//!
+//! The order that no request may suffer from: a new authority is published to every webhook, stays so for
+//! [`Lifetimes::publish`], signs, and only when all that was signed before it has expired is the one before it
+//! dropped. Each replica signs with an authority only where it has read that authority back from every webhook.
+
+use std::time::{Duration, SystemTime};
+
+use crate::server::tls::Validity;
+
+use super::{authority::Authority, state::State};
+
+/// How long things last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    ca: Duration,
+    leaf: Duration,
+    publish: Duration,
+}
+
+/// Why they do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, and each at least 1s"
+)]
+pub struct InvalidLifetimes;
+
+impl Lifetimes {
+    /// An authority signs for a third of its life: so the next one, as old, can sign as long, and what it signed
+    /// expires before it does.
+    ///
+    /// # Errors
+    /// They leave no time for that.
+    pub fn new(ca: Duration, leaf: Duration, publish: Duration) -> Result<Self, InvalidLifetimes> {
+        let least = ca.min(leaf).min(publish);
+        let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
+        let good = fits && least >= Duration::from_secs(1);
+        good.then_some(Self { ca, leaf, publish }).ok_or(InvalidLifetimes)
+    }
+
+    pub(super) fn ca(self) -> Duration {
+        self.ca
+    }
+
+    pub(super) fn leaf(self) -> Duration {
+        self.leaf
+    }
+
+    /// How often to look at the clock, besides at events: sleeps do not count while a machine is suspended.
+    pub(super) fn tick(self) -> Duration {
+        (self.leaf / 20).clamp(Duration::from_millis(100), Duration::from_secs(10))
+    }
+}
+
+/// What the webhooks trust, against what they are to trust. Webhooks that do not exist trust nobody, and need not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Bundles {
+    /// Exactly that.
+    Exact,
+    /// The current and the next authority, and not exactly that.
+    Sufficient,
+    /// Somewhere one of both is missing.
+    Lacking,
+}
+
+/// What the leader does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There is no authority that can be used: make two.
+    Mint,
+    /// Let the next authority sign.
+    Promote,
+    /// Somebody took trust away: it counts from anew.
+    Unpublished,
+    /// Write what is to be trusted into the webhooks.
+    Publish,
+    /// All trust it: remember since when.
+    Published,
+    /// What the previous one signed has expired.
+    Drop,
+    /// Nothing.
+    Wait,
+}
+
+/// The leader's next step.
+pub(super) fn step(
+    state: Option<&State>,
+    bundles: Bundles,
+    now: SystemTime,
+    lifetimes: Lifetimes,
+) -> Step {
+    let Some(state) = state else { return Step::Mint };
+    let is_usable = |authority: &Authority| authority.validity().contains(now);
+    if !is_usable(&state.current) {
+        return if is_usable(&state.next) { Step::Promote } else { Step::Mint };
+    }
+    match (bundles, state.published) {
+        (Bundles::Lacking, Some(_)) => return Step::Unpublished,
+        (Bundles::Lacking | Bundles::Sufficient, _) => return Step::Publish,
+        (Bundles::Exact, None) => return Step::Published,
+        (Bundles::Exact, Some(_)) => {}
+    }
+    let has_passed = |since: SystemTime, time: Duration| now >= since + time;
+    if state.previous.is_some() && has_passed(state.since, lifetimes.leaf) {
+        return Step::Drop;
+    }
+    let is_known = state.published.is_some_and(|at| has_passed(at, lifetimes.publish));
+    if is_known && has_passed(state.since, lifetimes.ca / 3) {
+        return Step::Promote;
+    }
+    Step::Wait
+}
+
+/// A replica's own certificate, as far as its renewal is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    /// The issuer's certificate, PEM.
+    pub(super) issuer: String,
+    pub(super) validity: Validity,
+    pub(super) renew: SystemTime,
+}
+
+impl Signed {
+    /// To be renewed after two thirds of its life, a tenth of it sooner or later, as `jitter` (0 to 255) has it:
+    /// replicas that started together need not renew together.
+    pub(super) fn new(issuer: &Authority, validity: Validity, now: SystemTime, jitter: u8) -> Self {
+        let life = validity.until.duration_since(now).unwrap_or_default();
+        let renew = now + life * 2 / 3 - life / 10 + (life / 5) * u32::from(jitter) / 255;
+        Self { issuer: issuer.certificate().to_owned(), validity, renew }
+    }
+}
+
+/// Whether a replica is to have a new certificate signed. `is_trusted`: it has read the current authority back from
+/// every webhook.
+pub(super) fn is_due(
+    signed: Option<&Signed>,
+    current: &Authority,
+    is_trusted: bool,
+    now: SystemTime,
+) -> bool {
+    let is_fresh = signed.is_some_and(|signed| {
+        signed.issuer == current.certificate()
+            && signed.validity.contains(now)
+            && now < signed.renew
+    });
+    is_trusted && current.validity().contains(now) && !is_fresh
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(86_400);
+    const NAME: &str = "portcullis.security.svc";
+
+    fn lifetimes() -> Lifetimes {
+        Lifetimes::new(365 * DAY, 7 * DAY, Duration::from_secs(600)).unwrap()
+    }
+
+    fn published(now: SystemTime) -> State {
+        let state = State::mint(NAME, now, 365 * DAY).unwrap();
+        State { published: Some(now), ..state }
+    }
+
+    #[test]
+    fn lifetimes_must_go_together() {
+        assert!(Lifetimes::new(30 * DAY, 10 * DAY, HOUR).is_err());
+        assert!(Lifetimes::new(30 * DAY, 9 * DAY, HOUR).is_ok());
+        assert!(Lifetimes::new(30 * DAY, 9 * DAY, Duration::ZERO).is_err());
+        assert!(Lifetimes::new(DAY, Duration::MAX, Duration::MAX).is_err());
+    }
+
+    #[test]
+    fn the_first_steps() {
+        let now = SystemTime::now();
+        let step = |state: Option<&State>, bundles| step(state, bundles, now, lifetimes());
+        assert_eq!(step(None, Bundles::Exact), Step::Mint);
+        let minted = State::mint(NAME, now, 365 * DAY).unwrap();
+        assert_eq!(step(Some(&minted), Bundles::Lacking), Step::Publish);
+        assert_eq!(step(Some(&minted), Bundles::Exact), Step::Published);
+        assert_eq!(step(Some(&published(now)), Bundles::Exact), Step::Wait);
+    }
+
+    #[test]
+    fn what_was_overwritten_is_published_again_and_counts_from_anew() {
+        let now = SystemTime::now();
+        let state = published(now);
+        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Unpublished);
+        let state = State { published: None, ..state };
+        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Publish);
+        // Too much is trusted: that takes no trust away.
+        assert_eq!(
+            step(Some(&published(now)), Bundles::Sufficient, now, lifetimes()),
+            Step::Publish
+        );
+    }
+
+    #[test]
+    fn the_next_authority_signs_after_a_third_of_a_life_and_never_sooner_than_it_is_known() {
+        let now = SystemTime::now();
+        let mut state = published(now);
+        let third = now + 365 * DAY / 3;
+        let at = |state: &State, now| step(Some(state), Bundles::Exact, now, lifetimes());
+        assert_eq!(at(&state, third - HOUR), Step::Wait);
+        assert_eq!(at(&state, third), Step::Promote);
+        state.published = Some(third);
+        assert_eq!(at(&state, third + Duration::from_secs(599)), Step::Wait);
+        assert_eq!(at(&state, third + Duration::from_secs(600)), Step::Promote);
+    }
+
+    #[test]
+    fn the_previous_authority_is_dropped_when_all_that_it_signed_has_expired() {
+        let now = SystemTime::now();
+        let state = published(now).promote(now, 365 * DAY).unwrap();
+        let state = State { published: Some(now), ..state };
+        let at = |now| step(Some(&state), Bundles::Exact, now, lifetimes());
+        assert_eq!(at(now + 7 * DAY - HOUR), Step::Wait);
+        assert_eq!(at(now + 7 * DAY), Step::Drop);
+    }
+
+    #[test]
+    fn after_a_long_absence_what_is_still_valid_is_used() {
+        let now = SystemTime::now();
+        let old = published(now);
+        let mut state = old.promote(now + 100 * DAY, 365 * DAY).unwrap();
+        state.published = Some(now);
+        let at = |now| step(Some(&state), Bundles::Lacking, now, lifetimes());
+        assert_eq!(at(now + 400 * DAY), Step::Promote);
+        assert_eq!(at(now + 500 * DAY), Step::Mint);
+        // A clock that went back: what is not valid yet cannot be used, either.
+        assert_eq!(at(now - DAY), Step::Mint);
+    }
+
+    #[test]
+    fn a_whole_life_never_shows_what_is_not_trusted() {
+        let lifetimes = lifetimes();
+        let mut now = SystemTime::now();
+        let mut state = published(now);
+        let mut promotions = 0;
+        for _ in 0..365 * 24 * 5 {
+            now += HOUR;
+            match step(Some(&state), Bundles::Exact, now, lifetimes) {
+                Step::Promote => {
+                    promotions += 1;
+                    state = state.promote(now, lifetimes.ca()).unwrap();
+                    // What was signed just now outlives neither its issuer nor its issuer's time of trust.
+                    let leaf = state.current.sign(&[NAME], now, lifetimes.leaf()).unwrap();
+                    assert!(leaf.validity.until <= state.current.validity().until);
+                    assert!(state.current.validity().contains(now + 365 * DAY / 3 + 7 * DAY));
+                }
+                Step::Published => state.published = Some(now),
+                Step::Drop => state.previous = None,
+                Step::Wait => {}
+                step => panic!("{step:?}"),
+            }
+        }
+        assert_eq!(promotions, 14);
+    }
+
+    #[test]
+    fn a_leaf_is_renewed_in_time_by_an_authority_that_all_trust() {
+        let now = SystemTime::now();
+        let state = published(now);
+        let leaf = state.current.sign(&[NAME], now, 9 * DAY).unwrap();
+        let early = Signed::new(&state.current, leaf.validity, now, 0);
+        let late = Signed::new(&state.current, leaf.validity, now, 255);
+        assert!(
+            early.renew > now + 5 * DAY && late.renew < now + 7 * DAY && early.renew < late.renew
+        );
+        let due = |signed, trusted, now| is_due(signed, &state.current, trusted, now);
+        assert!(due(None, true, now));
+        assert!(!due(None, false, now));
+        assert!(!due(Some(&early), true, now));
+        assert!(due(Some(&early), true, now + 7 * DAY));
+        assert!(!due(Some(&early), false, now + 7 * DAY));
+        let promoted = state.promote(now, 365 * DAY).unwrap();
+        assert!(is_due(Some(&early), &promoted.current, true, now));
+    }
+}

@@ -1,0 +1,172 @@
+//! What the Secret holds: the authority that signs now, the one that will sign next, and the one that signed
+//! before for as long as what it signed may be in use.
+//!
+//! ```text
+//! service        portcullis.security.svc       whose authorities these are
+//! current.crt    current.key                   signs now
+//! next.crt       next.key                      is trusted already, signs later
+//! previous.crt                                 is trusted still; its key is gone
+//! since          2026-11-22T06:00:00Z          when `current` began to sign
+//! published      2026-11-22T06:00:05Z          since when every webhook trusts `next`; absent: not all do
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use k8s_openapi::ByteString;
+
+use super::authority::{Authority, AuthorityError};
+
+/// The Secret's data.
+pub(super) type Data = BTreeMap<String, ByteString>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct State {
+    /// The one DNS name that its authorities sign for.
+    pub(super) service: String,
+    pub(super) current: Authority,
+    pub(super) next: Authority,
+    /// A certificate, PEM.
+    pub(super) previous: Option<String>,
+    pub(super) since: SystemTime,
+    pub(super) published: Option<SystemTime>,
+}
+
+impl State {
+    /// The first one: nobody trusts it yet.
+    pub(super) fn mint(
+        service: &str,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Self, AuthorityError> {
+        Ok(Self {
+            service: service.to_owned(),
+            current: Authority::mint(Some(service), now, lifetime)?,
+            next: Authority::mint(Some(service), now, lifetime)?,
+            previous: None,
+            since: now,
+            published: None,
+        })
+    }
+
+    /// `next` signs from now on, and a new one is made to follow it.
+    pub(super) fn promote(
+        &self,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Self, AuthorityError> {
+        Ok(Self {
+            service: self.service.clone(),
+            current: self.next.clone(),
+            next: Authority::mint(Some(&self.service), now, lifetime)?,
+            previous: Some(self.current.certificate().to_owned()),
+            since: now,
+            published: None,
+        })
+    }
+
+    /// What every webhook is to trust, PEM.
+    pub(super) fn bundle(&self) -> String {
+        let previous = self.previous.as_deref();
+        let all = [Some(self.current.certificate()), Some(self.next.certificate()), previous];
+        all.into_iter().flatten().collect()
+    }
+
+    /// `None` where there is nothing yet.
+    ///
+    /// # Errors
+    /// One line: what is wrong with it. Somebody else has written there, or the service has another name now.
+    pub(super) fn read(data: &Data, service: &str) -> Result<Option<Self>, String> {
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let text = |key: &str| {
+            data.get(key).and_then(|bytes| std::str::from_utf8(&bytes.0).ok()).unwrap_or_default()
+        };
+        let authority = |which: &str| {
+            let (certificate, key) = (format!("{which}.crt"), format!("{which}.key"));
+            Authority::read(text(&certificate), text(&key))
+                .map_err(|error| format!("{certificate}, {key}: {error}"))
+        };
+        if text("service") != service {
+            return Err(format!("service: must be {service}"));
+        }
+        Ok(Some(Self {
+            service: service.to_owned(),
+            current: authority("current")?,
+            next: authority("next")?,
+            previous: Some(text("previous.crt").to_owned()).filter(|pem| !pem.is_empty()),
+            since: time(text("since")).ok_or("since: must be a time")?,
+            published: time(text("published")),
+        }))
+    }
+
+    /// What [`read`](Self::read) reads.
+    pub(super) fn write(&self) -> Data {
+        let since = Some(rfc3339(self.since));
+        let values = [
+            ("service", Some(self.service.clone())),
+            ("current.crt", Some(self.current.certificate().to_owned())),
+            ("current.key", Some(self.current.key().to_owned())),
+            ("next.crt", Some(self.next.certificate().to_owned())),
+            ("next.key", Some(self.next.key().to_owned())),
+            ("previous.crt", self.previous.clone()),
+            ("since", since),
+            ("published", self.published.map(rfc3339)),
+        ];
+        values
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), ByteString(value?.into_bytes()))))
+            .collect()
+    }
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time).unwrap_or_default().to_string()
+}
+
+fn time(text: &str) -> Option<SystemTime> {
+    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    const NAME: &str = "portcullis.security.svc";
+
+    #[test]
+    fn what_is_written_is_read() {
+        let now = SystemTime::now();
+        let first = State::mint(NAME, now, YEAR).unwrap();
+        let mut second = first.promote(now + YEAR / 3, YEAR).unwrap();
+        second.published = Some(now + YEAR / 2);
+        for state in [first, second] {
+            assert_eq!(State::read(&state.write(), NAME).unwrap().unwrap(), state);
+        }
+        assert_eq!(State::read(&Data::new(), NAME), Ok(None));
+    }
+
+    #[test]
+    fn what_others_wrote_is_said() {
+        let mut data = State::mint(NAME, SystemTime::now(), YEAR).unwrap().write();
+        assert_eq!(State::read(&data, "b.a.svc").unwrap_err(), "service: must be b.a.svc");
+        data.insert("next.key".to_owned(), ByteString(b"\xff".to_vec()));
+        let error = State::read(&data, NAME).unwrap_err();
+        assert_eq!(error, "next.crt, next.key: the key is no key in PEM");
+    }
+
+    #[test]
+    fn promoting_keeps_all_that_is_in_use_trusted() {
+        let now = SystemTime::now();
+        let first = State::mint(NAME, now, YEAR).unwrap();
+        let second = first.promote(now, YEAR).unwrap();
+        assert!(second.bundle().contains(first.current.certificate()));
+        assert!(second.bundle().contains(first.next.certificate()));
+        assert_eq!(second.bundle().matches("BEGIN CERTIFICATE").count(), 3);
+        assert!(second.current == first.next);
+    }
+}

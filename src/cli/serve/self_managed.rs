@@ -1,0 +1,122 @@
+//! The flags of certificates that the server makes for itself.
+
+use std::{sync::Arc, time::Duration};
+
+use clap::Args;
+use kube::Client;
+use tokio::task::JoinSet;
+
+use crate::{
+    certificates::{self, Keeper, Lifetimes},
+    leader,
+    server::{Identity, Shutdown, Stage},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct SelfManaged {
+    /// Make certificates without help: the Secret that keeps their authority, labelled
+    /// portcullis.dev/certificates=self
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PORTCULLIS_CA_SECRET",
+        conflicts_with_all = ["tls_cert_file", "standalone"],
+        requires = "service"
+    )]
+    ca_secret: Option<String>,
+
+    /// The Service through which the API server calls: the certificate's name is SERVICE.NAMESPACE.svc
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_SERVICE")]
+    service: Option<String>,
+
+    /// The ValidatingWebhookConfiguration whose caBundle is kept
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_VALIDATING_WEBHOOK")]
+    validating_webhook: Option<String>,
+
+    /// The MutatingWebhookConfiguration whose caBundle is kept
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_MUTATING_WEBHOOK")]
+    mutating_webhook: Option<String>,
+
+    /// The Lease by which replicas agree on who writes
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_LEASE", default_value = "portcullis")]
+    lease: String,
+
+    /// Where the Secret, the Service and the Lease are; that of the service account, where it is not said
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE")]
+    namespace: Option<String>,
+
+    /// What tells this replica from the others; the host's name, where it is not said
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    identity: Option<String>,
+
+    /// How long an authority is valid; it signs for a third of that. As 8760h, 90m, 30s
+    #[arg(long, value_name = "DURATION", env = "PORTCULLIS_CA_LIFETIME", default_value = "8760h", value_parser = duration)]
+    ca_lifetime: Duration,
+
+    /// How long a replica's certificate is valid; it is renewed after two thirds of that
+    #[arg(long, value_name = "DURATION", env = "PORTCULLIS_LEAF_LIFETIME", default_value = "168h", value_parser = duration)]
+    leaf_lifetime: Duration,
+
+    /// How long all webhooks must have trusted an authority before it signs
+    #[arg(long, value_name = "DURATION", env = "PORTCULLIS_CA_PUBLISH", default_value = "10m", value_parser = duration)]
+    ca_publish: Duration,
+}
+
+impl SelfManaged {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.ca_secret.is_some()
+    }
+
+    /// Starts what keeps the certificate, where that is asked for.
+    ///
+    /// # Errors
+    /// The lifetimes do not go together.
+    pub(super) fn start(
+        &self,
+        client: &Client,
+        identity: &Arc<Identity>,
+        stop: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Option<Arc<Keeper>>> {
+        let (Some(secret), Some(service)) = (&self.ca_secret, &self.service) else {
+            return Ok(None);
+        };
+        let namespace =
+            self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+        let lifetimes = Lifetimes::new(self.ca_lifetime, self.leaf_lifetime, self.ca_publish)?;
+        let election = leader::Settings {
+            namespace: namespace.clone(),
+            lease: self.lease.clone(),
+            identity: self.identity.clone().unwrap_or_else(host_name),
+        };
+        let mut stop = stop.clone();
+        let stopping = async move { while stop.changed().await == Stage::Serving {} };
+        let (leads, electing) = leader::elect(client.clone(), election, stopping);
+        tasks.spawn(electing);
+        let settings = certificates::Settings {
+            namespace,
+            service: service.clone(),
+            secret: secret.clone(),
+            validating: self.validating_webhook.clone(),
+            mutating: self.mutating_webhook.clone(),
+            lifetimes,
+        };
+        let keeper = Keeper::new(client.clone(), settings, Arc::clone(identity), leads);
+        tasks.spawn(Arc::clone(&keeper).run());
+        Ok(Some(keeper))
+    }
+}
+
+/// In a pod the host's name is the pod's. The process tells apart what runs on one host without pods.
+fn host_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    parsed
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or("must be a duration such as 8760h, 90m or 30s")
+}
