@@ -126,7 +126,10 @@ fn selectors_and_conditions_are_added() {
         assert_eq!(webhook.get("matchConditions").is_some(), is_narrowed);
     }
     let metadata = &find(&objects, "ValidatingWebhookConfiguration", NAME)["metadata"];
-    assert_eq!((&metadata["annotations"]["g"], &metadata["labels"]["i"]), (&json!("h"), &json!("j")));
+    assert_eq!(
+        (&metadata["annotations"]["g"], &metadata["labels"]["i"]),
+        (&json!("h"), &json!("j"))
+    );
 }
 
 #[test]
