@@ -125,6 +125,18 @@ impl Installation {
         webhooks
     }
 
+    /// What changes with every write that changes something. A Deployment's status is not ours.
+    pub(crate) async fn versions(&self) -> Vec<Value> {
+        let get = async |path: &str| self.admin.get(path).await.granted()["metadata"].clone();
+        let mut versions = vec![get(&self.deployment()).await["generation"].clone()];
+        let named = |kind: &str| format!("/api/v1/namespaces/{0}/{kind}/{0}", self.name);
+        let [validating, mutating] = self.webhooks();
+        for path in [validating, mutating, self.secret(), named("configmaps"), named("services")] {
+            versions.push(get(&path).await["resourceVersion"].clone());
+        }
+        versions
+    }
+
     /// Waits until the Deployment has made its pods: the built-in admission let them pass.
     pub(crate) async fn expect_pods(&self, count: usize) {
         let path = format!(

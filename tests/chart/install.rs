@@ -32,9 +32,13 @@ async fn lifecycle(helm: Result<Helm, Skip>, name: &str) -> Result<(), Skip> {
     assert_eq!(webhooks[0]["failurePolicy"], "Fail");
 
     // As a GitOps tool would, again and again.
-    let before = release.versions().await;
+    let before = release.it.versions().await;
     release.upgraded(&["mode=enforce"]).await;
-    assert_eq!(release.versions().await, before, "an upgrade that changes nothing wrote something");
+    assert_eq!(
+        release.it.versions().await,
+        before,
+        "an upgrade that changes nothing wrote something"
+    );
 
     let off = ["webhooks.advisory.enabled=false", "webhooks.mutating.enabled=false"];
     let webhooks = release.upgraded(&off).await;
@@ -88,19 +92,6 @@ impl Release {
     async fn upgraded(&self, values: &[&str]) -> Vec<Value> {
         self.helm("upgrade", values).await;
         self.it.expect_served().await
-    }
-
-    /// What changes with every write that changes something. A Deployment's status is not ours.
-    async fn versions(&self) -> Vec<Value> {
-        let get = async |path: &str| self.it.admin.get(path).await.granted()["metadata"].clone();
-        let mut versions = vec![get(&self.it.deployment()).await["generation"].clone()];
-        let named = |kind: &str| format!("/api/v1/namespaces/{0}/{kind}/{0}", self.it.name);
-        let [validating, mutating] = self.it.webhooks();
-        for path in [validating, mutating, self.it.secret(), named("configmaps"), named("services")]
-        {
-            versions.push(get(&path).await["resourceVersion"].clone());
-        }
-        versions
     }
 
     /// `helm test` runs the healthcheck, and takes it away.
