@@ -44,14 +44,10 @@ async fn lifecycle(helm: Result<Helm, Skip>, name: &str) -> Result<(), Skip> {
     let webhooks = release.upgraded(&off).await;
     assert_eq!(webhooks[0]["failurePolicy"], "Ignore");
     for (webhook, has_rules) in webhooks.iter().zip([true, false, true, false]) {
-        assert_eq!(
-            webhook.get("rules").is_some_and(|rules| *rules != json!([])),
-            has_rules,
-            "{webhook}"
-        );
+        assert_eq!(webhook.get("rules").is_some(), has_rules, "{webhook}");
     }
     for webhook in release.upgraded(&[]).await {
-        assert_ne!(webhook["rules"], json!([]), "{webhook}");
+        assert!(webhook.get("rules").is_some(), "{webhook}");
     }
 
     release.tested(cluster).await;

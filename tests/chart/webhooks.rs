@@ -161,7 +161,7 @@ fn one_that_is_off_stays_without_rules() {
         "webhooks.mutating.enabled=false",
     ]);
     for name in ["advise.portcullis.dev", "namespaces.portcullis.dev", "harden.portcullis.dev"] {
-        assert_eq!(webhook(&objects, name)["rules"], json!([]), "{name}");
+        assert!(webhook(&objects, name).get("rules").is_none(), "{name}");
     }
-    assert_ne!(webhook(&objects, "enforce.portcullis.dev")["rules"], json!([]));
+    assert!(webhook(&objects, "enforce.portcullis.dev").get("rules").is_some());
 }
