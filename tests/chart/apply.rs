@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::cluster::{Installation, shared};
-use super::helm::{CHART, Helm, content, project};
+use super::helm::{CHART, Helm, content, objects, project};
 use super::install::on_its_own_thread;
+use super::rendering::SHAPES;
 use super::support::go::say;
 use super::support::kubectl::kubectl;
 use super::support::process::{Folder, is_installed};
@@ -61,6 +64,44 @@ async fn install_yaml_needs_nothing_else() {
     // Its webhooks are for all namespaces, those of the other tests too.
     for path in it.webhooks() {
         it.admin.delete(&path).await.granted();
+    }
+}
+
+/// No field is misspelt or misplaced, whatever the values. What needs the definitions of others is left out, and the
+/// Pod, which needs its account: `helm test` makes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shape_is_valid_to_the_api_server() {
+    let (Ok(cluster), Ok(helm)) = (on_its_own_thread(shared).await, Helm::v4()) else { return };
+    if !has_kubectl("every_shape_is_valid_to_the_api_server") {
+        return;
+    }
+    let it = Installation::new(cluster, "portcullis-shapes").await;
+    let folder = Folder::new("shapes");
+    let kubeconfig = it.kubeconfig.to_str().unwrap();
+    for values in SHAPES {
+        let args = ["template", &it.name, CHART, "--namespace", &it.name, "--set"];
+        let mut objects =
+            objects(&helm.run(&[&args[..], &[&values.replace("=PEM", "=")]].concat()));
+        objects.retain(|object| {
+            let group = object["apiVersion"].as_str().unwrap();
+            object["kind"] != "Pod"
+                && !group.starts_with("cert-manager.io/")
+                && !group.starts_with("monitoring.coreos.com/")
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let file = folder.write("list.json", list.to_string());
+        let file = file.to_str().unwrap();
+        let create = [
+            "create",
+            "--dry-run=server",
+            "--validate=strict",
+            "--namespace",
+            &it.name,
+            "-f",
+            file,
+        ];
+        let said = content(&kubectl(Path::new(kubeconfig), &create).unwrap());
+        assert_eq!(said.lines().count(), objects.len(), "{said}");
     }
 }
 

@@ -1,9 +1,14 @@
 //! `helm install`, `upgrade`, `test` and `uninstall` on a real API server, by both Helms.
 
+use std::process::Output;
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::cluster::{Installation, shared};
-use super::helm::{CHART, Helm};
+use super::helm::{CHART, Helm, content, text};
 use super::support::control_plane::ControlPlane;
 use super::support::go::Skip;
 use super::support::user::User;
@@ -17,6 +22,39 @@ async fn helm_3_installs_upgrades_tests_and_uninstalls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_4_installs_upgrades_tests_and_uninstalls() {
     let _skip = lifecycle(Helm::v4(), "portcullis-four").await;
+}
+
+/// A release that Helm 3 made and Helm 4 takes over, which then changes who writes `caBundle`.
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_4_takes_over_from_helm_3() {
+    let (Ok(three), Ok(four)) = (Helm::v3(), Helm::v4()) else { return };
+    let Ok(cluster) = on_its_own_thread(shared).await else { return };
+    let it = Installation::new(cluster, "portcullis-taken").await;
+    let mut release = Release { helm: three, it };
+    release.helm("install", &[]).await;
+    release.it.serve().await;
+    release.helm = four;
+    assert_eq!(release.upgraded(&["mode=enforce"]).await[0]["failurePolicy"], "Fail");
+    let webhooks = release.upgraded(&["webhooks.advisory.enabled=false"]).await;
+    assert!(webhooks[1].get("rules").is_none(), "{}", webhooks[1]);
+
+    content(&release.give_bundle(&[]).await);
+    release.expect_given().await;
+}
+
+/// Helm 4 asks before it takes a field from another: server-side apply has owners.
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_4_takes_the_bundle_over_when_told() {
+    let Ok(helm) = Helm::v4() else { return };
+    let Ok(cluster) = on_its_own_thread(shared).await else { return };
+    let release = Release { helm, it: Installation::new(cluster, "portcullis-given").await };
+    release.helm("install", &[]).await;
+    release.it.serve().await;
+    let refused = release.give_bundle(&[]).await;
+    assert!(text(&refused.stderr).contains("conflict with \"portcullis\""), "{refused:?}");
+    release.it.expect_served().await;
+    content(&release.give_bundle(&["--force-conflicts"]).await);
+    release.expect_given().await;
 }
 
 async fn lifecycle(helm: Result<Helm, Skip>, name: &str) -> Result<(), Skip> {
@@ -67,7 +105,17 @@ struct Release {
 
 impl Release {
     /// Runs Helm, which waits for hooks, beside what the test does meanwhile.
-    async fn helm(&self, verb: &str, values: &[&str]) -> String {
+    #[track_caller]
+    fn helm(&self, verb: &str, values: &[&str]) -> impl Future<Output = String> {
+        let mut args = Vec::new();
+        for value in values {
+            args.extend(["--set", value]);
+        }
+        let output = self.try_helm(verb, &args);
+        async { content(&output.await) }
+    }
+
+    fn try_helm(&self, verb: &str, further: &[&str]) -> impl Future<Output = Output> + use<> {
         // Nobody answers these webhooks: they are for no namespace but those of this release's users.
         let label = format!("webhooks.namespaceSelector.matchLabels.tests={}", self.it.name);
         let kubeconfig = self.it.kubeconfig.to_str().unwrap();
@@ -75,13 +123,25 @@ impl Release {
         if matches!(verb, "install" | "upgrade") {
             args.extend([CHART, "--set", &label]);
         }
-        for value in values {
-            args.extend(["--set", value]);
-        }
+        args.extend(further);
         args.extend(["--namespace", &self.it.name, "--kubeconfig", kubeconfig]);
         let mut command = self.helm.command(&args);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        super::helm::content(&output)
+        async { tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap() }
+    }
+
+    /// An upgrade after which the chart says which authority is trusted.
+    async fn give_bundle(&self, flags: &[&str]) -> Output {
+        let given = format!(
+            "certs.mode=existingSecret,certs.existingSecret.name=ours,certs.existingSecret.caBundle={}",
+            another_authority()
+        );
+        self.try_helm("upgrade", &[&["--set", &given], flags].concat()).await
+    }
+
+    async fn expect_given(&self) {
+        for webhook in self.it.all_webhooks().await {
+            assert_eq!(webhook["clientConfig"]["caBundle"], STANDARD.encode(another_authority()));
+        }
     }
 
     /// The webhooks after an upgrade, in which the server's writing was kept.
@@ -141,6 +201,13 @@ impl Release {
             .await;
         }
     }
+}
+
+fn another_authority() -> &'static str {
+    static PEM: OnceLock<String> = OnceLock::new();
+    PEM.get_or_init(|| {
+        rcgen::generate_simple_self_signed(["another".to_owned()]).unwrap().cert.pem()
+    })
 }
 
 /// Ends the pod of a hook as a kubelet does when its program has exited with 0.
