@@ -19,7 +19,9 @@ use serde_json::json;
 use support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
 use support::go::Program;
 use support::namespaces::{build_all, in_namespaces_after};
-use support::node::{Cgroup, Node, Parts, pause_image};
+use support::node::cgroup::Cgroup;
+use support::node::parts::Parts;
+use support::node::{Node, pause_image};
 use support::wait::{PATIENCE, until};
 
 const PROGRAMS: &[Program] = &[

@@ -1,10 +1,10 @@
 //! A real node: kubelet, containerd and runc, and a scheduler beside the control plane. Everything runs in the
 //! test's own namespaces and control group, and with files of its own, so that the machine stays as it was.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod config;
 pub(crate) mod images;
-mod parts;
+pub(crate) mod parts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,9 +16,8 @@ use super::go::{Program, build};
 use super::namespaces::ROUTER;
 use super::process::{Folder, Process};
 use super::wait::{PATIENCE, until};
-pub(crate) use cgroup::Cgroup;
 use images::Image;
-pub(crate) use parts::Parts;
+use parts::Parts;
 
 /// The node's name.
 const NAME: &str = "node-1";
@@ -38,7 +37,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`Cgroup`]
+    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`cgroup::Cgroup`]
     /// made, and returns when the node is ready.
     pub(crate) async fn start(plane: &ControlPlane, parts: Parts) -> Self {
         let folder = Folder::new("node");
