@@ -285,7 +285,7 @@ fn listen(place: Place, port: u16) -> Vec<String> {
     if place == Place::Cluster {
         // Webhooks are then dialled at a Service's endpoints: nobody serves its own address.
         flags.push("--enable-aggregator-routing=true".to_owned());
-        flags.push("--kubelet-preferred-address-types=Hostname".to_owned());
+        flags.push("--kubelet-preferred-address-types=InternalIP".to_owned());
     }
     flags
 }

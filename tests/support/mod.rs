@@ -11,6 +11,7 @@ pub(crate) mod helm;
 pub(crate) mod kubectl;
 mod names;
 pub(crate) mod namespaces;
+pub(crate) mod node;
 pub(crate) mod nodelet;
 pub(crate) mod portcullis;
 pub(crate) mod process;

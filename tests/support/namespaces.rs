@@ -9,10 +9,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::control_plane::KUBERNETES;
-use super::go::{Program, build, say};
+use super::go::{Program, Skip, build, say};
 use super::process::{Folder, Process, is_installed};
 
-/// Set for the test process inside.
+/// Set for the test process inside: the number of the one outside.
 const INSIDE: &str = "PORTCULLIS_TEST_IN_NAMESPACES";
 
 /// What pods take for their router: the outermost network of the test.
@@ -36,8 +36,16 @@ exec "$@"
 /// It must be all that a `#[test]` function does: that test runs once more, in a process of its own. The
 /// programs are built first, since inside there is no way to the network. Where one cannot be root it says
 /// that the test is skipped; see [`build`] for where there is no Go.
-#[track_caller]
 pub(crate) fn in_namespaces<W: AsyncFnOnce()>(programs: &[Program], work: W) {
+    in_namespaces_after(|_| build_all(programs), work);
+}
+
+/// The same, after what `prepare` does outside; it is given the test's name. What it returns is dropped when
+/// all is over.
+pub(crate) fn in_namespaces_after<T, W: AsyncFnOnce()>(
+    prepare: impl FnOnce(&str) -> Result<T, Skip>,
+    work: W,
+) {
     if env::var_os(INSIDE).is_some() {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -48,8 +56,23 @@ pub(crate) fn in_namespaces<W: AsyncFnOnce()>(programs: &[Program], work: W) {
         return;
     }
     let test = test_name::<W>();
-    if can_have_namespaces(&test) && programs.iter().all(|program| build(*program).is_ok()) {
+    if can_have_namespaces(&test)
+        && let Ok(_kept) = prepare(&test)
+    {
         run_inside(&test);
+    }
+}
+
+/// Builds all of them.
+pub(crate) fn build_all(programs: &[Program]) -> Result<(), Skip> {
+    programs.iter().try_for_each(|program| build(*program).map(drop))
+}
+
+/// The number of the process outside that waits for this one: no other test that runs now has it.
+pub(crate) fn outer_process() -> u32 {
+    match env::var(INSIDE) {
+        Ok(process) => process.parse().unwrap(),
+        Err(_) => std::process::id(),
     }
 }
 
@@ -83,7 +106,7 @@ fn run_inside(test: &str) {
         .args(["sh", "-c", ENTER, "enter", env!("CARGO_TARGET_TMPDIR"), KUBERNETES, ROUTER])
         .arg(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(INSIDE, "1");
+        .env(INSIDE, std::process::id().to_string());
     let mut process = Process::start(&command, &log);
     let status = loop {
         if let Some(status) = process.ended() {

@@ -66,6 +66,11 @@ impl User {
         self.ask(Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch))).await
     }
 
+    /// Server-side apply under the name that the path's `fieldManager` says.
+    pub(crate) async fn apply(&self, path: &str, object: &Value) -> Answer {
+        self.ask(Method::PATCH, path, Some(("application/apply-patch+yaml", object))).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.ask(Method::DELETE, path, None).await
     }

@@ -1,0 +1,159 @@
+//! A real node: kubelet, containerd and runc, and a scheduler beside the control plane. Everything runs in the
+//! test's own namespaces and control group, and with files of its own, so that the machine stays as it was.
+
+mod cgroup;
+mod config;
+pub(crate) mod images;
+mod parts;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::control_plane::{ControlPlane, Who};
+use super::go::{Program, build};
+use super::namespaces::ROUTER;
+use super::process::{Folder, Process};
+use super::wait::{PATIENCE, until};
+pub(crate) use cgroup::Cgroup;
+use images::Image;
+pub(crate) use parts::Parts;
+
+/// The node's name.
+const NAME: &str = "node-1";
+
+/// What the kubelet wants of the kernel, and would set for the whole machine.
+const KERNEL: [(&str, &str); 3] =
+    [("vm/overcommit_memory", "1"), ("kernel/panic", "10"), ("kernel/panic_on_oops", "1")];
+
+/// A running node. Its parts end in the order of the fields.
+#[derive(Debug)]
+pub(crate) struct Node {
+    scheduler: Process,
+    kubelet: Process,
+    containerd: Process,
+    parts: Parts,
+    folder: Folder,
+}
+
+impl Node {
+    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`Cgroup`]
+    /// made, and returns when the node is ready.
+    pub(crate) async fn start(plane: &ControlPlane, parts: Parts) -> Self {
+        let folder = Folder::new("node");
+        prepare_mounts(&folder);
+        let containerd = start_containerd(&parts, &folder);
+        let admin = plane.user(Who::Admin).await;
+        let kubeconfig = plane.kubeconfig(Who::Admin);
+        let mut scheduler = Command::new(build(Program::KubeScheduler).unwrap());
+        scheduler.args(["--leader-elect=false", "--secure-port=0"]);
+        scheduler.arg(format!("--kubeconfig={}", kubeconfig.display()));
+        let scheduler = Process::start(&scheduler, &folder.path().join("scheduler.log"));
+
+        let pause = pause_image(config::PAUSE, "");
+        let mut node = Self {
+            scheduler,
+            // Started below, when containerd can make sandboxes.
+            kubelet: Process::start(&Command::new("true"), &folder.path().join("kubelet.log")),
+            containerd,
+            parts,
+            folder,
+        };
+        node.import(&pause.write(node.folder.path())).await;
+        node.kubelet = start_kubelet(&node.folder, &kubeconfig);
+        until("the node to be ready", PATIENCE, async || {
+            assert!(node.kubelet.ended().is_none(), "{}", node.kubelet.log_tail());
+            let object = admin.try_get(&format!("/api/v1/nodes/{NAME}")).await.ok()?.body;
+            let conditions = object["status"]["conditions"].as_array()?;
+            let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
+            (ready["status"] == "True").then_some(())
+        })
+        .await;
+        node
+    }
+
+    /// Makes images of an archive known to the kubelet.
+    pub(crate) async fn import(&self, archive: &Path) {
+        let mut command = self.ctr();
+        command.args(["images", "import"]).arg(archive);
+        until(&format!("{} to be imported", archive.display()), PATIENCE, async || {
+            let output = command.output().unwrap();
+            // The socket may not be there yet.
+            output.status.success().then_some(())
+        })
+        .await;
+    }
+
+    /// The process of the pod's only container.
+    pub(crate) fn pid(&self, container_id: &str) -> u32 {
+        let id = container_id.trim_start_matches("containerd://");
+        let output = self.ctr().args(["tasks", "list"]).output().unwrap();
+        let list = String::from_utf8(output.stdout).unwrap();
+        let line = list.lines().find(|line| line.starts_with(id));
+        let line = line.unwrap_or_else(|| panic!("no task {id}:\n{list}"));
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    fn ctr(&self) -> Command {
+        let mut command = self.parts.command("ctr");
+        command.args(["--address", "/run/containerd-tests.sock", "--namespace", "k8s.io"]);
+        command
+    }
+}
+
+/// An image whose program waits to be ended.
+pub(crate) fn pause_image<'a>(name: &'a str, user: &'a str) -> Image<'a> {
+    let program = build(Program::Pause).unwrap();
+    Image { name, user, entrypoint: "/pause", files: vec![(program, "/pause".to_owned())] }
+}
+
+/// Folders of the system that are written to become the test's own, and so do the kernel's settings that the
+/// kubelet insists on.
+fn prepare_mounts(folder: &Folder) {
+    for path in ["/var/log", "/var/lib"] {
+        mount(&["-t", "tmpfs", "tmpfs", path]);
+    }
+    for (setting, value) in KERNEL {
+        let file = folder.write(&setting.replace('/', "-"), format!("{value}\n"));
+        mount(&["--bind", file.to_str().unwrap(), &format!("/proc/sys/{setting}")]);
+    }
+    // Containers get their volumes through it.
+    mount(&["--make-rshared", "/"]);
+}
+
+fn mount(words: &[&str]) {
+    let output = Command::new("mount").args(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn start_containerd(parts: &Parts, folder: &Folder) -> Process {
+    let plugins = folder.path().join("cni/bin");
+    for made in [&plugins, &folder.path().join("cni/net.d"), &folder.path().join("addresses")] {
+        fs::create_dir_all(made).unwrap();
+    }
+    fs::write(folder.path().join("cni/net.d/tests.conflist"), config::NETWORK).unwrap();
+    for plugin in ["tests", "loopback"] {
+        let file = plugins.join(plugin);
+        fs::write(&file, config::plugin(folder.path())).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let config = config::containerd(folder.path(), &parts.program("runc"));
+    let mut command = parts.command("containerd");
+    command.arg("--config").arg(folder.write("containerd.toml", config));
+    Process::start(&command, &folder.path().join("containerd.log"))
+}
+
+fn start_kubelet(folder: &Folder, kubeconfig: &Path) -> Process {
+    let at = |name: &str| -> PathBuf { folder.path().join(name) };
+    let config = folder.write("kubelet.json", config::kubelet(folder.path(), &cgroup::name()));
+    let mut command = Command::new(build(Program::Kubelet).unwrap());
+    command
+        .arg(format!("--config={}", config.display()))
+        .arg(format!("--kubeconfig={}", kubeconfig.display()))
+        .arg(format!("--root-dir={}", at("kubelet").display()))
+        .arg(format!("--cert-dir={}", at("kubelet-certificates").display()))
+        .arg(format!("--hostname-override={NAME}"))
+        .arg(format!("--node-ip={ROUTER}"));
+    Process::start(&command, &at("kubelet.log"))
+}
