@@ -9,7 +9,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[allow(dead_code, reason = "this binary uses a part of it")]
 #[path = "../e2e/objects.rs"]
 mod objects;
 #[path = "../support/mod.rs"]
