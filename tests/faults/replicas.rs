@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::load::{Load, Report};
+use crate::objects::{await_verdict, plain};
 use crate::support::cluster::{Cluster, PROGRAMS};
 use crate::support::control_plane::Who;
 use crate::support::namespaces::in_namespaces;
@@ -192,6 +193,27 @@ fn certificates_and_authorities_change_and_fail_nobody() {
         }
         let load = load.end().await;
         report(&format!("{leaves} new leaves, {authorities} new authorities"), &summary(&load));
+        assert_eq!((load.failures, load.admitted), (vec![], 0));
+    });
+}
+
+#[test]
+fn a_new_configuration_takes_effect_under_load() {
+    in_namespaces(PROGRAMS, async || {
+        let (cluster, load) = under_load(&values()).await;
+        let admin = cluster.user(Who::Admin).await;
+        let unlabelled = cluster.namespace("unlabelled", &[]).await;
+        let flips = scale(1, 10);
+        for flip in 0..flips {
+            let (level, code) =
+                if flip % 2 == 0 { ("restricted", 403) } else { ("privileged", 201) };
+            let mut values = values();
+            values["config"] = json!({"defaults": {"enforce": level}, "harden": {"mode": "off"}});
+            cluster.helm.upgrade(&values, &[]);
+            await_verdict(&admin, &unlabelled, &plain("plain"), code).await;
+        }
+        let load = load.end().await;
+        report(&format!("{flips} changes of the configuration"), &summary(&load));
         assert_eq!((load.failures, load.admitted), (vec![], 0));
     });
 }
