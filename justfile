@@ -20,6 +20,14 @@ test:
 e2e:
     PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test control_plane --test e2e
 
+# Writes what is made from the chart: deploy/install.yaml, the parts of deploy/kustomize, certs/cert-manager.yaml
+install-yaml:
+    PORTCULLIS_REWRITE=1 cargo test --locked --test chart rendered_files
+
+# Writes the values table of the chart's README from the comments in values.yaml
+chart-docs:
+    PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
+
 # Generated pods, judged by us and by upstream's policy library: `just oracle 10000000`
 oracle N="1000000":
     PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_ORACLE_CASES={{N}} cargo test --release --locked --test standard oracle -- --nocapture

@@ -1,0 +1,57 @@
+//! What the chart will not render, and what it says.
+
+use super::helm::Helm;
+
+/// A value, and what Helm must say of it.
+const BAD_VALUES: [(&str, &[&str]); 18] = [
+    ("replicaCont=2", &["replicaCont", "not allowed"]),
+    ("replicaCount=two", &["/replicaCount", "integer"]),
+    ("mode=audit", &["/mode", "dry-run", "enforce"]),
+    ("image.tagg=1", &["/image", "tagg"]),
+    ("image.digest=sha256:abc", &["/image/digest"]),
+    ("config.defaults.enforce=strict", &["/config/defaults/enforce", "restricted"]),
+    ("config.defaults.enforce-version=1.30", &["/config/defaults/enforce-version"]),
+    ("config.harden.mode=on", &["/config/harden/mode", "report"]),
+    ("config.exemption.namespaces={a}", &["exemption"]),
+    ("webhooks.validating.failurePolicy=fail", &["/webhooks/validating/failurePolicy", "Fail"]),
+    ("webhooks.validating.enabled=false", &["/webhooks/validating", "enabled"]),
+    ("webhooks.mutating.timeoutSeconds=31", &["/webhooks/mutating/timeoutSeconds", "30"]),
+    ("certs.mode=cert-manager", &["/certs/mode", "certManager"]),
+    ("certs.self.caLifetime=1y", &["/certs/self/caLifetime"]),
+    ("certs.mode=existingSecret", &["certs.existingSecret.name"]),
+    ("clientAuth.enabled=true", &["caSecret", "caConfigMap"]),
+    ("clientAuth.enabled=true,clientAuth.caSecret=ca", &["clientAuth.allowedNames"]),
+    ("hostNetwork=true", &["webhook.port", "10250"]),
+];
+
+#[test]
+fn a_value_that_cannot_be_is_refused_by_name() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        for (value, said) in BAD_VALUES {
+            let refusal = helm.refusal("portcullis", &["--set", value]);
+            for part in said {
+                assert!(refusal.contains(part), "{value}: no {part} in: {refusal}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_namespace_that_others_use_is_refused() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
+            let refusal = helm.refusal(namespace, &[]);
+            assert!(refusal.contains(&format!("namespace {namespace}: install into")), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn a_parent_chart_may_set_global_values() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        assert!(!helm.template(&["global.anything=1"]).is_empty());
+    }
+}

@@ -1,0 +1,36 @@
+//! What Chart.yaml says of the release.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::helm::{CHART, Helm, project};
+
+#[test]
+fn the_chart_has_the_program_s_version() {
+    let text = fs::read_to_string(project(CHART).join("Chart.yaml")).unwrap();
+    let chart: Value = serde_saphyr::from_str(&text).unwrap();
+    assert_eq!(chart["appVersion"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(chart["version"], env!("CARGO_PKG_VERSION"));
+    let images = chart["annotations"]["artifacthub.io/images"].as_str().unwrap();
+    assert!(images.contains(concat!("/portcullis:", env!("CARGO_PKG_VERSION"), "\n")), "{images}");
+}
+
+#[test]
+fn both_helms_find_nothing_wrong_with_it() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        let said = helm.run(&["lint", "--strict", "--namespace", "portcullis", CHART]);
+        assert!(said.contains("0 chart(s) failed"), "{said}");
+    }
+}
+
+#[test]
+fn an_old_cluster_is_refused() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        let refusal = helm.refusal("portcullis", &["--kube-version", "1.29.9"]);
+        assert!(refusal.contains("1.30"), "{refusal}");
+        helm.template_text(&["--kube-version", "v1.30.1-gke.7"]);
+    }
+}
