@@ -20,6 +20,9 @@ pub(crate) enum Program {
     Helm3,
     Helm4,
     Kustomize,
+    Promtool,
+    /// Prometheus' parser, asked line by line what an expression asks for.
+    PromQl,
 }
 
 /// Why a test cannot run here: there is no Go toolchain.
@@ -40,6 +43,10 @@ impl Program {
             // Upstream's own commands, which modules of ours pin.
             Self::Helm3 => ("helm3", "helm3", "helm.sh/helm/v3/cmd/helm"),
             Self::Helm4 => ("helm4", "helm4", "helm.sh/helm/v4/cmd/helm"),
+            Self::Promtool => {
+                ("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool")
+            }
+            Self::PromQl => ("promql", "promtool", "./cmd/promql"),
             Self::Kustomize => ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         }
     }
@@ -59,9 +66,21 @@ impl Program {
                  -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1 \
                  -X helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=36"
             }
-            Self::Etcd | Self::PsaWebhook | Self::PsaOracle | Self::Helm4 | Self::Kustomize => {
-                "-s -w"
-            }
+            Self::Etcd
+            | Self::PsaWebhook
+            | Self::PsaOracle
+            | Self::Helm4
+            | Self::Kustomize
+            | Self::Promtool
+            | Self::PromQl => "-s -w",
+        }
+    }
+
+    /// Build tags. Without this one promtool has the clients of two dozen clouds in it.
+    fn tags(self) -> &'static str {
+        match self {
+            Self::Promtool => "remove_all_sd",
+            _ => "",
         }
     }
 }
@@ -95,6 +114,8 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
                 "-buildvcs=false",
                 "-ldflags",
                 program.linker_flags(),
+                "-tags",
+                program.tags(),
                 "-o",
             ])
             .arg(&unfinished)
