@@ -1,74 +1,144 @@
 //! State as metrics, read when it is asked for: nothing here runs once a request.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::SystemTime,
 };
 
 use prometheus::{
     Gauge,
     core::{Collector, Desc},
-    proto::MetricFamily,
+    proto::{Counter, MetricFamily, MetricType},
 };
 
 use crate::{
     certificates::Keeper,
     cluster::Cluster,
-    config::Live,
-    server::{Identity, Stats},
+    config::{Live, Mode},
+    server::{Identity, Intake, Readiness, Stats},
 };
+
+/// What the metrics are read from.
+pub struct State {
+    /// Counts of the webhook's listener.
+    pub stats: Arc<Stats>,
+    /// The certificate in force.
+    pub identity: Arc<Identity>,
+    /// The configuration in force.
+    pub config: Arc<Live>,
+    /// What `/readyz` says.
+    pub readiness: Arc<Readiness>,
+    /// What request bodies take.
+    pub intake: Intake,
+    /// The namespaces, where there is a cluster.
+    pub cluster: Option<Arc<Cluster>>,
+    /// What keeps certificates, where they are self-managed.
+    pub keeper: Option<Arc<Keeper>>,
+}
 
 /// Reads the state of the process at every scrape.
 pub struct Gauges {
-    stats: Arc<Stats>,
-    identity: Arc<Identity>,
-    config: Arc<Live>,
-    cluster: Option<Arc<Cluster>>,
-    keeper: Option<Arc<Keeper>>,
-    gauges: Vec<(Gauge, Read)>,
+    state: State,
+    gauges: Vec<(Gauge, Row)>,
 }
 
-/// Name, help, and where the value comes from.
-type Row = (&'static str, &'static str, Read);
-type Read = fn(&Gauges) -> f64;
+#[derive(Clone, Copy)]
+struct Row {
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+    read: fn(&State) -> f64,
+}
 
-const ROWS: [Row; 10] = [
-    ("portcullis_requests_in_flight", "Requests in hand.", |state| {
-        count(state.stats.in_flight.load(Ordering::Relaxed))
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gauge,
+    /// Somebody else counts.
+    Counter,
+}
+
+const fn gauge(name: &'static str, help: &'static str, read: fn(&State) -> f64) -> Row {
+    Row { kind: Kind::Gauge, name, help, read }
+}
+
+const fn counter(name: &'static str, help: &'static str, read: fn(&State) -> f64) -> Row {
+    Row { kind: Kind::Counter, name, help, read }
+}
+
+const ROWS: [Row; 18] = [
+    gauge("portcullis_ready", "1 if this replica wants requests: what /readyz says.", |state| {
+        flag(state.readiness.report().is_ready())
     }),
-    ("portcullis_connections", "Open connections to the webhook's port.", |state| {
-        count(state.stats.connections.load(Ordering::Relaxed))
+    gauge("portcullis_requests_in_flight", "Requests in hand.", |state| {
+        load(&state.stats.in_flight)
     }),
-    ("portcullis_handler_panics", "Requests whose handling panicked, since the start.", |state| {
-        count(state.stats.panics.load(Ordering::Relaxed))
+    gauge("portcullis_body_memory_bytes", "Memory that the bodies in hand take.", |state| {
+        count(state.intake.used() as u64)
     }),
-    (
+    gauge(
+        "portcullis_body_memory_limit_bytes",
+        "Memory that bodies may take; what goes beyond is shed.",
+        |state| count(state.intake.limits().budget as u64),
+    ),
+    gauge("portcullis_connections", "Open connections to the webhook's port.", |state| {
+        load(&state.stats.connections)
+    }),
+    counter(
+        "portcullis_connections_evicted_total",
+        "Connections closed to make room for others.",
+        |state| load(&state.stats.evicted),
+    ),
+    counter(
+        "portcullis_connections_timed_out_total",
+        "Connections closed because the peer was too slow.",
+        |state| load(&state.stats.timed_out),
+    ),
+    counter(
+        "portcullis_tls_handshakes_failed_total",
+        "TLS handshakes that failed: for one, of clients that do not trust the certificate.",
+        |state| load(&state.stats.failed_handshakes),
+    ),
+    counter("portcullis_handler_panics_total", "Requests whose handling panicked.", |state| {
+        load(&state.stats.panics)
+    }),
+    gauge(
+        "portcullis_certificate_start_timestamp_seconds",
+        "From when the certificate in force is valid, in seconds since 1970.",
+        |state| state.identity.status().validity.map_or(0.0, |valid| timestamp(valid.from)),
+    ),
+    gauge(
         "portcullis_certificate_expiry_timestamp_seconds",
         "When the certificate in force expires, in seconds since 1970.",
         |state| state.identity.status().validity.map_or(0.0, |valid| timestamp(valid.until)),
     ),
-    (
+    gauge(
         "portcullis_certificate_last_reload_successful",
         "1 if the newest certificate files are in force, 0 if older ones are.",
         |state| flag(state.identity.status().bad.is_none()),
     ),
-    (
+    gauge(
         "portcullis_config_last_reload_successful",
         "1 if the newest configuration is in force, 0 if an older one is.",
         |state| flag(state.config.status().error.is_none()),
     ),
-    (
+    gauge(
         "portcullis_config_last_reload_success_timestamp_seconds",
         "When the configuration came into force, in seconds since 1970.",
         |state| timestamp(state.config.status().loaded_at),
     ),
-    ("portcullis_namespace_cache_synced", "1 once all namespaces were listed.", |state| {
+    gauge("portcullis_dry_run", "1 if the whole server denies and changes nothing.", |state| {
+        flag(state.config.current().mode == Mode::DryRun)
+    }),
+    gauge("portcullis_namespace_cache_synced", "1 once all namespaces were listed.", |state| {
         state.cluster.as_ref().map_or(0.0, |cluster| flag(cluster.is_synced()))
     }),
-    ("portcullis_namespace_cache_namespaces", "Namespaces in the cache.", |state| {
+    gauge("portcullis_namespace_cache_namespaces", "Namespaces in the cache.", |state| {
         state.cluster.as_ref().map_or(0.0, |cluster| count(cluster.cache().namespaces as u64))
     }),
-    (
+    gauge(
         "portcullis_namespace_cache_age_seconds",
         "Seconds since the namespace watch last heard from the API server.",
         |state| state.cluster.as_ref().map_or(0.0, |cluster| silence(cluster)),
@@ -77,7 +147,7 @@ const ROWS: [Row; 10] = [
 
 /// Where certificates are self-managed.
 const SELF_MANAGED: [Row; 3] = [
-    (
+    gauge(
         "portcullis_ca_expiry_timestamp_seconds",
         "When the authority that signs certificates expires, in seconds since 1970.",
         |state| {
@@ -85,34 +155,28 @@ const SELF_MANAGED: [Row; 3] = [
             until.map_or(0.0, timestamp)
         },
     ),
-    (
+    gauge(
         "portcullis_ca_bundle_contains_issuer",
         "1 if every webhook trusts the issuer of the certificate in force.",
         |state| state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.status().is_trusted)),
     ),
-    ("portcullis_leader", "1 if this replica is the one that writes.", |state| {
+    gauge("portcullis_leader", "1 if this replica is the one that writes.", |state| {
         state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.leads()))
     }),
 ];
 
 impl Gauges {
-    /// Over what the process has. `keeper`: where certificates are self-managed.
+    /// Over what the process has.
     ///
     /// # Errors
     /// If a metric had no proper name.
-    pub fn new(
-        stats: Arc<Stats>,
-        identity: Arc<Identity>,
-        config: Arc<Live>,
-        cluster: Option<Arc<Cluster>>,
-        keeper: Option<Arc<Keeper>>,
-    ) -> prometheus::Result<Self> {
+    pub fn new(state: State) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
-            .chain(keeper.iter().flat_map(|_| &SELF_MANAGED))
-            .map(|(name, help, read)| Ok((Gauge::new(*name, *help)?, *read)))
+            .chain(state.keeper.iter().flat_map(|_| &SELF_MANAGED))
+            .map(|row| Ok((Gauge::new(row.name, row.help)?, *row)))
             .collect::<prometheus::Result<_>>()?;
-        Ok(Self { stats, identity, config, cluster, keeper, gauges })
+        Ok(Self { state, gauges })
     }
 }
 
@@ -124,17 +188,36 @@ impl Collector for Gauges {
     fn collect(&self) -> Vec<MetricFamily> {
         self.gauges
             .iter()
-            .flat_map(|(gauge, read)| {
-                gauge.set(read(self));
-                gauge.collect()
+            .flat_map(|(gauge, row)| {
+                gauge.set((row.read)(&self.state));
+                let families = gauge.collect();
+                match row.kind {
+                    Kind::Gauge => families,
+                    Kind::Counter => families.into_iter().map(as_counter).collect(),
+                }
             })
             .collect()
     }
 }
 
+/// The library has no counter that can be set to what was counted elsewhere.
+fn as_counter(mut family: MetricFamily) -> MetricFamily {
+    family.set_field_type(MetricType::COUNTER);
+    for metric in family.mut_metric() {
+        let mut counter = Counter::default();
+        counter.set_value(metric.get_gauge().get_value());
+        metric.set_counter(counter);
+    }
+    family
+}
+
 /// Endless until the API server was first heard of.
 fn silence(cluster: &Cluster) -> f64 {
     cluster.cache().silent_for.map_or(f64::INFINITY, |silence| silence.as_secs_f64())
+}
+
+fn load(counted: &AtomicU64) -> f64 {
+    count(counted.load(Ordering::Relaxed))
 }
 
 /// Exact up to 2^53, which no count here reaches.

@@ -17,10 +17,11 @@ use crate::{
 
 use super::Decision;
 
-/// Bounds of the request durations, in seconds.
-const BUCKETS: [f64; 15] = [
+/// Bounds of the request durations, in seconds: beyond half the webhooks' timeout, or nobody could tell that
+/// the slowest are.
+const BUCKETS: [f64; 17] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
-    1.0, 2.5,
+    1.0, 2.5, 5.0, 10.0,
 ];
 
 /// All metrics of the process.
@@ -130,13 +131,17 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Upstream makes the commonest series at its start, so that they are there at zero.
+    /// Upstream makes the commonest series at its start, so that they are there at zero. Errors too, here: the
+    /// increase from nothing to one is none.
     fn start_as_upstream(&self) {
         for operation in ["create", "update"] {
             let privileged = ["allow", "privileged", "latest", "enforce", operation, "pod", ""];
             self.evaluations.with_label_values(&privileged);
             for resource in ["pod", "controller"] {
                 self.exemptions.with_label_values(&[operation, resource, ""]);
+                for fatal in ["true", "false"] {
+                    self.errors.with_label_values(&[fatal, operation, resource, ""]);
+                }
             }
         }
     }

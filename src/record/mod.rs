@@ -6,7 +6,7 @@ mod metrics;
 
 use std::time::Duration;
 
-pub use gauges::Gauges;
+pub use gauges::{Gauges, State};
 pub use metrics::Metrics;
 
 use crate::{

@@ -66,6 +66,12 @@ impl Intake {
         self.budget.used()
     }
 
+    /// What it may use.
+    #[must_use]
+    pub fn limits(&self) -> &BodyLimits {
+        &self.budget.limits
+    }
+
     /// Reads a body to its end.
     ///
     /// # Errors

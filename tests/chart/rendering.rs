@@ -279,6 +279,31 @@ fn hooks_clean_up_before_and_test_on_demand() {
 }
 
 #[test]
+fn what_has_a_default_can_be_taken_out() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        for key in [
+            "resources",
+            "resources.limits",
+            "podSecurityContext",
+            "nodeSelector",
+            "excludedNamespaces",
+            "topologySpreadConstraints",
+            "startupProbe",
+            "updateStrategy",
+            "priorityClassName",
+        ] {
+            let objects = helm.template(&[&format!("{key}=null")]);
+            let deployment = find(&objects, "Deployment", NAME).to_string();
+            assert!(!deployment.contains("null"), "{key}: {deployment}");
+        }
+        let without = container(&helm.template(&["resources.limits=null"]));
+        // The node's whole memory would be taken for the limit.
+        assert!(!without["env"].to_string().contains("PORTCULLIS_MEMORY_LIMIT"));
+    }
+}
+
+#[test]
 fn the_image_is_put_together_from_its_parts() {
     let Ok(helm) = Helm::v4() else { return };
     let digest = format!("sha256:{}", "0".repeat(64));

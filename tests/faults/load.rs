@@ -12,6 +12,7 @@ use crate::support::user::User;
 
 /// Running load.
 pub(crate) struct Load {
+    start: Instant,
     stop: Arc<AtomicBool>,
     task: JoinSet<Report>,
 }
@@ -30,10 +31,16 @@ impl Load {
     /// Creates pods by dry run in a namespace that enforces restricted. Every fourth is privileged.
     pub(crate) fn start(user: &User, namespace: &str, a_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let run = run(user.clone(), namespace.to_owned(), a_second, Arc::clone(&stop));
+        let start = Instant::now();
+        let run = run(user.clone(), namespace.to_owned(), a_second, start, Arc::clone(&stop));
         let mut task = JoinSet::new();
         task.spawn(run);
-        Self { stop, task }
+        Self { start, stop, task }
+    }
+
+    /// The time that [`Report::failures`] count.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
     }
 
     /// Stops it, and waits for what is under way.
@@ -43,12 +50,17 @@ impl Load {
     }
 }
 
-async fn run(user: User, namespace: String, a_second: u32, stop: Arc<AtomicBool>) -> Report {
+async fn run(
+    user: User,
+    namespace: String,
+    a_second: u32,
+    start: Instant,
+    stop: Arc<AtomicBool>,
+) -> Report {
     let path: Arc<str> = format!("{}?dryRun=All", pods(&namespace)).into();
     let mut ticks = interval(Duration::from_secs(1) / a_second);
     // Open loop: a server that is slow is not asked less.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let start = Instant::now();
     let mut asked = JoinSet::new();
     for count in 0_u64.. {
         if stop.load(Ordering::Relaxed) {

@@ -21,6 +21,7 @@ mod idle;
 mod load;
 mod namespaces;
 mod outage;
+mod replicas;
 mod soak;
 
 use std::time::Duration;

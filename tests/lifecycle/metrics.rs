@@ -18,24 +18,32 @@ const UPSTREAMS: [&str; 3] = [
     "pod_security_exemptions_total counter",
 ];
 
-const OURS: [&str; 20] = [
+const OURS: [&str; 28] = [
+    "portcullis_body_memory_bytes gauge",
+    "portcullis_body_memory_limit_bytes gauge",
     "portcullis_build_info gauge",
     "portcullis_certificate_expiry_timestamp_seconds gauge",
     "portcullis_certificate_last_reload_successful gauge",
+    "portcullis_certificate_start_timestamp_seconds gauge",
     "portcullis_config_last_reload_success_timestamp_seconds gauge",
     "portcullis_config_last_reload_successful gauge",
     "portcullis_connections gauge",
-    "portcullis_handler_panics gauge",
+    "portcullis_connections_evicted_total counter",
+    "portcullis_connections_timed_out_total counter",
+    "portcullis_dry_run gauge",
+    "portcullis_handler_panics_total counter",
     "portcullis_hardened_fields_total counter",
     "portcullis_namespace_cache_age_seconds gauge",
     "portcullis_namespace_cache_namespaces gauge",
     "portcullis_namespace_cache_synced gauge",
     "portcullis_namespace_denials_total counter",
+    "portcullis_ready gauge",
     "portcullis_request_duration_seconds histogram",
     "portcullis_requests_in_flight gauge",
     "portcullis_requests_malformed_total counter",
     "portcullis_requests_shed_total counter",
     "portcullis_requests_total counter",
+    "portcullis_tls_handshakes_failed_total counter",
     "portcullis_violations_total counter",
     "process_cpu_seconds_total counter",
     "process_resident_memory_bytes gauge",
@@ -94,5 +102,5 @@ async fn all_that_was_promised_is_there() {
     let buckets: Vec<_> =
         page.body.lines().filter(|line| line.contains("hook=\"mutate\",le=")).collect();
     assert!(buckets.first().unwrap().contains("le=\"0.00005\""), "{buckets:#?}");
-    assert!(buckets[buckets.len() - 2].contains("le=\"2.5\""), "{buckets:#?}");
+    assert!(buckets[buckets.len() - 2].contains("le=\"10\""), "{buckets:#?}");
 }

@@ -24,6 +24,9 @@ pub(crate) enum Program {
     Helm3,
     Helm4,
     Kustomize,
+    Promtool,
+    /// Prometheus' parser, asked line by line what an expression asks for.
+    PromQl,
 }
 
 /// Why a test cannot run here: there is no Go toolchain.
@@ -47,6 +50,10 @@ impl Program {
             // Upstream's own commands, which modules of ours pin.
             Self::Helm3 => ("helm3", "helm3", "helm.sh/helm/v3/cmd/helm"),
             Self::Helm4 => ("helm4", "helm4", "helm.sh/helm/v4/cmd/helm"),
+            Self::Promtool => {
+                ("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool")
+            }
+            Self::PromQl => ("promql", "promtool", "./cmd/promql"),
             Self::Kustomize => ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         }
     }
@@ -74,7 +81,17 @@ impl Program {
             | Self::PsaOracle
             | Self::Helm4
             | Self::Kustomize
-            | Self::Pause => "-s -w",
+            | Self::Pause
+            | Self::Promtool
+            | Self::PromQl => "-s -w",
+        }
+    }
+
+    /// Build tags. Without this one promtool has the clients of two dozen clouds in it.
+    fn tags(self) -> &'static str {
+        match self {
+            Self::Promtool => "remove_all_sd",
+            _ => "",
         }
     }
 }
@@ -108,6 +125,8 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
                 "-buildvcs=false",
                 "-ldflags",
                 program.linker_flags(),
+                "-tags",
+                program.tags(),
                 "-o",
             ])
             .arg(&unfinished)

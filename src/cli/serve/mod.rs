@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::{
     cluster::{self, Cluster},
     config::Change,
-    record::{Gauges, Metrics},
+    record::{Gauges, Metrics, State},
     server::{
         self, BodyLimits, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats,
         Transport, admin,
@@ -66,19 +66,22 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let stats = Arc::new(Stats::default());
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
     let (admin_trigger, admin_stop) = shutdown();
-    let gauges = Gauges::new(
-        Arc::clone(&stats),
-        Arc::clone(&identity),
-        Arc::clone(&config),
-        cluster.clone(),
+    let readiness = Arc::new(readiness(&identity, cluster.as_ref(), &stop));
+    let intake = Intake::new(BodyLimits::default());
+    let gauges = Gauges::new(State {
+        stats: Arc::clone(&stats),
+        identity: Arc::clone(&identity),
+        config: Arc::clone(&config),
+        readiness: Arc::clone(&readiness),
+        intake: intake.clone(),
+        cluster: cluster.clone(),
         keeper,
-    )?;
+    })?;
     metrics.registry().register(Box::new(gauges))?;
-    let readiness = readiness(&identity, cluster.as_ref(), &stop);
     tasks.spawn(server::run(
         admin,
         Serving {
-            app: admin::router(Arc::new(readiness), metrics.registry().clone()),
+            app: admin::router(readiness, metrics.registry().clone()),
             transport: Transport::Plain,
             limits: Limits::admin(),
             stats: Arc::default(),
@@ -87,7 +90,6 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     ));
 
     let transport = Transport::Tls(tls::server_config(identity)?);
-    let intake = Intake::new(BodyLimits::default());
     let app = router(Arc::new(Webhook { config, cluster, metrics, intake }));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);

@@ -1,0 +1,16 @@
+//! What people watch the server by: alerts, the dashboard, the page that lists metrics, and traces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod alerts;
+#[path = "../chart/helm.rs"]
+#[allow(dead_code, reason = "the chart's own tests use the rest")]
+mod helm;
+mod rules;
+#[path = "../support/mod.rs"]
+mod support;
