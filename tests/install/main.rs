@@ -19,9 +19,9 @@ mod support;
 mod down;
 mod dry_run;
 mod enforce;
+mod release;
 mod replicas;
 mod rights;
-mod uninstall;
 
 use serde_json::{Value, json};
 use support::nodelet::Replica;

@@ -1,0 +1,98 @@
+//! The life of a release as the documentation tells it, with both versions of helm that people use: installed in
+//! dry run, tested, switched to enforce while pods are made, and uninstalled without leaving a cluster locked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::RESTRICTED;
+use crate::objects::{await_verdict, compliant, pods, privileged};
+use crate::support::cluster::{Cluster, PROGRAMS};
+use crate::support::control_plane::Who;
+use crate::support::go::Program;
+use crate::support::helm::RELEASE;
+use crate::support::namespaces::in_namespaces;
+use crate::support::user::User;
+
+#[test]
+fn helm_4_installs_tests_upgrades_and_uninstalls() {
+    in_namespaces(PROGRAMS, async || lives(Program::Helm4).await);
+}
+
+#[test]
+fn helm_3_installs_tests_upgrades_and_uninstalls() {
+    let programs = [PROGRAMS, &[Program::Helm3]].concat();
+    in_namespaces(&programs, async || lives(Program::Helm3).await);
+}
+
+async fn lives(helm: Program) {
+    let cluster = Cluster::with_helm(helm);
+    cluster.install(&json!({})).await;
+    let admin = cluster.user(Who::Admin).await;
+    let strict = cluster.namespace("strict", RESTRICTED).await;
+    admin.create(&pods(&strict), &privileged("reported")).await.granted();
+    let said = cluster.helm.run(&["test", RELEASE]);
+    assert!(said.contains("Succeeded"), "{said}");
+
+    let creates = Creates::start(&cluster, &strict).await;
+    let values = ["--reuse-values", "--set", "mode=enforce"];
+    tokio::task::block_in_place(|| cluster.helm.upgrade(&json!({}), &values));
+    await_verdict(&admin, &strict, &privileged("bad"), 403).await;
+    creates.end_without_a_failure().await;
+
+    tokio::task::block_in_place(|| cluster.helm.run(&["uninstall", RELEASE, "--wait"]));
+    assert_eq!(webhooks(&admin).await, Vec::<Value>::new());
+    admin.create(&pods(&strict), &privileged("unjudged")).await.granted();
+}
+
+/// Someone who makes pods all the time.
+struct Creates {
+    over: Arc<AtomicBool>,
+    /// How many, and the answers that were not as they should be.
+    work: JoinSet<(usize, Vec<String>)>,
+}
+
+impl Creates {
+    async fn start(cluster: &Cluster, namespace: &str) -> Self {
+        let (over, mut work) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        let developer = cluster.user(Who::Developer).await;
+        let path = format!("{}?dryRun=All", pods(namespace));
+        work.spawn(create(developer, path, Arc::clone(&over)));
+        Self { over, work }
+    }
+
+    async fn end_without_a_failure(self) {
+        self.over.store(true, Ordering::SeqCst);
+        for (count, failures) in self.work.join_all().await {
+            assert!(count > 0);
+            assert_eq!(failures, [""; 0], "of {count}");
+        }
+    }
+}
+
+async fn create(developer: User, path: String, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
+    let (mut count, mut failures) = (0, Vec::new());
+    while !over.load(Ordering::SeqCst) {
+        count += 1;
+        let answer = developer.create(&path, &compliant("good")).await;
+        if answer.code != 201 {
+            failures.push(format!("{}: {}", answer.code, answer.message()));
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    (count, failures)
+}
+
+async fn webhooks(admin: &User) -> Vec<Value> {
+    let mut found = Vec::new();
+    for kind in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
+        let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}");
+        let list = admin.get(&path).await.granted();
+        found.extend(list["items"].as_array().unwrap().iter().cloned());
+    }
+    found
+}
