@@ -28,9 +28,9 @@ install-yaml:
 chart-docs:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
 
-# The chart on a real node, with kubelet and containerd; needs root and Debian's packages
+# The chart and the image on a real node, with kubelet and containerd; needs root and Debian's packages
 node:
-    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test node -- --nocapture
+    PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_NODE_RELEASE=1 cargo test --locked --test node -- --nocapture
 
 # Generated pods, judged by us and by upstream's policy library: `just oracle 10000000`
 oracle N="1000000":

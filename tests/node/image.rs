@@ -1,11 +1,16 @@
-//! Our image: the program that cargo built for the tests, and the libraries that it is linked with.
+//! Our image, as the last stage of the Dockerfile makes it. The program in it is the one that cargo built for the
+//! tests, with the libraries that it is linked with; or, with `PORTCULLIS_NODE_RELEASE=1`, the static release that
+//! people get, and nothing else.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::image::{Stage, static_program};
 use crate::support::node::images::Image;
+use crate::support::process::Folder;
 
 const NAME: &str = "registry.example/portcullis:tests";
 
@@ -16,22 +21,44 @@ pub(crate) fn values() -> Value {
     })
 }
 
-/// With neither shell nor anything else in it.
+/// Builds what is built for the image alone, which takes minutes the first time.
+pub(crate) fn prepare() {
+    if is_release() {
+        static_program(Folder::new("release").path());
+    }
+}
+
 pub(crate) fn ours(folder: &Path) -> Image<'static> {
+    let stage = Stage::last();
+    let [to] = stage.files.as_slice() else {
+        panic!("one file: {stage:?}");
+    };
+    let files = if is_release() { vec![static_program(folder)] } else { tested_program(folder) };
+    let files = files.into_iter().map(|file| {
+        let place = if file.starts_with(folder) { to.clone() } else { file.display().to_string() };
+        (file, place)
+    });
+    Image {
+        name: NAME,
+        user: stage.user,
+        entrypoint: serde_json::from_str(&stage.entrypoint).unwrap(),
+        files: files.collect(),
+    }
+}
+
+fn is_release() -> bool {
+    env::var("PORTCULLIS_NODE_RELEASE").is_ok_and(|value| value == "1")
+}
+
+/// The program, in the folder, and its libraries, where they are on this machine.
+fn tested_program(folder: &Path) -> Vec<PathBuf> {
     let program = env!("CARGO_BIN_EXE_portcullis");
     let stripped = folder.join("portcullis");
     let strip = Command::new("strip").arg("-o").arg(&stripped).arg(program).status();
     assert!(strip.is_ok_and(|strip| strip.success()), "strip, of binutils, which the linker is of");
-    let mut files: Vec<(PathBuf, String)> =
-        libraries(program).into_iter().map(|library| (PathBuf::from(&library), library)).collect();
-    files.push((stripped, "/portcullis".to_owned()));
-    Image { name: NAME, user: "65532:65532", entrypoint: "/portcullis", files }
-}
-
-/// The absolute paths that `ldd` tells of, in `name => path (address)` and `path (address)`.
-fn libraries(program: &str) -> Vec<String> {
     let output = Command::new("ldd").arg(program).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let words = text.split_whitespace().filter(|word| word.starts_with('/'));
-    words.map(str::to_owned).collect()
+    // In `name => path (address)` and `path (address)`.
+    let libraries = text.split_whitespace().filter(|word| word.starts_with('/'));
+    libraries.map(PathBuf::from).chain([stripped]).collect()
 }

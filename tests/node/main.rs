@@ -33,6 +33,7 @@ fn the_chart_runs_on_a_node() {
         |test| {
             build_all(PROGRAMS)?;
             Parts::fetch(test)?;
+            image::prepare();
             Ok(Cgroup::new())
         },
         async || {

@@ -13,8 +13,8 @@ pub(crate) struct Image<'a> {
     /// Such as `registry.example/app:1`.
     pub(crate) name: &'a str,
     /// `USER`; empty is root.
-    pub(crate) user: &'a str,
-    pub(crate) entrypoint: &'a str,
+    pub(crate) user: String,
+    pub(crate) entrypoint: Vec<String>,
     /// Files, and where they are in the image.
     pub(crate) files: Vec<(PathBuf, String)>,
 }
@@ -38,7 +38,7 @@ impl Image<'_> {
         let config = json!({
             "architecture": architecture,
             "os": "linux",
-            "config": {"User": self.user, "Entrypoint": [self.entrypoint]},
+            "config": {"User": self.user, "Entrypoint": self.entrypoint},
             "rootfs": {"type": "layers", "diff_ids": [digest(&folder.join("layer.tar"))]},
         });
         let manifest =

@@ -104,9 +104,14 @@ impl Node {
 }
 
 /// An image whose program waits to be ended.
-pub(crate) fn pause_image<'a>(name: &'a str, user: &'a str) -> Image<'a> {
+pub(crate) fn pause_image<'a>(name: &'a str, user: &str) -> Image<'a> {
     let program = build(Program::Pause).unwrap();
-    Image { name, user, entrypoint: "/pause", files: vec![(program, "/pause".to_owned())] }
+    Image {
+        name,
+        user: user.to_owned(),
+        entrypoint: vec!["/pause".to_owned()],
+        files: vec![(program, "/pause".to_owned())],
+    }
 }
 
 /// Folders of the system that are written to become the test's own, and so do the kernel's settings that the
