@@ -14,7 +14,7 @@ use prometheus::{
 use crate::{
     cluster::Cluster,
     config::Live,
-    server::{Identity, Stats},
+    server::{Identity, Stats, tls::ClientAuth},
 };
 
 /// Reads the state of the process at every scrape.
@@ -23,6 +23,7 @@ pub struct Gauges {
     identity: Arc<Identity>,
     config: Arc<Live>,
     cluster: Option<Arc<Cluster>>,
+    clients: Option<Arc<ClientAuth>>,
     gauges: Vec<(Gauge, Read)>,
 }
 
@@ -30,7 +31,7 @@ pub struct Gauges {
 type Row = (&'static str, &'static str, Read);
 type Read = fn(&Gauges) -> f64;
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     ("portcullis_requests_in_flight", "Requests in hand.", |state| {
         count(state.stats.in_flight.load(Ordering::Relaxed))
     }),
@@ -49,6 +50,11 @@ const ROWS: [Row; 10] = [
         "portcullis_certificate_last_reload_successful",
         "1 if the newest certificate files are in force, 0 if older ones are.",
         |state| flag(state.identity.status().bad.is_none()),
+    ),
+    (
+        "portcullis_client_ca_last_reload_successful",
+        "1 if the newest file of clients' authorities is in force, or there is none, 0 if an older one is.",
+        |state| flag(state.clients.as_ref().is_none_or(|clients| clients.bad().is_none())),
     ),
     (
         "portcullis_config_last_reload_successful",
@@ -88,7 +94,13 @@ impl Gauges {
             .iter()
             .map(|(name, help, read)| Ok((Gauge::new(*name, *help)?, *read)))
             .collect::<prometheus::Result<_>>()?;
-        Ok(Self { stats, identity, config, cluster, gauges })
+        Ok(Self { stats, identity, config, cluster, clients: None, gauges })
+    }
+
+    /// And over who may connect.
+    #[must_use]
+    pub fn with_clients(self, clients: Option<Arc<ClientAuth>>) -> Self {
+        Self { clients, ..self }
     }
 }
 

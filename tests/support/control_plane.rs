@@ -76,6 +76,14 @@ impl ControlPlane {
 
     /// Starts one, and returns when it serves and has made the first service account.
     pub(crate) fn start(pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
+        Self::start_with(pod_security, &[])
+    }
+
+    /// The same, with further flags of kube-apiserver.
+    pub(crate) fn start_with(
+        pod_security: BuiltInPodSecurity,
+        flags: &[String],
+    ) -> Result<Self, Skip> {
         let etcd = build(Program::Etcd)?;
         let apiserver = build(Program::KubeApiserver)?;
         let controllers = build(Program::KubeControllerManager)?;
@@ -90,8 +98,9 @@ impl ControlPlane {
 
         let etcd_port = free_port();
         let etcd = start_etcd(&etcd, &folder, etcd_port);
-        let start_apiserver =
+        let mut start_apiserver =
             apiserver_command(&apiserver, &folder, &serving, etcd_port, port, pod_security);
+        start_apiserver.args(flags);
         let mut apiserver = Process::start(&start_apiserver, &folder.path().join("apiserver.log"));
         let admin = kubeconfig(&folder, "admin");
         on_a_runtime(async || wait_ready(&admin, &mut apiserver).await);

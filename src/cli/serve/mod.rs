@@ -15,8 +15,8 @@ use crate::{
     config::Change,
     record::{Gauges, Metrics},
     server::{
-        self, BodyLimits, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats,
-        Transport, admin,
+        self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
+        admin,
         shutdown::{Signals, shutdown},
         tls,
     },
@@ -35,7 +35,8 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     flags.start_log()?;
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(flags.threads()).enable_all().build()?;
     runtime.block_on(serve(flags))?;
     Ok(Exit::Clean)
 }
@@ -44,6 +45,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     let config = Arc::new(flags.configuration()?);
     let (identity, ca) = flags.identity()?;
+    let clients = flags.clients()?;
     let secure = flags.bind_secure().await?;
     let admin = flags.bind_admin().await?;
     let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
@@ -58,6 +60,9 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
+    if let Some(clients) = &clients {
+        tasks.spawn(Arc::clone(clients).keep_fresh(REREAD));
+    }
 
     let stats = Arc::new(Stats::default());
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
@@ -68,7 +73,8 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         Arc::clone(&identity),
         Arc::clone(&config),
         cluster.clone(),
-    )?;
+    )?
+    .with_clients(clients.clone());
     metrics.registry().register(Box::new(gauges))?;
     let readiness = readiness(&identity, cluster.as_ref(), &stop);
     tasks.spawn(server::run(
@@ -82,8 +88,11 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         admin_stop,
     ));
 
-    let transport = Transport::Tls(tls::server_config(identity)?);
-    let intake = Intake::new(BodyLimits::default());
+    let transport = Transport::Tls(match clients {
+        Some(clients) => tls::mutual_config(identity, clients)?,
+        None => tls::server_config(identity)?,
+    });
+    let intake = Intake::new(flags.bodies());
     let app = router(Arc::new(Webhook { config, cluster, metrics, intake }));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
