@@ -15,7 +15,7 @@ use crate::{RESTRICTED, enforcing};
 fn pods_are_refused_excluded_namespaces_work_and_it_recovers_by_itself() {
     in_namespaces(PROGRAMS, async || {
         let cluster = Cluster::start();
-        cluster.install(&enforcing(&cluster).await).await;
+        cluster.install(&enforcing()).await;
         let developer = cluster.user(Who::Developer).await;
         let admin = cluster.user(Who::Admin).await;
         let strict = cluster.namespace("strict", RESTRICTED).await;

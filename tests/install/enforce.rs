@@ -19,7 +19,7 @@ use crate::{RESTRICTED, counted, enforcing};
 fn pods_are_denied_and_hardened_by_two_replicas() {
     in_namespaces(PROGRAMS, async || {
         let cluster = Cluster::start();
-        cluster.install(&enforcing(&cluster).await).await;
+        cluster.install(&enforcing()).await;
         let developer = cluster.user(Who::Developer).await;
         let strict = cluster.namespace("strict", RESTRICTED).await;
 
@@ -83,7 +83,8 @@ async fn both_are_called(
 fn a_new_mode_is_in_force_without_a_restart() {
     in_namespaces(PROGRAMS, async || {
         let cluster = Cluster::start();
-        let mut values = enforcing(&cluster).await;
+        let mut values = cluster.existing_secret().await;
+        values["mode"] = json!("enforce");
         cluster.install(&values).await;
         let before = names(&cluster);
         let developer = cluster.user(Who::Developer).await;

@@ -15,7 +15,7 @@ use crate::support::wait::{PATIENCE, until};
 fn they_are_killed_hung_cut_off_scaled_and_replaced() {
     in_namespaces(PROGRAMS, async || {
         let cluster = Cluster::start();
-        cluster.install(&enforcing(&cluster).await).await;
+        cluster.install(&enforcing()).await;
         let admin = cluster.user(Who::Admin).await;
 
         let killed = &cluster.replicas()[0];
@@ -60,7 +60,7 @@ fn they_are_killed_hung_cut_off_scaled_and_replaced() {
 fn they_outlive_the_api_server_and_etcd() {
     in_namespaces(PROGRAMS, async || {
         let mut cluster = Cluster::start();
-        cluster.install(&enforcing(&cluster).await).await;
+        cluster.install(&enforcing()).await;
         let admin = cluster.user(Who::Admin).await;
 
         cluster.plane.stop_apiserver();

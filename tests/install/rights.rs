@@ -29,7 +29,7 @@ type Right = (String, String, String, Option<String>);
 fn every_right_is_used_and_none_is_missing() {
     in_namespaces(PROGRAMS, async || {
         let cluster = Cluster::start();
-        cluster.install(&enforcing(&cluster).await).await;
+        cluster.install(&enforcing()).await;
         let admin = cluster.user(Who::Admin).await;
         let granted = rights(&admin).await;
         assert!(granted.len() >= 4, "{granted:?}");

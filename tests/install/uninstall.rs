@@ -24,7 +24,7 @@ fn helm_3_tests_it_and_takes_it_away() {
 
 async fn tested_and_taken_away(helm: Program) {
     let cluster = Cluster::with_helm(helm);
-    cluster.install(&enforcing(&cluster).await).await;
+    cluster.install(&enforcing()).await;
     let admin = cluster.user(Who::Admin).await;
     let strict = cluster.namespace("strict", RESTRICTED).await;
     assert_eq!(admin.create(&pods(&strict), &privileged("bad")).await.code, 403);

@@ -1,5 +1,5 @@
 //! The chart on a real node: our image in pods that the kubelet starts under the level that they enforce, and
-//! what our verdicts foretell seen on the node.
+//! what our verdicts foretell, seen on the node.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,25 +14,21 @@ mod objects;
 #[path = "../support/mod.rs"]
 mod support;
 
-use serde_json::json;
-use support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
-use support::go::Program;
+mod ground;
+mod image;
+mod release;
+mod rights;
+mod upgrade;
+mod workloads;
+
+use ground::{Ground, PROGRAMS};
 use support::namespaces::{build_all, in_namespaces_after};
-use support::node::{Cgroup, Node, Parts, pause_image};
-use support::wait::{PATIENCE, until};
+use support::node::cgroup::Cgroup;
+use support::node::parts::Parts;
 
-const PROGRAMS: &[Program] = &[
-    Program::Etcd,
-    Program::KubeApiserver,
-    Program::KubeControllerManager,
-    Program::KubeScheduler,
-    Program::Kubelet,
-    Program::Helm4,
-    Program::Pause,
-];
-
+/// The life of a release, in one test: each step needs those before.
 #[test]
-fn pods_run() {
+fn the_chart_runs_on_a_node() {
     in_namespaces_after(
         |test| {
             build_all(PROGRAMS)?;
@@ -40,21 +36,13 @@ fn pods_run() {
             Ok(Cgroup::new())
         },
         async || {
-            let plane = ControlPlane::start_at(Place::Cluster, BuiltInPodSecurity::On).unwrap();
-            let node = Node::start(&plane, Parts::fetch("").unwrap()).await;
-            let folder = support::process::Folder::new("images");
-            node.import(&pause_image("registry.example/app:1", "1000").write(folder.path())).await;
-            let admin = plane.user(Who::Admin).await;
-            let namespace = plane.namespace("web", &[]).await;
-            let pod = json!({"metadata": {"name": "web"}, "spec": {
-                "containers": [{"name": "app", "image": "registry.example/app:1", "imagePullPolicy": "Never"}]}});
-            admin.create(&objects::pods(&namespace), &pod).await.granted();
-            until("the pod to run", PATIENCE, async || {
-                let pod = admin.get(&objects::pod_path(&namespace, "web")).await.granted();
-                eprintln!("{:#}", pod["status"]);
-                (pod["status"]["phase"] == "Running").then_some(())
-            })
-            .await;
+            let ground = Ground::start().await;
+            release::is_installed_and_runs_restricted(&ground).await;
+            workloads::a_deployment_is_denied_and_then_hardened(&ground).await;
+            workloads::an_image_that_runs_as_root_is_foretold_and_refused(&ground).await;
+            release::is_tested(&ground);
+            upgrade::nobody_notices(&ground).await;
+            release::is_uninstalled_and_pods_start(&ground).await;
         },
     );
 }

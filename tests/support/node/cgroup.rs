@@ -1,6 +1,7 @@
 //! A control group for all pods of a test, in each hierarchy. The kubelet makes those of the pods below it.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -49,6 +50,8 @@ impl Cgroup {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // Ctrl-C in a terminal is not for it.
+            .process_group(0)
             .spawn()
             .unwrap();
         Self { remover }

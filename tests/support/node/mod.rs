@@ -1,10 +1,10 @@
 //! A real node: kubelet, containerd and runc, and a scheduler beside the control plane. Everything runs in the
 //! test's own namespaces and control group, and with files of its own, so that the machine stays as it was.
 
-mod cgroup;
+pub(crate) mod cgroup;
 mod config;
 pub(crate) mod images;
-mod parts;
+pub(crate) mod parts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,11 +14,10 @@ use std::process::Command;
 use super::control_plane::{ControlPlane, Who};
 use super::go::{Program, build};
 use super::namespaces::ROUTER;
-use super::process::{Folder, Process};
+use super::process::Process;
 use super::wait::{PATIENCE, until};
-pub(crate) use cgroup::Cgroup;
 use images::Image;
-pub(crate) use parts::Parts;
+use parts::Parts;
 
 /// The node's name.
 const NAME: &str = "node-1";
@@ -34,14 +33,16 @@ pub(crate) struct Node {
     kubelet: Process,
     containerd: Process,
     parts: Parts,
-    folder: Folder,
+    folder: PathBuf,
 }
 
 impl Node {
-    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`Cgroup`]
+    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`cgroup::Cgroup`]
     /// made, and returns when the node is ready.
     pub(crate) async fn start(plane: &ControlPlane, parts: Parts) -> Self {
-        let folder = Folder::new("node");
+        // On a file system of this test's own, with which it goes: mounts of pods keep it from being removed.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
+        fs::create_dir_all(&folder).unwrap();
         prepare_mounts(&folder);
         let containerd = start_containerd(&parts, &folder);
         let admin = plane.user(Who::Admin).await;
@@ -49,18 +50,18 @@ impl Node {
         let mut scheduler = Command::new(build(Program::KubeScheduler).unwrap());
         scheduler.args(["--leader-elect=false", "--secure-port=0"]);
         scheduler.arg(format!("--kubeconfig={}", kubeconfig.display()));
-        let scheduler = Process::start(&scheduler, &folder.path().join("scheduler.log"));
+        let scheduler = Process::start(&scheduler, &folder.join("scheduler.log"));
 
         let pause = pause_image(config::PAUSE, "");
         let mut node = Self {
             scheduler,
             // Started below, when containerd can make sandboxes.
-            kubelet: Process::start(&Command::new("true"), &folder.path().join("kubelet.log")),
+            kubelet: Process::start(&Command::new("true"), &folder.join("kubelet.log")),
             containerd,
             parts,
             folder,
         };
-        node.import(&pause.write(node.folder.path())).await;
+        node.import(&pause.write(&node.folder)).await;
         node.kubelet = start_kubelet(&node.folder, &kubeconfig);
         until("the node to be ready", PATIENCE, async || {
             assert!(node.kubelet.ended().is_none(), "{}", node.kubelet.log_tail());
@@ -110,12 +111,12 @@ pub(crate) fn pause_image<'a>(name: &'a str, user: &'a str) -> Image<'a> {
 
 /// Folders of the system that are written to become the test's own, and so do the kernel's settings that the
 /// kubelet insists on.
-fn prepare_mounts(folder: &Folder) {
+fn prepare_mounts(folder: &Path) {
     for path in ["/var/log", "/var/lib"] {
         mount(&["-t", "tmpfs", "tmpfs", path]);
     }
     for (setting, value) in KERNEL {
-        let file = folder.write(&setting.replace('/', "-"), format!("{value}\n"));
+        let file = write(folder, &setting.replace('/', "-"), &format!("{value}\n"));
         mount(&["--bind", file.to_str().unwrap(), &format!("/proc/sys/{setting}")]);
     }
     // Containers get their volumes through it.
@@ -127,26 +128,26 @@ fn mount(words: &[&str]) {
     assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn start_containerd(parts: &Parts, folder: &Folder) -> Process {
-    let plugins = folder.path().join("cni/bin");
-    for made in [&plugins, &folder.path().join("cni/net.d"), &folder.path().join("addresses")] {
+fn start_containerd(parts: &Parts, folder: &Path) -> Process {
+    let plugins = folder.join("cni/bin");
+    for made in [&plugins, &folder.join("cni/net.d"), &folder.join("addresses")] {
         fs::create_dir_all(made).unwrap();
     }
-    fs::write(folder.path().join("cni/net.d/tests.conflist"), config::NETWORK).unwrap();
+    fs::write(folder.join("cni/net.d/tests.conflist"), config::NETWORK).unwrap();
     for plugin in ["tests", "loopback"] {
         let file = plugins.join(plugin);
-        fs::write(&file, config::plugin(folder.path())).unwrap();
+        fs::write(&file, config::plugin(folder)).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let config = config::containerd(folder.path(), &parts.program("runc"));
+    let config = config::containerd(folder, &parts.program("runc"));
     let mut command = parts.command("containerd");
-    command.arg("--config").arg(folder.write("containerd.toml", config));
-    Process::start(&command, &folder.path().join("containerd.log"))
+    command.arg("--config").arg(write(folder, "containerd.toml", &config));
+    Process::start(&command, &folder.join("containerd.log"))
 }
 
-fn start_kubelet(folder: &Folder, kubeconfig: &Path) -> Process {
-    let at = |name: &str| -> PathBuf { folder.path().join(name) };
-    let config = folder.write("kubelet.json", config::kubelet(folder.path(), &cgroup::name()));
+fn start_kubelet(folder: &Path, kubeconfig: &Path) -> Process {
+    let at = |name: &str| -> PathBuf { folder.join(name) };
+    let config = write(folder, "kubelet.json", &config::kubelet(folder, &cgroup::name()));
     let mut command = Command::new(build(Program::Kubelet).unwrap());
     command
         .arg(format!("--config={}", config.display()))
@@ -156,4 +157,10 @@ fn start_kubelet(folder: &Folder, kubeconfig: &Path) -> Process {
         .arg(format!("--hostname-override={NAME}"))
         .arg(format!("--node-ip={ROUTER}"));
     Process::start(&command, &at("kubelet.log"))
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, text).unwrap();
+    path
 }

@@ -27,11 +27,11 @@ impl Parts {
         let lock = File::create(cache.join("lock")).unwrap();
         lock.lock().unwrap();
         let root = cache.join("root");
-        if !root.exists() {
-            if let Err(why) = download(&cache, &root) {
-                say(&format!("{test}: skipped: no containerd and runc: {why}"));
-                return Err(Skip);
-            }
+        if !root.exists()
+            && let Err(why) = download(&cache, &root)
+        {
+            say(&format!("{test}: skipped: no containerd and runc: {why}"));
+            return Err(Skip);
         }
         Ok(Self { root })
     }
