@@ -75,7 +75,7 @@ impl Setup {
         fs::write(&file, pem).unwrap();
         let allowed = allowed.iter().map(|&name| name.to_owned()).collect();
         let clients = ClientAuth::load(file.clone(), allowed).unwrap();
-        let made = tls::self_signed(&[]).unwrap();
+        let made = portcullis::certificates::standalone(&[]).unwrap();
         let config = tls::mutual_config(made.identity, Arc::clone(&clients)).unwrap();
         let server = Server::speaking(config, made.ca_pem, limits(), BodyLimits::default()).await;
         Self { server, clients, file, _folder: folder }
