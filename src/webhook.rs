@@ -111,7 +111,10 @@ impl Webhook {
         let context = Context { config: &config, newest };
         let mut known = Known::Nothing;
         loop {
-            match self.decide(hook, &received.bytes, context, &known, started) {
+            let turn = self.intake.turn(&received).await;
+            let decided = self.decide(hook, &received.bytes, context, &known, started);
+            drop(turn);
+            match decided {
                 Ok(response) => return response,
                 Err(need) => known = self.ask(need, started + timeout(head.uri.query())).await,
             }

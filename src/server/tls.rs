@@ -4,6 +4,7 @@
 //! is no good leaves the one in force, and says so once and in [`Identity::status`]. The wall
 //! clock decides what is valid: a process that was suspended must notice.
 
+mod client_auth;
 mod pair;
 
 use std::path::PathBuf;
@@ -13,11 +14,15 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
 
+pub use client_auth::ClientAuth;
 pub use pair::PairError;
 
 use pair::{Contents, Pair};
@@ -257,10 +262,28 @@ impl ResolvesServerCert for Identity {
 /// # Errors
 /// When the crypto provider supports neither TLS version.
 pub fn server_config(identity: Arc<Identity>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    config(identity, WebPkiClientVerifier::no_client_auth())
+}
+
+/// As [`server_config`], for clients that can show who they are, and no others.
+///
+/// # Errors
+/// When the crypto provider supports neither TLS version.
+pub fn mutual_config(
+    identity: Arc<Identity>,
+    clients: Arc<ClientAuth>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    config(identity, clients)
+}
+
+fn config(
+    identity: Arc<Identity>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -2,6 +2,7 @@
 //!
 //! - `account`: an account that may do only what it is granted
 //! - `cleanup`: what uninstalling must remove
+//! - `client_auth`: an API server that shows the webhook who it is
 //! - `healthcheck`: whether the webhook answers as the API server would ask
 
 #![allow(
@@ -14,6 +15,9 @@
 
 mod account;
 mod cleanup;
+#[path = "../server/client.rs"]
+mod client;
+mod client_auth;
 mod healthcheck;
 #[path = "../support/mod.rs"]
 mod support;

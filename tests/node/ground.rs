@@ -44,7 +44,7 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) async fn start() -> Self {
         // Kubernetes' own admission guards the namespaces that ask it to; those of our tests ask us.
-        let plane = ControlPlane::start_at(Place::Cluster, BuiltInPodSecurity::On).unwrap();
+        let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::On, &[]).unwrap();
         let kubeconfig = plane.kubeconfig(Who::Admin);
         let services = Services::start(kubeconfig.clone(), RELEASE);
         let node = Node::start(&plane, Parts::fetch("").unwrap()).await;

@@ -42,7 +42,7 @@ impl Cluster {
 
     /// The same, with another version of helm.
     pub(crate) fn with_helm(helm: Program) -> Self {
-        let plane = ControlPlane::start_at(Place::Cluster, BuiltInPodSecurity::Off)
+        let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::Off, &[])
             .expect("the programs were built before");
         let admin = plane.kubeconfig(Who::Admin);
         let folder = Folder::new("cluster");

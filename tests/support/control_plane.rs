@@ -105,11 +105,15 @@ impl ControlPlane {
 
     /// Starts one, and returns when it serves and has made the first service account.
     pub(crate) fn start(pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
-        Self::start_at(Place::Loopback, pod_security)
+        Self::start_with(Place::Loopback, pod_security, &[])
     }
 
-    /// The same, at another place.
-    pub(crate) fn start_at(place: Place, pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
+    /// The same, at another place, and with further flags of kube-apiserver.
+    pub(crate) fn start_with(
+        place: Place,
+        pod_security: BuiltInPodSecurity,
+        flags: &[String],
+    ) -> Result<Self, Skip> {
         let etcd = build(Program::Etcd)?;
         let apiserver = build(Program::KubeApiserver)?;
         let controllers = build(Program::KubeControllerManager)?;
@@ -128,6 +132,7 @@ impl ControlPlane {
         let mut start_apiserver =
             apiserver_command(&apiserver, &folder, &serving, etcd_port, pod_security);
         start_apiserver.args(listen(place, port));
+        start_apiserver.args(flags);
         let mut apiserver = Process::start(&start_apiserver, &folder.path().join("apiserver.log"));
         let admin = kubeconfig(&folder, "admin");
         on_a_runtime(async || wait_ready(&admin, &mut apiserver).await);
