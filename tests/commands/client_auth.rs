@@ -2,67 +2,31 @@
 //! server that takes no other client.
 
 use std::process::Command;
+use std::slice::from_ref;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair,
-};
 use serde_json::json;
 
 use crate::client::Client;
+use crate::support::client_certificates::{CLIENT_NAME, WebhookClient};
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
 use crate::support::portcullis::Portcullis;
 use crate::support::process::Folder;
 
-/// The API server's client certificate and key, the authority, and the configuration that has it show them.
-fn write_configuration(folder: &Folder) -> [std::path::PathBuf; 4] {
-    let mut params = CertificateParams::new([]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, "webhook clients");
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let mut params = CertificateParams::new([]).unwrap();
-    params.distinguished_name.push(DnType::CommonName, "kube-apiserver-webhooks");
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let ca = folder.write("client-ca.crt", authority.pem());
-    let certificate = folder.write("client.crt", certificate.pem());
-    let key = folder.write("client.key", key.serialize_pem());
-
-    let kubeconfig = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "users": [{"name": "*", "user": {"client-certificate": certificate, "client-key": key}}],
-    });
-    let kubeconfig = folder.write("webhooks.kubeconfig", kubeconfig.to_string());
-    let plugin = |name: &str| {
-        json!({"name": name, "configuration": {
-            "apiVersion": "apiserver.config.k8s.io/v1",
-            "kind": "WebhookAdmissionConfiguration",
-            "kubeConfigFile": kubeconfig,
-        }})
-    };
-    let admission = json!({
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "AdmissionConfiguration",
-        "plugins": [plugin("ValidatingAdmissionWebhook"), plugin("MutatingAdmissionWebhook")],
-    });
-    [folder.write("admission.yaml", admission.to_string()), ca, certificate, key]
-}
-
 #[tokio::test]
 async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {
     let folder = Folder::new("client-auth");
-    let [admission, ca, certificate, key] = write_configuration(&folder);
-    let flag = format!("--admission-control-config-file={}", admission.display());
-    let Ok(plane) = ControlPlane::start_with(Place::Loopback, BuiltInPodSecurity::Off, &[flag])
-    else {
+    let identity = WebhookClient::new(&folder);
+    let Ok(plane) = ControlPlane::start_with(
+        Place::Loopback,
+        BuiltInPodSecurity::Off,
+        from_ref(&identity.apiserver_flag),
+    ) else {
         return;
     };
-    let flags = |names: &str| {
-        [format!("--client-ca-file={}", ca.display()), format!("--client-allowed-names={names}")]
-    };
-    let right = flags("front-proxy,kube-apiserver-webhooks");
+    let ca = identity.authority.display();
+    let flags =
+        |names: &str| [format!("--client-ca-file={ca}"), format!("--client-allowed-names={names}")];
+    let right = flags(&format!("front-proxy,{CLIENT_NAME}"));
     let server = Portcullis::start(&plane, None, &right.each_ref().map(String::as_str)).await;
     let restricted = [("pod-security.kubernetes.io/enforce", "restricted")];
     let namespace = server.namespace(&plane, "mutual", &restricted).await;
@@ -108,7 +72,11 @@ async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {
     let said = String::from_utf8(without.stdout).unwrap();
     assert_eq!(without.status.code(), Some(1), "{said}");
     assert!(said.contains("look at: the server wants a client certificate"), "{said}");
-    check.arg("--client-cert-file").arg(&certificate).arg("--client-key-file").arg(&key);
+    check
+        .arg("--client-cert-file")
+        .arg(&identity.certificate)
+        .arg("--client-key-file")
+        .arg(&identity.key);
     let with = check.output().unwrap();
     assert_eq!(with.status.code(), Some(0), "{}", String::from_utf8_lossy(&with.stdout));
 

@@ -16,6 +16,8 @@ mod objects;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod client_auth;
+mod direct;
 mod down;
 mod dry_run;
 mod enforce;

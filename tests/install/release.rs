@@ -30,7 +30,7 @@ fn helm_3_installs_tests_upgrades_and_uninstalls() {
 }
 
 async fn lives(helm: Program) {
-    let cluster = Cluster::with_helm(helm);
+    let cluster = Cluster::start_with(helm, &[]);
     cluster.install(&json!({})).await;
     let admin = cluster.user(Who::Admin).await;
     let strict = cluster.namespace("strict", RESTRICTED).await;

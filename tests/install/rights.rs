@@ -1,19 +1,12 @@
 //! The rights of the chart's account: all that the server needs, and nothing that it does not use.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
-use tokio_rustls::TlsConnector;
 
-use crate::client::Client;
+use crate::direct::ask;
 use crate::objects::{pods, privileged};
 use crate::support::cluster::{Cluster, PROGRAMS};
 use crate::support::control_plane::Who;
@@ -65,30 +58,11 @@ async fn work(cluster: &Cluster) {
     assert!(stricter.warnings.iter().any(|line| line.contains("old")), "{stricter:?}");
 
     // A namespace that the server has not heard of yet is read live. The API server is seldom that much ahead.
-    let authorities = cluster.authorities().await;
     for replica in cluster.replicas() {
-        let address = SocketAddr::from((replica.address(), replica.port("webhook")));
-        ask(address, &authorities).await;
+        let answer = ask(cluster, &replica, include_str!("../reviews/denied.json")).await.unwrap();
+        let absent = r#"failed to look up namespace \"shop\": not found"#;
+        assert!(answer.contains(absent), "{answer}");
     }
-}
-
-/// Asks a replica about a pod in a namespace that does not exist, as the API server would.
-async fn ask(address: SocketAddr, authorities: &str) {
-    let mut roots = RootCertStore::empty();
-    for authority in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
-        roots.add(authority.unwrap()).unwrap();
-    }
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = ServerName::try_from(format!("{RELEASE}.{RELEASE}.svc")).unwrap();
-    let stream = TcpStream::connect(address).await.unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    let review = include_str!("../reviews/denied.json");
-    let answer = Client::over(stream).post("/validate", review.as_bytes()).await;
-    assert!(
-        answer.body.contains(r#"failed to look up namespace \"shop\": not found"#),
-        "{}",
-        answer.body
-    );
 }
 
 /// What the account is granted, each right once.

@@ -37,12 +37,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts one, with nothing installed. Works in [`super::namespaces::in_namespaces`] alone.
     pub(crate) fn start() -> Self {
-        Self::with_helm(Program::Helm4)
+        Self::start_with(Program::Helm4, &[])
     }
 
-    /// The same, with another version of helm.
-    pub(crate) fn with_helm(helm: Program) -> Self {
-        let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::Off, &[])
+    /// The same, with another version of helm, or further flags of kube-apiserver.
+    pub(crate) fn start_with(helm: Program, flags: &[String]) -> Self {
+        let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::Off, flags)
             .expect("the programs were built before");
         let admin = plane.kubeconfig(Who::Admin);
         let folder = Folder::new("cluster");
@@ -72,22 +72,25 @@ impl Cluster {
 
     /// Makes the Secret of the serving certificate; returns the values that have the chart use it.
     pub(crate) async fn existing_secret(&self) -> Value {
-        let admin = self.user(Who::Admin).await;
-        let namespace = json!({"metadata": {"name": RELEASE}});
-        admin.create("/api/v1/namespaces", &namespace).await.granted();
         let serving = Serving::under(&self.folder, &[&format!("{RELEASE}.{RELEASE}.svc")]);
         let read = |file: &Path| STANDARD.encode(fs::read(file).unwrap());
-        let secret = json!({
-            "metadata": {"name": "serving"},
-            "type": "kubernetes.io/tls",
-            "data": {"tls.crt": read(&serving.certificate), "tls.key": read(&serving.key)},
-        });
-        let path = format!("/api/v1/namespaces/{RELEASE}/secrets");
-        admin.create(&path, &secret).await.granted();
+        let files = json!({"tls.crt": read(&serving.certificate), "tls.key": read(&serving.key)});
+        self.secret("serving", "kubernetes.io/tls", &files).await;
         json!({"certs": {
             "mode": "existingSecret",
             "existingSecret": {"name": "serving", "caBundle": serving.authority_pem},
         }})
+    }
+
+    /// Makes a Secret in the release's namespace, and that if it is not there. The data is in base64.
+    pub(crate) async fn secret(&self, name: &str, kind: &str, data: &Value) {
+        let admin = self.user(Who::Admin).await;
+        let namespace = json!({"metadata": {"name": RELEASE}});
+        let made = admin.create("/api/v1/namespaces", &namespace).await;
+        assert!([201, 409].contains(&made.code), "{:#}", made.body);
+        let secret = json!({"metadata": {"name": name}, "type": kind, "data": data});
+        let path = format!("/api/v1/namespaces/{RELEASE}/secrets");
+        admin.create(&path, &secret).await.granted();
     }
 
     /// The authorities whom the API server trusts when it calls the webhooks, PEM.

@@ -4,6 +4,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod certificates;
+pub(crate) mod client_certificates;
 pub(crate) mod cluster;
 pub(crate) mod control_plane;
 pub(crate) mod go;
