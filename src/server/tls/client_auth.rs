@@ -20,8 +20,8 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::GeneralName;
 
-use super::Bad;
 use super::pair::{PairError, chain, malformed, read};
+use super::{Bad, Trouble, again_and_again};
 use crate::server::seldom::Seldom;
 
 /// Verifies clients. Without a good certificate there is no connection.
@@ -31,18 +31,13 @@ pub struct ClientAuth {
     /// Empty: every name.
     allowed: Vec<String>,
     current: ArcSwap<Verifier>,
-    last: Mutex<Last>,
+    /// What the file held when it was last read.
+    last: Mutex<Option<Vec<u8>>>,
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
 struct Verifier(Arc<dyn ClientCertVerifier>);
-
-/// The last reading of the file, whatever came of it.
-#[derive(Debug)]
-struct Last {
-    contents: Option<Vec<u8>>,
-    bad: Option<Bad>,
-}
 
 impl ClientAuth {
     /// Reads the authorities, PEM, for the first time. A client's subject common name or one of its DNS names must be
@@ -57,51 +52,53 @@ impl ClientAuth {
             file,
             allowed,
             current: ArcSwap::from_pointee(verifier),
-            last: Mutex::new(Last { contents: Some(contents), bad: None }),
+            last: Mutex::new(Some(contents)),
+            trouble: Trouble::default(),
         }))
     }
 
     /// Reads the file again every so often (10 s is usual), for as long as it is polled.
     pub async fn keep_fresh(self: Arc<Self>, every: Duration) {
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let this = Arc::clone(&self);
-            // Files may sit on something slow. A panic in there is logged by its hook; go on.
-            let _ = tokio::task::spawn_blocking(move || this.reload(SystemTime::now())).await;
-        }
+        again_and_again(self, every, Self::reload).await;
     }
 
     /// Reads the file again, and puts it in force if it has changed and is good. Blocks.
     pub fn reload(&self, now: SystemTime) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = match read(&self.file) {
-            Ok(contents) if last.contents.as_ref() == Some(&contents) => return,
+            Ok(contents) if last.as_ref() == Some(&contents) => return,
             Ok(contents) => {
                 let parsed = Verifier::parse(&self.file, &contents);
-                last.contents = Some(contents);
+                *last = Some(contents);
                 parsed
             }
             Err(error) => {
-                last.contents = None;
+                *last = None;
                 Err(error)
             }
         };
         match outcome {
             Ok(verifier) => {
                 self.current.store(Arc::new(verifier));
-                last.bad = None;
+                self.trouble.settle();
                 tracing::info!("new authorities of clients in force");
             }
-            Err(error) => last.complain(&error, now),
+            Err(error) => {
+                let why = error.to_string();
+                if self.trouble.note(&why, now) {
+                    tracing::error!(
+                        error = why,
+                        "new authorities of clients not used, the old ones stay"
+                    );
+                }
+            }
         }
     }
 
     /// Why the newest file is not in force; none if it is.
     #[must_use]
     pub fn bad(&self) -> Option<Bad> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).bad.clone()
+        self.trouble.get()
     }
 
     fn verifier(&self) -> Arc<Verifier> {
@@ -122,18 +119,6 @@ impl ClientAuth {
             tracing::warn!(names, allowed, unsaid, "a client's certificate has no allowed name");
         }
         Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-}
-
-impl Last {
-    fn complain(&mut self, error: &PairError, now: SystemTime) {
-        let why = error.to_string();
-        if self.bad.as_ref().is_some_and(|bad| bad.why == why) {
-            return;
-        }
-        tracing::error!(error = why, "new authorities of clients not used, the old ones stay");
-        let since = self.bad.as_ref().map_or(now, |bad| bad.since);
-        self.bad = Some(Bad { since, why });
     }
 }
 
