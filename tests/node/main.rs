@@ -34,7 +34,7 @@ fn the_chart_runs_on_a_node() {
             build_all(PROGRAMS)?;
             Parts::fetch(test)?;
             image::prepare();
-            Ok(Cgroup::new())
+            Cgroup::make(test)
         },
         async || {
             let ground = Ground::start().await;

@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use super::control_plane::{ControlPlane, Who};
 use super::go::{Program, build};
@@ -96,10 +97,28 @@ impl Node {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// The ends of what their containers wrote, by folders `namespace_pod_uid/container/`.
+    fn print_logs_of_pods(&self) {
+        let find = ["-name", "*.log", "-exec", "tail", "--verbose", "--lines=20", "{}", "+"];
+        let mut command = Command::new("find");
+        let output = command.arg(self.folder.join("pod-logs")).args(find).output();
+        if let Ok(output) = output {
+            eprintln!("{}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+
     fn ctr(&self) -> Command {
         let mut command = self.parts.command("ctr");
         command.args(["--address", "/run/containerd-tests.sock", "--namespace", "k8s.io"]);
         command
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.print_logs_of_pods();
+        }
     }
 }
 
