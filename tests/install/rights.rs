@@ -1,4 +1,4 @@
-//! The rights of the chart's account: all that the server needs, and nothing that it does not use.
+//! The rights of the chart's accounts: all that their programs need, and nothing that they do not use.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -29,19 +29,44 @@ fn every_right_is_used_and_none_is_missing() {
 
         work(&cluster).await;
 
-        // The last of them may still be on their way to the log.
-        let mut unused = granted.clone();
-        let end = Instant::now() + Duration::from_secs(20);
-        while !unused.is_empty() && Instant::now() < end {
-            for event in requests(&cluster) {
-                assert_ne!(event["responseStatus"]["code"], 403, "beyond the rules: {event:#}");
-                unused.retain(|right| !is_use(right, &event));
-            }
-            sleep(Duration::from_millis(200)).await;
-        }
-        assert_eq!(unused, BTreeSet::new(), "granted and never used");
-        assert_eq!(wildcards(&granted), 0);
+        assert_each_is_used(&cluster, RELEASE, &granted).await;
     });
+}
+
+/// Those of `helm test` and of `helm uninstall` have accounts of their own, which are gone when they are done: the
+/// audit log remembers them.
+#[test]
+fn every_right_of_the_hooks_is_used_and_none_is_missing() {
+    in_namespaces(PROGRAMS, async || {
+        let cluster = Cluster::start();
+        cluster.install(&enforcing()).await;
+        tokio::task::block_in_place(|| {
+            cluster.helm.run(&["test", RELEASE]);
+            cluster.helm.run(&["uninstall", RELEASE, "--wait"]);
+        });
+        for hook in ["healthcheck", "cleanup"] {
+            let account = format!("{RELEASE}-{hook}");
+            let granted = remembered_rights(&cluster, &account);
+            assert!(granted.len() >= 2, "{account}: {granted:?}");
+            assert_each_is_used(&cluster, &account, &granted).await;
+        }
+    });
+}
+
+/// Asserts that the account used all that it is granted, and was refused nothing.
+async fn assert_each_is_used(cluster: &Cluster, account: &str, granted: &BTreeSet<Right>) {
+    // The last of its requests may still be on their way to the log.
+    let mut unused = granted.clone();
+    let end = Instant::now() + Duration::from_secs(20);
+    while !unused.is_empty() && Instant::now() < end {
+        for event in requests(cluster, account) {
+            assert_ne!(event["responseStatus"]["code"], 403, "beyond the rules: {event:#}");
+            unused.retain(|right| !is_use(right, &event));
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(unused, BTreeSet::new(), "granted to {account} and never used");
+    assert_eq!(wildcards(granted), 0);
 }
 
 /// Has the server do all that it can be made to do.
@@ -94,6 +119,18 @@ async fn rights(admin: &User) -> BTreeSet<Right> {
     granted
 }
 
+/// What the roles that bear the account's name granted when they were made.
+fn remembered_rights(cluster: &Cluster, account: &str) -> BTreeSet<Right> {
+    let mut events = cluster.plane.audit_events();
+    events.retain(|event| {
+        let object = &event["objectRef"];
+        (object["resource"] == "roles" || object["resource"] == "clusterroles")
+            && object["name"] == account
+    });
+    let rules = events.iter().filter_map(|event| event["requestObject"]["rules"].as_array());
+    rules.flatten().flat_map(each).collect()
+}
+
 /// The single rights of a rule.
 fn each(rule: &Value) -> Vec<Right> {
     let list = |key: &str| -> Vec<String> {
@@ -126,9 +163,9 @@ fn wildcards(rights: &BTreeSet<Right>) -> usize {
         .count()
 }
 
-/// The requests of the server's account, for objects.
-fn requests(cluster: &Cluster) -> Vec<Value> {
-    let account = format!("system:serviceaccount:{RELEASE}:{RELEASE}");
+/// The requests of an account of the release's namespace, for objects.
+fn requests(cluster: &Cluster, account: &str) -> Vec<Value> {
+    let account = format!("system:serviceaccount:{RELEASE}:{account}");
     let mut events = cluster.plane.audit_events();
     events.retain(|event| {
         event["user"]["username"] == account.as_str() && event["objectRef"].is_object()
