@@ -39,3 +39,11 @@ bench:
 # Against upstream's webhook and the floor of this machine; needs Go, wrk and taskset
 bench-webhook:
     benches/webhook/run
+
+# The container image, with docker or podman: `just image registry.example/portcullis:dev`
+image TAG="portcullis:dev":
+    $(command -v docker || command -v podman) build --tag {{TAG}} .
+
+# What the image holds, built and run without an engine; root lets it run in a root of its own
+image-test:
+    cargo test --locked --test image -- --include-ignored --nocapture

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod certificates;
 pub(crate) mod control_plane;
 pub(crate) mod go;
+pub(crate) mod image;
 pub(crate) mod kubectl;
 pub(crate) mod portcullis;
 pub(crate) mod process;
