@@ -104,10 +104,11 @@ fn the_static_program_looks_names_up() {
     let root = folder.path().join("root");
     fs::create_dir_all(root.join("etc")).unwrap();
     fs::copy(static_program(folder.path()), root.join("portcullis")).unwrap();
+    fs::copy(Serving::new(&folder).authority, root.join("ca.crt")).unwrap();
     fs::write(root.join("etc/hosts"), "127.0.0.1 portcullis.portcullis.svc\n").unwrap();
     let config = |host: &str| {
         format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster: {{server: 'https://{host}:1'}}\n\
+            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster: {{server: 'https://{host}:1', certificate-authority: /ca.crt}}\n\
              contexts:\n- name: a\n  context: {{cluster: a, user: a}}\nusers:\n- name: a\n  user: {{token: a}}\n"
         )
     };
