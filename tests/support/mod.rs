@@ -8,6 +8,7 @@ pub(crate) mod cluster;
 pub(crate) mod control_plane;
 pub(crate) mod go;
 pub(crate) mod helm;
+pub(crate) mod image;
 pub(crate) mod kubectl;
 mod names;
 pub(crate) mod namespaces;

@@ -1,0 +1,19 @@
+# One static program and nothing else: no shell, no libraries, not root. `just image` builds it.
+
+FROM docker.io/library/rust:1-bookworm AS build
+# Writes the list of crates into the program, for scanners to read: `cargo audit bin`, syft, trivy.
+RUN cargo install cargo-auditable --version 0.7.7 --locked
+WORKDIR /src
+COPY . .
+# Static glibc. Only with a target named are build scripts and procedural macros spared the flags. Packed relocations
+# save half a megabyte.
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
+RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
+    && cargo auditable build --release --locked --target "$target" \
+    && strip -o /portcullis "target/$target/release/portcullis"
+
+FROM scratch
+COPY --from=build /portcullis /portcullis
+USER 65532:65532
+EXPOSE 10250 8080
+ENTRYPOINT ["/portcullis"]
