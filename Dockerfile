@@ -5,8 +5,9 @@ FROM docker.io/library/rust:1-bookworm AS build
 RUN cargo install cargo-auditable --version 0.7.7 --locked
 WORKDIR /src
 COPY . .
-# Static glibc. Only with a target named are build scripts and procedural macros spared the flag.
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+# Static glibc. Only with a target named are build scripts and procedural macros spared the flags. Packed relocations
+# save half a megabyte.
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && cargo auditable build --release --locked --target "$target" \
     && strip -o /portcullis "target/$target/release/portcullis"

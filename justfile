@@ -56,3 +56,11 @@ bench-webhook:
 faults:
     ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \
         cargo test --release --locked --test faults --test certificates -- --nocapture --test-threads=1
+
+# The container image, with docker or podman: `just image registry.example/portcullis:dev`
+image TAG="portcullis:dev":
+    $(command -v docker || command -v podman) build --tag {{TAG}} .
+
+# What the image holds, built and run without an engine; root lets it run in a root of its own
+image-test:
+    cargo test --locked --test image -- --include-ignored --nocapture

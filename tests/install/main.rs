@@ -17,10 +17,12 @@ mod objects;
 mod support;
 
 mod client_auth;
+mod creates;
 mod direct;
 mod down;
 mod dry_run;
 mod enforce;
+mod evictions;
 mod release;
 mod replicas;
 mod rights;

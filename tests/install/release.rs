@@ -1,16 +1,11 @@
 //! The life of a release as the documentation tells it, with both versions of helm that people use: installed in
 //! dry run, tested, switched to enforce while pods are made, and uninstalled without leaving a cluster locked.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use crate::RESTRICTED;
-use crate::objects::{await_verdict, compliant, pods, privileged};
+use crate::creates::Creates;
+use crate::objects::{await_verdict, pods, privileged};
 use crate::support::cluster::{Cluster, PROGRAMS};
 use crate::support::control_plane::Who;
 use crate::support::go::Program;
@@ -47,44 +42,6 @@ async fn lives(helm: Program) {
     tokio::task::block_in_place(|| cluster.helm.run(&["uninstall", RELEASE, "--wait"]));
     assert_eq!(webhooks(&admin).await, Vec::<Value>::new());
     admin.create(&pods(&strict), &privileged("unjudged")).await.granted();
-}
-
-/// Someone who makes pods all the time.
-struct Creates {
-    over: Arc<AtomicBool>,
-    /// How many, and the answers that were not as they should be.
-    work: JoinSet<(usize, Vec<String>)>,
-}
-
-impl Creates {
-    async fn start(cluster: &Cluster, namespace: &str) -> Self {
-        let (over, mut work) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
-        let developer = cluster.user(Who::Developer).await;
-        let path = format!("{}?dryRun=All", pods(namespace));
-        work.spawn(create(developer, path, Arc::clone(&over)));
-        Self { over, work }
-    }
-
-    async fn end_without_a_failure(self) {
-        self.over.store(true, Ordering::SeqCst);
-        for (count, failures) in self.work.join_all().await {
-            assert!(count > 0);
-            assert_eq!(failures, [""; 0], "of {count}");
-        }
-    }
-}
-
-async fn create(developer: User, path: String, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
-    let (mut count, mut failures) = (0, Vec::new());
-    while !over.load(Ordering::SeqCst) {
-        count += 1;
-        let answer = developer.create(&path, &compliant("good")).await;
-        if answer.code != 201 {
-            failures.push(format!("{}: {}", answer.code, answer.message()));
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    (count, failures)
 }
 
 async fn webhooks(admin: &User) -> Vec<Value> {

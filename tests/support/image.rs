@@ -61,10 +61,18 @@ fn build() -> PathBuf {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--locked", "--bin=portcullis", "--target", &host]);
     cargo.current_dir(root()).env("CARGO_TARGET_DIR", &target);
-    cargo.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.env("RUSTFLAGS", flags()).env_remove("CARGO_ENCODED_RUSTFLAGS");
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     target.join(host).join("release/portcullis")
+}
+
+/// The Dockerfile's own.
+fn flags() -> String {
+    let text = fs::read_to_string(root().join("Dockerfile")).unwrap();
+    let flags =
+        text.lines().find_map(|line| line.strip_prefix("ENV RUSTFLAGS=\"")?.strip_suffix('"'));
+    flags.expect("ENV RUSTFLAGS in the Dockerfile").to_owned()
 }
 
 fn root() -> &'static Path {
