@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::ground::{APP, Ground, are_ready};
 use crate::image;
 use crate::objects::{pod, pods};
-use crate::rights::{assert_read_only, assert_restricted};
+use crate::rights::{assert_read_only, assert_restricted, status};
 use crate::support::control_plane::namespace;
 use crate::support::go::say;
 use crate::support::helm::RELEASE;
@@ -34,6 +34,7 @@ pub(crate) async fn is_installed_and_runs_restricted(ground: &Ground) {
     for pod in ground.pods("our two pods", RELEASE, SERVER, ready).await {
         assert_restricted(&ground.node, &pod);
         assert_read_only(&ground.node, &pod);
+        say(&format!("memory of one of our pods: {}", status(&ground.node, &pod)["VmRSS"].trim()));
         assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0, "{:#}", pod["status"]);
     }
 }
