@@ -172,11 +172,11 @@ fn without_replicas_pods_are_refused_in_time_and_it_recovers_by_itself() {
     });
 }
 
-/// Leaves live for 4 s here and authorities sign for 8: what takes months elsewhere.
+/// Leaves live for 9 s here and authorities sign for 12: what takes months elsewhere.
 #[test]
 fn certificates_and_authorities_change_and_fail_nobody() {
     in_namespaces(PROGRAMS, async || {
-        let lifetimes = json!({"caLifetime": "24s", "leafLifetime": "4s", "publish": "3s"});
+        let lifetimes = json!({"caLifetime": "36s", "leafLifetime": "9s", "publish": "3s"});
         let values = json!({"mode": "enforce", "certs": {"self": lifetimes}});
         let (cluster, load) = under_load(&values).await;
         let (wanted_leaves, wanted_authorities) = scale((6, 1), (100, 10));
