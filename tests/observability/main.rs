@@ -8,9 +8,15 @@
 )]
 
 mod alerts;
+mod dashboard;
 #[path = "../chart/helm.rs"]
 #[allow(dead_code, reason = "the chart's own tests use the rest")]
 mod helm;
+#[path = "../certificates/installation.rs"]
+#[allow(dead_code, reason = "the certificates' own tests use the rest")]
+mod installation;
+mod queries;
 mod rules;
+mod run;
 #[path = "../support/mod.rs"]
 mod support;
