@@ -15,6 +15,7 @@ mod helm;
 #[path = "../certificates/installation.rs"]
 #[allow(dead_code, reason = "the certificates' own tests use the rest")]
 mod installation;
+mod metrics;
 mod queries;
 mod rules;
 mod run;

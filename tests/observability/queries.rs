@@ -13,7 +13,7 @@ use super::support::process::Folder;
 #[tokio::test]
 async fn everything_that_is_asked_for_is_exposed() {
     let Ok(promql) = build(Program::PromQl) else { return };
-    let Ok(exposed) = Exposed::collect().await else { return };
+    let Ok(exposed) = Exposed::shared().await else { return };
     let folder = Folder::new("queries");
     let page = folder.write("page", exposed.all());
 

@@ -1,6 +1,7 @@
 //! What a run of the real server exposes, and the API server with it, once everything that is counted has happened.
 
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::installation::{Installation, Replica};
 use super::support::control_plane::{ControlPlane, Who};
@@ -29,8 +30,13 @@ pub(crate) struct Exposed {
 }
 
 impl Exposed {
-    /// Runs all of it.
-    pub(crate) async fn collect() -> Result<Self, Skip> {
+    /// Of one run, for all tests of the process.
+    pub(crate) async fn shared() -> Result<&'static Self, Skip> {
+        static SHARED: OnceCell<Exposed> = OnceCell::const_new();
+        SHARED.get_or_try_init(Self::collect).await
+    }
+
+    async fn collect() -> Result<Self, Skip> {
         let installation = Installation::new().await?;
         let plane = installation.plane;
         let replica = installation.start(&[]).await;
