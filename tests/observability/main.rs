@@ -8,6 +8,11 @@
 )]
 
 mod alerts;
+#[cfg(feature = "otel")]
+#[path = "../server/client.rs"]
+mod client;
+#[cfg(feature = "otel")]
+mod collector;
 mod dashboard;
 #[path = "../chart/helm.rs"]
 #[allow(dead_code, reason = "the chart's own tests use the rest")]
@@ -19,5 +24,11 @@ mod metrics;
 mod queries;
 mod rules;
 mod run;
+#[cfg(feature = "otel")]
+#[path = "../lifecycle/server.rs"]
+#[allow(dead_code, reason = "the lifecycle's own tests use the rest")]
+mod server;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "otel")]
+mod traces;

@@ -16,6 +16,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use crate::{
     config::{Config, Live, Overrides},
     harden,
+    record::Traces,
     server::{Identity, Limits, tls},
 };
 
@@ -89,6 +90,10 @@ pub(in crate::cli) struct Flags {
     /// How many namespaces the metric of denials may tell apart; 0 switches it off
     #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0, value_parser = whole::<usize>)]
     pub(super) metrics_namespaces: usize,
+
+    #[cfg(feature = "otel")]
+    #[command(flatten)]
+    tracing: super::tracing_flags::Tracing,
 
     /// json where standard error is no terminal
     #[arg(long, value_name = "FORMAT", env = "PORTCULLIS_LOG_FORMAT")]
@@ -175,6 +180,19 @@ impl Flags {
         let defaults = Limits::default();
         let at_least = if self.standalone { Duration::ZERO } else { defaults.drain_at_least };
         Limits { drain_at_most: grace, drain_at_least: at_least.min(grace), ..defaults }
+    }
+
+    /// Where requests are traced, if they are.
+    #[cfg(feature = "otel")]
+    pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
+        self.tracing.start()
+    }
+
+    /// This build has no traces.
+    #[cfg(not(feature = "otel"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where they may be had")]
+    pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
+        Ok(None)
     }
 
     pub(super) fn start_log(&self) -> anyhow::Result<()> {
