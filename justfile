@@ -28,6 +28,10 @@ install-yaml:
 chart-docs:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
 
+# The chart on a real node, with kubelet and containerd; needs root and Debian's packages
+node:
+    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test node -- --nocapture
+
 # Generated pods, judged by us and by upstream's policy library: `just oracle 10000000`
 oracle N="1000000":
     PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_ORACLE_CASES={{N}} cargo test --release --locked --test standard oracle -- --nocapture
@@ -47,3 +51,8 @@ bench:
 # Against upstream's webhook and the floor of this machine; needs Go, wrk and taskset
 bench-webhook:
     benches/webhook/run
+
+# Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
+faults:
+    ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \
+        cargo test --release --locked --test faults --test certificates -- --nocapture --test-threads=1

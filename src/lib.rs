@@ -39,4 +39,6 @@ pub mod leader;
 
 pub mod check;
 
+mod healthcheck;
+
 pub mod cli;

@@ -121,7 +121,10 @@ impl Webhook {
         let context = Context { config: &config, newest };
         let mut known = Known::Nothing;
         loop {
-            match self.decide(&call, &received.bytes, context, &known) {
+            let turn = self.intake.turn(&received).await;
+            let decided = self.decide(&call, &received.bytes, context, &known);
+            drop(turn);
+            match decided {
                 Ok(response) => return response,
                 Err(need) => known = self.ask(need, started + timeout(head.uri.query())).await,
             }

@@ -1,12 +1,16 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod cleanup;
+mod healthcheck;
 mod serve;
 mod usage;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::dns;
 
 /// Judges pods by the Pod Security Standards, hardens them, and says beforehand what it would do.
 #[derive(Debug, Parser)]
@@ -22,6 +26,10 @@ enum Command {
     Serve(Box<serve::Flags>),
     /// Judges manifests offline: pods, what holds a pod template, and lists of them
     Check(check::Flags),
+    /// Removes from a cluster what would lock it without the server: to be run before the server goes
+    Cleanup(cleanup::Flags),
+    /// Proves that the webhook answers through its Service, with the trust that the API server has
+    Healthcheck(healthcheck::Flags),
 }
 
 /// What the process ends with.
@@ -49,6 +57,8 @@ pub fn run() -> ExitCode {
     let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
         Command::Serve(flags) => serve::run(&flags),
         Command::Check(flags) => check::run(&flags),
+        Command::Cleanup(flags) => cleanup::run(&flags),
+        Command::Healthcheck(flags) => healthcheck::run(&flags),
     };
     let exit = result.unwrap_or_else(|error| {
         // One line: what, and below which cause.
@@ -56,4 +66,10 @@ pub fn run() -> ExitCode {
         Exit::Failure
     });
     exit.into()
+}
+
+/// An object's name: it becomes part of a path.
+fn object_name(text: &str) -> Result<String, &'static str> {
+    let must = "must be a name: at most 253 of a-z, 0-9, - and .";
+    dns::is_subdomain(text).then(|| text.to_owned()).ok_or(must)
 }

@@ -47,7 +47,7 @@ pub(crate) fn one_line(error: &kube::Error) -> String {
 }
 
 /// At most 300 characters, none of them a control character.
-pub(super) fn bounded(text: &str) -> String {
+pub(crate) fn bounded(text: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(300).map(printable).collect()
 }

@@ -20,7 +20,7 @@ use crate::{dns, pss::Minor};
 
 pub use connect::{ConnectError, connect};
 pub use error::LookupError;
-pub(crate) use error::one_line;
+pub(crate) use error::{bounded, one_line};
 pub use namespaces::CacheState;
 pub use pods::Pods;
 

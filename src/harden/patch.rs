@@ -17,16 +17,12 @@ use super::{
 /// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
 pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
     let mut operations = Vec::new();
-    let mut places: Vec<_> = changes.iter().map(|change| change.place).collect();
-    places.sort_unstable();
-    places.dedup();
-    for place in places {
-        let at_place: Vec<_> = changes
-            .iter()
-            .filter(|change| change.place == place)
-            .map(|change| change.field)
-            .collect();
-        Target::of(pod, place, root).add(&at_place, &mut operations);
+    let mut by_place = changes.to_vec();
+    by_place.sort_by_key(|change| change.place);
+    for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
+        let fields: Vec<_> = at_place.iter().map(|change| change.field).collect();
+        let Some(first) = at_place.first() else { continue };
+        Target::of(pod, first.place, root).add(&fields, &mut operations);
     }
     if changes.iter().any(|change| change.field == Field::NoServiceAccountToken) {
         remove_token(pod, root, &mut operations);

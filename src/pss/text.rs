@@ -6,6 +6,17 @@ use serde::{Deserialize, Deserializer, de};
 
 /// More elements in one list than any object has that etcd would store (1.5 MiB).
 pub const MAX_LIST: usize = 16_384;
+/// The most memory that the elements of one list take, in bytes: enough for 897 containers, where a kubelet runs 110
+/// pods. What is made of each, such as a patch, can take eight times as much again.
+const MAX_LIST_BYTES: usize = 512 << 10;
+
+/// How many elements a list of these may have.
+const fn most<T>() -> usize {
+    match MAX_LIST_BYTES.checked_div(size_of::<T>()) {
+        Some(most) if most < MAX_LIST => most,
+        Some(_) | None => MAX_LIST,
+    }
+}
 
 /// A string that borrows from the body where it has no escapes. serde's own `Option<Cow<str>>` never borrows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -135,8 +146,8 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
                 let mut list = Vec::new();
                 while let Some(element) = seq.next_element::<Option<T>>()? {
-                    if list.len() == MAX_LIST {
-                        let limit = format!("a list has more than {MAX_LIST} elements");
+                    if list.len() == most::<T>() {
+                        let limit = format!("a list has more than {} elements", most::<T>());
                         return Err(de::Error::custom(limit));
                     }
                     list.push(element.unwrap_or_default());

@@ -18,7 +18,7 @@ use crate::{
     certificates::Keeper,
     cluster::Cluster,
     config::{Live, Mode},
-    server::{Identity, Intake, Readiness, Stats},
+    server::{Identity, Intake, Readiness, Stats, tls::ClientAuth},
 };
 
 /// What the metrics are read from.
@@ -37,6 +37,8 @@ pub struct State {
     pub cluster: Option<Arc<Cluster>>,
     /// What keeps certificates, where they are self-managed.
     pub keeper: Option<Arc<Keeper>>,
+    /// Who may connect, where that is not everyone.
+    pub clients: Option<Arc<ClientAuth>>,
 }
 
 /// Reads the state of the process at every scrape.
@@ -68,7 +70,7 @@ const fn counter(name: &'static str, help: &'static str, read: fn(&State) -> f64
     Row { kind: Kind::Counter, name, help, read }
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 19] = [
     gauge("portcullis_ready", "1 if this replica wants requests: what /readyz says.", |state| {
         flag(state.readiness.report().is_ready())
     }),
@@ -118,6 +120,11 @@ const ROWS: [Row; 18] = [
         "portcullis_certificate_last_reload_successful",
         "1 if the newest certificate files are in force, 0 if older ones are.",
         |state| flag(state.identity.status().bad.is_none()),
+    ),
+    gauge(
+        "portcullis_client_ca_last_reload_successful",
+        "1 if the newest file of clients' authorities is in force, or there is none, 0 if an older one is.",
+        |state| flag(state.clients.as_ref().is_none_or(|clients| clients.bad().is_none())),
     ),
     gauge(
         "portcullis_config_last_reload_successful",

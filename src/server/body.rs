@@ -13,7 +13,9 @@ use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use memmap2::MmapMut;
 use thiserror::Error;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::budget::{Budget, Charge};
 use super::limits::BodyLimits;
@@ -22,6 +24,7 @@ use super::limits::BodyLimits;
 #[derive(Clone, Debug)]
 pub struct Intake {
     budget: Arc<Budget>,
+    turns: Arc<Semaphore>,
 }
 
 /// A complete body. Its part of the budget is free again when this is dropped.
@@ -57,7 +60,17 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self { budget: Arc::new(Budget::new(limits)) }
+        Self { budget: Arc::new(Budget::new(limits)), turns: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Waits until it is this body's turn to be looked into, which lasts until the value is dropped. Looking into a
+    /// body takes memory besides it: large ones have to take turns, small ones never wait.
+    pub async fn turn(&self, received: &Received) -> Option<SemaphorePermit<'_>> {
+        if received.bytes.len() <= self.budget.limits.small {
+            return None;
+        }
+        // It is never closed.
+        self.turns.acquire().await.ok()
     }
 
     /// How much of the budget is used now, in bytes.
@@ -82,6 +95,7 @@ impl Intake {
         if length.is_some_and(|length| length > limits.largest as u64) {
             return Err(self.too_large(Bytes::new(), body).await);
         }
+        let length = length.and_then(|length| usize::try_from(length).ok());
         let mut charge = Charge::none(&self.budget);
         let first = next(&mut body).await?.unwrap_or_default();
         if !charge.grow_to(first.len()) {
@@ -101,12 +115,14 @@ impl Intake {
                 drop((collected, data, charge));
                 return Err(self.too_large(head, body).await);
             }
-            let capacity = capacity(needed, length, limits);
-            if !charge.grow_to(capacity) {
+            if !charge.grow_to(collected.cost(needed, length, limits)) {
                 drop((collected, data, charge));
                 return Err(self.busy(body).await);
             }
-            collected = collected.with(&data, capacity);
+            collected = match collected.with(&data, length, limits) {
+                Some(collected) => collected,
+                None => return Err(self.busy(body).await),
+            };
         }
         Ok(Received { bytes: collected.into_bytes(), _charge: charge })
     }
@@ -179,28 +195,54 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// How much memory a body of `needed` bytes so far gets, in bytes: twice that, so that a body is not
-/// copied for each piece, but no more than it says it has, and no more than makes it a large one.
-fn capacity(needed: usize, length: Option<u64>, limits: &BodyLimits) -> usize {
-    let length = length.and_then(|length| usize::try_from(length).ok());
-    let mut most = length.unwrap_or(limits.largest).min(limits.largest);
-    if needed <= limits.small {
-        most = most.min(limits.small);
-    }
+/// How much room a small body of `needed` bytes so far gets, in bytes: twice that, so that it is not copied for each
+/// piece, but no more than it says it has, and no more than is small.
+fn capacity(needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
+    let most = length.unwrap_or(limits.small).min(limits.small);
     needed.saturating_mul(2).min(most).max(needed)
 }
 
 /// What has come of a body.
 enum Collected {
     One(Bytes),
-    Many(Vec<u8>),
+    Small(Vec<u8>),
+    Large(Large),
+}
+
+/// Memory straight from the system, as long as the body says it is or may be. It takes none until it is written to, so
+/// nothing is ever copied to make more room, and all of it is given back at once: an allocator would keep it.
+struct Large {
+    memory: MmapMut,
+    length: usize,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        self.memory.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Large {
+    fn new(room: usize) -> Option<Self> {
+        Some(Self { memory: MmapMut::map_anon(room).ok()?, length: 0 })
+    }
+
+    /// Whether there was room.
+    fn push(&mut self, data: &[u8]) -> bool {
+        let end = self.length + data.len();
+        let Some(room) = self.memory.get_mut(self.length..end) else { return false };
+        room.copy_from_slice(data);
+        self.length = end;
+        true
+    }
 }
 
 impl Collected {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::One(bytes) => bytes,
-            Self::Many(bytes) => bytes,
+            Self::Small(bytes) => bytes,
+            Self::Large(large) => large.as_ref(),
         }
     }
 
@@ -208,20 +250,40 @@ impl Collected {
         self.bytes().len()
     }
 
-    fn with(self, data: &[u8], capacity: usize) -> Self {
-        let mut all = match self {
-            Self::One(first) => {
-                let mut all = Vec::with_capacity(capacity);
-                all.extend_from_slice(&first);
-                all
+    /// What the body costs of the budget once it has `needed` bytes.
+    fn cost(&self, needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
+        match self {
+            Self::One(_) | Self::Small(_) if needed <= limits.small => {
+                capacity(needed, length, limits)
             }
-            Self::Many(all) => all,
-        };
-        if all.len() + data.len() > all.capacity() {
-            all.reserve_exact(capacity.saturating_sub(all.len()));
+            Self::One(_) | Self::Small(_) | Self::Large(_) => needed,
         }
-        all.extend_from_slice(data);
-        Self::Many(all)
+    }
+
+    /// With more of it. None where the system has no memory.
+    fn with(self, data: &[u8], length: Option<usize>, limits: &BodyLimits) -> Option<Self> {
+        let needed = self.len() + data.len();
+        if needed <= limits.small {
+            let mut all = match self {
+                Self::Small(all) => all,
+                other => other.bytes().to_vec(),
+            };
+            if needed > all.capacity() {
+                all.reserve_exact(capacity(needed, length, limits) - all.len());
+            }
+            all.extend_from_slice(data);
+            return Some(Self::Small(all));
+        }
+        let mut large = match self {
+            Self::Large(large) => large,
+            other => {
+                let room = length.unwrap_or(limits.largest).min(limits.largest).max(needed);
+                let mut large = Large::new(room)?;
+                large.push(other.bytes()).then_some(())?;
+                large
+            }
+        };
+        large.push(data).then_some(Self::Large(large))
     }
 
     fn head(&self, data: &[u8], most: usize) -> Bytes {
@@ -231,7 +293,55 @@ impl Collected {
     fn into_bytes(self) -> Bytes {
         match self {
             Self::One(bytes) => bytes,
-            Self::Many(bytes) => bytes.into(),
+            Self::Small(bytes) => bytes.into(),
+            Self::Large(large) => Bytes::from_owner(large),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> BodyLimits {
+        BodyLimits { largest: 4000, small: 100, ..BodyLimits::default() }
+    }
+
+    #[test]
+    fn a_small_body_grows_by_doubling_within_what_is_small() {
+        for (needed, length, expected) in [
+            (10, Some(1000), 20),
+            (60, Some(1000), 100),
+            (60, None, 100),
+            (10, Some(12), 12),
+            (10, Some(5), 10),
+            (100, Some(100), 100),
+        ] {
+            assert_eq!(capacity(needed, length, &limits()), expected, "{needed} of {length:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_one_costs_what_has_come_of_it() {
+        let limits = limits();
+        for length in [Some(3000), Some(1 << 40), Some(20), None] {
+            let mut body = Collected::One(Bytes::from(vec![b'a'; 90]));
+            let mut expected = vec![b'a'; 90];
+            for piece in [vec![b'b'; 5], vec![b'c'; 15], vec![b'd'; 1000]] {
+                expected.extend_from_slice(&piece);
+                let cost = body.cost(expected.len(), length, &limits);
+                assert!((expected.len()..=100.max(expected.len())).contains(&cost), "{cost}");
+                // One that is longer than it says cannot come from hyper.
+                match body.with(&piece, length, &limits) {
+                    Some(more) => body = more,
+                    None => {
+                        assert_eq!(length, Some(20));
+                        return;
+                    }
+                }
+                assert_eq!(body.bytes(), expected);
+            }
+            assert_eq!(body.into_bytes(), expected);
         }
     }
 }

@@ -100,9 +100,88 @@ impl Default for BodyLimits {
     }
 }
 
+/// The memory that the process may take, in bytes, and what follows from it. What follows from no limit are the
+/// defaults, which suit 256 MiB.
+///
+/// | of 64 MiB | for |
+/// | --- | --- |
+/// | 24 (three eighths) | bodies: the budget |
+/// | 5 (a quarter of the largest body) | finding the strings of a body; large bodies take turns |
+/// | 16 (a quarter) | connections, 64 KiB each |
+/// | the rest | the program, the cache of namespaces, what a review is decoded into, and its answer |
+///
+/// Measured, not only reckoned: the tests of the program run it under such a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(usize);
+
+impl Memory {
+    /// With less it would refuse what people really send.
+    pub const LEAST: usize = 32 << 20;
+
+    /// None below [`LEAST`](Self::LEAST).
+    #[must_use]
+    pub fn new(bytes: usize) -> Option<Self> {
+        (bytes >= Self::LEAST).then_some(Self(bytes))
+    }
+
+    /// What bodies may take.
+    #[must_use]
+    pub fn bodies(self) -> BodyLimits {
+        let most = BodyLimits::default();
+        let budget = most.budget.min(self.0 / 8 * 3);
+        let reserve = most.reserve.min(budget / 8);
+        BodyLimits { largest: most.largest.min(budget - reserve), budget, reserve, ..most }
+    }
+
+    /// How many connections fit, and how many of them may be in their handshake.
+    #[must_use]
+    pub fn connections(self) -> (usize, usize) {
+        const EACH: usize = 64 << 10;
+        let most = Limits::default();
+        let connections = most.connections.min(self.0 / 4 / EACH);
+        (connections, most.handshakes.min(connections / 2))
+    }
+
+    /// How many threads may look into small bodies at the same time: each may need some megabytes for it.
+    #[must_use]
+    pub fn threads(self, processors: usize) -> usize {
+        const EACH: usize = 16 << 20;
+        processors.min(self.0 / EACH).max(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn memory_is_shared_out() {
+        for (memory, budget, reserve, largest, connections) in [
+            (32, 12 * MIB, 3 * MIB / 2, 21 * MIB / 2, (128, 64)),
+            (64, 24 * MIB, 3 * MIB, 21 * MIB, (256, 128)),
+            (128, 48 * MIB, 6 * MIB, 40 * MIB, (512, 256)),
+            (256, 96 * MIB, 8 * MIB, 40 * MIB, (1024, 512)),
+            (4096, 96 * MIB, 8 * MIB, 40 * MIB, (1024, 512)),
+        ] {
+            let memory = Memory::new(memory * MIB).unwrap();
+            let bodies = memory.bodies();
+            assert_eq!((bodies.budget, bodies.reserve), (budget, reserve), "{memory:?}");
+            assert_eq!(bodies.largest, largest, "{memory:?}");
+            assert!(bodies.largest <= bodies.budget - bodies.reserve, "one always fits");
+            assert!(bodies.small <= bodies.reserve, "the reserve has room for a small one");
+            assert_eq!(memory.connections(), connections, "{memory:?}");
+        }
+        assert_eq!(Memory::new(32 * MIB - 1), None);
+    }
+
+    #[test]
+    fn threads_are_no_more_than_processors_or_memory_allow() {
+        let threads =
+            |memory: usize, processors| Memory::new(memory * MIB).unwrap().threads(processors);
+        assert_eq!([threads(32, 1), threads(64, 64), threads(1024, 8)], [1, 4, 8]);
+    }
 
     #[test]
     fn the_api_server_closes_idle_connections_before_we_do() {

@@ -28,7 +28,7 @@ pub mod stats;
 pub mod tls;
 
 pub use body::{BodyError, Intake, Received};
-pub use limits::{BodyLimits, Limits};
+pub use limits::{BodyLimits, Limits, Memory};
 pub use listen::{Serving, Transport, run};
 pub use readiness::Readiness;
 pub use shutdown::{Shutdown, Stage, Trigger};

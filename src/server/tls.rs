@@ -4,7 +4,10 @@
 //! is no good leaves the one in force, and says so once and in [`Identity::status`]. The wall
 //! clock decides what is valid: a process that was suspended must notice.
 
+mod client_auth;
 mod pair;
+mod trouble;
+mod validity;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +16,21 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use x509_parser::certificate::X509Certificate;
 
+pub use client_auth::ClientAuth;
 pub use pair::PairError;
+pub use trouble::Bad;
+pub use validity::Validity;
 
 use pair::{Contents, Pair};
+use trouble::{Trouble, again_and_again};
+use validity::rfc3339;
 
 /// Where the certificate chain and its key are, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +46,7 @@ pub struct Files {
 pub struct Identity {
     current: ArcSwapOption<Pair>,
     source: Option<Source>,
-    bad: Mutex<Option<Bad>>,
+    trouble: Trouble,
 }
 
 #[derive(Debug)]
@@ -46,15 +56,6 @@ struct Source {
     last: Mutex<Option<Contents>>,
 }
 
-/// Why there is no newer certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bad {
-    /// When that was first seen.
-    pub since: SystemTime,
-    /// One line: what is wrong, and with what.
-    pub why: String,
-}
-
 /// For readiness and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -62,42 +63,6 @@ pub struct Status {
     pub validity: Option<Validity>,
     /// Set when there should be a newer one and is not.
     pub bad: Option<Bad>,
-}
-
-/// From when to when a certificate is valid, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Validity {
-    /// Not before this.
-    pub from: SystemTime,
-    /// Not after this.
-    pub until: SystemTime,
-}
-
-impl Validity {
-    /// As a certificate says.
-    pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
-        let validity = certificate.validity();
-        Self {
-            from: system_time(validity.not_before.timestamp()),
-            until: system_time(validity.not_after.timestamp()),
-        }
-    }
-
-    /// Whether that is now.
-    #[must_use]
-    pub fn contains(&self, now: SystemTime) -> bool {
-        self.from <= now && now <= self.until
-    }
-}
-
-fn system_time(unix_seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
-    let time = if unix_seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
-    };
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 impl Identity {
@@ -119,7 +84,11 @@ impl Identity {
     }
 
     fn of(pair: Option<Pair>) -> Self {
-        Self { current: ArcSwapOption::from_pointee(pair), source: None, bad: Mutex::default() }
+        Self {
+            current: ArcSwapOption::from_pointee(pair),
+            source: None,
+            trouble: Trouble::default(),
+        }
     }
 
     /// Puts a certificate in force that was made in memory, its own first in the chain.
@@ -148,14 +117,7 @@ impl Identity {
         if self.source.is_none() {
             return;
         }
-        let mut ticks = tokio::time::interval(every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let this = Arc::clone(&self);
-            // Files may sit on something slow. A panic in there is logged by its hook; go on.
-            let _ = tokio::task::spawn_blocking(move || this.reload(SystemTime::now())).await;
-        }
+        again_and_again(self, every, Self::reload).await;
     }
 
     /// Reads the files again, and puts them in force if they have changed and are good. Blocks.
@@ -184,40 +146,28 @@ impl Identity {
 
     /// Says, once, why there is no newer certificate and should be one. One line.
     pub fn complain(&self, why: &str, now: SystemTime) {
-        if self.note(why, now) {
+        if self.trouble.note(why, now) {
             tracing::error!(error = why, "no new certificate, the old one stays");
         }
     }
 
     /// Says, once, what a certificate is waited for. One line.
     pub fn wait(&self, why: &str, now: SystemTime) {
-        if self.note(why, now) {
+        if self.trouble.note(why, now) {
             tracing::info!(why, "waiting for a certificate");
         }
     }
 
     /// All is well again.
     pub fn settle(&self) {
-        *self.bad.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// Whether that is news.
-    fn note(&self, why: &str, now: SystemTime) -> bool {
-        let mut bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
-        if bad.as_ref().is_some_and(|bad| bad.why == why) {
-            return false;
-        }
-        let since = bad.as_ref().map_or(now, |bad| bad.since);
-        *bad = Some(Bad { since, why: why.to_owned() });
-        true
+        self.trouble.settle();
     }
 
     /// What is in force, and what is wrong with what is not.
     #[must_use]
     pub fn status(&self) -> Status {
         let validity = self.current.load().as_ref().map(|pair| pair.validity);
-        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Status { validity, bad }
+        Status { validity, bad: self.trouble.get() }
     }
 
     /// For readiness: whether the certificate in force is valid now.
@@ -257,21 +207,31 @@ impl ResolvesServerCert for Identity {
 /// # Errors
 /// When the crypto provider supports neither TLS version.
 pub fn server_config(identity: Arc<Identity>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    config(identity, WebPkiClientVerifier::no_client_auth())
+}
+
+/// As [`server_config`], for clients that can show who they are, and no others.
+///
+/// # Errors
+/// When the crypto provider supports neither TLS version.
+pub fn mutual_config(
+    identity: Arc<Identity>,
+    clients: Arc<ClientAuth>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    config(identity, clients)
+}
+
+fn config(
+    identity: Arc<Identity>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(identity);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
-}
-
-/// A time for people; times that no calendar has are shown as the nearest one that it has.
-fn rfc3339(time: SystemTime) -> String {
-    let limit =
-        if time < SystemTime::UNIX_EPOCH { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    let seconds = jiff::Timestamp::try_from(time).unwrap_or(limit);
-    seconds.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

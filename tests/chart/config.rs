@@ -17,7 +17,10 @@ fn config(objects: &[Value], name: &str) -> String {
 fn the_program_reads_it() {
     let Ok(helm) = Helm::v4() else { return };
     let folder = Folder::new("chart-config");
-    let pod = folder.write("pod.yaml", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: []}}");
+    let pod = folder.write(
+        "pod.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: []}}",
+    );
     for values in SHAPES {
         let name = if values.contains("fullnameOverride=pss") { "pss" } else { NAME };
         let file = folder.write("config.yaml", config(&helm.template(&[values]), name));

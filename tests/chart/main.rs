@@ -8,9 +8,13 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod apply;
+mod cluster;
 mod config;
 mod helm;
+mod install;
 mod kustomize;
+mod policy;
 mod readme;
 mod refusals;
 mod release;

@@ -25,7 +25,11 @@ fn both_helms_render_the_same_each_time() {
     let Ok([three, four]) = Helm::both() else { return };
     for values in SHAPES {
         let text = four.template_text(&["--set", values]);
-        assert_eq!(text, four.template_text(&["--set", values]), "{values}: differs between two runs");
+        assert_eq!(
+            text,
+            four.template_text(&["--set", values]),
+            "{values}: differs between two runs"
+        );
         let sorted = |mut objects: Vec<Value>| {
             objects.sort_by_key(ToString::to_string);
             objects
@@ -53,7 +57,8 @@ fn what_has_a_namespace_names_it() {
         for object in helm.template(&[values]) {
             let kind = object["kind"].as_str().unwrap();
             let is_extra = object["metadata"]["name"] == "extra-portcullis";
-            let expected = if WITHOUT.contains(&kind) || is_extra { Value::Null } else { json!(NAME) };
+            let expected =
+                if WITHOUT.contains(&kind) || is_extra { Value::Null } else { json!(NAME) };
             assert_eq!(object["metadata"]["namespace"], expected, "{object:#}");
         }
     }
@@ -82,7 +87,8 @@ fn the_server_is_run_as_agreed() {
         "--ca-publish=10m",
     ];
     let files = ["--tls-cert-file=/certs/tls.crt", "--tls-private-key-file=/certs/tls.key"];
-    let client = ["--client-ca-file=/client-ca/ca.crt", "--client-allowed-names=kube-apiserver,second"];
+    let client =
+        ["--client-ca-file=/client-ca/ca.crt", "--client-allowed-names=kube-apiserver,second"];
 
     assert_eq!(args(&helm, ""), [&common[..], &own].concat());
     assert_eq!(args(&helm, "certs.mode=certManager"), [&common[..], &files].concat());
@@ -165,7 +171,10 @@ fn an_upgrade_of_the_chart_alone_restarts_nothing() {
     let Ok(helm) = Helm::v4() else { return };
     for object in helm.template(&[]) {
         let template = object["spec"]["template"].to_string();
-        assert!(!template.contains("helm.sh/chart") && !template.contains("checksum"), "{template}");
+        assert!(
+            !template.contains("helm.sh/chart") && !template.contains("checksum"),
+            "{template}"
+        );
     }
 }
 
@@ -176,7 +185,9 @@ fn the_secret_is_shipped_empty_and_labelled() {
     let secret = find(&objects, "Secret", "portcullis-ca");
     assert!(secret.get("data").is_none() && secret.get("stringData").is_none());
     assert_eq!(secret["metadata"]["labels"]["portcullis.dev/certificates"], "self");
-    assert!(try_find(&helm.template(&["certs.mode=certManager"]), "Secret", "portcullis-ca").is_none());
+    assert!(
+        try_find(&helm.template(&["certs.mode=certManager"]), "Secret", "portcullis-ca").is_none()
+    );
 }
 
 /// All that the accounts may do, rule by rule.
@@ -268,6 +279,31 @@ fn hooks_clean_up_before_and_test_on_demand() {
 }
 
 #[test]
+fn what_has_a_default_can_be_taken_out() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        for key in [
+            "resources",
+            "resources.limits",
+            "podSecurityContext",
+            "nodeSelector",
+            "excludedNamespaces",
+            "topologySpreadConstraints",
+            "startupProbe",
+            "updateStrategy",
+            "priorityClassName",
+        ] {
+            let objects = helm.template(&[&format!("{key}=null")]);
+            let deployment = find(&objects, "Deployment", NAME).to_string();
+            assert!(!deployment.contains("null"), "{key}: {deployment}");
+        }
+        let without = container(&helm.template(&["resources.limits=null"]));
+        // The node's whole memory would be taken for the limit.
+        assert!(!without["env"].to_string().contains("PORTCULLIS_MEMORY_LIMIT"));
+    }
+}
+
+#[test]
 fn the_image_is_put_together_from_its_parts() {
     let Ok(helm) = Helm::v4() else { return };
     let digest = format!("sha256:{}", "0".repeat(64));
@@ -276,7 +312,9 @@ fn the_image_is_put_together_from_its_parts() {
     assert_eq!(image(""), format!("ghcr.io/portcullis/portcullis:{version}"));
     assert_eq!(image("image.registry=,image.repository=ours"), format!("ours:{version}"));
     assert_eq!(
-        image(&format!("image.registry=r.example:5000,image.repository=a/b,image.tag=t,image.digest={digest}")),
+        image(&format!(
+            "image.registry=r.example:5000,image.repository=a/b,image.tag=t,image.digest={digest}"
+        )),
         format!("r.example:5000/a/b:t@{digest}")
     );
 }

@@ -126,7 +126,10 @@ fn selectors_and_conditions_are_added() {
         assert_eq!(webhook.get("matchConditions").is_some(), is_narrowed);
     }
     let metadata = &find(&objects, "ValidatingWebhookConfiguration", NAME)["metadata"];
-    assert_eq!((&metadata["annotations"]["g"], &metadata["labels"]["i"]), (&json!("h"), &json!("j")));
+    assert_eq!(
+        (&metadata["annotations"]["g"], &metadata["labels"]["i"]),
+        (&json!("h"), &json!("j"))
+    );
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn one_that_is_off_stays_without_rules() {
         "webhooks.mutating.enabled=false",
     ]);
     for name in ["advise.portcullis.dev", "namespaces.portcullis.dev", "harden.portcullis.dev"] {
-        assert_eq!(webhook(&objects, name)["rules"], json!([]), "{name}");
+        assert!(webhook(&objects, name).get("rules").is_none(), "{name}");
     }
-    assert_ne!(webhook(&objects, "enforce.portcullis.dev")["rules"], json!([]));
+    assert!(webhook(&objects, "enforce.portcullis.dev").get("rules").is_some());
 }

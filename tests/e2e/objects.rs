@@ -1,4 +1,5 @@
 //! The pods and controllers that the tests make, and where they are made.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use serde_json::{Value, json};
 

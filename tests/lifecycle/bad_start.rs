@@ -13,7 +13,7 @@ type Row = (&'static str, &'static str, &'static [&'static str]);
 const TLS: &str = "--tls-cert-file=DIR/tls.crt --tls-private-key-file=DIR/tls.key";
 
 /// `DIR` is the test's folder, `PORT` a port in use, `TLS` a good certificate.
-const ROWS: [Row; 24] = [
+const ROWS: [Row; 25] = [
     (
         "--secure-prt=1",
         "unexpected argument '--secure-prt' found",
@@ -29,6 +29,11 @@ const ROWS: [Row; 24] = [
         "--standalone --secure-port=99999",
         "invalid value '99999' for '--secure-port",
         &["0 to 65535"],
+    ),
+    (
+        "--standalone --memory-limit=64Mi",
+        "invalid value '64Mi' for '--memory-limit",
+        &["at least 33554432 (32 MiB), or 0"],
     ),
     (
         "--standalone --log-level=inof",

@@ -6,6 +6,7 @@
 //! - `drain`: signals
 //! - `flags`: and their environment variables
 //! - `log`, `metrics`: what it tells of its decisions
+//! - `memory`: more than it has room for
 //! - `standalone`: the first try
 
 #![allow(
@@ -24,6 +25,7 @@ mod configuration;
 mod drain;
 mod flags;
 mod log;
+mod memory;
 mod metrics;
 mod server;
 mod standalone;

@@ -69,6 +69,8 @@ impl Client<TlsStream<TcpStream>> {
         let connector = TlsConnector::from(Arc::new(client_config(ca, alpn)));
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TcpStream::connect(address).await?;
+        // A header and a body are two writes: the second would wait for an acknowledgement of the first.
+        stream.set_nodelay(true)?;
         let stream = timeout(PATIENCE, connector.connect(name, stream)).await.unwrap()?;
         Ok(Self::over(stream))
     }

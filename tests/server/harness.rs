@@ -112,6 +112,15 @@ impl Server {
         limits: Limits,
         bodies: BodyLimits,
     ) -> Self {
+        Self::speaking(tls::server_config(identity).unwrap(), ca, limits, bodies).await
+    }
+
+    pub(crate) async fn speaking(
+        config: Arc<rustls::ServerConfig>,
+        ca: String,
+        limits: Limits,
+        bodies: BodyLimits,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = App { intake: Intake::new(bodies), go: Arc::new(Notify::new()) };
@@ -119,7 +128,7 @@ impl Server {
         let (trigger, shutdown) = shutdown::shutdown();
         let serving = Serving {
             app: router(app.clone()),
-            transport: Transport::Tls(tls::server_config(identity).unwrap()),
+            transport: Transport::Tls(config),
             limits,
             stats: Arc::clone(&stats),
         };

@@ -8,6 +8,7 @@
 //! - `crowds`: more connections than there is room for
 //! - `drain`: the end of a server
 //! - `certificates`: files, reload, self-signed
+//! - `client_auth`: who may connect at all
 //! - `admin`: the second port
 
 // What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
@@ -17,6 +18,7 @@ mod admin;
 mod bodies;
 mod certificates;
 mod client;
+mod client_auth;
 mod crowds;
 mod drain;
 mod harness;

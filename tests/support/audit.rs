@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::wait::{PATIENCE, until};
 
-/// What is logged: all writes of people and programs, with their objects.
+/// What is logged: all writes of people and programs, with their objects; and all that the
+/// accounts of an installation ask, without.
 pub(crate) const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -15,6 +16,8 @@ omitStages: [RequestReceived]
 rules:
 - level: None
   users: [system:apiserver]
+- level: Metadata
+  userGroups: [system:serviceaccounts:portcullis]
 - level: None
   verbs: [get, list, watch]
 - level: None

@@ -6,7 +6,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::process::Folder;
 
-/// A certificate for 127.0.0.1 and localhost, its key, and the authority that signed it.
+/// The name under which the API server knows a Service, of the namespace `default`.
+pub(crate) const SERVICE: &str = "portcullis.default.svc";
+
+/// A certificate for 127.0.0.1, localhost and [`SERVICE`], its key, and the authority that signed it.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) authority_pem: String,
@@ -18,15 +21,22 @@ pub(crate) struct Serving {
 impl Serving {
     /// Makes an authority and a certificate, in files of the folder.
     pub(crate) fn new(folder: &Folder) -> Self {
+        Self::under(folder, &[SERVICE])
+    }
+
+    /// The same, for these names and addresses beside those of loopback.
+    pub(crate) fn under(folder: &Folder, names: &[&str]) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "tests");
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
 
         let key = KeyPair::generate().unwrap();
-        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let certificate =
-            CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
+        let names = ["127.0.0.1", "localhost"].iter().chain(names).map(|name| (*name).to_owned());
+        let certificate = CertificateParams::new(names.collect::<Vec<_>>())
+            .unwrap()
+            .signed_by(&key, &authority)
+            .unwrap();
 
         Self {
             authority_pem: authority.pem(),

@@ -24,6 +24,35 @@ pub(crate) enum BuiltInPodSecurity {
     On,
 }
 
+/// Where the API server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At a free port of 127.0.0.1, beside other ones.
+    Loopback,
+    /// At the address of the Service `kubernetes`, where pods look for it. That takes a network
+    /// namespace of the test's own, with [`KUBERNETES`] on its loopback device.
+    Cluster,
+}
+
+/// The address of the Service `kubernetes`.
+pub(crate) const KUBERNETES: &str = "10.0.0.1";
+
+impl Place {
+    fn address(self) -> &'static str {
+        match self {
+            Self::Loopback => "127.0.0.1",
+            Self::Cluster => KUBERNETES,
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Loopback => free_port(),
+            Self::Cluster => 443,
+        }
+    }
+}
+
 /// The users that the API server knows. What is not said here, a test grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
@@ -57,8 +86,8 @@ pub(crate) struct ControlPlane {
     controllers: Process,
     apiserver: Process,
     etcd: Process,
+    start_etcd: Command,
     start_apiserver: Command,
-    port: u16,
     folder: Folder,
     serving: Serving,
 }
@@ -76,22 +105,34 @@ impl ControlPlane {
 
     /// Starts one, and returns when it serves and has made the first service account.
     pub(crate) fn start(pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
+        Self::start_with(Place::Loopback, pod_security, &[])
+    }
+
+    /// The same, at another place, and with further flags of kube-apiserver.
+    pub(crate) fn start_with(
+        place: Place,
+        pod_security: BuiltInPodSecurity,
+        flags: &[String],
+    ) -> Result<Self, Skip> {
         let etcd = build(Program::Etcd)?;
         let apiserver = build(Program::KubeApiserver)?;
         let controllers = build(Program::KubeControllerManager)?;
 
         let folder = Folder::new("control-plane");
-        let serving = Serving::new(&folder);
+        let serving = Serving::under(&folder, &[KUBERNETES, "kubernetes.default.svc"]);
         let accounts = KeyPair::generate().unwrap();
         folder.write("service-accounts.key", accounts.serialize_pem());
         folder.write("service-accounts.pub", accounts.public_key_pem());
-        let port = free_port();
-        write_users(&folder, &serving, port);
+        let port = place.port();
+        write_users(&folder, &serving, &format!("https://{}:{port}", place.address()));
 
         let etcd_port = free_port();
-        let etcd = start_etcd(&etcd, &folder, etcd_port);
-        let start_apiserver =
-            apiserver_command(&apiserver, &folder, &serving, etcd_port, port, pod_security);
+        let start_etcd = etcd_command(&etcd, &folder, etcd_port);
+        let etcd = Process::start(&start_etcd, &folder.path().join("etcd.log"));
+        let mut start_apiserver =
+            apiserver_command(&apiserver, &folder, &serving, etcd_port, pod_security);
+        start_apiserver.args(listen(place, port));
+        start_apiserver.args(flags);
         let mut apiserver = Process::start(&start_apiserver, &folder.path().join("apiserver.log"));
         let admin = kubeconfig(&folder, "admin");
         on_a_runtime(async || wait_ready(&admin, &mut apiserver).await);
@@ -101,7 +142,7 @@ impl ControlPlane {
             grant_roles(&admin).await;
             wait_for_service_account(&admin, "default").await;
         });
-        Ok(Self { controllers, apiserver, etcd, start_apiserver, port, folder, serving })
+        Ok(Self { controllers, apiserver, etcd, start_etcd, start_apiserver, folder, serving })
     }
 
     /// A client under this name, for the current runtime.
@@ -143,6 +184,26 @@ impl ControlPlane {
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
     }
 
+    /// Kills the controllers: no more pods of Deployments, nor service accounts of new namespaces.
+    pub(crate) fn stop_controllers(&mut self) {
+        self.controllers.kill();
+    }
+
+    /// Kills etcd. The API server then answers reads from its caches at best.
+    pub(crate) fn stop_etcd(&mut self) {
+        self.etcd.kill();
+    }
+
+    /// Starts the etcd that was stopped: same ports, same data.
+    pub(crate) fn start_etcd(&mut self) {
+        self.etcd = Process::start(&self.start_etcd, &self.folder.path().join("etcd.log"));
+    }
+
+    /// The authority that signed the API server's certificate, PEM.
+    pub(crate) fn authority_pem(&self) -> &str {
+        &self.serving.authority_pem
+    }
+
     /// The first event of the audit log that fits; `what` is said when none comes.
     pub(crate) async fn audit_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         audit::event(&self.folder.path().join("audit.log"), what, fits).await
@@ -172,7 +233,7 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 }
 
-fn start_etcd(program: &Path, folder: &Folder, port: u16) -> Process {
+fn etcd_command(program: &Path, folder: &Folder, port: u16) -> Command {
     let clients = format!("http://127.0.0.1:{port}");
     let peers = format!("http://127.0.0.1:{}", free_port());
     let mut command = Command::new(program);
@@ -186,7 +247,7 @@ fn start_etcd(program: &Path, folder: &Folder, port: u16) -> Process {
         // The data need not survive a crash of the machine.
         .arg("--unsafe-no-fsync")
         .arg("--log-level=warn");
-    Process::start(&command, &folder.path().join("etcd.log"))
+    command
 }
 
 fn apiserver_command(
@@ -194,15 +255,12 @@ fn apiserver_command(
     folder: &Folder,
     serving: &Serving,
     etcd_port: u16,
-    port: u16,
     pod_security: BuiltInPodSecurity,
 ) -> Command {
     let at = |name: &str| folder.path().join(name);
     let mut command = Command::new(program);
     command
         .arg(flag("etcd-servers", format!("http://127.0.0.1:{etcd_port}")))
-        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
-        .arg(flag("secure-port", port))
         .arg(flag("cert-dir", at("apiserver").display()))
         .arg(flag("tls-cert-file", serving.certificate.display()))
         .arg(flag("tls-private-key-file", serving.key.display()))
@@ -223,6 +281,20 @@ fn apiserver_command(
     command
 }
 
+fn listen(place: Place, port: u16) -> Vec<String> {
+    let mut flags = vec![
+        flag("bind-address", place.address()),
+        flag("advertise-address", place.address()),
+        flag("secure-port", port),
+    ];
+    if place == Place::Cluster {
+        // Webhooks are then dialled at a Service's endpoints: nobody serves its own address.
+        flags.push("--enable-aggregator-routing=true".to_owned());
+        flags.push("--kubelet-preferred-address-types=InternalIP".to_owned());
+    }
+    flags
+}
+
 fn start_controllers(program: &Path, folder: &Folder, serving: &Serving) -> Process {
     let mut command = Command::new(program);
     command
@@ -239,7 +311,7 @@ fn start_controllers(program: &Path, folder: &Folder, serving: &Serving) -> Proc
     Process::start(&command, &folder.path().join("controllers.log"))
 }
 
-fn write_users(folder: &Folder, serving: &Serving, port: u16) {
+fn write_users(folder: &Folder, serving: &Serving, server: &str) {
     let mut tokens = String::new();
     for (_, name, group) in USERS {
         tokens += &format!("{name}-token,{name},{name},{group}\n");
@@ -248,7 +320,7 @@ fn write_users(folder: &Folder, serving: &Serving, port: u16) {
             "kind": "Config",
             "current-context": "tests",
             "clusters": [{"name": "tests", "cluster": {
-                "server": format!("https://127.0.0.1:{port}"),
+                "server": server,
                 "certificate-authority": serving.authority,
             }}],
             "users": [{"name": name, "user": {"token": format!("{name}-token")}}],
@@ -289,7 +361,7 @@ pub(crate) async fn wait_for_service_account(admin: &User, namespace: &str) {
 async fn grant_roles(admin: &User) {
     let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
     let reader = json!({
-        "metadata": {"name": "portcullis"},
+        "metadata": {"name": "tests-portcullis"},
         "rules": [
             {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
@@ -306,7 +378,7 @@ async fn grant_roles(admin: &User) {
     for (user, role) in [
         ("dev", "edit"),
         ("release-bot", "edit"),
-        ("portcullis", "portcullis"),
+        ("portcullis", "tests-portcullis"),
         ("system:node:node-1", "kubelet"),
     ] {
         let binding = json!({

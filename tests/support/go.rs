@@ -13,6 +13,10 @@ pub(crate) enum Program {
     Etcd,
     KubeApiserver,
     KubeControllerManager,
+    KubeScheduler,
+    Kubelet,
+    /// What containers of the tests run.
+    Pause,
     /// Upstream's Pod Security admission webhook.
     PsaWebhook,
     /// Upstream's policy library, asked line by line.
@@ -38,6 +42,9 @@ impl Program {
             Self::KubeControllerManager => {
                 ("kube-controller-manager", "controlplane", "./cmd/kube-controller-manager")
             }
+            Self::KubeScheduler => ("kube-scheduler", "controlplane", "./cmd/kube-scheduler"),
+            Self::Kubelet => ("kubelet", "controlplane", "./cmd/kubelet"),
+            Self::Pause => ("pause", "pause", "."),
             Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
             Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
             // Upstream's own commands, which modules of ours pin.
@@ -54,7 +61,10 @@ impl Program {
     /// The version that clients are told, since the linker has to be given it.
     fn linker_flags(self) -> &'static str {
         match self {
-            Self::KubeApiserver | Self::KubeControllerManager => {
+            Self::KubeApiserver
+            | Self::KubeControllerManager
+            | Self::KubeScheduler
+            | Self::Kubelet => {
                 "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
                  -X k8s.io/component-base/version.gitMajor=1 \
                  -X k8s.io/component-base/version.gitMinor=36"
@@ -71,6 +81,7 @@ impl Program {
             | Self::PsaOracle
             | Self::Helm4
             | Self::Kustomize
+            | Self::Pause
             | Self::Promtool
             | Self::PromQl => "-s -w",
         }

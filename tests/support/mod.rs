@@ -4,11 +4,18 @@
 
 pub(crate) mod audit;
 pub(crate) mod certificates;
+pub(crate) mod cluster;
 pub(crate) mod control_plane;
 pub(crate) mod go;
+pub(crate) mod helm;
 pub(crate) mod kubectl;
+mod names;
+pub(crate) mod namespaces;
+pub(crate) mod node;
+pub(crate) mod nodelet;
 pub(crate) mod portcullis;
 pub(crate) mod process;
+pub(crate) mod services;
 pub(crate) mod user;
 pub(crate) mod wait;
 pub(crate) mod webhooks;

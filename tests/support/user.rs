@@ -66,6 +66,11 @@ impl User {
         self.ask(Method::PATCH, path, Some(("application/strategic-merge-patch+json", patch))).await
     }
 
+    /// Server-side apply under the name that the path's `fieldManager` says.
+    pub(crate) async fn apply(&self, path: &str, object: &Value) -> Answer {
+        self.ask(Method::PATCH, path, Some(("application/apply-patch+yaml", object))).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.ask(Method::DELETE, path, None).await
     }
@@ -82,7 +87,17 @@ impl User {
         self.try_ask(Method::GET, path, None).await
     }
 
-    async fn try_ask(
+    /// As [`create`](Self::create), where the server may be away.
+    pub(crate) async fn try_create(
+        &self,
+        path: &str,
+        object: &Value,
+    ) -> Result<Answer, kube::Error> {
+        self.try_ask(Method::POST, path, Some(("application/json", object))).await
+    }
+
+    /// Any request whose content is of the type that is named with it; fails where the server is away.
+    pub(crate) async fn try_ask(
         &self,
         method: Method,
         path: &str,

@@ -32,6 +32,7 @@ zz-{{ include "portcullis.fullname" . }}
 {{- define "portcullis.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "portcullis.podLabels" . }}
 {{- end }}
 
@@ -103,7 +104,7 @@ tolerations:
 {{- fail (printf "namespace %s: install into a namespace of its own, such as portcullis (--namespace portcullis --create-namespace): the webhooks are never called for the release's namespace, so nothing else may run there" $namespace) }}
 {{- end }}
 {{- if and .Values.hostNetwork (eq (int .Values.webhook.port) 10250) }}
-{{- fail "webhook.port: with hostNetwork it must not be 10250, which the kubelet uses; 10255 and 10256 may be taken too" }}
+{{- fail "webhook.port: with hostNetwork it must not be 10250, which the kubelet uses; take one that is free on every node" }}
 {{- end }}
 {{- if .Values.clientAuth.enabled }}
 {{- if and .Values.clientAuth.caSecret .Values.clientAuth.caConfigMap }}

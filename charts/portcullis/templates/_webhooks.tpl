@@ -42,7 +42,7 @@ matchExpressions:
   - key: kubernetes.io/metadata.name
     operator: NotIn
     values:
-      {{- prepend .Values.excludedNamespaces .Release.Namespace | uniq | toYaml | nindent 6 }}
+      {{- prepend (default list .Values.excludedNamespaces) .Release.Namespace | uniq | toYaml | nindent 6 }}
   {{- with $selector.matchExpressions }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -17,7 +17,7 @@ use crate::{
     config::{Config, Live, Overrides},
     harden,
     record::Traces,
-    server::{Identity, Limits, tls},
+    server::{BodyLimits, Identity, Limits, Memory, tls},
 };
 
 use super::{
@@ -70,6 +70,21 @@ pub(in crate::cli) struct Flags {
     #[command(flatten)]
     pub(super) self_managed: SelfManaged,
 
+    /// Authorities, PEM: who connects to the webhook's port must show a certificate of one of them; read again
+    /// every 10 s
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CLIENT_CA_FILE")]
+    client_ca_file: Option<PathBuf>,
+
+    /// The common or DNS names of clients, exactly, with commas between them [default: every name]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "PORTCULLIS_CLIENT_ALLOWED_NAMES",
+        value_delimiter = ',',
+        requires = "client_ca_file"
+    )]
+    client_allowed_names: Vec<String>,
+
     /// Deny and change nothing, say all that would be; the configuration's `mode` cannot switch it off
     #[arg(long, env = "PORTCULLIS_DRY_RUN")]
     dry_run: bool,
@@ -95,6 +110,11 @@ pub(in crate::cli) struct Flags {
     #[command(flatten)]
     tracing: super::tracing_flags::Tracing,
 
+    /// The memory that the process may take, in bytes, as a container's limit says it; it takes fewer and smaller
+    /// requests at a time for it. 0 is no limit
+    #[arg(long, value_name = "BYTES", env = "PORTCULLIS_MEMORY_LIMIT", default_value = "0", value_parser = memory)]
+    memory_limit: MemoryLimit,
+
     /// json where standard error is no terminal
     #[arg(long, value_name = "FORMAT", env = "PORTCULLIS_LOG_FORMAT")]
     log_format: Option<LogFormat>,
@@ -103,6 +123,10 @@ pub(in crate::cli) struct Flags {
     #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG_LEVEL", default_value = "info", value_parser = log_level)]
     log_level: String,
 }
+
+/// `--memory-limit`, where there is one.
+#[derive(Clone, Copy, Debug)]
+struct MemoryLimit(Option<Memory>);
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormat {
@@ -174,12 +198,43 @@ impl Flags {
         }
     }
 
+    /// Who may connect; none is everyone.
+    pub(super) fn clients(&self) -> anyhow::Result<Option<Arc<tls::ClientAuth>>> {
+        let Some(file) = &self.client_ca_file else { return Ok(None) };
+        if self.client_allowed_names.iter().any(String::is_empty) {
+            anyhow::bail!(
+                "--client-allowed-names must be names with commas between them, none of them empty"
+            );
+        }
+        Ok(Some(tls::ClientAuth::load(file.clone(), self.client_allowed_names.clone())?))
+    }
+
     /// Nobody dials a standalone server by habit: it may stop as soon as nothing is open.
     pub(super) fn limits(&self) -> Limits {
         let grace = Duration::from_secs(self.drain_grace);
         let defaults = Limits::default();
         let at_least = if self.standalone { Duration::ZERO } else { defaults.drain_at_least };
-        Limits { drain_at_most: grace, drain_at_least: at_least.min(grace), ..defaults }
+        let (connections, handshakes) = self
+            .memory_limit
+            .0
+            .map_or_else(|| (defaults.connections, defaults.handshakes), Memory::connections);
+        Limits {
+            connections,
+            handshakes,
+            drain_at_most: grace,
+            drain_at_least: at_least.min(grace),
+            ..defaults
+        }
+    }
+
+    pub(super) fn bodies(&self) -> BodyLimits {
+        self.memory_limit.0.map(Memory::bodies).unwrap_or_default()
+    }
+
+    /// How many threads are to serve.
+    pub(super) fn threads(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        self.memory_limit.0.map_or(processors, |memory| memory.threads(processors))
     }
 
     /// Where requests are traced, if they are.
@@ -213,6 +268,17 @@ impl Flags {
 
 fn port(text: &str) -> Result<u16, &'static str> {
     text.parse().map_err(|_| "must be a number from 0 to 65535")
+}
+
+fn memory(text: &str) -> Result<MemoryLimit, String> {
+    match text.parse() {
+        Ok(0) => Ok(MemoryLimit(None)),
+        bytes => {
+            bytes.ok().and_then(Memory::new).map(|memory| MemoryLimit(Some(memory))).ok_or_else(
+                || format!("must be a number of bytes, at least {} (32 MiB), or 0", Memory::LEAST),
+            )
+        }
+    }
 }
 
 fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {

@@ -18,8 +18,8 @@ use crate::{
     config::Change,
     record::{Gauges, Metrics, State},
     server::{
-        self, BodyLimits, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats,
-        Transport, admin,
+        self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
+        admin,
         shutdown::{Signals, shutdown},
         tls,
     },
@@ -38,7 +38,8 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     flags.start_log()?;
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(flags.threads()).enable_all().build()?;
     runtime.block_on(serve(flags))?;
     Ok(Exit::Clean)
 }
@@ -47,6 +48,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     let config = Arc::new(flags.configuration()?);
     let (identity, ca) = flags.identity()?;
+    let clients = flags.clients()?;
     let secure = flags.bind_secure().await?;
     let admin = flags.bind_admin().await?;
     let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
@@ -64,12 +66,15 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
+    if let Some(clients) = &clients {
+        tasks.spawn(Arc::clone(clients).keep_fresh(REREAD));
+    }
 
     let stats = Arc::new(Stats::default());
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
     let (admin_trigger, admin_stop) = shutdown();
     let readiness = Arc::new(readiness(&identity, cluster.as_ref(), &stop));
-    let intake = Intake::new(BodyLimits::default());
+    let intake = Intake::new(flags.bodies());
     let gauges = Gauges::new(State {
         stats: Arc::clone(&stats),
         identity: Arc::clone(&identity),
@@ -78,6 +83,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         intake: intake.clone(),
         cluster: cluster.clone(),
         keeper,
+        clients: clients.clone(),
     })?;
     metrics.registry().register(Box::new(gauges))?;
     tasks.spawn(server::run(
@@ -92,7 +98,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     ));
 
     let traces = flags.traces()?.map(Arc::new);
-    let transport = Transport::Tls(tls::server_config(identity)?);
+    let transport = Transport::Tls(match clients {
+        Some(clients) => tls::mutual_config(identity, clients)?,
+        None => tls::server_config(identity)?,
+    });
     let app =
         router(Arc::new(Webhook { config, cluster, metrics, traces: traces.clone(), intake }));
     let serving =

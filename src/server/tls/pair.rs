@@ -93,7 +93,7 @@ impl Contents {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, PairError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, PairError> {
     fs::read(path).map_err(|why| PairError::Unreadable { path: path.to_owned(), why })
 }
 
@@ -169,11 +169,11 @@ pub(super) enum NotAPair {
     Mismatch,
 }
 
-fn malformed(path: &Path, what: String) -> PairError {
+pub(super) fn malformed(path: &Path, what: String) -> PairError {
     PairError::Malformed { path: path.to_owned(), what }
 }
 
-fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PairError> {
+pub(super) fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PairError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| malformed(path, bad_pem(&error)))?;

@@ -1,0 +1,258 @@
+//! `portcullis cleanup`: removes what must not outlive the server. A webhook configuration that points to
+//! nothing refuses every pod of the cluster. It deletes the objects that it is told by name, and nothing else.
+
+use std::{
+    fmt,
+    io::{self, Write as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use clap::Args;
+use futures::future::join_all;
+use k8s_openapi::api::{
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
+    coordination::v1::Lease,
+};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, PartialObjectMeta, Preconditions},
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{
+    cluster::{self, one_line},
+    dns,
+};
+
+use super::Exit;
+
+/// How soon to ask again whether an object is gone, or an API server that could not answer.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What no flag names stays.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("objects").required(true).multiple(true))]
+pub(super) struct Flags {
+    /// The ValidatingWebhookConfiguration to delete
+    #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
+    validating_webhook: Option<String>,
+
+    /// The MutatingWebhookConfiguration to delete
+    #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
+    mutating_webhook: Option<String>,
+
+    /// The Lease to delete
+    #[arg(long, value_name = "NAME", group = "objects", requires = "namespace", value_parser = super::object_name)]
+    lease: Option<String>,
+
+    /// The namespace of the Lease
+    #[arg(long, value_name = "NAMESPACE", requires = "lease", value_parser = namespace)]
+    namespace: Option<String>,
+
+    /// How to reach the API server; without it, as a pod in the cluster
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// How long to try, and to wait until everything is gone, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+/// Deletes all of them, whatever becomes of each.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
+    // kube takes its TLS provider from the process.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(cleanup(flags))
+}
+
+async fn cleanup(flags: &Flags) -> anyhow::Result<Exit> {
+    let deadline = Instant::now()
+        .checked_add(Duration::from_secs(flags.timeout))
+        .context("--timeout must be a time that comes")?;
+    let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
+    let removals = flags.targets().into_iter().map(|target| {
+        let client = client.clone();
+        async move {
+            let removed = target.remove(client, deadline).await;
+            tell(&target, &removed);
+            removed.is_ok()
+        }
+    });
+    let all = join_all(removals).await.into_iter().all(|removed| removed);
+    Ok(if all { Exit::Clean } else { Exit::Failure })
+}
+
+/// One line each. That nobody reads them is no reason to leave a cluster locked.
+fn tell(target: &Target, removed: &Result<Removed, String>) {
+    let _ = match removed {
+        Ok(Removed::Deleted) => writeln!(io::stdout(), "{target}: deleted"),
+        Ok(Removed::WasAbsent) => writeln!(io::stdout(), "{target}: not there"),
+        Err(why) => writeln!(io::stderr(), "portcullis: {target}: {why}"),
+    };
+}
+
+impl Flags {
+    fn targets(&self) -> Vec<Target> {
+        let of = |kind, name: &Option<String>| {
+            let namespace = self.namespace.clone().filter(|_| kind == Kind::Lease);
+            name.clone().map(|name| Target { kind, name, namespace })
+        };
+        [
+            of(Kind::Validating, &self.validating_webhook),
+            of(Kind::Mutating, &self.mutating_webhook),
+            of(Kind::Lease, &self.lease),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Validating,
+    Mutating,
+    Lease,
+}
+
+/// One object.
+#[derive(Debug)]
+struct Target {
+    kind: Kind,
+    name: String,
+    namespace: Option<String>,
+}
+
+/// How it went well.
+#[derive(Debug, PartialEq, Eq)]
+enum Removed {
+    Deleted,
+    WasAbsent,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Validating => "validatingwebhookconfiguration",
+            Kind::Mutating => "mutatingwebhookconfiguration",
+            Kind::Lease => "lease",
+        };
+        write!(f, "{kind} ")?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+type Metadata = PartialObjectMeta<DynamicObject>;
+
+impl Target {
+    fn api(&self, client: Client) -> Api<DynamicObject> {
+        let resource = match self.kind {
+            Kind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            Kind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
+            Kind::Lease => ApiResource::erase::<Lease>(&()),
+        };
+        match &self.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        }
+    }
+
+    /// Deletes it and waits until it is gone. One that is made anew meanwhile is not deleted again: whoever makes
+    /// it would go on.
+    async fn remove(&self, client: Client, deadline: Instant) -> Result<Removed, String> {
+        let api = self.api(client);
+        let Some(found) = self.find(&api, deadline).await? else {
+            return Ok(Removed::WasAbsent);
+        };
+        let uid = found.metadata.uid;
+        let params = DeleteParams {
+            preconditions: Some(Preconditions { uid: uid.clone(), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        let delete = async || match api.delete(&self.name, &params).await {
+            Err(error) if is_absent(&error) => Ok(()),
+            result => result.map(|_| ()),
+        };
+        persist(delete, deadline).await?;
+        while let Some(left) = self.find(&api, deadline).await? {
+            if left.metadata.uid != uid {
+                return Err("deleted, and made again by something else: remove what keeps it in \
+                     place first (a GitOps tool, or an operator)"
+                    .to_owned());
+            }
+            if Instant::now() + AGAIN >= deadline {
+                return Err(still_there(&left));
+            }
+            sleep(AGAIN).await;
+        }
+        Ok(Removed::Deleted)
+    }
+
+    async fn find(
+        &self,
+        api: &Api<DynamicObject>,
+        deadline: Instant,
+    ) -> Result<Option<Metadata>, String> {
+        persist(async || api.get_metadata_opt(&self.name).await, deadline).await
+    }
+}
+
+fn still_there(left: &Metadata) -> String {
+    match left.metadata.finalizers.as_deref().unwrap_or_default() {
+        [] => "deleted, but still there when the time was over".to_owned(),
+        finalizers => format!(
+            "deleted, but held by its finalizers when the time was over: {}",
+            cluster::bounded(&finalizers.join(", "))
+        ),
+    }
+}
+
+/// Asks until there is an answer: an API server that is just being restarted is no reason to give up.
+async fn persist<T>(
+    ask: impl AsyncFn() -> kube::Result<T>,
+    deadline: Instant,
+) -> Result<T, String> {
+    let mut last = None;
+    loop {
+        match timeout_at(deadline, ask()).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) if is_passing(&error) => last = Some(one_line(&error)),
+            Ok(Err(error)) => return Err(one_line(&error)),
+            Err(_) => return Err(no_answer(last)),
+        }
+        if Instant::now() + AGAIN >= deadline {
+            return Err(no_answer(last));
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+fn no_answer(last: Option<String>) -> String {
+    let why = last.map_or_else(String::new, |last| format!(": {last}"));
+    format!("the API server did not answer before the time was over{why}")
+}
+
+/// Whether the same request may well be answered soon: a refusal will not change, silence may.
+fn is_passing(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        kube::Error::HyperError(_) | kube::Error::Service(_) => true,
+        _ => false,
+    }
+}
+
+/// Of a delete: not found, or another object of that name is there by now.
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
+}
+
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
+    dns::is_label(text).then(|| text.to_owned()).ok_or(must)
+}

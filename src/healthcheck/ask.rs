@@ -1,0 +1,336 @@
+//! A made-up review, and whether what comes back is an answer that the API server would take.
+//!
+//! What is decided depends on the configuration; what an answer looks like does not. So a denial is as good as an
+//! approval, but an answer that says that the server could not decide is not.
+
+use std::{collections::BTreeMap, io, time::SystemTime};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{
+    Request, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE, HOST},
+};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::client::TlsStream;
+
+use crate::{admission::Hook, cluster::bounded};
+
+use super::{Failure, Plan, dial, target::Endpoint};
+
+/// No answer of ours is nearly as long, in bytes.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// Sends a review, and says what was answered.
+pub(super) async fn review(
+    plan: &Plan,
+    endpoint: &Endpoint,
+    stream: TlsStream<TcpStream>,
+) -> Result<(String, ()), Failure> {
+    let uid = uid();
+    let review = match endpoint.hook {
+        Hook::Validate => made_up(&uid, &plan.namespace, &json!({"privileged": true})),
+        Hook::Mutate => made_up(&uid, &plan.namespace, &json!({})),
+    };
+    let sent = timeout(plan.patience, send(plan, endpoint, stream, review.to_string())).await;
+    let sent = sent.unwrap_or_else(|_| Err(io::Error::other(dial::late(plan.patience))));
+    let (status, body) = sent.map_err(|error| {
+        let look = dial::look_at(&plan.server_name(), &error);
+        Failure::new(bounded(&error.to_string()), look)
+    })?;
+    judge(endpoint.hook, &uid, status, &body).map(|what| (what, ()))
+}
+
+async fn send(
+    plan: &Plan,
+    endpoint: &Endpoint,
+    stream: TlsStream<TcpStream>,
+    review: String,
+) -> io::Result<(StatusCode, Bytes)> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(cause)?;
+    let request = Request::post(format!("{}?timeout=10s", endpoint.path))
+        .header(HOST, format!("{}:{}", plan.server_name(), endpoint.port))
+        .header(CONTENT_TYPE, "application/json")
+        .header(ACCEPT, "application/json, */*")
+        .body(Full::new(Bytes::from(review)))
+        .map_err(io::Error::other)?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(cause)?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(io::Error::other)?;
+        Ok((head.status, body.to_bytes()))
+    };
+    // The connection moves the bytes of the exchange, and outlives it.
+    tokio::select! {
+        biased;
+        answer = exchange => answer,
+        end = connection => match end {
+            Err(error) => Err(cause(error)),
+            Ok(()) => Err(io::Error::other("the connection ended before an answer came")),
+        },
+    }
+}
+
+/// The TLS error below hyper's, where there is one: an alert may come only now.
+fn cause(error: hyper::Error) -> io::Error {
+    let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
+    match source.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref()) {
+        Some(tls) => io::Error::other(rustls::Error::clone(tls)),
+        None => io::Error::other(error),
+    }
+}
+
+/// Nobody's own.
+fn uid() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("healthcheck-{}-{}", std::process::id(), now.as_nanos())
+}
+
+/// A pod that will never be: a dry run, of a user that has no rights.
+fn made_up(uid: &str, namespace: &str, security_context: &Value) -> Value {
+    let pods = |key: &str, value: &str| json!({"group": "", "version": "v1", key: value});
+    json!({
+        "kind": "AdmissionReview",
+        "apiVersion": "admission.k8s.io/v1",
+        "request": {
+            "uid": uid,
+            "kind": pods("kind", "Pod"),
+            "resource": pods("resource", "pods"),
+            "requestKind": pods("kind", "Pod"),
+            "requestResource": pods("resource", "pods"),
+            "name": "portcullis-healthcheck",
+            "namespace": namespace,
+            "operation": "CREATE",
+            "userInfo": {"username": "portcullis-healthcheck"},
+            "object": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "portcullis-healthcheck", "namespace": namespace},
+                "spec": {"containers": [{
+                    "name": "none",
+                    "image": "none.invalid/none",
+                    "securityContext": security_context,
+                }]},
+            },
+            "oldObject": null,
+            "dryRun": true,
+        },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review {
+    api_version: String,
+    kind: String,
+    response: Answer,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    uid: String,
+    allowed: bool,
+    #[serde(default)]
+    status: Status,
+    patch: Option<String>,
+    patch_type: Option<String>,
+    #[serde(default)]
+    audit_annotations: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    code: u16,
+    reason: String,
+    message: String,
+}
+
+/// Whether the API server would take this for an answer, and one that was really decided.
+fn judge(hook: Hook, uid: &str, status: StatusCode, body: &[u8]) -> Result<String, Failure> {
+    let log = "the server's log";
+    if status != StatusCode::OK {
+        let text = bounded(String::from_utf8_lossy(body).trim());
+        return Err(Failure::new(format!("HTTP status {status}: {text}"), log));
+    }
+    let bad = |what: String| Failure::new(what, "what answers there: is it this server");
+    let review: Review = serde_json::from_slice(body)
+        .map_err(|error| bad(bounded(&format!("not an AdmissionReview: {error}"))))?;
+    if review.api_version != "admission.k8s.io/v1" || review.kind != "AdmissionReview" {
+        let (version, kind) = (&review.api_version, &review.kind);
+        return Err(bad(bounded(&format!("{version} {kind} is no admission.k8s.io/v1 review"))));
+    }
+    let answer = review.response;
+    if answer.uid != uid {
+        return Err(
+            bad("it answers another request: its uid is not the one asked with".to_owned()),
+        );
+    }
+    let patch = patch(&answer).map_err(bad)?;
+    match (hook, answer.allowed) {
+        (_, false) => denied(&answer.status),
+        (Hook::Validate, true) if patch.is_some() => {
+            Err(bad("a patch, where there must be none".to_owned()))
+        }
+        (Hook::Validate, true) => allowed(&answer),
+        (Hook::Mutate, true) => Ok(match patch {
+            Some(operations) => format!("hardens a pod by {operations} patch operations"),
+            None => {
+                "leaves a pod as it is (hardening reports only, is off, or the namespace is exempt)"
+                    .to_owned()
+            }
+        }),
+    }
+}
+
+/// How many operations the patch has, if there is one.
+fn patch(answer: &Answer) -> Result<Option<usize>, String> {
+    let (patch, kind) = match (&answer.patch, &answer.patch_type) {
+        (None, None) => return Ok(None),
+        (Some(patch), Some(kind)) => (patch, kind),
+        _ => return Err("a patch and a patchType must come together".to_owned()),
+    };
+    if kind != "JSONPatch" {
+        return Err(bounded(&format!("patchType {kind:?} is not JSONPatch")));
+    }
+    let patch = base64::engine::general_purpose::STANDARD.decode(patch);
+    let patch = patch.map_err(|error| format!("the patch is not base64: {error}"))?;
+    let patch: json_patch::Patch = serde_json::from_slice(&patch)
+        .map_err(|error| bounded(&format!("the patch is no JSON Patch: {error}")))?;
+    Ok(Some(patch.len()))
+}
+
+fn denied(status: &Status) -> Result<String, Failure> {
+    let Status { code, reason, message } = status;
+    let first = bounded(message.lines().next().unwrap_or_default());
+    if *code == 403 && !reason.is_empty() {
+        return Ok(format!("denies a privileged pod: {first}"));
+    }
+    Err(Failure::new(
+        format!("denied with {code} {}: {first}", bounded(reason)),
+        "the server's log; may its account get, list and watch namespaces",
+    ))
+}
+
+/// In dry run an error, too, is an approval that says so.
+fn allowed(answer: &Answer) -> Result<String, Failure> {
+    let annotation = |key: &str| answer.audit_annotations.get(key).map(|text| bounded(text));
+    match annotation("error") {
+        Some(error) if error.starts_with("failed to ") => Err(Failure::new(
+            format!("dry run, and could not decide: {error}"),
+            "the server's log; may its account get, list and watch namespaces",
+        )),
+        _ => {
+            let why = ["dry-run", "exempt", "enforce-policy"]
+                .into_iter()
+                .find_map(|key| Some(format!("{key}: {}", annotation(key)?)));
+            Ok(format!("allows a privileged pod ({})", why.unwrap_or_else(|| "unsaid".to_owned())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(hook: Hook, response: &Value) -> Result<String, String> {
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response,
+        });
+        judge(hook, "u", StatusCode::OK, review.to_string().as_bytes()).map_err(|bad| bad.what)
+    }
+
+    #[test]
+    fn what_was_decided_is_well_whatever_it_is() {
+        let patch = base64::engine::general_purpose::STANDARD
+            .encode(r#"[{"op":"add","path":"/spec/securityContext","value":{}}]"#);
+        for (hook, response, expected) in [
+            (
+                Hook::Validate,
+                json!({"uid": "u", "allowed": false, "status": {"code": 403, "reason": "Forbidden", "message": "no\nmore"}}),
+                "denies a privileged pod: no",
+            ),
+            (
+                Hook::Validate,
+                json!({"uid": "u", "allowed": true, "auditAnnotations": {"dry-run": "would deny: no"}}),
+                "allows a privileged pod (dry-run: would deny: no)",
+            ),
+            (
+                Hook::Validate,
+                json!({"uid": "u", "allowed": true, "auditAnnotations": {"exempt": "namespace"}}),
+                "allows a privileged pod (exempt: namespace)",
+            ),
+            (
+                Hook::Mutate,
+                json!({"uid": "u", "allowed": true, "patchType": "JSONPatch", "patch": patch}),
+                "hardens a pod by 1 patch operations",
+            ),
+            (
+                Hook::Mutate,
+                json!({"uid": "u", "allowed": true}),
+                "leaves a pod as it is (hardening reports only, is off, or the namespace is exempt)",
+            ),
+        ] {
+            assert_eq!(of(hook, &response).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_would_not_take_is_not() {
+        for (hook, response, expected) in [
+            (Hook::Validate, json!({"uid": "v", "allowed": true}), "it answers another request"),
+            (
+                Hook::Validate,
+                json!({"uid": "u"}),
+                "not an AdmissionReview: missing field `allowed`",
+            ),
+            (
+                Hook::Validate,
+                json!({"uid": "u", "allowed": true, "patchType": "JSONPatch", "patch": "W10="}),
+                "a patch, where there must be none",
+            ),
+            (
+                Hook::Mutate,
+                json!({"uid": "u", "allowed": true, "patch": "W10="}),
+                "a patch and a patchType must come together",
+            ),
+            (
+                Hook::Mutate,
+                json!({"uid": "u", "allowed": true, "patchType": "JSONPatch", "patch": "{}"}),
+                "the patch is not base64",
+            ),
+            (
+                Hook::Mutate,
+                json!({"uid": "u", "allowed": true, "patchType": "MergePatch", "patch": "W10="}),
+                "patchType \"MergePatch\" is not JSONPatch",
+            ),
+        ] {
+            let what = of(hook, &response).unwrap_err();
+            assert!(what.starts_with(expected), "{what}");
+        }
+        let other = br#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview","response":{"uid":"u","allowed":true}}"#;
+        assert!(judge(Hook::Validate, "u", StatusCode::OK, other).is_err());
+        assert!(judge(Hook::Validate, "u", StatusCode::SERVICE_UNAVAILABLE, b"busy\n").is_err());
+        assert!(judge(Hook::Validate, "u", StatusCode::OK, b"<html>").is_err());
+    }
+
+    #[test]
+    fn a_server_that_could_not_decide_is_not_well() {
+        for response in [
+            json!({"uid": "u", "allowed": false, "status": {"code": 500, "reason": "InternalError", "message": "no"}}),
+            json!({"uid": "u", "allowed": false}),
+            json!({"uid": "u", "allowed": true, "auditAnnotations": {
+                "error": "failed to look up namespace \"a\": 403", "dry-run": "would deny: failed",
+            }}),
+        ] {
+            let failure = of(Hook::Validate, &response).unwrap_err();
+            assert!(failure.contains("denied with") || failure.contains("could not decide"));
+        }
+    }
+}

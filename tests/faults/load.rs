@@ -1,0 +1,103 @@
+//! Steady load through the API server: so many pods a second, whatever becomes of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::objects::{compliant, pods, privileged};
+use crate::support::user::User;
+
+/// Running load.
+pub(crate) struct Load {
+    start: Instant,
+    stop: Arc<AtomicBool>,
+    task: JoinSet<Report>,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) times: Vec<Duration>,
+    /// When, since the start, and what was answered instead of what is right.
+    pub(crate) failures: Vec<(Duration, String)>,
+    /// Pods that should have been denied.
+    pub(crate) admitted: usize,
+}
+
+impl Load {
+    /// Creates pods by dry run in a namespace that enforces restricted. Every fourth is privileged.
+    pub(crate) fn start(user: &User, namespace: &str, a_second: u32) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let start = Instant::now();
+        let run = run(user.clone(), namespace.to_owned(), a_second, start, Arc::clone(&stop));
+        let mut task = JoinSet::new();
+        task.spawn(run);
+        Self { start, stop, task }
+    }
+
+    /// The time that [`Report::failures`] count.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Stops it, and waits for what is under way.
+    pub(crate) async fn end(self) -> Report {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.join_all().await.remove(0)
+    }
+}
+
+async fn run(
+    user: User,
+    namespace: String,
+    a_second: u32,
+    start: Instant,
+    stop: Arc<AtomicBool>,
+) -> Report {
+    let path: Arc<str> = format!("{}?dryRun=All", pods(&namespace)).into();
+    let mut ticks = interval(Duration::from_secs(1) / a_second);
+    // Open loop: a server that is slow is not asked less.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut asked = JoinSet::new();
+    for count in 0_u64.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        ticks.tick().await;
+        let (user, path) = (user.clone(), Arc::clone(&path));
+        asked.spawn(async move {
+            let is_bad = count % 4 == 0;
+            let pod = if is_bad { privileged("load") } else { compliant("load") };
+            let asked = Instant::now();
+            let answer = user.try_create(&path, &pod).await;
+            (is_bad, asked - start, asked.elapsed(), answer)
+        });
+    }
+    let mut report = Report::default();
+    while let Some(asked) = asked.join_next().await {
+        let (is_bad, at, time, answer) = asked.unwrap();
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                report.failures.push((at, error.to_string()));
+                continue;
+            }
+        };
+        let is_right = if is_bad {
+            answer.code == 403 && answer.message().contains("violates PodSecurity")
+        } else {
+            answer.code == 201
+        };
+        if is_right {
+            report.times.push(time);
+        } else if is_bad && answer.code == 201 {
+            report.admitted += 1;
+        } else {
+            report.failures.push((at, format!("{}: {}", answer.code, answer.message())));
+        }
+    }
+    report
+}

@@ -1,0 +1,63 @@
+//! What must hold when things go wrong, in a short form. `just faults` runs the long one, whose figures are in
+//! `docs/reliability.md`: each test prints its row.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../server/client.rs"]
+mod client;
+#[path = "../e2e/objects.rs"]
+mod objects;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crowd;
+mod idle;
+mod load;
+mod namespaces;
+mod outage;
+mod replicas;
+mod soak;
+
+use std::time::Duration;
+
+use support::go::say;
+use support::portcullis::Portcullis;
+
+const RESTRICTED: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "restricted")];
+
+/// One of two values: for `cargo test`, or for `just faults`, which sets PORTCULLIS_FAULTS=full.
+fn scale<T>(short: T, full: T) -> T {
+    let is_full = std::env::var("PORTCULLIS_FAULTS").is_ok_and(|value| value == "full");
+    if is_full { full } else { short }
+}
+
+/// A row of the table in `docs/reliability.md`.
+fn report(what: &str, seen: &str) {
+    say(&format!("| {what} | {seen} |"));
+}
+
+/// The median, the 99th percentile and the largest of some times, in milliseconds.
+fn quantiles(times: &mut [Duration]) -> (f64, f64, f64) {
+    times.sort_unstable();
+    let at = |share: usize| {
+        let index = (times.len() * share / 100).min(times.len().saturating_sub(1));
+        times.get(index).map_or(f64::NAN, |time| time.as_secs_f64() * 1000.0)
+    };
+    (at(50), at(99), at(100))
+}
+
+/// Resident memory in MB, and open descriptors, of the server as it says itself.
+async fn footprint(server: &Portcullis) -> (f64, f64) {
+    let (_, page) = server.page("/metrics").await.unwrap();
+    let metric = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse::<f64>().unwrap()
+    };
+    (metric("process_resident_memory_bytes ") / 1e6, metric("process_open_fds "))
+}

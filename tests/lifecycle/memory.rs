@@ -1,0 +1,145 @@
+//! More and larger reviews than there is memory for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::server::{DENIED, Server, ask};
+use crate::support::go::say;
+use crate::support::process::Folder;
+
+const LIMIT: usize = 64 << 20;
+const REVIEWS: usize = 40;
+/// Of each review, in bytes. All together they are more than ten times the limit.
+const SIZE: usize = 18 << 20;
+
+/// A control group that the kernel holds to the limit: what goes beyond is killed.
+struct Group(PathBuf);
+
+impl Group {
+    /// None where this user may not make one.
+    fn new() -> Option<Self> {
+        let name = format!("portcullis-memory-{}", std::process::id());
+        for (root, limit) in
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
+        {
+            let path = Path::new(root).join(&name);
+            if fs::create_dir(&path).is_ok() {
+                let group = Self(path);
+                if fs::write(group.0.join(limit), LIMIT.to_string()).is_ok() {
+                    return Some(group);
+                }
+            }
+        }
+        None
+    }
+
+    /// What it took at most, where the kernel says so, in bytes.
+    fn peak(&self) -> Option<usize> {
+        let files = ["memory.max_usage_in_bytes", "memory.peak"];
+        let text = files.iter().find_map(|file| fs::read_to_string(self.0.join(file)).ok())?;
+        text.trim().parse().ok()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn serve(group: Option<&Group>) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"[ -z "$0" ] || echo $$ > "$0/cgroup.procs"; exec "$@""#]);
+    command.arg(group.map_or(Path::new(""), |group| &group.0));
+    command.arg(env!("CARGO_BIN_EXE_portcullis")).args(["serve", "--standalone"]);
+    command.args(["--secure-port=0", "--admin-port=0"]);
+    command.arg(format!("--memory-limit={LIMIT}")).env_remove("KUBERNETES_SERVICE_HOST");
+    command
+}
+
+/// A review of that many bytes, most of them in an annotation, its fields in the order of the API server.
+fn large() -> Vec<u8> {
+    let annotations = format!(r#""metadata":{{"annotations":{{"a":"{}"}},"#, "<".repeat(SIZE));
+    let review = DENIED.replacen(r#""metadata":{"#, &annotations, 1);
+    assert!(review.len() > SIZE);
+    review.into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_reviews_are_shed_and_small_ones_served_within_the_limit() {
+    let group = Group::new();
+    if group.is_none() {
+        say("memory: no control group can be made here: the kernel does not enforce the limit");
+    }
+    let server = Server::run(Folder::new("memory"), serve(group.as_ref())).await;
+    let (address, ca) = (server.secure, server.ca());
+    let body = Arc::new(large());
+    let all_sent = Arc::new(AtomicBool::new(false));
+
+    let mut reviews = JoinSet::new();
+    for _ in 0..REVIEWS {
+        let (body, ca) = (Arc::clone(&body), ca.clone());
+        reviews.spawn(async move {
+            let mut client = Client::connect(address, &ca, &[]).await.unwrap();
+            let answer = client.post("/validate", &body).await;
+            (answer.status(), answer.header("retry-after").map(str::to_owned))
+        });
+    }
+    let small = {
+        let (all_sent, mut connection) = (Arc::clone(&all_sent), server.connect().await);
+        async move {
+            let mut served = 0;
+            while !all_sent.load(Ordering::Relaxed) {
+                let response = ask(&mut connection, "/validate", DENIED).await;
+                assert_eq!(response["status"]["code"], 403, "{response:#}");
+                served += 1;
+            }
+            served
+        }
+    };
+    let large = async {
+        let answers = reviews.join_all().await;
+        all_sent.store(true, Ordering::Relaxed);
+        answers
+    };
+    let (answers, served) = tokio::join!(large, small);
+
+    let (mut judged, mut shed) = (0, 0);
+    for (status, retry_after) in answers {
+        match status {
+            200 => judged += 1,
+            503 => {
+                assert_eq!(retry_after.as_deref(), Some("0"));
+                shed += 1;
+            }
+            status => panic!("{status}"),
+        }
+    }
+    let peak = group.as_ref().and_then(Group::peak);
+    eprintln!("{judged} judged, {shed} shed, {served} small ones served, peak {peak:?} bytes");
+    assert!(shed > 0, "they would not fit");
+    assert!(served > 0);
+    assert_eq!(server.page("/livez").await.status(), 200, "it lives");
+    // It is not merely that nothing is judged any more.
+    let again = Client::connect(address, &ca, &[]).await.unwrap().post("/validate", &body).await;
+    assert_eq!(again.status(), 200, "{}", again.body);
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_review_larger_than_the_limit_allows_is_denied() {
+    let flags = [format!("--memory-limit={}", 32 << 20)];
+    let server = Server::start(&flags.each_ref().map(String::as_str)).await;
+
+    let answer = server.connect().await.post("/validate", &large()).await;
+
+    let review: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(review["response"]["status"]["code"], 413, "{}", answer.body);
+}

@@ -1,0 +1,48 @@
+//! The chart on a real node: our image in pods that the kubelet starts under the level that they enforce, and
+//! what our verdicts foretell, seen on the node.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../e2e/objects.rs"]
+mod objects;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ground;
+mod image;
+mod release;
+mod rights;
+mod upgrade;
+mod workloads;
+
+use ground::{Ground, PROGRAMS};
+use support::namespaces::{build_all, in_namespaces_after};
+use support::node::cgroup::Cgroup;
+use support::node::parts::Parts;
+
+/// The life of a release, in one test: each step needs those before.
+#[test]
+fn the_chart_runs_on_a_node() {
+    in_namespaces_after(
+        |test| {
+            build_all(PROGRAMS)?;
+            Parts::fetch(test)?;
+            Ok(Cgroup::new())
+        },
+        async || {
+            let ground = Ground::start().await;
+            release::is_installed_and_runs_restricted(&ground).await;
+            workloads::a_deployment_is_denied_and_then_hardened(&ground).await;
+            workloads::an_image_that_runs_as_root_is_foretold_and_refused(&ground).await;
+            release::is_tested(&ground);
+            upgrade::nobody_notices(&ground).await;
+            release::is_uninstalled_and_pods_start(&ground).await;
+        },
+    );
+}

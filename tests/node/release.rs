@@ -1,0 +1,67 @@
+//! The release itself: installed, tested and taken away by helm, which waits for it.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::ground::{APP, Ground, are_ready};
+use crate::image;
+use crate::objects::{pod, pods};
+use crate::rights::{assert_read_only, assert_restricted};
+use crate::support::control_plane::namespace;
+use crate::support::go::say;
+use crate::support::helm::RELEASE;
+use crate::support::wait::{PATIENCE, until};
+
+/// Of our server's pods.
+pub(crate) const SERVER: &str = "app.kubernetes.io/component=webhook";
+
+/// The values of the release.
+pub(crate) fn values() -> Value {
+    json!({"mode": "enforce", "image": image::values()})
+}
+
+/// Kubernetes' own admission guards the release's namespace, as the chart's notes advise.
+pub(crate) async fn is_installed_and_runs_restricted(ground: &Ground) {
+    let restricted = namespace(RELEASE, &[("pod-security.kubernetes.io/enforce", "restricted")]);
+    ground.admin.create("/api/v1/namespaces", &restricted).await.granted();
+
+    let start = Instant::now();
+    ground.helm.install(&values(), &["--wait", "--timeout=120s"]);
+    say(&format!("helm install --wait: {:?}", start.elapsed()));
+
+    let ready = |pods: &[Value]| are_ready(pods, 2);
+    for pod in ground.pods("our two pods", RELEASE, SERVER, ready).await {
+        assert_restricted(&ground.node, &pod);
+        assert_read_only(&ground.node, &pod);
+        assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0, "{:#}", pod["status"]);
+    }
+}
+
+pub(crate) fn is_tested(ground: &Ground) {
+    let said = ground.helm.run(&["test", RELEASE]);
+    assert!(said.contains("Succeeded"), "{said}");
+}
+
+pub(crate) async fn is_uninstalled_and_pods_start(ground: &Ground) {
+    let strict = ground.strict("afterwards", &[]).await;
+    let privileged = json!({"name": "app", "image": APP, "securityContext": {"privileged": true}});
+    let privileged = pod("privileged", &json!({"containers": [privileged]}));
+    assert_eq!(ground.admin.create(&pods(&strict), &privileged).await.code, 403);
+
+    let start = Instant::now();
+    ground.helm.run(&["uninstall", RELEASE, "--wait", "--timeout=180s"]);
+    say(&format!("helm uninstall --wait: {:?}", start.elapsed()));
+
+    for kind in ["validatingwebhookconfigurations", "mutatingwebhookconfigurations"] {
+        let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}");
+        assert_eq!(ground.admin.get(&path).await.granted()["items"], json!([]));
+    }
+    ground.admin.create(&pods(&strict), &privileged).await.granted();
+    until("a pod to run without us", PATIENCE, async || {
+        let path = format!("{}/privileged", pods(&strict));
+        let pod = ground.admin.get(&path).await.granted();
+        (pod["status"]["phase"] == "Running").then_some(())
+    })
+    .await;
+}

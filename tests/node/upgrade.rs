@@ -1,0 +1,90 @@
+//! `helm upgrade` replaces our pods while people create pods all the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::ground::{APP, Ground, are_ready};
+use crate::objects::{pod, pods};
+use crate::release::{SERVER, values};
+use crate::support::control_plane::Who;
+use crate::support::go::say;
+use crate::support::helm::RELEASE;
+use crate::support::user::User;
+use crate::support::wait::{PATIENCE, until};
+
+/// Who creates pods at the same time, on connections of their own.
+const CREATORS: usize = 4;
+
+pub(crate) async fn nobody_notices(ground: &Ground) {
+    let namespace = ground.strict("load", &[]).await;
+    let path = format!("{}?dryRun=All", pods(&namespace));
+    let before = names(ground).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut load = JoinSet::new();
+    for _ in 0..CREATORS {
+        let developer = ground.plane.user(Who::Developer).await;
+        load.spawn(create(developer, path.clone(), Arc::clone(&over)));
+    }
+
+    let start = Instant::now();
+    upgrade(ground);
+    gone(ground, &before).await;
+    say(&format!("helm upgrade --wait, until the old pods are gone: {:?}", start.elapsed()));
+    over.store(true, Ordering::SeqCst);
+
+    let created = load.join_all().await;
+    let (count, failures) = created.into_iter().fold((0, Vec::new()), |(count, failures), one| {
+        (count + one.0, [failures, one.1].concat())
+    });
+    say(&format!("pods created meanwhile: {count}, failed: {}", failures.len()));
+    assert!(count > 100, "that was no load: {count}");
+    assert_eq!(failures, [""; 0]);
+    let after = names(ground).await;
+    assert!(after.iter().all(|name| !before.contains(name)), "{before:?}, {after:?}");
+}
+
+/// Creates pods until it is over; how many, and what was wrong with some. All of them are to be hardened.
+async fn create(developer: User, path: String, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
+    let container = json!({"name": "app", "image": APP});
+    let plain = pod("plain", &json!({"containers": [container]}));
+    let (mut count, mut failures) = (0, Vec::new());
+    while !over.load(Ordering::SeqCst) {
+        count += 1;
+        let answer = developer.create(&path, &plain).await;
+        let is_hardened = answer.body["spec"]["securityContext"]["runAsNonRoot"] == true;
+        if answer.code != 201 || !is_hardened {
+            failures.push(format!("{}: {}", answer.code, answer.message()));
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    (count, failures)
+}
+
+fn upgrade(ground: &Ground) {
+    let mut values = values();
+    values["podAnnotations"] = json!({"revision": "2"});
+    tokio::task::block_in_place(|| ground.helm.upgrade(&values, &["--wait", "--timeout=180s"]));
+}
+
+/// Waits until nothing is left of these pods; they drain.
+async fn gone(ground: &Ground, before: &[String]) {
+    until("the old pods to be gone", 3 * PATIENCE, async || {
+        let list = ground.admin.get(&pods(RELEASE)).await.granted();
+        let items = list["items"].as_array().unwrap();
+        let is_old =
+            |pod: &Value| before.iter().any(|name| pod["metadata"]["name"] == name.as_str());
+        (!items.iter().any(is_old)).then_some(())
+    })
+    .await;
+}
+
+async fn names(ground: &Ground) -> Vec<String> {
+    let ready = |pods: &[Value]| are_ready(pods, 2);
+    let pods = ground.pods("two pods", RELEASE, SERVER, ready).await;
+    pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+}

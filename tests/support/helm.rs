@@ -1,0 +1,71 @@
+//! `helm`, built from its Go module, as a person uses it on the chart of this repository.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::go::{Program, build};
+use super::process::Folder;
+
+/// The release's name and namespace.
+pub(crate) const RELEASE: &str = "portcullis";
+
+/// One version of helm, with files of its own.
+#[derive(Debug)]
+pub(crate) struct Helm {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    folder: Folder,
+}
+
+impl Helm {
+    /// `program` is one of Helm's; it acts with the rights of the user of `kubeconfig`.
+    pub(crate) fn new(program: Program, kubeconfig: PathBuf) -> Self {
+        let program = build(program).expect("built before the test");
+        Self { program, kubeconfig, folder: Folder::new("helm") }
+    }
+
+    /// `helm install` with these values and further flags.
+    pub(crate) fn install(&self, values: &Value, flags: &[&str]) -> String {
+        self.release("install", values, &[&["--create-namespace"], flags].concat())
+    }
+
+    /// `helm upgrade` with these values and further flags.
+    pub(crate) fn upgrade(&self, values: &Value, flags: &[&str]) -> String {
+        self.release("upgrade", values, flags)
+    }
+
+    fn release(&self, verb: &str, values: &Value, flags: &[&str]) -> String {
+        let values = self.folder.write("values.json", values.to_string());
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/portcullis");
+        let mut words = vec![verb, RELEASE, chart.to_str().unwrap(), "--values"];
+        words.push(values.to_str().unwrap());
+        words.extend(flags);
+        self.run(&words)
+    }
+
+    /// Runs helm in the release's namespace and returns what it printed; fails where it fails.
+    pub(crate) fn run(&self, words: &[&str]) -> String {
+        let output = self.try_run(words);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let wrong = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "helm {words:?}: {said}\n{wrong}");
+        said
+    }
+
+    /// The same, where failing is the point.
+    pub(crate) fn try_run(&self, words: &[&str]) -> Output {
+        Command::new(&self.program)
+            .args(words)
+            .arg("--namespace")
+            .arg(RELEASE)
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .env("HELM_CACHE_HOME", self.folder.path())
+            .env("HELM_CONFIG_HOME", self.folder.path())
+            .env("HELM_DATA_HOME", self.folder.path())
+            .output()
+            .unwrap()
+    }
+}

@@ -1,0 +1,76 @@
+//! A control group for all pods of a test, in each hierarchy. The kubelet makes those of the pods below it.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::namespaces::outer_process;
+
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Removes the groups once the test process has ended, deepest first. It tries again while what ran there is
+/// just being killed.
+const REMOVE_AT_END: &str = r#"
+read -r _
+tries=0
+while [ "$tries" -lt 100 ]; do
+    find "$1" -depth -type d -path "*/$2*" -exec rmdir {} + 2>/dev/null
+    [ -z "$(find "$1" -maxdepth 2 -name "$2")" ] && break
+    tries=$((tries + 1))
+    sleep 0.1
+done
+"#;
+
+/// Its name, below the root of each hierarchy.
+pub(super) fn name() -> String {
+    format!("portcullis-tests-{}", outer_process())
+}
+
+/// The groups. Made outside of the test's namespaces, and removed when dropped or when the process ends.
+#[derive(Debug)]
+pub(crate) struct Cgroup {
+    remover: Child,
+}
+
+impl Cgroup {
+    pub(crate) fn new() -> Self {
+        for hierarchy in hierarchies() {
+            let group = hierarchy.join(name());
+            fs::create_dir_all(&group).unwrap();
+            // A new group of cpuset has no processor, and nothing can run in it.
+            for file in ["cpuset.cpus", "cpuset.mems"] {
+                if let Ok(all) = fs::read_to_string(hierarchy.join(file)) {
+                    fs::write(group.join(file), all).unwrap();
+                }
+            }
+        }
+        let remover = Command::new("sh")
+            .args(["-c", REMOVE_AT_END, "remove", CGROUPS, &name()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C in a terminal is not for it.
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Self { remover }
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Closes the pipe too.
+        let _ = self.remover.wait();
+    }
+}
+
+/// The only one of version 2, or each of version 1.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = Path::new(CGROUPS);
+    if root.join("cgroup.controllers").exists() {
+        return vec![root.to_owned()];
+    }
+    let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    folders.filter(|folder| folder.join("cgroup.procs").exists()).collect()
+}
