@@ -20,7 +20,7 @@ use crate::{
     config::Live,
     json,
     pss::NEWEST,
-    record::{self, Decision, Metrics},
+    record::{self, Decision, Metrics, Traces},
     server::{
         BodyError, Intake,
         body::{discard, shed},
@@ -43,6 +43,8 @@ pub struct Webhook {
     pub cluster: Option<Arc<Cluster>>,
     /// Where decisions are counted.
     pub metrics: Arc<Metrics>,
+    /// Where they are traced, if they are.
+    pub traces: Option<Arc<Traces>>,
     /// What reads bodies.
     pub intake: Intake,
 }
@@ -74,6 +76,13 @@ async fn refuse(body: Body, status: StatusCode, why: &str) -> Response {
     (status, format!("{why}\n")).into_response()
 }
 
+/// A request, apart from its body.
+struct Call<'h> {
+    hook: Hook,
+    headers: &'h HeaderMap,
+    started: Instant,
+}
+
 /// What the cluster was asked for the sake of one request.
 enum Known {
     Nothing,
@@ -91,6 +100,7 @@ impl Webhook {
     async fn handle(&self, hook: Hook, request: http::Request<Body>) -> Response {
         let started = Instant::now();
         let (head, body) = request.into_parts();
+        let call = Call { hook, headers: &head.headers, started };
         if !is_json(&head.headers) {
             discard(body, MAX_DISCARD).await;
             return self.bad_request("unexpected Content-Type: expected application/json");
@@ -102,7 +112,7 @@ impl Webhook {
                 return shed();
             }
             Err(BodyError::TooLarge { head, limit }) => {
-                return self.too_large(hook, &head, limit, started);
+                return self.too_large(&call, &head, limit);
             }
             Err(error @ BodyError::Incomplete(_)) => return self.bad_request(&error.to_string()),
         };
@@ -112,7 +122,7 @@ impl Webhook {
         let mut known = Known::Nothing;
         loop {
             let turn = self.intake.turn(&received).await;
-            let decided = self.decide(hook, &received.bytes, context, &known, started);
+            let decided = self.decide(&call, &received.bytes, context, &known);
             drop(turn);
             match decided {
                 Ok(response) => return response,
@@ -127,17 +137,16 @@ impl Webhook {
     /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
     fn decide(
         &self,
-        hook: Hook,
+        call: &Call<'_>,
         body: &[u8],
         context: Context<'_>,
         known: &Known,
-        started: Instant,
     ) -> Result<Response, Need> {
         let request = match Request::decode(body) {
             Ok(request) => request,
             Err(error) => return Ok(self.bad_request(&error.to_string())),
         };
-        let outcome = match admission::review(hook, &request, context) {
+        let outcome = match admission::review(call.hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => match (known, self.cached(review.namespace())) {
                 (Known::Labels(Ok(labels)), _) => review.with(Ok(labels)),
@@ -154,7 +163,7 @@ impl Webhook {
                 }
             },
         };
-        Ok(self.conclude(hook, &request, &outcome, context, started))
+        Ok(self.conclude(call, &request, &outcome, context))
     }
 
     /// Without a cluster no namespace has labels.
@@ -180,31 +189,32 @@ impl Webhook {
     }
 
     /// An error would let it through where the failurePolicy is Ignore: so it is denied, by its uid.
-    fn too_large(&self, hook: Hook, head: &[u8], limit: usize, started: Instant) -> Response {
+    fn too_large(&self, call: &Call<'_>, head: &[u8], limit: usize) -> Response {
         let request = match Request::decode_head(head) {
             Ok(request) => request,
             Err(error) => return self.bad_request(&error.to_string()),
         };
         let config = self.config.current();
         let context = Context { config: &config, newest: NEWEST };
-        self.conclude(hook, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context, started)
+        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context)
     }
 
     fn conclude(
         &self,
-        hook: Hook,
+        call: &Call<'_>,
         request: &Request<'_>,
         outcome: &Outcome,
         context: Context<'_>,
-        started: Instant,
     ) -> Response {
         let answer = admission::answer(outcome, request, context.config.mode);
         let body = admission::respond(&answer, &request.uid);
-        let took = started.elapsed();
-        record::record(
-            &self.metrics,
-            &Decision { hook, request, outcome, answer: &answer, context, took },
-        );
+        let took = call.started.elapsed();
+        let decision =
+            Decision { hook: call.hook, request, outcome, answer: &answer, context, took };
+        record::record(&self.metrics, &decision);
+        if let Some(traces) = &self.traces {
+            traces.record(&decision, call.headers);
+        }
         let mut response = Response::new(body.into());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response

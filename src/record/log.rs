@@ -102,6 +102,6 @@ fn name<'r>(request: &'r Request<'r>) -> &'r str {
 }
 
 /// At most so many bytes, cut between characters.
-fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
 }

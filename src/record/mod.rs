@@ -3,11 +3,14 @@
 mod gauges;
 mod log;
 mod metrics;
+#[cfg_attr(not(feature = "otel"), path = "no_traces.rs")]
+mod traces;
 
 use std::time::Duration;
 
 pub use gauges::{Gauges, State};
 pub use metrics::Metrics;
+pub use traces::Traces;
 
 use crate::{
     admission::{Answer, Context, Hook, Outcome, Request},

@@ -170,7 +170,7 @@ pub(crate) fn bundles(configuration: Answer) -> Vec<String> {
 pub(crate) struct Replica {
     pub(crate) process: Process,
     pub(crate) port: u16,
-    admin_port: u16,
+    pub(crate) admin_port: u16,
     name: String,
     _folder: Folder,
 }

@@ -54,6 +54,7 @@ impl Server {
             config: Arc::new(Live::fixed(config, Overrides::default())),
             cluster: None,
             metrics: Arc::clone(&metrics),
+            traces: None,
             intake: Intake::new(limits),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

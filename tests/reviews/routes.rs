@@ -83,8 +83,17 @@ fn a_timeout_may_be_anything() {
 }
 
 #[test]
-fn upstreams_first_series_are_there_at_zero() {
+fn the_first_series_are_there_at_zero() {
+    // Upstream has all of these but errors.
     let expected = [
+        "errors false create controller -",
+        "errors false create pod -",
+        "errors false update controller -",
+        "errors false update pod -",
+        "errors true create controller -",
+        "errors true create pod -",
+        "errors true update controller -",
+        "errors true update pod -",
         "evaluations allow privileged latest enforce create pod -",
         "evaluations allow privileged latest enforce update pod -",
         "exemptions create controller -",

@@ -16,6 +16,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use crate::{
     config::{Config, Live, Overrides},
     harden,
+    record::Traces,
     server::{BodyLimits, Identity, Limits, Memory, tls},
 };
 
@@ -104,6 +105,10 @@ pub(in crate::cli) struct Flags {
     /// How many namespaces the metric of denials may tell apart; 0 switches it off
     #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0, value_parser = whole::<usize>)]
     pub(super) metrics_namespaces: usize,
+
+    #[cfg(feature = "otel")]
+    #[command(flatten)]
+    tracing: super::tracing_flags::Tracing,
 
     /// The memory that the process may take, in bytes, as a container's limit says it; it takes fewer and smaller
     /// requests at a time for it. 0 is no limit
@@ -230,6 +235,19 @@ impl Flags {
     pub(super) fn threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         self.memory_limit.0.map_or(processors, |memory| memory.threads(processors))
+    }
+
+    /// Where requests are traced, if they are.
+    #[cfg(feature = "otel")]
+    pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
+        self.tracing.start()
+    }
+
+    /// This build has no traces.
+    #[cfg(not(feature = "otel"))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where they may be had")]
+    pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
+        Ok(None)
     }
 
     pub(super) fn start_log(&self) -> anyhow::Result<()> {

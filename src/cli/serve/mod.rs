@@ -3,6 +3,8 @@
 mod flags;
 mod self_managed;
 mod standalone;
+#[cfg(feature = "otel")]
+mod tracing_flags;
 
 use std::{
     sync::Arc,
@@ -95,11 +97,13 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         admin_stop,
     ));
 
+    let traces = flags.traces()?.map(Arc::new);
     let transport = Transport::Tls(match clients {
         Some(clients) => tls::mutual_config(identity, clients)?,
         None => tls::server_config(identity)?,
     });
-    let app = router(Arc::new(Webhook { config, cluster, metrics, intake }));
+    let app =
+        router(Arc::new(Webhook { config, cluster, metrics, traces: traces.clone(), intake }));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
     tracing::info!(
@@ -117,6 +121,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         error = first_panic(&mut tasks) => Err(error.context("a background task failed")),
     };
     admin_trigger.abort();
+    if let Some(traces) = traces {
+        // It blocks.
+        let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
+    }
     tasks.shutdown().await;
     end
 }

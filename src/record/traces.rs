@@ -1,0 +1,169 @@
+//! One span a request, sent to a collector by OTLP over HTTP.
+//!
+//! It never waits: finished spans go to a queue, and what does not fit is dropped. A collector that is slow or away
+//! costs no request anything. No span tells of a user, an object's name, or anything from inside an object.
+
+mod collector;
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Uri};
+use opentelemetry::{
+    Array, Context, KeyValue, StringValue, Value,
+    propagation::TextMapPropagator as _,
+    trace::{Span as _, SpanBuilder, SpanKind, Status, Tracer as _, TracerProvider as _},
+};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{SdkTracer, SdkTracerProvider},
+};
+use rustls::ClientConfig;
+use tokio::runtime::Handle;
+
+use crate::admission::{Fault, Outcome};
+
+use super::{Decision, log::cut, metrics};
+
+use collector::Collector;
+
+/// How long the end of the process waits for the last spans to be taken.
+const FLUSH: Duration = Duration::from_secs(3);
+
+/// Sends spans.
+#[derive(Debug)]
+pub struct Traces {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+    propagator: TraceContextPropagator,
+}
+
+impl Traces {
+    /// To the collector at `endpoint`, whose path is complete. `tls` is how to reach it by https. Sending is done
+    /// on `runtime`; the standard `OTEL_…` variables for sampling, batches, headers and resources hold.
+    ///
+    /// # Errors
+    /// If one of these variables makes no sense.
+    pub fn to(endpoint: &Uri, tls: Option<ClientConfig>, runtime: Handle) -> anyhow::Result<Self> {
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_endpoint(endpoint.to_string())
+            .with_http_client(Collector::new(runtime, tls))
+            .build()?;
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource())
+            .build();
+        let tracer = provider.tracer("portcullis");
+        Ok(Self { provider, tracer, propagator: TraceContextPropagator::new() })
+    }
+
+    /// Makes the span of a decision. `headers` are the request's: they name the trace that it belongs to.
+    pub fn record(&self, decision: &Decision<'_>, headers: &HeaderMap) {
+        let parent =
+            self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let end = SystemTime::now();
+        let name = format!("{} {}", decision.hook.as_str(), cut(&decision.request.resource));
+        let span = SpanBuilder::from_name(name)
+            .with_kind(SpanKind::Server)
+            .with_start_time(end.checked_sub(decision.took).unwrap_or(end));
+        let mut span = self.tracer.build_with_context(span, &parent);
+        if span.is_recording() {
+            span.set_attributes(attributes(decision));
+            if let Some(why) = failure(decision.outcome) {
+                span.set_status(Status::error(why));
+            }
+        }
+        span.end_with_timestamp(end);
+    }
+
+    /// Sends what is left, and nothing more after that. Blocks for some seconds at most.
+    pub fn finish(&self) {
+        if let Err(error) = self.provider.shutdown_with_timeout(FLUSH) {
+            tracing::warn!(%error, "the last traces were not delivered");
+        }
+    }
+}
+
+/// What all spans share. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read first, and hold.
+fn resource() -> Resource {
+    let given = Resource::builder().build();
+    let mut ours = vec![
+        KeyValue::new("service.name", "portcullis"),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+    ];
+    for (key, variable) in [("k8s.pod.name", "POD_NAME"), ("k8s.namespace.name", "POD_NAMESPACE")] {
+        ours.extend(std::env::var(variable).ok().map(|value| KeyValue::new(key, value)));
+    }
+    let is_given = |key: &KeyValue| {
+        let value = given.get_ref(&key.key).map(Value::as_str);
+        value.is_some_and(|value| !value.starts_with("unknown_service"))
+    };
+    ours.retain(|attribute| !is_given(attribute));
+    Resource::builder().with_attributes(ours).build()
+}
+
+fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
+    let Decision { hook, request, outcome, answer, .. } = *decision;
+    let text = |value: &str| cut(value).to_owned();
+    let mut attributes = vec![
+        KeyValue::new("portcullis.hook", hook.as_str()),
+        KeyValue::new("portcullis.uid", text(&request.uid)),
+        KeyValue::new("portcullis.operation", request.operation.as_str()),
+        KeyValue::new("portcullis.resource.group", text(&request.resource_group)),
+        KeyValue::new("portcullis.resource", text(&request.resource)),
+        KeyValue::new("portcullis.subresource", text(&request.subresource)),
+        KeyValue::new("portcullis.request.dry_run", request.dry_run),
+        KeyValue::new("portcullis.outcome", metrics::word(outcome)),
+        KeyValue::new("portcullis.allowed", answer.denial.is_none()),
+        KeyValue::new("k8s.namespace.name", text(&request.namespace)),
+    ];
+    let judgement = match outcome {
+        Outcome::Pod(judgement) => Some(judgement),
+        Outcome::Template(template) => Some(&template.judgement),
+        Outcome::Harden(hardening) => {
+            let fields = hardening.changes.iter().map(|change| change.field.name());
+            attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
+            None
+        }
+        Outcome::Ignore
+        | Outcome::Exempt(_)
+        | Outcome::Privileged
+        | Outcome::Namespace(_)
+        | Outcome::Refuse(_)
+        | Outcome::Pass(_) => None,
+    };
+    if let Some(judgement) = judgement {
+        let policy = judgement.policy.policy.enforce.to_string();
+        attributes.push(KeyValue::new("portcullis.policy", policy));
+        let controls = judgement.enforce().iter().map(|violation| violation.control.id);
+        attributes.push(KeyValue::new("portcullis.violations", list(controls)));
+    }
+    attributes
+}
+
+/// Each word once.
+fn list(words: impl Iterator<Item = &'static str>) -> Value {
+    let mut unique: Vec<StringValue> = Vec::new();
+    for word in words.map(StringValue::from) {
+        if !unique.contains(&word) {
+            unique.push(word);
+        }
+    }
+    Value::Array(Array::String(unique))
+}
+
+/// Why it could not be judged, in words of ours alone.
+fn failure(outcome: &Outcome) -> Option<&'static str> {
+    let (Outcome::Refuse(fault) | Outcome::Pass(fault)) = outcome else { return None };
+    match fault {
+        Fault::Lookup { .. } => Some("the namespace could not be looked up"),
+        Fault::Malformed { .. } | Fault::Object { .. } => Some("the object cannot be read"),
+        Fault::UnknownResource => Some("no pod template is known in this resource"),
+        Fault::TooLarge { .. } => Some("the request is too large"),
+        // Refused for what it says.
+        Fault::Labels(_) => None,
+    }
+}
