@@ -28,7 +28,6 @@ pub fn standalone(names: &[&str]) -> Result<Standalone, AuthorityError> {
     let authority = Authority::mint(None, now, YEAR)?;
     let names: Vec<&str> = ["localhost", "127.0.0.1", "::1"].iter().chain(names).copied().collect();
     let leaf = authority.sign(&names, now, YEAR)?;
-    let identity = Identity::awaited();
-    identity.replace(leaf.chain, leaf.key).map_err(AuthorityError)?;
+    let identity = Identity::fixed(leaf.chain, leaf.key).map_err(AuthorityError)?;
     Ok(Standalone { identity, ca_pem: authority.certificate().to_owned() })
 }

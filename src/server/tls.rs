@@ -91,6 +91,18 @@ impl Identity {
         }
     }
 
+    /// One that was made in memory and stays, its own certificate first in the chain.
+    ///
+    /// # Errors
+    /// One line: what is wrong with it.
+    pub fn fixed(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Arc<Self>, String> {
+        let pair = Pair::new(chain, key).map_err(|error| error.to_string())?;
+        Ok(Arc::new(Self::of(Some(pair))))
+    }
+
     /// Puts a certificate in force that was made in memory, its own first in the chain.
     ///
     /// # Errors

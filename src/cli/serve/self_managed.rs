@@ -41,12 +41,12 @@ pub(super) struct SelfManaged {
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_LEASE", default_value = "portcullis")]
     lease: String,
 
-    /// Where the Secret, the Service and the Lease are; that of the service account, where it is not said
-    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE")]
+    /// Where the Secret, the Service and the Lease are [default: $POD_NAMESPACE, or the service account's]
+    #[arg(long, value_name = "NAMESPACE", env = "PORTCULLIS_NAMESPACE")]
     namespace: Option<String>,
 
-    /// What tells this replica from the others; the host's name, where it is not said
-    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    /// What tells this replica from the others [default: $POD_NAME, or the host's name and the process's number]
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_IDENTITY")]
     identity: Option<String>,
 
     /// How long an authority is valid; it signs for a third of that. As 8760h, 90m, 30s
@@ -81,13 +81,20 @@ impl SelfManaged {
         let (Some(secret), Some(service)) = (&self.ca_secret, &self.service) else {
             return Ok(None);
         };
-        let namespace =
-            self.namespace.clone().unwrap_or_else(|| client.default_namespace().to_owned());
+        let namespace = self
+            .namespace
+            .clone()
+            .or_else(|| variable("POD_NAMESPACE"))
+            .unwrap_or_else(|| client.default_namespace().to_owned());
         let lifetimes = Lifetimes::new(self.ca_lifetime, self.leaf_lifetime, self.ca_publish)?;
         let election = leader::Settings {
             namespace: namespace.clone(),
             lease: self.lease.clone(),
-            identity: self.identity.clone().unwrap_or_else(host_name),
+            identity: self
+                .identity
+                .clone()
+                .or_else(|| variable("POD_NAME"))
+                .unwrap_or_else(host_name),
         };
         let mut stop = stop.clone();
         let stopping = async move { while stop.changed().await == Stage::Serving {} };
@@ -105,6 +112,11 @@ impl SelfManaged {
         tasks.spawn(Arc::clone(&keeper).run());
         Ok(Some(keeper))
     }
+}
+
+/// One of those that the downward API sets by custom.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// In a pod the host's name is the pod's. The process tells apart what runs on one host without pods.
