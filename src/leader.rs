@@ -26,6 +26,8 @@ use crate::cluster::one_line;
 
 /// How long the holder may be silent. Whole seconds: that is what a Lease has.
 const HOLDS: Duration = Duration::from_secs(15);
+/// A lease that says that it holds for years does not keep everybody from leading.
+const LONGEST: Duration = Duration::from_secs(60);
 /// The holder gives up leading sooner than others may take over.
 const GIVES_UP: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(2);
@@ -124,7 +126,7 @@ impl Candidate {
     /// Whether nobody renewed it for as long as it holds.
     fn is_over(&mut self, version: String, spec: &LeaseSpec) -> bool {
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        let holds = seconds.map_or(HOLDS, Duration::from_secs);
+        let holds = seconds.map_or(HOLDS, Duration::from_secs).min(LONGEST);
         match &self.seen {
             Some((seen, since)) if *seen == version => since.elapsed() >= holds,
             _ => {

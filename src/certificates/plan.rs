@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::server::tls::Validity;
 
-use super::{authority::Authority, state::State};
+use super::{
+    authority::{Authority, AuthorityError},
+    state::State,
+};
 
 /// How long things last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +24,12 @@ pub struct Lifetimes {
 /// Why they do not go together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, and each at least 1s"
+    "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, each at least 1s, and --ca-lifetime at most 876000h"
 )]
 pub struct InvalidLifetimes;
+
+/// A hundred years: what is added to a time must be one that certificates can tell.
+const LONGEST: Duration = Duration::from_secs(876_000 * 3600);
 
 impl Lifetimes {
     /// An authority signs for a third of its life: so the next one, as old, can sign as long, and what it signed
@@ -34,7 +40,7 @@ impl Lifetimes {
     pub fn new(ca: Duration, leaf: Duration, publish: Duration) -> Result<Self, InvalidLifetimes> {
         let least = ca.min(leaf).min(publish);
         let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
-        let good = fits && least >= Duration::from_secs(1);
+        let good = fits && least >= Duration::from_secs(1) && ca <= LONGEST;
         good.then_some(Self { ca, leaf, publish }).ok_or(InvalidLifetimes)
     }
 
@@ -49,6 +55,27 @@ impl Lifetimes {
     /// How often to look at the clock, besides at events: sleeps do not count while a machine is suspended.
     pub(super) fn tick(self) -> Duration {
         (self.leaf / 20).clamp(Duration::from_millis(100), Duration::from_secs(10))
+    }
+}
+
+/// The authority that signs now, and since when this replica finds it trusted by all webhooks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(Option<(String, SystemTime)>);
+
+impl Known {
+    /// Takes down what the replica sees now. Since when, by its own clock: of another replica's it can be sure as
+    /// little as of the webhooks' caches.
+    pub(super) fn since(
+        &mut self,
+        authority: &Authority,
+        is_trusted: bool,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        let certificate = authority.certificate();
+        let before = self.0.take().filter(|(known, at)| known == certificate && *at <= now);
+        let since = is_trusted.then(|| before.map_or(now, |(_, at)| at));
+        self.0 = since.map(|at| (certificate.to_owned(), at));
+        since
     }
 }
 
@@ -111,6 +138,30 @@ pub(super) fn step(
     Step::Wait
 }
 
+/// What the Secret is to hold after a step of the leader; nothing new where the step is none, or concerns the
+/// webhooks alone.
+///
+/// # Errors
+/// As for [`State::mint`].
+pub(super) fn after(
+    step: Step,
+    state: Option<&State>,
+    service: &str,
+    now: SystemTime,
+    lifetimes: Lifetimes,
+) -> Result<Option<State>, AuthorityError> {
+    let ca = lifetimes.ca();
+    match (step, state) {
+        (Step::Wait | Step::Publish, _) => Ok(None),
+        (_, None) => State::mint(service, now, ca).map(Some),
+        (Step::Mint, Some(state)) => state.replace(now, ca).map(Some),
+        (Step::Promote, Some(state)) => state.promote(now, ca).map(Some),
+        (Step::Published, Some(state)) => Ok(Some(State { published: Some(now), ..state.clone() })),
+        (Step::Unpublished, Some(state)) => Ok(Some(State { published: None, ..state.clone() })),
+        (Step::Drop, Some(state)) => Ok(Some(State { previous: None, ..state.clone() })),
+    }
+}
+
 /// A replica's own certificate, as far as its renewal is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signed {
@@ -130,20 +181,33 @@ impl Signed {
     }
 }
 
-/// Whether a replica is to have a new certificate signed. `is_trusted`: it has read the current authority back from
-/// every webhook.
+/// What a replica has read back from every webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trust {
+    /// Since when all trust the current authority, by the replica's own clock, if they do.
+    pub(super) current: Option<SystemTime>,
+    /// That all trust the issuer of what the replica shows.
+    pub(super) issuer: bool,
+}
+
+/// Whether a replica is to have a new certificate signed. One that clients know is not exchanged for one of an
+/// authority that they may not all have heard of yet, unless it is about to end.
 pub(super) fn is_due(
     signed: Option<&Signed>,
-    current: &Authority,
-    is_trusted: bool,
+    state: &State,
+    trust: Trust,
     now: SystemTime,
+    lifetimes: Lifetimes,
 ) -> bool {
-    let is_fresh = signed.is_some_and(|signed| {
-        signed.issuer == current.certificate()
-            && signed.validity.contains(now)
-            && now < signed.renew
-    });
-    is_trusted && current.validity().contains(now) && !is_fresh
+    let Some(since) = trust.current.filter(|_| state.current.validity().contains(now)) else {
+        return false;
+    };
+    let Some(signed) = signed.filter(|signed| signed.validity.contains(now)) else { return true };
+    if signed.issuer == state.current.certificate() {
+        return now >= signed.renew;
+    }
+    let is_ending = now + lifetimes.leaf / 20 >= signed.validity.until;
+    !trust.issuer || is_ending || now >= since + lifetimes.publish
 }
 
 #[cfg(test)]
@@ -169,6 +233,8 @@ mod tests {
         assert!(Lifetimes::new(30 * DAY, 9 * DAY, HOUR).is_ok());
         assert!(Lifetimes::new(30 * DAY, 9 * DAY, Duration::ZERO).is_err());
         assert!(Lifetimes::new(DAY, Duration::MAX, Duration::MAX).is_err());
+        assert!(Lifetimes::new(LONGEST, DAY, HOUR).is_ok());
+        assert!(Lifetimes::new(LONGEST + HOUR, DAY, HOUR).is_err());
     }
 
     #[test]
@@ -238,7 +304,8 @@ mod tests {
         let mut now = SystemTime::now();
         let mut state = published(now);
         let mut promotions = 0;
-        for _ in 0..365 * 24 * 5 {
+        // The fifteenth would be due at the very end.
+        for _ in 1..365 * 24 * 5 {
             now += HOUR;
             match step(Some(&state), Bundles::Exact, now, lifetimes) {
                 Step::Promote => {
@@ -268,13 +335,26 @@ mod tests {
         assert!(
             early.renew > now + 5 * DAY && late.renew < now + 7 * DAY && early.renew < late.renew
         );
-        let due = |signed, trusted, now| is_due(signed, &state.current, trusted, now);
+        let lifetimes = lifetimes();
+        let due = |signed, is_trusted: bool, at| {
+            let trust = Trust { current: is_trusted.then_some(now), issuer: true };
+            is_due(signed, &state, trust, at, lifetimes)
+        };
         assert!(due(None, true, now));
         assert!(!due(None, false, now));
         assert!(!due(Some(&early), true, now));
         assert!(due(Some(&early), true, now + 7 * DAY));
         assert!(!due(Some(&early), false, now + 7 * DAY));
+        // Another authority's, where the clients of all API servers know the new one, or not the old one.
         let promoted = state.promote(now, 365 * DAY).unwrap();
-        assert!(is_due(Some(&early), &promoted.current, true, now));
+        let due = |issuer, at| {
+            let trust = Trust { current: Some(now), issuer };
+            is_due(Some(&early), &promoted, trust, at, lifetimes)
+        };
+        assert!(!due(true, now + Duration::from_secs(599)));
+        assert!(due(true, now + Duration::from_secs(600)));
+        assert!(due(false, now));
+        let trust = Trust { current: Some(now + 9 * DAY - HOUR), issuer: true };
+        assert!(is_due(Some(&early), &promoted, trust, now + 9 * DAY - HOUR, lifetimes));
     }
 }
