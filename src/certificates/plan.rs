@@ -132,7 +132,9 @@ pub(super) fn step(
         return Step::Drop;
     }
     let is_known = state.published.is_some_and(|at| has_passed(at, lifetimes.publish));
-    if is_known && has_passed(state.since, lifetimes.ca / 3) {
+    // It ends sooner than that where an old Secret was put back.
+    let ends_soon = !state.current.validity().contains(now + lifetimes.leaf);
+    if is_known && (ends_soon || has_passed(state.since, lifetimes.ca / 3)) {
         return Step::Promote;
     }
     Step::Wait

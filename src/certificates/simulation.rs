@@ -281,3 +281,15 @@ proptest! {
         world.check_health();
     }
 }
+
+/// What was found once: an old Secret whose authorities both end soon.
+#[test]
+fn authorities_that_end_together_are_replaced_in_time() {
+    let mut world = World::new();
+    world.checks = true;
+    for event in [Event::Ticks(54), Event::Ticks(50), Event::Backup(2)] {
+        world.happen(&event);
+        world.ticks(CALM);
+    }
+    world.check_health();
+}

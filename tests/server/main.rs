@@ -6,6 +6,7 @@
 //! - `hostile`: what a stranger may try
 //! - `bodies`: too large, too many, not as announced
 //! - `crowds`: more connections than there is room for
+//! - `flood`: handshakes as fast as they come
 //! - `drain`: the end of a server
 //! - `certificates`: files, reload, self-signed
 //! - `admin`: the second port
@@ -19,6 +20,7 @@ mod certificates;
 mod client;
 mod crowds;
 mod drain;
+mod flood;
 mod harness;
 mod hostile;
 mod http;
