@@ -180,3 +180,30 @@ fn written(result: kube::Result<Lease>) -> kube::Result<bool> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_holds_as_long_as_it_says_and_never_for_years() {
+        let nobody = tower::service_fn(async |_: http::Request<kube::client::Body>| {
+            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
+        });
+        let settings =
+            Settings { namespace: "n".to_owned(), lease: "l".to_owned(), identity: "i".to_owned() };
+        let api = Api::namespaced(Client::new(nobody, "n"), "n");
+        let mut candidate = Candidate { api, settings, seen: None, renewed: None };
+        let mut is_over = |holds: Option<i32>, silent: u64| {
+            let since = Instant::now().checked_sub(Duration::from_secs(silent)).unwrap();
+            candidate.seen = Some(("7".to_owned(), since));
+            let spec = LeaseSpec { lease_duration_seconds: holds, ..LeaseSpec::default() };
+            candidate.is_over("7".to_owned(), &spec)
+        };
+        assert!(!is_over(Some(20), 19) && is_over(Some(20), 20));
+        assert!(!is_over(None, 14) && is_over(None, 15) && is_over(Some(-1), 15));
+        assert!(!is_over(Some(i32::MAX), 59) && is_over(Some(i32::MAX), 60));
+        // It changed: whoever holds it lives.
+        assert!(!candidate.is_over("8".to_owned(), &LeaseSpec::default()));
+    }
+}
