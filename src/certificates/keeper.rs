@@ -106,6 +106,7 @@ impl Keeper {
             secret: &secret,
             configurations: &configurations,
             last: None,
+            started: Instant::now(),
             known: Known::default(),
             signed: None,
             last_publish: None,
@@ -130,6 +131,7 @@ struct Turns<'a> {
     configurations: &'a [Configuration],
     /// The last good state. Whoever empties the Secret does not make the server forget what clients trust.
     last: Option<State>,
+    started: Instant,
     known: Known,
     signed: Option<Signed>,
     last_publish: Option<Instant>,
@@ -263,7 +265,7 @@ impl Turns<'_> {
         let is_trusted = self.is_trusted(current.certificate());
         let shown = self.signed.as_ref().map(|signed| signed.issuer.as_str());
         let trust = Trust {
-            current: self.known.since(current, is_trusted, now),
+            current: self.known.observe(current, is_trusted, self.started.elapsed()),
             issuer: shown.is_some_and(|issuer| self.is_trusted(issuer)),
         };
         if plan::is_due(self.signed.as_ref(), &state, trust, now, lifetimes) {
@@ -289,7 +291,8 @@ impl Turns<'_> {
     async fn lead(&mut self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
         let state = self.last.as_ref();
         let lifetimes = self.keeper.settings.lifetimes;
-        let step = plan::step(state, self.bundles(), now, lifetimes);
+        let trusted_for = self.known.trusted_for(self.started.elapsed());
+        let step = plan::step(state, self.bundles(), trusted_for, now, lifetimes);
         if let (Step::Publish, Some(state)) = (step, state) {
             return publish(self.configurations, state, &mut self.last_publish).await;
         }

@@ -58,24 +58,29 @@ impl Lifetimes {
     }
 }
 
-/// The authority that signs now, and since when this replica finds it trusted by all webhooks.
+/// The authority that signs now, and since when this replica finds it trusted by all webhooks: by the time that its
+/// process has run, since clocks jump, and other replicas' more than ours.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known(Option<(String, SystemTime)>);
+pub(super) struct Known(Option<(String, Duration)>);
 
 impl Known {
-    /// Takes down what the replica sees now. Since when, by its own clock: of another replica's it can be sure as
-    /// little as of the webhooks' caches.
-    pub(super) fn since(
+    /// Takes down what the replica sees now. For how long it has been so, if it is.
+    pub(super) fn observe(
         &mut self,
         authority: &Authority,
         is_trusted: bool,
-        now: SystemTime,
-    ) -> Option<SystemTime> {
+        uptime: Duration,
+    ) -> Option<Duration> {
         let certificate = authority.certificate();
-        let before = self.0.take().filter(|(known, at)| known == certificate && *at <= now);
-        let since = is_trusted.then(|| before.map_or(now, |(_, at)| at));
+        let before = self.0.take().filter(|(known, _)| known == certificate);
+        let since = is_trusted.then(|| before.map_or(uptime, |(_, at)| at));
         self.0 = since.map(|at| (certificate.to_owned(), at));
-        since
+        self.trusted_for(uptime)
+    }
+
+    /// For how long it has been so.
+    pub(super) fn trusted_for(&self, uptime: Duration) -> Option<Duration> {
+        self.0.as_ref().map(|(_, since)| uptime.saturating_sub(*since))
     }
 }
 
@@ -109,10 +114,11 @@ pub(super) enum Step {
     Wait,
 }
 
-/// The leader's next step.
+/// The leader's next step. `trusted_for`: for how long it has seen all webhooks trust the current authority.
 pub(super) fn step(
     state: Option<&State>,
     bundles: Bundles,
+    trusted_for: Option<Duration>,
     now: SystemTime,
     lifetimes: Lifetimes,
 ) -> Step {
@@ -128,7 +134,10 @@ pub(super) fn step(
         (Bundles::Exact, Some(_)) => {}
     }
     let has_passed = |since: SystemTime, time: Duration| now >= since + time;
-    if state.previous.is_some() && has_passed(state.since, lifetimes.leaf) {
+    // Whatever the clock says, until the replicas have exchanged their certificates.
+    let exchanged = lifetimes.publish + lifetimes.publish.min(lifetimes.leaf);
+    let is_settled = trusted_for.is_some_and(|time| time >= exchanged);
+    if state.previous.is_some() && is_settled && has_passed(state.since, lifetimes.leaf) {
         return Step::Drop;
     }
     let is_known = state.published.is_some_and(|at| has_passed(at, lifetimes.publish));
@@ -186,8 +195,8 @@ impl Signed {
 /// What a replica has read back from every webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trust {
-    /// Since when all trust the current authority, by the replica's own clock, if they do.
-    pub(super) current: Option<SystemTime>,
+    /// For how long all trust the current authority, if they do.
+    pub(super) current: Option<Duration>,
     /// That all trust the issuer of what the replica shows.
     pub(super) issuer: bool,
 }
@@ -201,15 +210,16 @@ pub(super) fn is_due(
     now: SystemTime,
     lifetimes: Lifetimes,
 ) -> bool {
-    let Some(since) = trust.current.filter(|_| state.current.validity().contains(now)) else {
+    let Some(trusted_for) = trust.current else { return false };
+    if !state.current.validity().contains(now) {
         return false;
-    };
+    }
     let Some(signed) = signed.filter(|signed| signed.validity.contains(now)) else { return true };
     if signed.issuer == state.current.certificate() {
         return now >= signed.renew;
     }
     let is_ending = now + lifetimes.leaf / 20 >= signed.validity.until;
-    !trust.issuer || is_ending || now >= since + lifetimes.publish
+    !trust.issuer || is_ending || trusted_for >= lifetimes.publish
 }
 
 #[cfg(test)]
@@ -218,6 +228,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(86_400);
+    const LONG: Option<Duration> = Some(DAY);
     const NAME: &str = "portcullis.security.svc";
 
     fn lifetimes() -> Lifetimes {
@@ -242,7 +253,7 @@ mod tests {
     #[test]
     fn the_first_steps() {
         let now = SystemTime::now();
-        let step = |state: Option<&State>, bundles| step(state, bundles, now, lifetimes());
+        let step = |state: Option<&State>, bundles| step(state, bundles, LONG, now, lifetimes());
         assert_eq!(step(None, Bundles::Exact), Step::Mint);
         let minted = State::mint(NAME, now, 365 * DAY).unwrap();
         assert_eq!(step(Some(&minted), Bundles::Lacking), Step::Publish);
@@ -254,12 +265,12 @@ mod tests {
     fn what_was_overwritten_is_published_again_and_counts_from_anew() {
         let now = SystemTime::now();
         let state = published(now);
-        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Unpublished);
+        assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Unpublished);
         let state = State { published: None, ..state };
-        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Publish);
+        assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Publish);
         // Too much is trusted: that takes no trust away.
         assert_eq!(
-            step(Some(&published(now)), Bundles::Sufficient, now, lifetimes()),
+            step(Some(&published(now)), Bundles::Sufficient, LONG, now, lifetimes()),
             Step::Publish
         );
     }
@@ -269,7 +280,7 @@ mod tests {
         let now = SystemTime::now();
         let mut state = published(now);
         let third = now + 365 * DAY / 3;
-        let at = |state: &State, now| step(Some(state), Bundles::Exact, now, lifetimes());
+        let at = |state: &State, now| step(Some(state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(&state, third - HOUR), Step::Wait);
         assert_eq!(at(&state, third), Step::Promote);
         state.published = Some(third);
@@ -282,9 +293,13 @@ mod tests {
         let now = SystemTime::now();
         let state = published(now).promote(now, 365 * DAY).unwrap();
         let state = State { published: Some(now), ..state };
-        let at = |now| step(Some(&state), Bundles::Exact, now, lifetimes());
+        let at = |now| step(Some(&state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(now + 7 * DAY - HOUR), Step::Wait);
         assert_eq!(at(now + 7 * DAY), Step::Drop);
+        // Not where it is current by a clock that was wrong, and was seen a moment ago only.
+        let soon = Some(Duration::from_secs(1199));
+        let step = step(Some(&state), Bundles::Exact, soon, now + 7 * DAY, lifetimes());
+        assert_eq!(step, Step::Wait);
     }
 
     #[test]
@@ -293,7 +308,7 @@ mod tests {
         let old = published(now);
         let mut state = old.promote(now + 100 * DAY, 365 * DAY).unwrap();
         state.published = Some(now);
-        let at = |now| step(Some(&state), Bundles::Lacking, now, lifetimes());
+        let at = |now| step(Some(&state), Bundles::Lacking, LONG, now, lifetimes());
         assert_eq!(at(now + 400 * DAY), Step::Promote);
         assert_eq!(at(now + 500 * DAY), Step::Mint);
         // A clock that went back: what is not valid yet cannot be used, either.
@@ -309,7 +324,7 @@ mod tests {
         // The fifteenth would be due at the very end.
         for _ in 1..365 * 24 * 5 {
             now += HOUR;
-            match step(Some(&state), Bundles::Exact, now, lifetimes) {
+            match step(Some(&state), Bundles::Exact, LONG, now, lifetimes) {
                 Step::Promote => {
                     promotions += 1;
                     state = state.promote(now, lifetimes.ca()).unwrap();
@@ -338,8 +353,9 @@ mod tests {
             early.renew > now + 5 * DAY && late.renew < now + 7 * DAY && early.renew < late.renew
         );
         let lifetimes = lifetimes();
+        let known = Duration::from_secs(600);
         let due = |signed, is_trusted: bool, at| {
-            let trust = Trust { current: is_trusted.then_some(now), issuer: true };
+            let trust = Trust { current: is_trusted.then_some(known), issuer: true };
             is_due(signed, &state, trust, at, lifetimes)
         };
         assert!(due(None, true, now));
@@ -349,14 +365,13 @@ mod tests {
         assert!(!due(Some(&early), false, now + 7 * DAY));
         // Another authority's, where the clients of all API servers know the new one, or not the old one.
         let promoted = state.promote(now, 365 * DAY).unwrap();
-        let due = |issuer, at| {
-            let trust = Trust { current: Some(now), issuer };
+        let due = |trusted_for, issuer, at| {
+            let trust = Trust { current: Some(trusted_for), issuer };
             is_due(Some(&early), &promoted, trust, at, lifetimes)
         };
-        assert!(!due(true, now + Duration::from_secs(599)));
-        assert!(due(true, now + Duration::from_secs(600)));
-        assert!(due(false, now));
-        let trust = Trust { current: Some(now + 9 * DAY - HOUR), issuer: true };
-        assert!(is_due(Some(&early), &promoted, trust, now + 9 * DAY - HOUR, lifetimes));
+        assert!(!due(known / 2, true, now));
+        assert!(due(known, true, now));
+        assert!(due(known / 2, false, now));
+        assert!(due(known / 2, true, now + 9 * DAY - HOUR));
     }
 }

@@ -25,6 +25,12 @@ fn lifetimes() -> Lifetimes {
     Lifetimes::new(seconds(2_400_000), seconds(500_000), seconds(50_000)).unwrap()
 }
 
+/// More of them in `just faults`.
+fn cases() -> u32 {
+    let is_full = std::env::var("PORTCULLIS_FAULTS").is_ok_and(|value| value == "full");
+    if is_full { 200 } else { 8 }
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Ticks(usize),
@@ -76,6 +82,8 @@ struct Replica {
 
 struct World {
     now: SystemTime,
+    /// Without the time that it slept.
+    uptime: Duration,
     secret: Option<State>,
     backups: Vec<State>,
     /// What the two configurations trust, at each tick; the last one is what they are now.
@@ -90,6 +98,7 @@ impl World {
     fn new() -> Self {
         let mut world = Self {
             now: SystemTime::now(),
+            uptime: Duration::ZERO,
             secret: None,
             backups: Vec::new(),
             bundles: vec![Default::default()],
@@ -110,6 +119,7 @@ impl World {
     fn ticks(&mut self, ticks: usize) {
         for _ in 0..ticks {
             self.now += TICK;
+            self.uptime += TICK;
             let bundles = self.bundle().clone();
             self.bundles.push(bundles);
             // Each change is seen by all at once, and leads to further ones.
@@ -182,7 +192,9 @@ impl World {
         self.replicas[index].last.clone_from(&last);
         if leads {
             let state = last.as_ref();
-            let step = plan::step(state, self.compare(state), now, lifetimes());
+            let trusted_for = self.replicas[index].known.trusted_for(self.uptime);
+            let bundles = self.compare(state);
+            let step = plan::step(state, bundles, trusted_for, now, lifetimes());
             if let (plan::Step::Publish, Some(state)) = (step, state) {
                 let bundle = state.bundle();
                 *self.bundle() = [bundle.clone(), bundle];
@@ -196,7 +208,8 @@ impl World {
         let trusted =
             |issuer: &str| self.bundles.last().unwrap().iter().all(|it| it.contains(issuer));
         let is_trusted = trusted(state.current.certificate());
-        let known = self.replicas[index].known.since(&state.current, is_trusted, now);
+        let uptime = self.uptime;
+        let known = self.replicas[index].known.observe(&state.current, is_trusted, uptime);
         let shown = self.replicas[index].signed.clone();
         let trust = Trust {
             current: known,
@@ -256,7 +269,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One clock is wrong at a time and comes right again, leaders change, the Secret is emptied or an old one put
     /// back, replicas start anew, the cluster sleeps: no API server ever meets what it does not trust.
