@@ -26,6 +26,8 @@ use crate::cluster::one_line;
 
 /// How long the holder may be silent. Whole seconds: that is what a Lease has.
 const HOLDS: Duration = Duration::from_secs(15);
+/// A lease that says that it holds for years does not keep everybody from leading.
+const LONGEST: Duration = Duration::from_secs(60);
 /// The holder gives up leading sooner than others may take over.
 const GIVES_UP: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(2);
@@ -124,7 +126,7 @@ impl Candidate {
     /// Whether nobody renewed it for as long as it holds.
     fn is_over(&mut self, version: String, spec: &LeaseSpec) -> bool {
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        let holds = seconds.map_or(HOLDS, Duration::from_secs);
+        let holds = seconds.map_or(HOLDS, Duration::from_secs).min(LONGEST);
         match &self.seen {
             Some((seen, since)) if *seen == version => since.elapsed() >= holds,
             _ => {
@@ -176,5 +178,32 @@ fn written(result: kube::Result<Lease>) -> kube::Result<bool> {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lease_holds_as_long_as_it_says_and_never_for_years() {
+        let nobody = tower::service_fn(async |_: http::Request<kube::client::Body>| {
+            Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
+        });
+        let settings =
+            Settings { namespace: "n".to_owned(), lease: "l".to_owned(), identity: "i".to_owned() };
+        let api = Api::namespaced(Client::new(nobody, "n"), "n");
+        let mut candidate = Candidate { api, settings, seen: None, renewed: None };
+        let mut is_over = |holds: Option<i32>, silent: u64| {
+            let since = Instant::now().checked_sub(Duration::from_secs(silent)).unwrap();
+            candidate.seen = Some(("7".to_owned(), since));
+            let spec = LeaseSpec { lease_duration_seconds: holds, ..LeaseSpec::default() };
+            candidate.is_over("7".to_owned(), &spec)
+        };
+        assert!(!is_over(Some(20), 19) && is_over(Some(20), 20));
+        assert!(!is_over(None, 14) && is_over(None, 15) && is_over(Some(-1), 15));
+        assert!(!is_over(Some(i32::MAX), 59) && is_over(Some(i32::MAX), 60));
+        // It changed: whoever holds it lives.
+        assert!(!candidate.is_over("8".to_owned(), &LeaseSpec::default()));
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
@@ -81,8 +82,11 @@ impl Authority {
     /// Either is malformed, the certificate is no authority's, or the key is another's.
     pub fn read(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
         let problem = |what: &str| AuthorityError(what.to_owned());
-        let der = CertificateDer::from_pem_slice(certificate.as_bytes())
-            .map_err(|_| problem("the certificate is not PEM"))?;
+        let (certificate, der) = match &certificates(certificate)[..] {
+            [only] => only.clone(),
+            [] => return Err(problem("the certificate is not PEM")),
+            _ => return Err(problem("there is more than one certificate")),
+        };
         let (_, parsed) = x509_parser::parse_x509_certificate(&der)
             .map_err(|_| problem("the certificate is malformed"))?;
         let pair = KeyPair::from_pem(key).map_err(|_| problem("the key is no key in PEM"))?;
@@ -92,11 +96,8 @@ impl Authority {
         if pair.subject_public_key_info() != parsed.public_key().raw {
             return Err(problem("the key is not that of the certificate"));
         }
-        Ok(Self {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            validity: Validity::of(&parsed),
-        })
+        let validity = Validity::of(&parsed);
+        Ok(Self { certificate, key: key.to_owned(), validity })
     }
 
     /// Its certificate, PEM.
@@ -146,6 +147,24 @@ impl Authority {
     }
 }
 
+/// The certificates in a text, each as PEM that others can be appended to, and as DER. What is no certificate is
+/// left out: clients would refuse all of a bundle for its sake.
+pub(super) fn certificates(text: &str) -> Vec<(String, CertificateDer<'static>)> {
+    let ders = CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok);
+    let good = ders.filter(|der| x509_parser::parse_x509_certificate(der).is_ok());
+    good.map(|der| (pem(&der), der)).collect()
+}
+
+/// RFC 7468: base64 in lines of 64 characters.
+fn pem(der: &CertificateDer<'_>) -> String {
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for piece in der.chunks(48) {
+        text.push_str(&STANDARD.encode(piece));
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}
+
 impl fmt::Debug for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").field("validity", &self.validity).finish_non_exhaustive()
@@ -173,6 +192,19 @@ mod tests {
         assert!(!format!("{authority:?}").contains("KEY"));
     }
 
+    /// Whoever edits the Secret by hand may lose the last line's end: two certificates would run together.
+    #[test]
+    fn however_it_is_written_others_can_be_appended() {
+        let authority = Authority::mint(Some(NAME), SystemTime::now(), DAY).unwrap();
+        let edited =
+            format!("a remark\r\n{}", authority.certificate().trim().replace('\n', "\r\n"));
+        assert!(Authority::read(&edited, authority.key()).unwrap() == authority);
+        let damaged = authority.certificate().replacen("MII", "AAA", 1);
+        let all = format!("{damaged}{edited}\n{}", authority.certificate());
+        let good: Vec<String> = certificates(&all).into_iter().map(|(pem, _)| pem).collect();
+        assert_eq!(good, [authority.certificate(); 2]);
+    }
+
     #[test]
     fn a_leaf_never_outlives_its_issuer() {
         let now = SystemTime::now();
@@ -192,6 +224,9 @@ mod tests {
         assert_eq!(error.to_string(), "the key is not that of the certificate");
         let error = Authority::read("", one.key()).unwrap_err();
         assert_eq!(error.to_string(), "the certificate is not PEM");
+        let two = format!("{}{}", one.certificate(), other.certificate());
+        let error = Authority::read(&two, one.key()).unwrap_err();
+        assert_eq!(error.to_string(), "there is more than one certificate");
         let error = Authority::read(one.certificate(), "secret").unwrap_err();
         assert_eq!(error.to_string(), "the key is no key in PEM");
     }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use k8s_openapi::api::core::v1::Secret;
@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use rustls::crypto::aws_lc_rs;
 use tokio::{
     sync::{Notify, watch},
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::{cluster::one_line, server::Identity};
@@ -19,12 +19,16 @@ use super::{
     authority::AuthorityError,
     bundle::{Configuration, Kind},
     follow::{Followed, Seen},
-    plan::{self, Bundles, Lifetimes, Signed, Step},
+    plan::{self, Bundles, Known, Lifetimes, Signed, Step, Trust},
     state::State,
 };
 
 /// The label of a Secret that is ours to write to, and its value.
 pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
+
+/// Whoever else writes `caBundle` again and again, as two installations of one name would, is not answered faster than
+/// that.
+const APART: Duration = Duration::from_secs(1);
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -102,7 +106,10 @@ impl Keeper {
             secret: &secret,
             configurations: &configurations,
             last: None,
+            started: Instant::now(),
+            known: Known::default(),
             signed: None,
+            last_publish: None,
         };
         let configurations = configurations.iter().map(|it| it.follow(&bell));
         tokio::join!(
@@ -124,7 +131,10 @@ struct Turns<'a> {
     configurations: &'a [Configuration],
     /// The last good state. Whoever empties the Secret does not make the server forget what clients trust.
     last: Option<State>,
+    started: Instant,
+    known: Known,
     signed: Option<Signed>,
+    last_publish: Option<Instant>,
 }
 
 /// Why a turn did not end as it should.
@@ -161,9 +171,18 @@ impl Turns<'_> {
     /// Looks at everything once. What fails is tried again in the next turn.
     async fn turn(&mut self, leads: bool) -> Result<(), Problem> {
         let now = SystemTime::now();
-        let secret = self.our_secret()?;
+        let secret = match self.our_secret() {
+            Ok(secret) => secret,
+            Err(problem) => {
+                // What is known goes on being used, lest the certificate expire.
+                if self.last.is_some() {
+                    self.renew(now)?;
+                }
+                return Err(problem);
+            }
+        };
         match State::read(&secret.data.clone().unwrap_or_default(), &self.service()) {
-            Ok(Some(state)) => self.last = Some(state),
+            Ok(Some(state)) => self.take_over(state, leads, &secret, now).await?,
             Ok(None) => self.restore(leads, &secret, "it was emptied").await?,
             Err(problem) => self.restore(leads, &secret, &problem).await?,
         }
@@ -172,6 +191,30 @@ impl Turns<'_> {
             self.lead(now, &secret).await?;
         }
         renewed
+    }
+
+    /// Goes on from what the Secret holds. Where that knows nothing of the authority that signed until now (somebody
+    /// put a backup back), the leader adds it: clients must trust what the replicas show until these have heard, too.
+    async fn take_over(
+        &mut self,
+        state: State,
+        leads: bool,
+        secret: &Secret,
+        now: SystemTime,
+    ) -> Result<(), Problem> {
+        let old = self.last.as_ref().map(|last| last.current.certificate());
+        match old.filter(|old| leads && !state.bundle().contains(old)) {
+            Some(old) => {
+                tracing::warn!(
+                    "the Secret holds other authorities: those before stay trusted for a while"
+                );
+                let state = state.trusting(old, now);
+                self.store(secret, &state).await?;
+                self.last = Some(state);
+            }
+            None => self.last = Some(state),
+        }
+        Ok(())
     }
 
     fn our_secret(&self) -> Result<Secret, Problem> {
@@ -214,15 +257,20 @@ impl Turns<'_> {
 
     /// Every replica's own work.
     fn renew(&mut self, now: SystemTime) -> Result<(), Problem> {
-        let Some(state) = &self.last else {
+        let Some(state) = self.last.clone() else {
             return Err(Problem::Waiting("the leader has not made an authority yet".to_owned()));
         };
         let current = &state.current;
+        let lifetimes = self.keeper.settings.lifetimes;
         let is_trusted = self.is_trusted(current.certificate());
-        if plan::is_due(self.signed.as_ref(), current, is_trusted, now) {
+        let shown = self.signed.as_ref().map(|signed| signed.issuer.as_str());
+        let trust = Trust {
+            current: self.known.observe(current, is_trusted, self.started.elapsed()),
+            issuer: shown.is_some_and(|issuer| self.is_trusted(issuer)),
+        };
+        if plan::is_due(self.signed.as_ref(), &state, trust, now, lifetimes) {
             let service = self.service();
-            let lifetime = self.keeper.settings.lifetimes.leaf();
-            let leaf = current.sign(&[&service], now, lifetime)?;
+            let leaf = current.sign(&[&service], now, lifetimes.leaf())?;
             let signed = Signed::new(current, leaf.validity, now, jitter());
             self.keeper.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
             self.signed = Some(signed);
@@ -240,22 +288,21 @@ impl Turns<'_> {
     }
 
     /// The leader's.
-    async fn lead(&self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
+    async fn lead(&mut self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
         let state = self.last.as_ref();
         let lifetimes = self.keeper.settings.lifetimes;
-        let step = plan::step(state, self.bundles(), now, lifetimes);
-        let service = self.service();
-        let new = match (step, state) {
-            (Step::Wait, _) => return Ok(()),
-            (Step::Mint, _) | (_, None) => State::mint(&service, now, lifetimes.ca()),
-            (Step::Promote, Some(state)) => state.promote(now, lifetimes.ca()),
-            (Step::Publish, Some(state)) => return self.publish(state).await,
-            (Step::Published, Some(state)) => Ok(State { published: Some(now), ..state.clone() }),
-            (Step::Unpublished, Some(state)) => Ok(State { published: None, ..state.clone() }),
-            (Step::Drop, Some(state)) => Ok(State { previous: None, ..state.clone() }),
-        };
-        tracing::info!(?step, "certificate authorities");
-        self.store(secret, &new?).await
+        let trusted_for = self.known.trusted_for(self.started.elapsed());
+        let step = plan::step(state, self.bundles(), trusted_for, now, lifetimes);
+        if let (Step::Publish, Some(state)) = (step, state) {
+            return publish(self.configurations, state, &mut self.last_publish).await;
+        }
+        match plan::after(step, state, &self.service(), now, lifetimes)? {
+            Some(new) => {
+                tracing::info!(?step, "certificate authorities");
+                self.store(secret, &new).await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn store(&self, secret: &Secret, state: &State) -> Result<(), Problem> {
@@ -269,22 +316,6 @@ impl Turns<'_> {
                 Err(Problem::Failed(format!("cannot write Secret {name}: {error}")))
             }
         }
-    }
-
-    async fn publish(&self, state: &State) -> Result<(), Problem> {
-        let mut result = Ok(());
-        for configuration in self.configurations {
-            if configuration.compare(state) == Bundles::Exact {
-                continue;
-            }
-            let name = configuration.name();
-            tracing::info!(name, "writing caBundle");
-            if let Err(error) = configuration.publish(&state.bundle()).await {
-                let problem = format!("cannot write caBundle of {name}: {}", one_line(&error));
-                result = Err(Problem::Failed(problem));
-            }
-        }
-        result
     }
 
     fn bundles(&self) -> Bundles {
@@ -301,6 +332,30 @@ impl Turns<'_> {
         let Settings { service, namespace, .. } = &self.keeper.settings;
         format!("{service}.{namespace}.svc")
     }
+}
+
+async fn publish(
+    configurations: &[Configuration],
+    state: &State,
+    last: &mut Option<Instant>,
+) -> Result<(), Problem> {
+    if let Some(last) = last {
+        sleep_until(*last + APART).await;
+    }
+    *last = Some(Instant::now());
+    let mut result = Ok(());
+    for configuration in configurations {
+        if configuration.compare(state) == Bundles::Exact {
+            continue;
+        }
+        let name = configuration.name();
+        tracing::info!(name, "writing caBundle");
+        if let Err(error) = configuration.publish(&state.bundle()).await {
+            let problem = format!("cannot write caBundle of {name}: {}", one_line(&error));
+            result = Err(Problem::Failed(problem));
+        }
+    }
+    result
 }
 
 fn jitter() -> u8 {

@@ -13,6 +13,8 @@ mod bundle;
 mod follow;
 mod keeper;
 mod plan;
+#[cfg(test)]
+mod simulation;
 mod standalone;
 mod state;
 

@@ -8,7 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::server::tls::Validity;
 
-use super::{authority::Authority, state::State};
+use super::{
+    authority::{Authority, AuthorityError},
+    state::State,
+};
 
 /// How long things last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +24,12 @@ pub struct Lifetimes {
 /// Why they do not go together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, and each at least 1s"
+    "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, each at least 1s, and --ca-lifetime at most 876000h"
 )]
 pub struct InvalidLifetimes;
+
+/// A hundred years: what is added to a time must be one that certificates can tell.
+const LONGEST: Duration = Duration::from_secs(876_000 * 3600);
 
 impl Lifetimes {
     /// An authority signs for a third of its life: so the next one, as old, can sign as long, and what it signed
@@ -34,7 +40,7 @@ impl Lifetimes {
     pub fn new(ca: Duration, leaf: Duration, publish: Duration) -> Result<Self, InvalidLifetimes> {
         let least = ca.min(leaf).min(publish);
         let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
-        let good = fits && least >= Duration::from_secs(1);
+        let good = fits && least >= Duration::from_secs(1) && ca <= LONGEST;
         good.then_some(Self { ca, leaf, publish }).ok_or(InvalidLifetimes)
     }
 
@@ -49,6 +55,32 @@ impl Lifetimes {
     /// How often to look at the clock, besides at events: sleeps do not count while a machine is suspended.
     pub(super) fn tick(self) -> Duration {
         (self.leaf / 20).clamp(Duration::from_millis(100), Duration::from_secs(10))
+    }
+}
+
+/// The authority that signs now, and since when this replica finds it trusted by all webhooks: by the time that its
+/// process has run, since clocks jump, and other replicas' more than ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(Option<(String, Duration)>);
+
+impl Known {
+    /// Takes down what the replica sees now. For how long it has been so, if it is.
+    pub(super) fn observe(
+        &mut self,
+        authority: &Authority,
+        is_trusted: bool,
+        uptime: Duration,
+    ) -> Option<Duration> {
+        let certificate = authority.certificate();
+        let before = self.0.take().filter(|(known, _)| known == certificate);
+        let since = is_trusted.then(|| before.map_or(uptime, |(_, at)| at));
+        self.0 = since.map(|at| (certificate.to_owned(), at));
+        self.trusted_for(uptime)
+    }
+
+    /// For how long it has been so.
+    pub(super) fn trusted_for(&self, uptime: Duration) -> Option<Duration> {
+        self.0.as_ref().map(|(_, since)| uptime.saturating_sub(*since))
     }
 }
 
@@ -82,10 +114,11 @@ pub(super) enum Step {
     Wait,
 }
 
-/// The leader's next step.
+/// The leader's next step. `trusted_for`: for how long it has seen all webhooks trust the current authority.
 pub(super) fn step(
     state: Option<&State>,
     bundles: Bundles,
+    trusted_for: Option<Duration>,
     now: SystemTime,
     lifetimes: Lifetimes,
 ) -> Step {
@@ -101,14 +134,43 @@ pub(super) fn step(
         (Bundles::Exact, Some(_)) => {}
     }
     let has_passed = |since: SystemTime, time: Duration| now >= since + time;
-    if state.previous.is_some() && has_passed(state.since, lifetimes.leaf) {
+    // Whatever the clock says, until the replicas have exchanged their certificates.
+    let exchanged = lifetimes.publish + lifetimes.publish.min(lifetimes.leaf);
+    let is_settled = trusted_for.is_some_and(|time| time >= exchanged);
+    if state.previous.is_some() && is_settled && has_passed(state.since, lifetimes.leaf) {
         return Step::Drop;
     }
     let is_known = state.published.is_some_and(|at| has_passed(at, lifetimes.publish));
-    if is_known && has_passed(state.since, lifetimes.ca / 3) {
+    // It ends sooner than that where an old Secret was put back.
+    let ends_soon = !state.current.validity().contains(now + lifetimes.leaf);
+    if is_known && (ends_soon || has_passed(state.since, lifetimes.ca / 3)) {
         return Step::Promote;
     }
     Step::Wait
+}
+
+/// What the Secret is to hold after a step of the leader; nothing new where the step is none, or concerns the
+/// webhooks alone.
+///
+/// # Errors
+/// As for [`State::mint`].
+pub(super) fn after(
+    step: Step,
+    state: Option<&State>,
+    service: &str,
+    now: SystemTime,
+    lifetimes: Lifetimes,
+) -> Result<Option<State>, AuthorityError> {
+    let ca = lifetimes.ca();
+    match (step, state) {
+        (Step::Wait | Step::Publish, _) => Ok(None),
+        (_, None) => State::mint(service, now, ca).map(Some),
+        (Step::Mint, Some(state)) => state.replace(now, ca).map(Some),
+        (Step::Promote, Some(state)) => state.promote(now, ca).map(Some),
+        (Step::Published, Some(state)) => Ok(Some(State { published: Some(now), ..state.clone() })),
+        (Step::Unpublished, Some(state)) => Ok(Some(State { published: None, ..state.clone() })),
+        (Step::Drop, Some(state)) => Ok(Some(State { previous: None, ..state.clone() })),
+    }
 }
 
 /// A replica's own certificate, as far as its renewal is concerned.
@@ -130,20 +192,34 @@ impl Signed {
     }
 }
 
-/// Whether a replica is to have a new certificate signed. `is_trusted`: it has read the current authority back from
-/// every webhook.
+/// What a replica has read back from every webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trust {
+    /// For how long all trust the current authority, if they do.
+    pub(super) current: Option<Duration>,
+    /// That all trust the issuer of what the replica shows.
+    pub(super) issuer: bool,
+}
+
+/// Whether a replica is to have a new certificate signed. One that clients know is not exchanged for one of an
+/// authority that they may not all have heard of yet, unless it is about to end.
 pub(super) fn is_due(
     signed: Option<&Signed>,
-    current: &Authority,
-    is_trusted: bool,
+    state: &State,
+    trust: Trust,
     now: SystemTime,
+    lifetimes: Lifetimes,
 ) -> bool {
-    let is_fresh = signed.is_some_and(|signed| {
-        signed.issuer == current.certificate()
-            && signed.validity.contains(now)
-            && now < signed.renew
-    });
-    is_trusted && current.validity().contains(now) && !is_fresh
+    let Some(trusted_for) = trust.current else { return false };
+    if !state.current.validity().contains(now) {
+        return false;
+    }
+    let Some(signed) = signed.filter(|signed| signed.validity.contains(now)) else { return true };
+    if signed.issuer == state.current.certificate() {
+        return now >= signed.renew;
+    }
+    let is_ending = now + lifetimes.leaf / 20 >= signed.validity.until;
+    !trust.issuer || is_ending || trusted_for >= lifetimes.publish
 }
 
 #[cfg(test)]
@@ -152,6 +228,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
     const DAY: Duration = Duration::from_secs(86_400);
+    const LONG: Option<Duration> = Some(DAY);
     const NAME: &str = "portcullis.security.svc";
 
     fn lifetimes() -> Lifetimes {
@@ -169,12 +246,14 @@ mod tests {
         assert!(Lifetimes::new(30 * DAY, 9 * DAY, HOUR).is_ok());
         assert!(Lifetimes::new(30 * DAY, 9 * DAY, Duration::ZERO).is_err());
         assert!(Lifetimes::new(DAY, Duration::MAX, Duration::MAX).is_err());
+        assert!(Lifetimes::new(LONGEST, DAY, HOUR).is_ok());
+        assert!(Lifetimes::new(LONGEST + HOUR, DAY, HOUR).is_err());
     }
 
     #[test]
     fn the_first_steps() {
         let now = SystemTime::now();
-        let step = |state: Option<&State>, bundles| step(state, bundles, now, lifetimes());
+        let step = |state: Option<&State>, bundles| step(state, bundles, LONG, now, lifetimes());
         assert_eq!(step(None, Bundles::Exact), Step::Mint);
         let minted = State::mint(NAME, now, 365 * DAY).unwrap();
         assert_eq!(step(Some(&minted), Bundles::Lacking), Step::Publish);
@@ -186,12 +265,12 @@ mod tests {
     fn what_was_overwritten_is_published_again_and_counts_from_anew() {
         let now = SystemTime::now();
         let state = published(now);
-        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Unpublished);
+        assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Unpublished);
         let state = State { published: None, ..state };
-        assert_eq!(step(Some(&state), Bundles::Lacking, now, lifetimes()), Step::Publish);
+        assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Publish);
         // Too much is trusted: that takes no trust away.
         assert_eq!(
-            step(Some(&published(now)), Bundles::Sufficient, now, lifetimes()),
+            step(Some(&published(now)), Bundles::Sufficient, LONG, now, lifetimes()),
             Step::Publish
         );
     }
@@ -201,7 +280,7 @@ mod tests {
         let now = SystemTime::now();
         let mut state = published(now);
         let third = now + 365 * DAY / 3;
-        let at = |state: &State, now| step(Some(state), Bundles::Exact, now, lifetimes());
+        let at = |state: &State, now| step(Some(state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(&state, third - HOUR), Step::Wait);
         assert_eq!(at(&state, third), Step::Promote);
         state.published = Some(third);
@@ -214,9 +293,13 @@ mod tests {
         let now = SystemTime::now();
         let state = published(now).promote(now, 365 * DAY).unwrap();
         let state = State { published: Some(now), ..state };
-        let at = |now| step(Some(&state), Bundles::Exact, now, lifetimes());
+        let at = |now| step(Some(&state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(now + 7 * DAY - HOUR), Step::Wait);
         assert_eq!(at(now + 7 * DAY), Step::Drop);
+        // Not where it is current by a clock that was wrong, and was seen a moment ago only.
+        let soon = Some(Duration::from_secs(1199));
+        let step = step(Some(&state), Bundles::Exact, soon, now + 7 * DAY, lifetimes());
+        assert_eq!(step, Step::Wait);
     }
 
     #[test]
@@ -225,7 +308,7 @@ mod tests {
         let old = published(now);
         let mut state = old.promote(now + 100 * DAY, 365 * DAY).unwrap();
         state.published = Some(now);
-        let at = |now| step(Some(&state), Bundles::Lacking, now, lifetimes());
+        let at = |now| step(Some(&state), Bundles::Lacking, LONG, now, lifetimes());
         assert_eq!(at(now + 400 * DAY), Step::Promote);
         assert_eq!(at(now + 500 * DAY), Step::Mint);
         // A clock that went back: what is not valid yet cannot be used, either.
@@ -238,9 +321,10 @@ mod tests {
         let mut now = SystemTime::now();
         let mut state = published(now);
         let mut promotions = 0;
-        for _ in 0..365 * 24 * 5 {
+        // The fifteenth would be due at the very end.
+        for _ in 1..365 * 24 * 5 {
             now += HOUR;
-            match step(Some(&state), Bundles::Exact, now, lifetimes) {
+            match step(Some(&state), Bundles::Exact, LONG, now, lifetimes) {
                 Step::Promote => {
                     promotions += 1;
                     state = state.promote(now, lifetimes.ca()).unwrap();
@@ -268,13 +352,26 @@ mod tests {
         assert!(
             early.renew > now + 5 * DAY && late.renew < now + 7 * DAY && early.renew < late.renew
         );
-        let due = |signed, trusted, now| is_due(signed, &state.current, trusted, now);
+        let lifetimes = lifetimes();
+        let known = Duration::from_secs(600);
+        let due = |signed, is_trusted: bool, at| {
+            let trust = Trust { current: is_trusted.then_some(known), issuer: true };
+            is_due(signed, &state, trust, at, lifetimes)
+        };
         assert!(due(None, true, now));
         assert!(!due(None, false, now));
         assert!(!due(Some(&early), true, now));
         assert!(due(Some(&early), true, now + 7 * DAY));
         assert!(!due(Some(&early), false, now + 7 * DAY));
+        // Another authority's, where the clients of all API servers know the new one, or not the old one.
         let promoted = state.promote(now, 365 * DAY).unwrap();
-        assert!(is_due(Some(&early), &promoted.current, true, now));
+        let due = |trusted_for, issuer, at| {
+            let trust = Trust { current: Some(trusted_for), issuer };
+            is_due(Some(&early), &promoted, trust, at, lifetimes)
+        };
+        assert!(!due(known / 2, true, now));
+        assert!(due(known, true, now));
+        assert!(due(known / 2, false, now));
+        assert!(due(known / 2, true, now + 9 * DAY - HOUR));
     }
 }

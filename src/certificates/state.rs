@@ -1,11 +1,11 @@
-//! What the Secret holds: the authority that signs now, the one that will sign next, and the one that signed
-//! before for as long as what it signed may be in use.
+//! What the Secret holds: the authority that signs now, the one that will sign next, and those that signed before
+//! for as long as what they signed may be in use.
 //!
 //! ```text
 //! service        portcullis.security.svc       whose authorities these are
 //! current.crt    current.key                   signs now
 //! next.crt       next.key                      is trusted already, signs later
-//! previous.crt                                 is trusted still; its key is gone
+//! previous.crt                                 are trusted still; their keys are gone
 //! since          2026-11-22T06:00:00Z          when `current` began to sign
 //! published      2026-11-22T06:00:05Z          since when every webhook trusts `next`; absent: not all do
 //! ```
@@ -17,7 +17,10 @@ use std::{
 
 use k8s_openapi::ByteString;
 
-use super::authority::{Authority, AuthorityError};
+use super::authority::{Authority, AuthorityError, certificates};
+
+/// Of those that signed before, so many stay trusted.
+const MAX_PREVIOUS: usize = 4;
 
 /// The Secret's data.
 pub(super) type Data = BTreeMap<String, ByteString>;
@@ -28,7 +31,7 @@ pub(super) struct State {
     pub(super) service: String,
     pub(super) current: Authority,
     pub(super) next: Authority,
-    /// A certificate, PEM.
+    /// Certificates, PEM, the latest last.
     pub(super) previous: Option<String>,
     pub(super) since: SystemTime,
     pub(super) published: Option<SystemTime>,
@@ -61,10 +64,33 @@ impl State {
             service: self.service.clone(),
             current: self.next.clone(),
             next: Authority::mint(Some(&self.service), now, lifetime)?,
-            previous: Some(self.current.certificate().to_owned()),
+            previous: self.retired(self.current.certificate()),
             since: now,
             published: None,
         })
+    }
+
+    /// Two new ones in the place of those that cannot be used by our clock. By another replica's they may be, and in
+    /// use: so they stay trusted.
+    pub(super) fn replace(
+        &self,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<Self, AuthorityError> {
+        let previous = self.retired(self.current.certificate());
+        Ok(Self { previous, ..Self::mint(&self.service, now, lifetime)? })
+    }
+
+    /// The same, but an authority that signed before is trusted still, as if it had been replaced just now.
+    pub(super) fn trusting(&self, certificate: &str, now: SystemTime) -> Self {
+        Self { previous: self.retired(certificate), since: now, published: None, ..self.clone() }
+    }
+
+    /// The previous ones, and one more. More than a few there are only where clocks jump back and forth.
+    fn retired(&self, certificate: &str) -> Option<String> {
+        let all = certificates(&format!("{}{certificate}", self.previous.as_deref().unwrap_or("")));
+        let latest = all.len().saturating_sub(MAX_PREVIOUS);
+        Some(all.into_iter().skip(latest).map(|(pem, _)| pem).collect())
     }
 
     /// What every webhook is to trust, PEM.
@@ -97,7 +123,10 @@ impl State {
             service: service.to_owned(),
             current: authority("current")?,
             next: authority("next")?,
-            previous: Some(text("previous.crt").to_owned()).filter(|pem| !pem.is_empty()),
+            previous: Some(
+                certificates(text("previous.crt")).into_iter().map(|(pem, _)| pem).collect(),
+            )
+            .filter(|pem: &String| !pem.is_empty()),
             since: time(text("since")).ok_or("since: must be a time")?,
             published: time(text("published")),
         }))
@@ -157,6 +186,25 @@ mod tests {
         data.insert("next.key".to_owned(), ByteString(b"\xff".to_vec()));
         let error = State::read(&data, NAME).unwrap_err();
         assert_eq!(error, "next.crt, next.key: the key is no key in PEM");
+    }
+
+    /// Clients refuse all of a bundle in which one certificate is damaged.
+    #[test]
+    fn what_is_no_certificate_is_never_published() {
+        let state = State::mint(NAME, SystemTime::now(), YEAR).unwrap();
+        let old = state.next.certificate();
+        let mut data = state.write();
+        for (text, kept) in [
+            ("rubbish".to_owned(), None),
+            (old.replacen("MII", "AAA", 1), None),
+            (
+                format!("{}rubbish\n", old.replacen("MII", "AAA", 1)) + old.trim(),
+                Some(old.to_owned()),
+            ),
+        ] {
+            data.insert("previous.crt".to_owned(), ByteString(text.into_bytes()));
+            assert_eq!(State::read(&data, NAME).unwrap().unwrap().previous, kept);
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub type Labels = BTreeMap<String, String>;
 /// server through it as often as they please.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
+    /// How long the API server may send nothing while namespaces are listed or watched.
+    silence: Duration,
     /// How long a live read of a namespace may take.
     read_timeout: Duration,
     /// Live reads of namespaces that are always allowed, per second.
@@ -46,6 +48,7 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            silence: Duration::from_secs(u64::from(namespaces::WATCH_SECONDS) + 3),
             read_timeout: Duration::from_secs(3),
             reads_per_second: 50.0,
             reads_at_once: 100.0,
@@ -83,7 +86,7 @@ impl Cluster {
         let following = Arc::clone(&cluster);
         let task = async move {
             tokio::join!(
-                following.namespaces.follow(client.clone()),
+                following.namespaces.follow(client.clone(), limits),
                 following.version.follow(client),
             );
         };

@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
-use http_body_util::BodyExt;
+use futures::{StreamExt, stream};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Body, Bytes, Frame};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
@@ -24,9 +25,19 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep_until, timeout},
+};
+use tower::BoxError;
 
-use super::{Labels, error::bounded};
+use super::{Labels, Limits, error::bounded};
+
+/// The API server ends a watch after so many seconds, and the next one goes on where it ended. So a healthy server
+/// is never silent for longer than that, whereas a dead connection is silent for ever.
+pub(super) const WATCH_SECONDS: u32 = 40;
+/// A server that ends every watch at once is not asked in a tight loop.
+const APART: Duration = Duration::from_millis(100);
 
 /// The namespaces that there are. Those with equal labels share one set of them: thousands have few.
 #[derive(Default)]
@@ -98,10 +109,11 @@ impl Cache {
 
     /// Keeps the cache as the API server has it. What is known stays in use while the server cannot be
     /// reached. Never ends.
-    pub(super) async fn follow(&self, client: Client) {
-        let client = overheard(client, Arc::clone(&self.heard));
+    pub(super) async fn follow(&self, client: Client, limits: Limits) {
+        let client = overheard(client, Arc::clone(&self.heard), limits.silence);
         let api = Api::<PartialObjectMeta<Namespace>>::all(client);
-        let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+        let config = watcher::Config::default().timeout(WATCH_SECONDS);
+        let mut events = pin!(watcher(api, config).default_backoff());
         let mut listed = Known::default();
         while let Some(event) = events.next().await {
             match event {
@@ -171,26 +183,62 @@ impl Heard {
     }
 }
 
-/// The same client, but noting when bytes of a good answer arrive.
-fn overheard(client: Client, heard: Arc<Heard>) -> Client {
+/// The same client, but noting when bytes of a good answer arrive, and giving up on an answer of which nothing has
+/// arrived for too long: of a connection whose other end is gone without a word, TCP itself says nothing for a
+/// quarter of an hour.
+fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
-    let service = tower::service_fn(move |request| {
-        let client = client.clone();
-        let heard = Arc::clone(&heard);
+    let last_watch = Arc::new(Mutex::new(None));
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (client, heard) = (client.clone(), Arc::clone(&heard));
+        let last_watch = Arc::clone(&last_watch);
         async move {
-            let response = client.send(request).await?;
+            if request.uri().query().is_some_and(|query| query.contains("watch=")) {
+                wait_turn(&last_watch).await;
+            }
+            let late = |_| kube::Error::Service("the API server has fallen silent".into());
+            let response = timeout(silence, client.send(request)).await.map_err(late)??;
             let is_good = response.status().is_success();
             Ok::<_, kube::Error>(response.map(|body| {
-                body.map_frame(move |frame| {
+                let body = body.map_frame(move |frame| {
                     if is_good {
                         heard.now();
                     }
                     frame
-                })
+                });
+                impatient(body, silence)
             }))
         }
     });
     Client::new(service, namespace)
+}
+
+/// Returns when the last time that it did so is long enough ago.
+async fn wait_turn(last: &Mutex<Option<Instant>>) {
+    let mut last = last.lock().await;
+    if let Some(last) = *last {
+        sleep_until(last + APART).await;
+    }
+    *last = Some(Instant::now());
+}
+
+/// The same body, but one that ends with an error when nothing has come for that long.
+fn impatient<B>(
+    body: B,
+    silence: Duration,
+) -> impl Body<Data = Bytes, Error = BoxError> + Send + 'static
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    StreamBody::new(stream::try_unfold(body, move |mut body| async move {
+        match timeout(silence, body.frame()).await {
+            Ok(Some(Ok(frame))) => Ok::<Option<(Frame<Bytes>, B)>, BoxError>(Some((frame, body))),
+            Ok(Some(Err(error))) => Err(error.into()),
+            Ok(None) => Ok(None),
+            Err(_) => Err("the API server has fallen silent".into()),
+        }
+    }))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ async fn a_watch_that_fails_recovers() {
     let client = api(move |uri| {
         let answer = if is_watch(&uri) {
             match watching.fetch_add(1, Ordering::Relaxed) {
-                // The connection ends, as it does every five minutes.
+                // The connection ends, as it does every now and then.
                 0 => streamed(stream::iter([event("MODIFIED", &namespace("a", "baseline"))])),
                 // What happened meanwhile is no longer known there.
                 1 => streamed(stream::iter([event(
@@ -186,6 +186,74 @@ async fn a_watch_that_fails_recovers() {
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
     // Its version was refused all the while.
     assert_eq!(cluster.newest(), crate::pss::NEWEST);
+}
+
+/// Neither a list nor a watch of which nothing more arrives is waited for: the next one goes on.
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_given_up() {
+    let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (listing, watching) = (Arc::clone(&lists), Arc::clone(&watches));
+    let client = api(move |uri| {
+        if is_watch(&uri) {
+            assert!(uri.contains("timeoutSeconds=40"), "{uri}");
+            match watching.fetch_add(1, Ordering::Relaxed) {
+                // It falls silent in the middle of a watch, then before it begins to answer.
+                0 => {
+                    let first = event("MODIFIED", &namespace("a", "baseline"));
+                    let silent = stream::iter([first]).chain(stream::pending());
+                    Box::pin(async { streamed(silent) })
+                }
+                1 => Box::pin(std::future::pending()),
+                _ => {
+                    let change = event("MODIFIED", &namespace("a", "restricted"));
+                    let open = stream::iter([change]).chain(stream::pending());
+                    Box::pin(async { streamed(open) })
+                }
+            }
+        } else if uri.starts_with("/api/v1/namespaces?") {
+            match listing.fetch_add(1, Ordering::Relaxed) {
+                0 => Box::pin(async { streamed(stream::pending()) }),
+                _ => Box::pin(async { listed(&[namespace("a", "privileged")]) }),
+            }
+        } else {
+            Box::pin(async { refused(500, "no") })
+        }
+    });
+    let limits = Limits { silence: Duration::from_millis(100), ..Limits::default() };
+    let (cluster, task) = Cluster::with_limits(client, limits);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    let is = |expected: &'static str| {
+        let cluster = Arc::clone(&cluster);
+        move || cluster.cached("a").is_some_and(|labels| level(&labels) == expected)
+    };
+    until(is("baseline")).await;
+    until(is("restricted")).await;
+    assert_eq!(lists.load(Ordering::Relaxed), 2, "a watch goes on without a new list");
+}
+
+#[tokio::test]
+async fn a_server_that_ends_every_watch_is_not_asked_in_a_tight_loop() {
+    let watches = Arc::new(AtomicUsize::new(0));
+    let watching = Arc::clone(&watches);
+    let client = api(move |uri| {
+        let answer = if is_watch(&uri) {
+            watching.fetch_add(1, Ordering::Relaxed);
+            text("")
+        } else {
+            listed(&[])
+        };
+        Box::pin(async { answer })
+    });
+    let (cluster, task) = Cluster::new(client);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    until(|| cluster.is_synced()).await;
+    let (start, before) = (Instant::now(), watches.load(Ordering::Relaxed));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let tenths = start.elapsed().as_millis() / 100;
+    let asked = watches.load(Ordering::Relaxed) - before;
+    assert!(asked as u128 <= tenths + 2, "{asked} in {tenths} tenths of a second");
 }
 
 #[tokio::test]

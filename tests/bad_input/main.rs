@@ -23,5 +23,6 @@ mod fuzz;
 mod order;
 mod seeds;
 mod sizes;
+mod strangers;
 
 use random::Random;

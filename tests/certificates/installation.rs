@@ -122,7 +122,7 @@ impl Installation {
     pub(crate) async fn stored(&self, key: &str) -> String {
         let secret = self.admin.get(&self.secret()).await.granted();
         let data = secret["data"][key].as_str().unwrap_or_default();
-        String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
+        String::from_utf8_lossy(&STANDARD.decode(data).unwrap()).into_owned()
     }
 
     /// What each webhook of the configuration trusts, PEM.
@@ -139,7 +139,10 @@ impl Installation {
         command.args(["--bind-address", "127.0.0.1", "--drain-grace", "1"]);
         command.args(["--secure-port", &port.to_string(), "--admin-port", &admin_port.to_string()]);
         command.args(["--namespace", &self.namespace, "--service", "portcullis"]);
-        command.args(["--identity", &format!("replica-{port}"), "--ca-secret", "ca"]);
+        command.args(["--ca-secret", "ca"]);
+        if !flags.contains(&"--identity") {
+            command.args(["--identity", &format!("replica-{port}")]);
+        }
         command.args(["--validating-webhook", &self.namespace]);
         command.args(["--mutating-webhook", &self.namespace]);
         command.args(flags);

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod faults;
 mod installation;
 mod rotation;

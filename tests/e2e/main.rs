@@ -15,6 +15,7 @@ mod client;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
 mod audit_log;
 mod cases;
 mod controllers;

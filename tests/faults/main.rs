@@ -22,6 +22,7 @@ mod load;
 mod namespaces;
 mod outage;
 mod replicas;
+mod silence;
 mod soak;
 
 use std::time::Duration;

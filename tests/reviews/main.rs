@@ -12,6 +12,7 @@ mod ask;
 mod bounds;
 mod cases;
 mod counted;
+mod lookups;
 mod namespaces;
 mod objects;
 mod routes;

@@ -6,6 +6,7 @@
 //! - `hostile`: what a stranger may try
 //! - `bodies`: too large, too many, not as announced
 //! - `crowds`: more connections than there is room for
+//! - `flood`: handshakes as fast as they come
 //! - `drain`: the end of a server
 //! - `certificates`: files, reload, self-signed
 //! - `client_auth`: who may connect at all
@@ -21,6 +22,7 @@ mod client;
 mod client_auth;
 mod crowds;
 mod drain;
+mod flood;
 mod harness;
 mod hostile;
 mod http;

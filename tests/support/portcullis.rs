@@ -44,11 +44,20 @@ impl Portcullis {
         configuration: Option<&str>,
         flags: &[&str],
     ) -> Self {
+        Self::launch_by(&plane.kubeconfig(Who::Portcullis), configuration, flags)
+    }
+
+    /// The same with a kubeconfig of the test's own.
+    pub(crate) fn launch_by(
+        kubeconfig: &Path,
+        configuration: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
         let folder = Folder::new("portcullis");
         let serving = Serving::new(&folder);
         let (port, admin_port) = (free_port(), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.arg("serve").arg("--kubeconfig").arg(plane.kubeconfig(Who::Portcullis));
+        command.arg("serve").arg("--kubeconfig").arg(kubeconfig);
         command.args(["--bind-address", "127.0.0.1"]);
         command.args(["--secure-port", &port.to_string(), "--admin-port", &admin_port.to_string()]);
         command.arg("--tls-cert-file").arg(&serving.certificate);
