@@ -126,8 +126,8 @@ impl Connections {
         if self.tasks.len() >= self.limits.handshakes {
             let shaking = |entry: &&Entry| entry.meter.moment().phase() == Phase::Handshake;
             if self.entries.values().filter(shaking).count() >= self.limits.handshakes {
-                self.evict_first(|phase, age| {
-                    phase == Phase::Handshake && age >= STALLED_HANDSHAKE
+                self.evict_first(|moment, age| {
+                    moment.phase() == Phase::Handshake && age >= STALLED_HANDSHAKE
                 });
                 return false;
             }
@@ -135,18 +135,33 @@ impl Connections {
         true
     }
 
-    /// Orders one connection to end: the one idle longest, else the one that has been longest in the
-    /// middle of sending. One whose request is being answered is never cut off: then the newcomer
-    /// waits, which costs the API server less than a request lost.
+    /// Orders one connection to end: the one that has been longest in the middle of sending, else the one idle
+    /// longest, of those that never asked anything if there are such. Who dawdles has to go before an API server that
+    /// keeps a connection for its next request. One whose request is being answered is never cut off: then the
+    /// newcomer waits, which costs the API server less than a request lost. So it does where strangers have only just
+    /// begun: in a moment they will have asked, or dawdled.
     fn evict(&mut self) {
-        let _ = self.evict_first(|phase, _| phase == Phase::Idle)
-            || self.evict_first(|phase, age| {
-                matches!(phase, Phase::Handshake | Phase::Head | Phase::Body) && age >= STALLED
-            });
+        let stalls = |moment: Moment, age| {
+            matches!(moment.phase(), Phase::Handshake | Phase::Head | Phase::Body) && age >= STALLED
+        };
+        let is_idle = |moment: Moment| moment.phase() == Phase::Idle;
+        if self.evict_first(stalls)
+            || self.evict_first(|moment, _| is_idle(moment) && !moment.has_asked())
+        {
+            return;
+        }
+        let has_begun = |entry: &Entry| {
+            let moment = entry.meter.moment();
+            matches!(moment.phase(), Phase::Handshake | Phase::Head | Phase::Body)
+                && !moment.has_asked()
+        };
+        if !self.entries.values().any(has_begun) {
+            self.evict_first(|moment, _| is_idle(moment));
+        }
     }
 
     /// Orders the first of those to end that may. Says whether one is on its way out.
-    fn evict_first(&mut self, may: impl Fn(Phase, Duration) -> bool) -> bool {
+    fn evict_first(&mut self, may: impl Fn(Moment, Duration) -> bool) -> bool {
         let now = Instant::now();
         for entry in self.entries.values_mut() {
             entry.look(now);
@@ -157,7 +172,7 @@ impl Connections {
         let first = self
             .entries
             .values_mut()
-            .filter(|entry| may(entry.moment.phase(), now - entry.since))
+            .filter(|entry| may(entry.moment, now - entry.since))
             .min_by_key(|entry| (entry.since, entry.number));
         let Some(entry) = first else { return false };
         entry.stop();

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What one listener grants its peers. Deadlines may come late by [`tick`](Self::tick), never early.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time. One more evicts the connection that has been idle longest. An idle one
+    /// Connections at one time. One more evicts one that dawdles, else the one idle longest. An idle one
     /// holds about 30 KB, or 60 KB once it has brought 12 KB reviews; three API servers at their own
     /// limit of 200 mutating requests each need 600.
     pub connections: usize,

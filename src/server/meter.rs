@@ -44,6 +44,12 @@ impl Moment {
         Self((count << PHASE_BITS) | phase as u64)
     }
 
+    /// Whether a request has come on this connection, whole.
+    pub(super) fn has_asked(self) -> bool {
+        // Handshake, idle, head, body: the moments before the first one is whole.
+        self.0 >> PHASE_BITS > 3
+    }
+
     pub(super) fn phase(self) -> Phase {
         match self.0 & PHASE_MASK {
             0 => Phase::Handshake,
@@ -134,6 +140,19 @@ mod tests {
             assert_ne!(later, moment);
             assert_ne!(later, later.next(phase));
             moment = later;
+        }
+    }
+
+    #[test]
+    fn who_has_asked_is_told_from_who_has_begun() {
+        let mut moment = Moment::START;
+        for phase in [Phase::Idle, Phase::Head, Phase::Body] {
+            moment = moment.next(phase);
+            assert!(!moment.has_asked(), "{phase:?}");
+        }
+        for phase in [Phase::Handling, Phase::Answering, Phase::Flushing, Phase::Idle, Phase::Head] {
+            moment = moment.next(phase);
+            assert!(moment.has_asked(), "{phase:?}");
         }
     }
 

@@ -62,6 +62,7 @@ impl World {
             cluster: Some(Arc::clone(&cluster)),
             metrics: Arc::clone(&metrics),
             intake: Intake::new(BodyLimits::default()),
+            traces: None,
         };
         Self { app: router(Arc::new(webhook)), cluster, metrics, _tasks: tasks }
     }
