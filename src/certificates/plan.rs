@@ -218,7 +218,8 @@ pub(super) fn is_due(
     if signed.issuer == state.current.certificate() {
         return now >= signed.renew;
     }
-    let is_ending = now + lifetimes.leaf / 20 >= signed.validity.until;
+    let margin = (lifetimes.leaf / 20).max(lifetimes.tick() * 4);
+    let is_ending = now + margin >= signed.validity.until;
     !trust.issuer || is_ending || trusted_for >= lifetimes.publish
 }
 

@@ -173,11 +173,11 @@ async fn two_leaders_at_once_do_no_harm() {
     let Ok(installation) = Installation::new().await else { return };
     let flags = [
         "--ca-lifetime",
-        "24s",
+        "60s",
         "--leaf-lifetime",
-        "5s",
+        "15s",
         "--ca-publish",
-        "3s",
+        "4s",
         "--identity",
         "twin",
     ];

@@ -98,7 +98,7 @@ fn namespaces(labels: impl Iterator<Item = (String, Value)>) -> Value {
 
 /// A tenant who may make namespaces, versions and users makes no metrics of them.
 #[tokio::test]
-async fn ten_thousand_namespaces_versions_and_users_make_no_more_series() {
+async fn thousands_of_namespaces_versions_and_users_make_no_more_series() {
     let labels = |index: usize| {
         let level = LEVELS[index % LEVELS.len()];
         let prefix = ["pod-security.kubernetes.io", "portcullis.dev"][index % 2];
@@ -109,7 +109,7 @@ async fn ten_thousand_namespaces_versions_and_users_make_no_more_series() {
         }
         (format!("tenant-{index}"), labels.into())
     };
-    let world = World::new(namespaces((0..10_000).map(labels)), |_| (500, String::new()));
+    let world = World::new(namespaces((0..3000).map(labels)), |_| (500, String::new()));
     world.synced().await;
     let ask = async |index: usize| {
         let mut ask = Ask::pod(object(["good", "bad", "plain"][index % 3]));
@@ -119,11 +119,11 @@ async fn ten_thousand_namespaces_versions_and_users_make_no_more_series() {
         world.ask(if index % 7 == 0 { "/mutate" } else { "/validate" }, &ask).await;
     };
     // Each version that this build knows, at each level, and some of the future.
-    for index in 0..1000 {
+    for index in 0..600 {
         ask(index).await;
     }
     let before = world.series();
-    for index in 1000..10_000 {
+    for index in 600..3000 {
         ask(index).await;
     }
     assert_eq!(world.series(), before);
