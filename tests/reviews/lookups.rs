@@ -116,7 +116,7 @@ async fn thousands_of_namespaces_versions_and_users_make_no_more_series() {
         ask.namespace = format!("tenant-{index}");
         ask.user = format!("user-{index}");
         ask.name = format!("pod-{index}");
-        world.ask(if index % 7 == 0 { "/mutate" } else { "/validate" }, &ask).await;
+        world.ask(if index.is_multiple_of(7) { "/mutate" } else { "/validate" }, &ask).await;
     };
     // Each version that this build knows, at each level, and some of the future.
     for index in 0..600 {
