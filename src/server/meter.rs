@@ -150,7 +150,8 @@ mod tests {
             moment = moment.next(phase);
             assert!(!moment.has_asked(), "{phase:?}");
         }
-        for phase in [Phase::Handling, Phase::Answering, Phase::Flushing, Phase::Idle, Phase::Head] {
+        for phase in [Phase::Handling, Phase::Answering, Phase::Flushing, Phase::Idle, Phase::Head]
+        {
             moment = moment.next(phase);
             assert!(moment.has_asked(), "{phase:?}");
         }
