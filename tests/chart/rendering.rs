@@ -224,7 +224,7 @@ fn the_accounts_may_do_this_and_no_more() {
         json!([
             rule("", "secrets", json!(["portcullis-ca"]), json!(["get", "watch", "update"])),
             rule(leases, "leases", Value::Null, json!(["create"])),
-            rule(leases, "leases", json!([NAME]), json!(["get", "update", "patch", "watch"])),
+            rule(leases, "leases", json!([NAME]), json!(["get", "update"])),
         ])
     );
     let cleanup = "portcullis-cleanup";
