@@ -1,0 +1,289 @@
+//! Does what `plan` says.
+
+use std::time::{Duration, SystemTime};
+
+use k8s_openapi::api::core::v1::Secret;
+use rustls::crypto::aws_lc_rs;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::cluster::one_line;
+
+use super::{
+    authority::AuthorityError,
+    bundle::Configuration,
+    follow::{Followed, Seen},
+    keeper::{Keeper, LABEL, Settings, Status},
+    plan::{self, Bundles, Known, Signed, Step, Trust},
+    state::State,
+};
+
+/// Whoever else writes `caBundle` again and again, as two installations of one name would, is not answered faster than
+/// that.
+const APART: Duration = Duration::from_secs(1);
+
+/// An API server that does not answer must not keep a replica from renewing its certificate.
+const TURN: Duration = Duration::from_secs(15);
+
+/// One turn after the other: at every event, and every tick of the clock.
+pub(super) struct Turns<'a> {
+    keeper: &'a Keeper,
+    secret: &'a Followed<Secret>,
+    configurations: &'a [Configuration],
+    /// The last good state. Whoever empties the Secret does not make the server forget what clients trust.
+    last: Option<State>,
+    started: Instant,
+    known: Known,
+    signed: Option<Signed>,
+    last_publish: Option<Instant>,
+}
+
+/// Why a turn did not end as it should.
+enum Problem {
+    /// It is not this replica's turn yet.
+    Waiting(String),
+    Failed(String),
+}
+
+impl From<AuthorityError> for Problem {
+    fn from(error: AuthorityError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl<'a> Turns<'a> {
+    pub(super) fn new(
+        keeper: &'a Keeper,
+        secret: &'a Followed<Secret>,
+        configurations: &'a [Configuration],
+    ) -> Self {
+        Self {
+            keeper,
+            secret,
+            configurations,
+            last: None,
+            known: Known::default(),
+            signed: None,
+            last_publish: None,
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) async fn take(&mut self, mut is_leader: watch::Receiver<bool>, bell: &Notify) {
+        let identity = &self.keeper.identity;
+        loop {
+            tokio::select! {
+                () = bell.notified() => {}
+                Ok(()) = is_leader.changed() => {}
+                () = sleep(self.keeper.settings.lifetimes.tick()) => {}
+            }
+            let leads = *is_leader.borrow_and_update();
+            let turn = timeout(TURN, self.turn(leads)).await.unwrap_or_else(|_| {
+                Err(Problem::Failed("the API server did not answer in time".to_owned()))
+            });
+            match turn {
+                Ok(()) => identity.settle(),
+                Err(Problem::Waiting(why)) => identity.wait(&why, SystemTime::now()),
+                Err(Problem::Failed(why)) => identity.complain(&why, SystemTime::now()),
+            }
+        }
+    }
+
+    /// Looks at everything once. What fails is tried again in the next turn.
+    async fn turn(&mut self, leads: bool) -> Result<(), Problem> {
+        let now = SystemTime::now();
+        let secret = match self.our_secret() {
+            Ok(secret) => secret,
+            Err(problem) => {
+                // What is known goes on being used, lest the certificate expire.
+                if self.last.is_some() {
+                    self.renew(now)?;
+                }
+                return Err(problem);
+            }
+        };
+        match State::read(&secret.data.clone().unwrap_or_default(), &self.service()) {
+            Ok(Some(state)) => self.take_over(state, leads, &secret, now).await?,
+            Ok(None) => self.restore(leads, &secret, "it was emptied").await?,
+            Err(problem) => self.restore(leads, &secret, &problem).await?,
+        }
+        let renewed = self.renew(now);
+        if leads {
+            self.lead(now, &secret).await?;
+        }
+        renewed
+    }
+
+    /// Goes on from what the Secret holds. Where that knows nothing of the authority that signed until now (somebody
+    /// put a backup back), the leader adds it: clients must trust what the replicas show until these have heard, too.
+    async fn take_over(
+        &mut self,
+        state: State,
+        leads: bool,
+        secret: &Secret,
+        now: SystemTime,
+    ) -> Result<(), Problem> {
+        let old = self.last.as_ref().map(|last| last.current.certificate());
+        match old.filter(|old| leads && !state.bundle().contains(old)) {
+            Some(old) => {
+                tracing::warn!(
+                    "the Secret holds other authorities: those before stay trusted for a while"
+                );
+                let state = state.trusting(old, now);
+                self.store(secret, &state).await?;
+                self.last = Some(state);
+            }
+            None => self.last = Some(state),
+        }
+        Ok(())
+    }
+
+    fn our_secret(&self) -> Result<Secret, Problem> {
+        let Settings { namespace, secret: name, .. } = &self.keeper.settings;
+        let name = format!("Secret {namespace}/{name}");
+        let (key, value) = LABEL;
+        let problem = match &*self.secret.seen() {
+            Seen::Unknown(why) => {
+                return Err(Problem::Waiting(format!("{name} is not known: {why}")));
+            }
+            Seen::Absent => {
+                format!("{name} must be there, with the label {key}={value}: the chart has it")
+            }
+            Seen::There(secret) => {
+                let labels = secret.metadata.labels.as_ref();
+                if labels.and_then(|all| all.get(key)).is_some_and(|is| is == value) {
+                    return Ok(secret.clone());
+                }
+                format!(
+                    "{name} must have the label {key}={value}: without it, it is not written to"
+                )
+            }
+        };
+        Err(Problem::Failed(problem))
+    }
+
+    /// Puts back what was last known to be good, where the Secret holds something else.
+    async fn restore(&self, leads: bool, secret: &Secret, problem: &str) -> Result<(), Problem> {
+        match &self.last {
+            Some(state) if leads => {
+                tracing::warn!(
+                    problem,
+                    "the Secret of the authorities is written anew from memory"
+                );
+                self.store(secret, state).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every replica's own work.
+    fn renew(&mut self, now: SystemTime) -> Result<(), Problem> {
+        let Some(state) = self.last.clone() else {
+            return Err(Problem::Waiting("the leader has not made an authority yet".to_owned()));
+        };
+        let current = &state.current;
+        let lifetimes = self.keeper.settings.lifetimes;
+        let is_trusted = self.is_trusted(current.certificate());
+        let shown = self.signed.as_ref().map(|signed| signed.issuer.as_str());
+        let trust = Trust {
+            current: self.known.observe(current, is_trusted, self.started.elapsed()),
+            issuer: shown.is_some_and(|issuer| self.is_trusted(issuer)),
+        };
+        if plan::is_due(self.signed.as_ref(), &state, trust, now, lifetimes) {
+            let service = self.service();
+            let leaf = current.sign(&[&service], now, lifetimes.leaf())?;
+            let signed = Signed::new(current, leaf.validity, now, jitter());
+            self.keeper.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
+            self.signed = Some(signed);
+        }
+        let issuer = self.signed.as_ref().map(|signed| signed.issuer.as_str());
+        self.keeper.set_status(Status {
+            ca_until: Some(current.validity().until),
+            is_trusted: issuer.is_some_and(|issuer| self.is_trusted(issuer)),
+        });
+        if self.signed.is_none() {
+            let why = "the webhook configurations do not trust the authority yet";
+            return Err(Problem::Waiting(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The leader's.
+    async fn lead(&mut self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
+        let state = self.last.as_ref();
+        let lifetimes = self.keeper.settings.lifetimes;
+        let trusted_for = self.known.trusted_for(self.started.elapsed());
+        let step = plan::step(state, self.bundles(), trusted_for, now, lifetimes);
+        if let (Step::Publish, Some(state)) = (step, state) {
+            return publish(self.configurations, state, &mut self.last_publish).await;
+        }
+        match plan::after(step, state, &self.service(), now, lifetimes)? {
+            Some(new) => {
+                tracing::info!(?step, "certificate authorities");
+                self.store(secret, &new).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn store(&self, secret: &Secret, state: &State) -> Result<(), Problem> {
+        let secret = Secret { data: Some(state.write()), ..secret.clone() };
+        match self.secret.replace(&secret).await {
+            Ok(()) => Ok(()),
+            // Somebody was faster: what it wrote is seen in a moment.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            Err(error) => {
+                let (name, error) = (&self.keeper.settings.secret, one_line(&error));
+                Err(Problem::Failed(format!("cannot write Secret {name}: {error}")))
+            }
+        }
+    }
+
+    fn bundles(&self) -> Bundles {
+        let Some(state) = &self.last else { return Bundles::Lacking };
+        let all = self.configurations.iter().map(|configuration| configuration.compare(state));
+        all.max().unwrap_or(Bundles::Exact)
+    }
+
+    fn is_trusted(&self, certificate: &str) -> bool {
+        self.configurations.iter().all(|configuration| configuration.trusts(certificate))
+    }
+
+    fn service(&self) -> String {
+        let Settings { service, namespace, .. } = &self.keeper.settings;
+        format!("{service}.{namespace}.svc")
+    }
+}
+
+async fn publish(
+    configurations: &[Configuration],
+    state: &State,
+    last: &mut Option<Instant>,
+) -> Result<(), Problem> {
+    if let Some(last) = last {
+        sleep_until(*last + APART).await;
+    }
+    *last = Some(Instant::now());
+    let mut result = Ok(());
+    for configuration in configurations {
+        if configuration.compare(state) == Bundles::Exact {
+            continue;
+        }
+        let name = configuration.name();
+        tracing::info!(name, "writing caBundle");
+        if let Err(error) = configuration.publish(&state.bundle()).await {
+            let problem = format!("cannot write caBundle of {name}: {}", one_line(&error));
+            result = Err(Problem::Failed(problem));
+        }
+    }
+    result
+}
+
+fn jitter() -> u8 {
+    let mut byte = [0];
+    // Without randomness there is no TLS either; without jitter there is.
+    let _ = aws_lc_rs::default_provider().secure_random.fill(&mut byte);
+    byte[0]
+}
