@@ -17,6 +17,17 @@ const REVIEW: &[u8] = include_bytes!("../reviews/realistic_12k.json");
 
 #[tokio::test]
 async fn dawdlers_do_not_keep_others_waiting() {
+    crowd(Duration::from_secs(scale(1, 30))).await;
+}
+
+/// What they cost is their handshakes, and here they and the server share the processors.
+#[tokio::test]
+async fn nor_do_those_who_come_again_at_once() {
+    crowd(Duration::from_secs(1)).await;
+}
+
+/// Many dawdle. Who is thrown out comes again after this long.
+async fn crowd(again: Duration) {
     let Ok(plane) = ControlPlane::shared() else { return };
     let server = Portcullis::start(plane, None, &[]).await;
     let crowd = scale(300, 5000);
@@ -26,7 +37,7 @@ async fn dawdlers_do_not_keep_others_waiting() {
     let (memory, _) = footprint(&server).await;
     let mut dawdlers = JoinSet::new();
     for index in 0..crowd {
-        dawdlers.spawn(dawdle(address(&server), server.serving.authority_pem.clone(), index));
+        dawdlers.spawn(dawdle(address(&server), server.serving.authority_pem.clone(), index, again));
     }
     // All have come, and those who were thrown out come again.
     sleep(lasts / 3).await;
@@ -37,7 +48,7 @@ async fn dawdlers_do_not_keep_others_waiting() {
     let ((p50, p99, _), (p50_beside, p99_beside, worst)) =
         (quantiles(&mut quiet), quantiles(&mut beside));
     report(
-        &format!("{crowd} dawdling connections"),
+        &format!("{crowd} dawdling connections, again after {} s", again.as_secs()),
         &format!(
             "{} honest requests, 0 failed; p50 {p50:.1} -> {p50_beside:.1} ms, p99 {p99:.1} -> {p99_beside:.1} ms, \
              longest {worst:.1} ms; memory {memory:.0} -> {crowded:.0} MB, {descriptors:.0} descriptors",
@@ -69,10 +80,10 @@ async fn honest(server: &Portcullis, lasts: Duration) -> Vec<Duration> {
 }
 
 /// A byte a second of a handshake, a header or a body, or nothing at all; again when thrown out.
-async fn dawdle(address: SocketAddr, ca: String, index: u32) {
+async fn dawdle(address: SocketAddr, ca: String, index: u32, again: Duration) {
     loop {
         let _ = dawdle_once(address, &ca, index % 4).await;
-        sleep(Duration::from_secs(1)).await;
+        sleep(again).await;
     }
 }
 

@@ -71,7 +71,7 @@ impl Client<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(address).await?;
         // A header and a body are two writes: the second would wait for an acknowledgement of the first.
         stream.set_nodelay(true)?;
-        let stream = timeout(PATIENCE, connector.connect(name, stream)).await.unwrap()?;
+        let stream = timeout(PATIENCE, connector.connect(name, stream)).await??;
         Ok(Self::over(stream))
     }
 }
