@@ -37,6 +37,12 @@ pub mod certificates;
 
 pub mod leader;
 
+pub mod manifest;
+
+pub mod findings;
+
+pub mod report;
+
 pub mod check;
 
 mod healthcheck;

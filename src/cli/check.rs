@@ -1,16 +1,19 @@
 //! The flags of `check`.
 
 use std::{
-    io::{self, IsTerminal as _, Write},
+    ffi::OsString,
+    io::{self, IsTerminal as _},
     path::PathBuf,
 };
 
 use clap::Args;
 
 use crate::{
-    check::{Format, Policy, Report, Source, Summary},
     config::Config,
+    findings::{Judges, Policy, Summary},
+    manifest::Source,
     pss::{Level, Minor, Version},
+    report::{About, Output, Report},
 };
 
 use super::Exit;
@@ -18,10 +21,26 @@ use super::Exit;
 /// No flag is an environment variable: what is found depends on the command line alone.
 #[derive(Args, Debug)]
 pub(super) struct Flags {
-    /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), or - for
-    /// standard input; without any, standard input
+    /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
+    /// for standard input; without any, standard input
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+
+    /// Directories are read recursively anyway: for those who are used to kubectl's flag
+    #[arg(short = 'R', long)]
+    recursive: bool,
+
+    /// A directory with a kustomization, rendered by kubectl or kustomize
+    #[arg(short, long, value_name = "DIRECTORY")]
+    kustomize: Vec<PathBuf>,
+
+    /// A chart, rendered by helm
+    #[arg(long, value_name = "CHART")]
+    helm: Option<OsString>,
+
+    /// Values for the chart; can be repeated
+    #[arg(short = 'f', long, value_name = "FILE", requires = "helm")]
+    values: Vec<PathBuf>,
 
     /// The level to judge by: privileged, baseline or restricted [default: what the configuration enforces]
     #[arg(long, value_name = "LEVEL")]
@@ -39,17 +58,35 @@ pub(super) struct Flags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The form of the report
-    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Human)]
-    output: Format,
+    /// Exit with 1 only for what breaks this level, and call the rest warnings; privileged: never [default: the level
+    /// that is judged by]
+    #[arg(long, value_name = "LEVEL")]
+    fail_on: Option<Level>,
+
+    /// Judge the pods as they will be after hardening, as where the webhook hardens them
+    #[arg(long)]
+    assume_hardened: bool,
+
+    /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
+    /// Can be repeated, but only one form can go to standard output [default: human]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    outputs: Vec<Output>,
 }
 
 /// Judges what the paths name.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
-    let policy = Policy::new(config, flags.level, flags.policy_version, flags.cluster_version);
+    let mut policy = Policy::new(config, flags.level, flags.policy_version, flags.cluster_version);
+    if let Some(level) = flags.fail_on {
+        policy.fail_on = level;
+    }
+    if flags.assume_hardened {
+        policy.judges = Judges::Hardened;
+    }
+    let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let sources = sources(flags)?;
-    match report(&sources, &policy, flags.output) {
+    let report = Report::open(&outputs, About::Manifests(&policy));
+    match report.and_then(|report| crate::check::run(&sources, &policy, report)) {
         Ok(summary) => Ok(exit(&summary)),
         // Whoever reads has seen enough. What was not judged is not clean.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
@@ -58,8 +95,13 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 }
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
-    if !flags.paths.is_empty() {
-        return Ok(flags.paths.iter().flat_map(|path| Source::of(path)).collect());
+    let paths = flags.paths.iter().flat_map(|path| Source::of(path));
+    let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
+    let chart = flags.helm.iter().map(|chart| Source::helm(chart, &flags.values));
+    let sources: Vec<_> = paths.chain(kustomizations).chain(chart).collect();
+    let is_named = !flags.paths.is_empty() || !sources.is_empty();
+    if is_named {
+        return Ok(sources);
     }
     if io::stdin().is_terminal() {
         anyhow::bail!("nothing to judge: name files or directories, or - for standard input");
@@ -67,19 +109,10 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
     Ok(vec![Source::Stdin])
 }
 
-fn report(sources: &[Source], policy: &Policy, format: Format) -> io::Result<Summary> {
-    let out: Box<dyn Write + Send> = match format {
-        Format::Human => Box::new(anstream::AutoStream::auto(io::stdout())),
-        Format::Json | Format::Jsonl => Box::new(io::stdout()),
-    };
-    let out = io::BufWriter::with_capacity(1 << 16, out);
-    crate::check::run(sources, policy, Report::new(out, format, policy))
-}
-
 fn exit(summary: &Summary) -> Exit {
     if summary.unreadable > 0 {
         Exit::Failure
-    } else if summary.violating > 0 {
+    } else if summary.failing > 0 {
         Exit::Findings
     } else {
         Exit::Clean

@@ -5,36 +5,40 @@
 
 use std::borrow::Cow;
 
-use super::{Line, Unreadable, yaml};
+use super::{Extent, Line, Unreadable, yaml};
 
 /// One document as JSON text, not necessarily an object.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
-    /// Of the first byte of the JSON.
-    pub(super) line: Line,
+    /// Where it stands in the text.
+    pub(super) extent: Extent,
     /// The JSON, line by line as the source.
     pub(super) json: Cow<'t, str>,
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// All documents of a text, in its order. Empty ones are left out.
 pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     chunks(text).flat_map(|chunk| {
         if chunk.trimmed().text.starts_with(b"{") { chunk.json() } else { chunk.yaml() }
     })
 }
 
-/// A part of the text and the line of its first byte.
+/// A part of the text, and the line and the offset of its first byte.
 #[derive(Clone, Copy)]
 struct Chunk<'t> {
     line: Line,
+    at: usize,
     text: &'t [u8],
 }
 
 /// What stands between the lines `---` and `...`. They cannot be part of anything else: not of a block or a quoted
 /// string in YAML, nor of JSON.
 fn chunks(text: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
-    let mut rest = Some(Chunk { line: Line::FIRST, text });
+    let all = Chunk { line: Line::FIRST, at: 0, text };
+    let mut rest =
+        if text.starts_with(BYTE_ORDER_MARK) { all.from(BYTE_ORDER_MARK.len()) } else { Some(all) };
     std::iter::from_fn(move || {
         let chunk = rest.take()?;
         let (start, end) = match next_marker(chunk.text) {
@@ -42,7 +46,7 @@ fn chunks(text: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
             None => (chunk.text, None),
         };
         rest = end.and_then(|end| chunk.from(end));
-        Some(Chunk { line: chunk.line, text: start })
+        Some(Chunk { text: start, ..chunk })
     })
 }
 
@@ -63,7 +67,7 @@ impl<'t> Chunk<'t> {
     /// Without the first bytes.
     fn from(self, at: usize) -> Option<Self> {
         let (before, text) = self.text.split_at_checked(at)?;
-        Some(Self { line: self.line.after_newlines(before), text })
+        Some(Self { line: self.line.after_newlines(before), at: self.at + at, text })
     }
 
     fn trimmed(self) -> Self {
@@ -74,6 +78,10 @@ impl<'t> Chunk<'t> {
     fn is_empty(self) -> bool {
         let mut lines = self.text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
         lines.all(|line| matches!(line.first(), None | Some(b'#' | b'%')))
+    }
+
+    fn extent(self) -> Extent {
+        Extent { line: self.line, bytes: self.at..self.at + self.text.len() }
     }
 
     fn as_str(self) -> Result<&'t str, Unreadable> {
@@ -89,7 +97,7 @@ impl<'t> Chunk<'t> {
         }
         match self.as_str().and_then(|text| yaml::to_json(text, self.line)) {
             Ok(json) if json.trim_ascii() == "null" => Vec::new(),
-            json => vec![json.map(|json| Document { line: self.line, json: json.into() })],
+            json => vec![json.map(|json| Document { extent: self.extent(), json: json.into() })],
         }
     }
 
@@ -132,7 +140,8 @@ impl<'t> Chunk<'t> {
             let offset = values.byte_offset() - json.len();
             let from = at.text.len() - (self.text.len() - offset);
             at = at.from(from)?;
-            documents.push(Ok(Document { line: at.line, json: Cow::Borrowed(json) }));
+            let document = Self { text: json.as_bytes(), ..at };
+            documents.push(Ok(Document { extent: document.extent(), json: Cow::Borrowed(json) }));
         }
     }
 

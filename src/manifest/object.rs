@@ -1,68 +1,88 @@
-//! JSON text as the objects that are judged: pods, what holds a template, and lists of any of them.
+//! JSON text as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
 
-use std::io;
+use std::{io, ops::Range};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    admission::{Kind, Target},
+    admission::{Kind, Object, Target},
+    findings::Identity,
     json,
-    pss::{Text, or_default},
+    pss::{Pod, Text, or_default},
 };
 
-use super::{Identity, Line, Policy, Reading, Unreadable, Verdict, verdict, yaml};
+use super::{Line, Reading, Unreadable, defaults, document::Document, yaml};
 
 /// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
 const MAX_NESTED: usize = 8;
 /// How much of a parser's words is shown: they may repeat a whole value.
 const MAX_WHY: usize = 200;
 
-/// Reads one document, whose first byte stands on `line`, and tells of each object in it.
-///
-/// # Errors
-/// Only those of `tell`.
+/// An object that may hold a pod, and where it stands.
+#[derive(Debug)]
+pub struct Manifest<'a> {
+    /// Which.
+    pub identity: Identity,
+    /// The line on which it starts.
+    pub line: Line,
+    /// The document that it stands in.
+    pub document: &'a Extent,
+    /// Its path in the document: empty, or `items[3].`.
+    pub path: &'a str,
+    /// Where its pod stands in it: empty for a pod, `spec.template.` for a Deployment.
+    pub root: &'static str,
+    /// The pod, or the template, after the API server's defaulting. None for a controller without a template,
+    /// which makes no pods.
+    pub pod: Option<Box<Pod<'a>>>,
+}
+
+/// Where a document stands in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The line of its first byte.
+    pub line: Line,
+    /// Its bytes.
+    pub bytes: Range<usize>,
+}
+
+/// Reads one document, and tells of each object in it. Errors are only those of `tell`.
 pub(super) fn read(
-    json: &str,
-    line: Line,
-    policy: &Policy,
-    tell: &mut impl FnMut(Reading) -> io::Result<()>,
+    document: &Document<'_>,
+    tell: &mut impl FnMut(Reading<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    Reader { policy, tell }.read(json, line, &Inherited::default(), 0)
+    let list = Inherited::default();
+    Reader { document: &document.extent, tell }.read(&document.json, document.extent.line, &list)
 }
 
-struct Reader<'p, T> {
-    policy: &'p Policy,
-    tell: &'p mut T,
+struct Reader<'d, T> {
+    document: &'d Extent,
+    tell: &'d mut T,
 }
 
-/// What the items of a list are that do not say it themselves: a PodList's are pods.
+/// What the items of a list are that do not say it themselves: a PodList's are pods. And where they stand.
 #[derive(Default)]
 struct Inherited {
     api_version: String,
     kind: String,
+    path: String,
+    depth: usize,
 }
 
 /// What an object turned out to be.
 enum Content<'a> {
-    Judged(Verdict),
+    Object(Box<Manifest<'a>>),
     Ignored,
     List(Inherited, Vec<&'a RawValue>),
 }
 
-impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
-    fn read(
-        &mut self,
-        json: &str,
-        line: Line,
-        inherited: &Inherited,
-        depth: usize,
-    ) -> io::Result<()> {
+impl<'d, T: FnMut(Reading<'_>) -> io::Result<()>> Reader<'d, T> {
+    fn read(&mut self, json: &str, line: Line, inherited: &Inherited) -> io::Result<()> {
         let object = json.trim_ascii_start();
         let (blank, _) = json.split_at(json.len() - object.len());
         let line = line.after_newlines(blank.as_bytes());
         if let Ok(content) = self.content(object, line, inherited) {
-            return self.take(content, object, line, depth);
+            return self.take(content, object, line, inherited);
         }
         // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
         let again = match yaml::to_json(object, line) {
@@ -70,7 +90,7 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
             Err(unreadable) => return (self.tell)(Reading::Unreadable(unreadable)),
         };
         match self.content(&again, line, inherited) {
-            Ok(content) => self.take(content, &again, line, depth),
+            Ok(content) => self.take(content, &again, line, inherited),
             Err(unreadable) => (self.tell)(Reading::Unreadable(unreadable)),
         }
     }
@@ -80,23 +100,25 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         content: Content<'_>,
         json: &str,
         line: Line,
-        depth: usize,
+        parent: &Inherited,
     ) -> io::Result<()> {
-        let (inherited, items) = match content {
-            Content::Judged(verdict) => return (self.tell)(Reading::Judged(verdict)),
+        let (mut inherited, items) = match content {
+            Content::Object(manifest) => return (self.tell)(Reading::Object(manifest)),
             Content::Ignored => return (self.tell)(Reading::Ignored),
-            Content::List(..) if depth == MAX_NESTED => {
+            Content::List(..) if parent.depth == MAX_NESTED => {
                 let why = format!("lists are nested more than {MAX_NESTED} deep");
                 return (self.tell)(Reading::Unreadable(Unreadable::at(line, why)));
             }
             Content::List(inherited, items) => (inherited, items),
         };
+        inherited.depth = parent.depth + 1;
         let mut at = (line, 0);
-        for item in items {
+        for (index, item) in items.into_iter().enumerate() {
             let start = item.get().as_ptr().addr() - json.as_ptr().addr();
             let between = json.as_bytes().get(at.1..start).unwrap_or_default();
             at = (at.0.after_newlines(between), start);
-            self.read(item.get(), at.0, &inherited, depth + 1)?;
+            inherited.path = format!("{}items[{index}].", parent.path);
+            self.read(item.get(), at.0, &inherited)?;
         }
         Ok(())
     }
@@ -105,8 +127,11 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         &self,
         json: &'a str,
         line: Line,
-        inherited: &Inherited,
-    ) -> Result<Content<'a>, Unreadable> {
+        inherited: &'a Inherited,
+    ) -> Result<Content<'a>, Unreadable>
+    where
+        'd: 'a,
+    {
         if !json.starts_with('{') {
             return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
         }
@@ -125,8 +150,11 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
                 .map_err(|error| unreadable(&error, line, "items"))?;
             let is_typed = !kind.is_empty();
             let api_version = if is_typed { api_version } else { "" };
-            let inherited =
-                Inherited { api_version: api_version.to_owned(), kind: kind.to_owned() };
+            let inherited = Inherited {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                ..Inherited::default()
+            };
             return Ok(Content::List(inherited, items));
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
@@ -136,7 +164,6 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
             _ => return Ok(Content::Ignored),
         };
         let identity = Identity {
-            line,
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             namespace: envelope.metadata.namespace.to_string(),
@@ -145,7 +172,34 @@ impl<T: FnMut(Reading) -> io::Result<()>> Reader<'_, T> {
         // As the webhook reads it: one and the same verdict.
         let object = json::from_stranger(json, target)
             .map_err(|error| refused(&error, line, &identity.to_string()))?;
-        Ok(Content::Judged(verdict::judge(object, root, identity, self.policy)))
+        Ok(Content::Object(Box::new(Manifest {
+            identity,
+            line,
+            document: self.document,
+            path: &inherited.path,
+            root,
+            pod: pod_of(object),
+        })))
+    }
+}
+
+/// The pod of an object, as a review has it.
+fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
+    match object {
+        Object::Pod(mut pod) => {
+            defaults::of_pod(&mut pod);
+            Some(pod)
+        }
+        Object::Template(Some(mut template)) => {
+            defaults::of_template(&mut template);
+            Some(template)
+        }
+        Object::Template(None)
+        | Object::Absent
+        | Object::Ignored
+        | Object::Namespace(_)
+        | Object::Unreadable(_)
+        | Object::Malformed(_) => None,
     }
 }
 

@@ -1,11 +1,14 @@
-//! Where manifests come from: files, what is found in directories, standard input. At most so much of each.
+//! Where manifests come from: files, what is found in directories or by a pattern, standard input, what another
+//! program renders. At most so much of each.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fmt, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
+
+use super::rendered::Rendered;
 
 /// What is read of a directory; of files that are named, any.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
@@ -21,17 +24,23 @@ pub enum Source {
     Stdin,
     /// A file.
     File(PathBuf),
-    /// A directory that could not be listed, and why: a finding in its place.
+    /// What another program makes.
+    Rendered(Rendered),
+    /// A directory that could not be listed, a pattern that nothing matches, and why: a finding in its place.
     Unlisted(PathBuf, String),
 }
 
 impl Source {
     /// The sources that a path of the command line stands for: `-` is standard input, a directory all its
     /// [`EXTENSIONS`], recursively and in the order of their names, without what is hidden and without following
-    /// links to directories.
+    /// links to directories. What is no path is a pattern if it has `*`, `?` or `[`: shells that were kept from it
+    /// leave that to us.
     pub fn of(path: &Path) -> Vec<Self> {
         if path == Path::new("-") {
             return vec![Self::Stdin];
+        }
+        if !path.exists() && is_pattern(path) {
+            return matching(path);
         }
         if !path.is_dir() {
             return vec![Self::File(path.to_owned())];
@@ -41,16 +50,28 @@ impl Source {
         sources
     }
 
+    /// What `kubectl kustomize` makes of a directory.
+    pub fn kustomize(directory: &Path) -> Self {
+        Self::Rendered(Rendered::Kustomize(directory.to_owned()))
+    }
+
+    /// What `helm template` makes of a chart with these files of values.
+    pub fn helm(chart: &OsStr, values: &[PathBuf]) -> Self {
+        let chart = OsString::from(chart);
+        Self::Rendered(Rendered::Helm { chart, values: values.to_vec() })
+    }
+
     /// The whole text.
     ///
     /// # Errors
     /// Why not, for people.
-    pub(super) fn read(&self) -> Result<Vec<u8>, String> {
+    pub fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Stdin => bounded(io::stdin().lock()),
             Self::File(path) => {
                 fs::File::open(path).map_err(|error| failed(&error)).and_then(bounded)
             }
+            Self::Rendered(rendered) => rendered.read(),
             Self::Unlisted(_, why) => Err(why.clone()),
         }
     }
@@ -60,12 +81,15 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("-"),
-            Self::File(path) | Self::Unlisted(path, _) => path.display().fmt(f),
+            Self::File(path)
+            | Self::Unlisted(path, _)
+            | Self::Rendered(Rendered::Kustomize(path)) => path.display().fmt(f),
+            Self::Rendered(Rendered::Helm { chart, .. }) => Path::new(chart).display().fmt(f),
         }
     }
 }
 
-fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
+pub(super) fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     reader.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(|error| failed(&error))?;
     if text.len() as u64 > MAX_TEXT {
@@ -79,6 +103,27 @@ fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
 
 fn failed(error: &io::Error) -> String {
     format!("cannot be read: {error}")
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
+}
+
+/// What a pattern names, by name. A pattern that names nothing is most likely a mistake.
+fn matching(pattern: &Path) -> Vec<Source> {
+    let unlisted = |why: String| vec![Source::Unlisted(pattern.to_owned(), why)];
+    let Some(text) = pattern.to_str() else { return unlisted("is not UTF-8".to_owned()) };
+    let paths = match glob::glob(text) {
+        Ok(paths) => paths,
+        Err(error) => return unlisted(format!("is no pattern: {error}")),
+    };
+    let sources: Vec<_> = paths
+        .flat_map(|path| match path {
+            Ok(path) => Source::of(&path),
+            Err(error) => vec![Source::Unlisted(error.path().to_owned(), failed(error.error()))],
+        })
+        .collect();
+    if sources.is_empty() { unlisted("nothing matches this pattern".to_owned()) } else { sources }
 }
 
 fn walk(directory: &Path, depth: usize, sources: &mut Vec<Source>) {

@@ -1,0 +1,13 @@
+//! What was found of workloads: what each breaks, where, what mends it, and which levels it meets.
+//!
+//! Pure: no I/O, no clock. `check` finds it in manifests, `audit` in a cluster; `report` says it.
+
+mod place;
+mod policy;
+mod summary;
+mod workload;
+
+pub use place::{Location, Position, Region};
+pub use policy::{Judges, Policy, Severity};
+pub use summary::{Ranks, Summary};
+pub use workload::{Broken, Found, Identity, Ladder, Workload};

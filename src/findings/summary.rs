@@ -1,0 +1,71 @@
+//! What a report comes to.
+
+use serde::Serialize;
+
+use crate::pss::Level;
+
+use super::Workload;
+
+/// Numbers of what was judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Objects that hold a pod.
+    pub objects: u64,
+    /// Of them, those that the configuration exempts.
+    pub exempt: u64,
+    /// Of them, those that break the level.
+    pub violating: u64,
+    /// Of them, those that break what makes the command fail.
+    pub failing: u64,
+    /// Controls broken, object by object.
+    pub violations: u64,
+    /// Of these, those that hardening would mend.
+    pub hardenable: u64,
+    /// Objects that hold none.
+    pub ignored: u64,
+    /// Files, documents and objects that could not be read.
+    pub unreadable: u64,
+    /// The objects that are judged, by the highest level that they meet now.
+    pub now: Ranks,
+    /// The same after hardening.
+    pub hardened: Ranks,
+}
+
+/// Objects by the highest level that they meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ranks {
+    /// Those that do not even meet baseline.
+    pub privileged: u64,
+    /// Those that meet baseline and not restricted.
+    pub baseline: u64,
+    /// Those that meet restricted.
+    pub restricted: u64,
+}
+
+impl Summary {
+    /// Counts a workload.
+    pub fn add(&mut self, workload: &Workload) {
+        let violations = &workload.violations;
+        self.objects += 1;
+        self.violating += u64::from(!violations.is_empty());
+        self.failing += u64::from(workload.fails());
+        self.violations += violations.len() as u64;
+        self.hardenable += violations.iter().filter(|broken| broken.is_hardened).count() as u64;
+        if workload.exempt.is_some() {
+            self.exempt += 1;
+        } else {
+            self.now.add(workload.ladder.now);
+            self.hardened.add(workload.ladder.hardened);
+        }
+    }
+}
+
+impl Ranks {
+    fn add(&mut self, level: Level) {
+        *match level {
+            Level::Privileged => &mut self.privileged,
+            Level::Baseline => &mut self.baseline,
+            Level::Restricted => &mut self.restricted,
+        } += 1;
+    }
+}

@@ -1,0 +1,209 @@
+//! What is found of one workload.
+
+use std::{borrow::Cow, collections::HashSet, fmt};
+
+use crate::{
+    admission::{self, Exemption},
+    harden,
+    pss::{Control, Finding, Level, LevelVersion, Minor, Place, Pod, Violation, evaluate},
+};
+
+use super::{Judges, Location, Policy, Region, Severity};
+
+/// Which object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// `apps/v1`.
+    pub api_version: String,
+    /// `Deployment`.
+    pub kind: String,
+    /// Empty where the manifest does not say.
+    pub namespace: String,
+    /// The name, or what the generated one will start with.
+    pub name: String,
+}
+
+/// `Deployment shop/web`.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// An object that holds a pod: judged, or exempt.
+#[derive(Debug)]
+pub struct Workload {
+    /// Which.
+    pub identity: Identity,
+    /// Where it stands. None for what runs in a cluster.
+    pub location: Option<Location>,
+    /// Why it was not judged, if it was not.
+    pub exempt: Option<Exemption>,
+    /// What it is judged by: the version is never `latest`.
+    pub judged: LevelVersion,
+    /// What it breaks, in the order of the Standard's table.
+    pub violations: Vec<Broken>,
+    /// What to set, one line each, grouped by container as in a denial.
+    pub fixes: Vec<String>,
+    /// The levels that it meets.
+    pub ladder: Ladder,
+}
+
+/// A control that it breaks.
+#[derive(Debug)]
+pub struct Broken {
+    /// Which.
+    pub control: &'static Control,
+    /// How bad that is.
+    pub severity: Severity,
+    /// Every place that must change; never empty.
+    pub found: Vec<Found>,
+    /// What to set, in one line: of each container that has it wrong.
+    pub message: String,
+    /// Whether hardening would mend it.
+    pub is_hardened: bool,
+}
+
+/// One thing to set.
+#[derive(Debug)]
+pub struct Found {
+    /// The path of the field from the object's root. It may be missing from the object.
+    pub field: String,
+    /// The path of the container, volume or pod that it is about, from the object's root.
+    pub part: String,
+    /// The same as people call it: `container "web"`.
+    pub place: String,
+    /// What to do: `set securityContext.privileged=false`.
+    pub fix: Cow<'static, str>,
+    /// Where in the source, when that is known.
+    pub region: Option<Region>,
+    /// Where the container or volume says its name, when the region is within it.
+    pub context: Option<Region>,
+}
+
+/// The levels of the Standard that a pod meets, whatever it is judged by.
+#[derive(Clone, Debug)]
+pub struct Ladder {
+    /// The highest that it meets now.
+    pub now: Level,
+    /// The highest that it would meet once hardened.
+    pub hardened: Level,
+    /// What it breaks of baseline.
+    pub baseline: Vec<&'static Control>,
+    /// What it breaks of restricted.
+    pub restricted: Vec<&'static Control>,
+}
+
+impl Ladder {
+    /// Of what breaks nothing.
+    pub const TOP: Self = Self {
+        now: Level::Restricted,
+        hardened: Level::Restricted,
+        baseline: Vec::new(),
+        restricted: Vec::new(),
+    };
+
+    /// Judges a pod by every level.
+    pub fn of(pod: &Pod<'_>, hardened: &Pod<'_>, version: Minor) -> Self {
+        let broken = |level| {
+            let violations = evaluate(level, version, pod);
+            violations.iter().map(|violation| violation.control).collect::<Vec<_>>()
+        };
+        Self {
+            now: highest(pod, version),
+            hardened: highest(hardened, version),
+            baseline: broken(Level::Baseline),
+            restricted: broken(Level::Restricted),
+        }
+    }
+}
+
+fn highest(pod: &Pod<'_>, version: Minor) -> Level {
+    let meets = |level: &Level| evaluate(*level, version, pod).is_empty();
+    let levels = [Level::Restricted, Level::Baseline];
+    levels.into_iter().find(meets).unwrap_or(Level::Privileged)
+}
+
+impl Workload {
+    /// Judges an object whose pod stands at `root`: `""`, or `"spec.template."`. A controller without a template
+    /// makes no pods.
+    pub fn judge(identity: Identity, pod: Option<&Pod<'_>>, root: &str, policy: &Policy) -> Self {
+        let exempt = policy.exemption(&identity, pod);
+        let mut workload = Self {
+            identity,
+            location: None,
+            exempt,
+            judged: policy.judged(),
+            violations: Vec::new(),
+            fixes: Vec::new(),
+            ladder: Ladder::TOP,
+        };
+        if let (Some(pod), None) = (pod, exempt) {
+            workload.fill(pod, root, policy);
+        }
+        workload
+    }
+
+    fn fill(&mut self, pod: &Pod<'_>, root: &str, policy: &Policy) {
+        let changes = harden::plan(pod, &policy.harden, harden::Scope::Create);
+        let hardened = harden::apply(pod, &changes);
+        self.ladder = Ladder::of(pod, &hardened, policy.version);
+        let judged = match policy.judges {
+            Judges::Written => pod,
+            Judges::Hardened => &hardened,
+        };
+        let violations = evaluate(policy.asked.level, policy.version, judged);
+        let left = evaluate(policy.asked.level, policy.version, &hardened);
+        let is_hardened = |violation: &Violation| {
+            left.iter().all(|other| other.control.id != violation.control.id)
+        };
+        self.fixes = admission::fixes(&violations, judged);
+        self.violations = violations
+            .iter()
+            .map(|violation| Broken {
+                control: violation.control,
+                severity: policy.severity(violation.control),
+                found: violation.findings.iter().map(|one| Found::of(one, judged, root)).collect(),
+                message: admission::fixes(std::slice::from_ref(violation), judged).join("; "),
+                is_hardened: is_hardened(violation),
+            })
+            .collect();
+    }
+
+    /// Whether it breaks anything that makes the command fail.
+    pub fn fails(&self) -> bool {
+        self.violations.iter().any(|broken| broken.severity == Severity::Error)
+    }
+}
+
+impl Broken {
+    /// The paths of the fields from the object's root, each once.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let mut seen = HashSet::new();
+        let fields = self.found.iter().map(|found| found.field.as_str());
+        fields.filter(move |field| seen.insert(*field))
+    }
+}
+
+impl Found {
+    fn of(finding: &Finding, pod: &Pod<'_>, root: &str) -> Self {
+        let part = match finding.place {
+            Place::Metadata => format!("{root}metadata"),
+            Place::Pod => format!("{root}spec"),
+            Place::Volume { index } => format!("{root}spec.volumes[{index}]"),
+            Place::Container { kind, index } => format!("{root}spec.{}[{index}]", kind.list()),
+        };
+        Self {
+            field: finding.field(root),
+            part,
+            place: finding.place.describe(pod),
+            fix: finding.fix.clone(),
+            region: None,
+            context: None,
+        }
+    }
+}

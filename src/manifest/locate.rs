@@ -1,0 +1,71 @@
+//! The places of fields in a source.
+
+use std::{cell::OnceCell, sync::Arc};
+
+use crate::findings::{Location, Position, Region, Workload};
+
+use super::{Line, Manifest};
+
+/// What is known of the places in one source. What it takes to know them is found out when it is first asked for.
+pub struct Places<'t> {
+    source: Arc<str>,
+    text: Option<&'t str>,
+    /// The offset of each line's first byte.
+    lines: OnceCell<Vec<usize>>,
+}
+
+impl<'t> Places<'t> {
+    /// Of a text, which may be no text at all.
+    pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
+        Self { source, text: str::from_utf8(text).ok(), lines: OnceCell::new() }
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&'t str> {
+        self.text
+    }
+
+    /// Says where an object stands, and where what is wrong with it.
+    pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+        let region = self.first_word(manifest.line);
+        workload.location = Some(Location { source: Arc::clone(&self.source), region });
+    }
+
+    /// The first word of a line. An object starts with it.
+    fn first_word(&self, line: Line) -> Region {
+        let text = self.text.unwrap_or_default();
+        let start = usize::try_from(line.0)
+            .ok()
+            .and_then(|line| self.lines().get(line.saturating_sub(1)).copied());
+        let Some(start) = start else {
+            let at = Position { line: line.0, column: 1, byte: 0 };
+            return Region { start: at, end: at };
+        };
+        let rest = text.get(start..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start_matches([' ', '-', '\t']).len();
+        let word = rest.get(blank..).unwrap_or_default();
+        let word = word.find(char::is_whitespace).unwrap_or(word.len());
+        self.region(start + blank, start + blank + word)
+    }
+
+    fn region(&self, start: usize, end: usize) -> Region {
+        Region { start: self.position(start), end: self.position(end) }
+    }
+
+    fn position(&self, byte: usize) -> Position {
+        let lines = self.lines();
+        let line = lines.partition_point(|start| *start <= byte);
+        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let before = self.text.and_then(|text| text.get(start..byte)).unwrap_or_default();
+        let column = before.chars().count() as u64 + 1;
+        Position { line: line as u64, column, byte }
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let text = self.text.unwrap_or_default().as_bytes();
+            let newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+        })
+    }
+}

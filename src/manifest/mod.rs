@@ -1,0 +1,95 @@
+//! Manifests: texts as the objects in them, each with its place. Where texts come from, how YAML and JSON are read,
+//! what is edited in them. It judges nothing.
+//!
+//! An object is read by the very view that reads a review's, after the API server's defaulting that matters, so
+//! that there is one verdict and not two.
+
+mod defaults;
+mod document;
+mod locate;
+mod object;
+mod rendered;
+mod source;
+mod yaml;
+
+use std::io;
+
+pub use locate::Places;
+pub use object::{Extent, Manifest};
+pub use rendered::Rendered;
+pub use source::{EXTENSIONS, MAX_TEXT, Source};
+
+/// What the reader of YAML needs for the deepest document that it takes, in bytes.
+pub const STACK: usize = 32 << 20;
+
+/// A line of a source, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct Line(u64);
+
+impl Line {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+
+    fn after(self, lines: u64) -> Self {
+        Self(self.0.saturating_add(lines))
+    }
+
+    fn after_newlines(self, text: &[u8]) -> Self {
+        let newlines = text.iter().filter(|byte| **byte == b'\n').count();
+        self.after(newlines.try_into().unwrap_or(u64::MAX))
+    }
+}
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A source, a document or an object that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where. None when it is about the source as a whole.
+    pub line: Option<Line>,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl Unreadable {
+    /// About the source as a whole.
+    pub fn whole(why: impl Into<String>) -> Self {
+        Self { line: None, why: why.into() }
+    }
+
+    fn at(line: Line, why: impl Into<String>) -> Self {
+        Self { line: Some(line), why: why.into() }
+    }
+}
+
+/// What became of one object, in the order of the text.
+#[derive(Debug)]
+pub enum Reading<'a> {
+    /// It may hold a pod.
+    Object(Box<Manifest<'a>>),
+    /// It holds none.
+    Ignored,
+    /// It could not be read.
+    Unreadable(Unreadable),
+}
+
+/// Reads all objects of a text, one after the other. One that is broken does not touch the others.
+///
+/// Deep documents take [`STACK`] bytes of stack.
+///
+/// # Errors
+/// Only those of `tell`.
+pub fn read(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> io::Result<()>) -> io::Result<()> {
+    for document in document::read(text) {
+        match document {
+            Ok(document) => object::read(&document, &mut tell)?,
+            Err(unreadable) => tell(Reading::Unreadable(unreadable))?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Manifests that another program makes: `kubectl kustomize`, `kustomize build`, `helm template`. The programs are
+//! those of whoever calls, found by PATH; they do what they always do, with the rights of whoever calls.
+
+use std::{
+    ffi::OsString,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use super::source::bounded;
+
+/// How much of what a program complains of is shown, in characters.
+const MAX_WORDS: usize = 1000;
+/// How much of it is read, in bytes: beyond that it is thrown away.
+const MAX_COMPLAINT: u64 = 16 << 10;
+
+/// What is rendered, and with what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rendered {
+    /// A directory with a kustomization.
+    Kustomize(PathBuf),
+    /// A chart, with files of values.
+    Helm {
+        /// A directory, an archive or a reference.
+        chart: OsString,
+        /// `--values`, in their order.
+        values: Vec<PathBuf>,
+    },
+}
+
+impl Rendered {
+    /// The manifests.
+    ///
+    /// # Errors
+    /// Why not, for people: there is no such program, or what it complains of.
+    pub(super) fn read(&self) -> Result<Vec<u8>, String> {
+        let tools = self.tools();
+        for tool in &tools {
+            match tool.spawn() {
+                Ok(child) => return output(child, &tool.name),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(format!("{} cannot be started: {error}", tool.name)),
+            }
+        }
+        let names: Vec<_> = tools.iter().map(|tool| tool.name.as_str()).collect();
+        Err(format!("cannot be rendered: there is no {} in PATH", names.join(" and no ")))
+    }
+
+    /// The programs that can do it, the preferred one first.
+    fn tools(&self) -> Vec<Tool> {
+        match self {
+            Self::Kustomize(directory) => vec![
+                Tool::new("kubectl", ["kustomize".into(), operand(directory)]),
+                Tool::new("kustomize", ["build".into(), operand(directory)]),
+            ],
+            Self::Helm { chart, values } => {
+                let chart = operand(Path::new(chart));
+                let values = values.iter().flat_map(|file| ["--values".into(), file.into()]);
+                let arguments = ["template".into(), "release-name".into(), chart];
+                vec![Tool::new("helm", arguments.into_iter().chain(values))]
+            }
+        }
+    }
+}
+
+/// Never an option, whatever it is called.
+fn operand(path: &Path) -> OsString {
+    if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
+        Path::new(".").join(path).into_os_string()
+    } else {
+        path.into()
+    }
+}
+
+struct Tool {
+    name: String,
+    arguments: Vec<OsString>,
+}
+
+impl Tool {
+    fn new(name: &str, arguments: impl IntoIterator<Item = OsString>) -> Self {
+        Self { name: name.to_owned(), arguments: arguments.into_iter().collect() }
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        Command::new(&self.name)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    }
+}
+
+/// What it wrote, once it ended well.
+fn output(mut child: Child, name: &str) -> Result<Vec<u8>, String> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let complaint = thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let _ = stderr.by_ref().take(MAX_COMPLAINT).read_to_end(&mut text);
+            let _ = io::copy(&mut stderr, &mut io::sink());
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    // A pipe that nobody reads any more ends the program, too.
+    let text = stdout.map_or_else(|| Ok(Vec::new()), bounded);
+    let status = child.wait().map_err(|error| format!("{name} was lost: {error}"))?;
+    let complaint = complaint.join().unwrap_or_default();
+    let text = text?;
+    if status.success() {
+        return Ok(text);
+    }
+    let words = complaint.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(format!("{name} failed ({status}): {}", words.chars().take(MAX_WORDS).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_never_an_option() {
+        assert_eq!(operand(Path::new("--post-renderer=x")), "./--post-renderer=x");
+        assert_eq!(operand(Path::new("charts/web")), "charts/web");
+    }
+}

@@ -1,0 +1,51 @@
+//! One line a violation, as compilers' short form: made for a terminal's width and for `grep`.
+
+use std::io::{self, Write as _};
+
+use crate::findings::{Broken, Workload};
+
+use super::{
+    Item,
+    output::To,
+    words::{PLACE, WRONG, place, stands, unreadable, visible},
+};
+
+pub(super) struct Concise {
+    out: To,
+}
+
+impl Concise {
+    pub(super) fn new(out: To) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => {
+                workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
+            }
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, why) => writeln!(self.out, "{}", unreadable(source, why)),
+        }
+    }
+
+    /// `web.yaml:12:9: Deployment shop/web: privileged: container "web": set …`.
+    fn line(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+        let region = broken.found.iter().find_map(|found| found.region);
+        let at = match (&workload.location, region) {
+            (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),
+            _ => stands(workload),
+        };
+        if let Some(at) = at {
+            write!(self.out, "{PLACE}{at}{PLACE:#}: ")?;
+        }
+        let identity = workload.identity.to_string();
+        let (identity, message) = (visible(&identity), visible(&broken.message));
+        let control = broken.control.id;
+        writeln!(self.out, "{identity}: {WRONG}{control}{WRONG:#}: {message}")
+    }
+
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.out.finish()
+    }
+}

@@ -1,0 +1,126 @@
+//! A violation as compilers show one: the lines of the source, what is wrong with them, what to write instead.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
+
+use crate::findings::{Broken, Found, Region, Severity, Workload};
+
+use super::words::visible;
+
+/// Containers that are shown of one violation: a pod may have hundreds.
+const MAX_SHOWN: usize = 10;
+
+/// One violation of a workload; `text` is the source that it stands in.
+pub(super) fn render(
+    renderer: &Renderer,
+    workload: &Workload,
+    broken: &Broken,
+    text: Option<&str>,
+) -> String {
+    let object = workload.identity.to_string();
+    let title = format!("{}: {}", visible(&object), broken.control.reason);
+    let level = match broken.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group =
+        level.primary_title(title).id(broken.control.id).elements(place(workload, broken, text));
+    for fix in fixes(workload, broken) {
+        group = group.element(Level::HELP.message(fix));
+    }
+    let note = note(workload, broken);
+    group = group.element(Level::NOTE.message(note));
+    renderer.render(&[group])
+}
+
+/// The lines, where there are some to show; else where the object stands.
+fn place<'a>(
+    workload: &'a Workload,
+    broken: &'a Broken,
+    text: Option<&'a str>,
+) -> Vec<Element<'a>> {
+    let Some(location) = &workload.location else { return Vec::new() };
+    let source = visible(&location.source);
+    let regions = || broken.found.iter().filter_map(|found| Some((found, found.region?)));
+    let all = regions().flat_map(|(found, region)| std::iter::once(region).chain(found.context));
+    let shown = text.and_then(|text| Lines::around(text, all));
+    let Some(lines) = shown else {
+        let line = usize::try_from(location.region.start.line).unwrap_or(usize::MAX);
+        return vec![Origin::path(source).line(line).into()];
+    };
+    let mut seen = BTreeSet::new();
+    let annotations = regions().take(MAX_SHOWN).flat_map(|(found, region)| {
+        // Two things may be wrong at one place.
+        let is_first = seen.insert(region.start.byte);
+        let primary = is_first.then(|| lines.annotation(found, region)).flatten();
+        let context = found.context.filter(|context| seen.insert(context.start.byte));
+        let context = context.and_then(|context| lines.context(found, context));
+        primary.into_iter().chain(context)
+    });
+    let snippet = Snippet::source(lines.text).line_start(lines.first).path(source);
+    vec![snippet.annotations(annotations.collect::<Vec<_>>()).into()]
+}
+
+/// What to set, each once. Where the frame's label says it already, not again.
+fn fixes(workload: &Workload, broken: &Broken) -> Vec<String> {
+    if workload.location.is_some() && broken.found.iter().all(|found| is_labelled(found)) {
+        return Vec::new();
+    }
+    let mut seen = BTreeSet::new();
+    let lines = broken.found.iter().map(|found| format!("{}: {}", found.place, found.fix));
+    let lines = lines.map(|line| visible(&line).into_owned());
+    lines.filter(|line| seen.insert(line.clone())).take(MAX_SHOWN).collect()
+}
+
+fn is_labelled(found: &Found) -> bool {
+    found.region.is_some()
+}
+
+fn note(workload: &Workload, broken: &Broken) -> String {
+    let level = broken.control.level;
+    let version = workload.judged.version;
+    let hardens = if broken.is_hardened { "; hardening sets it" } else { "" };
+    format!("{level}, {version}{hardens}")
+}
+
+/// The lines of a source that are shown: those from the first that matters to the last.
+struct Lines<'t> {
+    text: &'t str,
+    /// The offset of its first byte, and its line.
+    start: usize,
+    first: usize,
+}
+
+impl<'t> Lines<'t> {
+    fn around(text: &'t str, regions: impl Iterator<Item = Region>) -> Option<Self> {
+        let regions: Vec<_> = regions.take(2 * MAX_SHOWN).collect();
+        let first = regions.iter().min_by_key(|region| region.start.byte)?.start;
+        let last = regions.iter().map(|region| region.end.byte).max()?;
+        let before = text.get(..first.byte)?;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text.get(last..)?.find('\n').map_or(text.len(), |newline| last + newline);
+        let line = usize::try_from(first.line).ok()?;
+        Some(Self { text: text.get(start..end)?, start, first: line })
+    }
+
+    fn annotation(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {
+        let label = format!("{}: {}", found.place, found.fix);
+        let span = self.span(region)?;
+        Some(AnnotationKind::Primary.span(span).label(visible(&label).into_owned()))
+    }
+
+    fn context(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {
+        let span = self.span(region)?;
+        let label = format!("in this {}", found.place.split(' ').next().unwrap_or_default());
+        Some(AnnotationKind::Context.span(span).label(visible(&label).into_owned()))
+    }
+
+    /// Of the first line only: what is wrong may be a whole list.
+    fn span(&self, region: Region) -> Option<Range<usize>> {
+        let from = region.start.byte.checked_sub(self.start)?;
+        let to = region.end.byte.checked_sub(self.start)?;
+        let line = self.text.get(from..to)?.lines().next().unwrap_or_default();
+        Some(from..from + line.len().max(1).min(self.text.len().saturating_sub(from)))
+    }
+}

@@ -1,0 +1,94 @@
+//! GitHub's workflow commands: a violation becomes an annotation on its line of a pull request.
+//!
+//! One line each: `::error file=deploy/web.yaml,line=12,col=9,title=privileged::Deployment shop/web: …`.
+
+use std::io::{self, Write as _};
+
+use crate::{
+    findings::{Broken, Workload},
+    manifest::Unreadable,
+};
+
+use super::{Item, output::To};
+
+pub(super) struct Github {
+    out: To,
+}
+
+impl Github {
+    pub(super) fn new(out: To) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => {
+                workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))
+            }
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
+        }
+    }
+
+    fn violation(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+        let mut properties = Vec::new();
+        if let Some(location) = &workload.location {
+            let region = broken.found.iter().find_map(|found| found.region);
+            let region = region.unwrap_or(location.region);
+            properties.push(("file", location.source.to_string()));
+            properties.push(("line", region.start.line.to_string()));
+            properties.push(("endLine", region.end.line.to_string()));
+            if region.start.line == region.end.line {
+                // Columns of several lines would not be shown.
+                properties.push(("col", region.start.column.to_string()));
+                properties.push(("endColumn", region.end.column.to_string()));
+            }
+        }
+        properties.push(("title", broken.control.id.to_owned()));
+        let message =
+            format!("{}: {}: {}", workload.identity, broken.control.reason, broken.message);
+        self.command(broken.severity.as_str(), &properties, &message)
+    }
+
+    fn unreadable(&mut self, source: &str, unreadable: &Unreadable) -> io::Result<()> {
+        let mut properties = vec![("file", source.to_owned())];
+        properties.extend(unreadable.line.map(|line| ("line", line.to_string())));
+        self.command("error", &properties, &unreadable.why)
+    }
+
+    fn command(
+        &mut self,
+        command: &str,
+        properties: &[(&str, String)],
+        message: &str,
+    ) -> io::Result<()> {
+        let properties: Vec<_> = properties
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}={}", escaped(value).replace(':', "%3A").replace(',', "%2C"))
+            })
+            .collect();
+        writeln!(self.out, "::{command} {}::{}", properties.join(","), escaped(message))
+    }
+
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.out.finish()
+    }
+}
+
+/// What would end the command or begin another (`actions/toolkit`, `packages/core/src/command.ts`). Other control
+/// characters steer whatever shows the log.
+fn escaped(text: &str) -> String {
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_begin_a_command() {
+        assert_eq!(escaped("a\n::error::b%\u{1b}[1m"), "a%0A::error::b%25 [1m");
+    }
+}

@@ -1,0 +1,57 @@
+//! The ladder of levels: how many workloads stand on each rung, now and once hardened.
+
+use std::fmt::Write as _;
+
+use crate::{
+    findings::{Ranks, Summary},
+    pss::Level,
+};
+
+/// Of the bars, in the chart's own units.
+const WIDTH: u64 = 480;
+const RUNG: u64 = 58;
+
+/// The chart, as SVG within the page. Its words say all that its bars do.
+pub(super) fn ladder(summary: &Summary) -> String {
+    let total = summary.objects - summary.exempt;
+    let mut rungs = String::new();
+    let levels = [Level::Restricted, Level::Baseline, Level::Privileged];
+    for (top, level) in (0..).map(|rung| rung * RUNG).zip(levels) {
+        rung(&mut rungs, top, level, (of(summary.now, level), of(summary.hardened, level)), total);
+    }
+    format!(
+        "<section><h2>The ladder</h2><svg class=\"ladder\" viewBox=\"0 0 720 {}\" role=\"img\" \
+         aria-label=\"Workloads by the highest level that they meet\">{rungs}</svg></section>\n",
+        3 * RUNG
+    )
+}
+
+fn of(ranks: Ranks, level: Level) -> u64 {
+    match level {
+        Level::Privileged => ranks.privileged,
+        Level::Baseline => ranks.baseline,
+        Level::Restricted => ranks.restricted,
+    }
+}
+
+fn rung(rungs: &mut String, top: u64, level: Level, (now, hardened): (u64, u64), total: u64) {
+    let width = |number: u64| (number * WIDTH).checked_div(total).unwrap_or(0).max(2);
+    // A String takes all that is written to it.
+    let _ = write!(
+        rungs,
+        "<text class=\"level\" x=\"0\" y=\"{label}\">{level}</text>\
+         <rect class=\"{level}\" x=\"110\" y=\"{first}\" width=\"{wide}\" height=\"18\" rx=\"3\"/>\
+         <text x=\"{after}\" y=\"{first_text}\">{now} now</text>\
+         <rect class=\"{level} then\" x=\"110\" y=\"{second}\" width=\"{wide_then}\" height=\"18\" rx=\"3\"/>\
+         <text x=\"{after_then}\" y=\"{second_text}\">{hardened} once hardened</text>",
+        label = top + 29,
+        first = top + 6,
+        first_text = top + 20,
+        second = top + 27,
+        second_text = top + 41,
+        wide = width(now),
+        after = 118 + width(now),
+        wide_then = width(hardened),
+        after_then = 118 + width(hardened),
+    );
+}

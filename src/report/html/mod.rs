@@ -1,0 +1,254 @@
+//! One page that needs nothing else: no network, no server. Read on a screen, dark or light, printed, sent around. It
+//! can be filtered by namespace, level, control and text; without scripts it shows all.
+
+mod chart;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Write as _},
+    io::{self, Write as _},
+};
+
+use crate::{
+    findings::{Broken, Found, Summary, Workload},
+    manifest::Unreadable,
+    pss::{CONTROLS, Level},
+};
+
+use super::{About, Item, output::To, words::count, words::stands};
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("filter.js");
+
+pub(super) struct Html<'p> {
+    out: To,
+    about: About<'p>,
+    /// What stands below the numbers, which are known in the end only.
+    rows: String,
+    unreadable: String,
+    namespaces: BTreeSet<String>,
+    /// How many workloads break each control.
+    controls: BTreeMap<&'static str, u64>,
+}
+
+impl<'p> Html<'p> {
+    pub(super) fn new(out: To, about: About<'p>) -> Self {
+        Self {
+            out,
+            about,
+            rows: String::new(),
+            unreadable: String::new(),
+            namespaces: BTreeSet::new(),
+            controls: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, why) => self.unread(source, why).map_err(io::Error::other),
+        }
+    }
+
+    fn unread(&mut self, source: &str, why: &Unreadable) -> fmt::Result {
+        let line = why.line.map_or_else(String::new, |line| format!(":{line}"));
+        writeln!(
+            self.unreadable,
+            "<li><code>{}{line}</code> {}</li>",
+            Escaped(source),
+            Escaped(&why.why)
+        )
+    }
+
+    fn workload(&mut self, workload: &Workload) -> fmt::Result {
+        let identity = &workload.identity;
+        self.namespaces.insert(identity.namespace.clone());
+        let broken: Vec<_> = workload.violations.iter().map(|broken| broken.control.id).collect();
+        for id in &broken {
+            *self.controls.entry(id).or_default() += 1;
+        }
+        let (now, hardened) = (workload.ladder.now, workload.ladder.hardened);
+        let rows = &mut self.rows;
+        write!(
+            rows,
+            "<details class=\"workload\" data-namespace=\"{}\" data-level=\"{now}\" data-controls=\"{}\"><summary>\
+             <span class=\"name\">{}/<b>{}</b></span><span class=\"namespace\">{}</span>",
+            Escaped(&identity.namespace),
+            broken.join(" "),
+            Escaped(&identity.kind),
+            Escaped(&identity.name),
+            Escaped(&identity.namespace),
+        )?;
+        match workload.exempt {
+            Some(exemption) => {
+                write!(rows, "<span class=\"badge exempt\">exempt: {}</span>", exemption.as_str())?;
+            }
+            None => badges(rows, now, hardened)?,
+        }
+        let number = broken.len() as u64;
+        let broken =
+            if number == 0 { "breaks nothing".to_owned() } else { count(number, "violation") };
+        writeln!(rows, "<span class=\"number\">{broken}</span></summary>")?;
+        if let Some(place) = stands(workload) {
+            writeln!(rows, "<p class=\"place\"><code>{}</code></p>", Escaped(&place))?;
+        }
+        violations(rows, &workload.violations)?;
+        writeln!(rows, "</details>")
+    }
+
+    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
+        let title = match self.about {
+            About::Manifests(policy) => format!("Manifests judged by {}", policy.judged()),
+        };
+        write!(
+            self.out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
+             <title>{0}</title><style>{STYLE}</style></head><body><header><h1>{0}</h1><p>{1}</p></header>\n",
+            Escaped(&title),
+            numbers(summary)
+        )?;
+        write!(self.out, "{}", chart::ladder(summary))?;
+        write!(self.out, "{}", self.blocks())?;
+        if !self.unreadable.is_empty() {
+            write!(
+                self.out,
+                "<section class=\"unreadable\"><h2>Could not be read</h2><ul>{}</ul></section>",
+                self.unreadable
+            )?;
+        }
+        write!(self.out, "{}", self.filters())?;
+        self.out.write_all(self.rows.as_bytes())?;
+        write!(
+            self.out,
+            "</section><footer>portcullis {}</footer><script>{SCRIPT}</script></body></html>\n",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        self.out.finish()
+    }
+
+    /// What is broken most.
+    fn blocks(&self) -> String {
+        if self.controls.is_empty() {
+            return String::new();
+        }
+        let mut controls: Vec<_> = self.controls.iter().collect();
+        controls.sort_by_key(|(id, number)| (std::cmp::Reverse(**number), **id));
+        let rows: String = controls
+            .into_iter()
+            .filter_map(|(id, number)| {
+                let control = CONTROLS.iter().find(|control| control.id == *id)?;
+                Some(format!(
+                    "<tr><td><button type=\"button\" data-control=\"{id}\">{id}</button></td><td>{}</td><td>{}</td>\
+                     <td class=\"number\">{number}</td></tr>",
+                    control.level,
+                    Escaped(control.reason)
+                ))
+            })
+            .collect();
+        format!(
+            "<section><h2>What is broken</h2><table><thead><tr><th>control</th><th>level</th><th>what is wrong</th>\
+             <th class=\"number\">workloads</th></tr></thead><tbody>{rows}</tbody></table></section>\n"
+        )
+    }
+
+    fn filters(&self) -> String {
+        let option = |value: &str| {
+            let label = if value.is_empty() { "(none said)" } else { value };
+            format!("<option value=\"{0}\">{1}</option>", Escaped(value), Escaped(label))
+        };
+        let namespaces: String =
+            self.namespaces.iter().map(|namespace| option(namespace)).collect();
+        let levels: String = [Level::Privileged, Level::Baseline, Level::Restricted]
+            .map(|level| option(level.as_str()))
+            .concat();
+        let controls: String = self.controls.keys().map(|id| option(id)).collect();
+        format!(
+            "<section><h2>Workloads</h2><form id=\"filters\">\
+             <label>namespace <select name=\"namespace\"><option value=\"*\">all</option>{namespaces}</select></label>\
+             <label>meets <select name=\"level\"><option value=\"*\">any level</option>{levels}</select></label>\
+             <label>breaks <select name=\"control\"><option value=\"*\">any or nothing</option>{controls}</select></label>\
+             <label>text <input name=\"text\" type=\"search\"></label>\
+             <output id=\"shown\"></output></form>\n"
+        )
+    }
+}
+
+/// `baseline → restricted`: the second only where hardening changes it.
+fn badges(rows: &mut String, now: Level, hardened: Level) -> fmt::Result {
+    write!(rows, "<span class=\"badge {now}\">{now}</span>")?;
+    if hardened > now {
+        write!(rows, "<span class=\"badge then {hardened}\">{hardened} once hardened</span>")?;
+    }
+    Ok(())
+}
+
+fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
+    if violations.is_empty() {
+        return Ok(());
+    }
+    write!(
+        rows,
+        "<table><thead><tr><th>control</th><th>where</th><th>what to write</th></tr></thead><tbody>"
+    )?;
+    for broken in violations {
+        for (index, found) in broken.found.iter().enumerate() {
+            let id = if index == 0 { broken.control.id } else { "" };
+            violation(rows, id, broken, found)?;
+        }
+    }
+    writeln!(rows, "</tbody></table>")
+}
+
+fn violation(rows: &mut String, id: &str, broken: &Broken, found: &Found) -> fmt::Result {
+    let line = found.region.map_or_else(String::new, |at| format!(" line {}", at.start.line));
+    let hardened = if broken.is_hardened { " <i>hardening does it</i>" } else { "" };
+    writeln!(
+        rows,
+        "<tr><td>{id}</td><td>{}{line}<br><code>{}</code></td><td>{}{hardened}</td></tr>",
+        Escaped(&found.place),
+        Escaped(&found.field),
+        Escaped(&found.fix)
+    )
+}
+
+fn numbers(summary: &Summary) -> String {
+    let Summary { objects, exempt, violating, violations, hardenable, unreadable, .. } = *summary;
+    let mut parts = vec![count(objects, "workload")];
+    parts.push(format!("{violating} with violations"));
+    parts.push(format!(
+        "{}, {hardenable} of them mended by hardening",
+        count(violations, "violation")
+    ));
+    if exempt > 0 {
+        parts.push(format!("{exempt} exempt"));
+    }
+    if unreadable > 0 {
+        parts.push(format!("{unreadable} could not be read"));
+    }
+    parts.join(" · ")
+}
+
+/// Text, never markup.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            match character {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                '\n' => f.write_str(" ")?,
+                character if character.is_control() => f.write_str("\u{fffd}")?,
+                character => f.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! The report for people: the lines that are wrong and what to write instead, then a table of the workloads, then
+//! one line that says what it comes to and what to do next. Nothing of what is clean.
+
+use std::io::{self, Write as _};
+
+use annotate_snippets::Renderer;
+
+use crate::{
+    findings::{Policy, Summary, Workload},
+    manifest::Unreadable,
+};
+
+use super::{
+    About, Item, frame,
+    output::To,
+    table::Table,
+    words::{GOOD, WRONG, count, unreadable},
+};
+
+pub(super) struct Human<'p> {
+    out: To,
+    about: About<'p>,
+    renderer: Renderer,
+    table: Table,
+}
+
+impl<'p> Human<'p> {
+    pub(super) fn new(out: To, about: About<'p>) -> Self {
+        let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
+        Self { out, about, renderer: Renderer::styled().term_width(width), table: Table::default() }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, text) => self.workload(workload, text),
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, why) => self.unreadable(source, why),
+        }
+    }
+
+    fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
+        for broken in &workload.violations {
+            let frame = frame::render(&self.renderer, workload, broken, text);
+            writeln!(self.out, "{frame}\n")?;
+        }
+        self.table.add(workload);
+        Ok(())
+    }
+
+    fn unreadable(&mut self, source: &str, why: &Unreadable) -> io::Result<()> {
+        writeln!(self.out, "{}", unreadable(source, why))
+    }
+
+    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
+        let table = self.table.to_string();
+        if !table.is_empty() {
+            writeln!(self.out, "{table}\n")?;
+        }
+        let About::Manifests(policy) = self.about;
+        self.last(summary, policy)?;
+        self.out.finish()
+    }
+
+    fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {
+        let Summary {
+            objects, exempt, violating, violations, hardenable, ignored, unreadable, ..
+        } = *summary;
+        let mut parts = Vec::new();
+        if objects == 0 {
+            parts
+                .push("nothing to judge: no pod, and nothing that holds a pod template".to_owned());
+        } else if violating == 0 {
+            parts.push(format!("{} judged, none violates it", count(objects, "object")));
+        } else {
+            let violate = if violating == 1 { "violates" } else { "violate" };
+            parts.push(format!(
+                "{violating} of {} {violate} it, {}",
+                count(objects, "object"),
+                count(violations, "violation")
+            ));
+        }
+        if exempt > 0 {
+            parts.push(format!("{exempt} exempt by the configuration"));
+        }
+        if ignored > 0 {
+            parts.push(format!("{} without a pod ignored", count(ignored, "object")));
+        }
+        if unreadable > 0 {
+            parts.push(format!("{unreadable} could not be read"));
+        }
+        let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
+        let (judged, asked) = (policy.judged(), policy.asked);
+        let asked = if judged == asked { String::new() } else { format!(" ({})", asked.version) };
+        writeln!(self.out, "{style}{judged}{style:#}{asked}: {}", parts.join("; "))?;
+        self.next(violations, hardenable)
+    }
+
+    /// The command that goes on from here.
+    fn next(&mut self, violations: u64, hardenable: u64) -> io::Result<()> {
+        if hardenable > 0 {
+            let (these, others) = match violations - hardenable {
+                0 => ("all of them", String::new()),
+                others => ("some of them", format!("; {others} need an author")),
+            };
+            writeln!(
+                self.out,
+                "`portcullis harden PATH` mends {these}: {hardenable} of {violations}{others}"
+            )
+        } else if violations > 0 {
+            writeln!(self.out, "`portcullis explain CONTROL` says why, and how to live without it")
+        } else {
+            Ok(())
+        }
+    }
+}

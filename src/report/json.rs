@@ -1,0 +1,261 @@
+//! The report for machines. Field names are an interface, written down in `docs/schema/report-v1.json`: scripts read
+//! them. New fields may come, none goes or changes its meaning but with a new schema.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::{
+    findings::{self, Region, Summary},
+    manifest::Line,
+    pss::LevelVersion,
+};
+
+use super::{About, Item, output::To};
+
+/// What a report says that it is.
+pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
+
+/// One JSON document.
+pub(super) struct Json<'p> {
+    out: To,
+    about: About<'p>,
+    is_empty: bool,
+}
+
+impl<'p> Json<'p> {
+    pub(super) fn new(out: To, about: About<'p>) -> Self {
+        Self { out, about, is_empty: true }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        let Some(row) = Row::of(item) else { return Ok(()) };
+        if self.is_empty {
+            write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[\n")?;
+        } else {
+            self.out.write_all(b",\n")?;
+        }
+        self.is_empty = false;
+        serde_json::to_writer(&mut self.out, &row)?;
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
+        if self.is_empty {
+            write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
+        } else {
+            self.out.write_all(b"\n")?;
+        }
+        self.out.write_all(b"],\"summary\":")?;
+        serde_json::to_writer(&mut self.out, &Total::of(summary, self.about))?;
+        self.out.write_all(b"}\n")?;
+        self.out.finish()
+    }
+}
+
+/// One line an object.
+pub(super) struct Jsonl {
+    out: To,
+}
+
+impl Jsonl {
+    pub(super) fn new(out: To) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        let Some(row) = Row::of(item) else { return Ok(()) };
+        serde_json::to_writer(&mut self.out, &row)?;
+        self.out.write_all(b"\n")
+    }
+
+    pub(super) fn finish(self) -> io::Result<()> {
+        self.out.finish()
+    }
+}
+
+/// One object, or what could not be read.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Row<'a> {
+    Workload(Workload<'a>),
+    #[serde(rename_all = "camelCase")]
+    Unreadable {
+        source: &'a str,
+        /// Null when it is about the source as a whole.
+        line: Option<Line>,
+        error: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Workload<'a> {
+    #[serde(flatten)]
+    location: Option<Location<'a>>,
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    level: &'static str,
+    /// What is judged by, never `latest`.
+    version: String,
+    allowed: bool,
+    /// Only where the object is not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempt: Option<&'static str>,
+    /// The highest level that it meets; none where it is not judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meets: Option<&'static str>,
+    /// The same after hardening.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meets_hardened: Option<&'static str>,
+    violations: Vec<Violation<'a>>,
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    source: &'a str,
+    line: u64,
+    column: u64,
+}
+
+/// One control that an object breaks.
+#[derive(Serialize)]
+struct Violation<'a> {
+    control: &'static str,
+    level: &'static str,
+    severity: &'static str,
+    reason: &'static str,
+    message: &'a str,
+    /// Whether hardening would mend it.
+    hardenable: bool,
+    fields: Vec<&'a str>,
+    findings: Vec<Finding<'a>>,
+}
+
+/// One thing to set.
+#[derive(Serialize)]
+struct Finding<'a> {
+    field: &'a str,
+    place: &'a str,
+    fix: &'a str,
+    #[serde(flatten)]
+    region: Option<Lines>,
+}
+
+/// A region as SARIF and editors count: lines and columns from 1, the end not part of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Lines {
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+}
+
+impl<'a> Row<'a> {
+    /// What stands in a row, if anything does.
+    pub(super) fn of(item: Item<'a>) -> Option<Self> {
+        match item {
+            Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
+            Item::Ignored => None,
+            Item::Unreadable(source, unreadable) => {
+                Some(Self::Unreadable { source, line: unreadable.line, error: &unreadable.why })
+            }
+        }
+    }
+}
+
+impl<'a> Workload<'a> {
+    fn of(workload: &'a findings::Workload) -> Self {
+        let identity = &workload.identity;
+        let ladder = workload.exempt.is_none().then_some(&workload.ladder);
+        Self {
+            location: workload.location.as_ref().map(|location| Location {
+                source: &location.source,
+                line: location.region.start.line,
+                column: location.region.start.column,
+            }),
+            api_version: &identity.api_version,
+            kind: &identity.kind,
+            namespace: &identity.namespace,
+            name: &identity.name,
+            level: workload.judged.level.as_str(),
+            version: workload.judged.version.to_string(),
+            allowed: workload.violations.is_empty(),
+            exempt: workload.exempt.map(|exemption| exemption.as_str()),
+            meets: ladder.map(|ladder| ladder.now.as_str()),
+            meets_hardened: ladder.map(|ladder| ladder.hardened.as_str()),
+            violations: workload.violations.iter().map(Violation::of).collect(),
+        }
+    }
+}
+
+impl<'a> Violation<'a> {
+    fn of(broken: &'a findings::Broken) -> Self {
+        Self {
+            control: broken.control.id,
+            level: broken.control.level.as_str(),
+            severity: broken.severity.as_str(),
+            reason: broken.control.reason,
+            message: &broken.message,
+            hardenable: broken.is_hardened,
+            fields: broken.fields().collect(),
+            findings: broken.found.iter().map(Finding::of).collect(),
+        }
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn of(found: &'a findings::Found) -> Self {
+        Self {
+            field: &found.field,
+            place: &found.place,
+            fix: &found.fix,
+            region: found.region.map(Lines::of),
+        }
+    }
+}
+
+impl Lines {
+    fn of(region: Region) -> Self {
+        Self {
+            line: region.start.line,
+            column: region.start.column,
+            end_line: region.end.line,
+            end_column: region.end.column,
+        }
+    }
+}
+
+/// The `summary`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Total<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    #[serde(flatten)]
+    judged: Option<Judged>,
+}
+
+/// What all manifests are judged by.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Judged {
+    level: &'static str,
+    /// Never `latest`.
+    version: String,
+    /// As asked for: `latest` or a version.
+    policy_version: String,
+}
+
+impl<'a> Total<'a> {
+    pub(super) fn of(summary: &'a Summary, about: About<'_>) -> Self {
+        let About::Manifests(policy) = about;
+        let LevelVersion { level, version } = policy.judged();
+        let policy_version = policy.asked.version.to_string();
+        let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };
+        Self { summary, judged: Some(judged) }
+    }
+}

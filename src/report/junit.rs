@@ -1,0 +1,90 @@
+//! JUnit's XML, as CI servers show it: a suite a file, a case a workload, which fails by what it breaks.
+
+use std::{collections::BTreeMap, io};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::{findings::Workload, manifest::Unreadable};
+
+use super::{
+    Item,
+    output::To,
+    words::{stands, visible},
+};
+
+/// What runs in a cluster has no file.
+const CLUSTER: &str = "cluster";
+
+pub(super) struct Junit {
+    out: To,
+    /// By the name of the file or the namespace.
+    suites: BTreeMap<String, TestSuite>,
+}
+
+impl Junit {
+    pub(super) fn new(out: To) -> Self {
+        Self { out, suites: BTreeMap::new() }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => self.workload(workload),
+            Item::Ignored => {}
+            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
+        }
+        Ok(())
+    }
+
+    fn workload(&mut self, workload: &Workload) {
+        let status = match (workload.exempt, workload.violations.as_slice()) {
+            (Some(exemption), _) => {
+                let mut skipped = TestCaseStatus::skipped();
+                skipped.set_message(format!("exempt: {}", exemption.as_str()));
+                skipped
+            }
+            (None, []) => TestCaseStatus::success(),
+            (None, violations) => {
+                let lines = violations.iter().map(|broken| {
+                    format!("{}: {}: {}", broken.control.id, broken.control.reason, broken.message)
+                });
+                let text = lines.collect::<Vec<_>>().join("\n");
+                let reasons: Vec<_> =
+                    violations.iter().map(|broken| broken.control.reason).collect();
+                let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                failed.set_message(reasons.join(", "));
+                failed.set_type(workload.judged.to_string());
+                failed.set_description(match stands(workload) {
+                    Some(place) => format!("{place}\n{text}"),
+                    None => text,
+                });
+                failed
+            }
+        };
+        let suite = match &workload.location {
+            Some(location) => location.source.to_string(),
+            None => format!("{CLUSTER}/{}", workload.identity.namespace),
+        };
+        let mut case = TestCase::new(visible(&workload.identity.to_string()).into_owned(), status);
+        case.set_classname(workload.judged.to_string());
+        self.suite(&suite).add_test_case(case);
+    }
+
+    fn unreadable(&mut self, source: &str, unreadable: &Unreadable) {
+        let mut failed = TestCaseStatus::non_success(NonSuccessKind::Error);
+        failed.set_message(visible(&unreadable.why).into_owned());
+        let name = unreadable.line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"));
+        self.suite(source).add_test_case(TestCase::new(name, failed));
+    }
+
+    fn suite(&mut self, name: &str) -> &mut TestSuite {
+        let name = visible(name).into_owned();
+        self.suites.entry(name.clone()).or_insert_with(|| TestSuite::new(name))
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        let mut report = Report::new("portcullis");
+        report.add_test_suites(self.suites.into_values());
+        report.serialize(&mut self.out).map_err(io::Error::other)?;
+        self.out.finish()
+    }
+}

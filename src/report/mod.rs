@@ -1,0 +1,166 @@
+//! What is said of what was found: one file a form. Each object is said as soon as it is judged, where the form
+//! allows it; every form ends with what it comes to.
+
+mod concise;
+mod frame;
+mod github;
+mod html;
+mod human;
+mod json;
+mod junit;
+mod output;
+mod sarif;
+mod table;
+mod words;
+mod yaml;
+
+use std::io::{self, Write};
+
+use output::To;
+pub use output::{InvalidOutput, Output};
+
+use crate::{
+    findings::{Policy, Summary, Workload},
+    manifest::Unreadable,
+};
+
+/// How it is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people: the lines that are wrong and what to write instead, a table of the workloads, one line in the end
+    Human,
+    /// One line a violation: where, which object, what to set
+    Concise,
+    /// One JSON document: every object under `results`, and a `summary`
+    Json,
+    /// One line of JSON an object, in the order of the input
+    Jsonl,
+    /// The JSON document as YAML
+    Yaml,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for CI servers: a case a workload
+    Junit,
+    /// Annotations on the lines of a pull request, in a GitHub workflow
+    Github,
+    /// One page that needs nothing else, to be shown around
+    Html,
+}
+
+/// What the report is about.
+#[derive(Clone, Copy, Debug)]
+pub enum About<'p> {
+    /// Manifests, all judged by one policy.
+    Manifests(&'p Policy),
+}
+
+/// One thing to say.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// An object that holds a pod. With the text that it stands in, if it stands in one.
+    Workload(&'a Workload, Option<&'a str>),
+    /// An object that holds none.
+    Ignored,
+    /// What could not be read of a source.
+    Unreadable(&'a str, &'a Unreadable),
+}
+
+/// A report in all its forms, as it is written.
+pub struct Report<'p> {
+    forms: Vec<Form<'p>>,
+    summary: Summary,
+}
+
+/// One form and where it goes.
+enum Form<'p> {
+    Human(human::Human<'p>),
+    Concise(concise::Concise),
+    Json(json::Json<'p>),
+    Jsonl(json::Jsonl),
+    Yaml(yaml::Yaml<'p>),
+    Sarif(sarif::Sarif),
+    Junit(junit::Junit),
+    Github(github::Github),
+    Html(html::Html<'p>),
+}
+
+/// Where a form is written to.
+type Out = Box<dyn Write + Send>;
+
+impl<'p> Report<'p> {
+    /// Opens where it goes. Nothing is written yet.
+    ///
+    /// # Errors
+    /// A file that cannot be made, with its name.
+    pub fn open(outputs: &'p [Output], about: About<'p>) -> io::Result<Self> {
+        let forms =
+            outputs.iter().map(|output| Ok(Form::new(output.format, about, output.open()?)));
+        Ok(Self { forms: forms.collect::<io::Result<_>>()?, summary: Summary::default() })
+    }
+
+    /// Says one thing.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => self.summary.add(workload),
+            Item::Ignored => self.summary.ignored += 1,
+            Item::Unreadable(..) => self.summary.unreadable += 1,
+        }
+        self.forms.iter_mut().try_for_each(|form| form.tell(item))
+    }
+
+    /// Says what it comes to, and that nothing follows. Files appear now, whole.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn finish(self) -> io::Result<Summary> {
+        self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
+        Ok(self.summary)
+    }
+}
+
+impl<'p> Form<'p> {
+    fn new(format: Format, about: About<'p>, out: To) -> Self {
+        match format {
+            Format::Human => Self::Human(human::Human::new(out, about)),
+            Format::Concise => Self::Concise(concise::Concise::new(out)),
+            Format::Json => Self::Json(json::Json::new(out, about)),
+            Format::Jsonl => Self::Jsonl(json::Jsonl::new(out)),
+            Format::Yaml => Self::Yaml(yaml::Yaml::new(out, about)),
+            Format::Sarif => Self::Sarif(sarif::Sarif::new(out)),
+            Format::Junit => Self::Junit(junit::Junit::new(out)),
+            Format::Github => Self::Github(github::Github::new(out)),
+            Format::Html => Self::Html(html::Html::new(out, about)),
+        }
+    }
+
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match self {
+            Self::Human(form) => form.tell(item),
+            Self::Concise(form) => form.tell(item),
+            Self::Json(form) => form.tell(item),
+            Self::Jsonl(form) => form.tell(item),
+            Self::Yaml(form) => form.tell(item),
+            Self::Sarif(form) => form.tell(item),
+            Self::Junit(form) => form.tell(item),
+            Self::Github(form) => form.tell(item),
+            Self::Html(form) => form.tell(item),
+        }
+    }
+
+    fn finish(self, summary: &Summary) -> io::Result<()> {
+        match self {
+            Self::Human(form) => form.finish(summary),
+            Self::Concise(form) => form.finish(),
+            Self::Json(form) => form.finish(summary),
+            Self::Jsonl(form) => form.finish(),
+            Self::Yaml(form) => form.finish(summary),
+            Self::Sarif(form) => form.finish(),
+            Self::Junit(form) => form.finish(),
+            Self::Github(form) => form.finish(),
+            Self::Html(form) => form.finish(summary),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Where a form of the report goes: `-o json`, or `-o json=report.json`.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, IsTerminal as _, Write},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use clap::ValueEnum as _;
+use tempfile::NamedTempFile;
+
+use super::Format;
+
+/// A form and its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Which form.
+    pub format: Format,
+    /// The file; none for standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// What was written instead of a form and its file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be FORMAT or FORMAT=FILE, where FORMAT is one of {}", formats())]
+pub struct InvalidOutput;
+
+fn formats() -> String {
+    let formats = Format::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value);
+    formats.map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for Output {
+    type Err = InvalidOutput;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOutput> {
+        let (format, file) = match text.split_once('=') {
+            Some((_, "")) => return Err(InvalidOutput),
+            Some((format, file)) => (format, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let format = Format::from_str(format, false).map_err(|_| InvalidOutput)?;
+        Ok(Self { format, file })
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(format) = self.format.to_possible_value() {
+            f.write_str(format.get_name())?;
+        }
+        match &self.file {
+            Some(file) => write!(f, "={}", file.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Output {
+    /// The outputs that were asked for; `human` on standard output if none was. At most one may go there, and two
+    /// never to one file.
+    ///
+    /// # Errors
+    /// Which do not go together.
+    pub fn all(asked: &[Self]) -> Result<Vec<Self>, String> {
+        for (index, output) in asked.iter().enumerate() {
+            if let Some(other) = asked.iter().take(index).find(|other| other.file == output.file) {
+                let target = match &output.file {
+                    Some(file) => file.display().to_string(),
+                    None => "standard output".to_owned(),
+                };
+                return Err(format!(
+                    "-o {other} and -o {output} both go to {target}: name a file, as -o FORMAT=FILE"
+                ));
+            }
+        }
+        if asked.is_empty() {
+            return Ok(vec![Self { format: Format::Human, file: None }]);
+        }
+        Ok(asked.to_vec())
+    }
+
+    pub(super) fn open(&self) -> io::Result<To> {
+        let Some(file) = &self.file else {
+            return Ok(To { out: Stream::Standard(stdout(self.format)), width: width() });
+        };
+        Ok(To { out: Stream::File(io::BufWriter::new(beside(file)?), file.clone()), width: None })
+    }
+}
+
+/// Colour only where a terminal shows it, and only for people.
+fn stdout(format: Format) -> super::Out {
+    const BUFFER: usize = 1 << 16;
+    let out: super::Out = match format {
+        Format::Human | Format::Concise => Box::new(anstream::AutoStream::auto(io::stdout())),
+        Format::Json
+        | Format::Jsonl
+        | Format::Yaml
+        | Format::Sarif
+        | Format::Junit
+        | Format::Github
+        | Format::Html => Box::new(io::stdout()),
+    };
+    Box::new(io::BufWriter::with_capacity(BUFFER, out))
+}
+
+/// Of the terminal, in columns, where there is one.
+fn width() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.filter(|_| io::stdout().is_terminal())
+}
+
+/// A new file in the same directory: nobody ever sees half a report.
+fn beside(file: &Path) -> io::Result<NamedTempFile> {
+    let directory = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    // Readable as any other file that a program makes; a temporary one is its owner's alone.
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(directory).map_err(|error| named(file, &error))
+}
+
+fn named(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+}
+
+/// Where a form is written to.
+pub(super) struct To {
+    out: Stream,
+    /// Of the terminal, in columns, where it is one.
+    pub(super) width: Option<usize>,
+}
+
+enum Stream {
+    Standard(super::Out),
+    File(io::BufWriter<NamedTempFile>, PathBuf),
+}
+
+impl To {
+    /// All is written: a file takes its name.
+    pub(super) fn finish(self) -> io::Result<()> {
+        match self.out {
+            Stream::Standard(mut out) => out.flush(),
+            Stream::File(out, file) => {
+                let written = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                let kept: File =
+                    written.persist(&file).map_err(|error| named(&file, &error.error))?;
+                kept.sync_all()
+            }
+        }
+    }
+}
+
+impl Write for To {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.out {
+            Stream::Standard(out) => out.write(bytes),
+            Stream::File(out, _) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Stream::Standard(out) => out.flush(),
+            Stream::File(out, _) => out.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_read_as_they_are_written() {
+        for text in ["human", "json=report.json", "yaml=a=b.yaml"] {
+            assert_eq!(text.parse::<Output>().unwrap().to_string(), text);
+        }
+        for text in ["", "xml", "json=", "=file"] {
+            let error = text.parse::<Output>().unwrap_err().to_string();
+            assert!(error.contains("human, concise, json"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_never_go_to_one_place() {
+        let outputs = |texts: &[&str]| {
+            let outputs: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
+            Output::all(&outputs)
+        };
+        assert_eq!(outputs(&[]).unwrap()[0].to_string(), "human");
+        assert!(outputs(&["human", "json=a", "yaml=b"]).is_ok());
+        assert!(outputs(&["human", "json"]).unwrap_err().contains("standard output"));
+        assert!(outputs(&["json=a", "yaml=a"]).unwrap_err().contains("both go to a"));
+    }
+}

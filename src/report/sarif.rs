@@ -1,0 +1,271 @@
+//! SARIF 2.1.0 (OASIS), as code scanning takes it: a rule a control, a result a control that a workload breaks, with
+//! exact regions. Lines and columns count from 1, columns in code points, the end not part of a region.
+
+use std::{
+    io::{self, Write as _},
+    path::{Component, Path},
+};
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    findings::{Broken, Found, Severity, Workload},
+    manifest::Unreadable,
+    pss::{CONTROLS, Control},
+};
+
+use super::{Item, output::To};
+
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+pub(super) struct Sarif {
+    out: To,
+    is_empty: bool,
+    /// What could not be read: said in the end.
+    unreadable: Vec<serde_json::Value>,
+}
+
+impl Sarif {
+    pub(super) fn new(out: To) -> Self {
+        Self { out, is_empty: true, unreadable: Vec::new() }
+    }
+
+    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => {
+                workload.violations.iter().try_for_each(|broken| self.result(workload, broken))
+            }
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, unreadable) => {
+                self.unreadable.push(notification(source, unreadable));
+                Ok(())
+            }
+        }
+    }
+
+    fn result(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+        self.start()?;
+        self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
+        self.is_empty = false;
+        serde_json::to_writer(&mut self.out, &SarifResult::of(workload, broken))?;
+        Ok(())
+    }
+
+    /// All that stands before the results.
+    fn start(&mut self) -> io::Result<()> {
+        if !self.is_empty {
+            return Ok(());
+        }
+        let rules: Vec<_> = CONTROLS.iter().map(|control| rule(control)).collect();
+        let driver = json!({
+            "name": "portcullis",
+            "version": env!("CARGO_PKG_VERSION"),
+            "semanticVersion": env!("CARGO_PKG_VERSION"),
+            "informationUri": "https://github.com/portcullis/portcullis",
+            "rules": rules,
+        });
+        write!(
+            self.out,
+            "{{\"$schema\":\"{SCHEMA}\",\"version\":\"2.1.0\",\"runs\":[{{\"tool\":{{\"driver\":{driver}}},\
+             \"columnKind\":\"unicodeCodePoints\",\"results\":["
+        )
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.start()?;
+        let invocation = json!({
+            "executionSuccessful": self.unreadable.is_empty(),
+            "toolExecutionNotifications": self.unreadable,
+        });
+        writeln!(self.out, "\n],\"invocations\":[{invocation}]}}]}}")?;
+        self.out.finish()
+    }
+}
+
+fn rule(control: &Control) -> serde_json::Value {
+    json!({
+        "id": control.id,
+        "name": control.id,
+        "shortDescription": {"text": control.reason},
+        "defaultConfiguration": {"level": "error"},
+        "properties": {"tags": ["security", "pod-security-standards", control.level.as_str()]},
+    })
+}
+
+fn notification(source: &str, unreadable: &Unreadable) -> serde_json::Value {
+    let mut place = json!({"artifactLocation": {"uri": uri(source)}});
+    if let Some(line) = unreadable.line {
+        place["region"] = json!({"startLine": line});
+    }
+    json!({
+        "level": "error",
+        "message": {"text": unreadable.why},
+        "locations": [{"physicalLocation": place}],
+    })
+}
+
+/// A control that a workload breaks.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SarifResult<'a> {
+    rule_id: &'static str,
+    rule_index: usize,
+    level: &'static str,
+    message: Message,
+    locations: Vec<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location<'a>>,
+    partial_fingerprints: Fingerprints,
+}
+
+#[derive(Serialize)]
+struct Message {
+    text: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    physical_location: Option<PhysicalLocation>,
+    logical_locations: [LogicalLocation<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: ArtifactLocation,
+    region: Region,
+}
+
+#[derive(Serialize)]
+struct ArtifactLocation {
+    uri: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u64,
+    start_column: u64,
+    end_line: u64,
+    end_column: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation<'a> {
+    fully_qualified_name: String,
+    name: &'a str,
+    kind: &'static str,
+}
+
+/// The same violation of the same workload, wherever in the file it has moved.
+#[derive(Serialize)]
+struct Fingerprints {
+    #[serde(rename = "workloadControl/v1")]
+    workload_control: String,
+}
+
+impl<'a> SarifResult<'a> {
+    fn of(workload: &'a Workload, broken: &'a Broken) -> Self {
+        let mut locations = broken.found.iter().map(|found| Location::of(workload, found));
+        let first = locations.next();
+        Self {
+            rule_id: broken.control.id,
+            rule_index: CONTROLS.iter().position(|one| one.id == broken.control.id).unwrap_or(0),
+            level: match broken.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            message: Message {
+                text: format!(
+                    "{}: {}: {}",
+                    workload.identity, broken.control.reason, broken.message
+                ),
+            },
+            related_locations: locations.collect(),
+            locations: first.into_iter().collect(),
+            partial_fingerprints: Fingerprints {
+                workload_control: format!("{} {}", workload.identity, broken.control.id),
+            },
+        }
+    }
+}
+
+impl<'a> Location<'a> {
+    fn of(workload: &'a Workload, found: &'a Found) -> Self {
+        let Found { field, place, fix, .. } = found;
+        let physical_location = workload.location.as_ref().map(|location| {
+            let region = found.region.unwrap_or(location.region);
+            PhysicalLocation {
+                artifact_location: ArtifactLocation { uri: uri(&location.source) },
+                region: Region {
+                    start_line: region.start.line,
+                    start_column: region.start.column,
+                    end_line: region.end.line,
+                    end_column: region.end.column,
+                },
+            }
+        });
+        let name = format!("{}: {field}", workload.identity);
+        Self {
+            physical_location,
+            logical_locations: [LogicalLocation {
+                fully_qualified_name: name,
+                name: field,
+                kind: "member",
+            }],
+            message: Some(Message { text: format!("{place}: {fix}") }),
+        }
+    }
+}
+
+/// A path as a URI: relative ones stay so, for whoever knows the root of the repository.
+fn uri(source: &str) -> String {
+    if source == "-" {
+        return "stdin".to_owned();
+    }
+    let path = Path::new(source);
+    let parts: Vec<_> = path
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(encoded(name.as_encoded_bytes())),
+            Component::ParentDir => Some("..".to_owned()),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
+        })
+        .collect();
+    let root = if path.is_absolute() { "file:///" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+/// Percent-encoded but for what RFC 3986 calls unreserved.
+fn encoded(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for byte in name {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(*byte));
+            }
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_uris() {
+        assert_eq!(uri("./deploy/web app.yaml"), "deploy/web%20app.yaml");
+        assert_eq!(uri("../a/b.yaml"), "../a/b.yaml");
+        assert_eq!(uri("/srv/a.yaml"), "file:///srv/a.yaml");
+        assert_eq!(uri("-"), "stdin");
+    }
+}

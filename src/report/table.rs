@@ -1,0 +1,84 @@
+//! The table of workloads in the report for people: those that break something.
+
+use std::fmt;
+
+use comfy_table::{ContentArrangement, presets::NOTHING};
+
+use crate::{
+    findings::Workload,
+    pss::{Control, Level},
+};
+
+use super::words::visible;
+
+/// Beyond this the lines above have said it all, and the summary counts it.
+const MAX_ROWS: usize = 200;
+
+#[derive(Default)]
+pub(super) struct Table {
+    rows: Vec<[String; 6]>,
+    more: usize,
+}
+
+impl Table {
+    /// Takes in a workload, if it breaks anything.
+    pub(super) fn add(&mut self, workload: &Workload) {
+        if workload.violations.is_empty() {
+            return;
+        }
+        if self.rows.len() == MAX_ROWS {
+            self.more += 1;
+            return;
+        }
+        let identity = &workload.identity;
+        let namespace = if identity.namespace.is_empty() { "-" } else { &identity.namespace };
+        let (ladder, violations) = (&workload.ladder, &workload.violations);
+        let hardened = violations.iter().filter(|broken| broken.is_hardened).count();
+        // What is of baseline too has its place there.
+        let of_restricted = ladder.restricted.iter().filter(|control| !is_of_baseline(control));
+        self.rows.push([
+            visible(namespace).into_owned(),
+            visible(&format!("{}/{}", identity.kind, identity.name)).into_owned(),
+            ladder.now.to_string(),
+            cell(ladder.baseline.len()),
+            cell(of_restricted.count()),
+            format!("{hardened}/{}", violations.len()),
+        ]);
+    }
+}
+
+fn is_of_baseline(control: &&&'static Control) -> bool {
+    control.level == Level::Baseline
+}
+
+/// How many controls of a level a workload breaks.
+fn cell(broken: usize) -> String {
+    if broken == 0 { "ok".to_owned() } else { format!("{broken} broken") }
+}
+
+/// Empty where nothing is broken.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let mut table = comfy_table::Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header([
+            "NAMESPACE",
+            "WORKLOAD",
+            "MEETS",
+            "BASELINE",
+            "RESTRICTED",
+            "HARDENABLE",
+        ]);
+        table.add_rows(&self.rows);
+        let table = table.to_string();
+        let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+        f.write_str(&lines.join("\n"))?;
+        if self.more > 0 {
+            write!(f, "\n and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}

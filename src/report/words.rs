@@ -1,0 +1,52 @@
+//! What several forms for people say alike. Text of manifests loses its control characters: it must not steer a
+//! terminal.
+
+use std::borrow::Cow;
+
+use clap::builder::styling::{AnsiColor, Style};
+
+use crate::{
+    findings::{Position, Workload},
+    manifest::Unreadable,
+};
+
+pub(super) const PLACE: Style = Style::new().bold();
+pub(super) const WRONG: Style = AnsiColor::Red.on_default().bold();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+
+/// `2 objects`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
+/// Without what could steer a terminal.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        text.replace(char::is_control, " ").into()
+    } else {
+        text.into()
+    }
+}
+
+/// `deploy/web.yaml:12:9`, or as much as is known.
+pub(super) fn place(source: &str, at: Option<Position>) -> String {
+    let source = visible(source);
+    match at {
+        Some(at) => format!("{source}:{}:{}", at.line, at.column),
+        None => source.into_owned(),
+    }
+}
+
+/// Where an object stands: in a file, or nowhere but in the cluster.
+pub(super) fn stands(workload: &Workload) -> Option<String> {
+    let location = workload.location.as_ref()?;
+    Some(place(&location.source, Some(location.region.start)))
+}
+
+/// What could not be read, in one line: `deploy/web.yaml:3: error: …`.
+pub(super) fn unreadable(source: &str, unreadable: &Unreadable) -> String {
+    let (source, why) = (visible(source), visible(&unreadable.why));
+    let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
+    format!("{PLACE}{source}{line}{PLACE:#}: {WRONG}error{WRONG:#}: {why}")
+}
