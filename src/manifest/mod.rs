@@ -8,8 +8,10 @@ mod defaults;
 mod document;
 mod locate;
 mod object;
+pub mod path;
 mod rendered;
 mod source;
+pub mod tree;
 mod yaml;
 
 use std::io;
