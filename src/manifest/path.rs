@@ -23,6 +23,9 @@ impl Path {
         let mut rest = text;
         while !rest.is_empty() {
             rest = rest.strip_prefix('.').unwrap_or(rest);
+            if rest.is_empty() {
+                break;
+            }
             let (step, left) = match rest.strip_prefix('[') {
                 Some(inner) => in_brackets(inner),
                 None => {
@@ -110,6 +113,7 @@ mod tests {
             ("a[x[0].y].b", vec![key("a"), key("x[0"), key("y]"), key("b")]),
             ("a[0][1].b", vec![key("a"), Step::Index(0), Step::Index(1), key("b")]),
             ("a[007]", vec![key("a"), key("007")]),
+            ("items[3].", vec![key("items"), Step::Index(3)]),
             ("a[b", vec![key("a"), key("b")]),
         ] {
             assert_eq!(Path::of(text).steps(), steps, "{text}");
