@@ -64,7 +64,9 @@ impl<'t> Places<'t> {
             }
             (None, Some(name)) => found.region = Some(region(name)),
             // Of the pod as a whole: its key says it.
-            (None, None) => found.region = key(tree, &format!("{object}{}", found.part)).map(region),
+            (None, None) => {
+                found.region = key(tree, &format!("{object}{}", found.part)).map(region)
+            }
         }
     }
 
