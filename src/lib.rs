@@ -45,6 +45,8 @@ pub mod report;
 
 pub mod check;
 
+pub mod rewrite;
+
 mod healthcheck;
 
 pub mod cli;

@@ -2,6 +2,7 @@
 
 mod check;
 mod cleanup;
+mod harden;
 mod healthcheck;
 mod serve;
 mod usage;
@@ -26,6 +27,8 @@ enum Command {
     Serve(Box<serve::Flags>),
     /// Judges manifests offline: pods, what holds a pod template, and lists of them
     Check(check::Flags),
+    /// What the webhook would add to pods, in manifests: as a diff, as output, in place
+    Harden(harden::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
     Cleanup(cleanup::Flags),
     /// Proves that the webhook answers through its Service, with the trust that the API server has
@@ -57,6 +60,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
         Command::Serve(flags) => serve::run(&flags),
         Command::Check(flags) => check::run(&flags),
+        Command::Harden(flags) => harden::run(&flags),
         Command::Cleanup(flags) => cleanup::run(&flags),
         Command::Healthcheck(flags) => healthcheck::run(&flags),
     };

@@ -1,10 +1,14 @@
 //! The places of fields in a source.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, ops::Range, sync::Arc};
 
-use crate::findings::{Location, Position, Region, Workload};
+use crate::findings::{Found, Location, Position, Region, Workload};
 
-use super::{Line, Manifest};
+use super::{
+    Line, Manifest,
+    path::Path,
+    tree::{Stop, Tree},
+};
 
 /// What is known of the places in one source. What it takes to know them is found out when it is first asked for.
 pub struct Places<'t> {
@@ -12,12 +16,14 @@ pub struct Places<'t> {
     text: Option<&'t str>,
     /// The offset of each line's first byte.
     lines: OnceCell<Vec<usize>>,
+    /// Of the document that was asked for last. None where it is read, but not as its author's.
+    tree: Option<(Range<usize>, Option<Tree<'t>>)>,
 }
 
 impl<'t> Places<'t> {
     /// Of a text, which may be no text at all.
     pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
-        Self { source, text: str::from_utf8(text).ok(), lines: OnceCell::new() }
+        Self { source, text: str::from_utf8(text).ok(), lines: OnceCell::new(), tree: None }
     }
 
     /// The text, if it is one.
@@ -29,6 +35,39 @@ impl<'t> Places<'t> {
     pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         let region = self.first_word(manifest.line);
         workload.location = Some(Location { source: Arc::clone(&self.source), region });
+        if workload.violations.is_empty() {
+            return;
+        }
+        self.read(&manifest.document.bytes);
+        for found in workload.violations.iter_mut().flat_map(|broken| &mut broken.found) {
+            self.mark_one(found, manifest.path);
+        }
+    }
+
+    /// Most documents break nothing: only of others it is worth knowing where all stands.
+    fn read(&mut self, document: &Range<usize>) {
+        if self.tree.as_ref().is_none_or(|(known, _)| known != document) {
+            let tree = self.text.and_then(|text| Tree::parse(text, document.clone()).ok());
+            self.tree = Some((document.clone(), tree));
+        }
+    }
+
+    fn mark_one(&self, found: &mut Found, object: &str) {
+        let Some((_, Some(tree))) = &self.tree else { return };
+        let field = span(tree, &format!("{object}{}", found.field));
+        let name = span(tree, &format!("{object}{}.name", found.part));
+        let region = |span: Range<usize>| self.region(span.start, span.end);
+        match (field, name) {
+            (Some(field), name) => {
+                found.region = Some(region(field));
+                found.context = name.map(region);
+            }
+            (None, Some(name)) => found.region = Some(region(name)),
+            // Of the pod as a whole: its key says it.
+            (None, None) => {
+                found.region = key(tree, &format!("{object}{}", found.part)).map(region)
+            }
+        }
     }
 
     /// The first word of a line. An object starts with it.
@@ -68,4 +107,24 @@ impl<'t> Places<'t> {
             std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
         })
     }
+}
+
+/// A field with its key. What an alias or a merge key brings in stands there.
+fn span(tree: &Tree<'_>, path: &str) -> Option<Range<usize>> {
+    let path = Path::of(path);
+    let found = tree.find(&path);
+    let stop = found.last().filter(|_| found.missing.is_empty())?;
+    Some(match (stop.through, stop.key) {
+        (Some(through), _) => through.span(),
+        (None, Some(key)) => key.span().start..stop.node.span().end,
+        (None, None) => stop.node.span(),
+    })
+}
+
+/// The key of the deepest that is there.
+fn key(tree: &Tree<'_>, path: &str) -> Option<Range<usize>> {
+    let path = Path::of(path);
+    let found = tree.find(&path);
+    let keys = |stop: &Stop<'_>| Some(stop.through.or(stop.key)?.span());
+    found.trail.iter().rev().find_map(keys)
 }

@@ -6,10 +6,13 @@
 
 mod defaults;
 mod document;
+pub mod edit;
 mod locate;
 mod object;
+pub mod path;
 mod rendered;
 mod source;
+pub mod tree;
 mod yaml;
 
 use std::io;
@@ -35,7 +38,7 @@ impl Line {
         Self(self.0.saturating_add(lines))
     }
 
-    fn after_newlines(self, text: &[u8]) -> Self {
+    pub(crate) fn after_newlines(self, text: &[u8]) -> Self {
         let newlines = text.iter().filter(|byte| **byte == b'\n').count();
         self.after(newlines.try_into().unwrap_or(u64::MAX))
     }
@@ -92,4 +95,17 @@ pub fn read(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> io::Result<()>) ->
         }
     }
     Ok(())
+}
+
+/// The documents of a text as values, each with where it stands: what [`read`] reads, and all else in it.
+pub(crate) fn values(
+    text: &[u8],
+) -> impl Iterator<Item = Result<(Extent, serde_json::Value), Unreadable>> {
+    document::read(text).map(|document| {
+        let document = document?;
+        let line = document.extent.line;
+        let value = serde_json::from_str(&document.json)
+            .map_err(|error| Unreadable::at(line, error.to_string()))?;
+        Ok((document.extent, value))
+    })
 }

@@ -27,7 +27,7 @@ const MAX_DEPTH: usize = 128;
 pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
     let node: Node = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let line = error.location().map_or(first, |at| first.after(at.line().saturating_sub(1)));
-        Unreadable::at(line, reason(&error))
+        Unreadable::at(line, reason(&error, text))
     })?;
     let mut json = Json { text: String::with_capacity(text.len()), line: 1 };
     json.node(&node);
@@ -35,13 +35,18 @@ pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
 }
 
 /// The parser's own words, without the place that it ends them with.
-fn reason(error: &serde_saphyr::Error) -> String {
+fn reason(error: &serde_saphyr::Error, text: &str) -> String {
     if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
         return format!("repeated key {key:?}: a mapping has each key once");
     }
-    let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or_default();
-    format!("not JSON or YAML that can be read: {reason}")
+    let words = error.to_string();
+    let reason = words.split(" at line ").next().unwrap_or_default();
+    let hint = if text.contains("{{") {
+        "; it looks like a template that is not rendered: give what renders it, as --helm does"
+    } else {
+        ""
+    };
+    format!("not JSON or YAML that can be read: {reason}{hint}")
 }
 
 fn options() -> Options {

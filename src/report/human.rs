@@ -22,12 +22,20 @@ pub(super) struct Human<'p> {
     about: About<'p>,
     renderer: Renderer,
     table: Table,
+    /// Whether what was written last was a line among others.
+    is_in_lines: bool,
 }
 
 impl<'p> Human<'p> {
     pub(super) fn new(out: To, about: About<'p>) -> Self {
         let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
-        Self { out, about, renderer: Renderer::styled().term_width(width), table: Table::default() }
+        Self {
+            out,
+            about,
+            renderer: Renderer::styled().term_width(width),
+            table: Table::default(),
+            is_in_lines: false,
+        }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
@@ -41,6 +49,7 @@ impl<'p> Human<'p> {
     fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
         for broken in &workload.violations {
             let frame = frame::render(&self.renderer, workload, broken, text);
+            self.end_lines()?;
             writeln!(self.out, "{frame}\n")?;
         }
         self.table.add(workload);
@@ -48,11 +57,17 @@ impl<'p> Human<'p> {
     }
 
     fn unreadable(&mut self, source: &str, why: &Unreadable) -> io::Result<()> {
+        self.is_in_lines = true;
         writeln!(self.out, "{}", unreadable(source, why))
+    }
+
+    fn end_lines(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_in_lines) { writeln!(self.out) } else { Ok(()) }
     }
 
     pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
         let table = self.table.to_string();
+        self.end_lines()?;
         if !table.is_empty() {
             writeln!(self.out, "{table}\n")?;
         }

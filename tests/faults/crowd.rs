@@ -37,7 +37,12 @@ async fn crowd(again: Duration) {
     let (memory, _) = footprint(&server).await;
     let mut dawdlers = JoinSet::new();
     for index in 0..crowd {
-        dawdlers.spawn(dawdle(address(&server), server.serving.authority_pem.clone(), index, again));
+        dawdlers.spawn(dawdle(
+            address(&server),
+            server.serving.authority_pem.clone(),
+            index,
+            again,
+        ));
     }
     // All have come, and those who were thrown out come again.
     sleep(lasts / 3).await;

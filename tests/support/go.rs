@@ -27,6 +27,8 @@ pub(crate) enum Program {
     Promtool,
     /// Prometheus' parser, asked line by line what an expression asks for.
     PromQl,
+    /// Holds JSON against a JSON Schema.
+    Schema,
 }
 
 /// Why a test cannot run here: there is no Go toolchain.
@@ -54,6 +56,7 @@ impl Program {
                 ("promtool", "promtool", "github.com/prometheus/prometheus/cmd/promtool")
             }
             Self::PromQl => ("promql", "promtool", "./cmd/promql"),
+            Self::Schema => ("schema", "schema", "."),
             Self::Kustomize => ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         }
     }
@@ -83,7 +86,8 @@ impl Program {
             | Self::Kustomize
             | Self::Pause
             | Self::Promtool
-            | Self::PromQl => "-s -w",
+            | Self::PromQl
+            | Self::Schema => "-s -w",
         }
     }
 

@@ -30,6 +30,11 @@ for (const button of document.querySelectorAll("button[data-control]")) {
     form.scrollIntoView();
   });
 }
+// What a link asks for: report.html#namespace=shop&level=baseline
+for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  const field = form.elements.namedItem(name);
+  if (field) field.value = value;
+}
 // Paper cannot be clicked.
 addEventListener("beforeprint", () => workloads.forEach((workload) => { workload.open = true; }));
 filter();

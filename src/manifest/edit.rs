@@ -1,0 +1,251 @@
+//! What hardening adds to a document, as edits of its text. All that is not changed stays byte for byte: comments,
+//! order, quotes, indentation. Nothing is ever removed, and no document is written anew.
+//!
+//! What stands in the text once and in the object more often is not touched: a change there would be one elsewhere.
+
+mod addition;
+mod block;
+mod flow;
+mod layout;
+
+use std::ops::Range;
+
+use crate::{harden::Change, pss::Place};
+
+use self::{addition::Addition, block::Block, flow::Flow};
+use super::{
+    path::Path,
+    tree::{Found, Kind, Node, Quotes, Stop, Style, Tree},
+};
+
+/// A part of the source's text, in bytes, and what is to stand there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Empty where something is only put in.
+    pub range: Range<usize>,
+    /// The new text.
+    pub text: String,
+    /// Of edits at one place, the more indented stand first.
+    column: usize,
+}
+
+/// Why a document cannot be edited, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where in the source's text.
+    pub byte: usize,
+    /// The reason, without the place.
+    pub why: String,
+}
+
+/// The edits that add `changes` to the pod that stands at `pod` in the document: a Pod itself, or a template.
+///
+/// # Errors
+/// The first place that cannot be edited.
+pub fn edits(tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Result<Vec<Edit>, Refusal> {
+    let mut editor = Editor { tree, edits: Vec::new() };
+    let mut by_place = changes.to_vec();
+    by_place.sort_by_key(|change| change.place);
+    for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
+        let Some(first) = at_place.first() else { continue };
+        let fields = at_place.iter().map(|change| change.field);
+        editor.change(&owner(pod, first.place), Addition::of(fields))?;
+    }
+    Ok(editor.edits)
+}
+
+/// A text after all edits of it, which are put into the text's order.
+///
+/// # Errors
+/// Where two of them are about the same bytes.
+pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
+    edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.column)));
+    let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
+    let mut edited = String::with_capacity(text.len() + added);
+    let mut at = 0;
+    for edit in edits {
+        let why = "two changes meet here: set the fields by hand";
+        let clash = || Refusal { byte: edit.range.start, why: why.to_owned() };
+        edited.push_str(text.get(at..edit.range.start).ok_or_else(clash)?);
+        edited.push_str(&edit.text);
+        at = edit.range.end;
+    }
+    edited.push_str(text.get(at..).unwrap_or_default());
+    Ok(edited)
+}
+
+/// The mapping that a `securityContext` stands in.
+fn owner(pod: &Path, place: Place) -> Path {
+    let spec = pod.clone().key("spec");
+    match place {
+        Place::Container { kind, index } => spec.key(kind.list()).index(index),
+        Place::Metadata | Place::Pod | Place::Volume { .. } => spec,
+    }
+}
+
+struct Editor<'n> {
+    tree: &'n Tree<'n>,
+    edits: Vec<Edit>,
+}
+
+impl<'n> Editor<'n> {
+    fn change(
+        &mut self,
+        owner: &Path,
+        additions: Vec<(&'static str, Addition)>,
+    ) -> Result<(), Refusal> {
+        let found = self.tree.find(owner);
+        let Some(last) = found.last().filter(|_| found.missing.is_empty()) else {
+            let byte = found.last().map_or(0, |stop| stop.node.span().start);
+            return Err(refusal(
+                byte,
+                format!("{owner} cannot be found in the text: set its fields by hand"),
+            ));
+        };
+        for stop in &found.trail {
+            once(stop)?;
+        }
+        self.into_map(&found, last, additions)
+    }
+
+    /// Adds to the mapping that stands at the end of a trail.
+    fn into_map(
+        &mut self,
+        found: &Found<'n, '_>,
+        at: Stop<'n>,
+        additions: Vec<(&'static str, Addition)>,
+    ) -> Result<(), Refusal> {
+        let Kind::Map(style) = at.node.kind() else { return Err(unexpected(at.node)) };
+        let mut new = Vec::new();
+        for (key, addition) in additions {
+            if at.node.entries().filter(|(own, _)| own.key() == Some(key)).nth(1).is_some() {
+                return Err(refusal(
+                    at.node.span().start,
+                    format!("the key {key} is repeated: keep one"),
+                ));
+            }
+            match at.node.get(key) {
+                Some((own, value)) => {
+                    let stop = Stop { key: Some(own), node: value, through: None };
+                    self.into_value(found, at, stop, addition)?;
+                }
+                None => {
+                    if let Some(merge) = at.node.merged(key).and_then(|stop| stop.through) {
+                        return Err(by_merge_key(merge, key));
+                    }
+                    new.push((key, addition));
+                }
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.edits.extend(match style {
+            Style::Block => Block::of(found, at.node).entries(&new)?,
+            Style::Flow => Flow::of(found, at.node).entries(&new),
+        });
+        Ok(())
+    }
+
+    /// Adds to what stands at a key of the mapping `parent`.
+    fn into_value(
+        &mut self,
+        found: &Found<'n, '_>,
+        parent: Stop<'n>,
+        at: Stop<'n>,
+        addition: Addition,
+    ) -> Result<(), Refusal> {
+        once(&at)?;
+        if at.node.target().is_some() {
+            return Err(by_alias(at.node, at.node.uses().next()));
+        }
+        let mut below = found.clone();
+        below.trail.push(at);
+        match (addition, at.node.kind()) {
+            (Addition::Map(entries), Kind::Map(_)) => self.into_map(&below, at, entries),
+            (Addition::List(item), Kind::List(style)) => {
+                self.edits.extend(match style {
+                    Style::Block => Block::of(&below, at.node).item(item)?,
+                    Style::Flow => Flow::of(&below, at.node).item(item),
+                });
+                Ok(())
+            }
+            (addition, Kind::Null) => {
+                let edits = match parent.node.kind() {
+                    Kind::Map(Style::Block) => {
+                        Block::of(found, parent.node).value(at, &addition)?
+                    }
+                    _ => Flow::of(found, parent.node).value(at, &addition)?,
+                };
+                self.edits.extend(edits);
+                Ok(())
+            }
+            _ => Err(unexpected(at.node)),
+        }
+    }
+}
+
+/// Whether a node stands in the object just once: where its author wrote it.
+fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
+    match (stop.through, stop.node.uses().next()) {
+        (Some(through), _) if through.target().is_none() => {
+            Err(by_merge_key(through, stop.key.and_then(Node::key).unwrap_or("this")))
+        }
+        (Some(through), anchored) => Err(by_alias(through, anchored)),
+        (None, Some(alias)) => Err(refusal(
+            stop.node.span().start,
+            format!(
+                "this stands at an anchor that {} uses again: a change here would be one there. Write out either \
+                 of them, or set the fields here by hand if both are to have them",
+                alias.source()
+            ),
+        )),
+        (None, None) => Ok(()),
+    }
+}
+
+fn by_alias(alias: Node<'_>, _anchored: Option<Node<'_>>) -> Refusal {
+    refusal(
+        alias.span().start,
+        format!(
+            "this comes from the alias {}: a change at its anchor would be one elsewhere, too. Write it out here, \
+             or set the fields at the anchor by hand if all that use it are to have them",
+            alias.source()
+        ),
+    )
+}
+
+fn by_merge_key(merge: Node<'_>, key: &str) -> Refusal {
+    refusal(
+        merge.span().start,
+        format!(
+            "{key} comes from this merge key: a change at its anchor would be one elsewhere, too. Write out {key} \
+             beside the merge key, or set the fields at the anchor by hand if all that use it are to have them"
+        ),
+    )
+}
+
+fn unexpected(node: Node<'_>) -> Refusal {
+    let why = "what stands here is not what the fields to set belong into: set them by hand";
+    refusal(node.span().start, why.to_owned())
+}
+
+fn refusal(byte: usize, why: String) -> Refusal {
+    Refusal { byte, why }
+}
+
+/// Behind the colon of a key.
+fn behind_colon(tree: &str, key: Node<'_>) -> Result<usize, Refusal> {
+    let end = key.span().end;
+    let rest = tree.get(end..).unwrap_or_default();
+    let blank = rest.len() - rest.trim_start().len();
+    match rest.trim_start().starts_with(':') {
+        true => Ok(end + blank + 1),
+        false => Err(refusal(end, "a key without a colon: write one".to_owned())),
+    }
+}
+
+/// Whether a key's neighbours are written as in JSON.
+fn is_quoted(node: Node<'_>) -> bool {
+    node.kind() == Kind::Scalar(Quotes::Double)
+}

@@ -1,0 +1,46 @@
+//! Lines and columns of a text.
+
+/// The column of a byte, from 0, in characters. A byte order mark has none.
+pub(super) fn column(text: &str, byte: usize) -> usize {
+    let before = text.get(line_start(text, byte)..byte).unwrap_or_default();
+    before.strip_prefix('\u{feff}').unwrap_or(before).chars().count()
+}
+
+/// The first byte of a line.
+pub(super) fn line_start(text: &str, byte: usize) -> usize {
+    text.get(..byte).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
+}
+
+/// The byte behind a line's last, where its line break begins.
+pub(super) fn line_end(text: &str, byte: usize) -> usize {
+    let rest = text.get(byte..).unwrap_or_default();
+    let line = rest.split('\n').next().unwrap_or_default();
+    byte + line.strip_suffix('\r').unwrap_or(line).len()
+}
+
+/// What a line begins with before the first that is not blank.
+pub(super) fn indent(text: &str, byte: usize) -> &str {
+    let line = text.get(line_start(text, byte)..).unwrap_or_default();
+    let end = line.find(|c| !matches!(c, ' ' | '\t')).unwrap_or(line.len());
+    line.get(..end).unwrap_or_default()
+}
+
+/// Whether a byte is the first of its line that is not blank.
+pub(super) fn is_first(text: &str, byte: usize) -> bool {
+    line_start(text, byte) + indent(text, byte).len() == byte
+}
+
+/// Whether nothing or a comment follows on the line.
+pub(super) fn is_rest_empty(text: &str, byte: usize) -> bool {
+    let rest = text.get(byte..line_end(text, byte)).unwrap_or_default();
+    let trimmed = rest.trim_start_matches([' ', '\t']);
+    trimmed.is_empty() || trimmed.starts_with('#')
+}
+
+/// The line break that the line has; at the text's end that of its first line.
+pub(super) fn line_break(text: &str, byte: usize) -> &'static str {
+    let at = |byte| text.get(line_end(text, byte)..).unwrap_or_default();
+    let rest = at(byte);
+    let rest = if rest.is_empty() { at(0) } else { rest };
+    if rest.starts_with('\r') { "\r\n" } else { "\n" }
+}

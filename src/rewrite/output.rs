@@ -1,0 +1,174 @@
+//! Hardened texts to where they are asked for.
+
+use std::{
+    io::{self, Write},
+    thread,
+};
+
+use crate::manifest::{STACK, Source};
+
+use super::{
+    diff, file,
+    text::{Hardened, Hardener, Refused},
+};
+
+/// What is done with a text that hardening changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A unified diff.
+    Diff,
+    /// All texts, one after the other, hardened. Those that are hardened already are there, too.
+    Yaml,
+    /// Its file is replaced.
+    InPlace,
+    /// Its name is told.
+    Check,
+}
+
+/// What became of all sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Sources that hardening changes.
+    pub changed: usize,
+    /// Sources that are hardened already, or hold nothing to harden.
+    pub unchanged: usize,
+    /// Sources that could not be done.
+    pub refused: usize,
+    /// Whether any pod must not run as root that did not say so before.
+    pub sets_non_root: bool,
+}
+
+/// Hardens all sources in their order: results to `out`, what could not be done to `log`, a line each.
+///
+/// # Errors
+/// Where `out` or `log` could not be written.
+pub fn run<W: Write + Send, L: Write + Send>(
+    sources: &[Source],
+    hardener: &Hardener,
+    form: Form,
+    out: W,
+    log: L,
+) -> io::Result<Summary> {
+    let mut run = Run { form, out, log, summary: Summary::default(), before: Before::Nothing };
+    // On a stack of its own: how deep a manifest may be must not depend on who calls, or on `ulimit -s`.
+    let done = thread::scope(|scope| {
+        let all = || run.all(sources, hardener);
+        Ok::<_, io::Error>(
+            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all)?.join(),
+        )
+    })?;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    Ok(run.summary)
+}
+
+struct Run<W, L> {
+    form: Form,
+    out: W,
+    log: L,
+    summary: Summary,
+    /// How the text before ended, of [`Form::Yaml`].
+    before: Before,
+}
+
+/// What a text is written behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Line,
+    /// One without a line break.
+    CutLine,
+}
+
+impl<W: Write, L: Write> Run<W, L> {
+    fn all(&mut self, sources: &[Source], hardener: &Hardener) -> io::Result<()> {
+        for source in sources {
+            let read = source.read().map_err(|why| vec![Refused { line: None, why }]);
+            let hardened = read.and_then(|text| Ok((hardener.harden(&text)?, text)));
+            match hardened {
+                Ok((hardened, text)) => self.hardened(source, &text, &hardened)?,
+                Err(refused) => self.refused(source, &refused)?,
+            }
+        }
+        self.out.flush()
+    }
+
+    fn hardened(&mut self, source: &Source, old: &[u8], hardened: &Hardened) -> io::Result<()> {
+        if self.form == Form::Yaml {
+            self.text(&hardened.text)?;
+        }
+        if hardened.edits.is_empty() {
+            self.summary.unchanged += 1;
+            return Ok(());
+        }
+        match (self.form, source) {
+            (Form::Diff, source) => {
+                let old = str::from_utf8(old).unwrap_or_default();
+                let diff = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
+                self.out.write_all(diff.as_bytes())?;
+            }
+            (Form::Check, source) => writeln!(self.out, "{source}")?,
+            (Form::Yaml, _) => {}
+            (Form::InPlace, Source::File(path)) => {
+                if let Err(error) = file::replace(path, old, hardened.text.as_bytes()) {
+                    let why = format!("cannot be replaced: {error}");
+                    return self.refused(source, &[Refused { line: None, why }]);
+                }
+            }
+            (Form::InPlace, _) => {
+                let why = "is no file that could be replaced".to_owned();
+                return self.refused(source, &[Refused { line: None, why }]);
+            }
+        }
+        self.summary.changed += 1;
+        self.summary.sets_non_root |= hardened.sets_non_root;
+        Ok(())
+    }
+
+    /// A text behind others, so that it begins a document of its own.
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        let text = match self.before {
+            Before::Nothing => text,
+            Before::Line | Before::CutLine => text.strip_prefix('\u{feff}').unwrap_or(text),
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.before == Before::CutLine {
+            self.out.write_all(b"\n")?;
+        }
+        if self.before != Before::Nothing {
+            self.out.write_all(separator(text).as_bytes())?;
+        }
+        self.before = if text.ends_with('\n') { Before::Line } else { Before::CutLine };
+        self.out.write_all(text.as_bytes())
+    }
+
+    fn refused(&mut self, source: &Source, refused: &[Refused]) -> io::Result<()> {
+        self.summary.refused += 1;
+        for Refused { line, why } in refused {
+            match line {
+                Some(line) => writeln!(self.log, "portcullis: {source}:{line}: {why}")?,
+                None => writeln!(self.log, "portcullis: {source}: {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(source: &Source) -> String {
+    match source {
+        Source::File(path) => diff::name(path),
+        Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) => "stdin".to_owned(),
+    }
+}
+
+/// What parts a text from the one before.
+fn separator(text: &str) -> &'static str {
+    let mut code = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    match code.next() {
+        Some(line) if line.starts_with("---") => "",
+        // Directives: the document before must have ended.
+        Some(line) if line.starts_with('%') => "...\n",
+        Some(_) | None => "---\n",
+    }
+}

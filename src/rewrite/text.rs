@@ -1,0 +1,197 @@
+//! One text, hardened.
+
+use json_patch::{Patch, PatchOperation};
+
+use crate::{
+    config::{Config, Exemptions},
+    harden::{self, Change, Field, Scope, Settings},
+    manifest::{
+        self, Extent, Line, Manifest, Reading, Unreadable,
+        edit::{self, Edit, Refusal},
+        path::{Path, Step},
+        tree::Tree,
+    },
+};
+
+use super::verify;
+
+/// Which fields are set, and of which objects.
+#[derive(Clone, Debug)]
+pub struct Hardener {
+    settings: Settings,
+    exemptions: Exemptions,
+}
+
+/// What came of a text.
+#[derive(Clone, Debug)]
+pub struct Hardened {
+    /// All of it, whether anything was to be changed or not.
+    pub text: String,
+    /// What was, in order: none where it is as it was.
+    pub edits: Vec<Edit>,
+    /// Whether any pod must not run as root that did not say so before.
+    pub sets_non_root: bool,
+}
+
+/// Why a text was left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Where. None when it is about the text as a whole.
+    pub line: Option<Line>,
+    /// What is wrong, and what to do.
+    pub why: String,
+}
+
+/// What is added to one object.
+pub(super) struct Planned {
+    pub(super) document: Extent,
+    /// Where its pod stands in the document.
+    pod: Path,
+    changes: Vec<Change>,
+    /// The same as `/mutate` would answer it, on the document.
+    pub(super) patch: Patch,
+}
+
+impl Hardener {
+    /// With the fields and the exemptions of a configuration. Whoever asks for hardening means it: its modes have no
+    /// effect. Users do not stand in manifests, nor have their exemptions any.
+    pub fn new(config: Config) -> Self {
+        Self { settings: config.harden, exemptions: config.exemptions }
+    }
+
+    /// Hardens all objects of a text. Deep documents take [`manifest::STACK`] bytes of stack.
+    ///
+    /// # Errors
+    /// All that cannot be read or changed: then nothing is.
+    pub fn harden(&self, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+        let text = readable(bytes).map_err(|refused| vec![refused])?;
+        let planned = self.plan(text)?;
+        let mut edits = edits(text, &planned)?;
+        let hardened =
+            edit::apply(text, &mut edits).map_err(|refusal| vec![refused(text, refusal)])?;
+        if !edits.is_empty() {
+            verify::is_as_planned(text, &hardened, &planned)
+                .and_then(|()| self.is_done(&hardened))
+                .map_err(|refused| vec![refused])?;
+        }
+        let mut fields = planned.iter().flat_map(|planned| &planned.changes);
+        let sets_non_root = fields.any(|change| change.field == Field::RunAsNonRoot);
+        Ok(Hardened { text: hardened, edits, sets_non_root })
+    }
+
+    fn plan(&self, text: &str) -> Result<Vec<Planned>, Vec<Refused>> {
+        let (mut planned, mut unreadable) = (Vec::new(), Vec::new());
+        let read = manifest::read(text.as_bytes(), |reading| {
+            match reading {
+                Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
+                Reading::Ignored => {}
+                Reading::Unreadable(why) => unreadable.push(Refused::from(why)),
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            return Err(vec![Refused { line: None, why: error.to_string() }]);
+        }
+        match (unreadable.is_empty(), template_line(text)) {
+            (true, _) => Ok(planned),
+            (false, Some(line)) => Err(vec![unrendered(line)]),
+            (false, None) => Err(unreadable),
+        }
+    }
+
+    fn plan_object(&self, manifest: &Manifest<'_>) -> Option<Planned> {
+        let pod = manifest.pod.as_deref()?;
+        if self.exemptions.namespace(&manifest.identity.namespace)
+            || self.exemptions.runtime_class(&pod.spec.runtime_class_name)
+        {
+            return None;
+        }
+        let changes = harden::plan(pod, &self.settings, Scope::Create);
+        let path = Path::of(&format!("{}{}", manifest.path, manifest.root));
+        let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
+        let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
+        let mut patch = harden::patch(pod, &changes, &tokens);
+        // What stands in a manifest stands there on purpose: no plugin of the API server has put it there.
+        patch.0.retain(|operation| !matches!(operation, PatchOperation::Remove(_)));
+        let document = manifest.document.clone();
+        (!changes.is_empty()).then_some(Planned { document, pod: path, changes, patch })
+    }
+
+    fn is_done(&self, hardened: &str) -> Result<(), Refused> {
+        match self.plan(hardened) {
+            Ok(planned) if planned.is_empty() => Ok(()),
+            Ok(_) => Err(verify::failed(None)),
+            Err(mut refused) => Err(verify::failed(refused.pop())),
+        }
+    }
+}
+
+fn token(step: &Step) -> String {
+    match step {
+        Step::Key(key) => key.to_string(),
+        Step::Index(index) => index.to_string(),
+    }
+}
+
+/// Of the document of each object, and the refusals of all.
+fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
+    let (mut edits, mut refusals) = (Vec::new(), Vec::new());
+    for of_document in planned.chunk_by(|one, other| one.document == other.document) {
+        let Some(first) = of_document.first() else { continue };
+        let tree = match Tree::parse(text, first.document.bytes.clone()) {
+            Ok(tree) => tree,
+            Err(error) => {
+                let refusal = Refusal { byte: error.byte, why: error.why };
+                refusals.push(refused(text, refusal));
+                continue;
+            }
+        };
+        for object in of_document {
+            match edit::edits(&tree, &object.pod, &object.changes) {
+                Ok(of_object) => edits.extend(of_object),
+                Err(refusal) => refusals.push(refused(text, refusal)),
+            }
+        }
+    }
+    if refusals.is_empty() { Ok(edits) } else { Err(refusals) }
+}
+
+/// A text, as far as one can tell.
+fn readable(bytes: &[u8]) -> Result<&str, Refused> {
+    let at = |end: usize, why: &str| {
+        let before = bytes.get(..end).unwrap_or_default();
+        Refused { line: Some(Line::FIRST.after_newlines(before)), why: why.to_owned() }
+    };
+    if let Some(zero) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(at(zero, "not a text: it holds a byte of value zero"));
+    }
+    str::from_utf8(bytes).map_err(|error| at(error.valid_up_to(), "not UTF-8"))
+}
+
+/// The first line that has `{{` before any comment.
+fn template_line(text: &str) -> Option<Line> {
+    let is_template = |line: &&str| {
+        let code = line.split(" #").next().unwrap_or_default();
+        !code.trim_start().starts_with('#') && code.contains("{{")
+    };
+    let line = text.split_inclusive('\n').find(is_template)?;
+    let start = line.as_ptr().addr() - text.as_ptr().addr();
+    Some(Line::FIRST.after_newlines(text.get(..start)?.as_bytes()))
+}
+
+fn unrendered(line: Line) -> Refused {
+    let why = "a template that is not rendered: harden what helm template makes of it, and set the same in the \
+               template by hand";
+    Refused { line: Some(line), why: why.to_owned() }
+}
+
+fn refused(text: &str, refusal: Refusal) -> Refused {
+    let before = text.get(..refusal.byte).unwrap_or(text);
+    Refused { line: Some(Line::FIRST.after_newlines(before.as_bytes())), why: refusal.why }
+}
+
+impl From<Unreadable> for Refused {
+    fn from(unreadable: Unreadable) -> Self {
+        Self { line: unreadable.line, why: unreadable.why }
+    }
+}

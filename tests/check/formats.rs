@@ -1,0 +1,158 @@
+//! Each form of the report over a small shop's manifests: a storefront, payments, a node agent, and a template that
+//! nobody rendered.
+
+use std::fs;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::{
+    program::check,
+    schema::{Schema, hold},
+};
+
+const SHOP: &str = "tests/check/shop";
+
+/// The shop in one form.
+fn shop(format: &str) -> String {
+    let outcome = check(&["--level", "restricted", "-o", format, SHOP]);
+    assert_eq!((outcome.status, &*outcome.err), (Some(2), ""), "one file cannot be read");
+    outcome.out.replace(env!("CARGO_PKG_VERSION"), "0.0.0")
+}
+
+#[test]
+fn human() {
+    assert_snapshot!(shop("human"));
+}
+
+#[test]
+fn concise() {
+    assert_snapshot!(shop("concise"));
+}
+
+#[test]
+fn json() {
+    assert_snapshot!(shop("json"));
+}
+
+#[test]
+fn yaml() {
+    assert_snapshot!(shop("yaml"));
+}
+
+#[test]
+fn sarif() {
+    assert_snapshot!(shop("sarif"));
+}
+
+#[test]
+fn junit() {
+    assert_snapshot!(shop("junit"));
+}
+
+#[test]
+fn github() {
+    assert_snapshot!(shop("github"));
+}
+
+#[test]
+fn html() {
+    assert_snapshot!(shop("html"));
+}
+
+#[test]
+fn yaml_says_what_json_says() {
+    let from_yaml: Value = serde_saphyr::from_str(&shop("yaml")).unwrap();
+    let from_json: Value = serde_json::from_str(&shop("json")).unwrap();
+    assert_eq!(from_yaml, from_json);
+}
+
+#[test]
+fn json_is_as_its_schema_says() {
+    hold(&shop("json"), Schema::Report);
+    hold(&check(&["-o", "json", "-"]).out, Schema::Report);
+    let exempting = check(&["--config", "tests/check/exempting.yaml", "-o", "json", SHOP]);
+    assert!(exempting.out.contains(r#""exempt":"namespace""#), "{}", exempting.out);
+    hold(&exempting.out, Schema::Report);
+}
+
+#[test]
+fn sarif_is_as_the_standard_says() {
+    hold(&shop("sarif"), Schema::Sarif);
+    hold(&check(&["-o", "sarif", "-"]).out, Schema::Sarif);
+}
+
+/// Whoever opens the file at the region finds what is wrong there.
+#[test]
+fn regions_are_exact() {
+    let sarif: Value = serde_json::from_str(&shop("sarif")).unwrap();
+    let region = |rule: &str, file: &str| {
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let place = |result: &Value| result["locations"][0]["physicalLocation"].clone();
+        let is_it = |result: &&Value| {
+            let uri = place(result)["artifactLocation"]["uri"].as_str().unwrap().to_owned();
+            result["ruleId"] == rule && uri.ends_with(file)
+        };
+        let region = place(results.iter().find(is_it).unwrap())["region"].clone();
+        let at = |key: &str| usize::try_from(region[key].as_u64().unwrap()).unwrap();
+        assert_eq!(at("startLine"), at("endLine"), "{region}");
+        let text = fs::read_to_string(format!("{SHOP}/{file}")).unwrap();
+        let line: Vec<char> = text.lines().nth(at("startLine") - 1).unwrap().chars().collect();
+        line[at("startColumn") - 1..at("endColumn") - 1].iter().collect::<String>()
+    };
+    assert_eq!(region("runAsUser", "payments.yaml"), "runAsUser: 0");
+    assert_eq!(region("capabilities_restricted", "payments.yaml"), "name: fetch");
+    assert_eq!(region("hostNamespaces", "node-agent.json"), r#""hostNetwork": true"#);
+    assert_eq!(region("privileged", "node-agent.json"), r#""privileged": true"#);
+    assert_eq!(region("restrictedVolumes", "node-agent.json"), r#""hostPath": {"path": "/"}"#);
+}
+
+#[test]
+fn several_forms_at_once_and_files_that_appear_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let (json, sarif) = (format!("json={}", file("a.json")), format!("sarif={}", file("a.sarif")));
+    let outcome =
+        check(&["--level", "restricted", "-o", &json, "-o", &sarif, "-o", "concise", SHOP]);
+    assert_eq!((outcome.status, outcome.out), (Some(2), shop("concise")));
+    assert_eq!(fs::read_to_string(file("a.json")).unwrap(), shop("json"));
+    let sarif = fs::read_to_string(file("a.sarif")).unwrap();
+    assert_eq!(sarif.replace(env!("CARGO_PKG_VERSION"), "0.0.0"), shop("sarif"));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "nothing else is left there");
+
+    let nowhere = format!("json={}", file("nowhere/a.json"));
+    let outcome = check(&["-o", &nowhere, SHOP]);
+    assert_eq!((outcome.status, &*outcome.out), (Some(2), ""));
+    assert!(outcome.err.contains("nowhere/a.json: No such file"), "{}", outcome.err);
+}
+
+#[test]
+fn fail_on_says_what_is_an_error() {
+    let storefront = "tests/check/shop/storefront.yaml";
+    let check = |level: &str| check(&["--level", "restricted", "--fail-on", level, storefront]);
+    let (restricted, baseline) = (check("restricted"), check("baseline"));
+    assert_eq!((restricted.status, baseline.status), (Some(1), Some(0)));
+    assert!(restricted.out.contains("error[runAsNonRoot]"), "{}", restricted.out);
+    assert!(baseline.out.contains("warning[runAsNonRoot]"), "{}", baseline.out);
+    assert_eq!(check("privileged").status, Some(0));
+}
+
+#[test]
+fn assume_hardened_judges_what_will_run() {
+    let storefront = "tests/check/shop/storefront.yaml";
+    let outcome = check(&["--level", "restricted", "--assume-hardened", storefront]);
+    let expected = "restricted:v1.37 (latest): 1 object judged, none violates it; \
+                    1 object without a pod ignored\n";
+    assert_eq!((outcome.status, &*outcome.out), (Some(0), expected));
+    let payments = check(&[
+        "--level",
+        "restricted",
+        "--assume-hardened",
+        "-o",
+        "concise",
+        "tests/check/shop/payments.yaml",
+    ]);
+    assert_eq!(payments.status, Some(1));
+    assert!(payments.out.contains("NET_ADMIN"), "{}", payments.out);
+    assert!(!payments.out.contains("seccomp"), "{}", payments.out);
+}

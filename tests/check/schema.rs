@@ -1,0 +1,59 @@
+//! Holds documents against JSON Schemas, by a program in Go. Without Go it says that it did not.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::support::go::{Program, build};
+
+#[derive(Clone, Copy)]
+pub(crate) enum Schema {
+    /// Ours: `docs/schema/report-v1.json`.
+    Report,
+    /// OASIS' of SARIF 2.1.0.
+    Sarif,
+}
+
+/// Panics with what is wrong.
+pub(crate) fn hold(document: &str, schema: Schema) {
+    let Ok(program) = build(Program::Schema) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let file = match schema {
+        Schema::Report => project().join("docs/schema/report-v1.json"),
+        Schema::Sarif => sarif(directory.path()),
+    };
+    let mut child = Command::new(program)
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let wrong = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{wrong}\n{document}");
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The schema stands, as OASIS publishes it, in the source of a Go module: as the one text in backticks of a file.
+fn sarif(directory: &Path) -> PathBuf {
+    let output = Command::new("go")
+        .args(["list", "-m", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3"])
+        .current_dir(project().join("tests/go/schema"))
+        .output()
+        .unwrap();
+    let module = String::from_utf8(output.stdout).unwrap();
+    let source = Path::new(module.trim()).join("pkg/report/v210/sarif/schema.go");
+    let source = fs::read_to_string(source).unwrap();
+    let schema = source.split('`').nth(1).unwrap();
+    assert!(schema.contains("docs.oasis-open.org/sarif/sarif/v2.1.0"), "{schema}");
+    let file = directory.join("sarif.json");
+    fs::write(&file, schema).unwrap();
+    file
+}

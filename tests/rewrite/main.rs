@@ -1,0 +1,49 @@
+//! `portcullis harden`: what it makes of texts, what it refuses, and what the program does with files.
+// What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bytes;
+mod formatting;
+#[path = "../generator/mod.rs"]
+mod generator;
+mod manifests;
+mod patches;
+#[path = "../pods/mod.rs"]
+mod pods;
+mod program;
+mod render;
+mod shapes;
+
+use portcullis::{
+    config::Config,
+    manifest::STACK,
+    rewrite::{Hardened, Hardener, Refused},
+};
+
+/// With the embedded configuration.
+fn harden(text: &str) -> Result<Hardened, Vec<Refused>> {
+    harden_bytes(text.as_bytes())
+}
+
+fn harden_bytes(bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+    let hardener = Hardener::new(Config::embedded());
+    // A test's own stack is too small for deep documents.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        thread.spawn_scoped(scope, || hardener.harden(bytes)).unwrap().join().unwrap()
+    })
+}
+
+/// What comes out, with the text that went in where that fails.
+fn hardened(text: &str) -> String {
+    match harden(text) {
+        Ok(hardened) => hardened.text,
+        Err(refused) => panic!("{refused:?}\n{text}"),
+    }
+}

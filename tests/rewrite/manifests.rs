@@ -1,0 +1,179 @@
+//! Every case of the Standard, pods at random, and pods that lack what is to be set: in every form, and in every
+//! kind that holds one.
+
+use portcullis::{
+    harden::{self, Scope, Settings},
+    pss::{Level, NEWEST, Pod, evaluate},
+};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use crate::{
+    generator::{Generator, Random},
+    hardened,
+    pods::{base, cases, strip_nulls},
+    render::{FORMS, Form, write},
+};
+
+const KINDS: usize = 4;
+
+/// A pod, or what makes it.
+fn wrapped(pod: &Value, kind: usize) -> Value {
+    let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod["spec"]});
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": pod["metadata"],
+        "spec": {"replicas": 2, "template": template},
+    });
+    match kind {
+        0 => pod.clone(),
+        1 => deployment,
+        2 => json!({
+            "apiVersion": "batch/v1", "kind": "CronJob", "metadata": pod["metadata"],
+            "spec": {"jobTemplate": {"spec": {"template": template}}, "schedule": "0 3 * * *"},
+        }),
+        _ => json!({"apiVersion": "v1", "kind": "List", "items": [deployment, pod]}),
+    }
+}
+
+/// The pods in what [`wrapped`] made.
+fn unwrapped(object: &Value) -> Vec<&Value> {
+    match object["kind"].as_str().unwrap() {
+        "Pod" => vec![object],
+        "Deployment" => vec![&object["spec"]["template"]],
+        "CronJob" => vec![&object["spec"]["jobTemplate"]["spec"]["template"]],
+        _ => object["items"].as_array().unwrap().iter().flat_map(unwrapped).collect(),
+    }
+}
+
+/// Everything of `old` is in `new`, in its order.
+fn holds(new: &Value, old: &Value) -> bool {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => old
+            .iter()
+            .all(|(key, old)| old.is_null() || new.get(key).is_some_and(|new| holds(new, old))),
+        (Value::Array(new), Value::Array(old)) => {
+            new.len() >= old.len() && new.iter().zip(old).all(|(new, old)| holds(new, old))
+        }
+        (new, old) => new == old,
+    }
+}
+
+/// Whether a pod passes restricted once it is hardened: it merely left things unset.
+fn is_mended(pod: &Value) -> bool {
+    let text = pod.to_string();
+    let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
+    let changes = harden::plan(&pod, &Settings::default(), Scope::Create);
+    evaluate(Level::Restricted, NEWEST, &harden::apply(&pod, &changes)).is_empty()
+}
+
+fn violations(pod: &Value) -> usize {
+    let pod = Pod::deserialize(pod);
+    evaluate(Level::Restricted, NEWEST, &pod.unwrap()).len()
+}
+
+/// Hardens a pod in a form and a kind, and says how many pods in it were mended.
+fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
+    let object = wrapped(pod, kind);
+    let before = write(&object, form, seed);
+    let after = hardened(&before);
+    let result: Value =
+        serde_saphyr::from_str(&after).unwrap_or_else(|error| panic!("{error}\n{after}"));
+    assert!(holds(&result, &object), "{before}=>\n{after}");
+    assert_eq!(hardened(&after), after, "a second time");
+    if matches!(form, Form::Block { .. }) {
+        let mut lines = after.lines();
+        for line in before.lines() {
+            let bare = |line: &str| line.replace(": {}", "").replace("[]", "");
+            let is_there = lines.any(|after| after == line || after.starts_with(&bare(line)));
+            assert!(is_there, "{line:?} of\n{before}=>\n{after}");
+        }
+    }
+    let mended: Vec<_> = unwrapped(&object)
+        .into_iter()
+        .zip(unwrapped(&result))
+        .filter(|(before, _)| is_mended(before))
+        .collect();
+    for (_, pod) in &mended {
+        assert_eq!(violations(pod), 0, "{before}=>\n{after}");
+    }
+    mended.len()
+}
+
+fn prove_in_all_forms(pods: impl IntoIterator<Item = Value>) -> usize {
+    let mut mended = 0;
+    for (seed, pod) in pods.into_iter().enumerate() {
+        for (number, form) in FORMS.into_iter().enumerate() {
+            mended += prove(&pod, form, (seed + number) % KINDS, seed as u64);
+        }
+    }
+    mended
+}
+
+#[test]
+fn every_case_of_the_standard_is_hardened_in_every_form() {
+    let mut pods: Vec<_> = cases().into_iter().map(|case| case.pod).collect();
+    pods.iter_mut().for_each(strip_nulls);
+    assert!(prove_in_all_forms(pods) > 500);
+}
+
+#[test]
+fn so_are_pods_at_random() {
+    let generator = Generator::new();
+    let pods = (0..300).map(|number| serde_json::from_str(&generator.pod(number)).unwrap());
+    prove_in_all_forms(pods);
+}
+
+/// The one that passes restricted, without this and that of what makes it pass.
+#[test]
+fn what_merely_lacks_fields_passes_afterwards() {
+    let lacking = (0..200).map(|seed| {
+        let mut pod = base();
+        strip_nulls(&mut pod);
+        forget(&mut pod["spec"], &mut Random::new(seed));
+        pod
+    });
+    // Two in each list, one in all else.
+    let expected = 200 * FORMS.len() * 5 / 4;
+    assert_eq!(prove_in_all_forms(lacking), expected);
+}
+
+/// Takes away what hardening adds, some of it.
+fn forget(value: &mut Value, random: &mut Random) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, value| {
+                let is_added = matches!(
+                    key.as_str(),
+                    "securityContext"
+                        | "capabilities"
+                        | "drop"
+                        | "runAsNonRoot"
+                        | "seccompProfile"
+                        | "allowPrivilegeEscalation"
+                );
+                forget(value, random);
+                !is_added || random.one_in(2)
+            });
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| forget(item, random)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Those of the Standard's own repository, where they are at hand.
+#[test]
+fn upstream_fixtures_lacking_fields_pass_afterwards() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/pss-fixtures/fixtures.jsonl");
+    let Ok(fixtures) = std::fs::read_to_string(file) else {
+        return eprintln!("skipped: there are no fixtures");
+    };
+    let pods = fixtures.lines().enumerate().step_by(7).map(|(number, line)| {
+        let fixture: Value = serde_json::from_str(line).unwrap();
+        let mut pod = fixture["pod"].clone();
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        forget(&mut pod["spec"], &mut Random::new(number as u64));
+        pod
+    });
+    assert!(prove_in_all_forms(pods) > 100);
+}
