@@ -278,7 +278,8 @@ impl<'n> Node<'n> {
 
     /// An item of a list.
     pub fn item(self, index: usize) -> Option<Self> {
-        self.items().nth(index)
+        let id = self.children().get(index).filter(|_| matches!(self.kind(), Kind::List(_)))?;
+        Some(Self { id: *id, ..self })
     }
 
     /// A key of this mapping itself and its value.

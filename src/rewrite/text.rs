@@ -68,7 +68,7 @@ impl Hardener {
         let planned = self.plan(text)?;
         let mut edits = edits(text, &planned)?;
         let hardened =
-            edit::apply(text, &mut edits).map_err(|refusal| vec![refused(text, refusal)])?;
+            edit::apply(text, &mut edits).map_err(|refusal| refused(text, vec![refusal]))?;
         if !edits.is_empty() {
             verify::is_as_planned(text, &hardened, &planned)
                 .and_then(|()| self.is_done(&hardened))
@@ -141,19 +141,18 @@ fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
         let tree = match Tree::parse(text, first.document.bytes.clone()) {
             Ok(tree) => tree,
             Err(error) => {
-                let refusal = Refusal { byte: error.byte, why: error.why };
-                refusals.push(refused(text, refusal));
+                refusals.push(Refusal { byte: error.byte, why: error.why });
                 continue;
             }
         };
         for object in of_document {
             match edit::edits(&tree, &object.pod, &object.changes) {
                 Ok(of_object) => edits.extend(of_object),
-                Err(refusal) => refusals.push(refused(text, refusal)),
+                Err(refusal) => refusals.push(refusal),
             }
         }
     }
-    if refusals.is_empty() { Ok(edits) } else { Err(refusals) }
+    if refusals.is_empty() { Ok(edits) } else { Err(refused(text, refusals)) }
 }
 
 /// A text, as far as one can tell.
@@ -185,9 +184,18 @@ fn unrendered(line: Line) -> Refused {
     Refused { line: Some(line), why: why.to_owned() }
 }
 
-fn refused(text: &str, refusal: Refusal) -> Refused {
-    let before = text.get(..refusal.byte).unwrap_or(text);
-    Refused { line: Some(Line::FIRST.after_newlines(before.as_bytes())), why: refusal.why }
+/// With lines, which are counted once for all.
+fn refused(text: &str, refusals: Vec<Refusal>) -> Vec<Refused> {
+    let (mut line, mut at) = (Line::FIRST, 0);
+    let mut refusals = refusals;
+    refusals.sort_by_key(|refusal| refusal.byte);
+    let told = refusals.into_iter().map(|Refusal { byte, why }| {
+        let between = text.get(at..byte).unwrap_or_default();
+        line = line.after_newlines(between.as_bytes());
+        at = at.max(byte);
+        Refused { line: Some(line), why }
+    });
+    told.collect()
 }
 
 impl From<Unreadable> for Refused {

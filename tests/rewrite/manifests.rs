@@ -16,6 +16,8 @@ use crate::{
 };
 
 const KINDS: usize = 4;
+/// In how many forms each pod is written.
+const EACH: usize = 3;
 
 /// A pod, or what makes it.
 fn wrapped(pod: &Value, kind: usize) -> Value {
@@ -83,8 +85,9 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
     if matches!(form, Form::Block { .. }) {
         let mut lines = after.lines();
         for line in before.lines() {
-            let bare = |line: &str| line.replace(": {}", "").replace("[]", "");
-            let is_there = lines.any(|after| after == line || after.starts_with(&bare(line)));
+            // Where nothing was, something is now.
+            let bare = line.trim_end_matches(" null").trim_end_matches(" {}").trim_end_matches("]");
+            let is_there = lines.any(|after| after.starts_with(bare));
             assert!(is_there, "{line:?} of\n{before}=>\n{after}");
         }
     }
@@ -99,42 +102,52 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
     mended.len()
 }
 
-fn prove_in_all_forms(pods: impl IntoIterator<Item = Value>) -> usize {
+/// Each in some of the forms, so that neighbours share none.
+fn prove_in_forms(pods: impl IntoIterator<Item = Value>) -> usize {
+    // No API server takes a container that is nothing, nor is there anything to add to.
+    let pods = pods.into_iter().filter(|pod| !has_no_container(&pod["spec"]));
     let mut mended = 0;
-    for (seed, pod) in pods.into_iter().enumerate() {
-        for (number, form) in FORMS.into_iter().enumerate() {
-            mended += prove(&pod, form, (seed + number) % KINDS, seed as u64);
+    for (seed, pod) in pods.enumerate() {
+        for form in 0..EACH {
+            let form = FORMS[(seed * EACH + form) % FORMS.len()];
+            mended += prove(&pod, form, seed / EACH % KINDS, seed as u64);
         }
     }
     mended
 }
 
+fn has_no_container(spec: &Value) -> bool {
+    let lists = ["initContainers", "containers", "ephemeralContainers"];
+    let mut containers = lists.iter().filter_map(|list| spec[*list].as_array()).flatten();
+    containers.any(Value::is_null)
+}
+
 #[test]
-fn every_case_of_the_standard_is_hardened_in_every_form() {
+fn every_case_of_the_standard_is_hardened_however_it_is_written() {
     let mut pods: Vec<_> = cases().into_iter().map(|case| case.pod).collect();
     pods.iter_mut().for_each(strip_nulls);
-    assert!(prove_in_all_forms(pods) > 500);
+    assert!(prove_in_forms(pods) > 100);
 }
 
 #[test]
 fn so_are_pods_at_random() {
     let generator = Generator::new();
-    let pods = (0..300).map(|number| serde_json::from_str(&generator.pod(number)).unwrap());
-    prove_in_all_forms(pods);
+    let pods = (0..150).map(|number| serde_json::from_str(&generator.pod(number)).unwrap());
+    prove_in_forms(pods);
 }
 
 /// The one that passes restricted, without this and that of what makes it pass.
 #[test]
 fn what_merely_lacks_fields_passes_afterwards() {
-    let lacking = (0..200).map(|seed| {
+    let lacking = (0..96).map(|seed| {
         let mut pod = base();
         strip_nulls(&mut pod);
         forget(&mut pod["spec"], &mut Random::new(seed));
         pod
     });
     // Two in each list, one in all else.
-    let expected = 200 * FORMS.len() * 5 / 4;
-    assert_eq!(prove_in_all_forms(lacking), expected);
+    let expected = 96 * EACH * 5 / 4;
+    assert_eq!(prove_in_forms(lacking), expected);
 }
 
 /// Takes away what hardening adds, some of it.
@@ -167,7 +180,7 @@ fn upstream_fixtures_lacking_fields_pass_afterwards() {
     let Ok(fixtures) = std::fs::read_to_string(file) else {
         return eprintln!("skipped: there are no fixtures");
     };
-    let pods = fixtures.lines().enumerate().step_by(7).map(|(number, line)| {
+    let pods = fixtures.lines().enumerate().step_by(4).map(|(number, line)| {
         let fixture: Value = serde_json::from_str(line).unwrap();
         let mut pod = fixture["pod"].clone();
         pod["apiVersion"] = json!("v1");
@@ -175,5 +188,5 @@ fn upstream_fixtures_lacking_fields_pass_afterwards() {
         forget(&mut pod["spec"], &mut Random::new(number as u64));
         pod
     });
-    assert!(prove_in_all_forms(pods) > 100);
+    assert!(prove_in_forms(pods) > 100);
 }

@@ -21,7 +21,7 @@ pub(super) struct Block<'n> {
     step: usize,
     /// How much deeper a list's dashes do.
     dash: usize,
-    /// The quotes of lists that are written in brackets, where lists here are.
+    /// The quotes of lists that are written in brackets, where the mapping's own are.
     brackets: Option<&'static str>,
 }
 
@@ -97,7 +97,8 @@ impl<'n> Block<'n> {
 
     fn lines(&self, entries: &[(&'static str, Addition)], column: usize, lines: &mut Vec<String>) {
         for (key, addition) in entries {
-            let value = match (addition, self.brackets) {
+            let brackets = self.brackets.filter(|_| column == self.column);
+            let value = match (addition, brackets) {
                 (Addition::Word(word), _) => format!(" {}", word.quoted("")),
                 (Addition::List(item), Some(quote)) => format!(" [{}]", item.quoted(quote)),
                 (Addition::Map(_) | Addition::List(_), _) => String::new(),

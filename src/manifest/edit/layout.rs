@@ -25,16 +25,17 @@ pub(super) fn indent(text: &str, byte: usize) -> &str {
     line.get(..end).unwrap_or_default()
 }
 
-/// Whether a byte is the first of its line that is not blank.
+/// Whether a byte is the first of its line that is not blank. A line may be a whole text: no more of it is looked at
+/// than need be.
 pub(super) fn is_first(text: &str, byte: usize) -> bool {
-    line_start(text, byte) + indent(text, byte).len() == byte
+    let before = text.get(..byte).unwrap_or_default().trim_end_matches([' ', '\t']);
+    before.is_empty() || before.ends_with('\n')
 }
 
 /// Whether nothing or a comment follows on the line.
 pub(super) fn is_rest_empty(text: &str, byte: usize) -> bool {
-    let rest = text.get(byte..line_end(text, byte)).unwrap_or_default();
-    let trimmed = rest.trim_start_matches([' ', '\t']);
-    trimmed.is_empty() || trimmed.starts_with('#')
+    let rest = text.get(byte..).unwrap_or_default().trim_start_matches([' ', '\t']);
+    rest.is_empty() || rest.starts_with(['#', '\n']) || rest.starts_with("\r\n")
 }
 
 /// The line break that the line has; at the text's end that of its first line.
