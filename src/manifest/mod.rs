@@ -81,6 +81,14 @@ pub enum Reading<'a> {
     Unreadable(Unreadable),
 }
 
+/// One YAML document as JSON, as `sigs.k8s.io/yaml` reads it: what the API server would get.
+///
+/// # Errors
+/// What is not YAML, or more than a manifest ever needs, and its line.
+pub fn to_json(text: &str) -> Result<String, Unreadable> {
+    yaml::to_json(text, Line::FIRST)
+}
+
 /// Reads all objects of a text, one after the other. One that is broken does not touch the others.
 ///
 /// Deep documents take [`STACK`] bytes of stack.

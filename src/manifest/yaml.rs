@@ -2,16 +2,19 @@
 //! judged by the same view as a review. Every value stands on the line that it has in the YAML, so that whoever
 //! reads the JSON can name lines, too.
 //!
-//! Differences from Go, all of them in what no API server would take: `tRue` is a boolean, a repeated key and a
-//! number that is none of JSON's (`.inf`) are errors.
+//! Differences from Go, none of which makes another pod of a manifest that an API server takes: a repeated key and a
+//! number that is none of JSON's (`.inf`) are errors, `tRue` is a boolean, `1_` and `1__0` are strings.
 
-use std::fmt::{self, Write as _};
+use std::{
+    collections::HashMap,
+    fmt::{self, Write as _},
+};
 
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
-use serde_saphyr::{Options, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned};
 
 use super::{Line, Unreadable};
 
@@ -29,29 +32,39 @@ pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
         let line = error.location().map_or(first, |at| first.after(at.line().saturating_sub(1)));
         Unreadable::at(line, reason(&error, text))
     })?;
-    let mut json = Json { text: String::with_capacity(text.len()), line: 1 };
+    let mut json = Json { text: String::with_capacity(text.len()), line: 1, wrong: None };
     json.node(&node);
-    Ok(json.text)
+    match json.wrong {
+        None => Ok(json.text),
+        Some(Wrong { line, why }) => {
+            let why = format!("{why}{}", hint(text));
+            Err(Unreadable::at(first.after(line.saturating_sub(1)), why))
+        }
+    }
 }
 
 /// The parser's own words, without the place that it ends them with.
 fn reason(error: &serde_saphyr::Error, text: &str) -> String {
-    if let serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } = error {
-        return format!("repeated key {key:?}: a mapping has each key once");
-    }
     let words = error.to_string();
     let reason = words.split(" at line ").next().unwrap_or_default();
-    let hint = if text.contains("{{") {
+    format!("not JSON or YAML that can be read: {reason}{}", hint(text))
+}
+
+/// What those mean most often who give what cannot be read.
+fn hint(text: &str) -> &'static str {
+    if text.contains("{{") {
         "; it looks like a template that is not rendered: give what renders it, as --helm does"
     } else {
         ""
-    };
-    format!("not JSON or YAML that can be read: {reason}{hint}")
+    }
 }
 
 fn options() -> Options {
     serde_saphyr::options! {
         legacy_octal_numbers: true,
+        // Ours: what Go does depends on where the merge key stands.
+        merge_keys: MergeKeyPolicy::AsOrdinary,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
         with_snippet: false,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
         // The text's own size is bounded where it is read: what bounds the tree are aliases and depth.
@@ -78,7 +91,30 @@ enum Value {
     Number(String),
     Text(String),
     List(Vec<Node>),
-    Map(Vec<(Spanned<String>, Node)>),
+    Map(Vec<Entry>),
+    /// A mapping that is none, and why.
+    Wrong(Wrong),
+}
+
+/// Where in its text, and what.
+struct Wrong {
+    line: u64,
+    why: String,
+}
+
+struct Entry {
+    /// The line of the key.
+    line: u64,
+    key: String,
+    value: Node,
+    from: From,
+}
+
+/// How a key came into a mapping.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Author,
+    MergeKey,
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -148,12 +184,87 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
+        let mut map = Mapping::default();
+        while let Some((key, value)) = entries.next_entry::<Spanned<Value>, Node>()? {
+            map.take(key.referenced.line(), &key.value, value);
         }
-        Ok(Value::Map(map))
+        Ok(map.wrong.map_or(Value::Map(map.entries), Value::Wrong))
     }
+}
+
+/// A mapping as go-yaml v2 fills one: in the order of the text, so that a merge key also replaces what stands before
+/// it (`decode.go`, `mapping` and `merge`).
+#[derive(Default)]
+struct Mapping {
+    entries: Vec<Entry>,
+    places: HashMap<String, usize>,
+    /// The first that is.
+    wrong: Option<Wrong>,
+}
+
+impl Mapping {
+    fn take(&mut self, line: u64, key: &Value, value: Node) {
+        let taken = match key_text(key) {
+            Some(key) if key == "<<" => self.merge(value),
+            Some(key) => self.add(Entry { line, key, value, from: From::Author }),
+            None => Err("a key must be a string, a number or a boolean".to_owned()),
+        };
+        if let (Err(why), None) = (taken, &self.wrong) {
+            self.wrong = Some(Wrong { line, why });
+        }
+    }
+
+    fn add(&mut self, entry: Entry) -> Result<(), String> {
+        let place = *self.places.entry(entry.key.clone()).or_insert(self.entries.len());
+        match self.entries.get_mut(place) {
+            Some(old) if old.from == From::Author && entry.from == From::Author => {
+                return Err(format!("repeated key {:?}: a mapping has each key once", entry.key));
+            }
+            Some(old) => *old = entry,
+            None => self.entries.push(entry),
+        }
+        Ok(())
+    }
+
+    /// Of several, the first wins.
+    fn merge(&mut self, value: Node) -> Result<(), String> {
+        match value.value {
+            Value::Map(entries) => entries
+                .into_iter()
+                .try_for_each(|entry| self.add(Entry { from: From::MergeKey, ..entry })),
+            Value::List(maps) => maps.into_iter().rev().try_for_each(|map| match map.value {
+                Value::Map(_) => self.merge(map),
+                _ => Err(MERGED.to_owned()),
+            }),
+            _ => Err(MERGED.to_owned()),
+        }
+    }
+}
+
+const MERGED: &str = "a merge key (<<) needs a mapping or a list of mappings";
+
+/// A key as a string, as `sigs.k8s.io/yaml` makes one of any scalar (`convertToJSONableObject`).
+fn key_text(key: &Value) -> Option<String> {
+    match key {
+        Value::Text(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => number
+            .parse::<i64>()
+            .map_or_else(|_| number.parse::<f32>().ok().map(short_float), |_| Some(number.clone())),
+        Value::Null | Value::List(_) | Value::Map(_) | Value::Wrong(_) => None,
+    }
+}
+
+/// As Go's `strconv.FormatFloat(value, 'g', -1, 32)`.
+fn short_float(value: f32) -> String {
+    let scientific = format!("{value:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        return value.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 /// A float as Go's JSON writes it: integral ones below 1e21 without a point, so that `runAsUser: 1e3` is a
@@ -169,14 +280,15 @@ fn float(value: f64) -> Option<String> {
 }
 
 /// JSON as it is written.
-struct Json {
+struct Json<'n> {
     text: String,
     /// Of its end, from 1.
     line: u64,
+    wrong: Option<&'n Wrong>,
 }
 
-impl Json {
-    fn node(&mut self, node: &Node) {
+impl<'n> Json<'n> {
+    fn node(&mut self, node: &'n Node) {
         self.go_to(node.line);
         match &node.value {
             Value::Null => self.text.push_str("null"),
@@ -195,15 +307,16 @@ impl Json {
             }
             Value::Map(entries) => {
                 self.text.push('{');
-                for (i, (key, value)) in entries.iter().enumerate() {
+                for (i, entry) in entries.iter().enumerate() {
                     self.comma(i);
-                    self.go_to(key.referenced.line());
-                    self.string(&key.value);
+                    self.go_to(entry.line);
+                    self.string(&entry.key);
                     self.text.push(':');
-                    self.node(value);
+                    self.node(&entry.value);
                 }
                 self.text.push('}');
             }
+            Value::Wrong(wrong) => self.wrong = self.wrong.or(Some(wrong)),
         }
     }
 
@@ -275,10 +388,10 @@ mod tests {
     fn keys_are_strings_and_aliases_and_merge_keys_are_expanded() {
         assert_eq!(json("{1: a, x: b}"), "{\"1\":\"a\",\"x\":\"b\"}");
         let merged: serde_json::Value =
-            serde_json::from_str(&json("a: &a {x: 1, y: 2}\nb:\n  <<: *a\n  y: 3\nc: *a\n"))
+            serde_json::from_str(&json("a: &a {x: 1, z: 2}\nb:\n  <<: *a\n  z: 3\nc: *a\n"))
                 .unwrap();
         let expected = serde_json::json!({
-            "a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "c": {"x": 1, "y": 2},
+            "a": {"x": 1, "z": 2}, "b": {"x": 1, "z": 3}, "c": {"x": 1, "z": 2},
         });
         assert_eq!(merged, expected);
     }

@@ -19,7 +19,7 @@ fn a_broken_document_does_not_touch_the_others() {
     17 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
     27 repeated key "hostNetwork": a mapping has each key once
     37 Pod mistyped: invalid type: string "root", expected i64
-    39 not JSON or YAML that can be read: expected string scalar; it looks like a template that is not rendered: give what renders it, as --helm does
+    39 a key must be a string, a number or a boolean; it looks like a template that is not rendered: give what renders it, as --helm does
     41 not a Kubernetes object: it is no mapping
     44 not a Kubernetes object: it has no kind
     46 not a Kubernetes object: it has no apiVersion

@@ -15,3 +15,4 @@ mod rendered;
 mod reports;
 mod schema;
 mod webhook;
+mod yaml;

@@ -29,6 +29,8 @@ pub(crate) enum Program {
     PromQl,
     /// Holds JSON against a JSON Schema.
     Schema,
+    /// sigs.k8s.io/yaml, asked line by line.
+    Yaml,
 }
 
 /// Why a test cannot run here: there is no Go toolchain.
@@ -57,6 +59,7 @@ impl Program {
             }
             Self::PromQl => ("promql", "promtool", "./cmd/promql"),
             Self::Schema => ("schema", "schema", "."),
+            Self::Yaml => ("yaml", "yaml", "."),
             Self::Kustomize => ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         }
     }
@@ -87,7 +90,8 @@ impl Program {
             | Self::Pause
             | Self::Promtool
             | Self::PromQl
-            | Self::Schema => "-s -w",
+            | Self::Schema
+            | Self::Yaml => "-s -w",
         }
     }
 
