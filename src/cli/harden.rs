@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     config::Config,
     manifest::Source,
-    rewrite::{Form, Hardener, Summary},
+    rewrite::{Colours, Form, Hardener, Summary},
 };
 
 use super::Exit;
@@ -68,8 +68,15 @@ fn form(flags: &Flags) -> Form {
     match (flags.in_place, flags.check, flags.output) {
         (true, ..) => Form::InPlace,
         (_, true, _) => Form::Check,
-        (.., Output::Diff) => Form::Diff,
+        (.., Output::Diff) => Form::Diff(colours()),
         (.., Output::Yaml) => Form::Yaml,
+    }
+}
+
+fn colours() -> Colours {
+    match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => Colours::Never,
+        _ => Colours::Always,
     }
 }
 

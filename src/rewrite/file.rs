@@ -15,6 +15,9 @@ use std::{
 pub(super) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let metadata = fs::metadata(&path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     // A rename would ask the directory for permission, and never the file.
     OpenOptions::new().write(true).open(&path)?;
     let beside = beside(&path)?;
