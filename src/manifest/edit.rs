@@ -105,11 +105,11 @@ impl<'n> Editor<'n> {
         for stop in &found.trail {
             once(stop)?;
         }
-        self.into_map(&found, last, additions)
+        self.add_to_map(&found, last, additions)
     }
 
     /// Adds to the mapping that stands at the end of a trail.
-    fn into_map(
+    fn add_to_map(
         &mut self,
         found: &Found<'n, '_>,
         at: Stop<'n>,
@@ -127,7 +127,7 @@ impl<'n> Editor<'n> {
             match at.node.get(key) {
                 Some((own, value)) => {
                     let stop = Stop { key: Some(own), node: value, through: None };
-                    self.into_value(found, at, stop, addition)?;
+                    self.add_to_value(found, at, stop, addition)?;
                 }
                 None => {
                     if let Some(merge) = at.node.merged(key).and_then(|stop| stop.through) {
@@ -148,7 +148,7 @@ impl<'n> Editor<'n> {
     }
 
     /// Adds to what stands at a key of the mapping `parent`.
-    fn into_value(
+    fn add_to_value(
         &mut self,
         found: &Found<'n, '_>,
         parent: Stop<'n>,
@@ -162,7 +162,7 @@ impl<'n> Editor<'n> {
         let mut below = found.clone();
         below.trail.push(at);
         match (addition, at.node.kind()) {
-            (Addition::Map(entries), Kind::Map(_)) => self.into_map(&below, at, entries),
+            (Addition::Map(entries), Kind::Map(_)) => self.add_to_map(&below, at, entries),
             (Addition::List(item), Kind::List(style)) => {
                 self.edits.extend(match style {
                     Style::Block => Block::of(&below, at.node).item(item)?,
