@@ -17,6 +17,11 @@ use super::Exit;
 
 /// No flag is an environment variable: what is changed depends on the command line alone.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 done, whatever the diff shows; 1 only with --check, if there is anything to \
+    harden; 2 if something could not be done. Such files are told with the reason and stay as they are; all others \
+    are done."
+)]
 pub(super) struct Flags {
     /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
     /// for standard input; without any, standard input
@@ -47,7 +52,7 @@ enum Output {
     /// A unified diff, for git apply and patch -p1
     #[default]
     Diff,
-    /// The manifests, hardened, separated by ---
+    /// The manifests, hardened, separated by ---, without those that could not be
     Yaml,
 }
 
