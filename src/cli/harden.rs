@@ -10,13 +10,18 @@ use clap::{Args, ValueEnum};
 use crate::{
     config::Config,
     manifest::Source,
-    rewrite::{Form, Hardener, Summary},
+    rewrite::{Colours, Form, Hardener, Summary},
 };
 
 use super::Exit;
 
 /// No flag is an environment variable: what is changed depends on the command line alone.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 done, whatever the diff shows; 1 only with --check, if there is anything to \
+    harden; 2 if something could not be done. Such files are told with the reason and stay as they are; all others \
+    are done."
+)]
 pub(super) struct Flags {
     /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
     /// for standard input; without any, standard input
@@ -47,7 +52,7 @@ enum Output {
     /// A unified diff, for git apply and patch -p1
     #[default]
     Diff,
-    /// The manifests, hardened, separated by ---
+    /// The manifests, hardened, separated by ---, without those that could not be
     Yaml,
 }
 
@@ -68,8 +73,15 @@ fn form(flags: &Flags) -> Form {
     match (flags.in_place, flags.check, flags.output) {
         (true, ..) => Form::InPlace,
         (_, true, _) => Form::Check,
-        (.., Output::Diff) => Form::Diff,
+        (.., Output::Diff) => Form::Diff(colours()),
         (.., Output::Yaml) => Form::Yaml,
+    }
+}
+
+fn colours() -> Colours {
+    match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => Colours::Never,
+        _ => Colours::Always,
     }
 }
 

@@ -105,11 +105,11 @@ impl<'n> Editor<'n> {
         for stop in &found.trail {
             once(stop)?;
         }
-        self.into_map(&found, last, additions)
+        self.add_to_map(&found, last, additions)
     }
 
     /// Adds to the mapping that stands at the end of a trail.
-    fn into_map(
+    fn add_to_map(
         &mut self,
         found: &Found<'n, '_>,
         at: Stop<'n>,
@@ -127,7 +127,7 @@ impl<'n> Editor<'n> {
             match at.node.get(key) {
                 Some((own, value)) => {
                     let stop = Stop { key: Some(own), node: value, through: None };
-                    self.into_value(found, at, stop, addition)?;
+                    self.add_to_value(found, at, stop, addition)?;
                 }
                 None => {
                     if let Some(merge) = at.node.merged(key).and_then(|stop| stop.through) {
@@ -148,21 +148,21 @@ impl<'n> Editor<'n> {
     }
 
     /// Adds to what stands at a key of the mapping `parent`.
-    fn into_value(
+    fn add_to_value(
         &mut self,
         found: &Found<'n, '_>,
         parent: Stop<'n>,
         at: Stop<'n>,
         addition: Addition,
     ) -> Result<(), Refusal> {
-        once(&at)?;
         if at.node.target().is_some() {
-            return Err(by_alias(at.node, at.node.uses().next()));
+            return Err(by_alias(at.node, at.key.and_then(Node::key).unwrap_or("this")));
         }
+        once(&at)?;
         let mut below = found.clone();
         below.trail.push(at);
         match (addition, at.node.kind()) {
-            (Addition::Map(entries), Kind::Map(_)) => self.into_map(&below, at, entries),
+            (Addition::Map(entries), Kind::Map(_)) => self.add_to_map(&below, at, entries),
             (Addition::List(item), Kind::List(style)) => {
                 self.edits.extend(match style {
                     Style::Block => Block::of(&below, at.node).item(item)?,
@@ -187,15 +187,14 @@ impl<'n> Editor<'n> {
 
 /// Whether a node stands in the object just once: where its author wrote it.
 fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
+    let what = stop.key.and_then(Node::key).unwrap_or("this");
     match (stop.through, stop.node.uses().next()) {
-        (Some(through), _) if through.target().is_none() => {
-            Err(by_merge_key(through, stop.key.and_then(Node::key).unwrap_or("this")))
-        }
-        (Some(through), anchored) => Err(by_alias(through, anchored)),
+        (Some(through), _) if through.target().is_some() => Err(by_alias(through, what)),
+        (Some(merge), _) => Err(by_merge_key(merge, what)),
         (None, Some(alias)) => Err(refusal(
             stop.node.span().start,
             format!(
-                "this stands at an anchor that {} uses again: a change here would be one there. Write out either \
+                "{what} stands at an anchor that {} uses again: a change here would be one there. Write out either \
                  of them, or set the fields here by hand if both are to have them",
                 alias.source()
             ),
@@ -204,11 +203,11 @@ fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn by_alias(alias: Node<'_>, _anchored: Option<Node<'_>>) -> Refusal {
+fn by_alias(alias: Node<'_>, what: &str) -> Refusal {
     refusal(
         alias.span().start,
         format!(
-            "this comes from the alias {}: a change at its anchor would be one elsewhere, too. Write it out here, \
+            "{what} comes from the alias {}: a change at its anchor would be one elsewhere, too. Write it out here, \
              or set the fields at the anchor by hand if all that use it are to have them",
             alias.source()
         ),

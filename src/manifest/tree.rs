@@ -204,12 +204,9 @@ impl<'n> Stop<'n> {
 
     /// What stands at a key, be it by a merge key. Where the key is repeated, the first.
     fn entry(self, key: &str) -> Option<Self> {
-        let (own, node) = match self.node.get(key) {
-            Some(entry) => entry,
-            None => {
-                let merged = self.node.merged(key)?;
-                return Some(Stop { through: self.through.or(merged.through), ..merged });
-            }
+        let Some((own, node)) = self.node.get(key) else {
+            let merged = self.node.merged(key)?;
+            return Some(Stop { through: self.through.or(merged.through), ..merged });
         };
         Some(Stop { key: Some(own), node, through: self.through })
     }

@@ -19,6 +19,25 @@ pub(super) fn unified(name: &str, old: &str, new: &str, edits: &[Edit]) -> Strin
     diff
 }
 
+/// A diff with the colours that git gives it.
+pub(super) fn coloured(diff: &str) -> String {
+    let mut text = String::with_capacity(diff.len() * 2);
+    for (number, line) in diff.split_inclusive('\n').enumerate() {
+        let colour = match line.as_bytes().first() {
+            _ if number < 2 => "\u{1b}[1m",
+            Some(b'@') => "\u{1b}[36m",
+            Some(b'+') => "\u{1b}[32m",
+            Some(b'-') => "\u{1b}[31m",
+            _ => {
+                text.push_str(line);
+                continue;
+            }
+        };
+        let _ = writeln!(text, "{colour}{}\u{1b}[0m", line.trim_end_matches(['\n', '\r']));
+    }
+    text
+}
+
 /// How a diff names a file: below the directory that it is applied in.
 pub(super) fn name(path: &Path) -> String {
     let path = path.to_string_lossy();

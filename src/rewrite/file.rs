@@ -15,6 +15,9 @@ use std::{
 pub(super) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let metadata = fs::metadata(&path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     // A rename would ask the directory for permission, and never the file.
     OpenOptions::new().write(true).open(&path)?;
     let beside = beside(&path)?;
@@ -60,4 +63,43 @@ fn sync_directory(path: &Path) -> io::Result<()> {
         let _ = directory.sync_all();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<std::ffi::OsString> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, "old").unwrap();
+        replace(&path, b"old", b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()), ["web.yaml"]);
+    }
+
+    #[test]
+    fn what_somebody_else_changed_meanwhile_is_left_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("web.yaml");
+        fs::write(&path, "theirs").unwrap();
+        let error = replace(&path, b"old", b"new").unwrap_err();
+        assert!(error.to_string().contains("changed since it was read"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"theirs");
+        assert_eq!(names(folder.path()), ["web.yaml"]);
+    }
+
+    #[test]
+    fn what_is_no_file_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(replace(folder.path(), b"", b"new").is_err());
+        assert!(replace(Path::new("/dev/null"), b"", b"new").is_err());
+        assert!(replace(&folder.path().join("none"), b"", b"new").is_err());
+        assert!(names(folder.path()).is_empty());
+    }
 }

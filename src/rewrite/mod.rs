@@ -10,5 +10,5 @@ mod output;
 mod text;
 mod verify;
 
-pub use output::{Form, Summary, run};
+pub use output::{Colours, Form, Summary, run};
 pub use text::{Hardened, Hardener, Refused};

@@ -16,13 +16,22 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A unified diff.
-    Diff,
+    Diff(Colours),
     /// All texts, one after the other, hardened. Those that are hardened already are there, too.
     Yaml,
     /// Its file is replaced.
     InPlace,
     /// Its name is told.
     Check,
+}
+
+/// Of a diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// None: to be read by programs, too.
+    Never,
+    /// Those of git: for a terminal.
+    Always,
 }
 
 /// What became of all sources.
@@ -101,9 +110,13 @@ impl<W: Write, L: Write> Run<W, L> {
             return Ok(());
         }
         match (self.form, source) {
-            (Form::Diff, source) => {
+            (Form::Diff(colours), source) => {
                 let old = str::from_utf8(old).unwrap_or_default();
                 let diff = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
+                let diff = match colours {
+                    Colours::Never => diff,
+                    Colours::Always => diff::coloured(&diff),
+                };
                 self.out.write_all(diff.as_bytes())?;
             }
             (Form::Check, source) => writeln!(self.out, "{source}")?,

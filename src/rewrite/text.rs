@@ -167,11 +167,12 @@ fn readable(bytes: &[u8]) -> Result<&str, Refused> {
     str::from_utf8(bytes).map_err(|error| at(error.valid_up_to(), "not UTF-8"))
 }
 
-/// The first line that has `{{` before any comment.
+/// The first line with `{{` where a value begins, or the line: there it is no text of anybody's.
 fn template_line(text: &str) -> Option<Line> {
     let is_template = |line: &&str| {
-        let code = line.split(" #").next().unwrap_or_default();
-        !code.trim_start().starts_with('#') && code.contains("{{")
+        let is_value =
+            |start: &str| line.split(" #").next().is_some_and(|code| code.contains(start));
+        line.trim_start().starts_with("{{") || is_value(": {{") || is_value("- {{")
     };
     let line = text.split_inclusive('\n').find(is_template)?;
     let start = line.as_ptr().addr() - text.as_ptr().addr();

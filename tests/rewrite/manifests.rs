@@ -17,7 +17,7 @@ use crate::{
 
 const KINDS: usize = 4;
 /// In how many forms each pod is written.
-const EACH: usize = 3;
+const EACH: usize = 2;
 
 /// A pod, or what makes it.
 fn wrapped(pod: &Value, kind: usize) -> Value {

@@ -40,7 +40,7 @@ impl<'n> Block<'n> {
             depths.next().and_then(|(parent, child)| column(*child).checked_sub(column(*parent)))
         };
         let siblings = node.entries().map(|(_, value)| value);
-        let in_brackets = siblings.filter(|value| value.kind() == Kind::List(Style::Flow)).last();
+        let in_brackets = siblings.rev().find(|value| value.kind() == Kind::List(Style::Flow));
         Self {
             text,
             node,
@@ -134,7 +134,7 @@ impl<'n> Block<'n> {
         let is_colon = rest.trim_start().starts_with(':');
         let behind = if is_colon { end + rest.find(':').unwrap_or_default() + 1 } else { end };
         if !layout::is_rest_empty(text, behind) {
-            let why = "there is more on this line than can be told apart: break it";
+            let why = "it cannot be told what on this line a line behind it would belong to: set the fields by hand";
             return Err(refusal(behind, why.to_owned()));
         }
         let byte = behind_comments(text, layout::line_end(text, behind), column);

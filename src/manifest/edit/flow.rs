@@ -37,9 +37,9 @@ impl<'n> Flow<'n> {
     /// `node` is the last of the trail, or about to be added to it with its key.
     pub(super) fn of(found: &Found<'n, '_>, node: Node<'n>) -> Self {
         let text = node.text();
+        let own = found.last().and_then(|stop| Some((stop.key?, node)));
         let last = node.entries().next_back();
-        let own_key = found.last().and_then(|stop| stop.key);
-        let key = last.map(|(key, _)| key).or(own_key);
+        let (entry, key) = (last.or(own), last.or(own).map(|(key, _)| key));
         let is_json = key.is_some_and(is_quoted);
         let is_list_of_text = node.items().next_back().is_some_and(is_quoted);
         let first = last.map(|(key, _)| key).or_else(|| node.items().next_back());
@@ -51,7 +51,7 @@ impl<'n> Flow<'n> {
             text,
             node,
             quote: if is_json || is_list_of_text { "\"" } else { "" },
-            colon: last.and_then(|(key, value)| colon(text, key, value)).unwrap_or(": "),
+            colon: entry.and_then(|(key, value)| colon(text, key, value)).unwrap_or(": "),
             lines,
         }
     }
@@ -59,12 +59,13 @@ impl<'n> Flow<'n> {
     /// New keys of the mapping.
     pub(super) fn entries(&self, entries: &[(&'static str, Addition)]) -> Vec<Edit> {
         let outer = self.lines.map(Lines::inner).unwrap_or_default();
-        self.add(entries.iter().map(|(key, value)| self.entry(key, value, &outer)).collect())
+        let pieces = entries.iter().map(|(key, value)| self.entry(key, value, &outer));
+        self.add(&pieces.collect::<Vec<_>>())
     }
 
     /// A new item of the list.
     pub(super) fn item(&self, item: Word) -> Vec<Edit> {
-        self.add(vec![item.quoted(self.quote)])
+        self.add(&[item.quoted(self.quote)])
     }
 
     /// What is to be at a key of the mapping that has nothing.
@@ -84,11 +85,11 @@ impl<'n> Flow<'n> {
     }
 
     /// Adds what is written already behind the last entry.
-    fn add(&self, pieces: Vec<String>) -> Vec<Edit> {
+    fn add(&self, pieces: &[String]) -> Vec<Edit> {
         let insert = |byte, text| Edit { range: byte..byte, text, column: COLUMN };
         let span = self.node.span();
         let Some(last) = self.last_end() else {
-            return vec![self.fill(span.start + 1..span.end.saturating_sub(1), &pieces)];
+            return vec![self.fill(span.start + 1..span.end.saturating_sub(1), pieces)];
         };
         let comma = comma(self.text, last, span.end.saturating_sub(1));
         let behind = comma.map_or(last, |comma| comma + 1);
