@@ -39,6 +39,8 @@ pub mod leader;
 
 pub mod check;
 
+pub mod explain;
+
 mod healthcheck;
 
 pub mod cli;

@@ -1,0 +1,53 @@
+//! The flags of `man`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::{Args, Command, ValueHint};
+use clap_mangen::Man;
+
+use super::{Exit, output, plugin::Name};
+
+/// roff, for `man -l -`.
+#[derive(Args, Debug)]
+pub(super) struct Flags {
+    /// The folder that gets the pages of all commands, made where it is not there; without it, the first page goes to
+    /// standard output
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    folder: Option<PathBuf>,
+}
+
+/// Prints or writes the pages of the program as it was called.
+pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
+    let mut command = name.command().display_name(name.file());
+    command.build();
+    match &flags.folder {
+        None => output::text(&page(&command)?),
+        Some(folder) => {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("{} could not be made", folder.display()))?;
+            write(&command, folder)?;
+            Ok(Exit::Clean)
+        }
+    }
+}
+
+/// The page of a command and those of the commands below it.
+fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let file = folder.join(format!("{name}.1"));
+    fs::write(&file, page(command)?)
+        .with_context(|| format!("{} could not be written", file.display()))?;
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    // clap's own help command has no page: its text is each page's.
+    shown.filter(|command| command.get_name() != "help").try_for_each(|command| write(command, folder))
+}
+
+fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page)?;
+    Ok(page)
+}
