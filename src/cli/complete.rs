@@ -204,6 +204,7 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
+    #[allow(dead_code, reason = "nothing is ever run")]
     #[command(name = "tool")]
     struct Tool {
         #[command(subcommand)]
@@ -211,6 +212,7 @@ mod tests {
     }
 
     #[derive(Subcommand)]
+    #[allow(dead_code, reason = "nothing is ever run")]
     enum Work {
         /// Says hello
         Greet {

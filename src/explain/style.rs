@@ -67,6 +67,16 @@ mod tests {
     }
 
     #[test]
+    fn no_mark_is_left_of_any_text() {
+        for text in crate::explain::all() {
+            let styled = styled(&crate::explain::page(&text));
+            for mark in ["`", "**", "##"] {
+                assert!(!styled.contains(mark), "{}: {mark}\n{styled}", text.id);
+            }
+        }
+    }
+
+    #[test]
     fn a_mark_without_its_other_end_stays() {
         assert_eq!(styled("a `b\n"), "a `b\n");
     }
