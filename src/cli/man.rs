@@ -22,7 +22,8 @@ pub(super) struct Flags {
 
 /// Prints or writes the pages of the program as it was called.
 pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
-    let mut command = name.command().display_name(name.file());
+    // clap's own help command is no more than each page's text.
+    let mut command = name.command().display_name(name.file()).disable_help_subcommand(true);
     command.build();
     match &flags.folder {
         None => output::text(&page(&command)?),
@@ -41,9 +42,8 @@ fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
     let file = folder.join(format!("{name}.1"));
     fs::write(&file, page(command)?)
         .with_context(|| format!("{} could not be written", file.display()))?;
-    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
-    // clap's own help command has no page: its text is each page's.
-    shown.filter(|command| command.get_name() != "help").try_for_each(|command| write(command, folder))
+    let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    shown.try_for_each(|command| write(command, folder))
 }
 
 fn page(command: &Command) -> anyhow::Result<Vec<u8>> {

@@ -62,8 +62,7 @@ impl Name {
 /// Prints what the last of kubectl's words may become: a candidate and a tab and its meaning a line, and in the end
 /// what the shell is to do besides.
 pub(super) fn answer(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
-    let words: Vec<_> =
-        words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<_> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let name = Name { file: PLUGIN.to_owned() };
     let mut command = name.command();
     command.build();

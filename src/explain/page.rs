@@ -50,7 +50,13 @@ pub fn list<'t>(texts: impl IntoIterator<Item = &'t Text>) -> String {
 pub fn controls_page() -> String {
     let mut page = INTRODUCTION.to_owned();
     for text in all() {
-        let _ = writeln!(page, "| [`{id}`](#{anchor}) | {row} |", id = text.id, anchor = anchor(&text), row = row(&text));
+        let _ = writeln!(
+            page,
+            "| [`{id}`](#{anchor}) | {row} |",
+            id = text.id,
+            anchor = anchor(&text),
+            row = row(&text)
+        );
     }
     for text in all() {
         let _ = write!(page, "\n## {}: {}\n\n{}", text.id, text.title, body(&text, "###"));
@@ -110,10 +116,7 @@ fn place(control: &Control) -> String {
         (Level::Restricted, None, _) => "A control of restricted.".to_owned(),
         (_, _, Some(other)) => {
             let since = since(other);
-            format!(
-                "A control of baseline. In restricted, `{}`{since} takes its place.",
-                other.id
-            )
+            format!("A control of baseline. In restricted, `{}`{since} takes its place.", other.id)
         }
         (_, _, None) => "A control of baseline, and so of restricted.".to_owned(),
     }
@@ -133,9 +136,7 @@ mod tests {
 
     #[test]
     fn a_page_says_which_level_has_the_control() {
-        let second = |id: &str| {
-            page(&of(id).unwrap()).lines().nth(2).unwrap().to_owned()
-        };
+        let second = |id: &str| page(&of(id).unwrap()).lines().nth(2).unwrap().to_owned();
         assert_eq!(second("privileged"), "A control of baseline, and so of restricted.");
         assert_eq!(
             second("capabilities_baseline"),

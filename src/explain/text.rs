@@ -133,8 +133,15 @@ mod tests {
             assert_eq!(headings, expected, "{id}");
             let text = parse(id, file);
             let parts = [
-                text.title, text.forbids, text.why, text.since, text.fields, text.bad, text.good,
-                text.living_with, text.sources,
+                text.title,
+                text.forbids,
+                text.why,
+                text.since,
+                text.fields,
+                text.bad,
+                text.good,
+                text.living_with,
+                text.sources,
             ];
             assert!(parts.iter().all(|part| !part.is_empty()), "{id}: {text:?}");
             assert!(!text.living_with.contains("Sources:"), "{id}");

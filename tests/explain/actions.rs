@@ -225,7 +225,8 @@ fn the_action_installs_what_has_the_checksum() {
         assert_eq!(outputs, "");
     }
 
-    let (outcome, _) = step("install", &folder, &[("RUNNER_OS", "Windows"), ("RUNNER_ARCH", "X64")]);
+    let (outcome, _) =
+        step("install", &folder, &[("RUNNER_OS", "Windows"), ("RUNNER_ARCH", "X64")]);
     assert_eq!(outcome.status, Some(2));
     assert!(outcome.out.starts_with("::error::there is no release for Windows-X64"), "{outcome:?}");
     let (_, outputs) = step("install", &folder, &[("PROGRAM", "/opt/portcullis")]);
@@ -246,6 +247,8 @@ fn the_hooks_are_pre_commit_s() {
     for hook in &hooks {
         assert!(!hook.name.is_empty() && !hook.description.is_empty());
         assert_eq!(hook.types, ["yaml"]);
+        let command = hook.id.split('-').nth(1).unwrap();
+        assert!(hook.entry.starts_with(&format!("portcullis {command}")), "{}", hook.entry);
         // One report, and no two that write one file.
         assert!(hook.require_serial);
     }
@@ -287,7 +290,10 @@ fn every_flag_that_is_used_exists() {
             // `[ -n` is the shell's.
             if word.starts_with('-') && word.trim_matches('-') != "" && word != "-n" {
                 let flag = word.split('=').next().unwrap();
-                assert!(known.iter().any(|known| known == flag), "{command} has no {flag}: {words}");
+                assert!(
+                    known.iter().any(|known| known == flag),
+                    "{command} has no {flag}: {words}"
+                );
                 count += 1;
             }
         }

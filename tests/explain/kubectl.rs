@@ -88,7 +88,9 @@ fn kubectl_has_it_complete() {
     let [explain, directive] = lines[..] else { panic!("{outcome:?}") };
     assert!(explain.starts_with("explain\tWhat a control forbids"), "{outcome:?}");
     assert_eq!(directive, ":4");
-    let Some(outcome) = kubectl(&["__complete", "portcullis", "explain", "seccomp"]) else { return };
+    let Some(outcome) = kubectl(&["__complete", "portcullis", "explain", "seccomp"]) else {
+        return;
+    };
     let ids: Vec<_> = outcome.out.lines().filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(ids, ["seccompProfile_baseline", "seccompProfile_restricted", ":4"], "{outcome:?}");
 }

@@ -32,11 +32,8 @@ fn the_page_s_links_lead_somewhere() {
             heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
         })
         .collect();
-    let links: Vec<&str> = page
-        .split("](#")
-        .skip(1)
-        .map(|rest| rest.split_once(')').unwrap().0)
-        .collect();
+    let links: Vec<&str> =
+        page.split("](#").skip(1).map(|rest| rest.split_once(')').unwrap().0).collect();
     assert_eq!(links.len(), 21);
     for link in links {
         assert!(anchors.iter().any(|anchor| anchor == link), "{link} is not in {anchors:?}");

@@ -78,7 +78,7 @@ fn the_manifests_of_defaults_are_changed_and_left_alone_by_hardening() {
         };
         let changes = |manifest: &str| {
             judged(manifest, |pod| {
-                let changes = harden::plan(pod, Scope::Create, &settings);
+                let changes = harden::plan(pod, &settings, Scope::Create);
                 changes.iter().map(|change| change.field.name()).collect::<Vec<_>>()
             })
         };
