@@ -264,7 +264,8 @@ mod tests {
         let all = told(&["greet", "-"]);
         assert_eq!(
             all,
-            "--loud\tHow loud\n--from\tFrom where\n--again\tOften\n--help\tPrint help\n:4\n"
+            "--loud\tHow loud\n--from\tFrom where\n--again\tOften\n\
+             --help\tPrint help (see more with '--help')\n:4\n"
         );
         assert_eq!(told(&["greet", "--a"]), "--again\tOften\n:4\n");
         assert_eq!(told(&["greet", "-a"]), "-a\tOften\n:4\n");

@@ -139,12 +139,12 @@ fn the_action_checks_what_its_inputs_say() {
             ("PATHS", "deploy/a b\n\n$(touch x)/*.yaml\n"),
             ("LEVEL", "restricted"),
             ("POLICY_VERSION", "v1.34"),
-            ("FAIL_ON", "violations"),
+            ("FAIL_ON", "baseline"),
             ("FORMAT", "sarif"),
             ("SARIF_FILE", "out.sarif"),
         ],
     );
-    let expected = "check\n-R\n--level\nrestricted\n--policy-version\nv1.34\n--fail-on\nviolations\n\
+    let expected = "check\n-R\n--level\nrestricted\n--policy-version\nv1.34\n--fail-on\nbaseline\n\
                     -o\nhuman\n-o\nsarif=out.sarif\n--\ndeploy/a b\n$(touch x)/*.yaml\n";
     assert_eq!((outcome.status, &*outcome.out), (Some(1), expected));
     assert_eq!(outputs, "sarif-file=out.sarif\nexit-status=1\n");
@@ -288,7 +288,7 @@ fn every_flag_that_is_used_exists() {
         let known = flags(&command);
         for word in words.split_whitespace() {
             // `[ -n` is the shell's.
-            if word.starts_with('-') && word.trim_matches('-') != "" && word != "-n" {
+            if word.starts_with('-') && !word.trim_matches('-').is_empty() && word != "-n" {
                 let flag = word.split('=').next().unwrap();
                 assert!(
                     known.iter().any(|known| known == flag),
