@@ -34,6 +34,7 @@ fn a_folder_gets_a_page_for_every_command() {
     assert_eq!(files, expected);
     let check = fs::read_to_string(pages.join("portcullis-check.1")).unwrap();
     assert!(check.contains("\\-\\-level"), "{check}");
+    assert!(check.contains(concat!("\"Portcullis ", env!("CARGO_PKG_VERSION"))), "{check}");
 }
 
 #[test]
