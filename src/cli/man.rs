@@ -7,9 +7,8 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Command, ValueHint};
-use clap_mangen::Man;
 
-use super::{Exit, output, plugin::Name};
+use super::{Exit, output, plugin::Name, roff};
 
 /// roff, for `man -l -`.
 #[derive(Args, Debug)]
@@ -26,7 +25,7 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     let mut command = name.command().display_name(name.file()).disable_help_subcommand(true);
     command.build();
     match &flags.folder {
-        None => output::text(&page(&command)?),
+        None => output::text(roff::page(&command).as_bytes()),
         Some(folder) => {
             fs::create_dir_all(folder)
                 .with_context(|| format!("{} could not be made", folder.display()))?;
@@ -38,18 +37,9 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
 
 /// The page of a command and those of the commands below it.
 fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
-    let name = command.get_display_name().unwrap_or(command.get_name());
-    let file = folder.join(format!("{name}.1"));
-    fs::write(&file, page(command)?)
+    let file = folder.join(format!("{}.1", roff::name(command)));
+    fs::write(&file, roff::page(command))
         .with_context(|| format!("{} could not be written", file.display()))?;
     let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set());
     shown.try_for_each(|command| write(command, folder))
-}
-
-fn page(command: &Command) -> anyhow::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    // A subcommand has no version of its own, and its name alone says little.
-    let source = concat!("Portcullis ", env!("CARGO_PKG_VERSION"));
-    Man::new(command.clone()).source(source).render(&mut page)?;
-    Ok(page)
 }

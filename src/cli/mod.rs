@@ -9,6 +9,7 @@ mod healthcheck;
 mod man;
 mod output;
 mod plugin;
+mod roff;
 mod serve;
 mod usage;
 

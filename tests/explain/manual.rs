@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use crate::process::Folder;
+use crate::process::{Folder, is_installed};
 use crate::program::{link, portcullis, run};
 
 #[test]
@@ -35,6 +35,23 @@ fn a_folder_gets_a_page_for_every_command() {
     let check = fs::read_to_string(pages.join("portcullis-check.1")).unwrap();
     assert!(check.contains("\\-\\-level"), "{check}");
     assert!(check.contains(concat!("\"Portcullis ", env!("CARGO_PKG_VERSION"))), "{check}");
+}
+
+/// Where there is a groff, it has nothing to complain of.
+#[test]
+fn the_pages_are_roff() {
+    if !is_installed("groff") {
+        return;
+    }
+    let folder = Folder::new("man-groff");
+    let outcome = portcullis(&["man", folder.path().to_str().unwrap()]);
+    assert_eq!(outcome.status, Some(0));
+    let mut command = Command::new("groff");
+    command.args(["-man", "-Tascii", "-ww"]);
+    command.args(fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()));
+    let outcome = run(&mut command);
+    assert_eq!((outcome.status, &*outcome.err), (Some(0), ""));
+    assert!(outcome.out.contains("How to reach the API server"), "{}", outcome.out);
 }
 
 #[test]
