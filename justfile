@@ -28,6 +28,10 @@ install-yaml:
 chart-docs:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
 
+# Writes docs/controls.md from the texts of `explain`
+controls:
+    PORTCULLIS_REWRITE=1 cargo test --locked --test explain pages
+
 # The chart and the image on a real node, with kubelet and containerd; needs root and Debian's packages
 node:
     PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_NODE_RELEASE=1 cargo test --locked --test node -- --nocapture

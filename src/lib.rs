@@ -47,6 +47,8 @@ pub mod check;
 
 pub mod rewrite;
 
+pub mod explain;
+
 mod healthcheck;
 
 pub mod cli;

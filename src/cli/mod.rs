@@ -2,14 +2,21 @@
 
 mod check;
 mod cleanup;
+mod complete;
+mod completion;
+mod explain;
 mod harden;
 mod healthcheck;
+mod man;
+mod output;
+mod plugin;
+mod roff;
 mod serve;
 mod usage;
 
-use std::process::ExitCode;
+use std::{env, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::dns;
 
@@ -29,10 +36,16 @@ enum Command {
     Check(check::Flags),
     /// What the webhook would add to pods, in manifests: as a diff, as output, in place
     Harden(harden::Flags),
+    /// What a control forbids, why, since when, and how to live with it
+    Explain(explain::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
     Cleanup(cleanup::Flags),
     /// Proves that the webhook answers through its Service, with the trust that the API server has
     Healthcheck(healthcheck::Flags),
+    /// A script with which a shell completes the command line
+    Completion(completion::Flags),
+    /// The manual's pages
+    Man(man::Flags),
 }
 
 /// What the process ends with.
@@ -57,19 +70,36 @@ impl From<Exit> for ExitCode {
 
 /// Runs what the arguments say.
 pub fn run() -> ExitCode {
-    let result = match Cli::try_parse().unwrap_or_else(usage::end).command {
-        Command::Serve(flags) => serve::run(&flags),
-        Command::Check(flags) => check::run(&flags),
-        Command::Harden(flags) => harden::run(&flags),
-        Command::Cleanup(flags) => cleanup::run(&flags),
-        Command::Healthcheck(flags) => healthcheck::run(&flags),
+    let (result, name) = match plugin::called(env::args_os().next().as_deref()) {
+        plugin::Called::Completion => (plugin::answer(env::args_os().skip(1)), None),
+        plugin::Called::Program(name) => (run_as(&name), Some(name)),
     };
     let exit = result.unwrap_or_else(|error| {
         // One line: what, and below which cause.
-        anstream::eprintln!("portcullis: {error:#}");
+        let name = name.as_ref().map_or("portcullis", plugin::Name::typed);
+        anstream::eprintln!("{name}: {error:#}");
         Exit::Failure
     });
     exit.into()
+}
+
+fn run_as(name: &plugin::Name) -> anyhow::Result<Exit> {
+    match parse(name).unwrap_or_else(|error| usage::end(error, name.typed())).command {
+        Command::Serve(flags) => serve::run(&flags),
+        Command::Check(flags) => check::run(&flags),
+        Command::Harden(flags) => harden::run(&flags),
+        Command::Explain(flags) => explain::run(&flags),
+        Command::Cleanup(flags) => cleanup::run(&flags),
+        Command::Healthcheck(flags) => healthcheck::run(&flags),
+        Command::Completion(flags) => completion::run(&flags, name),
+        Command::Man(flags) => man::run(&flags, name),
+    }
+}
+
+fn parse(name: &plugin::Name) -> Result<Cli, clap::Error> {
+    let mut command = name.command();
+    let mut matches = command.try_get_matches_from_mut(env::args_os())?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// An object's name: it becomes part of a path.

@@ -3,14 +3,14 @@
 use clap::error::{ContextKind, ErrorKind};
 
 /// Prints what is wrong, or the help that was asked for, and ends the process.
-pub(super) fn end<T>(error: clap::Error) -> T {
+pub(super) fn end<T>(error: clap::Error, name: &str) -> T {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
         _ => {
             let code = error.exit_code();
-            anstream::eprintln!("portcullis: {}", one_line(error));
+            anstream::eprintln!("{name}: {}", one_line(error));
             std::process::exit(code)
         }
     }

@@ -1,0 +1,166 @@
+//! What a text says of its control is so: by the table, and by judging its manifests.
+
+use std::collections::BTreeSet;
+
+use portcullis::explain::{self, Text};
+use portcullis::harden::{self, Mode, Scope, Settings};
+use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
+
+/// What the API server takes only together: the bad manifest breaks these, too.
+const ALSO: [(&str, &str); 1] = [("windowsHostProcess", "hostNamespaces")];
+
+/// The ids of what a manifest breaks.
+fn broken(manifest: &str, level: Level) -> Vec<&'static str> {
+    judged(manifest, |pod| {
+        evaluate(level, NEWEST, pod).iter().map(|violation| violation.control.id).collect()
+    })
+}
+
+fn judged<T>(manifest: &str, judge: impl FnOnce(&Pod<'_>) -> T) -> T {
+    let value: serde_json::Value = serde_saphyr::from_str(manifest).unwrap();
+    assert_eq!((&value["apiVersion"], &value["kind"]), (&"v1".into(), &"Pod".into()), "{manifest}");
+    let json = value.to_string();
+    judge(&serde_json::from_str(&json).unwrap())
+}
+
+fn controls() -> impl Iterator<Item = (Text, &'static portcullis::pss::Control)> {
+    explain::all().filter_map(|text| Some((text, text.control?)))
+}
+
+#[test]
+fn a_bad_manifest_breaks_its_control_and_nothing_else() {
+    for (text, control) in controls() {
+        let mut expected = BTreeSet::from([text.id]);
+        expected.extend(ALSO.iter().filter(|(id, _)| *id == text.id).map(|(_, also)| *also));
+        let broken = broken(text.bad, control.level);
+        assert_eq!(BTreeSet::from_iter(broken), expected, "{}", text.id);
+    }
+}
+
+#[test]
+fn a_good_manifest_meets_the_level() {
+    for (text, control) in controls() {
+        assert_eq!(broken(text.good, control.level), [""; 0], "{}", text.id);
+    }
+}
+
+/// The two show one change, not two pods.
+#[test]
+fn the_manifests_are_of_one_pod() {
+    for text in explain::all() {
+        let name = |manifest: &str| {
+            let value: serde_json::Value = serde_saphyr::from_str(manifest).unwrap();
+            value["metadata"]["name"].clone()
+        };
+        assert_eq!(name(text.bad), name(text.good), "{}", text.id);
+        assert_ne!(text.bad, text.good, "{}", text.id);
+    }
+}
+
+/// No level demands them: what shows them is hardening.
+#[test]
+fn the_manifests_of_defaults_are_changed_and_left_alone_by_hardening() {
+    let on = Settings {
+        mode: Mode::Apply,
+        run_as_non_root: true,
+        seccomp_profile: true,
+        drop_capabilities: true,
+        no_privilege_escalation: true,
+        read_only_root_filesystem: false,
+        no_service_account_token: false,
+    };
+    let mut count = 0;
+    for text in explain::all().filter(|text| text.control.is_none()) {
+        let settings = match text.id {
+            "readOnlyRootFilesystem" => Settings { read_only_root_filesystem: true, ..on },
+            "automountServiceAccountToken" => Settings { no_service_account_token: true, ..on },
+            id => panic!("{id} is no default"),
+        };
+        let changes = |manifest: &str| {
+            judged(manifest, |pod| {
+                let changes = harden::plan(pod, &settings, Scope::Create);
+                changes.iter().map(|change| change.field.name()).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(changes(text.bad), [text.id]);
+        assert_eq!(changes(text.good), [""; 0]);
+        assert_eq!(broken(text.good, Level::Restricted), [""; 0]);
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+/// `- v1.25: ...` for every revision of the table, and for no other.
+#[test]
+fn the_versions_are_those_of_the_table() {
+    for (text, control) in controls() {
+        let items = text.since.lines().filter_map(|line| line.strip_prefix("- v1."));
+        let versions: Vec<_> =
+            items.map(|item| Minor(item.split_once(": ").unwrap().0.parse().unwrap())).collect();
+        let revisions: Vec<_> = control.revisions.iter().map(|revision| revision.since).collect();
+        assert_eq!(versions, revisions, "{}", text.id);
+    }
+}
+
+/// Each path that a bad manifest is told to mend is a field that the text names.
+#[test]
+fn the_fields_that_are_found_are_named() {
+    for (text, control) in controls() {
+        let fields: Vec<String> = judged(text.bad, |pod| {
+            let violations = evaluate(control.level, NEWEST, pod);
+            let own = violations.iter().filter(|violation| violation.control.id == text.id);
+            own.flat_map(|violation| &violation.findings)
+                .map(|finding| finding.path.split(['.', '[']).next_back().unwrap().to_owned())
+                .collect()
+        });
+        assert!(!fields.is_empty(), "{}", text.id);
+        // A forbidden type of volume is its own field; only the allowed ones are listed.
+        if text.id == "restrictedVolumes" {
+            continue;
+        }
+        for field in fields {
+            assert!(text.fields.contains(&field), "{}: {field} is not named", text.id);
+        }
+    }
+}
+
+/// In code, what is allowed in volumes, capabilities, sysctls and types of SELinux is what passes.
+#[test]
+fn what_is_said_to_be_allowed_is_allowed() {
+    let allowed = |id: &str, within: &str| -> Vec<String> {
+        let fields = explain::of(id).unwrap().fields.replace('\n', " ");
+        let (_, item) = fields.split_once(within).unwrap();
+        let item = item.split(" - `").next().unwrap();
+        item.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let pod = |spec: String| format!("apiVersion: v1\nkind: Pod\nspec: {spec}");
+    for volume in allowed("restrictedVolumes", "`: ") {
+        let pod = pod(format!("{{volumes: [{{name: a, {volume}: {{}}}}]}}"));
+        assert!(!broken(&pod, Level::Restricted).contains(&"restrictedVolumes"), "{volume}");
+    }
+    for name in allowed("sysctls", "`: ") {
+        let pod = pod(format!("{{securityContext: {{sysctls: [{{name: {name}, value: '1'}}]}}}}"));
+        assert_eq!(broken(&pod, Level::Baseline), [""; 0], "{name}");
+    }
+    for name in allowed("capabilities_baseline", "ephemeral container:") {
+        let pod = pod(format!(
+            "{{containers: [{{name: a, securityContext: {{capabilities: {{add: [{name}]}}}}}}]}}"
+        ));
+        let is_broken = broken(&pod, Level::Baseline).contains(&"capabilities_baseline");
+        // The last two are named as what is not allowed.
+        assert_eq!(is_broken, name == "CAP_CHOWN" || name == "chown", "{name}");
+    }
+    for name in allowed("seLinuxOptions", "every container: ") {
+        let pod = pod(format!("{{securityContext: {{seLinuxOptions: {{type: {name}}}}}}}"));
+        assert_eq!(broken(&pod, Level::Baseline), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn no_line_is_too_long_for_a_terminal() {
+    for text in explain::all() {
+        for line in explain::page(&text).lines() {
+            assert!(line.chars().count() <= 105, "{}: {line}", text.id);
+        }
+    }
+}
