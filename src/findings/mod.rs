@@ -7,7 +7,7 @@ mod policy;
 mod summary;
 mod workload;
 
-pub use place::{Location, Position, Region};
+pub use place::{Location, Position, Region, Replacement};
 pub use policy::{Judges, Policy, Severity};
 pub use summary::{Ranks, Summary};
 pub use workload::{Broken, Found, Identity, Ladder, Workload};

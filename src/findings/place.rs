@@ -30,3 +30,12 @@ pub struct Location {
     /// Where in it.
     pub region: Region,
 }
+
+/// What is to stand in a source instead of a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// Empty where something is only put in.
+    pub region: Region,
+    /// The new text.
+    pub text: String,
+}

@@ -8,7 +8,7 @@ use crate::{
     pss::{Control, Finding, Level, LevelVersion, Minor, Place, Pod, Violation, evaluate},
 };
 
-use super::{Judges, Location, Policy, Region, Severity};
+use super::{Judges, Location, Policy, Region, Replacement, Severity};
 
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,8 @@ pub struct Broken {
     pub message: String,
     /// Whether hardening would mend it.
     pub is_hardened: bool,
+    /// What hardening would write into the source for this control alone, where that is known.
+    pub mends: Vec<Replacement>,
 }
 
 /// One thing to set.
@@ -170,6 +172,7 @@ impl Workload {
                 found: violation.findings.iter().map(|one| Found::of(one, judged, root)).collect(),
                 message: admission::fixes(std::slice::from_ref(violation), judged).join("; "),
                 is_hardened: is_hardened(violation),
+                mends: Vec::new(),
             })
             .collect();
     }

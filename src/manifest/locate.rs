@@ -2,10 +2,13 @@
 
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
-use crate::findings::{Found, Location, Position, Region, Workload};
+use crate::{
+    findings::{Found, Location, Position, Region, Replacement, Workload},
+    harden::{self, Change},
+};
 
 use super::{
-    Line, Manifest,
+    Line, Manifest, edit,
     path::Path,
     tree::{Stop, Tree},
 };
@@ -31,8 +34,13 @@ impl<'t> Places<'t> {
         self.text
     }
 
-    /// Says where an object stands, and where what is wrong with it.
-    pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+    /// Says where an object stands, where what is wrong with it, and what hardening would write there.
+    pub fn mark(
+        &mut self,
+        workload: &mut Workload,
+        manifest: &Manifest<'_>,
+        settings: &harden::Settings,
+    ) {
         let region = self.first_word(manifest.line);
         workload.location = Some(Location { source: Arc::clone(&self.source), region });
         if workload.violations.is_empty() {
@@ -42,6 +50,25 @@ impl<'t> Places<'t> {
         for found in workload.violations.iter_mut().flat_map(|broken| &mut broken.found) {
             self.mark_one(found, manifest.path);
         }
+        let Some(pod) = manifest.pod.as_deref() else { return };
+        let changes = harden::plan(pod, settings, harden::Scope::Create);
+        let at = Path::of(&format!("{}{}", manifest.path, manifest.root));
+        for broken in workload.violations.iter_mut().filter(|broken| broken.is_hardened) {
+            let is_its = |change: &&Change| change.field.control() == Some(broken.control.id);
+            let changes: Vec<_> = changes.iter().filter(is_its).copied().collect();
+            broken.mends = self.mends(&at, &changes);
+        }
+    }
+
+    /// None where the place cannot be edited.
+    fn mends(&self, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
+        let Some((_, Some(tree))) = &self.tree else { return Vec::new() };
+        let edits = edit::edits(tree, pod, changes).unwrap_or_default();
+        let region = |range: &Range<usize>| self.region(range.start, range.end);
+        edits
+            .into_iter()
+            .map(|edit| Replacement { region: region(&edit.range), text: edit.text })
+            .collect()
     }
 
     /// Most documents break nothing: only of others it is worth knowing where all stands.

@@ -64,7 +64,7 @@ fn place<'a>(
 
 /// What to set, each once. Where the frame's label says it already, not again.
 fn fixes(workload: &Workload, broken: &Broken) -> Vec<String> {
-    if workload.location.is_some() && broken.found.iter().all(|found| is_labelled(found)) {
+    if workload.location.is_some() && broken.found.iter().all(is_labelled) {
         return Vec::new();
     }
     let mut seen = BTreeSet::new();

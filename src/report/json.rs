@@ -31,7 +31,7 @@ impl<'p> Json<'p> {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         if self.is_empty {
-            write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[\n")?;
+            writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
         } else {
             self.out.write_all(b",\n")?;
         }

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    findings::{Broken, Found, Severity, Workload},
+    explain,
+    findings::{self, Broken, Found, Severity, Workload},
     manifest::Unreadable,
     pss::{CONTROLS, Control},
 };
@@ -19,6 +20,8 @@ use super::{Item, output::To};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+const HOME: &str = "https://github.com/portcullis/portcullis";
 
 pub(super) struct Sarif {
     out: To,
@@ -63,7 +66,7 @@ impl Sarif {
             "name": "portcullis",
             "version": env!("CARGO_PKG_VERSION"),
             "semanticVersion": env!("CARGO_PKG_VERSION"),
-            "informationUri": "https://github.com/portcullis/portcullis",
+            "informationUri": HOME,
             "rules": rules,
         });
         write!(
@@ -85,20 +88,38 @@ impl Sarif {
 }
 
 fn rule(control: &Control) -> serde_json::Value {
+    let text = explain::of(control.id);
+    let forbids = text.as_ref().map_or(control.reason, |text| text.forbids);
+    let help = explain::help_markdown(control.id).unwrap_or_default();
     json!({
         "id": control.id,
         "name": control.id,
         "shortDescription": {"text": control.reason},
+        "fullDescription": {"text": forbids},
+        "help": {"text": help, "markdown": help},
+        "helpUri": format!("{HOME}/blob/main/docs/controls.md#{}", anchor(control.id, text.as_ref())),
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["security", "pod-security-standards", control.level.as_str()]},
     })
 }
 
+/// Of a heading `id: title`, as GitHub makes one.
+fn anchor(id: &str, text: Option<&explain::Text>) -> String {
+    let heading = match text {
+        Some(text) => format!("{id}: {}", text.title),
+        None => id.to_owned(),
+    };
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
 fn notification(source: &str, unreadable: &Unreadable) -> serde_json::Value {
-    let mut place = json!({"artifactLocation": {"uri": uri(source)}});
-    if let Some(line) = unreadable.line {
-        place["region"] = json!({"startLine": line});
-    }
+    let place = match unreadable.line {
+        Some(line) => {
+            json!({"artifactLocation": {"uri": uri(source)}, "region": {"startLine": line}})
+        }
+        None => json!({"artifactLocation": {"uri": uri(source)}}),
+    };
     json!({
         "level": "error",
         "message": {"text": unreadable.why},
@@ -118,6 +139,30 @@ struct SarifResult<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     related_locations: Vec<Location<'a>>,
     partial_fingerprints: Fingerprints,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<Fix>,
+}
+
+/// What hardening would write, for this result alone.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fix {
+    description: Message,
+    artifact_changes: [ArtifactChange; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: ArtifactLocation,
+    replacements: Vec<Replacement>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement {
+    deleted_region: Region,
+    inserted_content: Message,
 }
 
 #[derive(Serialize)]
@@ -193,6 +238,35 @@ impl<'a> SarifResult<'a> {
             partial_fingerprints: Fingerprints {
                 workload_control: format!("{} {}", workload.identity, broken.control.id),
             },
+            fixes: Fix::of(workload, broken).into_iter().collect(),
+        }
+    }
+}
+
+impl Fix {
+    fn of(workload: &Workload, broken: &Broken) -> Option<Self> {
+        let location = workload.location.as_ref().filter(|_| !broken.mends.is_empty())?;
+        let replacements = broken.mends.iter().map(|mend| Replacement {
+            deleted_region: Region::of(mend.region),
+            inserted_content: Message { text: mend.text.clone() },
+        });
+        Some(Self {
+            description: Message { text: format!("As hardening: {}", broken.message) },
+            artifact_changes: [ArtifactChange {
+                artifact_location: ArtifactLocation { uri: uri(&location.source) },
+                replacements: replacements.collect(),
+            }],
+        })
+    }
+}
+
+impl Region {
+    fn of(region: findings::Region) -> Self {
+        Self {
+            start_line: region.start.line,
+            start_column: region.start.column,
+            end_line: region.end.line,
+            end_column: region.end.column,
         }
     }
 }
@@ -204,12 +278,7 @@ impl<'a> Location<'a> {
             let region = found.region.unwrap_or(location.region);
             PhysicalLocation {
                 artifact_location: ArtifactLocation { uri: uri(&location.source) },
-                region: Region {
-                    start_line: region.start.line,
-                    start_column: region.start.column,
-                    end_line: region.end.line,
-                    end_column: region.end.column,
-                },
+                region: Region::of(region),
             }
         });
         let name = format!("{}: {field}", workload.identity);

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use crate::{
-    program::check,
+    program::{check, check_with},
     schema::{Schema, hold},
 };
 
@@ -105,6 +105,56 @@ fn regions_are_exact() {
     assert_eq!(region("hostNamespaces", "node-agent.json"), r#""hostNetwork": true"#);
     assert_eq!(region("privileged", "node-agent.json"), r#""privileged": true"#);
     assert_eq!(region("restrictedVolumes", "node-agent.json"), r#""hostPath": {"path": "/"}"#);
+}
+
+/// Each fix by itself, applied as an editor would, mends its control and no file is broken by it.
+#[test]
+fn fixes_mend_what_they_are_for() {
+    let storefront = format!("{SHOP}/storefront.yaml");
+    let text = fs::read_to_string(&storefront).unwrap();
+    let judge = |text: &str| {
+        let args = ["--level", "restricted", "-o", "sarif", "-"];
+        let outcome = check_with(&args, text.as_bytes());
+        let sarif: Value = serde_json::from_str(&outcome.out).unwrap();
+        assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], true, "{text}");
+        sarif["runs"][0]["results"].as_array().unwrap().clone()
+    };
+    let rules = |results: &[Value]| {
+        let ids = results.iter().map(|result| result["ruleId"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let results = judge(&text);
+    assert_eq!(results.len(), 4);
+    for result in &results {
+        let mut replacements = result["fixes"][0]["artifactChanges"][0]["replacements"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|replacement| {
+                let inserted = replacement["insertedContent"]["text"].as_str().unwrap();
+                (range(&text, &replacement["deletedRegion"]), inserted)
+            })
+            .collect::<Vec<_>>();
+        replacements.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+        let mut fixed = text.clone();
+        for (range, inserted) in replacements {
+            fixed.replace_range(range, inserted);
+        }
+        let mended = result["ruleId"].as_str().unwrap().to_owned();
+        let expected: Vec<_> = rules(&results).into_iter().filter(|id| *id != mended).collect();
+        assert_eq!(rules(&judge(&fixed)), expected, "{mended}:\n{fixed}");
+    }
+}
+
+/// The bytes of a SARIF region.
+fn range(text: &str, region: &Value) -> std::ops::Range<usize> {
+    let offset = |line: &str, column: &str| {
+        let at = |key: &str| usize::try_from(region[key].as_u64().unwrap()).unwrap();
+        let start: usize = text.split_inclusive('\n').take(at(line) - 1).map(str::len).sum();
+        let before = text[start..].chars().take(at(column) - 1).map(char::len_utf8);
+        start + before.sum::<usize>()
+    };
+    offset("startLine", "startColumn")..offset("endLine", "endColumn")
 }
 
 #[test]

@@ -122,9 +122,9 @@ impl<'p> Html<'p> {
         }
         write!(self.out, "{}", self.filters())?;
         self.out.write_all(self.rows.as_bytes())?;
-        write!(
+        writeln!(
             self.out,
-            "</section><footer>portcullis {}</footer><script>{SCRIPT}</script></body></html>\n",
+            "</section><footer>portcullis {}</footer><script>{SCRIPT}</script></body></html>",
             env!("CARGO_PKG_VERSION")
         )?;
         self.out.finish()
