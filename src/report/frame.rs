@@ -112,7 +112,8 @@ impl<'t> Lines<'t> {
 
     fn context(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {
         let span = self.span(region)?;
-        let label = format!("in this {}", found.place.split(' ').next().unwrap_or_default());
+        let kind = found.place.split_once(" \"").map_or(&*found.place, |(kind, _)| kind);
+        let label = format!("in this {kind}");
         Some(AnnotationKind::Context.span(span).label(visible(&label).into_owned()))
     }
 
