@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::findings::{Audited, Extent, Ground, Identity, Lint, Read, Workload};
+use crate::findings::{Audited, Extent, Ground, Identity, Lint, Read, Unread, Workload};
 
 use super::{
     judge::{Content, Entry, Owner, identity},
@@ -29,7 +29,7 @@ pub(super) struct Fold<'g> {
     workloads: BTreeMap<Key, Building>,
     breaking: Vec<Identity>,
     lints: Vec<Lint>,
-    unread: Vec<String>,
+    unread: Vec<Unread>,
 }
 
 struct Link {
@@ -78,11 +78,6 @@ impl<'g> Fold<'g> {
         self.partial.push(resource);
     }
 
-    /// Says what could not be read.
-    pub(super) fn unread(&mut self, what: String) {
-        self.unread.push(what);
-    }
-
     /// Takes an object: those that own others come before them, as in [`super::resource::ALL`].
     pub(super) fn add(&mut self, resource: Resource, mut entry: Entry) {
         self.lints.append(&mut entry.lints);
@@ -96,7 +91,7 @@ impl<'g> Fold<'g> {
             Content::Nothing => return,
             Content::Unreadable(why) => {
                 let identity = identity(self.ground, resource, &entry.name);
-                self.unread.push(format!("{identity}: {why}"));
+                self.unread.push(Unread { what: identity.to_string(), why });
                 None
             }
         };
@@ -155,6 +150,11 @@ impl<'g> Fold<'g> {
         Top::Gone
     }
 
+    /// Objects that could not be read.
+    pub(super) fn unread(&self) -> &[Unread] {
+        &self.unread
+    }
+
     /// What it comes to.
     pub(super) fn finish(self) -> Read {
         let namespace = &self.ground.name;
@@ -172,7 +172,7 @@ impl<'g> Fold<'g> {
             workloads: workloads.collect(),
             breaking: self.breaking,
             lints: self.lints,
-            unread: self.unread,
+            unread: self.unread.into_iter().map(|unread| unread.what).collect(),
             extent: Extent::Whole,
         }
     }

@@ -228,6 +228,7 @@ impl Audit<'_> {
     /// Takes all objects of the namespace from the lists.
     async fn read(&mut self, ground: &Ground, feeds: &mut [Feed]) -> Read {
         let mut fold = Fold::new(ground);
+        let mut broken = Vec::new();
         for feed in feeds {
             if self.settings.selector.is_some() && !feed.is_complete() {
                 fold.misses(feed.resource);
@@ -239,10 +240,12 @@ impl Audit<'_> {
             }
             if feed.is_broken() {
                 fold.misses(feed.resource);
-                fold.unread(format!("list {}", feed.resource.qualified()));
+                broken.push(format!("list {}", feed.resource.qualified()));
             }
         }
+        self.events.extend(fold.unread().iter().cloned().map(Event::Unread));
         let mut read = fold.finish();
+        read.unread.extend(broken);
         read.lints.splice(0..0, self.grounds.lints(&ground.name));
         if self.settings.selector.is_some() {
             read.extent = Extent::Selected;

@@ -11,24 +11,33 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// The line on standard error; nothing where that is no terminal.
 pub struct Line {
-    shown: Option<Instant>,
-    is_terminal: bool,
+    last: Option<Instant>,
+    state: State,
+}
+
+enum State {
+    /// Standard error is no terminal.
+    Never,
+    Hidden,
+    Shown,
 }
 
 impl Line {
     /// Nothing is shown yet.
     #[allow(clippy::new_without_default, reason = "it looks at the process's standard error")]
     pub fn new() -> Self {
-        Self { shown: None, is_terminal: io::stderr().is_terminal() }
+        let state = if io::stderr().is_terminal() { State::Hidden } else { State::Never };
+        Self { last: None, state }
     }
 
     /// Shows it, but not too often.
     pub fn show(&mut self, progress: Progress) {
-        let is_soon = self.shown.is_some_and(|shown| shown.elapsed() < EVERY);
-        if !self.is_terminal || is_soon {
+        let is_soon = self.last.is_some_and(|last| last.elapsed() < EVERY);
+        if is_soon || matches!(self.state, State::Never) {
             return;
         }
-        self.shown = Some(Instant::now());
+        self.last = Some(Instant::now());
+        self.state = State::Shown;
         // That nobody sees it is no reason to stop.
         let _ = write!(io::stderr(), "\r\x1b[K{}", text(progress));
         let _ = io::stderr().flush();
@@ -36,7 +45,8 @@ impl Line {
 
     /// Takes it away, so that something else can be written.
     pub fn clear(&mut self) {
-        if self.shown.take().is_some() {
+        if matches!(self.state, State::Shown) {
+            self.state = State::Hidden;
             let _ = write!(io::stderr(), "\r\x1b[K");
             let _ = io::stderr().flush();
         }

@@ -149,6 +149,11 @@ impl Namespace {
         }
     }
 
+    /// How many pods there are of all workloads.
+    pub fn pods(&self) -> u64 {
+        self.workloads.iter().map(|audited| audited.pods).sum()
+    }
+
     /// The level after the highest that all workloads meet today.
     pub fn next(&self) -> Option<Level> {
         match self.now {
