@@ -17,12 +17,14 @@
 
 #[path = "../commands/account.rs"]
 mod account;
-
+mod changes;
+mod levels;
 #[path = "../e2e/objects.rs"]
 mod objects;
-
+mod paging;
 mod program;
 mod reach;
-
+mod rights;
+mod shop;
 #[path = "../support/mod.rs"]
 mod support;

@@ -97,7 +97,7 @@ async fn the_kubeconfig_is_found_where_kubectl_finds_it_with_the_context_that_is
 #[test]
 fn arguments_that_cannot_be_are_refused() {
     for (args, expected) in [
-        (&["-n", "Shop"][..], "must be a DNS-1123 label"),
+        (&["-n", "Shop"][..], "must be a namespace"),
         (&["--diff", "/no/such/report.json"], "/no/such/report.json: "),
         (&["--config", "/no/such/config.yaml"], "/no/such/config.yaml"),
     ] {
