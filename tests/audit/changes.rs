@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     objects::{apps, compliant, plain, pods, privileged, template},
     program::audit,
-    shop::{ENFORCE, deploy, label},
+    shop::{ENFORCE, assert_fits_schema, deploy, label},
     support::{
         control_plane::{ControlPlane, Who},
         process::Folder,
@@ -77,6 +77,7 @@ async fn each_workload_and_namespace_is_compared() {
     let worse = audit(&kubeconfig, &diff);
     let expected = format!("worse Namespace {name}");
     assert_eq!(changes(&worse.report())[0], expected);
+    assert_fits_schema(&worse.report());
     assert!(changes(&worse.report()).contains(&"new Pod comes".to_owned()));
     let before = &worse.report()["changes"][0]["before"];
     assert_eq!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     objects::{compliant, plain, pods, privileged},
     program::audit,
-    shop::{ENFORCE, deploy, label, namespace, shop, workloads},
+    shop::{ENFORCE, assert_fits_schema, deploy, label, namespace, shop, workloads},
     support::{
         control_plane::{ControlPlane, Who},
         process::Folder,
@@ -179,6 +179,7 @@ async fn what_has_no_effect_is_told() {
 
     let report = audit(&plane.kubeconfig(Who::Admin), &["-n", &name, "-o", "json"]).report();
 
+    assert_fits_schema(&report);
     let lints = namespace(&report, &name)["lints"].as_array().unwrap();
     let rules: Vec<_> = lints.iter().map(|lint| lint["rule"].as_str().unwrap()).collect();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! `portcullis audit` over a real API server with real controllers: the program itself, what it says and its exit
 //! status.
 //!
+//! - `bulk`: a hundred thousand pods
 //! - `levels`: what each namespace could enforce, and what breaks what it does
 //! - `paging`: however long the pages are
 //! - `rights`: accounts that may not read everything
@@ -17,6 +18,7 @@
 
 #[path = "../commands/account.rs"]
 mod account;
+mod bulk;
 mod changes;
 mod levels;
 #[path = "../e2e/objects.rs"]

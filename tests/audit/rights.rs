@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     account::{Rights, account},
     program::audit,
-    shop::{namespace, shop, workloads},
+    shop::{assert_fits_schema, namespace, shop, workloads},
     support::{
         control_plane::{ControlPlane, Who},
         process::Folder,
@@ -85,6 +85,7 @@ async fn one_namespace_takes_rights_in_that_alone() {
     // Nothing may be listed in all namespaces: nothing is judged, and each list is named.
     assert_eq!(unread(&report).len(), 9, "{report:#}");
     assert_eq!(report["namespaces"], json!([]));
+    assert_fits_schema(&report);
 }
 
 #[tokio::test]

@@ -86,3 +86,59 @@ pub(crate) fn workloads(report: &Value, namespace: &str) -> Vec<String> {
     let keys = ["kind", "name", "meets", "meetsHardened"];
     rows.map(|row| keys.map(|key| text(row, key)).join(" ")).collect()
 }
+
+/// Asserts that a report has the fields of its schema and no others, at every depth that the schema describes.
+#[track_caller]
+pub(crate) fn assert_fits_schema(report: &Value) {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/schema/report-v1.json")).unwrap();
+    let wrong = misfits(&schema, &schema, report, "");
+    assert_eq!(wrong, [""; 0], "{report:#}");
+}
+
+fn misfits(root: &Value, schema: &Value, value: &Value, path: &str) -> Vec<String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.strip_prefix("#/$defs/").unwrap();
+        return misfits(root, &root["$defs"][name], value, path);
+    }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let all: Vec<_> = choices.iter().map(|choice| misfits(root, choice, value, path)).collect();
+        let is_fine = all.iter().any(Vec::is_empty);
+        return if is_fine { Vec::new() } else { all.concat() };
+    }
+    if schema["type"] == "null" {
+        return if value.is_null() { Vec::new() } else { vec![format!("{path}: not null")] };
+    }
+    if let Some(allowed) = schema["enum"].as_array() {
+        let is_fine = allowed.contains(value);
+        return if is_fine { Vec::new() } else { vec![format!("{path}: {value}")] };
+    }
+    match value {
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(i, item)| {
+                    misfits(root, &schema["items"], item, &format!("{path}[{i}]"))
+                })
+                .collect()
+        }
+        Value::Object(fields) if schema["properties"].is_object() => {
+            let known = fields.iter().flat_map(|(name, field)| {
+                let path = format!("{path}.{name}");
+                match schema["properties"].get(name) {
+                    Some(schema) => misfits(root, schema, field, &path),
+                    None => vec![format!("{path}: not in the schema")],
+                }
+            });
+            let required = schema["required"].as_array().into_iter().flatten();
+            let missing = required
+                .filter(|name| !fields.contains_key(name.as_str().unwrap()))
+                .map(|name| format!("{path}: no {name}"));
+            known.chain(missing).collect()
+        }
+        Value::Null if schema["type"] == "object" || schema["properties"].is_object() => {
+            vec![format!("{path}: null")]
+        }
+        _ => Vec::new(),
+    }
+}
