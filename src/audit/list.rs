@@ -47,10 +47,13 @@ pub enum Seam {
     Anew,
 }
 
+/// A page, and whether it follows on the one before.
+pub(super) type Answer = Result<(Page, Option<Seam>), Refusal>;
+
 /// The pages that are still to come.
 pub(super) struct List {
     client: Client,
-    fetching: JoinSet<(Cursor, Result<(Page, Option<Seam>), Refusal>)>,
+    fetching: JoinSet<(Cursor, Answer)>,
 }
 
 impl List {
@@ -62,8 +65,8 @@ impl List {
         list
     }
 
-    /// The next page, and whether it follows on the one before. None after the last.
-    pub(super) async fn next(&mut self) -> Option<Result<(Page, Option<Seam>), Refusal>> {
+    /// The next page. None after the last.
+    pub(super) async fn next(&mut self) -> Option<Answer> {
         let (mut cursor, answer) = match self.fetching.join_next().await? {
             Ok(fetched) => fetched,
             Err(error) => return Some(Err(Refusal::Failed(bounded(&error.to_string())))),
@@ -95,7 +98,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    async fn page(&mut self, client: &Client) -> Result<(Page, Option<Seam>), Refusal> {
+    async fn page(&mut self, client: &Client) -> Answer {
         let mut seam = None;
         loop {
             let request = self.request().map_err(|error| Refusal::Failed(bounded(&error)))?;

@@ -90,7 +90,7 @@ impl Standing {
     }
 
     fn of_workload(workload: &Workload) -> Option<Self> {
-        workload.exempt.is_none().then(|| Self {
+        workload.exempt.is_none().then_some(Self {
             meets: workload.ladder.now,
             hardened: workload.ladder.hardened,
             enforced: workload.judged.level,

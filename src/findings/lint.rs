@@ -124,11 +124,11 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
 #[serde(rename_all = "camelCase")]
 struct Node {
     #[serde(default)]
-    spec: Option<Box<Node>>,
+    spec: Option<Box<Self>>,
     #[serde(default)]
-    template: Option<Box<Node>>,
+    template: Option<Box<Self>>,
     #[serde(default)]
-    job_template: Option<Box<Node>>,
+    job_template: Option<Box<Self>>,
     #[serde(default, deserialize_with = "or_default")]
     security_context: Context,
 }

@@ -44,7 +44,10 @@ impl<'p> Human<'p> {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
-            Item::Namespace(namespace) => namespace::block(&mut self.out, namespace),
+            Item::Namespace(namespace) => {
+                self.end_lines()?;
+                namespace::block(&mut self.out, namespace)
+            }
             Item::Change(change) => self.change(change),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.unreadable(source, why),

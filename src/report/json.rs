@@ -68,7 +68,7 @@ impl<'p> Json<'p> {
         }
         if matches!(self.about, About::Cluster) {
             for (name, list) in [("namespaces", &self.namespaces), ("changes", &self.changes)] {
-                write!(self.out, "],\"{name}\":[\n")?;
+                writeln!(self.out, "],\"{name}\":[")?;
                 self.out.write_all(list)?;
             }
         }
