@@ -56,6 +56,10 @@ bench:
 bench-webhook:
     benches/webhook/run
 
+# An audit of 100,000 pods in 2,000 namespaces on a real API server: its memory, and where the time goes
+bench-audit:
+    PORTCULLIS_REQUIRE_E2E=1 cargo test --release --locked --test audit bulk -- --ignored --nocapture
+
 # Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
 faults:
     ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \

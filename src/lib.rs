@@ -47,6 +47,8 @@ pub mod check;
 
 pub mod rewrite;
 
+pub mod audit;
+
 pub mod explain;
 
 mod healthcheck;

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod audit;
 mod check;
 mod cleanup;
 mod complete;
@@ -36,6 +37,8 @@ enum Command {
     Check(check::Flags),
     /// What the webhook would add to pods, in manifests: as a diff, as output, in place
     Harden(harden::Flags),
+    /// Judges what runs in a cluster: what each namespace could enforce today, and how to get further
+    Audit(audit::Flags),
     /// What a control forbids, why, since when, and how to live with it
     Explain(explain::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
@@ -88,6 +91,7 @@ fn run_as(name: &plugin::Name) -> anyhow::Result<Exit> {
         Command::Serve(flags) => serve::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Harden(flags) => harden::run(&flags),
+        Command::Audit(flags) => audit::run(&flags),
         Command::Explain(flags) => explain::run(&flags),
         Command::Cleanup(flags) => cleanup::run(&flags),
         Command::Healthcheck(flags) => healthcheck::run(&flags),

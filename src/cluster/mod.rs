@@ -18,11 +18,12 @@ use tokio::time::Instant;
 
 use crate::{dns, pss::Minor};
 
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
 pub(crate) use error::{bounded, one_line};
 pub use namespaces::CacheState;
 pub use pods::Pods;
+pub(crate) use version::minor_version;
 
 /// The labels of a namespace that a policy is made of; others are not kept.
 pub type Labels = BTreeMap<String, String>;

@@ -58,6 +58,17 @@ async fn read(client: &Client) -> Result<Minor, String> {
         .ok_or_else(|| bounded(&format!("{:?}.{:?} is no version", info.major, info.minor)))
 }
 
+/// Reads what `/version` answers.
+///
+/// # Errors
+/// What is wrong with it. One line.
+pub(crate) fn minor_version(json: &str) -> Result<Minor, String> {
+    let info: k8s_openapi::apimachinery::pkg::version::Info =
+        serde_json::from_str(json).map_err(|error| bounded(&error.to_string()))?;
+    minor(&info.major, &info.minor)
+        .ok_or_else(|| bounded(&format!("{:?}.{:?} is no version", info.major, info.minor)))
+}
+
 /// Some distributions add to the number: `36+`.
 fn minor(major: &str, minor: &str) -> Option<Minor> {
     let digits = minor.split(|c: char| !c.is_ascii_digit()).next()?;

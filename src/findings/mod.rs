@@ -2,11 +2,17 @@
 //!
 //! Pure: no I/O, no clock. `check` finds it in manifests, `audit` in a cluster; `report` says it.
 
+mod change;
+pub mod lint;
+mod namespace;
 mod place;
 mod policy;
 mod summary;
 mod workload;
 
+pub use change::{Change, Past, Standing, Way};
+pub use lint::Lint;
+pub use namespace::{Audited, Extent, Ground, Namespace, Read, Unread};
 pub use place::{Location, Position, Region, Replacement};
 pub use policy::{Judges, Policy, Severity};
 pub use summary::{Ranks, Summary};

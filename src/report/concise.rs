@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use crate::findings::{Broken, Workload};
 
 use super::{
-    Item,
+    Item, namespace,
     output::To,
     words::{PLACE, WRONG, place, stands, unreadable, visible},
 };
@@ -24,7 +24,8 @@ impl Concise {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
             }
-            Item::Ignored => Ok(()),
+            Item::Namespace(_) | Item::Ignored => Ok(()),
+            Item::Change(change) => writeln!(self.out, "{}", namespace::change(change)),
             Item::Unreadable(source, why) => writeln!(self.out, "{}", unreadable(source, why)),
         }
     }

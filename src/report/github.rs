@@ -25,7 +25,7 @@ impl Github {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))
             }
-            Item::Ignored => Ok(()),
+            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
         }
     }

@@ -6,12 +6,12 @@ use std::io::{self, Write as _};
 use annotate_snippets::Renderer;
 
 use crate::{
-    findings::{Policy, Summary, Workload},
+    findings::{Change, Policy, Summary, Workload},
     manifest::Unreadable,
 };
 
 use super::{
-    About, Item, frame,
+    About, Item, frame, namespace,
     output::To,
     table::Table,
     words::{GOOD, WRONG, count, unreadable},
@@ -24,6 +24,8 @@ pub(super) struct Human<'p> {
     table: Table,
     /// Whether what was written last was a line among others.
     is_in_lines: bool,
+    /// What is not as it was, one line each.
+    changes: Vec<String>,
 }
 
 impl<'p> Human<'p> {
@@ -35,18 +37,33 @@ impl<'p> Human<'p> {
             renderer: Renderer::styled().term_width(width),
             table: Table::default(),
             is_in_lines: false,
+            changes: Vec::new(),
         }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
+            Item::Namespace(namespace) => {
+                self.end_lines()?;
+                namespace::block(&mut self.out, namespace)
+            }
+            Item::Change(change) => self.change(change),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.unreadable(source, why),
         }
     }
 
+    fn change(&mut self, change: &Change) -> io::Result<()> {
+        self.changes.push(namespace::change(change));
+        Ok(())
+    }
+
     fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
+        // Of a cluster the namespace says it, when it is complete.
+        if matches!(self.about, About::Cluster) {
+            return Ok(());
+        }
         for broken in &workload.violations {
             let frame = frame::render(&self.renderer, workload, broken, text);
             self.end_lines()?;
@@ -71,9 +88,31 @@ impl<'p> Human<'p> {
         if !table.is_empty() {
             writeln!(self.out, "{table}\n")?;
         }
-        let About::Manifests(policy) = self.about;
-        self.last(summary, policy)?;
+        match self.about {
+            About::Manifests(policy) => self.last(summary, policy)?,
+            About::Cluster => self.last_of_cluster(summary)?,
+        }
         self.out.finish()
+    }
+
+    fn last_of_cluster(&mut self, summary: &Summary) -> io::Result<()> {
+        for change in &self.changes {
+            writeln!(self.out, "{change}")?;
+        }
+        let Summary { objects, exempt, violating, violations, unreadable, .. } = *summary;
+        let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
+        let mut parts = vec![format!(
+            "{violating} of {} violate what their namespaces enforce, {}",
+            count(objects, "workload"),
+            count(violations, "violation")
+        )];
+        if exempt > 0 {
+            parts.push(format!("{exempt} exempt by the configuration"));
+        }
+        if unreadable > 0 {
+            parts.push(format!("{} could not be read", count(unreadable, "thing")));
+        }
+        writeln!(self.out, "{style}{}{style:#}", parts.join("; "))
     }
 
     fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {

@@ -11,7 +11,7 @@ use crate::{
     pss::LevelVersion,
 };
 
-use super::{About, Item, output::To};
+use super::{About, Item, namespace, output::To};
 
 /// What a report says that it is.
 pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
@@ -21,14 +21,34 @@ pub(super) struct Json<'p> {
     out: To,
     about: About<'p>,
     is_empty: bool,
+    /// Lists of their own, which follow the results.
+    namespaces: Vec<u8>,
+    changes: Vec<u8>,
+}
+
+fn append(list: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {
+    if !list.is_empty() {
+        list.extend(b",\n");
+    }
+    serde_json::to_writer(list, row)?;
+    Ok(())
 }
 
 impl<'p> Json<'p> {
     pub(super) fn new(out: To, about: About<'p>) -> Self {
-        Self { out, about, is_empty: true }
+        Self { out, about, is_empty: true, namespaces: Vec::new(), changes: Vec::new() }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Namespace(namespace) => {
+                return append(&mut self.namespaces, &namespace::Row::of(namespace));
+            }
+            Item::Change(change) => {
+                return append(&mut self.changes, &namespace::ChangeRow::of(change));
+            }
+            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {}
+        }
         let Some(row) = Row::of(item) else { return Ok(()) };
         if self.is_empty {
             writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
@@ -45,6 +65,12 @@ impl<'p> Json<'p> {
             write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
         } else {
             self.out.write_all(b"\n")?;
+        }
+        if matches!(self.about, About::Cluster) {
+            for (name, list) in [("namespaces", &self.namespaces), ("changes", &self.changes)] {
+                writeln!(self.out, "],\"{name}\":[")?;
+                self.out.write_all(list)?;
+            }
         }
         self.out.write_all(b"],\"summary\":")?;
         serde_json::to_writer(&mut self.out, &Total::of(summary, self.about))?;
@@ -64,8 +90,18 @@ impl Jsonl {
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        let Some(row) = Row::of(item) else { return Ok(()) };
-        serde_json::to_writer(&mut self.out, &row)?;
+        match item {
+            Item::Namespace(namespace) => {
+                serde_json::to_writer(&mut self.out, &namespace::Row::of(namespace))?;
+            }
+            Item::Change(change) => {
+                serde_json::to_writer(&mut self.out, &namespace::ChangeRow::of(change))?;
+            }
+            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {
+                let Some(row) = Row::of(item) else { return Ok(()) };
+                serde_json::to_writer(&mut self.out, &row)?;
+            }
+        }
         self.out.write_all(b"\n")
     }
 
@@ -159,7 +195,7 @@ impl<'a> Row<'a> {
     pub(super) fn of(item: Item<'a>) -> Option<Self> {
         match item {
             Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
-            Item::Ignored => None,
+            Item::Namespace(_) | Item::Change(_) | Item::Ignored => None,
             Item::Unreadable(source, unreadable) => {
                 Some(Self::Unreadable { source, line: unreadable.line, error: &unreadable.why })
             }
@@ -252,7 +288,9 @@ struct Judged {
 
 impl<'a> Total<'a> {
     pub(super) fn of(summary: &'a Summary, about: About<'_>) -> Self {
-        let About::Manifests(policy) = about;
+        let About::Manifests(policy) = about else {
+            return Self { summary, judged: None };
+        };
         let LevelVersion { level, version } = policy.judged();
         let policy_version = policy.asked.version.to_string();
         let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };

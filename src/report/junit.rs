@@ -29,7 +29,7 @@ impl Junit {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload),
-            Item::Ignored => {}
+            Item::Namespace(_) | Item::Change(_) | Item::Ignored => {}
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
         }
         Ok(())

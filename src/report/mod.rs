@@ -8,6 +8,7 @@ mod html;
 mod human;
 mod json;
 mod junit;
+mod namespace;
 mod output;
 mod sarif;
 mod table;
@@ -20,7 +21,7 @@ use output::To;
 pub use output::{InvalidOutput, Output};
 
 use crate::{
-    findings::{Policy, Summary, Workload},
+    findings::{Change, Namespace, Policy, Summary, Workload},
     manifest::Unreadable,
 };
 
@@ -52,6 +53,8 @@ pub enum Format {
 pub enum About<'p> {
     /// Manifests, all judged by one policy.
     Manifests(&'p Policy),
+    /// A cluster, each namespace judged by its own.
+    Cluster,
 }
 
 /// One thing to say.
@@ -59,6 +62,10 @@ pub enum About<'p> {
 pub enum Item<'a> {
     /// An object that holds a pod. With the text that it stands in, if it stands in one.
     Workload(&'a Workload, Option<&'a str>),
+    /// A namespace of a cluster, after all workloads in it.
+    Namespace(&'a Namespace),
+    /// What is not as it was in an earlier report.
+    Change(&'a Change),
     /// An object that holds none.
     Ignored,
     /// What could not be read of a source.
@@ -107,6 +114,7 @@ impl<'p> Report<'p> {
             Item::Workload(workload, _) => self.summary.add(workload),
             Item::Ignored => self.summary.ignored += 1,
             Item::Unreadable(..) => self.summary.unreadable += 1,
+            Item::Namespace(_) | Item::Change(_) => {}
         }
         self.forms.iter_mut().try_for_each(|form| form.tell(item))
     }

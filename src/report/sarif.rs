@@ -40,7 +40,7 @@ impl Sarif {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.result(workload, broken))
             }
-            Item::Ignored => Ok(()),
+            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => {
                 self.unreadable.push(notification(source, unreadable));
                 Ok(())

@@ -9,6 +9,7 @@ use crate::findings::Summary;
 use super::{
     About, Item,
     json::{Row, SCHEMA, Total},
+    namespace,
     output::To,
 };
 
@@ -16,6 +17,17 @@ pub(super) struct Yaml<'p> {
     out: To,
     about: About<'p>,
     is_empty: bool,
+    /// Lists of their own, which follow the results.
+    namespaces: String,
+    changes: String,
+}
+
+fn append(list: &mut String, row: &impl Serialize) -> io::Result<()> {
+    list.push_str(&serde_saphyr::to_string(&[row]).map_err(io::Error::other)?);
+    if !list.ends_with('\n') {
+        list.push('\n');
+    }
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -25,10 +37,19 @@ struct End<'a> {
 
 impl<'p> Yaml<'p> {
     pub(super) fn new(out: To, about: About<'p>) -> Self {
-        Self { out, about, is_empty: true }
+        Self { out, about, is_empty: true, namespaces: String::new(), changes: String::new() }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Namespace(namespace) => {
+                return append(&mut self.namespaces, &namespace::Row::of(namespace));
+            }
+            Item::Change(change) => {
+                return append(&mut self.changes, &namespace::ChangeRow::of(change));
+            }
+            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {}
+        }
         let Some(row) = Row::of(item) else { return Ok(()) };
         if self.is_empty {
             writeln!(self.out, "schema: {SCHEMA}\nresults:")?;
@@ -46,6 +67,13 @@ impl<'p> Yaml<'p> {
     pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
         if self.is_empty {
             writeln!(self.out, "schema: {SCHEMA}\nresults: []")?;
+        }
+        if matches!(self.about, About::Cluster) {
+            for (name, list) in [("namespaces", &self.namespaces), ("changes", &self.changes)] {
+                let list = if list.is_empty() { "[]\n" } else { list };
+                let break_ = if list.starts_with('[') { " " } else { "\n" };
+                write!(self.out, "{name}:{break_}{list}")?;
+            }
         }
         let summary = Total::of(summary, self.about);
         self.write(&End { summary })?;

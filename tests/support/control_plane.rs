@@ -199,6 +199,12 @@ impl ControlPlane {
         self.etcd = Process::start(&self.start_etcd, &self.folder.path().join("etcd.log"));
     }
 
+    /// Where etcd answers: `http://127.0.0.1:PORT`.
+    pub(crate) fn etcd(&self) -> &str {
+        let mut flags = self.start_apiserver.get_args().filter_map(|flag| flag.to_str());
+        flags.find_map(|flag| flag.strip_prefix("--etcd-servers=")).unwrap()
+    }
+
     /// The authority that signed the API server's certificate, PEM.
     pub(crate) fn authority_pem(&self) -> &str {
         &self.serving.authority_pem

@@ -46,7 +46,7 @@ impl<'p> Html<'p> {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
-            Item::Ignored => Ok(()),
+            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.unread(source, why).map_err(io::Error::other),
         }
     }
@@ -100,6 +100,7 @@ impl<'p> Html<'p> {
     pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
         let title = match self.about {
             About::Manifests(policy) => format!("Manifests judged by {}", policy.judged()),
+            About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
         };
         write!(
             self.out,

@@ -1,0 +1,215 @@
+//! The objects of one namespace, folded: each pod belongs to what manages it in the end. Pure: values in, values
+//! out.
+//!
+//! What is followed is `ownerReferences` with `controller: true`: from a pod to its ReplicaSet or Job, and from that
+//! on. A Deployment, StatefulSet, DaemonSet, CronJob or ReplicationController is an end, whoever owns it: it has the
+//! template that people change. So is a kind that is not known here: by its name alone. An owner that is gone owns
+//! nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::findings::{Audited, Extent, Ground, Identity, Lint, Read, Unread, Workload};
+
+use super::{
+    judge::{Content, Entry, Owner, identity},
+    resource::{JOBS, PODS, REPLICA_SETS, Resource},
+    worse::merge,
+};
+
+/// More owners of owners than anything has: what is made up may go in a circle.
+const MAX_OWNERS: usize = 4;
+
+/// A namespace whose objects come in.
+pub(super) struct Fold<'g> {
+    ground: &'g Ground,
+    /// Kinds of which not all objects come in: that one does not is no sign that it is gone.
+    partial: Vec<Resource>,
+    /// ReplicaSets and Jobs, and who manages them.
+    links: HashMap<(&'static str, String), Link>,
+    workloads: BTreeMap<Key, Building>,
+    breaking: Vec<Identity>,
+    lints: Vec<Lint>,
+    unread: Vec<Unread>,
+}
+
+struct Link {
+    uid: String,
+    owner: Option<Owner>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    kind: String,
+    name: String,
+    api_version: String,
+}
+
+#[derive(Default)]
+struct Building {
+    uid: String,
+    judged: Option<Workload>,
+    pods: u64,
+}
+
+/// Where the owner of something leads.
+enum Top {
+    /// To an object that was listed, or is known by its name.
+    Known(Key, String),
+    /// Nowhere: the owner is gone.
+    Gone,
+}
+
+impl<'g> Fold<'g> {
+    /// An empty one.
+    pub(super) fn new(ground: &'g Ground) -> Self {
+        Self {
+            ground,
+            partial: Vec::new(),
+            links: HashMap::new(),
+            workloads: BTreeMap::new(),
+            breaking: Vec::new(),
+            lints: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Says that not all objects of a kind come in.
+    pub(super) fn misses(&mut self, resource: Resource) {
+        self.partial.push(resource);
+    }
+
+    /// Takes an object: those that own others come before them, as in [`super::resource::ALL`].
+    pub(super) fn add(&mut self, resource: Resource, mut entry: Entry) {
+        self.lints.append(&mut entry.lints);
+        let is_link = resource == REPLICA_SETS || resource == JOBS;
+        if is_link {
+            let link = Link { uid: entry.uid.clone(), owner: entry.owner.clone() };
+            self.links.insert((resource.plural, entry.name.clone()), link);
+        }
+        let judged = match entry.content {
+            Content::Judged(judged) => Some(*judged),
+            Content::Nothing => return,
+            Content::Unreadable(why) => {
+                let identity = identity(self.ground, resource, &entry.name);
+                self.unread.push(Unread { what: identity.to_string(), why });
+                None
+            }
+        };
+        let is_pod = resource == PODS;
+        if is_pod && judged.as_ref().is_some_and(|judged| !judged.violations.is_empty()) {
+            self.breaking.push(identity(self.ground, resource, &entry.name));
+        }
+        let top = match &entry.owner {
+            Some(owner) if is_link || is_pod => self.top(owner, MAX_OWNERS),
+            Some(_) | None => Top::Gone,
+        };
+        let (key, uid) = match top {
+            // Its owner's template says what it will make.
+            Top::Known(key, _) if is_link && is_known(&key) => return,
+            Top::Known(key, uid) => (key, uid),
+            Top::Gone => (Key::of(resource, entry.name), entry.uid),
+        };
+        let root = if is_pod { root_of(&key) } else { "" };
+        let building = self.workloads.entry(key).or_default();
+        building.uid = uid;
+        building.pods += u64::from(is_pod);
+        if let Some(judged) = judged {
+            building.add(below(judged, root));
+        }
+    }
+
+    fn top(&self, owner: &Owner, depth: usize) -> Top {
+        let by_name = |api_version: &str| {
+            let key = Key {
+                kind: owner.kind.clone(),
+                name: owner.name.clone(),
+                api_version: api_version.to_owned(),
+            };
+            Top::Known(key, owner.uid.clone())
+        };
+        let Some(resource) = Resource::owner(&owner.api_version, &owner.kind) else {
+            return by_name(&owner.api_version);
+        };
+        let is_listed = if resource == REPLICA_SETS || resource == JOBS {
+            let link = self.links.get(&(resource.plural, owner.name.clone()));
+            let link = link.filter(|link| link.uid == owner.uid);
+            if let Some(next) = link.and_then(|link| link.owner.as_ref())
+                && let Some(depth) = depth.checked_sub(1)
+                && let Top::Known(key, uid) = self.top(next, depth)
+            {
+                return Top::Known(key, uid);
+            }
+            link.is_some()
+        } else {
+            let key = Key::of(resource, owner.name.clone());
+            self.workloads.get(&key).is_some_and(|building| building.uid == owner.uid)
+        };
+        if is_listed || self.partial.contains(&resource) {
+            return by_name(resource.api_version);
+        }
+        Top::Gone
+    }
+
+    /// Objects that could not be read.
+    pub(super) fn unread(&self) -> &[Unread] {
+        &self.unread
+    }
+
+    /// What it comes to.
+    pub(super) fn finish(self) -> Read {
+        let namespace = &self.ground.name;
+        let workloads = self.workloads.into_iter().filter_map(|(key, building)| {
+            let mut workload = building.judged?;
+            workload.identity = Identity {
+                api_version: key.api_version,
+                kind: key.kind,
+                namespace: namespace.clone(),
+                name: key.name,
+            };
+            Some(Audited { workload, uid: building.uid, pods: building.pods })
+        });
+        Read {
+            workloads: workloads.collect(),
+            breaking: self.breaking,
+            lints: self.lints,
+            unread: self.unread.into_iter().map(|unread| unread.what).collect(),
+            extent: Extent::Whole,
+        }
+    }
+}
+
+impl Key {
+    fn of(resource: Resource, name: String) -> Self {
+        let (kind, api_version) = (resource.kind.to_owned(), resource.api_version.to_owned());
+        Self { kind, name, api_version }
+    }
+}
+
+impl Building {
+    fn add(&mut self, judged: Workload) {
+        match &mut self.judged {
+            Some(known) => merge(known, judged),
+            None => self.judged = Some(judged),
+        }
+    }
+}
+
+fn is_known(key: &Key) -> bool {
+    Resource::owner(&key.api_version, &key.kind).is_some()
+}
+
+/// Where the pod stands in a workload; of a kind that is not known nobody knows.
+fn root_of(key: &Key) -> &'static str {
+    Resource::owner(&key.api_version, &key.kind).map_or("", Resource::root)
+}
+
+/// The findings of a pod with the fields of the template that it was made from.
+fn below(mut judged: Workload, root: &str) -> Workload {
+    if !root.is_empty() {
+        for found in judged.violations.iter_mut().flat_map(|broken| &mut broken.found) {
+            found.field.insert_str(0, root);
+            found.part.insert_str(0, root);
+        }
+    }
+    judged
+}

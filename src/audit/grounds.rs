@@ -1,0 +1,262 @@
+//! The namespaces that are still to be told of, and what holds in each. They are all listed first: narrowed, they
+//! take a few hundred bytes each.
+
+use std::collections::{BTreeMap, HashSet};
+
+use http::Request;
+use kube::Client;
+
+use crate::{
+    admission::Exemption,
+    config::Config,
+    dns,
+    findings::{Ground, Identity, Judges, Lint, Policy, Unread, lint},
+    harden::Decision,
+    pss::{Minor, from_labels},
+};
+
+use super::{
+    Event, Note, Settings,
+    ask::{Refusal, ask},
+    judge::Bench,
+    list::{Form, List, Query, Seam},
+    object::Object,
+    resource::Resource,
+};
+
+const NAMESPACES: &str = "/api/v1/namespaces";
+
+/// What is known of the namespaces.
+pub(super) struct Grounds<'s> {
+    client: Client,
+    settings: &'s Settings,
+    newest: Minor,
+    /// By the keys that objects in them begin with: a name and `/`.
+    known: BTreeMap<String, Known>,
+    /// Those that went away while others were read.
+    gone: HashSet<String>,
+    reading: Reading,
+}
+
+/// A namespace and what is wrong with itself.
+struct Known {
+    ground: Ground,
+    policy: Policy,
+    lints: Vec<Lint>,
+}
+
+/// Whether the labels of namespaces can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Possible,
+    /// It was tried, and told.
+    Refused,
+}
+
+impl<'s> Grounds<'s> {
+    /// None yet.
+    pub(super) fn new(client: &Client, settings: &'s Settings, newest: Minor) -> Self {
+        Self {
+            client: client.clone(),
+            settings,
+            newest,
+            known: BTreeMap::new(),
+            gone: HashSet::new(),
+            reading: Reading::Possible,
+        }
+    }
+
+    /// Lists all namespaces. Where that fails, those in which there is anything will be judged by the
+    /// configuration's defaults.
+    pub(super) async fn list(&mut self, events: &mut Vec<Event>) {
+        let query = Query {
+            path: NAMESPACES.to_owned(),
+            selector: None,
+            form: Form::Metadata,
+            page: self.settings.page,
+        };
+        let mut list = List::new(&self.client, query);
+        while let Some(page) = list.next().await {
+            let (page, seam) = match page {
+                Ok(page) => page,
+                Err(refusal) => return self.refuse("list namespaces", &refusal, events),
+            };
+            // One that comes twice is the same again.
+            if seam == Some(Seam::Later) {
+                events.push(Event::Note(Note {
+                    resource: "namespaces".to_owned(),
+                    seam: Seam::Later,
+                }));
+            }
+            for json in page.items() {
+                match Object::read(json) {
+                    Ok(object) => self.insert(object),
+                    Err(error) => {
+                        let why = format!("one in it cannot be read: {error}");
+                        self.refuse("list namespaces", &Refusal::Failed(why), events);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads one namespace, by whose name somebody asked.
+    pub(super) async fn read(&mut self, name: &str, events: &mut Vec<Event>) {
+        match self.get(name).await {
+            Ok(text) => self.insert_text(name, &text, events),
+            Err(refusal @ Refusal::Absent) => {
+                let what = format!("namespace {name}");
+                events.push(Event::Unread(Unread { what, why: refusal.to_string() }));
+            }
+            Err(refusal) => {
+                self.refuse(&format!("get namespace {name}"), &refusal, events);
+                self.insert_unknown(name);
+            }
+        }
+    }
+
+    /// What holds in a namespace. None where it is gone.
+    pub(super) async fn bench(&mut self, name: &str, events: &mut Vec<Event>) -> Option<Bench<'_>> {
+        let key = format!("{name}/");
+        if !self.known.contains_key(&key) {
+            self.discover(name, events).await;
+        }
+        let known = self.known.get(&key)?;
+        Some(Bench {
+            ground: &known.ground,
+            policy: &known.policy,
+            config: self.config(),
+            templates: self.settings.templates,
+        })
+    }
+
+    /// The first namespace in the order of lists.
+    pub(super) fn first(&self) -> Option<Ground> {
+        self.known.first_key_value().map(|(_, known)| known.ground.clone())
+    }
+
+    /// Forgets the first: nothing of it comes any more.
+    pub(super) fn pop(&mut self) {
+        self.known.pop_first();
+    }
+
+    /// What is wrong with a namespace itself, which is told once.
+    pub(super) fn lints(&mut self, name: &str) -> Vec<Lint> {
+        let known = self.known.get_mut(&format!("{name}/"));
+        known.map(|known| std::mem::take(&mut known.lints)).unwrap_or_default()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.known.len() as u64
+    }
+
+    /// What cannot be read of a kind, and what the account lacks where it lacks something.
+    pub(super) fn unread_list(
+        &self,
+        resource: Resource,
+        after: Option<&str>,
+        refusal: &Refusal,
+    ) -> Unread {
+        let place = match (self.settings.namespaces.is_empty(), after) {
+            (true, Some(after)) => format!(" after namespace {after}"),
+            (true, None) => " in all namespaces".to_owned(),
+            (false, _) => String::new(),
+        };
+        let what = format!("list {}{place}", resource.qualified());
+        Unread { what, why: refusal.to_string() }
+    }
+
+    /// A namespace that was made after all were listed, or that nobody may list.
+    async fn discover(&mut self, name: &str, events: &mut Vec<Event>) {
+        if self.gone.contains(name) {
+            return;
+        }
+        if self.reading == Reading::Refused {
+            return self.insert_unknown(name);
+        }
+        match self.get(name).await {
+            Ok(text) => self.insert_text(name, &text, events),
+            Err(Refusal::Absent) => drop(self.gone.insert(name.to_owned())),
+            Err(refusal) => {
+                self.refuse(&format!("get namespace {name}"), &refusal, events);
+                self.insert_unknown(name);
+            }
+        }
+    }
+
+    async fn get(&self, name: &str) -> Result<String, Refusal> {
+        // No such namespace can be, and in a path it could mean something else.
+        if !dns::is_label(name) {
+            return Err(Refusal::Absent);
+        }
+        let request = Request::get(format!("{NAMESPACES}/{name}")).body(Vec::new());
+        let request = request.map_err(|error| Refusal::Failed(error.to_string()))?;
+        ask(&self.client, &request).await
+    }
+
+    fn insert_text(&mut self, name: &str, text: &str, events: &mut Vec<Event>) {
+        match Object::read(text) {
+            Ok(object) => self.insert(object),
+            Err(error) => {
+                self.refuse(
+                    &format!("get namespace {name}"),
+                    &Refusal::Failed(error.to_string()),
+                    events,
+                );
+                self.insert_unknown(name);
+            }
+        }
+    }
+
+    fn insert(&mut self, object: Object<'_>) {
+        let name = object.metadata.name.to_string();
+        let identity = Identity {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            namespace: String::new(),
+            name: name.clone(),
+        };
+        let labels = object.metadata.labels.into_policy();
+        let annotations = object.metadata.annotations.into_policy();
+        let lints = lint::of_namespace(&labels, &annotations, &identity);
+        self.know(name, Some(labels), lints);
+    }
+
+    fn insert_unknown(&mut self, name: &str) {
+        self.know(name.to_owned(), None, Vec::new());
+    }
+
+    fn know(&mut self, name: String, labels: Option<BTreeMap<String, String>>, lints: Vec<Lint>) {
+        let none = BTreeMap::new();
+        let set = labels.as_ref().unwrap_or(&none);
+        let policy = from_labels(set, &self.config().defaults);
+        let decision = Decision::of(set, &policy.policy, &self.config().harden);
+        let exempt = self.exempt(&name);
+        let enforce = policy.policy.enforce;
+        let judged = Policy {
+            asked: enforce,
+            version: enforce.version.resolve(self.newest),
+            exemptions: self.config().exemptions.clone(),
+            harden: self.config().harden,
+            judges: Judges::Written,
+            fail_on: self.settings.fail_on,
+        };
+        let ground = Ground { labels, policy, exempt, decision, name };
+        self.known.insert(format!("{}/", ground.name), Known { ground, policy: judged, lints });
+    }
+
+    fn exempt(&self, name: &str) -> Option<Exemption> {
+        self.config().exemptions.namespace(name).then_some(Exemption::Namespace)
+    }
+
+    fn refuse(&mut self, what: &str, refusal: &Refusal, events: &mut Vec<Event>) {
+        self.reading = Reading::Refused;
+        let why = format!("{refusal}; without its labels a namespace is judged by the defaults");
+        events.push(Event::Unread(Unread { what: what.to_owned(), why }));
+    }
+
+    fn config(&self) -> &'s Config {
+        &self.settings.config
+    }
+}

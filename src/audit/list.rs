@@ -1,0 +1,196 @@
+//! A list of objects, page after page. The next page is fetched while one is looked at, and no more than that.
+
+use std::num::NonZeroU32;
+
+use http::Request;
+use kube::{Client, api::ListParams};
+use tokio::task::JoinSet;
+
+use crate::cluster::bounded;
+
+use super::{
+    ask::{Refusal, ask},
+    page::Page,
+};
+
+/// Pages larger than this make the following ones shorter: objects differ in size a thousandfold.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// What is listed.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    /// `/apis/apps/v1/deployments`.
+    pub(super) path: String,
+    /// Only objects with such labels.
+    pub(super) selector: Option<String>,
+    /// How much of each.
+    pub(super) form: Form,
+    /// Objects of one page, at most.
+    pub(super) page: NonZeroU32,
+}
+
+/// How much of each object is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// All of it.
+    Whole,
+    /// Its metadata.
+    Metadata,
+}
+
+/// Where a list did not go on as it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seam {
+    /// From the next object on it is of a later state.
+    Later,
+    /// It has begun anew: what was seen comes again.
+    Anew,
+}
+
+/// A page, and whether it follows on the one before.
+pub(super) type Answer = Result<(Page, Option<Seam>), Refusal>;
+
+/// The pages that are still to come.
+pub(super) struct List {
+    client: Client,
+    fetching: JoinSet<(Cursor, Answer)>,
+}
+
+impl List {
+    /// Begins to fetch the first page. To be called on a runtime.
+    pub(super) fn new(client: &Client, query: Query) -> Self {
+        let mut list = Self { client: client.clone(), fetching: JoinSet::new() };
+        let cursor = Cursor { limit: query.page, query, token: None };
+        list.fetch(cursor);
+        list
+    }
+
+    /// The next page. None after the last.
+    pub(super) async fn next(&mut self) -> Option<Answer> {
+        let (mut cursor, answer) = match self.fetching.join_next().await? {
+            Ok(fetched) => fetched,
+            Err(error) => return Some(Err(Refusal::Failed(bounded(&error.to_string())))),
+        };
+        if let Ok((page, _)) = &answer {
+            cursor.token.clone_from(&page.token);
+            cursor.limit = cursor.limit_after(page.len());
+            if cursor.token.is_some() {
+                self.fetch(cursor);
+            }
+        }
+        Some(answer)
+    }
+
+    fn fetch(&mut self, mut cursor: Cursor) {
+        let client = self.client.clone();
+        self.fetching.spawn(async move {
+            let answer = cursor.page(&client).await;
+            (cursor, answer)
+        });
+    }
+}
+
+/// Where the next page begins, and how long it is to be.
+struct Cursor {
+    query: Query,
+    token: Option<String>,
+    limit: NonZeroU32,
+}
+
+impl Cursor {
+    async fn page(&mut self, client: &Client) -> Answer {
+        let mut seam = None;
+        loop {
+            let request = self.request().map_err(|error| Refusal::Failed(bounded(&error)))?;
+            match ask(client, &request).await {
+                Ok(text) => {
+                    let page = Page::read(text).map_err(|error| {
+                        Refusal::Failed(bounded(&format!("the list cannot be read: {error}")))
+                    })?;
+                    return Ok((page, seam));
+                }
+                Err(Refusal::Expired(token)) if seam.is_none() => {
+                    seam = Some(if token.is_some() { Seam::Later } else { Seam::Anew });
+                    self.token = token;
+                }
+                Err(Refusal::TooLarge) if self.limit > NonZeroU32::MIN => {
+                    self.limit = shorter(self.limit, 8);
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+
+    fn request(&self) -> Result<Request<Vec<u8>>, String> {
+        let params = ListParams {
+            label_selector: self.query.selector.clone(),
+            limit: Some(self.limit.get()),
+            continue_token: self.token.clone(),
+            ..ListParams::default()
+        };
+        let request = kube::core::Request::new(self.query.path.clone());
+        let request = match self.query.form {
+            Form::Whole => request.list(&params),
+            Form::Metadata => request.list_metadata(&params),
+        };
+        request.map_err(|error| error.to_string())
+    }
+
+    /// How long the page after one of so many bytes is to be.
+    fn limit_after(&self, bytes: usize) -> NonZeroU32 {
+        if bytes > PAGE_BYTES {
+            let times = u32::try_from(bytes / PAGE_BYTES + 1).unwrap_or(u32::MAX);
+            shorter(self.limit, times)
+        } else if bytes < PAGE_BYTES / 4 {
+            self.limit.saturating_mul(NonZeroU32::MIN.saturating_add(1)).min(self.query.page)
+        } else {
+            self.limit
+        }
+    }
+}
+
+fn shorter(limit: NonZeroU32, times: u32) -> NonZeroU32 {
+    NonZeroU32::new(limit.get().checked_div(times).unwrap_or_default()).unwrap_or(NonZeroU32::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_become_as_long_as_their_objects_allow() {
+        let page = NonZeroU32::new(500).unwrap();
+        let query =
+            Query { path: "/api/v1/pods".to_owned(), selector: None, form: Form::Whole, page };
+        let mut cursor = Cursor { query, token: None, limit: page };
+        let mut after = |bytes: usize| {
+            cursor.limit = cursor.limit_after(bytes);
+            cursor.limit.get()
+        };
+        assert_eq!(after(PAGE_BYTES), 500);
+        assert_eq!(after(4 * PAGE_BYTES), 100);
+        assert_eq!(after(PAGE_BYTES / 2), 100);
+        assert_eq!(after(1 << 10), 200);
+        assert_eq!((after(0), after(0), after(0)), (400, 500, 500));
+        assert_eq!(after(usize::MAX), 1);
+    }
+
+    #[test]
+    fn a_request_names_what_it_wants() {
+        let page = NonZeroU32::new(500).unwrap();
+        let query = Query {
+            path: "/apis/apps/v1/deployments".to_owned(),
+            selector: Some("app in (a,b)".to_owned()),
+            form: Form::Metadata,
+            page,
+        };
+        let cursor = Cursor { query, token: Some("x&y".to_owned()), limit: page };
+        let request = cursor.request().unwrap();
+        assert_eq!(
+            request.uri(),
+            "/apis/apps/v1/deployments?&labelSelector=app+in+%28a%2Cb%29&limit=500&continue=x%26y"
+        );
+        let accept = request.headers()[http::header::ACCEPT].to_str().unwrap();
+        assert!(accept.contains("as=PartialObjectMetadataList"), "{accept}");
+    }
+}

@@ -1,0 +1,162 @@
+//! An object of a list, as narrow as what an audit needs of it beside its pod.
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
+
+use crate::{
+    harden::MODE_LABEL,
+    json,
+    pss::{List, Text, is_policy_label, or_default},
+};
+
+/// Where kubectl keeps the manifest as its author wrote it.
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// One of any kind.
+#[derive(Debug, Deserialize)]
+pub(super) struct Object<'a> {
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub(super) metadata: Metadata<'a>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) spec: Spec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow, default)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) namespace: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) uid: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) owner_references: List<OwnerReference<'a>>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) labels: Kept,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) annotations: Kept,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerReference<'a> {
+    #[serde(borrow, default)]
+    pub(super) api_version: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) uid: Text<'a>,
+    #[serde(default)]
+    controller: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Spec {
+    /// Of a ReplicaSet: 0 for one that is kept for a roll-back.
+    #[serde(default)]
+    pub(super) replicas: Option<i64>,
+}
+
+impl<'a> Object<'a> {
+    /// Reads the JSON of one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(json: &'a str) -> Result<Self, json::Error> {
+        json::from_stranger(json, PhantomData)
+    }
+
+    /// Who manages it, if anything does. That the kubelet owns the pods of its manifests tells nothing: no two of
+    /// them need be alike.
+    pub(super) fn owner(&self) -> Option<&OwnerReference<'a>> {
+        let owner = self.metadata.owner_references.iter();
+        let owner = owner.into_iter().find(|owner| owner.controller == Some(true))?;
+        let is_node = owner.api_version == "v1" && owner.kind == "Node";
+        (!is_node).then_some(owner)
+    }
+}
+
+/// Those labels or annotations that anything here reads; all others are skipped.
+#[derive(Debug, Default)]
+pub(super) struct Kept(BTreeMap<String, String>);
+
+impl Kept {
+    pub(super) fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Those that set a policy, or would if they were labels.
+    pub(super) fn into_policy(mut self) -> BTreeMap<String, String> {
+        self.0.retain(|key, _| key != LAST_APPLIED);
+        self.0
+    }
+
+    fn is_read(key: &str) -> bool {
+        is_policy_label(key) || key == MODE_LABEL || key == LAST_APPLIED
+    }
+}
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Kept;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of strings")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Kept, A::Error> {
+                let mut kept = BTreeMap::new();
+                while let Some(key) = map.next_key::<Text<'de>>()? {
+                    if Kept::is_read(&key) {
+                        kept.insert(key.to_string(), map.next_value::<Text<'de>>()?.to_string());
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(Kept(kept))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_read_with_its_manager_alone() {
+        let text = r#"{"metadata":{"name":"web-1","namespace":"shop","uid":"7","labels":{"app":"web",
+            "pod-security.kubernetes.io/warn":"baseline"},"annotations":null,"ownerReferences":[
+            {"apiVersion":"example.org/v1","kind":"Cart","name":"x","uid":"1"},
+            {"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","uid":"2","controller":true}]},"spec":{"replicas":0}}"#;
+        let object = Object::read(text).unwrap();
+        assert_eq!((&*object.metadata.name, &*object.metadata.uid), ("web-1", "7"));
+        assert_eq!(object.owner().map(|owner| &*owner.name), Some("web"));
+        assert_eq!(object.spec.replicas, Some(0));
+        let labels = object.metadata.labels.into_policy();
+        assert_eq!(labels.into_keys().collect::<Vec<_>>(), ["pod-security.kubernetes.io/warn"]);
+    }
+
+    #[test]
+    fn a_static_pod_stands_for_itself() {
+        let owned = |api_version: &str| {
+            format!(
+                r#"{{"metadata":{{"ownerReferences":[{{"apiVersion":"{api_version}","kind":"Node","controller":true}}]}}}}"#
+            )
+        };
+        assert!(Object::read(&owned("v1")).unwrap().owner().is_none());
+        assert!(Object::read(&owned("example.org/v1")).unwrap().owner().is_some());
+        assert!(Object::read("{}").unwrap().owner().is_none());
+    }
+}

@@ -1,0 +1,91 @@
+//! A page of a list: its text, and where each object stands in it. Nothing is decoded here.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// A page.
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    items: Vec<Range<usize>>,
+    /// What leads to the next one.
+    pub(super) token: Option<String>,
+    /// How many objects follow, where the API server says so.
+    pub(super) remaining: Option<u64>,
+}
+
+impl Page {
+    /// Reads the JSON of a list.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub(super) fn read(text: String) -> Result<Self, String> {
+        let list: List<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let start = text.as_ptr().addr();
+        let items = list.items.unwrap_or_default().into_iter().map(|item| {
+            let at = item.get().as_ptr().addr() - start;
+            at..at + item.get().len()
+        });
+        let items = items.collect();
+        let Next { token, remaining_item_count } = list.metadata;
+        let token = token.filter(|token| !token.is_empty());
+        Ok(Self { text, items, token, remaining: remaining_item_count })
+    }
+
+    /// The JSON of each object.
+    pub(super) fn items(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().filter_map(|range| self.text.get(range.clone()))
+    }
+
+    /// The size of the page in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How many objects it has.
+    pub(super) fn count(&self) -> usize {
+        self.items.len()
+    }
+}
+
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(default)]
+    metadata: Next,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Next {
+    #[serde(rename = "continue")]
+    token: Option<String>,
+    remaining_item_count: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_cut_out_as_they_stand() {
+        let text = r#"{"kind":"PodList","metadata":{"continue":"x","remainingItemCount":7},
+            "items":[ {"a":"é\"}"} , {"b":[{}]}]}"#;
+        let page = Page::read(text.to_owned()).unwrap();
+        assert_eq!(page.items().collect::<Vec<_>>(), [r#"{"a":"é\"}"}"#, r#"{"b":[{}]}"#]);
+        assert_eq!((page.token.as_deref(), page.remaining), (Some("x"), Some(7)));
+        assert_eq!((page.count(), page.len()), (2, text.len()));
+    }
+
+    #[test]
+    fn the_last_page_leads_nowhere() {
+        for text in [r#"{"metadata":{"continue":""},"items":null}"#, r#"{"items":[]}"#, "{}"] {
+            let page = Page::read(text.to_owned()).unwrap();
+            assert_eq!((page.count(), page.token), (0, None), "{text}");
+        }
+        assert!(Page::read("<html>".to_owned()).is_err());
+    }
+}

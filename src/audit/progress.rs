@@ -1,0 +1,102 @@
+//! One line on a terminal that says how far an audit is, and is gone when it is over.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::{Duration, Instant},
+};
+
+use super::Progress;
+
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The line on standard error; nothing where that is no terminal.
+pub struct Line {
+    last: Option<Instant>,
+    state: State,
+}
+
+enum State {
+    /// Standard error is no terminal.
+    Never,
+    Hidden,
+    Shown,
+}
+
+impl Line {
+    /// Nothing is shown yet.
+    #[allow(clippy::new_without_default, reason = "it looks at the process's standard error")]
+    pub fn new() -> Self {
+        let state = if io::stderr().is_terminal() { State::Hidden } else { State::Never };
+        Self { last: None, state }
+    }
+
+    /// Shows it, but not too often.
+    pub fn show(&mut self, progress: Progress) {
+        let is_soon = self.last.is_some_and(|last| last.elapsed() < EVERY);
+        if is_soon || matches!(self.state, State::Never) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        self.state = State::Shown;
+        // That nobody sees it is no reason to stop.
+        let _ = write!(io::stderr(), "\r\x1b[K{}", text(progress));
+        let _ = io::stderr().flush();
+    }
+
+    /// Takes it away, so that something else can be written.
+    pub fn clear(&mut self) {
+        if matches!(self.state, State::Shown) {
+            self.state = State::Hidden;
+            let _ = write!(io::stderr(), "\r\x1b[K");
+            let _ = io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn text(progress: Progress) -> String {
+    let Progress { pods, all_pods, namespaces, all_namespaces } = progress;
+    let pods = match all_pods {
+        Some(all) => format!("{} of {} pods", grouped(pods), grouped(all)),
+        None => format!("{} pods", grouped(pods)),
+    };
+    format!("{pods}, {} of {} namespaces", grouped(namespaces), grouped(all_namespaces))
+}
+
+/// With commas between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_how_much_there_is_where_that_is_known() {
+        let progress = Progress {
+            pods: 12_400,
+            all_pods: Some(100_000),
+            namespaces: 230,
+            all_namespaces: 2000,
+        };
+        assert_eq!(text(progress), "12,400 of 100,000 pods, 230 of 2,000 namespaces");
+        assert_eq!(
+            text(Progress { all_pods: None, pods: 7, ..progress }),
+            "7 pods, 230 of 2,000 namespaces"
+        );
+    }
+}

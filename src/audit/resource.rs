@@ -1,0 +1,116 @@
+//! The kinds that are listed: pods, and what makes them.
+
+use crate::admission::{Kind, Target};
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resource {
+    /// What its objects are decoded as.
+    pub(super) target: Target,
+    /// `apps/v1`.
+    pub(super) api_version: &'static str,
+    /// The word in paths: `deployments`.
+    pub(super) plural: &'static str,
+    /// The word in owner references: `Deployment`.
+    pub(super) kind: &'static str,
+}
+
+const fn of(
+    target: Target,
+    api_version: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+) -> Resource {
+    Resource { target, api_version, plural, kind }
+}
+
+/// The pods.
+pub(super) const PODS: Resource = of(Target::Pod, "v1", "pods", "Pod");
+/// What makes pods for Deployments, or by itself.
+pub(super) const REPLICA_SETS: Resource =
+    of(Target::Template(Kind::ReplicaSet), "apps/v1", "replicasets", "ReplicaSet");
+/// What makes pods for CronJobs, or by itself.
+pub(super) const JOBS: Resource = of(Target::Template(Kind::Job), "batch/v1", "jobs", "Job");
+
+/// All of them. A PodTemplate is left out: nothing makes pods from it by itself.
+pub(super) const ALL: [Resource; 8] = [
+    of(Target::Template(Kind::Deployment), "apps/v1", "deployments", "Deployment"),
+    of(Target::Template(Kind::StatefulSet), "apps/v1", "statefulsets", "StatefulSet"),
+    of(Target::Template(Kind::DaemonSet), "apps/v1", "daemonsets", "DaemonSet"),
+    of(Target::Template(Kind::CronJob), "batch/v1", "cronjobs", "CronJob"),
+    of(
+        Target::Template(Kind::ReplicationController),
+        "v1",
+        "replicationcontrollers",
+        "ReplicationController",
+    ),
+    REPLICA_SETS,
+    JOBS,
+    PODS,
+];
+
+impl Resource {
+    /// The one that an owner reference names, in whatever version of its group.
+    pub(super) fn owner(api_version: &str, kind: &str) -> Option<Self> {
+        let group = group(api_version);
+        ALL.into_iter().find(|resource| group == resource.group() && kind == resource.kind)
+    }
+
+    /// Where the pod stands in its objects: `""`, `"spec.template."`.
+    pub(super) fn root(self) -> &'static str {
+        match self.target {
+            Target::Template(kind) => kind.root(),
+            Target::Pod | Target::Namespace | Target::Ignored | Target::Unknown => "",
+        }
+    }
+
+    /// Where it is listed: in a namespace, or in all.
+    pub(super) fn path(self, namespace: Option<&str>) -> String {
+        let api = if self.group().is_empty() { "api" } else { "apis" };
+        let namespace = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
+        format!("/{api}/{}{namespace}/{}", self.api_version, self.plural)
+    }
+
+    /// As `kubectl auth can-i` names it: `deployments.apps`.
+    pub(super) fn qualified(self) -> String {
+        match self.group() {
+            "" => self.plural.to_owned(),
+            group => format!("{}.{group}", self.plural),
+        }
+    }
+
+    fn group(self) -> &'static str {
+        group(self.api_version)
+    }
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_names_are_kubernetes_own() {
+        let [deployments, .., pods] = ALL;
+        assert_eq!(deployments.path(None), "/apis/apps/v1/deployments");
+        assert_eq!(pods.path(Some("shop")), "/api/v1/namespaces/shop/pods");
+        assert_eq!(
+            (deployments.qualified(), pods.qualified()),
+            ("deployments.apps".to_owned(), "pods".to_owned())
+        );
+        assert_eq!((deployments.root(), pods.root()), ("spec.template.", ""));
+    }
+
+    #[test]
+    fn owners_are_known_by_group_and_kind() {
+        let plural =
+            |api_version, kind| Resource::owner(api_version, kind).map(|owner| owner.plural);
+        assert_eq!(plural("apps/v1beta2", "ReplicaSet"), Some("replicasets"));
+        assert_eq!(plural("v1", "ReplicationController"), Some("replicationcontrollers"));
+        assert_eq!(plural("argoproj.io/v1alpha1", "ReplicaSet"), None);
+        assert_eq!(plural("v1", "Node"), None);
+    }
+}

@@ -1,0 +1,102 @@
+mod folding;
+mod stub;
+mod walking;
+
+use std::{convert::Infallible, num::NonZeroU32};
+
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::findings::Audited;
+
+const PODS: &str = "/api/v1/pods";
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+const REPLICA_SETS: &str = "/apis/apps/v1/replicasets";
+const STATEFUL_SETS: &str = "/apis/apps/v1/statefulsets";
+const JOBS: &str = "/apis/batch/v1/jobs";
+const CRON_JOBS: &str = "/apis/batch/v1/cronjobs";
+
+fn settings(page: u32) -> Settings {
+    Settings {
+        config: Config::embedded(),
+        templates: Templates::AsWritten,
+        namespaces: Vec::new(),
+        selector: None,
+        fail_on: Level::Restricted,
+        page: NonZeroU32::new(page).unwrap(),
+    }
+}
+
+/// All that was told.
+#[derive(Debug, Default)]
+struct Told {
+    namespaces: Vec<Namespace>,
+    unread: Vec<String>,
+    notes: Vec<String>,
+    last: Progress,
+}
+
+async fn audit(client: &Client, settings: &Settings) -> Told {
+    let mut told = Told::default();
+    let tell = |event| {
+        match event {
+            Event::Namespace(namespace) => told.namespaces.push(*namespace),
+            Event::Unread(Unread { what, why }) => told.unread.push(format!("{what}: {why}")),
+            Event::Note(note) => told.notes.push(note.to_string()),
+            Event::Progress(progress) => told.last = progress,
+        }
+        Ok::<_, Infallible>(())
+    };
+    run(client, settings, tell).await.unwrap();
+    told
+}
+
+impl Told {
+    /// Each workload: `Deployment shop/web 3 baseline restricted`, its pods, its level now and once hardened.
+    fn workloads(&self) -> Vec<String> {
+        let all = self.namespaces.iter().flat_map(|namespace| &namespace.workloads);
+        all.map(|Audited { workload, pods, .. }| {
+            let ladder = &workload.ladder;
+            format!("{} {pods} {} {}", workload.identity, ladder.now, ladder.hardened)
+        })
+        .collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.namespaces.iter().map(|namespace| namespace.ground.name.as_str()).collect()
+    }
+}
+
+/// The spec of a pod whose author set nothing, of one that runs as root, and of one that nothing restrains.
+fn plain() -> Value {
+    json!({"containers": [{"name": "app", "image": "registry.example/app:1"}]})
+}
+
+fn root() -> Value {
+    json!({"containers": [{"name": "app", "securityContext": {"runAsUser": 0}}]})
+}
+
+fn privileged() -> Value {
+    json!({"containers": [{"name": "app", "securityContext": {"privileged": true}}]})
+}
+
+fn pod(spec: &Value) -> Value {
+    json!({"metadata": {}, "spec": spec})
+}
+
+fn controller(spec: &Value) -> Value {
+    json!({"metadata": {}, "spec": {"template": {"spec": spec}}})
+}
+
+fn cron_job(spec: &Value) -> Value {
+    json!({"metadata": {}, "spec": {"jobTemplate": {"spec": {"template": {"spec": spec}}}}})
+}
+
+/// The same, made by something.
+fn owned(mut object: Value, api_version: &str, kind: &str, name: &str) -> Value {
+    object["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": api_version, "kind": kind, "name": name, "uid": format!("uid-{name}"), "controller": true,
+    }]);
+    object
+}

@@ -1,0 +1,157 @@
+//! An API server that holds a few objects, gives them out in pages as etcd orders them, and fails when it is told to.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use http::{Request, Response};
+use kube::{Client, client::Body};
+use serde_json::{Value, json};
+
+/// What it answers instead of a page: code, and the Status' metadata.
+type Fault = (u16, Value);
+
+#[derive(Default)]
+pub(super) struct Stub {
+    /// By the path of the list in all namespaces, then by `namespace/name`.
+    objects: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Faults by the path and how many pages come before; each happens once unless it is for ever.
+    faults: Vec<(String, usize, Fault)>,
+    forbidden: Vec<String>,
+    /// A namespace that is there and not in the list.
+    late: Option<String>,
+    asked: BTreeMap<String, usize>,
+    /// Every request's path and query, in order.
+    pub(super) log: Vec<String>,
+}
+
+impl Stub {
+    pub(super) fn put(&mut self, path: &str, namespace: &str, name: &str, mut object: Value) {
+        object["metadata"]["name"] = json!(name);
+        if !namespace.is_empty() {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        if object["metadata"]["uid"].is_null() {
+            object["metadata"]["uid"] = json!(format!("uid-{name}"));
+        }
+        let key =
+            if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
+        self.objects.entry(path.to_owned()).or_default().insert(key, object);
+    }
+
+    pub(super) fn namespace(&mut self, name: &str, labels: Value) {
+        self.put("/api/v1/namespaces", "", name, json!({"metadata": {"labels": labels}}));
+    }
+
+    /// Instead of the page after so many.
+    pub(super) fn fail(&mut self, path: &str, after: usize, code: u16, metadata: Value) {
+        self.faults.push((path.to_owned(), after, (code, metadata)));
+    }
+
+    pub(super) fn forbid(&mut self, path: &str) {
+        self.forbidden.push(path.to_owned());
+    }
+
+    pub(super) fn late(&mut self, name: &str) {
+        self.namespace(name, json!({}));
+        self.late = Some(name.to_owned());
+    }
+
+    /// Gives an object another namespace, and leaves it where it is in the list.
+    pub(super) fn rename(&mut self, path: &str, key: &str, namespace: &str) {
+        let object = self.objects.get_mut(path).and_then(|objects| objects.get_mut(key)).unwrap();
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+
+    pub(super) fn client(self) -> (Client, Arc<Mutex<Self>>) {
+        let stub = Arc::new(Mutex::new(self));
+        let answering = Arc::clone(&stub);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (code, body) = answering.lock().unwrap().answer(&request.uri().to_string());
+            let mut response = Response::new(Body::from(body.to_string().into_bytes()));
+            *response.status_mut() = code.try_into().unwrap();
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        (Client::new(service, "default"), stub)
+    }
+
+    fn answer(&mut self, uri: &str) -> (u16, Value) {
+        self.log.push(uri.to_owned());
+        if uri == "/version" {
+            return (
+                200,
+                json!({"major": "1", "minor": "37", "gitVersion": "", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}),
+            );
+        }
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        if self.forbidden.iter().any(|forbidden| forbidden == path) {
+            return refused(403, json!({}));
+        }
+        let pages = self.asked.entry(path.to_owned()).or_default();
+        let fault = self.faults.iter().position(|(at, after, _)| at == path && after == pages);
+        if let Some(fault) = fault {
+            let (_, _, (code, metadata)) = self.faults.remove(fault);
+            return refused(code, metadata);
+        }
+        *pages += 1;
+        if let Some(name) = path.strip_prefix("/api/v1/namespaces/")
+            && !name.contains('/')
+        {
+            let namespace = self.objects.get("/api/v1/namespaces").and_then(|all| all.get(name));
+            return namespace
+                .map_or_else(|| refused(404, json!({})), |object| (200, object.clone()));
+        }
+        self.list(path, query)
+    }
+
+    fn list(&self, path: &str, query: &str) -> (u16, Value) {
+        let parameter = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value.replace("%2F", "/"))
+        };
+        let limit: usize = parameter("limit").unwrap().parse().unwrap();
+        let after = parameter("continue").unwrap_or_default();
+        let selector = parameter("labelSelector");
+        let (all, within) = match path.split_once("/namespaces/") {
+            Some((api, rest)) => {
+                let (namespace, plural) = rest.split_once('/').unwrap();
+                (format!("{api}/{plural}"), format!("{namespace}/"))
+            }
+            None => (path.to_owned(), String::new()),
+        };
+        let none = BTreeMap::new();
+        let objects = self.objects.get(&all).unwrap_or(&none);
+        let is_selected = |object: &Value| {
+            let app = object["metadata"]["labels"]["app"].as_str().unwrap_or_default();
+            selector.as_ref().is_none_or(|selector| *selector == format!("app%3D{app}"))
+        };
+        let mut rest = objects
+            .iter()
+            .filter(|(key, object)| key.starts_with(&within) && is_selected(object))
+            .filter(|(key, _)| self.late.as_ref() != Some(*key))
+            .skip_while(|(key, _)| **key <= after);
+        let page: Vec<_> = rest.by_ref().take(limit).collect();
+        let remaining = rest.count();
+        let items: Vec<_> = page.iter().map(|(_, object)| (*object).clone()).collect();
+        let mut metadata = json!({"resourceVersion": "1"});
+        if remaining > 0 {
+            metadata["continue"] = json!(page.last().unwrap().0);
+            metadata["remainingItemCount"] = json!(remaining);
+        }
+        (200, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))
+    }
+}
+
+fn refused(code: u16, metadata: Value) -> (u16, Value) {
+    let message = match code {
+        403 => "is forbidden: User \"reader\" cannot list it",
+        410 => "The provided continue parameter is too old",
+        _ => "no",
+    };
+    (
+        code,
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "metadata": metadata, "code": code, "message": message, "reason": "X"}),
+    )
+}

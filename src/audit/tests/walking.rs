@@ -1,0 +1,196 @@
+use super::{stub::Stub, *};
+
+const TOKEN: &str = "continue";
+
+/// Namespaces whose order depends on what comes after their names.
+fn shops() -> Stub {
+    let mut stub = Stub::default();
+    for name in ["shop", "shop-a", "shop0", "empty", "zoo"] {
+        stub.namespace(name, json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+    }
+    for name in ["shop", "shop-a", "shop0", "zoo"] {
+        for i in 0..5 {
+            let web = format!("web-{i}");
+            stub.put(DEPLOYMENTS, name, &web, controller(&plain()));
+            let set = format!("{web}-1");
+            let of_web = owned(controller(&plain()), "apps/v1", "Deployment", &web);
+            stub.put(REPLICA_SETS, name, &set, of_web);
+            for j in 0..=i {
+                let pod = owned(pod(&plain()), "apps/v1", "ReplicaSet", &set);
+                stub.put(PODS, name, &format!("{set}-{j}"), pod);
+            }
+        }
+    }
+    stub
+}
+
+fn expected() -> Vec<String> {
+    let namespaces = ["shop-a", "shop", "shop0", "zoo"].into_iter();
+    let workloads = namespaces.flat_map(|namespace| {
+        (0..5).map(move |i| format!("Deployment {namespace}/web-{i} {} baseline restricted", i + 1))
+    });
+    workloads.collect()
+}
+
+#[tokio::test]
+async fn lists_are_walked_side_by_side_whatever_their_pages() {
+    for page in [1, 2, 3, 7, 500] {
+        let told = audit(&shops().client().0, &settings(page)).await;
+        assert_eq!(told.workloads(), expected(), "pages of {page}");
+        assert_eq!(told.names(), ["empty", "shop-a", "shop", "shop0", "zoo"], "pages of {page}");
+        assert_eq!((&told.unread[..], &told.notes[..]), (&[][..], &[][..]), "pages of {page}");
+        let progress = Progress { pods: 60, all_pods: Some(60), namespaces: 5, all_namespaces: 5 };
+        assert_eq!(told.last, progress, "pages of {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_forgotten_goes_on_where_it_was() {
+    let mut stub = shops();
+    // After the third pod: the key is the token here.
+    stub.fail(PODS, 1, 410, json!({TOKEN: "shop-a/web-2-1-0"}));
+    let told = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(told.workloads(), expected());
+    assert_eq!(told.unread, [""; 0]);
+    assert_eq!(
+        told.notes,
+        [
+            "the list of pods took longer than the API server remembers: what follows is of a later state"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn or_is_begun_anew_without_counting_twice() {
+    let mut stub = shops();
+    stub.fail(PODS, 3, 410, json!({}));
+    let told = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(told.workloads(), expected());
+    assert_eq!(told.unread, [""; 0]);
+    assert!(told.notes[0].contains("begun anew"), "{:?}", told.notes);
+}
+
+#[tokio::test]
+async fn a_busy_api_server_is_asked_again() {
+    let mut stub = shops();
+    for code in [429, 500, 503] {
+        stub.fail(PODS, 2, code, json!({}));
+    }
+    let told = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(told.workloads(), expected());
+    assert_eq!(told.unread, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_an_account_may_not_list_is_told_and_the_rest_judged() {
+    let mut stub = shops();
+    stub.forbid(REPLICA_SETS);
+    let told = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(
+        told.unread,
+        [
+            r#"list replicasets.apps in all namespaces: is forbidden: User "reader" cannot list it (code 403)"#
+        ]
+    );
+    // Nobody says that the ReplicaSets are gone.
+    assert!(
+        told.workloads().contains(&"ReplicaSet shop/web-4-1 5 baseline restricted".to_owned()),
+        "{:?}",
+        told.workloads()
+    );
+    assert!(told.namespaces.iter().all(|namespace| namespace.unread == ["list replicasets.apps"]));
+    assert!(told.namespaces.iter().all(|namespace| namespace.command.is_none()));
+}
+
+#[tokio::test]
+async fn a_list_that_breaks_off_leaves_what_came_before() {
+    let mut stub = shops();
+    for _ in 0..5 {
+        stub.fail(PODS, 9, 500, json!({}));
+    }
+    let told = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(told.unread, ["list pods after namespace shop0: no (code 500)"]);
+    let broken = |namespace: &&Namespace| !namespace.unread.is_empty();
+    let broken: Vec<_> = told.namespaces.iter().filter(broken).collect();
+    let names: Vec<_> = broken.iter().map(|namespace| &*namespace.ground.name).collect();
+    assert_eq!(names, ["shop0", "zoo"]);
+}
+
+#[tokio::test]
+async fn without_the_labels_of_namespaces_the_defaults_hold() {
+    let mut stub = shops();
+    stub.forbid("/api/v1/namespaces");
+    let told = audit(&stub.client().0, &settings(500)).await;
+    assert_eq!(told.names(), ["shop-a", "shop", "shop0", "zoo"]);
+    assert_eq!(told.workloads(), expected());
+    assert_eq!(told.unread.len(), 1, "{:?}", told.unread);
+    assert!(told.unread[0].starts_with("list namespaces: is forbidden"), "{:?}", told.unread);
+    assert!(told.namespaces.iter().all(|namespace| namespace.ground.labels.is_none()));
+    assert!(told.namespaces.iter().all(|namespace| namespace.command.is_none()));
+}
+
+#[tokio::test]
+async fn a_namespace_that_was_made_meanwhile_is_read_and_one_that_is_gone_is_left_out() {
+    let mut stub = shops();
+    stub.put(PODS, "gone", "web", pod(&plain()));
+    stub.put(PODS, "late", "web", pod(&plain()));
+    // The list of namespaces breaks off before it: as if it had been made then.
+    let (client, stub) = stub.client();
+    stub.lock().unwrap().late("late");
+    let told = audit(&client, &settings(500)).await;
+    assert_eq!(told.names(), ["empty", "late", "shop-a", "shop", "shop0", "zoo"]);
+    assert_eq!(told.unread, [""; 0]);
+}
+
+#[tokio::test]
+async fn lists_out_of_order_are_not_believed() {
+    let mut stub = shops();
+    stub.put(PODS, "zoo", "z", json!({"metadata": {}, "spec": plain()}));
+    let (client, stub) = stub.client();
+    stub.lock().unwrap().rename(PODS, "zoo/z", "aaa");
+    let told = audit(&client, &settings(500)).await;
+    assert_eq!(told.unread.len(), 1, "{:?}", told.unread);
+    assert!(told.unread[0].contains("out of order"), "{:?}", told.unread);
+}
+
+#[tokio::test]
+async fn one_namespace_is_listed_alone() {
+    let (client, stub) = shops().client();
+    let settings =
+        Settings { namespaces: vec!["shop".to_owned(), "none".to_owned()], ..settings(3) };
+    let told = audit(&client, &settings).await;
+    assert_eq!(told.names(), ["shop"]);
+    assert_eq!(told.workloads().len(), 5);
+    assert_eq!(told.unread, ["namespace none: not found"]);
+    let log = &stub.lock().unwrap().log;
+    let is_within = |uri: &String| uri == "/version" || uri.contains("/namespaces/");
+    assert!(log.iter().all(is_within), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_selector_selects_objects_and_not_their_owners() {
+    let mut stub = shops();
+    let mut selected = owned(pod(&root()), "apps/v1", "ReplicaSet", "web-0-1");
+    selected["metadata"]["labels"] = json!({"app": "web"});
+    stub.put(PODS, "shop", "web-0-1-x", selected);
+    let settings = Settings { selector: Some("app=web".to_owned()), ..settings(3) };
+    let told = audit(&stub.client().0, &settings).await;
+    // Only what is selected: the rest of the namespace could be anything.
+    assert_eq!(told.workloads(), ["Deployment shop/web-0 1 baseline baseline"]);
+    assert_eq!(told.names(), ["shop"]);
+    assert_eq!(told.namespaces[0].command, None);
+}
+
+#[tokio::test]
+async fn an_api_server_that_cannot_be_asked_is_an_error() {
+    let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
+        Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody there"))
+    });
+    let client = Client::new(service, "default");
+    let result = run(&client, &settings(500), |_| Ok::<_, Infallible>(())).await;
+    let error = result.unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot reach the API server: ") && error.contains("nobody there"),
+        "{error}"
+    );
+}

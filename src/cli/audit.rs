@@ -1,0 +1,201 @@
+//! The flags of `audit`.
+
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::{
+    audit::{self, Event, Failure, Line, Settings, Templates},
+    cluster,
+    config::Config,
+    dns,
+    findings::{Past, Summary},
+    manifest::Unreadable,
+    pss::Level,
+    report::{About, Item, Output, Report},
+};
+
+use super::Exit;
+
+/// No flag is an environment variable, but KUBECONFIG is read as kubectl reads it.
+#[derive(Args, Debug)]
+pub(super) struct Flags {
+    /// How to reach the API server [default: KUBECONFIG, else ~/.kube/config, else as a pod in the cluster]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+
+    /// Only this namespace; can be repeated
+    #[arg(short, long = "namespace", value_name = "NAMESPACE", value_parser = namespace)]
+    namespaces: Vec<String>,
+
+    /// Only pods and what makes them with such labels, as for kubectl. What the rest of a namespace would allow is not
+    /// known then
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Option<String>,
+
+    /// The configuration that the server runs with: its defaults and exemptions hold, and templates are judged as it
+    /// hardens their pods
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Judge templates as the server hardens their pods, also without --config
+    #[arg(long)]
+    assume_hardened: bool,
+
+    /// Exit with 1 only for what breaks this level where it is enforced, and call the rest warnings; privileged: never
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::Restricted)]
+    fail_on: Level,
+
+    /// An earlier report, as -o json wrote it: say what became better or worse since
+    #[arg(long, value_name = "FILE")]
+    diff: Option<PathBuf>,
+
+    /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
+    /// Can be repeated, but only one form can go to standard output [default: human]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    outputs: Vec<Output>,
+
+    /// Objects that are asked for at once
+    #[arg(long, value_name = "COUNT", default_value_t = audit::PAGE, hide = true)]
+    page_size: NonZeroU32,
+}
+
+/// Audits the cluster.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
+    // kube takes its TLS provider from the process.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
+    let past = flags.diff.as_deref().map(past).transpose()?;
+    let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
+    // One asks and one judges.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let settings = flags.settings(config);
+    runtime.block_on(async {
+        let kubeconfig = flags.kubeconfig.as_deref();
+        let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
+        let opened = Report::open(&outputs, About::Cluster);
+        let report = opened.context("the report could not be written")?;
+        let mut teller = Teller { report, past, unread: 0, line: Line::new() };
+        let told = audit::run(&client, &settings, |event| teller.tell(event)).await;
+        match told.map(|()| teller.finish(&settings)) {
+            Ok(Ok(summary)) => Ok(exit(&summary)),
+            // Whoever reads has seen enough. What was not judged is not clean.
+            Ok(Err(error)) | Err(Failure::Told(error))
+                if error.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                Ok(Exit::Failure)
+            }
+            Ok(Err(error)) | Err(Failure::Told(error)) => {
+                Err(anyhow::Error::new(error).context("the report could not be written"))
+            }
+            Err(error @ Failure::Api(_)) => Err(error.into()),
+        }
+    })
+}
+
+impl Flags {
+    fn settings(&self, config: Config) -> Settings {
+        let mut namespaces = self.namespaces.clone();
+        namespaces.sort();
+        namespaces.dedup();
+        let is_hardened = self.assume_hardened || self.config.is_some();
+        Settings {
+            config,
+            templates: if is_hardened { Templates::AsAdmitted } else { Templates::AsWritten },
+            namespaces,
+            selector: self.selector.clone(),
+            fail_on: self.fail_on,
+            page: self.page_size,
+        }
+    }
+}
+
+fn past(file: &Path) -> anyhow::Result<Past> {
+    let name = || file.display().to_string();
+    let text = fs::read_to_string(file).with_context(name)?;
+    Past::read(&text).map_err(anyhow::Error::msg).with_context(name)
+}
+
+/// Says what is found, as it is found.
+struct Teller<'o> {
+    report: Report<'o>,
+    past: Option<Past>,
+    unread: u64,
+    line: Line,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, event: Event) -> io::Result<()> {
+        if let Event::Progress(progress) = event {
+            self.line.show(progress);
+            return Ok(());
+        }
+        if io::stdout().is_terminal() {
+            self.line.clear();
+        }
+        match event {
+            Event::Namespace(namespace) => {
+                for audited in &namespace.workloads {
+                    self.report.tell(Item::Workload(&audited.workload, None))?;
+                }
+                self.report.tell(Item::Namespace(&namespace))?;
+                let changes = self.past.as_mut().map(|past| past.compare(&namespace));
+                changes
+                    .iter()
+                    .flatten()
+                    .try_for_each(|change| self.report.tell(Item::Change(change)))
+            }
+            Event::Unread(unread) => {
+                self.unread += 1;
+                let why = Unreadable::whole(unread.why);
+                self.report.tell(Item::Unreadable(&unread.what, &why))
+            }
+            Event::Note(note) => {
+                self.line.clear();
+                // That nobody reads it is no reason to stop.
+                let _ = writeln!(io::stderr(), "portcullis: {note}");
+                Ok(())
+            }
+            Event::Progress(_) => Ok(()),
+        }
+    }
+
+    fn finish(mut self, settings: &Settings) -> io::Result<Summary> {
+        self.line.clear();
+        // What was not looked for, or not found for want of rights, is not gone.
+        let is_whole = settings.namespaces.is_empty() && settings.selector.is_none();
+        if is_whole && self.unread == 0 {
+            for change in self.past.into_iter().flat_map(Past::rest) {
+                self.report.tell(Item::Change(&change))?;
+            }
+        }
+        self.report.finish()
+    }
+}
+
+fn exit(summary: &Summary) -> Exit {
+    if summary.unreadable > 0 {
+        Exit::Failure
+    } else if summary.failing > 0 {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    }
+}
+
+/// It becomes part of a path.
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
+    dns::is_label(text).then(|| text.to_owned()).ok_or(must)
+}

@@ -1,0 +1,313 @@
+//! What became better or worse since an earlier report. Pure: values in, values out.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use serde::Deserialize;
+
+use crate::pss::Level;
+
+use super::{Identity, Namespace, Workload};
+
+/// How something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The highest level that it meets.
+    pub meets: Level,
+    /// The highest that it would meet once hardened.
+    pub hardened: Level,
+    /// The level that is enforced.
+    pub enforced: Level,
+    /// What it breaks of that: controls of a workload, pods of a namespace.
+    pub broken: u64,
+}
+
+/// Something that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// A workload, or a Namespace.
+    pub what: Identity,
+    /// As the earlier report had it; none for what is new.
+    pub before: Option<Standing>,
+    /// As it is; none for what is gone.
+    pub after: Option<Standing>,
+}
+
+/// Which way it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// It meets more, breaks less, or more is enforced.
+    Better,
+    /// It meets less, breaks more, or less is enforced.
+    Worse,
+    /// It was not there.
+    New,
+    /// It is no longer there.
+    Gone,
+}
+
+impl Way {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::New => "new",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl Change {
+    /// What there is to tell of something that was so and is so now.
+    fn of(what: Identity, before: Option<Standing>, after: Option<Standing>) -> Option<Self> {
+        let change = Self { what, before, after };
+        change.way().map(|_| change)
+    }
+
+    /// Which way it went; none where it did not move.
+    pub fn way(&self) -> Option<Way> {
+        match (self.before, self.after) {
+            (None, None) => None,
+            (None, Some(_)) => Some(Way::New),
+            (Some(_), None) => Some(Way::Gone),
+            (Some(before), Some(after)) => match before.compare(after) {
+                Ordering::Less => Some(Way::Better),
+                Ordering::Equal => None,
+                Ordering::Greater => Some(Way::Worse),
+            },
+        }
+    }
+}
+
+impl Standing {
+    /// What counts first is what is met, then what is enforced; what is broken of different levels says nothing.
+    fn compare(self, other: Self) -> Ordering {
+        let met = |standing: Self| (standing.meets, standing.hardened);
+        met(self)
+            .cmp(&met(other))
+            .then(self.enforced.cmp(&other.enforced))
+            .then(other.broken.cmp(&self.broken))
+    }
+
+    fn of_workload(workload: &Workload) -> Option<Self> {
+        workload.exempt.is_none().then_some(Self {
+            meets: workload.ladder.now,
+            hardened: workload.ladder.hardened,
+            enforced: workload.judged.level,
+            broken: workload.violations.len() as u64,
+        })
+    }
+
+    fn of_namespace(namespace: &Namespace) -> Option<Self> {
+        namespace.ground.exempt.is_none().then(|| Self {
+            meets: namespace.now,
+            hardened: namespace.hardened,
+            enforced: namespace.ground.enforce().level,
+            broken: namespace.breaking.len() as u64,
+        })
+    }
+}
+
+/// An earlier report, as far as it is compared with. What was compared is forgotten.
+#[derive(Debug, Default)]
+pub struct Past {
+    namespaces: BTreeMap<String, PastNamespace>,
+}
+
+#[derive(Debug, Default)]
+struct PastNamespace {
+    standing: Option<Standing>,
+    workloads: BTreeMap<(String, String), (String, Standing)>,
+}
+
+impl Past {
+    /// Reads the JSON of a report of `audit`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(json: &str) -> Result<Self, String> {
+        let report: Report = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let Some(namespaces) = report.namespaces else {
+            return Err("must be a report of audit, as -o json writes it".to_owned());
+        };
+        let mut past = Self::default();
+        for row in namespaces {
+            past.namespaces.entry(row.name.clone()).or_default().standing = row.standing()?;
+        }
+        for row in report.results {
+            let Some(standing) = row.standing()? else { continue };
+            let (kind, name) = (row.kind, row.name);
+            let namespace = past.namespaces.entry(row.namespace).or_default();
+            namespace.workloads.insert((kind, name), (row.api_version, standing));
+        }
+        Ok(past)
+    }
+
+    /// What changed in a namespace. What could not be read is not gone.
+    pub fn compare(&mut self, namespace: &Namespace) -> Vec<Change> {
+        let mut past = self.namespaces.remove(&namespace.ground.name).unwrap_or_default();
+        let what = named(&namespace.ground.name);
+        let after = Standing::of_namespace(namespace);
+        let mut changes: Vec<_> = Change::of(what, past.standing, after).into_iter().collect();
+        for audited in &namespace.workloads {
+            let identity = &audited.workload.identity;
+            let key = (identity.kind.clone(), identity.name.clone());
+            let before = past.workloads.remove(&key).map(|(_, standing)| standing);
+            let after = Standing::of_workload(&audited.workload);
+            changes.extend(Change::of(identity.clone(), before, after));
+        }
+        if namespace.unread.is_empty() {
+            changes.extend(past.gone(&namespace.ground.name));
+        }
+        changes
+    }
+
+    /// The namespaces that were in the earlier report and not in this one, and what was in them.
+    pub fn rest(self) -> impl Iterator<Item = Change> {
+        self.namespaces.into_iter().flat_map(|(name, past)| {
+            let gone = Change::of(named(&name), past.standing, None);
+            gone.into_iter().chain(past.gone(&name)).collect::<Vec<_>>()
+        })
+    }
+}
+
+impl PastNamespace {
+    fn gone(self, namespace: &str) -> impl Iterator<Item = Change> {
+        self.workloads.into_iter().filter_map(move |((kind, name), (api_version, standing))| {
+            let what = Identity { api_version, kind, namespace: namespace.to_owned(), name };
+            Change::of(what, Some(standing), None)
+        })
+    }
+}
+
+fn named(namespace: &str) -> Identity {
+    Identity {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: namespace.to_owned(),
+    }
+}
+
+/// The report as `report::json` writes it.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    results: Vec<Row>,
+    namespaces: Option<Vec<NamespaceRow>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    #[serde(default)]
+    api_version: String,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    meets: Option<String>,
+    meets_hardened: Option<String>,
+    level: Option<String>,
+    #[serde(default)]
+    violations: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamespaceRow {
+    name: String,
+    meets: Option<String>,
+    meets_hardened: Option<String>,
+    enforce: String,
+    #[serde(default)]
+    breaking: Vec<serde::de::IgnoredAny>,
+}
+
+impl Row {
+    /// None of what is exempt, and of what could not be read.
+    fn standing(&self) -> Result<Option<Standing>, String> {
+        let level = self.level.as_deref().unwrap_or_default();
+        let broken = self.violations.len() as u64;
+        standing([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
+    }
+}
+
+impl NamespaceRow {
+    fn standing(&self) -> Result<Option<Standing>, String> {
+        let level = self.enforce.split(':').next().unwrap_or_default();
+        let broken = self.breaking.len() as u64;
+        standing([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
+    }
+}
+
+fn standing(
+    met: [Option<&str>; 2],
+    enforced: &str,
+    broken: u64,
+) -> Result<Option<Standing>, String> {
+    let [Some(meets), Some(hardened)] = met else { return Ok(None) };
+    let level =
+        |text: &str| text.parse::<Level>().map_err(|error| format!("level {text:?}: {error}"));
+    let (meets, hardened, enforced) = (level(meets)?, level(hardened)?, level(enforced)?);
+    Ok(Some(Standing { meets, hardened, enforced, broken }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(meets: Level, enforced: Level, broken: u64) -> Standing {
+        Standing { meets, hardened: Level::Restricted, enforced, broken }
+    }
+
+    #[test]
+    fn more_met_more_enforced_or_less_broken_is_better() {
+        use Level::{Baseline, Privileged, Restricted};
+        let way = |before, after| {
+            let change = Change { what: named("shop"), before: Some(before), after: Some(after) };
+            change.way().map(Way::as_str)
+        };
+        let before = standing(Baseline, Baseline, 2);
+        for (after, expected) in [
+            (standing(Baseline, Baseline, 2), None),
+            (standing(Restricted, Baseline, 2), Some("better")),
+            (standing(Privileged, Restricted, 0), Some("worse")),
+            (standing(Baseline, Restricted, 9), Some("better")),
+            (standing(Baseline, Baseline, 1), Some("better")),
+            (standing(Baseline, Baseline, 3), Some("worse")),
+        ] {
+            assert_eq!(way(before, after), expected, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_is_written() {
+        let json = r#"{"schema":"x","results":[
+            {"apiVersion":"apps/v1","kind":"Deployment","namespace":"shop","name":"web","level":"baseline",
+             "meets":"privileged","meetsHardened":"privileged","violations":[{},{}]},
+            {"kind":"Pod","namespace":"shop","name":"free","level":"baseline","exempt":"runtimeClass","violations":[]},
+            {"source":"list jobs","line":null,"error":"no"}],
+            "namespaces":[{"name":"shop","meets":"privileged","meetsHardened":"privileged","enforce":"baseline:latest"}]}"#;
+        let mut gone: Vec<_> = Past::read(json).unwrap().rest().collect();
+        let web = gone.pop().unwrap();
+        assert_eq!(web.what.to_string(), "Deployment shop/web");
+        assert_eq!((web.before.unwrap().broken, web.after), (2, None));
+        assert_eq!(gone.pop().unwrap().what.to_string(), "Namespace shop");
+        assert_eq!(gone, []);
+
+        for (json, expected) in [
+            (r#"{"results":[]}"#, "must be a report of audit"),
+            ("[]", "invalid"),
+            (
+                r#"{"namespaces":[{"name":"a","meets":"high","meetsHardened":"high","enforce":"baseline"}]}"#,
+                r#"level "high": must be one of"#,
+            ),
+        ] {
+            let error = Past::read(json).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

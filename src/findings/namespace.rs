@@ -1,0 +1,368 @@
+//! What an audit found in one namespace: what it could enforce, what stands in the way, and how to get there.
+//! Pure: values in, values out.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    admission::Exemption,
+    harden::{self, Decision, MODE_LABEL},
+    pss::{CONTROLS, Control, Level, LevelVersion, NamespacePolicy, Source},
+};
+
+use super::{Identity, Lint, Workload};
+
+/// A namespace, audited.
+#[derive(Debug)]
+pub struct Namespace {
+    /// What it is judged by.
+    pub ground: Ground,
+    /// Every workload in it, by kind and name.
+    pub workloads: Vec<Audited>,
+    /// The highest level that all of them meet today.
+    pub now: Level,
+    /// The highest that they would meet once hardened.
+    pub hardened: Level,
+    /// The controls in the way of the level after `now`, in the table's order, each with how many workloads break
+    /// it. None where `now` is the highest.
+    pub blocks: Vec<(&'static Control, u32)>,
+    /// What has the namespace enforce `now`. None where it does already, where nothing is enforced in it, or where
+    /// not all of it was read.
+    pub command: Option<String>,
+    /// What has it enforce `hardened`, together with the hardening that this takes. Only where that is higher.
+    pub command_hardened: Option<String>,
+    /// Pods that break the level that the namespace enforces: they were admitted before it did, or past it.
+    pub breaking: Vec<Identity>,
+    /// What is written and does nothing.
+    pub lints: Vec<Lint>,
+    /// What of it could not be read: `list cronjobs.batch`. The levels hold for the rest alone.
+    pub unread: Vec<String>,
+    /// Whether the levels hold for all of it.
+    pub extent: Extent,
+}
+
+/// How much of a namespace was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Whole,
+    /// What a selector selects.
+    Selected,
+}
+
+/// What a namespace is judged by.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The namespace's name.
+    pub name: String,
+    /// Those of its labels that set a policy, as they are set. None when they could not be read: it is then judged
+    /// by the configuration's defaults.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// What the labels and the configuration come to.
+    pub policy: NamespacePolicy,
+    /// Whether the configuration exempts it.
+    pub exempt: Option<Exemption>,
+    /// What hardening does here.
+    pub decision: Decision,
+}
+
+/// A workload with what only a cluster knows of it.
+#[derive(Debug)]
+pub struct Audited {
+    /// What was found.
+    pub workload: Workload,
+    /// The UID of the object.
+    pub uid: String,
+    /// How many pods of it there are.
+    pub pods: u64,
+}
+
+/// What was found in a namespace, as it was read.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// By kind and name.
+    pub workloads: Vec<Audited>,
+    /// Pods that break what is enforced.
+    pub breaking: Vec<Identity>,
+    /// What is written and does nothing.
+    pub lints: Vec<Lint>,
+    /// What could not be read.
+    pub unread: Vec<String>,
+    /// How much was to be read.
+    pub extent: Extent,
+}
+
+/// Something of a cluster that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// What, as the right to it is called: `list pods in all namespaces`.
+    pub what: String,
+    /// Why not. One line.
+    pub why: String,
+}
+
+impl Namespace {
+    /// Draws the conclusions. `settings` are those of the hardening that the levels once hardened stand for.
+    pub fn of(ground: Ground, read: Read, settings: &harden::Settings) -> Self {
+        let Read { workloads, breaking, lints, unread, extent } = read;
+        // What a runtime class exempts breaks nothing, whatever is enforced.
+        let judged = || {
+            let ladders = workloads.iter().map(|audited| &audited.workload);
+            ladders
+                .filter(|workload| workload.exempt != Some(Exemption::RuntimeClass))
+                .map(|workload| &workload.ladder)
+        };
+        let lowest = |levels: &mut dyn Iterator<Item = Level>| levels.min();
+        let now = lowest(&mut judged().map(|ladder| ladder.now)).unwrap_or(Level::Restricted);
+        let hardened =
+            lowest(&mut judged().map(|ladder| ladder.hardened)).unwrap_or(Level::Restricted);
+        let in_the_way = |control: &'static Control| {
+            let broken = judged().filter(|ladder| {
+                let controls = match now {
+                    Level::Privileged => &ladder.baseline[..],
+                    Level::Baseline => &ladder.restricted[..],
+                    Level::Restricted => &[],
+                };
+                controls.iter().any(|broken| broken.id == control.id)
+            });
+            let count = u32::try_from(broken.count()).unwrap_or(u32::MAX);
+            (count > 0).then_some((control, count))
+        };
+        let blocks = CONTROLS.into_iter().filter_map(in_the_way).collect();
+        let may_be_told = unread.is_empty() && ground.exempt.is_none() && extent == Extent::Whole;
+        let command = may_be_told.then(|| ground.command(now)).flatten();
+        let command_hardened = (may_be_told && hardened > now)
+            .then(|| ground.command_hardened(hardened, settings))
+            .flatten();
+        Self {
+            now,
+            hardened,
+            blocks,
+            command,
+            command_hardened,
+            breaking,
+            lints,
+            unread,
+            extent,
+            ground,
+            workloads,
+        }
+    }
+
+    /// How many pods there are of all workloads.
+    pub fn pods(&self) -> u64 {
+        self.workloads.iter().map(|audited| audited.pods).sum()
+    }
+
+    /// The level after the highest that all workloads meet today.
+    pub fn next(&self) -> Option<Level> {
+        match self.now {
+            Level::Privileged => Some(Level::Baseline),
+            Level::Baseline => Some(Level::Restricted),
+            Level::Restricted => None,
+        }
+    }
+}
+
+impl Ground {
+    /// What pods are denied by.
+    pub fn enforce(&self) -> LevelVersion {
+        self.policy.policy.enforce
+    }
+
+    /// The command that has the namespace enforce at least this level. None where it does already, or where its
+    /// labels are not known.
+    fn command(&self, level: Level) -> Option<String> {
+        let key = self.key()?;
+        let is_invalid = self.policy.invalid.iter().any(|invalid| invalid.label == key);
+        // What cannot be read is enforced as restricted, and nobody meant that.
+        let is_reached = level <= self.enforce().level && !is_invalid;
+        (!is_reached && level > Level::Privileged).then(|| self.label(&[(key, level.as_str())]))
+    }
+
+    /// The same, and what switches hardening on where the level alone does not.
+    fn command_hardened(&self, level: Level, settings: &harden::Settings) -> Option<String> {
+        let key = self.key()?;
+        let mut labels = self.labels.clone()?;
+        labels.insert(key.to_owned(), level.as_str().to_owned());
+        let mut policy = self.policy.policy;
+        policy.enforce.level = policy.enforce.level.max(level);
+        let is_enforced = self.enforce().level >= level;
+        let is_hardened = Decision::of(&labels, &policy, settings) == Decision::Apply;
+        let mut set = Vec::new();
+        if !is_enforced {
+            set.push((key, level.as_str()));
+        }
+        if !is_hardened {
+            set.push((MODE_LABEL, harden::Mode::Apply.as_str()));
+        }
+        (!set.is_empty()).then(|| self.label(&set))
+    }
+
+    /// The label that sets the enforced level, in the family in which this namespace sets it.
+    fn key(&self) -> Option<&'static str> {
+        self.labels.as_ref()?;
+        Some(match self.policy.source {
+            Source::Label(key) => key,
+            Source::Defaults => "pod-security.kubernetes.io/enforce",
+        })
+    }
+
+    fn label(&self, set: &[(&str, &str)]) -> String {
+        let set: Vec<_> = set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        format!("kubectl label --overwrite namespace {} {}", self.name, set.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        findings::Ladder,
+        json,
+        pss::{NEWEST, Pod, from_labels},
+    };
+
+    const RESTRICTED: &str = r#"{"spec":{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},
+        "containers":[{"name":"a","securityContext":{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}}]}}"#;
+    const PLAIN: &str = r#"{"spec":{"containers":[{"name":"a"}]}}"#;
+    const HOST: &str =
+        r#"{"spec":{"hostNetwork":true,"hostPID":true,"containers":[{"name":"a"}]}}"#;
+    const ROOT: &str =
+        r#"{"spec":{"containers":[{"name":"a","securityContext":{"runAsUser":0}}]}}"#;
+
+    /// A namespace with these labels, `our-` for ours, and pods like these.
+    fn audited(labels: &str, pods: &[&str]) -> Namespace {
+        let labels: BTreeMap<_, _> = labels
+            .split_whitespace()
+            .map(|word| {
+                let (key, value) = word.split_once('=').unwrap();
+                let key = match key.strip_prefix("our-") {
+                    Some(key) => format!("portcullis.dev/{key}"),
+                    None => format!("pod-security.kubernetes.io/{key}"),
+                };
+                (key, value.to_owned())
+            })
+            .collect();
+        let config = Config::embedded();
+        let policy = from_labels(&labels, &config.defaults);
+        let decision = Decision::of(&labels, &policy.policy, &config.harden);
+        let ground = Ground {
+            name: "shop".to_owned(),
+            labels: Some(labels),
+            policy,
+            exempt: None,
+            decision,
+        };
+        let workloads = pods.iter().map(|text| {
+            let pod: Pod<'_> = json::from_str(text).unwrap();
+            let changes = harden::plan(&pod, &config.harden, harden::Scope::Create);
+            let ladder = Ladder::of(&pod, &harden::apply(&pod, &changes), NEWEST);
+            Audited { workload: workload(ladder), uid: String::new(), pods: 1 }
+        });
+        let read = Read { workloads: workloads.collect(), ..Read::default() };
+        Namespace::of(ground, read, &config.harden)
+    }
+
+    fn workload(ladder: Ladder) -> Workload {
+        Workload {
+            identity: Identity {
+                api_version: "v1".to_owned(),
+                kind: "Pod".to_owned(),
+                namespace: "shop".to_owned(),
+                name: "web".to_owned(),
+            },
+            location: None,
+            exempt: None,
+            judged: LevelVersion::PRIVILEGED,
+            violations: Vec::new(),
+            fixes: Vec::new(),
+            ladder,
+        }
+    }
+
+    fn blocks(namespace: &Namespace) -> String {
+        let blocks: Vec<_> = namespace
+            .blocks
+            .iter()
+            .map(|(control, count)| format!("{}={count}", control.id))
+            .collect();
+        blocks.join(" ")
+    }
+
+    const ENFORCE: &str =
+        "kubectl label --overwrite namespace shop pod-security.kubernetes.io/enforce";
+
+    #[test]
+    fn the_worst_workload_decides_and_what_blocks_is_counted() {
+        let namespace = audited("enforce=privileged", &[RESTRICTED, PLAIN, ROOT]);
+        assert_eq!((namespace.now, namespace.hardened), (Level::Baseline, Level::Baseline));
+        assert_eq!(namespace.next(), Some(Level::Restricted));
+        assert_eq!(
+            blocks(&namespace),
+            "allowPrivilegeEscalation=2 capabilities_restricted=2 runAsNonRoot=2 runAsUser=1 \
+             seccompProfile_restricted=2"
+        );
+        assert_eq!(namespace.command, Some(format!("{ENFORCE}=baseline")));
+        assert_eq!(namespace.command_hardened, None);
+
+        let namespace = audited("", &[RESTRICTED, HOST]);
+        assert_eq!((namespace.now, namespace.next()), (Level::Privileged, Some(Level::Baseline)));
+        assert_eq!(blocks(&namespace), "hostNamespaces=1");
+        assert_eq!((namespace.command, namespace.command_hardened), (None, None));
+    }
+
+    #[test]
+    fn hardening_reaches_further_and_is_switched_on_where_it_is_not() {
+        let both = |labels: &str| {
+            let namespace = audited(labels, &[PLAIN]);
+            assert_eq!((namespace.now, namespace.hardened), (Level::Baseline, Level::Restricted));
+            (namespace.command, namespace.command_hardened)
+        };
+        // auto applies where restricted is enforced.
+        let restricted = Some(format!("{ENFORCE}=restricted"));
+        assert_eq!(both("enforce=baseline"), (None, restricted.clone()));
+        assert_eq!(both("enforce=privileged"), (Some(format!("{ENFORCE}=baseline")), restricted));
+        let apply = Some(format!("{ENFORCE}=restricted portcullis.dev/harden=apply"));
+        assert_eq!(both("enforce=baseline our-harden=off"), (None, apply));
+        assert_eq!(both("enforce=restricted"), (None, None));
+    }
+
+    #[test]
+    fn the_command_is_of_the_label_family_that_is_in_force() {
+        let command = |labels: &str| audited(labels, &[RESTRICTED]).command;
+        assert_eq!(command("enforce=restricted"), None);
+        assert_eq!(command(""), Some(format!("{ENFORCE}=restricted")));
+        assert_eq!(
+            command("enforce=privileged our-enforce=baseline"),
+            Some(
+                "kubectl label --overwrite namespace shop portcullis.dev/enforce=restricted"
+                    .to_owned()
+            )
+        );
+        // An invalid label counts as restricted, but says nothing that anyone could have meant.
+        assert_eq!(command("enforce=strict"), Some(format!("{ENFORCE}=restricted")));
+    }
+
+    #[test]
+    fn an_empty_namespace_could_enforce_anything() {
+        let namespace = audited("enforce=privileged", &[]);
+        assert_eq!((namespace.now, namespace.next()), (Level::Restricted, None));
+        assert_eq!(namespace.command, Some(format!("{ENFORCE}=restricted")));
+    }
+
+    #[test]
+    fn nothing_is_advised_where_not_all_is_known_or_nothing_is_enforced() {
+        let config = Config::embedded();
+        let ground = audited("", &[]).ground;
+        let selected = Read { extent: Extent::Selected, ..Read::default() };
+        assert_eq!(Namespace::of(ground.clone(), selected, &config.harden).command, None);
+        let unread = Read { unread: vec!["list pods".to_owned()], ..Read::default() };
+        assert_eq!(Namespace::of(ground.clone(), unread, &config.harden).command, None);
+        let exempt = Ground { exempt: Some(Exemption::Namespace), ..ground.clone() };
+        assert_eq!(Namespace::of(exempt, Read::default(), &config.harden).command, None);
+        let unknown = Ground { labels: None, ..ground };
+        assert_eq!(Namespace::of(unknown, Read::default(), &config.harden).command, None);
+    }
+}

@@ -1,0 +1,257 @@
+//! Namespaces of a cluster, and what changed since an earlier report: as rows for machines, and as text for people.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use crate::findings::{self, Change, Extent, Namespace, Standing};
+
+use super::words::{GOOD, PLACE, WRONG, count, visible};
+
+/// Names that are shown of one kind of thing.
+const MAX_SHOWN: usize = 20;
+
+/// A namespace. Field names are an interface, as all of `json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row<'a> {
+    name: &'a str,
+    /// Those that set a policy; null when they could not be read.
+    labels: Option<&'a BTreeMap<String, String>>,
+    enforce: String,
+    audit: String,
+    warn: String,
+    /// Where `enforce` comes from.
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exempt: Option<&'static str>,
+    /// Whether only what a selector selects was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<bool>,
+    workloads: u64,
+    pods: u64,
+    /// The highest level that all of it meets; none where it is exempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meets: Option<&'static str>,
+    /// The same after hardening.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meets_hardened: Option<&'static str>,
+    blocks: Vec<Block>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command_hardened: Option<&'a str>,
+    /// Names of pods.
+    breaking: Vec<&'a str>,
+    lints: Vec<Lint<'a>>,
+    unread: &'a [String],
+}
+
+/// What is in the way of the next level.
+#[derive(Serialize)]
+struct Block {
+    control: &'static str,
+    workloads: u32,
+}
+
+#[derive(Serialize)]
+struct Lint<'a> {
+    rule: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    field: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(namespace: &'a Namespace) -> Self {
+        let ground = &namespace.ground;
+        let modes = ground.policy.policy;
+        let is_judged = ground.exempt.is_none();
+        let lint = |lint: &'a findings::Lint| Lint {
+            rule: lint.rule.id(),
+            kind: &lint.object.kind,
+            name: &lint.object.name,
+            field: &lint.field,
+            message: &lint.message,
+        };
+        let block = |(control, workloads): &(&'static crate::pss::Control, u32)| Block {
+            control: control.id,
+            workloads: *workloads,
+        };
+        Self {
+            name: &ground.name,
+            labels: ground.labels.as_ref(),
+            enforce: modes.enforce.to_string(),
+            audit: modes.audit.to_string(),
+            warn: modes.warn.to_string(),
+            source: ground.policy.source.to_string(),
+            exempt: ground.exempt.map(|exemption| exemption.as_str()),
+            selected: (namespace.extent == Extent::Selected).then_some(true),
+            workloads: namespace.workloads.len() as u64,
+            pods: namespace.pods(),
+            meets: is_judged.then(|| namespace.now.as_str()),
+            meets_hardened: is_judged.then(|| namespace.hardened.as_str()),
+            blocks: namespace.blocks.iter().map(block).collect(),
+            command: namespace.command.as_deref(),
+            command_hardened: namespace.command_hardened.as_deref(),
+            breaking: namespace.breaking.iter().map(|pod| pod.name.as_str()).collect(),
+            lints: namespace.lints.iter().map(lint).collect(),
+            unread: &namespace.unread,
+        }
+    }
+}
+
+/// Something that changed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChangeRow<'a> {
+    /// better, worse, new or gone.
+    change: &'static str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    before: Option<StandingRow>,
+    after: Option<StandingRow>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StandingRow {
+    meets: &'static str,
+    meets_hardened: &'static str,
+    enforce: &'static str,
+    broken: u64,
+}
+
+impl<'a> ChangeRow<'a> {
+    pub(super) fn of(change: &'a Change) -> Self {
+        let standing = |standing: Standing| StandingRow {
+            meets: standing.meets.as_str(),
+            meets_hardened: standing.hardened.as_str(),
+            enforce: standing.enforced.as_str(),
+            broken: standing.broken,
+        };
+        Self {
+            change: change.way().map_or("", |way| way.as_str()),
+            kind: &change.what.kind,
+            namespace: &change.what.namespace,
+            name: &change.what.name,
+            before: change.before.map(standing),
+            after: change.after.map(standing),
+        }
+    }
+}
+
+/// A namespace for people: what it enforces and could, what is in the way, what breaks it.
+pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
+    let ground = &namespace.ground;
+    let size = format!(
+        "{}, {}",
+        count(namespace.workloads.len() as u64, "workload"),
+        count(namespace.pods(), "pod")
+    );
+    let name = visible(&ground.name);
+    write!(out, "{PLACE}{name}{PLACE:#}: ")?;
+    if ground.exempt.is_some() {
+        writeln!(out, "exempt by the configuration, whatever its labels say; {size}\n")?;
+        return Ok(());
+    }
+    let source = &ground.policy.source;
+    let source = match ground.labels {
+        Some(_) => source.to_string(),
+        None => "default: its labels could not be read".to_owned(),
+    };
+    writeln!(out, "enforces {} ({source}); {size}", ground.enforce())?;
+    levels(out, namespace)?;
+    workloads(out, namespace)?;
+    let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
+    list(out, "pods that break what is enforced", &breaking.collect::<Vec<_>>())?;
+    for lint in namespace.lints.iter().take(MAX_SHOWN) {
+        let line = format!("{}: {}: {}", lint.object, lint.field, lint.message);
+        writeln!(out, "  no effect  {}", visible(&line))?;
+    }
+    if let Some(more) = namespace.lints.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  no effect  and {more} more")?;
+    }
+    let unread: Vec<_> = namespace.unread.iter().map(String::as_str).collect();
+    list(out, "not read, so there may be more", &unread)?;
+    writeln!(out)
+}
+
+fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
+    let (now, hardened) = (namespace.now, namespace.hardened);
+    let selected = match namespace.extent {
+        Extent::Whole => "",
+        Extent::Selected => ", of what is selected",
+    };
+    let more = if hardened > now { format!(", {hardened} once hardened") } else { String::new() };
+    writeln!(out, "  meets      {now} today{more}{selected}")?;
+    if let Some(next) = namespace.next() {
+        let blocks = namespace.blocks.iter().map(|(control, workloads)| {
+            format!("{} ({})", control.id, count(u64::from(*workloads), "workload"))
+        });
+        let blocks = blocks.collect::<Vec<_>>().join(", ");
+        writeln!(out, "  {next} is blocked by {blocks}")?;
+    }
+    if let Some(command) = &namespace.command {
+        writeln!(out, "  {GOOD}today{GOOD:#}      {command}")?;
+    }
+    if let Some(command) = &namespace.command_hardened {
+        // What follows is a comment to the shell, too.
+        let needs = "# once the webhook hardens pods here";
+        writeln!(out, "  {GOOD}hardened{GOOD:#}   {command}  {needs}")?;
+    }
+    Ok(())
+}
+
+fn workloads(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
+    let violating = namespace.workloads.iter().map(|audited| &audited.workload);
+    for workload in violating.filter(|workload| !workload.violations.is_empty()) {
+        let identity = workload.identity.to_string();
+        let (identity, judged) = (visible(&identity), workload.judged);
+        let reasons: Vec<_> =
+            workload.violations.iter().map(|broken| broken.control.reason).collect();
+        let reasons = reasons.join(", ");
+        writeln!(out, "  {identity}: {WRONG}violates {judged}{WRONG:#}: {reasons}")?;
+        for fix in &workload.fixes {
+            writeln!(out, "    {}", visible(fix))?;
+        }
+    }
+    Ok(())
+}
+
+fn list(out: &mut impl Write, what: &str, names: &[&str]) -> io::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<_> = names.iter().take(MAX_SHOWN).map(|name| visible(name)).collect();
+    let more = names.len() - shown.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    writeln!(out, "  {WRONG}{what}{WRONG:#}: {}{more}", shown.join(", "))
+}
+
+/// What changed, in one line for people.
+pub(super) fn change(change: &Change) -> String {
+    let way = change.way().map_or("", |way| way.as_str());
+    let what = change.what.to_string();
+    let what: Cow<'_, str> = visible(&what);
+    let say = |standing: Standing| {
+        let Standing { meets, hardened, enforced, broken } = standing;
+        let hardened =
+            if hardened > meets { format!(" ({hardened} once hardened)") } else { String::new() };
+        format!("meets {meets}{hardened}, breaks {broken} of {enforced}")
+    };
+    match (change.before, change.after) {
+        (Some(before), Some(after)) => {
+            format!("{way}: {what}: {}, was: {}", say(after), say(before))
+        }
+        (Some(before), None) => format!("{way}: {what}: was: {}", say(before)),
+        (None, Some(after)) => format!("{way}: {what}: {}", say(after)),
+        (None, None) => format!("{way}: {what}"),
+    }
+}

@@ -1,0 +1,44 @@
+//! Runs the program. It asserts nothing but that its report is one.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Without a cluster to ask.
+pub(crate) fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.arg("audit").args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for name in ["KUBECONFIG", "HOME", "KUBERNETES_SERVICE_HOST", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub(crate) fn run(command: &mut Command) -> Outcome {
+    let output = command.output().unwrap();
+    Outcome {
+        status: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// With this kubeconfig.
+pub(crate) fn audit(kubeconfig: &Path, args: &[&str]) -> Outcome {
+    run(command(args).arg("--kubeconfig").arg(kubeconfig))
+}
+
+impl Outcome {
+    /// Of `-o json`.
+    pub(crate) fn report(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
