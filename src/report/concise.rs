@@ -24,7 +24,8 @@ impl Concise {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
             }
-            Item::Namespace(_) | Item::Ignored => Ok(()),
+            Item::Namespace(namespace) => writeln!(self.out, "{}", namespace::line(namespace)),
+            Item::Ignored => Ok(()),
             Item::Change(change) => writeln!(self.out, "{}", namespace::change(change)),
             Item::Unreadable(source, why) => writeln!(self.out, "{}", unreadable(source, why)),
         }

@@ -183,6 +183,31 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
     writeln!(out)
 }
 
+/// The same in one line.
+pub(super) fn line(namespace: &Namespace) -> String {
+    let (ground, now, hardened) = (&namespace.ground, namespace.now, namespace.hardened);
+    let name = visible(&ground.name);
+    if ground.exempt.is_some() {
+        return format!("{PLACE}{name}{PLACE:#}: exempt by the configuration");
+    }
+    let mut parts = vec![format!("enforces {}", ground.enforce()), format!("meets {now}")];
+    if hardened > now {
+        parts.push(format!("{hardened} once hardened"));
+    }
+    for (what, number) in [
+        ("pods that break what is enforced", namespace.breaking.len()),
+        ("without effect", namespace.lints.len()),
+        ("not read", namespace.unread.len()),
+    ] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    let command = namespace.command.as_ref().or(namespace.command_hardened.as_ref());
+    let command = command.map_or_else(String::new, |command| format!(": {command}"));
+    format!("{PLACE}{name}{PLACE:#}: {}{command}", parts.join(", "))
+}
+
 fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
     let (now, hardened) = (namespace.now, namespace.hardened);
     let selected = match namespace.extent {

@@ -20,6 +20,7 @@
 mod account;
 mod bulk;
 mod changes;
+mod forms;
 mod levels;
 #[path = "../e2e/objects.rs"]
 mod objects;

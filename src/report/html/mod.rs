@@ -2,6 +2,7 @@
 //! can be filtered by namespace, level, control and text; without scripts it shows all.
 
 mod chart;
+mod namespaces;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +27,7 @@ pub(super) struct Html<'p> {
     /// What stands below the numbers, which are known in the end only.
     rows: String,
     unreadable: String,
+    cluster: namespaces::Namespaces,
     namespaces: BTreeSet<String>,
     /// How many workloads break each control.
     controls: BTreeMap<&'static str, u64>,
@@ -38,6 +40,7 @@ impl<'p> Html<'p> {
             about,
             rows: String::new(),
             unreadable: String::new(),
+            cluster: namespaces::Namespaces::default(),
             namespaces: BTreeSet::new(),
             controls: BTreeMap::new(),
         }
@@ -46,7 +49,9 @@ impl<'p> Html<'p> {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
-            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
+            Item::Namespace(namespace) => self.cluster.add(namespace).map_err(io::Error::other),
+            Item::Change(change) => self.cluster.add_change(change).map_err(io::Error::other),
+            Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.unread(source, why).map_err(io::Error::other),
         }
     }
@@ -113,6 +118,7 @@ impl<'p> Html<'p> {
             numbers(summary)
         )?;
         write!(self.out, "{}", chart::ladder(summary))?;
+        write!(self.out, "{}", self.cluster)?;
         write!(self.out, "{}", self.blocks())?;
         if !self.unreadable.is_empty() {
             write!(

@@ -1,0 +1,106 @@
+//! The namespaces of a cluster on the page: what each enforces, what it could, what is in the way, and the command.
+
+use std::fmt::{self, Write as _};
+
+use crate::{
+    findings::{Change, Namespace},
+    report::{namespace, words::count},
+};
+
+use super::{Escaped, badges};
+
+/// The section as it grows.
+#[derive(Default)]
+pub(super) struct Namespaces {
+    rows: String,
+    changes: String,
+}
+
+impl Namespaces {
+    pub(super) fn add(&mut self, namespace: &Namespace) -> fmt::Result {
+        let ground = &namespace.ground;
+        let rows = &mut self.rows;
+        write!(rows, "<tr><td><b>{}</b>", Escaped(&ground.name))?;
+        let size = namespace.workloads.len() as u64;
+        write!(rows, "<br>{}, {}</td>", count(size, "workload"), count(namespace.pods(), "pod"))?;
+        if ground.exempt.is_some() {
+            write!(
+                rows,
+                "<td colspan=\"3\"><span class=\"badge exempt\">exempt by the configuration</span></td>"
+            )?;
+            return writeln!(rows, "</tr>");
+        }
+        let (enforced, source) = (ground.enforce(), ground.policy.source.to_string());
+        write!(rows, "<td>{}<br><small>{}</small></td><td>", enforced, Escaped(&source))?;
+        badges(rows, namespace.now, namespace.hardened)?;
+        write!(rows, "</td><td>")?;
+        self.next(namespace)?;
+        self.wrong(namespace)?;
+        writeln!(self.rows, "</td></tr>")
+    }
+
+    pub(super) fn add_change(&mut self, change: &Change) -> fmt::Result {
+        writeln!(self.changes, "<li>{}</li>", Escaped(&namespace::change(change)))
+    }
+
+    /// What is in the way of the next level, and what takes one.
+    fn next(&mut self, namespace: &Namespace) -> fmt::Result {
+        let rows = &mut self.rows;
+        if let Some(next) = namespace.next() {
+            let blocks = namespace.blocks.iter();
+            let blocks: Vec<_> =
+                blocks.map(|(control, number)| format!("{} ({number})", control.id)).collect();
+            write!(rows, "{next} is blocked by {}", blocks.join(", "))?;
+        }
+        for (when, command) in
+            [("today", &namespace.command), ("once hardened", &namespace.command_hardened)]
+        {
+            if let Some(command) = command {
+                write!(rows, "<p>{when}: <code>{}</code></p>", Escaped(command))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong(&mut self, namespace: &Namespace) -> fmt::Result {
+        let pods = namespace.breaking.iter().map(|pod| pod.name.clone()).collect();
+        self.list("pods that break what is enforced", pods)?;
+        let lints = namespace.lints.iter();
+        let lints = lints.map(|lint| format!("{}: {}: {}", lint.object, lint.field, lint.message));
+        self.list("without effect", lints.collect())?;
+        self.list("not read, so there may be more", namespace.unread.clone())
+    }
+
+    fn list(&mut self, what: &str, items: Vec<String>) -> fmt::Result {
+        if items.is_empty() {
+            return Ok(());
+        }
+        write!(self.rows, "<details><summary>{what}: {}</summary><ul>", items.len())?;
+        for item in items {
+            write!(self.rows, "<li><code>{}</code></li>", Escaped(&item))?;
+        }
+        write!(self.rows, "</ul></details>")
+    }
+}
+
+/// Empty where there are none.
+impl fmt::Display for Namespaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.changes.is_empty() {
+            writeln!(
+                f,
+                "<section><h2>Since the earlier report</h2><ul>{}</ul></section>",
+                self.changes
+            )?;
+        }
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "<section><h2>Namespaces</h2><table class=\"namespaces\"><thead><tr><th>namespace</th><th>enforces</th>\
+             <th>meets</th><th>next</th></tr></thead><tbody>\n{}</tbody></table></section>",
+            self.rows
+        )
+    }
+}
