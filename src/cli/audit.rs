@@ -5,6 +5,7 @@ use std::{
     io::{self, IsTerminal as _, Write as _},
     num::NonZeroU32,
     path::{Path, PathBuf},
+    str::FromStr as _,
 };
 
 use anyhow::Context as _;
@@ -21,7 +22,10 @@ use crate::{
     report::{About, Item, Output, Report},
 };
 
-use super::Exit;
+use super::{
+    Exit,
+    offered::{forms, levels, offered},
+};
 
 /// No flag is an environment variable, but KUBECONFIG is read as kubectl reads it.
 #[derive(Args, Debug)]
@@ -53,7 +57,7 @@ pub(super) struct Flags {
     assume_hardened: bool,
 
     /// Exit with 1 only for what breaks this level where it is enforced, and call the rest warnings; privileged: never
-    #[arg(long, value_name = "LEVEL", default_value_t = Level::Restricted)]
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::Restricted, value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Level,
 
     /// An earlier report, as -o json wrote it: say what became better or worse since
@@ -62,7 +66,7 @@ pub(super) struct Flags {
 
     /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
     /// Can be repeated, but only one form can go to standard output [default: human]
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(Output::from_str, forms), hide_possible_values = true)]
     outputs: Vec<Output>,
 
     /// Objects that are asked for at once

@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     io::{self, IsTerminal as _},
     path::PathBuf,
+    str::FromStr as _,
 };
 
 use clap::Args;
@@ -16,7 +17,10 @@ use crate::{
     report::{About, Output, Report},
 };
 
-use super::Exit;
+use super::{
+    Exit,
+    offered::{forms, levels, offered},
+};
 
 /// No flag is an environment variable: what is found depends on the command line alone.
 #[derive(Args, Debug)]
@@ -43,7 +47,7 @@ pub(super) struct Flags {
     values: Vec<PathBuf>,
 
     /// The level to judge by: privileged, baseline or restricted [default: what the configuration enforces]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     level: Option<Level>,
 
     /// The version of the level: latest, or as v1.25 [default: latest with --level, else the configuration's]
@@ -60,7 +64,7 @@ pub(super) struct Flags {
 
     /// Exit with 1 only for what breaks this level, and call the rest warnings; privileged: never [default: the level
     /// that is judged by]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Option<Level>,
 
     /// Judge the pods as they will be after hardening, as where the webhook hardens them
@@ -69,7 +73,7 @@ pub(super) struct Flags {
 
     /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
     /// Can be repeated, but only one form can go to standard output [default: human]
-    #[arg(short, long = "output", value_name = "FORMAT[=FILE]")]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(Output::from_str, forms), hide_possible_values = true)]
     outputs: Vec<Output>,
 }
 

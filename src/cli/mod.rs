@@ -9,6 +9,7 @@ mod explain;
 mod harden;
 mod healthcheck;
 mod man;
+mod offered;
 mod output;
 mod plugin;
 mod roff;

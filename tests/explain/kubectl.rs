@@ -64,6 +64,10 @@ fn words_are_completed_in_cobra_s_words() {
     assert_eq!(complete(&["explain", ""]).len(), explain::all().count() + 1);
     assert_eq!(complete(&["completion", "z"]), ["zsh", ":4"]);
     assert_eq!(complete(&["check", ""]), [":0"]);
+    assert_eq!(complete(&["check", "--level", ""]), ["privileged", "baseline", "restricted", ":4"]);
+    let forms = complete(&["audit", "-o", "j"]);
+    let names: Vec<_> = forms.iter().filter_map(|form| form.split('\t').next()).collect();
+    assert_eq!(names, ["json", "jsonl", "junit", ":4"]);
     assert_eq!(complete(&["man", ""]), [":16"]);
     let flags = complete(&["check", "--lev"]);
     assert!(flags[0].starts_with("--level\tThe level"), "{flags:?}");
