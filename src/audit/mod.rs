@@ -36,8 +36,8 @@ use resource::Resource;
 
 pub(crate) use ask::{Refusal, ask};
 pub use judge::Templates;
-pub(crate) use list::{Form, List, Query};
 pub use list::Seam;
+pub(crate) use list::{Form, List, Query};
 pub use progress::Line;
 
 /// Objects of one page: what client-go's pager asks for.

@@ -1,6 +1,8 @@
 //! `portcullis serve`.
 
+mod election;
 mod flags;
+mod reporting;
 mod self_managed;
 mod standalone;
 #[cfg(feature = "otel")]
@@ -11,12 +13,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    certificates::Keeper,
     cluster::{self, Cluster},
-    config::Change,
-    record::{Gauges, Metrics, State},
+    config::{Change, Live},
+    record::{Audits, Gauges, Metrics, State},
+    reports,
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
         admin,
@@ -29,6 +33,7 @@ use crate::{
 use super::Exit;
 
 pub(super) use flags::Flags;
+use reporting::Sources;
 
 /// How often certificate and configuration files are read again.
 const REREAD: Duration = Duration::from_secs(10);
@@ -55,14 +60,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
-    let (cluster, keeper) = if flags.standalone {
-        (None, None)
+    let Connected { cluster, leads, keeper, reports } = if flags.standalone {
+        Connected::default()
     } else {
-        let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
-        let keeper = flags.self_managed.start(&client, &identity, &stop, &mut tasks)?;
-        let (cluster, reading) = Cluster::new(client);
-        tasks.spawn(reading);
-        (Some(cluster), keeper)
+        connect(flags, &config, &identity, &stop, &mut tasks).await?
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
@@ -83,9 +84,13 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         intake: intake.clone(),
         cluster: cluster.clone(),
         keeper,
+        leads,
         clients: clients.clone(),
     })?;
     metrics.registry().register(Box::new(gauges))?;
+    if let Some(reports) = reports {
+        metrics.registry().register(Box::new(Audits::new(reports)?))?;
+    }
     tasks.spawn(server::run(
         admin,
         Serving {
@@ -121,12 +126,52 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         error = first_panic(&mut tasks) => Err(error.context("a background task failed")),
     };
     admin_trigger.abort();
+    // What waits for it on a thread of its own would otherwise be waited for.
+    trigger.abort();
     if let Some(traces) = traces {
         // It blocks.
         let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     }
     tasks.shutdown().await;
     end
+}
+
+/// What there is where there is a cluster.
+#[derive(Default)]
+struct Connected {
+    cluster: Option<Arc<Cluster>>,
+    leads: Option<watch::Receiver<bool>>,
+    keeper: Option<Arc<Keeper>>,
+    reports: Option<Arc<reports::Status>>,
+}
+
+async fn connect(
+    flags: &Flags,
+    config: &Arc<Live>,
+    identity: &Arc<Identity>,
+    stop: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<Connected> {
+    let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
+    let (cluster, reading) = Cluster::new(client.clone());
+    tasks.spawn(reading);
+    let mut connected = Connected { cluster: Some(Arc::clone(&cluster)), ..Connected::default() };
+    // Who has nothing to write needs no rights to a Lease.
+    if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() {
+        let leads = flags.election.start(&client, stop, tasks);
+        let namespace = flags.election.namespace(&client);
+        let elected = (namespace, leads.clone());
+        connected.keeper = flags.self_managed.start(&client, identity, elected, tasks)?;
+        let sources = Sources {
+            kubeconfig: flags.kubeconfig.clone(),
+            config: Arc::clone(config),
+            cluster,
+            leads: leads.clone(),
+        };
+        connected.reports = flags.reporting.start(sources, stop, tasks);
+        connected.leads = Some(leads);
+    }
+    Ok(connected)
 }
 
 /// A server whose namespaces or certificates are followed no more had better be started anew.

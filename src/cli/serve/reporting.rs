@@ -1,0 +1,127 @@
+//! The flags of what is written into the cluster beside verdicts.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    cluster::{self, Cluster},
+    config::Live,
+    reports::{Api, Reporter, Settings, Status, Which},
+    server::Shutdown,
+};
+
+use super::{election::stopping, self_managed::duration};
+
+/// Shorter intervals would keep the API server busy with nothing else.
+const LEAST: Duration = Duration::from_secs(1);
+
+#[derive(Args, Debug)]
+pub(super) struct Reporting {
+    /// Audit the cluster now and then, and write a report for each workload that breaks something
+    #[arg(
+        long,
+        value_name = "auto|openreports|wgpolicy|off",
+        env = "PORTCULLIS_REPORTS",
+        default_value = "off",
+        conflicts_with = "standalone",
+        hide_possible_values = true
+    )]
+    reports: Mode,
+
+    /// How often, where neither the configuration nor a namespace's labels change; those are followed within a minute
+    /// or two. As 1h, 30m
+    #[arg(long, value_name = "DURATION", env = "PORTCULLIS_REPORT_INTERVAL", default_value = "1h", value_parser = interval)]
+    report_interval: Duration,
+
+    /// The most reports: what is beyond is counted, and has none
+    #[arg(long, value_name = "N", env = "PORTCULLIS_REPORT_LIMIT", default_value_t = 10_000, value_parser = super::flags::whole::<usize>)]
+    report_limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Auto,
+    #[value(name = "openreports")]
+    OpenReports,
+    #[value(name = "wgpolicy")]
+    WgPolicy,
+    Off,
+}
+
+/// What the reports follow from.
+pub(super) struct Sources {
+    /// How to reach the API server.
+    pub(super) kubeconfig: Option<PathBuf>,
+    pub(super) config: Arc<Live>,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) leads: watch::Receiver<bool>,
+}
+
+impl Reporting {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.which().is_some()
+    }
+
+    fn which(&self) -> Option<Which> {
+        match self.reports {
+            Mode::Auto => Some(Which::Auto),
+            Mode::OpenReports => Some(Which::Only(Api::OpenReports)),
+            Mode::WgPolicy => Some(Which::Only(Api::WgPolicy)),
+            Mode::Off => None,
+        }
+    }
+
+    /// Starts what keeps the reports, where that is asked for, until the server stops.
+    ///
+    /// It has a thread and connections of its own: to read a page of pods takes milliseconds in which a thread that
+    /// answers requests would answer none.
+    pub(super) fn start(
+        &self,
+        sources: Sources,
+        stop: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> Option<Arc<Status>> {
+        let settings = Settings {
+            which: self.which()?,
+            interval: self.report_interval,
+            limit: self.report_limit,
+        };
+        let Sources { kubeconfig, config, cluster, leads } = sources;
+        let reporter = Reporter::new(settings, config, cluster, leads);
+        let status = reporter.status();
+        let stopping = stopping(stop);
+        tasks.spawn_blocking(move || run(reporter, kubeconfig.as_deref(), stopping));
+        Some(status)
+    }
+}
+
+/// Runs it on this thread, to the end.
+fn run(reporter: Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Output = ()>) {
+    let work = async {
+        match cluster::connect(kubeconfig).await {
+            Ok(client) => reporter.run(client).await,
+            Err(error) => tracing::error!(error = error.to_string(), "no reports are written"),
+        }
+    };
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(async {
+            tokio::select! {
+                () = work => {}
+                () = stopping => {}
+            }
+        }),
+        Err(error) => tracing::error!(error = error.to_string(), "no reports are written"),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let interval = duration(text)?;
+    (interval >= LEAST).then_some(interval).ok_or("must be at least 1s")
+}

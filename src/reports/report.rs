@@ -1,0 +1,161 @@
+//! What was found of a workload, as a report. Pure: values in, text out.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::{Value, json};
+
+use crate::{
+    dns,
+    findings::{Audited, Broken, Identity, Severity},
+    pss::Level,
+};
+
+use super::{MANAGED_BY, US, api::Api};
+
+/// The annotation that says what the report says: one that is right already is not written again.
+pub(super) const HASH: &str = "portcullis.dev/hash";
+/// The annotation that says how many results did not fit.
+const LEFT_OUT: &str = "portcullis.dev/results-left-out";
+/// The labels that say which levels the workload meets: now, and once hardened.
+const LEVELS: [&str; 2] = ["portcullis.dev/level", "portcullis.dev/level-hardened"];
+
+/// The most bytes of a report; etcd takes 1.5 MB.
+const MAX_BYTES: usize = 64 << 10;
+/// The most bytes of one text in it.
+const MAX_TEXT: usize = 1000;
+
+/// Ready to be written.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) hash: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Report {
+    /// Of a workload that breaks something. What breaks nothing needs no report: the metrics count it.
+    pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
+        let workload = &audited.workload;
+        // They become names, of a report and in a path. In an owner reference anything can stand.
+        let is_name = dns::is_label(&audited.uid) && dns::is_label(&workload.identity.namespace);
+        if workload.violations.is_empty() || !is_name {
+            return None;
+        }
+        let mut kept = workload.violations.len();
+        loop {
+            let report = Self::with(api, audited, kept);
+            if report.body.len() <= MAX_BYTES || kept == 0 {
+                return Some(report);
+            }
+            kept -= 1;
+        }
+    }
+
+    /// With so many results.
+    fn with(api: Api, audited: &Audited, kept: usize) -> Self {
+        let Audited { workload, uid, .. } = audited;
+        let Identity { api_version, kind, namespace, name: of } = &workload.identity;
+        let name = format!("{US}-{uid}");
+        let levels = [workload.ladder.now, workload.ladder.hardened].map(Level::as_str);
+        let results: Vec<_> = workload.violations.iter().take(kept).map(result).collect();
+        let fails = workload.violations.iter().filter(|broken| is_fail(broken)).count();
+        let warns = workload.violations.len() - fails;
+        let mut report = json!({
+            "apiVersion": api.version(),
+            "kind": api.kind(),
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": {MANAGED_BY: US, LEVELS[0]: levels[0], LEVELS[1]: levels[1]},
+                "annotations": {},
+                "ownerReferences": [{"apiVersion": api_version, "kind": kind, "name": of, "uid": uid}],
+            },
+            "scope": {
+                "apiVersion": api_version,
+                "kind": kind,
+                "namespace": namespace,
+                "name": of,
+                "uid": uid,
+            },
+            "summary": {"pass": 0, "fail": fails, "warn": warns, "error": 0, "skip": 0},
+            "results": results,
+        });
+        if api == Api::OpenReports {
+            put(&mut report, "", "source", US.into());
+        }
+        let left_out = workload.violations.len() - kept;
+        if left_out > 0 {
+            put(&mut report, "/metadata/annotations", LEFT_OUT, left_out.to_string().into());
+        }
+        let hash = hash(&report);
+        put(&mut report, "/metadata/annotations", HASH, hash.as_str().into());
+        Self { namespace: namespace.clone(), name, hash, body: report.to_string().into_bytes() }
+    }
+}
+
+fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
+    if let Some(Value::Object(map)) = object.pointer_mut(pointer) {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+/// A broken control.
+fn result(broken: &Broken) -> Value {
+    let (policy, category, severity) = match broken.control.level {
+        Level::Privileged | Level::Baseline => {
+            ("pod-security-baseline", "Pod Security Standards (Baseline)", "high")
+        }
+        Level::Restricted => {
+            ("pod-security-restricted", "Pod Security Standards (Restricted)", "medium")
+        }
+    };
+    let fix = listed(broken.message.split("; "), "; ");
+    json!({
+        "source": US,
+        "policy": policy,
+        "rule": broken.control.id,
+        "category": category,
+        "severity": severity,
+        "result": if is_fail(broken) { "fail" } else { "warn" },
+        "scored": is_fail(broken),
+        "message": format!("{}: {fix}", broken.control.reason),
+        "properties": {
+            "fields": listed(broken.fields(), ", "),
+            "fix": fix,
+            "hardening": if broken.is_hardened { "sets it" } else { "cannot set it" },
+        },
+    })
+}
+
+/// Whether the namespace enforces it.
+fn is_fail(broken: &Broken) -> bool {
+    broken.severity == Severity::Error
+}
+
+/// As many as there is room for.
+fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str) -> String {
+    let mut all = String::new();
+    let mut left_out = 0;
+    for text in texts {
+        if all.len() + separator.len() + text.len() > MAX_TEXT {
+            left_out += 1;
+            continue;
+        }
+        if !all.is_empty() {
+            all.push_str(separator);
+        }
+        all.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
+    if left_out > 0 {
+        all.push_str(&format!(" and {left_out} more"));
+    }
+    all
+}
+
+/// The same for the same text in all replicas of a version: another version may say it otherwise anyway.
+fn hash(report: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    report.to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
