@@ -49,6 +49,8 @@ pub mod rewrite;
 
 pub mod audit;
 
+pub mod events;
+
 pub mod reports;
 
 pub mod explain;

@@ -119,7 +119,7 @@ fn result(broken: &Broken) -> Value {
         "severity": severity,
         "result": if is_fail(broken) { "fail" } else { "warn" },
         "scored": is_fail(broken),
-        "message": format!("{}: {fix}", broken.control.reason),
+        "message": format!("{}; to mend it: {fix}", broken.control.reason),
         "properties": {
             "fields": listed(broken.fields(), ", "),
             "fix": fix,
@@ -158,4 +158,105 @@ fn hash(report: &Value) -> String {
     let mut hasher = DefaultHasher::new();
     report.to_string().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        findings::{Policy, Workload},
+        json,
+        pss::Pod,
+    };
+
+    /// Of a pod in a namespace that enforces this level.
+    fn audited(spec: &Value, enforced: Level) -> Audited {
+        let text = serde_json::json!({ "spec": spec }).to_string();
+        let pod: Pod<'_> = json::from_str(&text).unwrap();
+        let identity = Identity {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+        };
+        let config = Config::embedded();
+        let mut policy = Policy::new(config, Some(Level::Restricted), None, None);
+        policy.fail_on = enforced;
+        let workload = Workload::judge(identity, Some(&pod), "", &policy);
+        Audited { workload, uid: "0-1".to_owned(), pods: 1 }
+    }
+
+    fn read(report: &Report) -> Value {
+        serde_json::from_slice(&report.body).unwrap()
+    }
+
+    #[test]
+    fn the_same_findings_say_the_same_and_others_do_not() {
+        let spec = serde_json::json!({"containers": [{"name": "a"}]});
+        let hash = |api, level| Report::of(api, &audited(&spec, level)).unwrap().hash;
+        let first = hash(Api::OpenReports, Level::Baseline);
+        assert_eq!(first, hash(Api::OpenReports, Level::Baseline));
+        assert_ne!(first, hash(Api::OpenReports, Level::Restricted), "it is enforced there");
+        assert_ne!(first, hash(Api::WgPolicy, Level::Baseline));
+    }
+
+    #[test]
+    fn each_api_gets_its_own_form() {
+        let spec = serde_json::json!({"containers": [{"name": "a"}]});
+        let of = |api| read(&Report::of(api, &audited(&spec, Level::Restricted)).unwrap());
+        let (open, older) = (of(Api::OpenReports), of(Api::WgPolicy));
+        assert_eq!((&open["kind"], &older["kind"]), (&"Report".into(), &"PolicyReport".into()));
+        assert_eq!((&open["source"], &older["source"]), (&US.into(), &Value::Null));
+        for report in [open, older] {
+            assert_eq!(report["summary"]["fail"], 4);
+            assert_eq!(report["metadata"]["name"], "portcullis-0-1");
+        }
+    }
+
+    #[test]
+    fn what_breaks_nothing_or_has_no_proper_uid_has_no_report() {
+        let spec = serde_json::json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": []});
+        assert!(Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).is_none());
+        let mut bad = audited(&serde_json::json!({"hostPID": true}), Level::Baseline);
+        assert!(Report::of(Api::OpenReports, &bad).is_some());
+        for uid in ["", "a/b", "../x", "A", "a?b"] {
+            uid.clone_into(&mut bad.uid);
+            assert!(Report::of(Api::OpenReports, &bad).is_none(), "{uid}");
+        }
+    }
+
+    #[test]
+    fn a_report_stays_small_however_much_is_wrong() {
+        let container = |index: usize| {
+            serde_json::json!({
+                "name": format!("container-with-a-long-name-{index}"),
+                "securityContext": {
+                    "privileged": true,
+                    "runAsUser": 0,
+                    "procMount": "Unmasked",
+                    "seLinuxOptions": {"type": "x".repeat(300), "user": "\"\"\"\u{7}".repeat(99)},
+                    "seccompProfile": {"type": "Unconfined"},
+                    "appArmorProfile": {"type": "Unconfined"},
+                    "capabilities": {"add": ["SYS_ADMIN", "\"\n\u{1}".repeat(200)]},
+                },
+                "ports": [{"hostPort": 1}],
+            })
+        };
+        let spec = serde_json::json!({
+            "hostPID": true,
+            "containers": (0..500).map(container).collect::<Vec<_>>(),
+            "volumes": [{"name": "a", "hostPath": {"path": "/"}}],
+        });
+        let report = Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).unwrap();
+        assert!(report.body.len() <= MAX_BYTES, "{}", report.body.len());
+        let report = read(&report);
+        let results = report["results"].as_array().unwrap();
+        assert!(results.len() > 10, "{}", results.len());
+        let fields = report["results"][0]["properties"]["fields"].as_str().unwrap();
+        assert!(fields.ends_with(" more") && fields.len() < MAX_TEXT + 20, "{fields}");
+        let counted = ["fail", "warn"].map(|key| report["summary"][key].as_u64().unwrap());
+        assert!(counted.iter().sum::<u64>() >= results.len() as u64);
+        assert!(!report.to_string().contains("\\u00"), "no control characters");
+    }
 }

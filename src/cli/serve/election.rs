@@ -37,15 +37,16 @@ impl Election {
         let settings = leader::Settings {
             namespace: self.namespace(client),
             lease: self.lease.clone(),
-            identity: self
-                .identity
-                .clone()
-                .or_else(|| variable("POD_NAME"))
-                .unwrap_or_else(host_name),
+            identity: self.identity(),
         };
         let (leads, electing) = leader::elect(client.clone(), settings, stopping(stop));
         tasks.spawn(electing);
         leads
+    }
+
+    /// What tells this replica from the others.
+    pub(super) fn identity(&self) -> String {
+        self.identity.clone().or_else(|| variable("POD_NAME")).unwrap_or_else(host_name)
     }
 
     /// The namespace of all that is ours.

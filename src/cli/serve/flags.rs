@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     election::Election,
-    reporting::Reporting,
+    reporting::{Reporting, Telling},
     self_managed::SelfManaged,
     standalone::{self, CaFile},
 };
@@ -77,6 +77,9 @@ pub(in crate::cli) struct Flags {
 
     #[command(flatten)]
     pub(super) reporting: Reporting,
+
+    #[command(flatten)]
+    pub(super) telling: Telling,
 
     /// Authorities, PEM: who connects to the webhook's port must show a certificate of one of them; read again
     /// every 10 s

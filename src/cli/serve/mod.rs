@@ -13,6 +13,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -60,7 +61,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
-    let Connected { cluster, leads, keeper, reports } = if flags.standalone {
+    let Connected { client, cluster, leads, keeper, reports } = if flags.standalone {
         Connected::default()
     } else {
         connect(flags, &config, &identity, &stop, &mut tasks).await?
@@ -107,8 +108,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         Some(clients) => tls::mutual_config(identity, clients)?,
         None => tls::server_config(identity)?,
     });
-    let app =
-        router(Arc::new(Webhook { config, cluster, metrics, traces: traces.clone(), intake }));
+    let instance = flags.election.identity();
+    let events = flags.telling.start(client.as_ref(), instance, &metrics, &mut tasks)?;
+    let webhook = Webhook { config, cluster, metrics, traces: traces.clone(), events, intake };
+    let app = router(Arc::new(webhook));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
     tracing::info!(
@@ -139,6 +142,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
 /// What there is where there is a cluster.
 #[derive(Default)]
 struct Connected {
+    client: Option<Client>,
     cluster: Option<Arc<Cluster>>,
     leads: Option<watch::Receiver<bool>>,
     keeper: Option<Arc<Keeper>>,
@@ -155,7 +159,11 @@ async fn connect(
     let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
     let (cluster, reading) = Cluster::new(client.clone());
     tasks.spawn(reading);
-    let mut connected = Connected { cluster: Some(Arc::clone(&cluster)), ..Connected::default() };
+    let mut connected = Connected {
+        client: Some(client.clone()),
+        cluster: Some(Arc::clone(&cluster)),
+        ..Connected::default()
+    };
     // Who has nothing to write needs no rights to a Lease.
     if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() {
         let leads = flags.election.start(&client, stop, tasks);

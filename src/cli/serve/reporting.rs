@@ -8,11 +8,14 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     cluster::{self, Cluster},
     config::Live,
+    events::Events,
+    record::Metrics,
     reports::{Api, Reporter, Settings, Status, Which},
     server::Shutdown,
 };
@@ -43,6 +46,29 @@ pub(super) struct Reporting {
     /// The most reports: what is beyond is counted, and has none
     #[arg(long, value_name = "N", env = "PORTCULLIS_REPORT_LIMIT", default_value_t = 10_000, value_parser = super::flags::whole::<usize>)]
     report_limit: usize,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Telling {
+    /// Write an Event for pods that are denied, five a second at most; sideEffects of the webhook must be NoneOnDryRun
+    #[arg(long, env = "PORTCULLIS_EVENTS", conflicts_with = "standalone")]
+    events: bool,
+}
+
+impl Telling {
+    /// Starts what writes Events, where that is asked for.
+    pub(super) fn start(
+        &self,
+        client: Option<&Client>,
+        instance: String,
+        metrics: &Metrics,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Option<Events>> {
+        let Some(client) = client.filter(|_| self.events) else { return Ok(None) };
+        let (events, writing) = Events::new(client.clone(), instance, metrics.events()?);
+        tasks.spawn(writing);
+        Ok(Some(events))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
