@@ -53,6 +53,8 @@ pub struct Events {
 struct Denial {
     namespace: String,
     owner: Option<Owner>,
+    /// What is broken, and the name of a pod that nothing manages: others are made up anew each time.
+    key: String,
     note: String,
 }
 
@@ -112,7 +114,7 @@ impl Events {
         answer: &Answer,
         body: &[u8],
     ) {
-        let (Outcome::Pod(_), Some(denial)) = (outcome, &answer.denial) else { return };
+        let (Outcome::Pod(judgement), Some(denial)) = (outcome, &answer.denial) else { return };
         // It becomes part of a path.
         if request.dry_run || !dns::is_label(&request.namespace) {
             return;
@@ -121,9 +123,15 @@ impl Events {
             self.counts.with_label_values(&["dropped"]).inc();
             return;
         };
+        let owner = owner(body);
+        let mut key = admission::reasons(judgement.enforce());
+        if owner.is_none() {
+            key.push_str(&request.name);
+        }
         place.send(Denial {
             namespace: request.namespace.to_string(),
-            owner: owner(body),
+            owner,
+            key,
             note: cut(&denial.message, MAX_NOTE),
         });
     }
@@ -206,9 +214,7 @@ struct Said {
 impl Said {
     fn is_new(&mut self, denial: &Denial, now: Instant) -> bool {
         let mut hasher = DefaultHasher::new();
-        (&denial.namespace, &denial.owner).hash(&mut hasher);
-        // A pod that nothing manages says its name there.
-        denial.note.hash(&mut hasher);
+        (&denial.namespace, &denial.owner, &denial.key).hash(&mut hasher);
         let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
         let key = hasher.finish();
         if self.at.get(&key).is_some_and(is_recent) {
@@ -237,7 +243,7 @@ fn cut(text: &str, most: usize) -> String {
 mod tests {
     use super::*;
 
-    fn denial(name: &str, note: &str) -> Denial {
+    fn denial(name: &str, key: &str) -> Denial {
         let text = |text: &str| text.to_owned();
         let owner = Owner {
             api_version: text("apps/v1"),
@@ -246,7 +252,7 @@ mod tests {
             uid: text("1"),
             controller: true,
         };
-        Denial { namespace: text("shop"), owner: Some(owner), note: text(note) }
+        Denial { namespace: text("shop"), owner: Some(owner), key: text(key), note: String::new() }
     }
 
     #[test]

@@ -10,7 +10,11 @@ use serde::Deserialize;
 
 use crate::audit::{Form, List, Query, Refusal};
 
-use super::{MANAGED_BY, US, api::Api, report::HASH};
+use super::{
+    MANAGED_BY, US,
+    api::Api,
+    report::{HASH, is_ours},
+};
 
 /// Metadata is short.
 const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
@@ -63,6 +67,10 @@ impl Known {
     }
 
     fn insert(&mut self, mut metadata: Metadata) {
+        // The label alone anyone may set on anything.
+        if !is_ours(&metadata.name) {
+            return;
+        }
         let hash = metadata.annotations.remove(HASH).unwrap_or_default();
         self.namespaces.entry(metadata.namespace).or_default().insert(metadata.name, hash);
     }

@@ -19,6 +19,9 @@ const LEFT_OUT: &str = "portcullis.dev/results-left-out";
 /// The labels that say which levels the workload meets: now, and once hardened.
 const LEVELS: [&str; 2] = ["portcullis.dev/level", "portcullis.dev/level-hardened"];
 
+/// What our reports' names begin with; the owner's uid follows. Others name theirs by the uid alone.
+const PREFIX: &str = "portcullis-";
+
 /// The most bytes of a report; etcd takes 1.5 MB.
 const MAX_BYTES: usize = 64 << 10;
 /// The most bytes of one text in it.
@@ -56,7 +59,7 @@ impl Report {
     fn with(api: Api, audited: &Audited, kept: usize) -> Self {
         let Audited { workload, uid, .. } = audited;
         let Identity { api_version, kind, namespace, name: of } = &workload.identity;
-        let name = format!("{US}-{uid}");
+        let name = format!("{PREFIX}{uid}");
         let levels = [workload.ladder.now, workload.ladder.hardened].map(Level::as_str);
         let results: Vec<_> = workload.violations.iter().take(kept).map(result).collect();
         let fails = workload.violations.iter().filter(|broken| is_fail(broken)).count();
@@ -92,6 +95,11 @@ impl Report {
         put(&mut report, "/metadata/annotations", HASH, hash.as_str().into());
         Self { namespace: namespace.clone(), name, hash, body: report.to_string().into_bytes() }
     }
+}
+
+/// Whether this may be the name of a report of ours.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(dns::is_label)
 }
 
 fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {

@@ -24,6 +24,9 @@ use super::{
 /// Objects of one page: short ones, since the server has better uses for its memory.
 const PAGE: std::num::NonZeroU32 = std::num::NonZeroU32::new(100).expect("100 is not 0");
 
+/// Of reports that there are, so many are looked at in any case.
+const LEAST_KNOWN: usize = 1000;
+
 /// What stays from round to round.
 pub(super) struct Round<'r> {
     client: &'r Client,
@@ -122,8 +125,8 @@ impl<'r> Round<'r> {
         }
         let mut found = found.into_iter();
         let api = found.next()?;
-        // One more tells that there are too many, and which are to go is then seen round by round.
-        let most = self.settings.limit.saturating_mul(2);
+        // Where there are more, they go round by round.
+        let most = self.settings.limit.saturating_mul(2).max(LEAST_KNOWN);
         for older in found {
             self.clear(older, most).await;
         }

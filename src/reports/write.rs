@@ -27,13 +27,24 @@ pub(super) struct Writer<'r> {
     status: &'r Status,
     next: Instant,
     refused: u32,
+    /// A namespace that takes none: it is on its way out.
+    closed: Option<String>,
     pub(super) applied: u64,
     pub(super) deleted: u64,
 }
 
 impl<'r> Writer<'r> {
     pub(super) fn new(client: &'r Client, api: Api, status: &'r Status) -> Self {
-        Self { client, api, status, next: Instant::now(), refused: 0, applied: 0, deleted: 0 }
+        Self {
+            client,
+            api,
+            status,
+            next: Instant::now(),
+            refused: 0,
+            closed: None,
+            applied: 0,
+            deleted: 0,
+        }
     }
 
     /// Makes it be as it should. Whoever else wrote to fields of ours has to give way.
@@ -44,25 +55,25 @@ impl<'r> Writer<'r> {
             .uri(format!("{path}?fieldManager={US}&force=true"))
             .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
             .body(report.body);
-        self.applied += u64::from(self.send(Verb::Apply, &path, request).await);
+        self.applied += u64::from(self.send(Verb::Apply, &report.namespace, request).await);
     }
 
     /// Takes it away.
     pub(super) async fn delete(&mut self, namespace: &str, name: &str) {
         let path = self.api.path(namespace, name);
         let request = Request::delete(&path).body(Vec::new());
-        self.deleted += u64::from(self.send(Verb::Delete, &path, request).await);
+        self.deleted += u64::from(self.send(Verb::Delete, namespace, request).await);
     }
 
     /// Whether it was done.
     async fn send(
         &mut self,
         verb: Verb,
-        path: &str,
+        namespace: &str,
         request: http::Result<Request<Vec<u8>>>,
     ) -> bool {
         let Ok(request) = request else { return false };
-        if self.refused >= GIVES_UP {
+        if self.refused >= GIVES_UP || self.closed.as_deref() == Some(namespace) {
             return false;
         }
         sleep_until(self.next).await;
@@ -78,12 +89,19 @@ impl<'r> Writer<'r> {
             return true;
         };
         self.refused += 1;
+        if matches!(refusal, Refusal::Forbidden(_)) {
+            self.closed = Some(namespace.to_owned());
+        }
         self.status.wrote(verb, Outcome::Failed);
         let error = refusal.to_string();
         if self.refused == 1 {
-            tracing::warn!(path, error, "a report could not be written");
+            tracing::warn!(namespace, error, "a report could not be written");
         } else if self.refused == GIVES_UP {
-            tracing::error!(path, error, "reports cannot be written: the next round tries again");
+            tracing::error!(
+                namespace,
+                error,
+                "reports cannot be written: the next round tries again"
+            );
         }
         false
     }

@@ -3,6 +3,7 @@
 //! - `life`: a report from its first writing until its workload is gone
 //! - `apis`: which of the two APIs is spoken, and how many reports there may be
 //! - `replicas`: only one of them writes
+//! - `events`: what is told of denied pods
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
 mod account;
 mod apis;
 mod definitions;
+mod events;
 mod life;
 #[path = "../e2e/objects.rs"]
 #[allow(dead_code, reason = "the end-to-end tests use the rest")]

@@ -46,8 +46,10 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(flags.threads()).enable_all().build()?;
-    runtime.block_on(serve(flags))?;
-    Ok(Exit::Clean)
+    let served = runtime.block_on(serve(flags));
+    // Threads of their own that still work must not hold up the end.
+    runtime.shutdown_background();
+    served.map(|()| Exit::Clean)
 }
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
