@@ -20,7 +20,6 @@ mod definitions;
 mod events;
 mod life;
 #[path = "../e2e/objects.rs"]
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
 mod objects;
 mod replicas;
 mod server;
