@@ -49,6 +49,7 @@ pub struct Settings {
 }
 
 /// What keeps the reports.
+#[derive(Clone)]
 pub struct Reporter {
     settings: Settings,
     config: Arc<Live>,

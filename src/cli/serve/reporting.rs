@@ -9,7 +9,11 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use kube::Client;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, LocalSet, spawn_local},
+    time::sleep,
+};
 
 use crate::{
     cluster::{self, Cluster},
@@ -24,6 +28,9 @@ use super::{election::stopping, self_managed::duration};
 
 /// Shorter intervals would keep the API server busy with nothing else.
 const LEAST: Duration = Duration::from_secs(1);
+
+/// After something went wrong altogether.
+const AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
 pub(super) struct Reporting {
@@ -123,26 +130,40 @@ impl Reporting {
         let reporter = Reporter::new(settings, config, cluster, leads);
         let status = reporter.status();
         let stopping = stopping(stop);
-        tasks.spawn_blocking(move || run(reporter, kubeconfig.as_deref(), stopping));
+        tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));
         Some(status)
     }
 }
 
 /// Runs it on this thread, to the end.
-fn run(reporter: Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Output = ()>) {
-    let work = async {
-        match cluster::connect(kubeconfig).await {
-            Ok(client) => reporter.run(client).await,
-            Err(error) => tracing::error!(error = error.to_string(), "no reports are written"),
+fn run(reporter: &Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Output = ()>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return tracing::error!(error = error.to_string(), "no reports are written");
         }
     };
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(async {
-            tokio::select! {
-                () = work => {}
-                () = stopping => {}
+    let keeping = async {
+        loop {
+            let work = keep(reporter.clone(), kubeconfig.map(Path::to_owned));
+            // What goes wrong here must not take a server away that answers.
+            if spawn_local(work).await.is_err() {
+                tracing::error!("an audit panicked, which is a mistake in this program");
             }
-        }),
+            sleep(AGAIN).await;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        tokio::select! {
+            () = keeping => {}
+            () = stopping => {}
+        }
+    });
+}
+
+async fn keep(reporter: Reporter, kubeconfig: Option<PathBuf>) {
+    match cluster::connect(kubeconfig.as_deref()).await {
+        Ok(client) => reporter.run(client).await,
         Err(error) => tracing::error!(error = error.to_string(), "no reports are written"),
     }
 }
