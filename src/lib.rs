@@ -49,6 +49,10 @@ pub mod rewrite;
 
 pub mod audit;
 
+pub mod events;
+
+pub mod reports;
+
 pub mod explain;
 
 mod healthcheck;

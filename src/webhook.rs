@@ -18,6 +18,7 @@ use crate::{
     admission::{self, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
     cluster::{Cluster, Labels, LookupError, Pods},
     config::Live,
+    events::Events,
     json,
     pss::NEWEST,
     record::{self, Decision, Metrics, Traces},
@@ -45,6 +46,8 @@ pub struct Webhook {
     pub metrics: Arc<Metrics>,
     /// Where they are traced, if they are.
     pub traces: Option<Arc<Traces>>,
+    /// Where denials are told of beside the answer, if they are.
+    pub events: Option<Events>,
     /// What reads bodies.
     pub intake: Intake,
 }
@@ -163,7 +166,7 @@ impl Webhook {
                 }
             },
         };
-        Ok(self.conclude(call, &request, &outcome, context))
+        Ok(self.conclude(call, &request, &outcome, context, body))
     }
 
     /// Without a cluster no namespace has labels.
@@ -196,7 +199,7 @@ impl Webhook {
         };
         let config = self.config.current();
         let context = Context { config: &config, newest: NEWEST };
-        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context)
+        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context, head)
     }
 
     fn conclude(
@@ -205,6 +208,7 @@ impl Webhook {
         request: &Request<'_>,
         outcome: &Outcome,
         context: Context<'_>,
+        read: &[u8],
     ) -> Response {
         let answer = admission::answer(outcome, request, context.config.mode);
         let body = admission::respond(&answer, &request.uid);
@@ -214,6 +218,9 @@ impl Webhook {
         record::record(&self.metrics, &decision);
         if let Some(traces) = &self.traces {
             traces.record(&decision, call.headers);
+        }
+        if let Some(events) = &self.events {
+            events.tell(request, outcome, &answer, read);
         }
         let mut response = Response::new(body.into());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,4 +1,4 @@
-//! One question to the API server, asked again while it is busy or cannot be reached. It reads, and writes nothing.
+//! One request to the API server, made again while it is busy or cannot be reached: it must do no harm twice.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const MAX_REFUSAL: usize = 64 << 10;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The account may not.
     Forbidden(String),
     /// There is no such object, or no such resource.
@@ -47,7 +47,7 @@ impl std::fmt::Display for Refusal {
 }
 
 /// The text of the answer.
-pub(super) async fn ask(client: &Client, request: &Request<Vec<u8>>) -> Result<String, Refusal> {
+pub(crate) async fn ask(client: &Client, request: &Request<Vec<u8>>) -> Result<String, Refusal> {
     let deadline = Instant::now() + PATIENCE;
     let mut pause = PAUSE;
     for _ in 1..TRIES {

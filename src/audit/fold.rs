@@ -96,7 +96,7 @@ impl<'g> Fold<'g> {
             }
         };
         let is_pod = resource == PODS;
-        if is_pod && judged.as_ref().is_some_and(|judged| !judged.violations.is_empty()) {
+        if entry.is_breaking {
             self.breaking.push(identity(self.ground, resource, &entry.name));
         }
         let top = match &entry.owner {

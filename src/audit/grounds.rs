@@ -12,11 +12,11 @@ use crate::{
     dns,
     findings::{Ground, Identity, Judges, Lint, Policy, Unread, lint},
     harden::Decision,
-    pss::{Minor, from_labels},
+    pss::{self, Level, LevelVersion, Minor, from_labels},
 };
 
 use super::{
-    Event, Note, Settings,
+    Event, Modes, Note, Settings,
     ask::{Refusal, ask},
     judge::Bench,
     list::{Form, List, Query, Seam},
@@ -42,6 +42,7 @@ pub(super) struct Grounds<'s> {
 struct Known {
     ground: Ground,
     policy: Policy,
+    advice: Option<Policy>,
     lints: Vec<Lint>,
 }
 
@@ -125,6 +126,7 @@ impl<'s> Grounds<'s> {
         Some(Bench {
             ground: &known.ground,
             policy: &known.policy,
+            advice: known.advice.as_ref(),
             config: self.config(),
             templates: self.settings.templates,
         })
@@ -242,8 +244,26 @@ impl<'s> Grounds<'s> {
             judges: Judges::Written,
             fail_on: self.settings.fail_on,
         };
+        let advice = self.advice(&policy.policy).map(|asked| Policy {
+            asked,
+            version: asked.version.resolve(self.newest),
+            fail_on: Level::Privileged,
+            ..judged.clone()
+        });
         let ground = Ground { labels, policy, exempt, decision, name };
-        self.known.insert(format!("{}/", ground.name), Known { ground, policy: judged, lints });
+        let known = Known { policy: judged, advice, lints, ground };
+        self.known.insert(format!("{}/", known.ground.name), known);
+    }
+
+    /// The strictest of what is audited and warned of, if that can say more than what is enforced.
+    fn advice(&self, policy: &pss::Policy) -> Option<LevelVersion> {
+        if self.settings.modes == Modes::Enforce {
+            return None;
+        }
+        let strictness = |pair: &LevelVersion| (pair.level, pair.version.resolve(self.newest));
+        let strictest = [policy.audit, policy.warn].into_iter().max_by_key(strictness)?;
+        let says_more = strictness(&strictest) != strictness(&policy.enforce);
+        (says_more && strictest.level > Level::Privileged).then_some(strictest)
     }
 
     fn exempt(&self, name: &str) -> Option<Exemption> {

@@ -3,7 +3,7 @@
 use crate::{
     admission,
     config::{Config, Mode},
-    findings::{Ground, Identity, Lint, Policy, Workload, lint},
+    findings::{Broken, Ground, Identity, Lint, Policy, Workload, lint},
     harden::{self, Decision, Scope},
     json,
     pss::Pod,
@@ -29,6 +29,8 @@ pub(super) struct Bench<'g> {
     pub(super) ground: &'g Ground,
     /// What the ground and the configuration come to for a pod.
     pub(super) policy: &'g Policy,
+    /// What pods are judged by beside that, to be told of.
+    pub(super) advice: Option<&'g Policy>,
     pub(super) config: &'g Config,
     pub(super) templates: Templates,
 }
@@ -40,6 +42,8 @@ pub(super) struct Entry {
     pub(super) uid: String,
     pub(super) owner: Option<Owner>,
     pub(super) content: Content,
+    /// A pod that breaks what its namespace enforces.
+    pub(super) is_breaking: bool,
     pub(super) lints: Vec<Lint>,
 }
 
@@ -77,6 +81,7 @@ impl Entry {
             uid: metadata.uid.to_string(),
             owner,
             content: Content::Nothing,
+            is_breaking: false,
             lints: Vec::new(),
         }
     }
@@ -109,7 +114,13 @@ impl Bench<'_> {
             entry.lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         }
         let pod = if is_template { self.as_made(*pod) } else { *pod };
-        let workload = Workload::judge(identity, Some(&pod), resource.root(), self.policy);
+        let mut workload = Workload::judge(identity, Some(&pod), resource.root(), self.policy);
+        entry.is_breaking = !is_template && !workload.violations.is_empty();
+        if let Some(advice) = self.advice {
+            let identity = workload.identity.clone();
+            let advised = Workload::judge(identity, Some(&pod), resource.root(), advice);
+            merge_advice(&mut workload, advised);
+        }
         entry.content = Content::Judged(Box::new(workload));
         entry
     }
@@ -126,6 +137,13 @@ impl Bench<'_> {
         let changes = harden::plan(&template, &self.config.harden, Scope::Create);
         harden::apply(&template, &changes)
     }
+}
+
+/// Adds what is only advised on: of controls that are not broken already.
+fn merge_advice(workload: &mut Workload, advised: Workload) {
+    let enforced: Vec<_> = workload.violations.iter().map(|broken| broken.control.id).collect();
+    let is_new = |broken: &Broken| !enforced.contains(&broken.control.id);
+    workload.violations.extend(advised.violations.into_iter().filter(is_new));
 }
 
 /// The name of an object of this namespace.

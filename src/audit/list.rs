@@ -18,20 +18,20 @@ const PAGE_BYTES: usize = 4 << 20;
 
 /// What is listed.
 #[derive(Clone, Debug)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// `/apis/apps/v1/deployments`.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Only objects with such labels.
-    pub(super) selector: Option<String>,
+    pub(crate) selector: Option<String>,
     /// How much of each.
-    pub(super) form: Form,
+    pub(crate) form: Form,
     /// Objects of one page, at most.
-    pub(super) page: NonZeroU32,
+    pub(crate) page: NonZeroU32,
 }
 
 /// How much of each object is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// All of it.
     Whole,
     /// Its metadata.
@@ -48,17 +48,17 @@ pub enum Seam {
 }
 
 /// A page, and whether it follows on the one before.
-pub(super) type Answer = Result<(Page, Option<Seam>), Refusal>;
+pub(crate) type Answer = Result<(Page, Option<Seam>), Refusal>;
 
 /// The pages that are still to come.
-pub(super) struct List {
+pub(crate) struct List {
     client: Client,
     fetching: JoinSet<(Cursor, Answer)>,
 }
 
 impl List {
     /// Begins to fetch the first page. To be called on a runtime.
-    pub(super) fn new(client: &Client, query: Query) -> Self {
+    pub(crate) fn new(client: &Client, query: Query) -> Self {
         let mut list = Self { client: client.clone(), fetching: JoinSet::new() };
         let cursor = Cursor { limit: query.page, query, token: None };
         list.fetch(cursor);
@@ -66,7 +66,7 @@ impl List {
     }
 
     /// The next page. None after the last.
-    pub(super) async fn next(&mut self) -> Option<Answer> {
+    pub(crate) async fn next(&mut self) -> Option<Answer> {
         let (mut cursor, answer) = match self.fetching.join_next().await? {
             Ok(fetched) => fetched,
             Err(error) => return Some(Err(Refusal::Failed(bounded(&error.to_string())))),

@@ -29,15 +29,15 @@ use crate::{
     pss::{Level, Minor, NEWEST},
 };
 
-use ask::Refusal;
 use feed::{Feed, Role};
 use fold::Fold;
 use grounds::Grounds;
-use list::{Form, Query};
 use resource::Resource;
 
+pub(crate) use ask::{Refusal, ask};
 pub use judge::Templates;
 pub use list::Seam;
+pub(crate) use list::{Form, List, Query};
 pub use progress::Line;
 
 /// Objects of one page: what client-go's pager asks for.
@@ -50,6 +50,8 @@ pub struct Settings {
     pub config: Config,
     /// What stands for the pods that a template will make.
     pub templates: Templates,
+    /// Which modes of a namespace's policy are judged by.
+    pub modes: Modes,
     /// Only these namespaces, DNS-1123 labels; all where there are none.
     pub namespaces: Vec<String>,
     /// Only objects with such labels, as kubectl has them: `app in (web, api),tier!=test`.
@@ -58,6 +60,15 @@ pub struct Settings {
     pub fail_on: Level,
     /// Objects of one page, at most.
     pub page: NonZeroU32,
+}
+
+/// Which modes of a namespace's policy are judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// Violations are of what the namespace enforces.
+    Enforce,
+    /// And then of what it audits or warns of, as [`crate::findings::Severity::Warning`]: of each control once.
+    All,
 }
 
 /// What an audit has to tell.
@@ -125,7 +136,7 @@ pub enum Failure<E> {
 pub async fn run<E>(
     client: &Client,
     settings: &Settings,
-    mut tell: impl FnMut(Event) -> Result<(), E>,
+    mut tell: impl AsyncFnMut(Event) -> Result<(), E>,
 ) -> Result<(), Failure<E>> {
     let mut events = Vec::new();
     let newest = newest(client, &mut events).await.map_err(Failure::Api)?;
@@ -182,16 +193,16 @@ impl Audit<'_> {
     async fn walk<E>(
         &mut self,
         namespace: Option<&str>,
-        tell: &mut impl FnMut(Event) -> Result<(), E>,
+        tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
         // One that is not there has no objects.
         if namespace.is_some() && self.grounds.count() == 0 {
-            return self.drain(tell);
+            return self.drain(tell).await;
         }
         let mut feeds = self.feeds(namespace);
         for feed in &mut feeds {
             feed.fill(&mut self.grounds, &mut self.events).await;
-            self.drain(tell)?;
+            self.drain(tell).await?;
         }
         while let Some(ground) = self.grounds.first() {
             let read = self.read(&ground, &mut feeds).await;
@@ -202,8 +213,8 @@ impl Audit<'_> {
                 let namespace = Namespace::of(ground, read, &self.settings.config.harden);
                 self.events.push(Event::Namespace(Box::new(namespace)));
             }
-            self.drain(tell)?;
-            tell(Event::Progress(self.progress(&feeds))).map_err(Failure::Told)?;
+            self.drain(tell).await?;
+            tell(Event::Progress(self.progress(&feeds))).await.map_err(Failure::Told)?;
         }
         self.progress = self.progress(&feeds);
         Ok(())
@@ -254,11 +265,14 @@ impl Audit<'_> {
     }
 
     /// Tells what there is to tell.
-    fn drain<E>(
+    async fn drain<E>(
         &mut self,
-        tell: &mut impl FnMut(Event) -> Result<(), E>,
+        tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
-        self.events.drain(..).try_for_each(tell).map_err(Failure::Told)
+        for event in self.events.drain(..) {
+            tell(event).await.map_err(Failure::Told)?;
+        }
+        Ok(())
     }
 
     fn progress(&self, feeds: &[Feed]) -> Progress {

@@ -7,13 +7,13 @@ use serde_json::value::RawValue;
 
 /// A page.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     text: String,
     items: Vec<Range<usize>>,
     /// What leads to the next one.
-    pub(super) token: Option<String>,
+    pub(crate) token: Option<String>,
     /// How many objects follow, where the API server says so.
-    pub(super) remaining: Option<u64>,
+    pub(crate) remaining: Option<u64>,
 }
 
 impl Page {
@@ -21,7 +21,7 @@ impl Page {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub(super) fn read(text: String) -> Result<Self, String> {
+    pub(crate) fn read(text: String) -> Result<Self, String> {
         let list: List<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let start = text.as_ptr().addr();
         let items = list.items.unwrap_or_default().into_iter().map(|item| {
@@ -35,17 +35,17 @@ impl Page {
     }
 
     /// The JSON of each object.
-    pub(super) fn items(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter_map(|range| self.text.get(range.clone()))
     }
 
     /// The size of the page in bytes.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.text.len()
     }
 
     /// How many objects it has.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.items.len()
     }
 }

@@ -49,6 +49,7 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
             continue;
         };
         known.is_hardened &= broken.is_hardened;
+        known.severity = known.severity.max(broken.severity);
         for found in broken.found {
             // By the container's name: what was injected into pods moves their indices.
             let is_known = |other: &Found| other.place == found.place && other.fix == found.fix;

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
-    audit::{self, Event, Failure, Line, Settings, Templates},
+    audit::{self, Event, Failure, Line, Modes, Settings, Templates},
     cluster,
     config::Config,
     dns,
@@ -91,7 +91,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
         let mut teller = Teller { report, past, unread: 0, line: Line::new() };
-        let told = audit::run(&client, &settings, |event| teller.tell(event)).await;
+        let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
         match told.map(|()| teller.finish(&settings)) {
             Ok(Ok(summary)) => Ok(exit(&summary)),
             // Whoever reads has seen enough. What was not judged is not clean.
@@ -117,6 +117,7 @@ impl Flags {
         Settings {
             config,
             templates: if is_hardened { Templates::AsAdmitted } else { Templates::AsWritten },
+            modes: Modes::Enforce,
             namespaces,
             selector: self.selector.clone(),
             fail_on: self.fail_on,

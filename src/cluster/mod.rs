@@ -131,6 +131,11 @@ impl Cluster {
         self.namespaces.state().synced
     }
 
+    /// A number that grows when the policy labels of a namespace change.
+    pub fn relabelled(&self) -> u64 {
+        self.namespaces.relabelled()
+    }
+
     /// The state of the cache of namespaces.
     pub fn cache(&self) -> CacheState {
         self.namespaces.state()

@@ -47,9 +47,10 @@ struct Known {
 }
 
 impl Known {
-    fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) {
+    /// Whether that changed the policy of one that was known.
+    fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) -> bool {
         let Some(name) = namespace.metadata.name else {
-            return;
+            return false;
         };
         let labels = policy_labels(namespace.metadata.labels.unwrap_or_default());
         let shared = self.sets.get(&labels).cloned();
@@ -58,11 +59,13 @@ impl Known {
             self.sets.insert(Arc::clone(&labels));
             labels
         });
-        self.names.insert(name.into_boxed_str(), labels);
+        let before = self.names.insert(name.into_boxed_str(), Arc::clone(&labels));
+        let is_changed = before.is_some_and(|before| before != labels);
         // More sets than namespaces: some are of the past.
         if self.sets.len() > self.names.len() {
             self.sets.retain(|labels| Arc::strong_count(labels) > 1);
         }
+        is_changed
     }
 
     fn remove(&mut self, namespace: &PartialObjectMeta<Namespace>) {
@@ -77,6 +80,7 @@ impl Known {
 pub(super) struct Cache {
     known: RwLock<Known>,
     synced: AtomicBool,
+    relabelled: AtomicU64,
     heard: Arc<Heard>,
 }
 
@@ -133,20 +137,33 @@ impl Cache {
     fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Known) {
         match event {
             Event::Init => *listed = Known::default(),
-            Event::InitApply(namespace) => listed.insert(namespace),
+            Event::InitApply(namespace) => {
+                listed.insert(namespace);
+            }
             Event::InitDone => {
                 let known = std::mem::take(listed);
                 tracing::info!(namespaces = known.names.len(), "namespaces are listed");
                 self.change(|all| *all = known);
+                // Whatever was missed.
+                self.relabelled.fetch_add(1, Ordering::Relaxed);
                 self.synced.store(true, Ordering::Release);
             }
-            Event::Apply(namespace) => self.change(|all| all.insert(namespace)),
+            Event::Apply(namespace) => {
+                if self.change(|all| all.insert(namespace)) {
+                    self.relabelled.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Event::Delete(namespace) => self.change(|all| all.remove(&namespace)),
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Known)) {
-        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
+    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How often the policy labels of a namespace that was known have changed, or may have.
+    pub(super) fn relabelled(&self) -> u64 {
+        self.relabelled.load(Ordering::Relaxed)
     }
 }
 
@@ -263,8 +280,8 @@ mod tests {
         // What is of the past is not kept for ever.
         let mut known = Known::default();
         for i in 0..100 {
-            known.insert(namespace("a", &i.to_string()));
-            known.insert(namespace("b", "baseline"));
+            assert_eq!(known.insert(namespace("a", &i.to_string())), i > 0, "it has other labels");
+            assert!(!known.insert(namespace("b", "baseline")), "it has the same");
         }
         assert_eq!(known.names.len(), 2);
         assert!(known.sets.len() <= 3, "{}", known.sets.len());

@@ -13,6 +13,7 @@ use prometheus::{
     core::{Collector, Desc},
     proto::{Counter, MetricFamily, MetricType},
 };
+use tokio::sync::watch;
 
 use crate::{
     certificates::Keeper,
@@ -37,6 +38,8 @@ pub struct State {
     pub cluster: Option<Arc<Cluster>>,
     /// What keeps certificates, where they are self-managed.
     pub keeper: Option<Arc<Keeper>>,
+    /// Whether this replica leads, where replicas elect one that writes.
+    pub leads: Option<watch::Receiver<bool>>,
     /// Who may connect, where that is not everyone.
     pub clients: Option<Arc<ClientAuth>>,
 }
@@ -153,7 +156,7 @@ const ROWS: [Row; 19] = [
 ];
 
 /// Where certificates are self-managed.
-const SELF_MANAGED: [Row; 3] = [
+const SELF_MANAGED: [Row; 2] = [
     gauge(
         "portcullis_ca_expiry_timestamp_seconds",
         "When the authority that signs certificates expires, in seconds since 1970.",
@@ -167,10 +170,13 @@ const SELF_MANAGED: [Row; 3] = [
         "1 if every webhook trusts the issuer of the certificate in force.",
         |state| state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.status().is_trusted)),
     ),
-    gauge("portcullis_leader", "1 if this replica is the one that writes.", |state| {
-        state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.leads()))
-    }),
 ];
+
+/// Where one of the replicas writes.
+const ELECTED: [Row; 1] =
+    [gauge("portcullis_leader", "1 if this replica is the one that writes.", |state| {
+        state.leads.as_ref().map_or(0.0, |leads| flag(*leads.borrow()))
+    })];
 
 impl Gauges {
     /// Over what the process has.
@@ -181,6 +187,7 @@ impl Gauges {
         let gauges = ROWS
             .iter()
             .chain(state.keeper.iter().flat_map(|_| &SELF_MANAGED))
+            .chain(state.leads.iter().flat_map(|_| &ELECTED))
             .map(|row| Ok((Gauge::new(row.name, row.help)?, *row)))
             .collect::<prometheus::Result<_>>()?;
         Ok(Self { state, gauges })
@@ -208,7 +215,7 @@ impl Collector for Gauges {
 }
 
 /// The library has no counter that can be set to what was counted elsewhere.
-fn as_counter(mut family: MetricFamily) -> MetricFamily {
+pub(super) fn as_counter(mut family: MetricFamily) -> MetricFamily {
     family.set_field_type(MetricType::COUNTER);
     for metric in family.mut_metric() {
         let mut counter = Counter::default();
@@ -229,7 +236,7 @@ fn load(counted: &AtomicU64) -> f64 {
 
 /// Exact up to 2^53, which no count here reaches.
 #[allow(clippy::cast_precision_loss, reason = "see above")]
-fn count(count: u64) -> f64 {
+pub(super) fn count(count: u64) -> f64 {
     count as f64
 }
 
@@ -238,6 +245,6 @@ fn flag(is_set: bool) -> f64 {
 }
 
 /// Seconds since 1970, as Prometheus writes times.
-fn timestamp(time: SystemTime) -> f64 {
+pub(super) fn timestamp(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

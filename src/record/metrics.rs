@@ -151,6 +151,16 @@ impl Metrics {
         &self.registry
     }
 
+    /// What becomes of Events, where they are written.
+    ///
+    /// # Errors
+    /// If there is one already.
+    pub fn events(&self) -> prometheus::Result<IntCounterVec> {
+        let make = Maker { registry: &self.registry };
+        let help = "Events of denied pods: written, repeated (the same was said lately), dropped (too many), failed.";
+        make.counters("portcullis_events_total", help, &["result"])
+    }
+
     pub(super) fn count(&self, decision: &Decision<'_>) {
         let Decision { hook, request, outcome, .. } = *decision;
         let [validate, mutate] = &self.duration;

@@ -1,5 +1,6 @@
 //! What was decided, told to metrics and log. Says nothing of its own, and decides nothing.
 
+mod audits;
 mod gauges;
 mod log;
 mod metrics;
@@ -8,6 +9,7 @@ mod traces;
 
 use std::time::Duration;
 
+pub use audits::Audits;
 pub use gauges::{Gauges, State};
 pub use metrics::Metrics;
 pub use traces::Traces;

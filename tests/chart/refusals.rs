@@ -3,7 +3,7 @@
 use super::helm::Helm;
 
 /// A value, and what Helm must say of it.
-const BAD_VALUES: [(&str, &[&str]); 18] = [
+const BAD_VALUES: [(&str, &[&str]); 20] = [
     ("replicaCont=2", &["replicaCont", "not allowed"]),
     ("replicaCount=two", &["/replicaCount", "integer"]),
     ("mode=audit", &["/mode", "dry-run", "enforce"]),
@@ -19,6 +19,8 @@ const BAD_VALUES: [(&str, &[&str]); 18] = [
     ("certs.mode=cert-manager", &["/certs/mode", "certManager"]),
     ("certs.self.caLifetime=1y", &["/certs/self/caLifetime"]),
     ("certs.mode=existingSecret", &["certs.existingSecret.name"]),
+    ("reports.mode=on", &["/reports/mode", "openreports"]),
+    ("reports.interval=1d", &["/reports/interval"]),
     ("clientAuth.enabled=true", &["caSecret", "caConfigMap"]),
     ("clientAuth.enabled=true,clientAuth.caSecret=ca", &["clientAuth.allowedNames"]),
     ("hostNetwork=true", &["webhook.port", "10250"]),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::helm::{Helm, NAME, find, is_hook, try_find};
 
 /// Values with which different parts of the chart are rendered, as `--set` takes them.
-pub(crate) const SHAPES: [&str; 8] = [
+pub(crate) const SHAPES: [&str; 9] = [
     "",
     "mode=enforce,config.harden.mode=apply",
     "certs.mode=certManager",
@@ -18,6 +18,7 @@ pub(crate) const SHAPES: [&str; 8] = [
      admissionPolicy.enabled=true,podDisruptionBudget.minAvailable=50%,commonLabels.team=a,cleanup.enabled=false,\
      extraArgs={--log-level=debug},extraObjects[0].kind=ConfigMap,extraObjects[0].apiVersion=v1,\
      extraObjects[0].metadata.name=extra-{{ .Release.Name }}",
+    "certs.mode=certManager,reports.mode=auto,reports.interval=30m,reports.limit=500,events.enabled=true",
 ];
 
 #[test]
@@ -95,6 +96,17 @@ fn the_server_is_run_as_agreed() {
     let existing = "certs.mode=existingSecret,certs.existingSecret.name=ours";
     assert_eq!(args(&helm, existing), [&common[..], &files].concat());
     assert_eq!(args(&helm, SHAPES[5]), [&common[..], &own, &client].concat());
+    let reports = ["--reports=openreports", "--report-interval=1h", "--report-limit=10000"];
+    let with_reports = args(&helm, "reports.mode=openreports");
+    assert_eq!(with_reports, [&common[..], &own, &reports].concat());
+    let told = [
+        "--lease=portcullis",
+        "--reports=auto",
+        "--report-interval=30m",
+        "--report-limit=500",
+        "--events",
+    ];
+    assert_eq!(args(&helm, SHAPES[8]), [&common[..], &files, &told].concat());
 }
 
 /// The arguments that the Deployment gives.
@@ -238,6 +250,49 @@ fn the_accounts_may_do_this_and_no_more() {
         assert!(!objects.iter().any(|object| object["kind"] == "Role"), "{values}");
         assert_eq!(find(&objects, "ClusterRole", NAME)["rules"], json!(reads), "{values}");
     }
+}
+
+/// What it may do beside that where it is switched on.
+#[test]
+fn reports_and_events_take_rights_of_their_own() {
+    let Ok(helm) = Helm::v4() else { return };
+    let plain = helm.template(&["certs.mode=certManager"]);
+    let added = |values: &str| -> Vec<String> {
+        let objects = helm.template(&[&format!("certs.mode=certManager,{values}")]);
+        let rules = |objects: &[Value], kind: &str| -> Vec<Value> {
+            let role = try_find(objects, kind, NAME);
+            role.iter().flat_map(|role| role["rules"].as_array().unwrap().clone()).collect()
+        };
+        let before = rules(&plain, "ClusterRole");
+        let mut after = rules(&objects, "ClusterRole");
+        assert!(after.iter().take(before.len()).eq(before.iter()), "{values}");
+        after.drain(..before.len());
+        after.extend(rules(&objects, "Role"));
+        let text = |rule: &Value, key: &str| {
+            let words = rule[key].as_array().into_iter().flatten();
+            words.map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(",")
+        };
+        let keys = ["apiGroups", "resources", "resourceNames", "verbs"];
+        after.iter().map(|rule| keys.map(|key| text(rule, key)).join(" ")).collect()
+    };
+    let audit = [
+        " replicationcontrollers  list",
+        "apps daemonsets,deployments,replicasets,statefulsets  list",
+        "batch cronjobs,jobs  list",
+    ];
+    let open = ["openreports.io reports  list,create,patch,delete"];
+    let older = ["wgpolicyk8s.io policyreports  list,create,patch,delete"];
+    let lease =
+        ["coordination.k8s.io leases  create", "coordination.k8s.io leases portcullis get,update"];
+    assert_eq!(added("reports.mode=auto"), [&audit[..], &open, &older, &lease].concat());
+    assert_eq!(added("reports.mode=openreports"), [&audit[..], &open, &lease].concat());
+    assert_eq!(added("reports.mode=wgpolicy"), [&audit[..], &older, &lease].concat());
+    assert_eq!(added("events.enabled=true"), ["events.k8s.io events  create"]);
+    // The Lease goes with the release.
+    let objects = helm.template(&[SHAPES[8]]);
+    let job = find(&objects, "Job", "portcullis-cleanup");
+    let args = job["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    assert!(args.contains("--lease=portcullis"), "{args}");
 }
 
 #[test]

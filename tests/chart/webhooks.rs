@@ -84,6 +84,16 @@ fn each_matches_what_it_judges() {
 }
 
 #[test]
+fn only_what_writes_events_has_side_effects() {
+    let Ok(helm) = Helm::v4() else { return };
+    let effects: Vec<String> = all(&helm.template(&["events.enabled=true"]))
+        .iter()
+        .map(|webhook| webhook["sideEffects"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(effects, ["NoneOnDryRun", "None", "None", "None"]);
+}
+
+#[test]
 fn the_own_namespace_is_never_judged() {
     let Ok(helm) = Helm::v4() else { return };
     for (values, excluded) in [

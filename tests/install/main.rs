@@ -11,6 +11,9 @@
 
 #[path = "../server/client.rs"]
 mod client;
+#[path = "../reports/definitions.rs"]
+#[allow(dead_code, reason = "the tests of reports use the rest")]
+mod definitions;
 #[path = "../e2e/objects.rs"]
 mod objects;
 #[path = "../support/mod.rs"]

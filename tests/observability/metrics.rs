@@ -19,7 +19,7 @@ struct Family {
 async fn the_page_lists_what_a_run_exposes() {
     let Ok(exposed) = Exposed::shared().await else { return };
     let mut families = BTreeMap::new();
-    for page in [&exposed.server, &exposed.self_managed] {
+    for page in [&exposed.server, &exposed.self_managed, &exposed.reporting] {
         note(page, &mut families);
     }
     let table: String = families.iter().map(|(name, family)| line(name, family)).collect();

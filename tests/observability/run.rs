@@ -26,6 +26,8 @@ pub(crate) struct Exposed {
     pub(crate) server: String,
     /// Of one that keeps certificates.
     pub(crate) self_managed: String,
+    /// Of one that writes reports and Events.
+    pub(crate) reporting: String,
     pub(crate) api_server: String,
 }
 
@@ -50,17 +52,18 @@ impl Exposed {
         let spare = server.namespace(plane, "run", &[]).await;
         let text = server.page("/metrics").await.unwrap().1;
         let self_managed = of_leader(&replica).await;
+        let reporting = of_reporter(plane).await;
 
         server.signal("KILL");
         server.ended().await;
         let admin = plane.user(Who::Admin).await;
         fail(&admin, &spare).await;
         let api_server = admin.get("/metrics").await.granted().as_str().unwrap().to_owned();
-        Ok(Self { server: text, self_managed, api_server })
+        Ok(Self { server: text, self_managed, reporting, api_server })
     }
 
     pub(crate) fn all(&self) -> String {
-        [self.server.as_str(), &self.self_managed, &self.api_server].join("\n")
+        [self.server.as_str(), &self.self_managed, &self.reporting, &self.api_server].join("\n")
     }
 }
 
@@ -70,6 +73,17 @@ async fn of_leader(replica: &Replica) -> String {
     })
     .await;
     page(replica.admin_port, "/metrics").await.unwrap().1
+}
+
+/// After an audit.
+async fn of_reporter(plane: &ControlPlane) -> String {
+    let flags = ["--reports=auto", "--events", "--namespace=default", "--lease=reports"];
+    let server = Portcullis::launch_by(&plane.kubeconfig(Who::Admin), None, &flags);
+    until("an audit", PATIENCE, async || {
+        let (_, text) = server.page("/metrics").await?;
+        text.contains("\nportcullis_audit_last_timestamp_seconds ").then_some(text)
+    })
+    .await
 }
 
 /// One request of each kind.

@@ -55,6 +55,7 @@ impl Server {
             cluster: None,
             metrics: Arc::clone(&metrics),
             traces: None,
+            events: None,
             intake: Intake::new(limits),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

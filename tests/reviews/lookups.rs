@@ -63,6 +63,7 @@ impl World {
             metrics: Arc::clone(&metrics),
             intake: Intake::new(BodyLimits::default()),
             traces: None,
+            events: None,
         };
         Self { app: router(Arc::new(webhook)), cluster, metrics, _tasks: tasks }
     }

@@ -1,4 +1,5 @@
-{{/* What all webhooks share. Takes .root, .path, .settings (of this webhook) and .failurePolicy. */}}
+{{/* What all webhooks share. Takes .root, .path, .settings (of this webhook), .failurePolicy, and .sideEffects where
+there are any. */}}
 {{- define "portcullis.webhook" -}}
 clientConfig:
   # No caBundle but a given one: the server, or cert-manager, writes it.
@@ -13,7 +14,7 @@ clientConfig:
 failurePolicy: {{ .failurePolicy }}
 timeoutSeconds: {{ .settings.timeoutSeconds }}
 matchPolicy: Equivalent
-sideEffects: None
+sideEffects: {{ default "None" .sideEffects }}
 admissionReviewVersions: [v1]
 namespaceSelector:
   {{- include "portcullis.namespaceSelector" .root | nindent 2 }}

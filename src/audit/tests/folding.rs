@@ -214,3 +214,40 @@ async fn what_does_nothing_is_found_once() {
         ]
     );
 }
+
+#[tokio::test]
+async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_for() {
+    let mut stub = Stub::default();
+    let label = |mode: &str| format!("pod-security.kubernetes.io/{mode}");
+    stub.namespace("off", json!({label("enforce"): "privileged", label("audit"): "privileged", label("warn"): "privileged"}));
+    stub.namespace("shop", json!({label("enforce"): "baseline", label("warn"): "privileged", label("audit"): "restricted"}));
+    for namespace in ["off", "shop"] {
+        let mut spec = privileged();
+        spec["containers"][0]["securityContext"]["capabilities"] = json!({"add": ["SYS_ADMIN"]});
+        stub.put(PODS, namespace, "a", pod(&spec));
+        stub.put(PODS, namespace, "b", pod(&plain()));
+    }
+    let settings = Settings { modes: Modes::All, ..settings(500) };
+    let told = audit(&stub.client().0, &settings).await;
+
+    let broken = |namespace: usize, workload: usize| -> Vec<String> {
+        let workload = &told.namespaces[namespace].workloads[workload].workload;
+        let broken = workload.violations.iter();
+        broken.map(|broken| format!("{} {}", broken.severity.as_str(), broken.control.id)).collect()
+    };
+    assert_eq!([broken(0, 0), broken(0, 1)].concat(), [""; 0]);
+    assert_eq!(
+        broken(1, 0),
+        [
+            "error capabilities_baseline",
+            "error privileged",
+            "warning allowPrivilegeEscalation",
+            "warning capabilities_restricted",
+            "warning runAsNonRoot",
+            "warning seccompProfile_restricted",
+        ]
+    );
+    assert_eq!(broken(1, 1).len(), 4);
+    let breaking: Vec<_> = told.namespaces[1].breaking.iter().map(ToString::to_string).collect();
+    assert_eq!(breaking, ["Pod shop/a"]);
+}

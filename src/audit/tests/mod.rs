@@ -21,6 +21,7 @@ fn settings(page: u32) -> Settings {
     Settings {
         config: Config::embedded(),
         templates: Templates::AsWritten,
+        modes: Modes::Enforce,
         namespaces: Vec::new(),
         selector: None,
         fail_on: Level::Restricted,
@@ -39,7 +40,7 @@ struct Told {
 
 async fn audit(client: &Client, settings: &Settings) -> Told {
     let mut told = Told::default();
-    let tell = |event| {
+    let tell = async |event| {
         match event {
             Event::Namespace(namespace) => told.namespaces.push(*namespace),
             Event::Unread(Unread { what, why }) => told.unread.push(format!("{what}: {why}")),

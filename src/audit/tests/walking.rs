@@ -187,7 +187,7 @@ async fn an_api_server_that_cannot_be_asked_is_an_error() {
         Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("nobody there"))
     });
     let client = Client::new(service, "default");
-    let result = run(&client, &settings(500), |_| Ok::<_, Infallible>(())).await;
+    let result = run(&client, &settings(500), async |_| Ok::<_, Infallible>(())).await;
     let error = result.unwrap_err().to_string();
     assert!(
         error.starts_with("cannot reach the API server: ") && error.contains("nobody there"),

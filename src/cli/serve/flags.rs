@@ -21,6 +21,8 @@ use crate::{
 };
 
 use super::{
+    election::Election,
+    reporting::{Reporting, Telling},
     self_managed::SelfManaged,
     standalone::{self, CaFile},
 };
@@ -69,6 +71,15 @@ pub(in crate::cli) struct Flags {
 
     #[command(flatten)]
     pub(super) self_managed: SelfManaged,
+
+    #[command(flatten)]
+    pub(super) election: Election,
+
+    #[command(flatten)]
+    pub(super) reporting: Reporting,
+
+    #[command(flatten)]
+    pub(super) telling: Telling,
 
     /// Authorities, PEM: who connects to the webhook's port must show a certificate of one of them; read again
     /// every 10 s
@@ -281,7 +292,7 @@ fn memory(text: &str) -> Result<MemoryLimit, String> {
     }
 }
 
-fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
+pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "must be a whole number")
 }
 

@@ -1,6 +1,8 @@
 //! `portcullis serve`.
 
+mod election;
 mod flags;
+mod reporting;
 mod self_managed;
 mod standalone;
 #[cfg(feature = "otel")]
@@ -11,12 +13,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::task::JoinSet;
+use kube::Client;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    certificates::Keeper,
     cluster::{self, Cluster},
-    config::Change,
-    record::{Gauges, Metrics, State},
+    config::{Change, Live},
+    record::{Audits, Gauges, Metrics, State},
+    reports,
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
         admin,
@@ -29,6 +34,7 @@ use crate::{
 use super::Exit;
 
 pub(super) use flags::Flags;
+use reporting::Sources;
 
 /// How often certificate and configuration files are read again.
 const REREAD: Duration = Duration::from_secs(10);
@@ -40,8 +46,10 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(flags.threads()).enable_all().build()?;
-    runtime.block_on(serve(flags))?;
-    Ok(Exit::Clean)
+    let served = runtime.block_on(serve(flags));
+    // Threads of their own that still work must not hold up the end.
+    runtime.shutdown_background();
+    served.map(|()| Exit::Clean)
 }
 
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
@@ -55,14 +63,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
-    let (cluster, keeper) = if flags.standalone {
-        (None, None)
+    let Connected { client, cluster, leads, keeper, reports } = if flags.standalone {
+        Connected::default()
     } else {
-        let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
-        let keeper = flags.self_managed.start(&client, &identity, &stop, &mut tasks)?;
-        let (cluster, reading) = Cluster::new(client);
-        tasks.spawn(reading);
-        (Some(cluster), keeper)
+        connect(flags, &config, &identity, &stop, &mut tasks).await?
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
@@ -83,9 +87,13 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         intake: intake.clone(),
         cluster: cluster.clone(),
         keeper,
+        leads,
         clients: clients.clone(),
     })?;
     metrics.registry().register(Box::new(gauges))?;
+    if let Some(reports) = reports {
+        metrics.registry().register(Box::new(Audits::new(reports)?))?;
+    }
     tasks.spawn(server::run(
         admin,
         Serving {
@@ -102,8 +110,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         Some(clients) => tls::mutual_config(identity, clients)?,
         None => tls::server_config(identity)?,
     });
-    let app =
-        router(Arc::new(Webhook { config, cluster, metrics, traces: traces.clone(), intake }));
+    let instance = flags.election.identity();
+    let events = flags.telling.start(client.as_ref(), instance, &metrics, &mut tasks)?;
+    let webhook = Webhook { config, cluster, metrics, traces: traces.clone(), events, intake };
+    let app = router(Arc::new(webhook));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
     tracing::info!(
@@ -121,12 +131,57 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         error = first_panic(&mut tasks) => Err(error.context("a background task failed")),
     };
     admin_trigger.abort();
+    // What waits for it on a thread of its own would otherwise be waited for.
+    trigger.abort();
     if let Some(traces) = traces {
         // It blocks.
         let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     }
     tasks.shutdown().await;
     end
+}
+
+/// What there is where there is a cluster.
+#[derive(Default)]
+struct Connected {
+    client: Option<Client>,
+    cluster: Option<Arc<Cluster>>,
+    leads: Option<watch::Receiver<bool>>,
+    keeper: Option<Arc<Keeper>>,
+    reports: Option<Arc<reports::Status>>,
+}
+
+async fn connect(
+    flags: &Flags,
+    config: &Arc<Live>,
+    identity: &Arc<Identity>,
+    stop: &Shutdown,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<Connected> {
+    let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
+    let (cluster, reading) = Cluster::new(client.clone());
+    tasks.spawn(reading);
+    let mut connected = Connected {
+        client: Some(client.clone()),
+        cluster: Some(Arc::clone(&cluster)),
+        ..Connected::default()
+    };
+    // Who has nothing to write needs no rights to a Lease.
+    if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() {
+        let leads = flags.election.start(&client, stop, tasks);
+        let namespace = flags.election.namespace(&client);
+        let elected = (namespace, leads.clone());
+        connected.keeper = flags.self_managed.start(&client, identity, elected, tasks)?;
+        let sources = Sources {
+            kubeconfig: flags.kubeconfig.clone(),
+            config: Arc::clone(config),
+            cluster,
+            leads: leads.clone(),
+        };
+        connected.reports = flags.reporting.start(sources, stop, tasks);
+        connected.leads = Some(leads);
+    }
+    Ok(connected)
 }
 
 /// A server whose namespaces or certificates are followed no more had better be started anew.

@@ -4,12 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use kube::Client;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     certificates::{self, Keeper, Lifetimes},
-    leader,
-    server::{Identity, Shutdown, Stage},
+    server::Identity,
 };
 
 #[derive(Args, Debug)]
@@ -37,18 +36,6 @@ pub(super) struct SelfManaged {
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_MUTATING_WEBHOOK")]
     mutating_webhook: Option<String>,
 
-    /// The Lease by which replicas agree on who writes
-    #[arg(long, value_name = "NAME", env = "PORTCULLIS_LEASE", default_value = "portcullis")]
-    lease: String,
-
-    /// Where the Secret, the Service and the Lease are [default: $POD_NAMESPACE, or the service account's]
-    #[arg(long, value_name = "NAMESPACE", env = "PORTCULLIS_NAMESPACE")]
-    namespace: Option<String>,
-
-    /// What tells this replica from the others [default: $POD_NAME, or the host's name and the process's number]
-    #[arg(long, value_name = "NAME", env = "PORTCULLIS_IDENTITY")]
-    identity: Option<String>,
-
     /// How long an authority is valid; it signs for a third of that. As 8760h, 90m, 30s
     #[arg(long, value_name = "DURATION", env = "PORTCULLIS_CA_LIFETIME", default_value = "8760h", value_parser = duration)]
     ca_lifetime: Duration,
@@ -75,31 +62,13 @@ impl SelfManaged {
         &self,
         client: &Client,
         identity: &Arc<Identity>,
-        stop: &Shutdown,
+        (namespace, leads): (String, watch::Receiver<bool>),
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<Option<Arc<Keeper>>> {
         let (Some(secret), Some(service)) = (&self.ca_secret, &self.service) else {
             return Ok(None);
         };
-        let namespace = self
-            .namespace
-            .clone()
-            .or_else(|| variable("POD_NAMESPACE"))
-            .unwrap_or_else(|| client.default_namespace().to_owned());
         let lifetimes = Lifetimes::new(self.ca_lifetime, self.leaf_lifetime, self.ca_publish)?;
-        let election = leader::Settings {
-            namespace: namespace.clone(),
-            lease: self.lease.clone(),
-            identity: self
-                .identity
-                .clone()
-                .or_else(|| variable("POD_NAME"))
-                .unwrap_or_else(host_name),
-        };
-        let mut stop = stop.clone();
-        let stopping = async move { while stop.changed().await == Stage::Serving {} };
-        let (leads, electing) = leader::elect(client.clone(), election, stopping);
-        tasks.spawn(electing);
         let settings = certificates::Settings {
             namespace,
             service: service.clone(),
@@ -114,18 +83,8 @@ impl SelfManaged {
     }
 }
 
-/// One of those that the downward API sets by custom.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// In a pod the host's name is the pod's. The process tells apart what runs on one host without pods.
-fn host_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}-{}", host.trim(), std::process::id())
-}
-
-fn duration(text: &str) -> Result<Duration, &'static str> {
+/// As Go writes them, and people.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed: Result<jiff::SignedDuration, _> = text.parse();
     parsed
         .ok()

@@ -1,0 +1,80 @@
+//! The flags by which replicas agree on who writes.
+
+use std::future::Future;
+
+use clap::Args;
+use kube::Client;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    leader,
+    server::{Shutdown, Stage},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Election {
+    /// The Lease by which replicas agree on who writes
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_LEASE", default_value = "portcullis")]
+    lease: String,
+
+    /// Where the Secret, the Service and the Lease are [default: $POD_NAMESPACE, or the service account's]
+    #[arg(long, value_name = "NAMESPACE", env = "PORTCULLIS_NAMESPACE")]
+    namespace: Option<String>,
+
+    /// What tells this replica from the others [default: $POD_NAME, or the host's name and the process's number]
+    #[arg(long, value_name = "NAME", env = "PORTCULLIS_IDENTITY")]
+    identity: Option<String>,
+}
+
+impl Election {
+    /// Takes part, until the server stops.
+    pub(super) fn start(
+        &self,
+        client: &Client,
+        stop: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> watch::Receiver<bool> {
+        let settings = leader::Settings {
+            namespace: self.namespace(client),
+            lease: self.lease.clone(),
+            identity: self.identity(),
+        };
+        let (leads, electing) = leader::elect(client.clone(), settings, stopping(stop));
+        tasks.spawn(electing);
+        leads
+    }
+
+    /// What tells this replica from the others.
+    pub(super) fn identity(&self) -> String {
+        self.identity.clone().or_else(|| variable("POD_NAME")).unwrap_or_else(host_name)
+    }
+
+    /// The namespace of all that is ours.
+    pub(super) fn namespace(&self, client: &Client) -> String {
+        self.namespace
+            .clone()
+            .or_else(|| variable("POD_NAMESPACE"))
+            .unwrap_or_else(|| client.default_namespace().to_owned())
+    }
+}
+
+/// Ends when the server begins to stop.
+pub(super) fn stopping(stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = stop.clone();
+    async move {
+        while stop.stage() == Stage::Serving {
+            stop.changed().await;
+        }
+    }
+}
+
+/// One of those that the downward API sets by custom.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// In a pod the host's name is the pod's. The process tells apart what runs on one host without pods.
+fn host_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-{}", host.trim(), std::process::id())
+}

@@ -1,0 +1,174 @@
+//! The flags of what is written into the cluster beside verdicts.
+
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum};
+use kube::Client;
+use tokio::{
+    sync::watch,
+    task::{JoinSet, LocalSet, spawn_local},
+    time::sleep,
+};
+
+use crate::{
+    cluster::{self, Cluster},
+    config::Live,
+    events::Events,
+    record::Metrics,
+    reports::{Api, Reporter, Settings, Status, Which},
+    server::Shutdown,
+};
+
+use super::{election::stopping, self_managed::duration};
+
+/// Shorter intervals would keep the API server busy with nothing else.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// After something went wrong altogether.
+const AGAIN: Duration = Duration::from_secs(60);
+
+#[derive(Args, Debug)]
+pub(super) struct Reporting {
+    /// Audit the cluster now and then, and write a report for each workload that breaks something
+    #[arg(
+        long,
+        value_name = "auto|openreports|wgpolicy|off",
+        env = "PORTCULLIS_REPORTS",
+        default_value = "off",
+        conflicts_with = "standalone",
+        hide_possible_values = true
+    )]
+    reports: Mode,
+
+    /// How often, where neither the configuration nor a namespace's labels change; those are followed within a minute
+    /// or two. As 1h, 30m
+    #[arg(long, value_name = "DURATION", env = "PORTCULLIS_REPORT_INTERVAL", default_value = "1h", value_parser = interval)]
+    report_interval: Duration,
+
+    /// The most reports: what is beyond is counted, and has none
+    #[arg(long, value_name = "N", env = "PORTCULLIS_REPORT_LIMIT", default_value_t = 10_000, value_parser = super::flags::whole::<usize>)]
+    report_limit: usize,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Telling {
+    /// Write an Event for pods that are denied, five a second at most; sideEffects of the webhook must be NoneOnDryRun
+    #[arg(long, env = "PORTCULLIS_EVENTS", conflicts_with = "standalone")]
+    events: bool,
+}
+
+impl Telling {
+    /// Starts what writes Events, where that is asked for.
+    pub(super) fn start(
+        &self,
+        client: Option<&Client>,
+        instance: String,
+        metrics: &Metrics,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<Option<Events>> {
+        let Some(client) = client.filter(|_| self.events) else { return Ok(None) };
+        let (events, writing) = Events::new(client.clone(), instance, metrics.events()?);
+        tasks.spawn(writing);
+        Ok(Some(events))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Auto,
+    #[value(name = "openreports")]
+    OpenReports,
+    #[value(name = "wgpolicy")]
+    WgPolicy,
+    Off,
+}
+
+/// What the reports follow from.
+pub(super) struct Sources {
+    /// How to reach the API server.
+    pub(super) kubeconfig: Option<PathBuf>,
+    pub(super) config: Arc<Live>,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) leads: watch::Receiver<bool>,
+}
+
+impl Reporting {
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.which().is_some()
+    }
+
+    fn which(&self) -> Option<Which> {
+        match self.reports {
+            Mode::Auto => Some(Which::Auto),
+            Mode::OpenReports => Some(Which::Only(Api::OpenReports)),
+            Mode::WgPolicy => Some(Which::Only(Api::WgPolicy)),
+            Mode::Off => None,
+        }
+    }
+
+    /// Starts what keeps the reports, where that is asked for, until the server stops.
+    ///
+    /// It has a thread and connections of its own: to read a page of pods takes milliseconds in which a thread that
+    /// answers requests would answer none.
+    pub(super) fn start(
+        &self,
+        sources: Sources,
+        stop: &Shutdown,
+        tasks: &mut JoinSet<()>,
+    ) -> Option<Arc<Status>> {
+        let settings = Settings {
+            which: self.which()?,
+            interval: self.report_interval,
+            limit: self.report_limit,
+        };
+        let Sources { kubeconfig, config, cluster, leads } = sources;
+        let reporter = Reporter::new(settings, config, cluster, leads);
+        let status = reporter.status();
+        let stopping = stopping(stop);
+        tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));
+        Some(status)
+    }
+}
+
+/// Runs it on this thread, to the end.
+fn run(reporter: &Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Output = ()>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return tracing::error!(error = error.to_string(), "no reports are written");
+        }
+    };
+    let keeping = async {
+        loop {
+            let work = keep(reporter.clone(), kubeconfig.map(Path::to_owned));
+            // What goes wrong here must not take a server away that answers.
+            if spawn_local(work).await.is_err() {
+                tracing::error!("an audit panicked, which is a mistake in this program");
+            }
+            sleep(AGAIN).await;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        tokio::select! {
+            () = keeping => {}
+            () = stopping => {}
+        }
+    });
+}
+
+async fn keep(reporter: Reporter, kubeconfig: Option<PathBuf>) {
+    match cluster::connect(kubeconfig.as_deref()).await {
+        Ok(client) => reporter.run(client).await,
+        Err(error) => tracing::error!(error = error.to_string(), "no reports are written"),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let interval = duration(text)?;
+    (interval >= LEAST).then_some(interval).ok_or("must be at least 1s")
+}

@@ -1,0 +1,104 @@
+//! The two APIs that reports can be written by.
+
+use http::Request;
+use kube::Client;
+use serde::Deserialize;
+
+use crate::audit::{Refusal, ask};
+
+/// Which of them is to be written by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// OpenReports; the policy working group's where only that is there.
+    Auto,
+    /// This one alone.
+    Only(Api),
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `openreports.io/v1alpha1` Reports.
+    OpenReports,
+    /// `wgpolicyk8s.io/v1alpha2` PolicyReports.
+    WgPolicy,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    #[serde(default)]
+    resources: Vec<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    name: String,
+}
+
+impl Which {
+    /// Those that may be spoken, the best first.
+    pub(super) fn choices(self) -> Vec<Api> {
+        match self {
+            Self::Auto => vec![Api::OpenReports, Api::WgPolicy],
+            Self::Only(api) => vec![api],
+        }
+    }
+
+    /// Those of them that the cluster has.
+    pub(super) async fn find(self, client: &Client) -> Result<Vec<Api>, Refusal> {
+        let mut found = Vec::new();
+        for api in self.choices() {
+            if api.is_there(client).await? {
+                found.push(api);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Api {
+    /// `openreports.io/v1alpha1`.
+    pub(super) fn version(self) -> &'static str {
+        match self {
+            Self::OpenReports => "openreports.io/v1alpha1",
+            Self::WgPolicy => "wgpolicyk8s.io/v1alpha2",
+        }
+    }
+
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::OpenReports => "Report",
+            Self::WgPolicy => "PolicyReport",
+        }
+    }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::OpenReports => "reports",
+            Self::WgPolicy => "policyreports",
+        }
+    }
+
+    /// Where the reports of all namespaces are.
+    pub(super) fn everywhere(self) -> String {
+        format!("/apis/{}/{}", self.version(), self.plural())
+    }
+
+    /// Where one report is. Both must be names: they become a path.
+    pub(super) fn path(self, namespace: &str, name: &str) -> String {
+        format!("/apis/{}/namespaces/{namespace}/{}/{name}", self.version(), self.plural())
+    }
+
+    async fn is_there(self, client: &Client) -> Result<bool, Refusal> {
+        let request = Request::get(format!("/apis/{}", self.version())).body(Vec::new());
+        let request = request.map_err(|error| Refusal::Failed(error.to_string()))?;
+        let text = match ask(client, &request).await {
+            Ok(text) => text,
+            Err(Refusal::Absent) => return Ok(false),
+            Err(refusal) => return Err(refusal),
+        };
+        let resources: Resources =
+            serde_json::from_str(&text).map_err(|error| Refusal::Failed(error.to_string()))?;
+        Ok(resources.resources.iter().any(|resource| resource.name == self.plural()))
+    }
+}

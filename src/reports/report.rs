@@ -1,0 +1,270 @@
+//! What was found of a workload, as a report. Pure: values in, text out.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use serde_json::{Value, json};
+
+use crate::{
+    dns,
+    findings::{Audited, Broken, Identity, Severity},
+    pss::Level,
+};
+
+use super::{MANAGED_BY, US, api::Api};
+
+/// The annotation that says what the report says: one that is right already is not written again.
+pub(super) const HASH: &str = "portcullis.dev/hash";
+/// The annotation that says how many results did not fit.
+const LEFT_OUT: &str = "portcullis.dev/results-left-out";
+/// The labels that say which levels the workload meets: now, and once hardened.
+const LEVELS: [&str; 2] = ["portcullis.dev/level", "portcullis.dev/level-hardened"];
+
+/// What our reports' names begin with; the owner's uid follows. Others name theirs by the uid alone.
+const PREFIX: &str = "portcullis-";
+
+/// The most bytes of a report; etcd takes 1.5 MB.
+const MAX_BYTES: usize = 64 << 10;
+/// The most bytes of one text in it.
+const MAX_TEXT: usize = 1000;
+
+/// Ready to be written.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) hash: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Report {
+    /// Of a workload that breaks something. What breaks nothing needs no report: the metrics count it.
+    pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
+        let workload = &audited.workload;
+        // They become names, of a report and in a path. In an owner reference anything can stand.
+        let is_name = dns::is_label(&audited.uid) && dns::is_label(&workload.identity.namespace);
+        if workload.violations.is_empty() || !is_name {
+            return None;
+        }
+        let mut kept = workload.violations.len();
+        loop {
+            let report = Self::with(api, audited, kept);
+            if report.body.len() <= MAX_BYTES || kept == 0 {
+                return Some(report);
+            }
+            kept -= 1;
+        }
+    }
+
+    /// With so many results.
+    fn with(api: Api, audited: &Audited, kept: usize) -> Self {
+        let Audited { workload, uid, .. } = audited;
+        let Identity { api_version, kind, namespace, name: of } = &workload.identity;
+        let name = format!("{PREFIX}{uid}");
+        let levels = [workload.ladder.now, workload.ladder.hardened].map(Level::as_str);
+        let results: Vec<_> = workload.violations.iter().take(kept).map(result).collect();
+        let fails = workload.violations.iter().filter(|broken| is_fail(broken)).count();
+        let warns = workload.violations.len() - fails;
+        let mut report = json!({
+            "apiVersion": api.version(),
+            "kind": api.kind(),
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": {MANAGED_BY: US, LEVELS[0]: levels[0], LEVELS[1]: levels[1]},
+                "annotations": {},
+                "ownerReferences": [{"apiVersion": api_version, "kind": kind, "name": of, "uid": uid}],
+            },
+            "scope": {
+                "apiVersion": api_version,
+                "kind": kind,
+                "namespace": namespace,
+                "name": of,
+                "uid": uid,
+            },
+            "summary": {"pass": 0, "fail": fails, "warn": warns, "error": 0, "skip": 0},
+            "results": results,
+        });
+        if api == Api::OpenReports {
+            put(&mut report, "", "source", US.into());
+        }
+        let left_out = workload.violations.len() - kept;
+        if left_out > 0 {
+            put(&mut report, "/metadata/annotations", LEFT_OUT, left_out.to_string().into());
+        }
+        let hash = hash(&report);
+        put(&mut report, "/metadata/annotations", HASH, hash.as_str().into());
+        Self { namespace: namespace.clone(), name, hash, body: report.to_string().into_bytes() }
+    }
+}
+
+/// Whether this may be the name of a report of ours.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(dns::is_label)
+}
+
+fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
+    if let Some(Value::Object(map)) = object.pointer_mut(pointer) {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+/// A broken control.
+fn result(broken: &Broken) -> Value {
+    let (policy, category, severity) = match broken.control.level {
+        Level::Privileged | Level::Baseline => {
+            ("pod-security-baseline", "Pod Security Standards (Baseline)", "high")
+        }
+        Level::Restricted => {
+            ("pod-security-restricted", "Pod Security Standards (Restricted)", "medium")
+        }
+    };
+    let fix = listed(broken.message.split("; "), "; ");
+    json!({
+        "source": US,
+        "policy": policy,
+        "rule": broken.control.id,
+        "category": category,
+        "severity": severity,
+        "result": if is_fail(broken) { "fail" } else { "warn" },
+        "scored": is_fail(broken),
+        "message": format!("{}; to mend it: {fix}", broken.control.reason),
+        "properties": {
+            "fields": listed(broken.fields(), ", "),
+            "fix": fix,
+            "hardening": if broken.is_hardened { "sets it" } else { "cannot set it" },
+        },
+    })
+}
+
+/// Whether the namespace enforces it.
+fn is_fail(broken: &Broken) -> bool {
+    broken.severity == Severity::Error
+}
+
+/// As many as there is room for.
+fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str) -> String {
+    let mut all = String::new();
+    let mut left_out = 0;
+    for text in texts {
+        if all.len() + separator.len() + text.len() > MAX_TEXT {
+            left_out += 1;
+            continue;
+        }
+        if !all.is_empty() {
+            all.push_str(separator);
+        }
+        all.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
+    if left_out > 0 {
+        all.push_str(&format!(" and {left_out} more"));
+    }
+    all
+}
+
+/// The same for the same text in all replicas of a version: another version may say it otherwise anyway.
+fn hash(report: &Value) -> String {
+    let mut hasher = DefaultHasher::new();
+    report.to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Config,
+        findings::{Policy, Workload},
+        json,
+        pss::Pod,
+    };
+
+    /// Of a pod in a namespace that enforces this level.
+    fn audited(spec: &Value, enforced: Level) -> Audited {
+        let text = serde_json::json!({ "spec": spec }).to_string();
+        let pod: Pod<'_> = json::from_str(&text).unwrap();
+        let identity = Identity {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+        };
+        let config = Config::embedded();
+        let mut policy = Policy::new(config, Some(Level::Restricted), None, None);
+        policy.fail_on = enforced;
+        let workload = Workload::judge(identity, Some(&pod), "", &policy);
+        Audited { workload, uid: "0-1".to_owned(), pods: 1 }
+    }
+
+    fn read(report: &Report) -> Value {
+        serde_json::from_slice(&report.body).unwrap()
+    }
+
+    #[test]
+    fn the_same_findings_say_the_same_and_others_do_not() {
+        let spec = serde_json::json!({"containers": [{"name": "a"}]});
+        let hash = |api, level| Report::of(api, &audited(&spec, level)).unwrap().hash;
+        let first = hash(Api::OpenReports, Level::Baseline);
+        assert_eq!(first, hash(Api::OpenReports, Level::Baseline));
+        assert_ne!(first, hash(Api::OpenReports, Level::Restricted), "it is enforced there");
+        assert_ne!(first, hash(Api::WgPolicy, Level::Baseline));
+    }
+
+    #[test]
+    fn each_api_gets_its_own_form() {
+        let spec = serde_json::json!({"containers": [{"name": "a"}]});
+        let of = |api| read(&Report::of(api, &audited(&spec, Level::Restricted)).unwrap());
+        let (open, older) = (of(Api::OpenReports), of(Api::WgPolicy));
+        assert_eq!((&open["kind"], &older["kind"]), (&"Report".into(), &"PolicyReport".into()));
+        assert_eq!((&open["source"], &older["source"]), (&US.into(), &Value::Null));
+        for report in [open, older] {
+            assert_eq!(report["summary"]["fail"], 4);
+            assert_eq!(report["metadata"]["name"], "portcullis-0-1");
+        }
+    }
+
+    #[test]
+    fn what_breaks_nothing_or_has_no_proper_uid_has_no_report() {
+        let spec = serde_json::json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": []});
+        assert!(Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).is_none());
+        let mut bad = audited(&serde_json::json!({"hostPID": true}), Level::Baseline);
+        assert!(Report::of(Api::OpenReports, &bad).is_some());
+        for uid in ["", "a/b", "../x", "A", "a?b"] {
+            uid.clone_into(&mut bad.uid);
+            assert!(Report::of(Api::OpenReports, &bad).is_none(), "{uid}");
+        }
+    }
+
+    #[test]
+    fn a_report_stays_small_however_much_is_wrong() {
+        let container = |index: usize| {
+            serde_json::json!({
+                "name": format!("container-with-a-long-name-{index}"),
+                "securityContext": {
+                    "privileged": true,
+                    "runAsUser": 0,
+                    "procMount": "Unmasked",
+                    "seLinuxOptions": {"type": "x".repeat(300), "user": "\"\"\"\u{7}".repeat(99)},
+                    "seccompProfile": {"type": "Unconfined"},
+                    "appArmorProfile": {"type": "Unconfined"},
+                    "capabilities": {"add": ["SYS_ADMIN", "\"\n\u{1}".repeat(200)]},
+                },
+                "ports": [{"hostPort": 1}],
+            })
+        };
+        let spec = serde_json::json!({
+            "hostPID": true,
+            "containers": (0..500).map(container).collect::<Vec<_>>(),
+            "volumes": [{"name": "a", "hostPath": {"path": "/"}}],
+        });
+        let report = Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).unwrap();
+        assert!(report.body.len() <= MAX_BYTES, "{}", report.body.len());
+        let report = read(&report);
+        let results = report["results"].as_array().unwrap();
+        assert!(results.len() > 10, "{}", results.len());
+        let fields = report["results"][0]["properties"]["fields"].as_str().unwrap();
+        assert!(fields.ends_with(" more") && fields.len() < MAX_TEXT + 20, "{fields}");
+        let counted = ["fail", "warn"].map(|key| report["summary"][key].as_u64().unwrap());
+        assert!(counted.iter().sum::<u64>() >= results.len() as u64);
+        assert!(!report.to_string().contains("\\u00"), "no control characters");
+    }
+}

@@ -1,0 +1,184 @@
+//! One round: audits the cluster, and has the reports say what was found.
+
+use std::convert::Infallible;
+
+use kube::Client;
+use tokio::time::Instant;
+
+use crate::{
+    audit::{self, Event, Failure, Modes, Templates},
+    config::Config,
+    findings::Namespace,
+    pss::Level,
+};
+
+use super::{
+    Settings,
+    api::Api,
+    known::Known,
+    report::Report,
+    status::{Counts, Status},
+    write::Writer,
+};
+
+/// Objects of one page: short ones, since the server has better uses for its memory.
+const PAGE: std::num::NonZeroU32 = std::num::NonZeroU32::new(100).expect("100 is not 0");
+
+/// Of reports that there are, so many are looked at in any case.
+const LEAST_KNOWN: usize = 1000;
+
+/// What stays from round to round.
+pub(super) struct Round<'r> {
+    client: &'r Client,
+    settings: Settings,
+    status: &'r Status,
+    /// What was said of the APIs that there are.
+    said: Option<Vec<Api>>,
+}
+
+/// Where reports are written, and what is there.
+struct Desk<'r> {
+    writer: Writer<'r>,
+    known: Known,
+}
+
+impl<'r> Round<'r> {
+    pub(super) fn new(client: &'r Client, settings: Settings, status: &'r Status) -> Self {
+        Self { client, settings, status, said: None }
+    }
+
+    /// Audits and writes. What fails is told, and tried again in the next round.
+    pub(super) async fn run(&mut self, config: Config) {
+        let began = Instant::now();
+        let mut desk = self.open().await;
+        let settings = audit::Settings {
+            config,
+            templates: Templates::AsAdmitted,
+            modes: Modes::All,
+            namespaces: Vec::new(),
+            selector: None,
+            fail_on: Level::Restricted,
+            page: PAGE,
+        };
+        let mut counts = Counts::default();
+        let mut unread = 0;
+        let tell = async |event: Event| {
+            match event {
+                Event::Namespace(namespace) => {
+                    self.namespace(&namespace, &mut counts, desk.as_mut()).await;
+                }
+                Event::Unread(what) => {
+                    self.status.failed();
+                    unread += 1;
+                    if unread == 1 {
+                        tracing::warn!(what = what.what, why = what.why, "not all can be audited");
+                    }
+                }
+                Event::Note(note) => tracing::debug!(note = note.to_string(), "audit"),
+                Event::Progress(_) => {}
+            }
+            Ok::<_, Infallible>(())
+        };
+        match audit::run(self.client, &settings, tell).await {
+            Ok(()) => {}
+            Err(Failure::Api(error)) => {
+                self.status.failed();
+                tracing::warn!(error, "the cluster could not be audited");
+                return;
+            }
+            Err(Failure::Told(never)) => match never {},
+        }
+        if counts.left_out > 0 {
+            let (limit, left_out) = (self.settings.limit, counts.left_out);
+            tracing::warn!(limit, left_out, "more workloads break something than may have reports");
+        }
+        let (applied, deleted) =
+            desk.as_ref().map_or((0, 0), |desk| (desk.writer.applied, desk.writer.deleted));
+        let took = began.elapsed();
+        tracing::info!(
+            workloads = counts.workloads.values().sum::<u64>(),
+            reports = counts.reports,
+            applied,
+            deleted,
+            unread,
+            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "audited"
+        );
+        self.status.ended(took, counts);
+    }
+
+    /// Finds out where to write, and what is there already.
+    async fn open(&mut self) -> Option<Desk<'r>> {
+        let found = match self.settings.which.find(self.client).await {
+            Ok(found) => found,
+            Err(refusal) => return self.closed(&refusal.to_string()),
+        };
+        if self.said.as_ref() != Some(&found) {
+            match found.first() {
+                Some(api) => tracing::info!(api = api.version(), "reports are written"),
+                None => tracing::warn!(
+                    apis = ?self.settings.which.choices().iter().map(|api| api.version()).collect::<Vec<_>>(),
+                    "no reports are written: the cluster does not have the API; each round looks again"
+                ),
+            }
+            self.said = Some(found.clone());
+        }
+        let mut found = found.into_iter();
+        let api = found.next()?;
+        // Where there are more, they go round by round.
+        let most = self.settings.limit.saturating_mul(2).max(LEAST_KNOWN);
+        for older in found {
+            self.clear(older, most).await;
+        }
+        match Known::list(self.client, api, most).await {
+            Ok(known) => Some(Desk { writer: Writer::new(self.client, api, self.status), known }),
+            Err(refusal) => self.closed(&refusal.to_string()),
+        }
+    }
+
+    fn closed(&self, error: &str) -> Option<Desk<'r>> {
+        self.status.failed();
+        tracing::warn!(error, "reports cannot be read: none is written in this round");
+        None
+    }
+
+    /// Takes away what was written by an API that has a better one beside it now.
+    async fn clear(&self, api: Api, most: usize) {
+        let Ok(known) = Known::list(self.client, api, most).await else { return };
+        let mut writer = Writer::new(self.client, api, self.status);
+        for (namespace, name) in known.all() {
+            writer.delete(&namespace, &name).await;
+        }
+    }
+
+    async fn namespace(
+        &self,
+        namespace: &Namespace,
+        counts: &mut Counts,
+        mut desk: Option<&mut Desk<'r>>,
+    ) {
+        for audited in &namespace.workloads {
+            counts.add(&audited.workload);
+            let Some(Desk { writer, known }) = desk.as_deref_mut() else { continue };
+            let Some(report) = Report::of(writer.api, audited) else { continue };
+            if counts.reports >= self.settings.limit as u64 {
+                counts.left_out += 1;
+                continue;
+            }
+            counts.reports += 1;
+            let before = known.take(&report.namespace, &report.name);
+            if before.as_ref() != Some(&report.hash) {
+                writer.apply(report).await;
+            }
+        }
+        // What could not be read may still be there.
+        if let Some(Desk { writer, known }) = desk
+            && namespace.unread.is_empty()
+        {
+            let name = &namespace.ground.name;
+            for stale in known.rest(name) {
+                writer.delete(name, &stale).await;
+            }
+        }
+    }
+}

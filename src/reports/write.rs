@@ -1,0 +1,108 @@
+//! Writes reports, a few a second, and takes away those that nothing stands behind.
+
+use std::time::Duration;
+
+use http::{Method, Request};
+use kube::Client;
+use tokio::time::{Instant, sleep_until};
+
+use crate::audit::{Refusal, ask};
+
+use super::{
+    US,
+    api::Api,
+    report::Report,
+    status::{Outcome, Status, Verb},
+};
+
+/// Between two writes: 20 a second.
+const APART: Duration = Duration::from_millis(50);
+/// After so many refusals without anything that went well, the rest is left to the next round.
+const GIVES_UP: u32 = 10;
+
+/// Of one round.
+pub(super) struct Writer<'r> {
+    client: &'r Client,
+    pub(super) api: Api,
+    status: &'r Status,
+    next: Instant,
+    refused: u32,
+    /// A namespace that takes none: it is on its way out.
+    closed: Option<String>,
+    pub(super) applied: u64,
+    pub(super) deleted: u64,
+}
+
+impl<'r> Writer<'r> {
+    pub(super) fn new(client: &'r Client, api: Api, status: &'r Status) -> Self {
+        Self {
+            client,
+            api,
+            status,
+            next: Instant::now(),
+            refused: 0,
+            closed: None,
+            applied: 0,
+            deleted: 0,
+        }
+    }
+
+    /// Makes it be as it should. Whoever else wrote to fields of ours has to give way.
+    pub(super) async fn apply(&mut self, report: Report) {
+        let path = self.api.path(&report.namespace, &report.name);
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(format!("{path}?fieldManager={US}&force=true"))
+            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
+            .body(report.body);
+        self.applied += u64::from(self.send(Verb::Apply, &report.namespace, request).await);
+    }
+
+    /// Takes it away.
+    pub(super) async fn delete(&mut self, namespace: &str, name: &str) {
+        let path = self.api.path(namespace, name);
+        let request = Request::delete(&path).body(Vec::new());
+        self.deleted += u64::from(self.send(Verb::Delete, namespace, request).await);
+    }
+
+    /// Whether it was done.
+    async fn send(
+        &mut self,
+        verb: Verb,
+        namespace: &str,
+        request: http::Result<Request<Vec<u8>>>,
+    ) -> bool {
+        let Ok(request) = request else { return false };
+        if self.refused >= GIVES_UP || self.closed.as_deref() == Some(namespace) {
+            return false;
+        }
+        sleep_until(self.next).await;
+        self.next = Instant::now() + APART;
+        let refusal = match ask(self.client, &request).await {
+            Ok(_) => None,
+            Err(Refusal::Absent) if verb == Verb::Delete => None,
+            Err(refusal) => Some(refusal),
+        };
+        let Some(refusal) = refusal else {
+            self.refused = 0;
+            self.status.wrote(verb, Outcome::Done);
+            return true;
+        };
+        self.refused += 1;
+        if matches!(refusal, Refusal::Forbidden(_)) {
+            self.closed = Some(namespace.to_owned());
+        }
+        self.status.wrote(verb, Outcome::Failed);
+        let error = refusal.to_string();
+        if self.refused == 1 {
+            tracing::warn!(namespace, error, "a report could not be written");
+        } else if self.refused == GIVES_UP {
+            tracing::error!(
+                namespace,
+                error,
+                "reports cannot be written: the next round tries again"
+            );
+        }
+        false
+    }
+}
