@@ -7,7 +7,7 @@ async fn fold(stub: Stub) -> Told {
 #[tokio::test]
 async fn pods_belong_to_what_manages_them_in_the_end() {
     let mut stub = Stub::default();
-    stub.namespace("shop", json!({}));
+    stub.namespace("shop", &json!({}));
     stub.put(DEPLOYMENTS, "shop", "web", controller(&plain()));
     stub.put(
         REPLICA_SETS,
@@ -55,7 +55,7 @@ async fn pods_belong_to_what_manages_them_in_the_end() {
 #[tokio::test]
 async fn of_a_template_and_what_runs_the_worse_counts() {
     let mut stub = Stub::default();
-    stub.namespace("shop", json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+    stub.namespace("shop", &json!({"pod-security.kubernetes.io/enforce": "baseline"}));
     // What runs is worse than what will.
     stub.put(STATEFUL_SETS, "shop", "old", controller(&plain()));
     stub.put(PODS, "shop", "old-0", owned(pod(&privileged()), "apps/v1", "StatefulSet", "old"));
@@ -91,7 +91,7 @@ async fn of_a_template_and_what_runs_the_worse_counts() {
 #[tokio::test]
 async fn an_owner_of_another_life_owns_nothing() {
     let mut stub = Stub::default();
-    stub.namespace("shop", json!({}));
+    stub.namespace("shop", &json!({}));
     stub.put(DEPLOYMENTS, "shop", "web", controller(&plain()));
     let mut set = owned(controller(&root()), "apps/v1", "Deployment", "web");
     set["metadata"]["ownerReferences"][0]["uid"] = json!("another");
@@ -107,7 +107,7 @@ async fn an_owner_of_another_life_owns_nothing() {
 #[tokio::test]
 async fn old_revisions_of_a_kind_that_is_not_known_do_not_count() {
     let mut stub = Stub::default();
-    stub.namespace("shop", json!({}));
+    stub.namespace("shop", &json!({}));
     for (name, spec, replicas) in [("new", plain(), 1), ("old", privileged(), 0)] {
         let mut set = owned(controller(&spec), "argoproj.io/v1alpha1", "Rollout", "web");
         set["spec"]["replicas"] = json!(replicas);
@@ -121,7 +121,7 @@ async fn old_revisions_of_a_kind_that_is_not_known_do_not_count() {
 #[tokio::test]
 async fn owners_in_a_circle_end() {
     let mut stub = Stub::default();
-    stub.namespace("shop", json!({}));
+    stub.namespace("shop", &json!({}));
     stub.put(REPLICA_SETS, "shop", "a", owned(controller(&plain()), "apps/v1", "ReplicaSet", "b"));
     stub.put(REPLICA_SETS, "shop", "b", owned(controller(&plain()), "apps/v1", "ReplicaSet", "a"));
     stub.put(PODS, "shop", "a-1", owned(pod(&plain()), "apps/v1", "ReplicaSet", "a"));
@@ -136,8 +136,8 @@ async fn owners_in_a_circle_end() {
 async fn what_is_exempt_is_told_and_breaks_nothing() {
     let mut stub = Stub::default();
     let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
-    stub.namespace("kube-system", restricted.clone());
-    stub.namespace("shop", restricted);
+    stub.namespace("kube-system", &restricted);
+    stub.namespace("shop", &restricted);
     stub.put(PODS, "kube-system", "proxy", pod(&privileged()));
     let mut boxed = pod(&privileged());
     boxed["spec"]["runtimeClassName"] = json!("vm");
@@ -161,7 +161,7 @@ async fn what_is_exempt_is_told_and_breaks_nothing() {
 async fn templates_are_hardened_only_where_the_webhook_is_known_to_be() {
     let stub = || {
         let mut stub = Stub::default();
-        stub.namespace("shop", json!({"pod-security.kubernetes.io/enforce": "restricted"}));
+        stub.namespace("shop", &json!({"pod-security.kubernetes.io/enforce": "restricted"}));
         stub.put(DEPLOYMENTS, "shop", "web", controller(&plain()));
         stub
     };
@@ -219,8 +219,8 @@ async fn what_does_nothing_is_found_once() {
 async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_for() {
     let mut stub = Stub::default();
     let label = |mode: &str| format!("pod-security.kubernetes.io/{mode}");
-    stub.namespace("off", json!({label("enforce"): "privileged", label("audit"): "privileged", label("warn"): "privileged"}));
-    stub.namespace("shop", json!({label("enforce"): "baseline", label("warn"): "privileged", label("audit"): "restricted"}));
+    stub.namespace("off", &json!({label("enforce"): "privileged", label("audit"): "privileged", label("warn"): "privileged"}));
+    stub.namespace("shop", &json!({label("enforce"): "baseline", label("warn"): "privileged", label("audit"): "restricted"}));
     for namespace in ["off", "shop"] {
         let mut spec = privileged();
         spec["containers"][0]["securityContext"]["capabilities"] = json!({"add": ["SYS_ADMIN"]});

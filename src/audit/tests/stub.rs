@@ -41,7 +41,7 @@ impl Stub {
         self.objects.entry(path.to_owned()).or_default().insert(key, object);
     }
 
-    pub(super) fn namespace(&mut self, name: &str, labels: Value) {
+    pub(super) fn namespace(&mut self, name: &str, labels: &Value) {
         self.put("/api/v1/namespaces", "", name, json!({"metadata": {"labels": labels}}));
     }
 
@@ -55,7 +55,7 @@ impl Stub {
     }
 
     pub(super) fn late(&mut self, name: &str) {
-        self.namespace(name, json!({}));
+        self.namespace(name, &json!({}));
         self.late = Some(name.to_owned());
     }
 
@@ -87,13 +87,13 @@ impl Stub {
         }
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         if self.forbidden.iter().any(|forbidden| forbidden == path) {
-            return refused(403, json!({}));
+            return refused(403, &json!({}));
         }
         let pages = self.asked.entry(path.to_owned()).or_default();
         let fault = self.faults.iter().position(|(at, after, _)| at == path && after == pages);
         if let Some(fault) = fault {
             let (_, _, (code, metadata)) = self.faults.remove(fault);
-            return refused(code, metadata);
+            return refused(code, &metadata);
         }
         *pages += 1;
         if let Some(name) = path.strip_prefix("/api/v1/namespaces/")
@@ -101,7 +101,7 @@ impl Stub {
         {
             let namespace = self.objects.get("/api/v1/namespaces").and_then(|all| all.get(name));
             return namespace
-                .map_or_else(|| refused(404, json!({})), |object| (200, object.clone()));
+                .map_or_else(|| refused(404, &json!({})), |object| (200, object.clone()));
         }
         self.list(path, query)
     }
@@ -144,7 +144,7 @@ impl Stub {
     }
 }
 
-fn refused(code: u16, metadata: Value) -> (u16, Value) {
+fn refused(code: u16, metadata: &Value) -> (u16, Value) {
     let message = match code {
         403 => "is forbidden: User \"reader\" cannot list it",
         410 => "The provided continue parameter is too old",

@@ -6,7 +6,7 @@ const TOKEN: &str = "continue";
 fn shops() -> Stub {
     let mut stub = Stub::default();
     for name in ["shop", "shop-a", "shop0", "empty", "zoo"] {
-        stub.namespace(name, json!({"pod-security.kubernetes.io/enforce": "baseline"}));
+        stub.namespace(name, &json!({"pod-security.kubernetes.io/enforce": "baseline"}));
     }
     for name in ["shop", "shop-a", "shop0", "zoo"] {
         for i in 0..5 {
