@@ -56,6 +56,10 @@ bench:
 bench-webhook:
     benches/webhook/run
 
+# `check` against kyverno apply and kube-score; needs Go and GNU time, and half an hour for the first build of Kyverno
+bench-check:
+    benches/check/run
+
 # Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
 faults:
     ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \
