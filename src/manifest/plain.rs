@@ -2,7 +2,7 @@
 //! lists by indentation, scalars that end on their line, brackets that close on theirs, `|` and `>`.
 //!
 //! What it is not sure of it does not read: anchors, tags, directives, scalars over several lines, empty values,
-//! tabs, whatever is not ASCII, and all mistakes. The parser of all YAML does, and says what is wrong. What both
+//! tabs, strange characters, and all mistakes. The parser of all YAML does, and says what is wrong. What both
 //! read, both read alike: tests hold them against each other.
 
 use std::{borrow::Cow, ops::Range};
@@ -39,8 +39,8 @@ pub(super) enum What<'t> {
 
 /// Reads the one document of a text. None where it holds anything that is not plain.
 pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n');
-    if !text.as_bytes().iter().all(is_plain) {
+    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && !text.chars().all(is_plain)
+    {
         return None;
     }
     let pieces = Vec::with_capacity(text.len() / 12);
@@ -48,6 +48,15 @@ pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
     reader.line_start()?;
     reader.block()?;
     reader.is_done().then_some(reader.pieces)
+}
+
+/// Letters and signs, but no control characters, no line ends of Unicode's, no marks of byte order.
+fn is_plain(char: char) -> bool {
+    match char {
+        '\u{2028}' | '\u{2029}' | '\u{feff}' => false,
+        '\n' | ' '..='~' | '\u{a1}'..='\u{fffd}' => true,
+        other => matches!(other, '\u{1f300}'..='\u{1faff}'),
+    }
 }
 
 struct Reader<'t> {
@@ -458,11 +467,13 @@ pub(super) fn is_text(plain: &str) -> bool {
     const UNITS: [&str; 9] = ["m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti"];
     let first = plain.bytes().next().unwrap_or_default();
     if first.is_ascii_alphabetic() {
-        return plain.len() > 8 || !WORDS.iter().any(|word| word.eq_ignore_ascii_case(plain));
+        return plain.is_ascii()
+            && (plain.len() > 8 || !WORDS.iter().any(|word| word.eq_ignore_ascii_case(plain)));
     }
     let is_quantity = || {
         let unit = plain.trim_start_matches(|digit: char| digit.is_ascii_digit());
         UNITS.contains(&unit)
     };
-    matches!(first, b'/' | b'$') || plain.starts_with("--") || (first != b'0' && is_quantity())
+    let is_path_or_flag = matches!(first, b'/' | b'$') || plain.starts_with("--");
+    (is_path_or_flag && plain.is_ascii()) || (first != b'0' && is_quantity())
 }
