@@ -632,7 +632,7 @@ pub(in crate::manifest) mod tests {
         let tree = tree(text);
         let open = |node: &Raw| (node.kind, node.start..node.end, node.children);
         let words = |tree: &Tree<'_>| {
-            let ids = (0..tree.nodes.len()).map(|id| Node { tree, id: Id(id as u32) });
+            let ids = (0_u32..).map(Id).take(tree.nodes.len()).map(|id| Node { tree, id });
             ids.map(|node| (format!("{:?}", open(&node.raw())), node.source().to_owned()))
                 .collect::<Vec<_>>()
         };
