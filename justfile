@@ -60,6 +60,10 @@ bench-webhook:
 bench-audit:
     PORTCULLIS_REQUIRE_E2E=1 cargo test --release --locked --test audit bulk -- --ignored --nocapture
 
+# `check` against kyverno apply and kube-score; needs Go and GNU time, and half an hour for the first build of Kyverno
+bench-check:
+    benches/check/run
+
 # Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
 faults:
     ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \

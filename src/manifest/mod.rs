@@ -10,6 +10,7 @@ pub mod edit;
 mod locate;
 mod object;
 pub mod path;
+mod plain;
 mod rendered;
 mod source;
 pub mod tree;

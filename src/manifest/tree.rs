@@ -8,7 +8,10 @@ use std::{collections::HashMap, ops::Range};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle};
 
-use super::path::{Path, Step};
+use super::{
+    path::{Path, Step},
+    plain::{self, Piece, What},
+};
 
 /// Deeper than what is read of a manifest.
 const MAX_DEPTH: usize = 256;
@@ -129,6 +132,19 @@ impl<'t> Tree<'t> {
         let Some(part) = text.get(document).filter(|_| u32::try_from(text.len()).is_ok()) else {
             return Err(wrong(offset, "is no part of a text that can be read"));
         };
+        if let Some(pieces) = plain::read(part) {
+            let mut builder = Builder::new(offset);
+            for piece in &pieces {
+                builder.piece(piece, text).map_err(|why| wrong(offset + piece.at.start, why))?;
+            }
+            return builder.finish(text).ok_or_else(|| wrong(offset, "there is no document"));
+        }
+        Self::parse_all(text, part, offset)
+    }
+
+    /// Reads what may be any YAML.
+    fn parse_all(text: &'t str, part: &str, offset: usize) -> Result<Self, NoTree> {
+        let wrong = |byte: usize, why: &str| NoTree { byte, why: why.to_owned() };
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
@@ -376,6 +392,26 @@ impl Builder {
         self.offset + range.start..self.offset + range.end
     }
 
+    fn piece(&mut self, piece: &Piece<'_>, text: &str) -> Result<(), &'static str> {
+        let at = self.offset + piece.at.start..self.offset + piece.at.end;
+        match &piece.what {
+            What::Start(kind) => self.start(*kind, 0, false, &at),
+            What::End => {
+                self.end(&at);
+                Ok(())
+            }
+            What::Scalar(quotes, value) => {
+                let style = match quotes {
+                    Quotes::Plain => ScalarStyle::Plain,
+                    Quotes::Single => ScalarStyle::SingleQuoted,
+                    Quotes::Double => ScalarStyle::DoubleQuoted,
+                    Quotes::Block => ScalarStyle::Literal,
+                };
+                self.scalar(value, style, 0, false, &at, text)
+            }
+        }
+    }
+
     fn take(
         &mut self,
         event: &Event<'_>,
@@ -587,8 +623,23 @@ fn block_scalar(
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::manifest) mod tests {
     use super::*;
+
+    /// What is plain has the tree that it has as any YAML.
+    pub(in crate::manifest) fn same(text: &str) {
+        let slow = Tree::parse_all(text, text, 0).unwrap();
+        let tree = tree(text);
+        let open = |node: &Raw| (node.kind, node.start..node.end, node.children);
+        let words = |tree: &Tree<'_>| {
+            let ids = (0_u32..).map(Id).take(tree.nodes.len()).map(|id| Node { tree, id });
+            ids.map(|node| (format!("{:?}", open(&node.raw())), node.source().to_owned()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(&tree), words(&slow), "{text}");
+        assert_eq!((&tree.children, tree.root), (&slow.children, slow.root), "{text}");
+        assert_eq!(tree.keys, slow.keys, "{text}");
+    }
 
     fn tree(text: &str) -> Tree<'_> {
         Tree::parse(text, 0..text.len()).unwrap()

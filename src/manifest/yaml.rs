@@ -16,7 +16,11 @@ use serde::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned};
 
-use super::{Line, Unreadable};
+use super::{
+    Line, Unreadable, plain,
+    plain::{Piece, What},
+    tree::{Kind, Quotes},
+};
 
 /// What aliases and merge keys may add to a document, in parser events: ten times what a large manifest has.
 const MAX_REPLAYED: usize = 100_000;
@@ -28,11 +32,18 @@ const MAX_DEPTH: usize = 128;
 /// # Errors
 /// What is not YAML, or more than a manifest ever needs, and its line.
 pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
+    match plain::read(text).and_then(|pieces| plain_json(text, &pieces)) {
+        Some(json) => Ok(json),
+        None => all_to_json(text, first),
+    }
+}
+
+fn all_to_json(text: &str, first: Line) -> Result<String, Unreadable> {
     let node: Node = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let line = error.location().map_or(first, |at| first.after(at.line().saturating_sub(1)));
         Unreadable::at(line, reason(&error, text))
     })?;
-    let mut json = Json { text: String::with_capacity(text.len()), line: 1, wrong: None };
+    let mut json = Json::for_yaml(text);
     json.node(&node);
     match json.wrong {
         None => Ok(json.text),
@@ -279,6 +290,48 @@ fn float(value: f64) -> Option<String> {
     value.is_finite().then(|| if is_plain { format!("{value:.0}") } else { format!("{value:e}") })
 }
 
+/// The JSON of what is plain. None where a scalar needs to be read in its place.
+fn plain_json(text: &str, pieces: &[Piece<'_>]) -> Option<String> {
+    let mut json = Json::for_yaml(text);
+    // Of each collection that is open: what closes it, and how much is in it. Keys count, too.
+    let mut open: Vec<(char, usize)> = Vec::new();
+    for piece in pieces {
+        if matches!(piece.what, What::End) {
+            json.text.push(open.pop()?.0);
+            continue;
+        }
+        let place = open.last_mut().map(|(close, count)| {
+            let place = (*close, *count);
+            *count += 1;
+            place
+        });
+        match place {
+            Some((']', items)) => json.comma(items),
+            Some((_, taken)) if taken.is_multiple_of(2) => json.comma(taken),
+            _ => {}
+        }
+        json.go_to(piece.line + 1);
+        match (&piece.what, place) {
+            (What::Start(Kind::List(_)), _) => {
+                json.text.push('[');
+                open.push((']', 0));
+            }
+            (What::Start(_), _) => {
+                json.text.push('{');
+                open.push(('}', 0));
+            }
+            (What::Scalar(_, key), Some(('}', taken))) if taken.is_multiple_of(2) => {
+                json.string(key);
+                json.text.push(':');
+            }
+            (What::Scalar(Quotes::Plain, words), _) => json.plain(words)?,
+            (What::Scalar(_, value), _) => json.string(value),
+            (What::End, _) => {}
+        }
+    }
+    Some(json.text)
+}
+
 /// JSON as it is written.
 struct Json<'n> {
     text: String,
@@ -288,6 +341,33 @@ struct Json<'n> {
 }
 
 impl<'n> Json<'n> {
+    fn for_yaml(text: &str) -> Self {
+        Self { text: String::with_capacity(text.len()), line: 1, wrong: None }
+    }
+
+    /// A scalar without quotes. What the few words and numbers of every manifest are not, the parser is asked.
+    fn plain(&mut self, words: &str) -> Option<()> {
+        const MAX_DIGITS: usize = 18;
+        let is_number = || {
+            let digits = words.bytes().all(|byte| byte.is_ascii_digit());
+            digits && words.len() <= MAX_DIGITS && (words == "0" || !words.starts_with('0'))
+        };
+        if matches!(words, "true" | "false" | "null") || is_number() {
+            self.text.push_str(words);
+        } else if plain::is_text(words) {
+            self.string(words);
+        } else {
+            match serde_saphyr::from_str_with_options(words, options()).ok()? {
+                Value::Null => self.text.push_str("null"),
+                Value::Bool(value) => self.text.push_str(if value { "true" } else { "false" }),
+                Value::Number(number) => self.text.push_str(&number),
+                Value::Text(text) => self.string(&text),
+                Value::List(_) | Value::Map(_) | Value::Wrong(_) => return None,
+            }
+        }
+        Some(())
+    }
+
     fn node(&mut self, node: &'n Node) {
         self.go_to(node.line);
         match &node.value {
@@ -335,6 +415,11 @@ impl<'n> Json<'n> {
     }
 
     fn string(&mut self, text: &str) {
+        let is_bare = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+        if text.bytes().all(is_bare) {
+            self.text.extend(["\"", text, "\""]);
+            return;
+        }
         // A string always serialises.
         self.text.push_str(&serde_json::to_string(text).unwrap_or_default());
     }
@@ -346,6 +431,198 @@ mod tests {
 
     fn json(yaml: &str) -> String {
         to_json(yaml, Line::FIRST).unwrap()
+    }
+
+    /// What is read the fast way, in pieces as people write them and as they do not, reads as ever.
+    #[test]
+    fn what_is_plain_reads_as_all_yaml_does() {
+        const STARTS: &[&str] = &[
+            "",
+            "",
+            "",
+            "",
+            "- ",
+            "- ",
+            "- - ",
+            "-",
+            "-  ",
+            "a: ",
+            "b: ",
+            "c: ",
+            "spec: ",
+            "a:",
+            "\"q\": ",
+            "'q': ",
+            "y: ",
+            "true: ",
+            "a.b/c-d: ",
+            "? ",
+            "<<: ",
+            "a : ",
+            "1: ",
+            "---",
+            "b: a: ",
+            "- a: ",
+            "- b: ",
+            "- a:",
+        ];
+        const VALUES: &[&str] = &[
+            "",
+            "",
+            "",
+            "x",
+            "x y",
+            "1",
+            "0",
+            "-1",
+            "08",
+            "1.2.3",
+            "1e3",
+            "0x1F",
+            "1_000",
+            "true",
+            "Yes",
+            "off",
+            "~",
+            "null",
+            "NULL",
+            "50m",
+            "1Ki",
+            "0m",
+            "12:30",
+            "a:b",
+            "a: b",
+            "a:",
+            "x # c",
+            "x #",
+            "x#y",
+            "# c",
+            "\"x\"",
+            "\"a\\n\\\"b\"",
+            "\"\\\\\"",
+            "\"a",
+            "'it''s'",
+            "'x' # c",
+            "'x'#c",
+            "'x' y",
+            "\"x\" # c ",
+            "[]",
+            "{}",
+            "[a]",
+            "[a, b c]",
+            "[ a , 1 ]",
+            "[a, [b, {c: d}]]",
+            "{a: b}",
+            "{a: b, c: 1}",
+            "{ a: [x], \"b\": 'y' }",
+            "{a: b, a: c}",
+            "[a,b]",
+            "[a,]",
+            "{a}",
+            "{a: }",
+            "[a: b]",
+            "[http://a/b:80]",
+            "[a:1]",
+            "{a:1}",
+            "[--x=y, -z, -1]",
+            "[- a]",
+            "[a",
+            "[yes, 08, .5]",
+            "[a] # c",
+            "[a]#c",
+            "[a] b",
+            "|",
+            "|",
+            "|-",
+            ">",
+            ">-",
+            "|+",
+            "|2",
+            "| # c",
+            "&a x",
+            "*a",
+            "!!str 1",
+            "@x",
+            "`x",
+            "%x",
+            "- x",
+            "--x",
+            "-x",
+            "---",
+            "...",
+            ".5",
+            "/x",
+            "$(X)",
+            "*",
+            "+1",
+            "=",
+            "(x)",
+            "<x>",
+            "_x",
+            "-",
+            "x  ",
+            "inf",
+            "Nan",
+            "2001-01-01",
+            ", x",
+            "x, [y] {z}",
+            "x\ty",
+            "x \u{e4}",
+            "'\u{e9}'",
+            "\"\u{2638} x\"",
+            "[\u{e4}]",
+            "x # \u{fc}",
+            "# \u{fc}",
+            "true\u{3000}",
+            "yes\u{a0}",
+            "1\u{2003}",
+            "x\u{2028}y",
+            "\u{1f600}x",
+            "'\u{1f600}x'",
+            "x\u{feff}",
+            "x\u{85}y",
+            "\"q\u{e4}\": b",
+            "b\u{e4}: c",
+            "/\u{e4}",
+            "'\u{e4}' # \u{e4}",
+            "\u{e4}",
+            "x: y: z",
+            "\"a\": b",
+            "x -",
+            ":x",
+            "?x",
+            "!x",
+            "x'y\"z",
+            "'a\"b\\c'",
+            "#x",
+        ];
+        let mut dice = 7_u64;
+        let mut roll = move |sides: usize| {
+            dice = dice
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (dice >> 33) as usize % sides
+        };
+        let cases = std::env::var("PORTCULLIS_CASES").ok().and_then(|cases| cases.parse().ok());
+        let mut plain = 0;
+        for _ in 0..cases.unwrap_or(100_000) {
+            let mut text = String::new();
+            for _ in 0..=roll(7) {
+                let indent = [0, 0, 2, 2, 4, 1, 3][roll(7)];
+                let start = STARTS[roll(STARTS.len())];
+                let value = VALUES[roll(VALUES.len())];
+                let end = if roll(30) == 0 { "" } else { "\n" };
+                let _ = write!(text, "{:indent$}{start}{value}{end}", "");
+            }
+            let Some(pieces) = plain::read(&text) else { continue };
+            let Some(json) = plain_json(&text, &pieces) else { continue };
+            plain += 1;
+            let slow = all_to_json(&text, Line::FIRST).map_err(|error| error.why);
+            assert_eq!(Ok(json), slow, "{text}");
+            crate::manifest::tree::tests::same(&text);
+        }
+        // One in fifty, or nothing was tried.
+        assert!(plain > cases.unwrap_or(100_000) / 100, "{plain}");
     }
 
     /// What sigs.k8s.io/yaml v1.6.0 gives for the same.
