@@ -23,7 +23,8 @@ impl Browser {
             version.is_ok_and(|status| status.success())
         };
         let Some(program) = BROWSERS.iter().find(is_there) else {
-            let must = std::env::var_os("PORTCULLIS_REQUIRE_E2E").is_some_and(|value| value == "1");
+            let must =
+                std::env::var_os("PORTCULLIS_REQUIRE_BROWSER").is_some_and(|value| value == "1");
             assert!(!must, "no browser: one of {BROWSERS:?} must be there");
             say("skipped: no browser to look at the page with");
             return None;
