@@ -48,7 +48,9 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
             into.push(broken);
             continue;
         };
-        known.is_hardened &= broken.is_hardened;
+        if !broken.is_hardened() {
+            known.hardening.clear();
+        }
         known.severity = known.severity.max(broken.severity);
         for found in broken.found {
             // By the container's name: what was injected into pods moves their indices.

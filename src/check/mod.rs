@@ -55,6 +55,6 @@ fn judge(
 fn workload(manifest: &Manifest<'_>, places: &mut Places<'_>, policy: &Policy) -> Workload {
     let (identity, pod) = (manifest.identity.clone(), manifest.pod.as_deref());
     let mut workload = Workload::judge(identity, pod, manifest.root, policy);
-    places.mark(&mut workload, manifest, &policy.harden);
+    places.mark(&mut workload, manifest);
     workload
 }

@@ -50,7 +50,7 @@ impl Summary {
         self.violating += u64::from(!violations.is_empty());
         self.failing += u64::from(workload.fails());
         self.violations += violations.len() as u64;
-        self.hardenable += violations.iter().filter(|broken| broken.is_hardened).count() as u64;
+        self.hardenable += violations.iter().filter(|broken| broken.is_hardened()).count() as u64;
         if workload.exempt.is_some() {
             self.exempt += 1;
         } else {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 
 use crate::{
     admission::{self, Exemption},
-    harden,
+    harden::{self, Change},
     pss::{Control, Finding, Level, LevelVersion, Minor, Place, Pod, Violation, evaluate},
 };
 
@@ -64,9 +64,9 @@ pub struct Broken {
     pub found: Vec<Found>,
     /// What to set, in one line: of each container that has it wrong.
     pub message: String,
-    /// Whether hardening would mend it.
-    pub is_hardened: bool,
-    /// What hardening would write into the source for this control alone, where that is known.
+    /// What of hardening would mend it; empty where nothing does.
+    pub hardening: Vec<Change>,
+    /// What that would write into the source, where the source is known.
     pub mends: Vec<Replacement>,
 }
 
@@ -115,12 +115,13 @@ impl Ladder {
             let violations = evaluate(level, version, pod);
             violations.iter().map(|violation| violation.control).collect::<Vec<_>>()
         };
-        Self {
-            now: highest(pod, version),
-            hardened: highest(hardened, version),
-            baseline: broken(Level::Baseline),
-            restricted: broken(Level::Restricted),
-        }
+        let (baseline, restricted) = (broken(Level::Baseline), broken(Level::Restricted));
+        let now = match (baseline.is_empty(), restricted.is_empty()) {
+            (_, true) => Level::Restricted,
+            (true, false) => Level::Baseline,
+            (false, false) => Level::Privileged,
+        };
+        Self { now, hardened: highest(hardened, version), baseline, restricted }
     }
 }
 
@@ -163,6 +164,11 @@ impl Workload {
         let is_hardened = |violation: &Violation| {
             left.iter().all(|other| other.control.id != violation.control.id)
         };
+        let hardening = |violation: &Violation| {
+            let is_its = |change: &&Change| change.field.control() == Some(violation.control.id);
+            let its = changes.iter().filter(is_its);
+            if is_hardened(violation) { its.copied().collect() } else { Vec::new() }
+        };
         self.fixes = admission::fixes(&violations, judged);
         self.violations = violations
             .iter()
@@ -171,7 +177,7 @@ impl Workload {
                 severity: policy.severity(violation.control),
                 found: violation.findings.iter().map(|one| Found::of(one, judged, root)).collect(),
                 message: admission::fixes(std::slice::from_ref(violation), judged).join("; "),
-                is_hardened: is_hardened(violation),
+                hardening: hardening(violation),
                 mends: Vec::new(),
             })
             .collect();
@@ -184,6 +190,11 @@ impl Workload {
 }
 
 impl Broken {
+    /// Whether hardening would mend it.
+    pub fn is_hardened(&self) -> bool {
+        !self.hardening.is_empty()
+    }
+
     /// The paths of the fields from the object's root, each once.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let mut seen = HashSet::new();

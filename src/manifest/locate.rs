@@ -4,7 +4,7 @@ use std::{cell::OnceCell, ops::Range, sync::Arc};
 
 use crate::{
     findings::{Found, Location, Position, Region, Replacement, Workload},
-    harden::{self, Change},
+    harden::Change,
 };
 
 use super::{
@@ -35,28 +35,19 @@ impl<'t> Places<'t> {
     }
 
     /// Says where an object stands, where what is wrong with it, and what hardening would write there.
-    pub fn mark(
-        &mut self,
-        workload: &mut Workload,
-        manifest: &Manifest<'_>,
-        settings: &harden::Settings,
-    ) {
+    pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         let region = self.first_word(manifest.line);
         workload.location = Some(Location { source: Arc::clone(&self.source), region });
         if workload.violations.is_empty() {
             return;
         }
         self.read(&manifest.document.bytes);
-        for found in workload.violations.iter_mut().flat_map(|broken| &mut broken.found) {
-            self.mark_one(found, manifest.path);
-        }
-        let Some(pod) = manifest.pod.as_deref() else { return };
-        let changes = harden::plan(pod, settings, harden::Scope::Create);
-        let at = Path::of(&format!("{}{}", manifest.path, manifest.root));
-        for broken in workload.violations.iter_mut().filter(|broken| broken.is_hardened) {
-            let is_its = |change: &&Change| change.field.control() == Some(broken.control.id);
-            let changes: Vec<_> = changes.iter().filter(is_its).copied().collect();
-            broken.mends = self.mends(&at, &changes);
+        let pod = Path::of(&format!("{}{}", manifest.path, manifest.root));
+        for broken in &mut workload.violations {
+            for found in &mut broken.found {
+                self.mark_one(found, manifest.path);
+            }
+            broken.mends = self.mends(&pod, &broken.hardening);
         }
     }
 

@@ -80,7 +80,7 @@ fn is_labelled(found: &Found) -> bool {
 fn note(workload: &Workload, broken: &Broken) -> String {
     let level = broken.control.level;
     let version = workload.judged.version;
-    let hardens = if broken.is_hardened { "; hardening sets it" } else { "" };
+    let hardens = if broken.is_hardened() { "; hardening sets it" } else { "" };
     format!("{level}, {version}{hardens}")
 }
 

@@ -40,16 +40,12 @@ impl<'p> Json<'p> {
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        match item {
-            Item::Namespace(namespace) => {
-                return append(&mut self.namespaces, &namespace::Row::of(namespace));
-            }
-            Item::Change(change) => {
-                return append(&mut self.changes, &namespace::ChangeRow::of(change));
-            }
-            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {}
-        }
         let Some(row) = Row::of(item) else { return Ok(()) };
+        match row {
+            Row::Namespace(_) => return append(&mut self.namespaces, &row),
+            Row::Change(_) => return append(&mut self.changes, &row),
+            Row::Workload(_) | Row::Unreadable { .. } => {}
+        }
         if self.is_empty {
             writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
         } else {
@@ -90,18 +86,8 @@ impl Jsonl {
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        match item {
-            Item::Namespace(namespace) => {
-                serde_json::to_writer(&mut self.out, &namespace::Row::of(namespace))?;
-            }
-            Item::Change(change) => {
-                serde_json::to_writer(&mut self.out, &namespace::ChangeRow::of(change))?;
-            }
-            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {
-                let Some(row) = Row::of(item) else { return Ok(()) };
-                serde_json::to_writer(&mut self.out, &row)?;
-            }
-        }
+        let Some(row) = Row::of(item) else { return Ok(()) };
+        serde_json::to_writer(&mut self.out, &row)?;
         self.out.write_all(b"\n")
     }
 
@@ -110,7 +96,7 @@ impl Jsonl {
     }
 }
 
-/// One object, or what could not be read.
+/// One thing that is said.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Row<'a> {
@@ -122,6 +108,8 @@ pub(super) enum Row<'a> {
         line: Option<Line>,
         error: &'a str,
     },
+    Namespace(namespace::Row<'a>),
+    Change(namespace::ChangeRow<'a>),
 }
 
 #[derive(Serialize)]
@@ -195,7 +183,9 @@ impl<'a> Row<'a> {
     pub(super) fn of(item: Item<'a>) -> Option<Self> {
         match item {
             Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
-            Item::Namespace(_) | Item::Change(_) | Item::Ignored => None,
+            Item::Namespace(namespace) => Some(Self::Namespace(namespace::Row::of(namespace))),
+            Item::Change(change) => Some(Self::Change(namespace::ChangeRow::of(change))),
+            Item::Ignored => None,
             Item::Unreadable(source, unreadable) => {
                 Some(Self::Unreadable { source, line: unreadable.line, error: &unreadable.why })
             }
@@ -236,7 +226,7 @@ impl<'a> Violation<'a> {
             severity: broken.severity.as_str(),
             reason: broken.control.reason,
             message: &broken.message,
-            hardenable: broken.is_hardened,
+            hardenable: broken.is_hardened(),
             fields: broken.fields().collect(),
             findings: broken.found.iter().map(Finding::of).collect(),
         }

@@ -33,7 +33,7 @@ impl Table {
         let identity = &workload.identity;
         let namespace = if identity.namespace.is_empty() { "-" } else { &identity.namespace };
         let (ladder, violations) = (&workload.ladder, &workload.violations);
-        let hardened = violations.iter().filter(|broken| broken.is_hardened).count();
+        let hardened = violations.iter().filter(|broken| broken.is_hardened()).count();
         // What is of baseline too has its place there.
         let of_restricted = ladder.restricted.iter().filter(|control| !is_of_baseline(control));
         self.rows.push([

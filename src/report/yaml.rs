@@ -9,7 +9,6 @@ use crate::findings::Summary;
 use super::{
     About, Item,
     json::{Row, SCHEMA, Total},
-    namespace,
     output::To,
 };
 
@@ -41,16 +40,12 @@ impl<'p> Yaml<'p> {
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        match item {
-            Item::Namespace(namespace) => {
-                return append(&mut self.namespaces, &namespace::Row::of(namespace));
-            }
-            Item::Change(change) => {
-                return append(&mut self.changes, &namespace::ChangeRow::of(change));
-            }
-            Item::Workload(..) | Item::Ignored | Item::Unreadable(..) => {}
-        }
         let Some(row) = Row::of(item) else { return Ok(()) };
+        match row {
+            Row::Namespace(_) => return append(&mut self.namespaces, &row),
+            Row::Change(_) => return append(&mut self.changes, &row),
+            Row::Workload(_) | Row::Unreadable { .. } => {}
+        }
         if self.is_empty {
             writeln!(self.out, "schema: {SCHEMA}\nresults:")?;
             self.is_empty = false;

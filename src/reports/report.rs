@@ -131,7 +131,7 @@ fn result(broken: &Broken) -> Value {
         "properties": {
             "fields": listed(broken.fields(), ", "),
             "fix": fix,
-            "hardening": if broken.is_hardened { "sets it" } else { "cannot set it" },
+            "hardening": if broken.is_hardened() { "sets it" } else { "cannot set it" },
         },
     })
 }

@@ -212,7 +212,7 @@ fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
 
 fn violation(rows: &mut String, id: &str, broken: &Broken, found: &Found) -> fmt::Result {
     let line = found.region.map_or_else(String::new, |at| format!(" line {}", at.start.line));
-    let hardened = if broken.is_hardened { " <i>hardening does it</i>" } else { "" };
+    let hardened = if broken.is_hardened() { " <i>hardening does it</i>" } else { "" };
     writeln!(
         rows,
         "<tr><td>{id}</td><td>{}{line}<br><code>{}</code></td><td>{}{hardened}</td></tr>",
