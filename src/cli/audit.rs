@@ -92,19 +92,11 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         let report = opened.context("the report could not be written")?;
         let mut teller = Teller { report, past, unread: 0, line: Line::new() };
         let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
-        match told.map(|()| teller.finish(&settings)) {
-            Ok(Ok(summary)) => Ok(exit(&summary)),
-            // Whoever reads has seen enough. What was not judged is not clean.
-            Ok(Err(error)) | Err(Failure::Told(error))
-                if error.kind() == io::ErrorKind::BrokenPipe =>
-            {
-                Ok(Exit::Failure)
-            }
-            Ok(Err(error)) | Err(Failure::Told(error)) => {
-                Err(anyhow::Error::new(error).context("the report could not be written"))
-            }
-            Err(error @ Failure::Api(_)) => Err(error.into()),
-        }
+        Exit::reported(match told {
+            Ok(()) => teller.finish(&settings),
+            Err(Failure::Told(error)) => Err(error),
+            Err(error @ Failure::Api(_)) => return Err(error.into()),
+        })
     })
 }
 
@@ -186,16 +178,6 @@ impl Teller<'_> {
             }
         }
         self.report.finish()
-    }
-}
-
-fn exit(summary: &Summary) -> Exit {
-    if summary.unreadable > 0 {
-        Exit::Failure
-    } else if summary.failing > 0 {
-        Exit::Findings
-    } else {
-        Exit::Clean
     }
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     config::Config,
-    findings::{Judges, Policy, Summary},
+    findings::{Judges, Policy},
     manifest::Source,
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
@@ -90,12 +90,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let sources = sources(flags)?;
     let report = Report::open(&outputs, About::Manifests(&policy));
-    match report.and_then(|report| crate::check::run(&sources, &policy, report)) {
-        Ok(summary) => Ok(exit(&summary)),
-        // Whoever reads has seen enough. What was not judged is not clean.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
-        Err(error) => Err(anyhow::Error::new(error).context("the report could not be written")),
-    }
+    Exit::reported(report.and_then(|report| crate::check::run(&sources, &policy, report)))
 }
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
@@ -111,16 +106,6 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
         anyhow::bail!("nothing to judge: name files or directories, or - for standard input");
     }
     Ok(vec![Source::Stdin])
-}
-
-fn exit(summary: &Summary) -> Exit {
-    if summary.unreadable > 0 {
-        Exit::Failure
-    } else if summary.failing > 0 {
-        Exit::Findings
-    } else {
-        Exit::Clean
-    }
 }
 
 /// As `kubectl version` and people write it: v1.30, 1.30, v1.30.4+k3s1.

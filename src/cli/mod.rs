@@ -16,11 +16,11 @@ mod roff;
 mod serve;
 mod usage;
 
-use std::{env, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
-use crate::dns;
+use crate::{dns, findings::Summary};
 
 /// Judges pods by the Pod Security Standards, hardens them, and says beforehand what it would do.
 #[derive(Debug, Parser)]
@@ -60,6 +60,21 @@ enum Exit {
     Findings,
     /// It could not be done.
     Failure,
+}
+
+impl Exit {
+    /// What a report comes to.
+    fn reported(summary: io::Result<Summary>) -> anyhow::Result<Self> {
+        match summary {
+            // What could not be read may hide anything: it is worse than what was found.
+            Ok(summary) if summary.unreadable > 0 => Ok(Self::Failure),
+            Ok(summary) if summary.failing > 0 => Ok(Self::Findings),
+            Ok(_) => Ok(Self::Clean),
+            // Whoever reads has seen enough. What was not judged is not clean.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Self::Failure),
+            Err(error) => Err(anyhow::Error::new(error).context("the report could not be written")),
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
