@@ -5,6 +5,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::cluster::Next;
+
 /// A page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -29,9 +31,9 @@ impl Page {
             at..at + item.get().len()
         });
         let items = items.collect();
-        let Next { token, remaining_item_count } = list.metadata;
-        let token = token.filter(|token| !token.is_empty());
-        Ok(Self { text, items, token, remaining: remaining_item_count })
+        let remaining = list.metadata.remaining_item_count;
+        let token = list.metadata.token();
+        Ok(Self { text, items, token, remaining })
     }
 
     /// The JSON of each object.
@@ -56,14 +58,6 @@ struct List<'a> {
     metadata: Next,
     #[serde(borrow, default)]
     items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Next {
-    #[serde(rename = "continue")]
-    token: Option<String>,
-    remaining_item_count: Option<u64>,
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
 pub(crate) use error::{bounded, one_line};
 pub use namespaces::CacheState;
+pub(crate) use pods::Next;
 pub use pods::Pods;
 pub(crate) use version::minor_version;
 

@@ -60,7 +60,7 @@ impl Lists {
                     bytes = bytes.saturating_sub(text.len());
                     pods.pages.push(text);
                     pods.remaining = next.remaining_item_count;
-                    token = next.token.filter(|token| !token.is_empty());
+                    token = next.token();
                     pods.complete = token.is_none();
                 }
                 // Too large, or late: better some than none.
@@ -125,10 +125,19 @@ struct Page {
     metadata: Next,
 }
 
+/// The metadata of a list: what leads to its next page.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Next {
+pub(crate) struct Next {
     #[serde(rename = "continue")]
     token: Option<String>,
-    remaining_item_count: Option<u64>,
+    /// How many objects follow, where the API server says so.
+    pub(crate) remaining_item_count: Option<u64>,
+}
+
+impl Next {
+    /// None on the last page, where the API server may write an empty one.
+    pub(crate) fn token(self) -> Option<String> {
+        self.token.filter(|token| !token.is_empty())
+    }
 }
