@@ -4,13 +4,7 @@ use std::{path::Path, process::Command};
 
 use serde_json::Value;
 
-/// How it ended.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::support::program::{Outcome, run};
 
 /// Without a cluster to ask.
 pub(crate) fn command(args: &[&str]) -> Command {
@@ -20,15 +14,6 @@ pub(crate) fn command(args: &[&str]) -> Command {
         command.env_remove(name);
     }
     command
-}
-
-pub(crate) fn run(command: &mut Command) -> Outcome {
-    let output = command.output().unwrap();
-    Outcome {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
 }
 
 /// With this kubeconfig.

@@ -1,18 +1,11 @@
 //! Runs the program in the project's folder. It asserts nothing.
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// How it ended.
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::support::program::Outcome;
+use crate::support::program::run_with;
 
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
@@ -34,18 +27,7 @@ pub(crate) fn check(args: &[&str]) -> Outcome {
 
 /// With a text as standard input.
 pub(crate) fn check_with(args: &[&str], input: &[u8]) -> Outcome {
-    let mut child = command(args).stdin(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // It may end without reading: that is no error of the test.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    Outcome {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    run_with(&mut command(args), input)
 }
 
 impl Outcome {

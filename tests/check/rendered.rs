@@ -4,19 +4,16 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use crate::{
     program::{Outcome, check, command},
-    support::go::{Program, build},
+    support::{
+        go::{Program, build},
+        program::run,
+    },
 };
 
 /// `check` with these programs alone in its PATH.
 fn with_path(path: &Path, args: &[&str]) -> Outcome {
     // The chart refuses the namespace default.
-    let output =
-        command(args).env("PATH", path).env("HELM_NAMESPACE", "portcullis").output().unwrap();
-    Outcome {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    run(command(args).env("PATH", path).env("HELM_NAMESPACE", "portcullis"))
 }
 
 #[test]

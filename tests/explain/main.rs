@@ -18,6 +18,9 @@ mod command_line;
 mod krew;
 mod kubectl;
 mod manual;
+#[path = "../support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod outcome;
 mod pages;
 mod program;
 mod texts;

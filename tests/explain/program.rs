@@ -8,15 +8,8 @@ use std::{
     process::Command,
 };
 
-use crate::process::Folder;
-
-/// How it ended.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+pub(crate) use crate::outcome::Outcome;
+use crate::{outcome, process::Folder};
 
 pub(crate) const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");
 
@@ -31,12 +24,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
             command.env_remove(variable);
         }
     }
-    let output = command.output().unwrap();
-    Outcome {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    outcome::run(command)
 }
 
 /// The program under a name, in a folder.

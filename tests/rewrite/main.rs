@@ -13,6 +13,9 @@ mod formatting;
 #[path = "../generator/mod.rs"]
 mod generator;
 mod manifests;
+#[path = "../support/program.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part of this")]
+mod outcome;
 mod patches;
 #[path = "../pods/mod.rs"]
 mod pods;

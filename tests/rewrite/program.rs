@@ -2,49 +2,25 @@
 
 use std::{
     fs,
-    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use tempfile::TempDir;
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: web\n    image: shop/web:1.4\n";
+use crate::outcome::{Outcome, run_with};
 
-/// How it ended.
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: web\n    image: shop/web:1.4\n";
 
 pub(crate) fn harden_in(folder: &Path, args: &[&str]) -> Outcome {
     harden_with(folder, args, b"")
 }
 
 fn harden_with(folder: &Path, args: &[&str], input: &[u8]) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .arg("harden")
-        .args(args)
-        .current_dir(folder)
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // It may end without reading: that is no error of the test.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    Outcome {
-        status: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.arg("harden").args(args).current_dir(folder).env_remove("CLICOLOR_FORCE");
+    run_with(&mut command, input)
 }
 
 /// The shapes before they are hardened, in three line endings, and their names.

@@ -17,6 +17,7 @@ pub(crate) mod node;
 pub(crate) mod nodelet;
 pub(crate) mod portcullis;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod services;
 pub(crate) mod user;
 pub(crate) mod wait;
