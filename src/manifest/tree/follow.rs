@@ -1,0 +1,162 @@
+//! Ways through a tree: from a node to what stands below it, through aliases and merge keys.
+
+use std::ops::Range;
+
+use super::{Found, Id, Kind, MAX_MERGES, Node, Quotes, Raw, Step, Stop, Style};
+
+impl<'n> Found<'n, '_> {
+    /// The deepest that is there.
+    pub fn last(&self) -> Option<Stop<'n>> {
+        self.trail.last().copied()
+    }
+}
+
+impl<'n> Stop<'n> {
+    pub(super) fn step(self, step: &Step) -> Option<Self> {
+        let here = |key, node| Stop { key, node, through: self.through };
+        match (self.node.kind(), step) {
+            (Kind::List(_), Step::Index(index)) => Some(here(None, self.node.item(*index)?)),
+            (Kind::Map(_), Step::Key(key)) => self.entry(key),
+            (Kind::Map(_), Step::Index(index)) => self.entry(&index.to_string()),
+            _ => None,
+        }
+    }
+
+    /// What stands at a key, be it by a merge key. Where the key is repeated, the first.
+    fn entry(self, key: &str) -> Option<Self> {
+        let Some((own, node)) = self.node.get(key) else {
+            let merged = self.node.merged(key)?;
+            return Some(Stop { through: self.through.or(merged.through), ..merged });
+        };
+        Some(Stop { key: Some(own), node, through: self.through })
+    }
+
+    /// What an alias stands for instead of the alias.
+    pub(super) fn resolved(self) -> Self {
+        let Some(node) = self.node.target() else { return self };
+        Stop { node, through: self.through.or(Some(self.node)), ..self }
+    }
+}
+
+impl<'n> Node<'n> {
+    /// What stands here.
+    pub fn kind(self) -> Kind {
+        self.raw().kind
+    }
+
+    /// From its first byte to behind its last: of a block collection without the comments and blank lines after
+    /// it, of a block scalar its lines, of what is empty nothing, behind the key.
+    pub fn span(self) -> Range<usize> {
+        let raw = self.raw();
+        raw.start as usize..raw.end as usize
+    }
+
+    /// The source's own words.
+    pub fn source(self) -> &'n str {
+        self.tree.text.get(self.span()).unwrap_or_default()
+    }
+
+    /// The whole text of the source.
+    pub fn text(self) -> &'n str {
+        self.tree.text
+    }
+
+    /// Whether it is a collection by indentation.
+    pub fn is_block(self) -> bool {
+        matches!(self.kind(), Kind::Map(Style::Block) | Kind::List(Style::Block))
+    }
+
+    /// Whether it has a tag, as in `!!str 1`.
+    pub fn has_tag(self) -> bool {
+        self.raw().has_tag
+    }
+
+    /// The aliases that use what stands here elsewhere again.
+    pub fn uses(self) -> impl Iterator<Item = Self> {
+        let uses = self.tree.uses.get(&self.id).map(Vec::as_slice).unwrap_or_default();
+        uses.iter().map(move |id| Self { id: *id, ..self })
+    }
+
+    /// Keys and values of a mapping, as written, merge keys as any other.
+    pub fn entries(self) -> impl DoubleEndedIterator<Item = (Self, Self)> + ExactSizeIterator {
+        let ids = if matches!(self.kind(), Kind::Map(_)) { self.children() } else { &[] };
+        ids.chunks_exact(2).map(move |pair| match pair {
+            [key, value] => (Self { id: *key, ..self }, Self { id: *value, ..self }),
+            // Never: chunks of two.
+            _ => (self, self),
+        })
+    }
+
+    /// Items of a list.
+    pub fn items(self) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
+        let ids = if matches!(self.kind(), Kind::List(_)) { self.children() } else { &[] };
+        ids.iter().map(move |id| Self { id: *id, ..self })
+    }
+
+    /// An item of a list.
+    pub fn item(self, index: usize) -> Option<Self> {
+        let id = self.children().get(index).filter(|_| matches!(self.kind(), Kind::List(_)))?;
+        Some(Self { id: *id, ..self })
+    }
+
+    /// A key of this mapping itself and its value.
+    pub fn get(self, key: &str) -> Option<(Self, Self)> {
+        self.entries().find(|(own, _)| own.is_key(key))
+    }
+
+    /// What a key of a mapping reads as: None of what is no scalar.
+    pub fn key(self) -> Option<&'n str> {
+        if let Some(decoded) = self.tree.keys.get(&self.id) {
+            return Some(decoded);
+        }
+        match self.kind() {
+            Kind::Null | Kind::Scalar(Quotes::Plain | Quotes::Block) => Some(self.source()),
+            Kind::Scalar(Quotes::Single | Quotes::Double) => {
+                let source = self.source();
+                source.get(1..source.len().saturating_sub(1))
+            }
+            Kind::Map(_) | Kind::List(_) | Kind::Alias => None,
+        }
+    }
+
+    /// What stands at a key by a merge key of this mapping, as if there were none of its own.
+    pub fn merged(self, key: &str) -> Option<Stop<'n>> {
+        self.merged_within(key, MAX_MERGES)
+    }
+
+    fn merged_within(self, key: &str, depth: usize) -> Option<Stop<'n>> {
+        let depth = depth.checked_sub(1)?;
+        let merges = self.entries().filter(|(own, _)| own.is_key("<<"));
+        merges.into_iter().find_map(|(merge, from)| {
+            let from = from.target().unwrap_or(from);
+            let sources = std::iter::once(from).chain(from.items());
+            sources.into_iter().find_map(|source| {
+                let source = source.target().unwrap_or(source);
+                let found = match source.get(key) {
+                    Some((own, node)) => Stop { key: Some(own), node, through: None },
+                    None => source.merged_within(key, depth)?,
+                };
+                Some(Stop { through: Some(merge), ..found })
+            })
+        })
+    }
+
+    /// What an alias stands for.
+    pub fn target(self) -> Option<Self> {
+        let (target, _) = self.raw().children;
+        (self.kind() == Kind::Alias).then_some(Self { id: Id(target), ..self })
+    }
+
+    fn is_key(self, key: &str) -> bool {
+        self.key() == Some(key)
+    }
+
+    fn children(self) -> &'n [Id] {
+        let (start, end) = self.raw().children;
+        self.tree.children.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    pub(super) fn raw(self) -> Raw {
+        self.tree.raw(self.id)
+    }
+}
