@@ -178,7 +178,7 @@ impl World {
             (Some(state), Some(last))
                 if leads && !state.bundle().contains(last.current.certificate()) =>
             {
-                Some(state.trusting(last.current.certificate(), now))
+                Some(state.trusting(&last, now))
             }
             (Some(state), _) => Some(state),
             (None, last) => last,
@@ -301,6 +301,21 @@ fn authorities_that_end_together_are_replaced_in_time() {
     let mut world = World::new();
     world.checks = true;
     for event in [Event::Ticks(54), Event::Ticks(50), Event::Backup(2)] {
+        world.happen(&event);
+        world.ticks(CALM);
+    }
+    world.check_health();
+}
+
+/// What was found once: an old Secret is put back just after a promotion, when all still show what the authority before
+/// signed.
+#[test]
+fn an_old_secret_in_the_middle_of_a_promotion_is_taken_over() {
+    let mut world = World::new();
+    world.checks = true;
+    let (forth, back) = (Event::Clock(0, 32, 3), Event::Clock(0, -648_078, 4));
+    let again = Event::Clock(1, -4_117_450, 3);
+    for event in [forth, Event::EmptySecret, back, Event::Ticks(33), again, Event::Backup(5)] {
         world.happen(&event);
         world.ticks(CALM);
     }

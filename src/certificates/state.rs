@@ -81,14 +81,17 @@ impl State {
         Ok(Self { previous, ..Self::mint(&self.service, now, lifetime)? })
     }
 
-    /// The same, but an authority that signed before is trusted still, as if it had been replaced just now.
-    pub(super) fn trusting(&self, certificate: &str, now: SystemTime) -> Self {
-        Self { previous: self.retired(certificate), since: now, published: None, ..self.clone() }
+    /// The same, but who signed for the state before it is trusted still, as if it had been replaced just now: its
+    /// current authority, and those of before which replicas may show as long as they have not exchanged theirs.
+    pub(super) fn trusting(&self, before: &Self, now: SystemTime) -> Self {
+        let previous = before.previous.as_deref().unwrap_or("");
+        let previous = self.retired(&format!("{previous}{}", before.current.certificate()));
+        Self { previous, since: now, published: None, ..self.clone() }
     }
 
-    /// The previous ones, and one more. More than a few there are only where clocks jump back and forth.
-    fn retired(&self, certificate: &str) -> Option<String> {
-        let all = certificates(&format!("{}{certificate}", self.previous.as_deref().unwrap_or("")));
+    /// The previous ones, and more. More than a few there are only where clocks jump back and forth.
+    fn retired(&self, more: &str) -> Option<String> {
+        let all = certificates(&format!("{}{more}", self.previous.as_deref().unwrap_or("")));
         let latest = all.len().saturating_sub(MAX_PREVIOUS);
         Some(all.into_iter().skip(latest).map(|(pem, _)| pem).collect())
     }

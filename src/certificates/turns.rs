@@ -125,13 +125,13 @@ impl<'a> Turns<'a> {
         secret: &Secret,
         now: SystemTime,
     ) -> Result<(), Problem> {
-        let old = self.last.as_ref().map(|last| last.current.certificate());
-        match old.filter(|old| leads && !state.bundle().contains(old)) {
-            Some(old) => {
+        let is_gone = |last: &&State| !state.bundle().contains(last.current.certificate());
+        match self.last.as_ref().filter(|last| leads && is_gone(last)) {
+            Some(last) => {
                 tracing::warn!(
                     "the Secret holds other authorities: those before stay trusted for a while"
                 );
-                let state = state.trusting(old, now);
+                let state = state.trusting(last, now);
                 self.store(secret, &state).await?;
                 self.last = Some(state);
             }
