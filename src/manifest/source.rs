@@ -75,6 +75,16 @@ impl Source {
             Self::Unlisted(_, why) => Err(why.clone()),
         }
     }
+
+    /// Whether it is a file of at most so many bytes, so far as can be told without reading it.
+    pub fn is_file_within(&self, bytes: u64) -> bool {
+        match self {
+            Self::File(path) => {
+                fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= bytes)
+            }
+            Self::Stdin | Self::Rendered(_) | Self::Unlisted(..) => false,
+        }
+    }
 }
 
 impl fmt::Display for Source {
