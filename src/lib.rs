@@ -26,6 +26,8 @@ pub mod cluster;
 
 pub mod pss;
 
+pub mod pattern;
+
 pub mod harden;
 
 pub mod record;

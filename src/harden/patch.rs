@@ -85,7 +85,7 @@ fn set(context: &mut SecurityContext<'_>, field: Field) {
 }
 
 fn runtime_default() -> Profile<'static> {
-    Profile { kind: Text::from("RuntimeDefault") }
+    Profile { kind: Text::from("RuntimeDefault"), localhost_profile: Text::default() }
 }
 
 /// The object that defaults of one place are added to.

@@ -7,6 +7,7 @@ mod annotations;
 mod level;
 mod pod;
 mod policy;
+mod resources;
 mod table;
 mod text;
 mod violation;
@@ -38,9 +39,12 @@ pub use pod::{
 pub use policy::{
     InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, from_labels, is_policy_label,
 };
+pub use resources::{Quantities, Resources};
 pub use table::{CONTROLS, Control, Revision, evaluate};
 pub use text::{List, MAX_LIST, Text};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
 
+pub(crate) use annotations::APP_ARMOR_PREFIX;
 pub(crate) use text::or_default;
+pub(crate) use violation::missing;

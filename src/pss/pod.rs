@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::{
     annotations::Annotations,
-    text::{List, Text, or_default},
+    resources::Resources,
+    text::{List, Text, any_element, or_default},
     violation::Place,
     volume::Volume,
 };
@@ -87,8 +88,14 @@ pub struct PodSpec<'a> {
     pub runtime_class_name: Text<'a>,
     #[serde(borrow, default)]
     pub service_account_name: Text<'a>,
+    /// The old name of `serviceAccountName`, which wins where both are set.
+    #[serde(borrow, default)]
+    pub service_account: Text<'a>,
     #[serde(default)]
     pub automount_service_account_token: Option<bool>,
+    /// What the containers have together (KEP-2837).
+    #[serde(borrow, default)]
+    pub resources: Option<Resources<'a>>,
 }
 
 /// `spec.os`.
@@ -106,6 +113,8 @@ pub struct PodSecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     #[serde(default)]
     pub run_as_user: Option<i64>,
+    #[serde(default)]
+    pub run_as_group: Option<i64>,
     #[serde(borrow, default)]
     pub seccomp_profile: Option<Profile<'a>>,
     #[serde(borrow, default)]
@@ -140,6 +149,11 @@ pub struct Container<'a> {
     pub lifecycle: Option<Lifecycle<'a>>,
     #[serde(borrow, default)]
     pub volume_mounts: List<VolumeMount<'a>>,
+    /// Whether there is any: raw block devices.
+    #[serde(default, deserialize_with = "any_element")]
+    pub volume_devices: bool,
+    #[serde(borrow, default)]
+    pub resources: Option<Resources<'a>>,
 }
 
 /// `spec.containers[*].securityContext`.
@@ -156,6 +170,8 @@ pub struct SecurityContext<'a> {
     pub run_as_non_root: Option<bool>,
     #[serde(default)]
     pub run_as_user: Option<i64>,
+    #[serde(default)]
+    pub run_as_group: Option<i64>,
     #[serde(borrow, default)]
     pub capabilities: Option<Capabilities<'a>>,
     #[serde(borrow, default)]
@@ -181,9 +197,13 @@ pub struct Capabilities<'a> {
 
 /// `seccompProfile` or `appArmorProfile`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Profile<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
+    /// Only of type `Localhost`.
+    #[serde(borrow, default)]
+    pub localhost_profile: Text<'a>,
 }
 
 /// `seLinuxOptions`.
@@ -263,6 +283,8 @@ pub struct VolumeMount<'a> {
     /// Where it is seen.
     #[serde(borrow, default)]
     pub mount_path: Text<'a>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub read_only: bool,
 }
 
 /// Which of a pod's three lists a container is in, in the order in which upstream visits them.
@@ -333,6 +355,12 @@ impl Pod<'_> {
     pub fn security_contexts(&self) -> impl Iterator<Item = (Place, &SecurityContext<'_>)> {
         self.containers()
             .filter_map(|(place, container)| Some((place, container.security_context.as_ref()?)))
+    }
+
+    /// The service account that the pod names; empty where it names none, and so gets `default`.
+    pub fn service_account(&self) -> &str {
+        let name = self.spec.service_account_name.as_str();
+        if name.is_empty() { &self.spec.service_account } else { name }
     }
 
     /// Unset is Linux.

@@ -100,14 +100,14 @@ impl Finding {
 /// Findings for a field that may be set at the pod or in each of these containers, and is at neither. What is
 /// said is the shorter way out: once at the pod. Not if only ephemeral containers lack it: a running pod cannot
 /// be changed any more.
-pub(super) fn missing(
+pub(crate) fn missing(
     unset: impl Iterator<Item = Place>,
     path: &'static str,
-    fix: &'static str,
+    fix: impl Into<Cow<'static, str>> + Clone,
 ) -> Vec<Finding> {
     let unset: Vec<_> = unset.collect();
     if unset.iter().all(Place::is_ephemeral) {
-        return unset.into_iter().map(|place| Finding::new(place, path, fix)).collect();
+        return unset.into_iter().map(|place| Finding::new(place, path, fix.clone())).collect();
     }
     vec![Finding::new(Place::Pod, path, fix)]
 }

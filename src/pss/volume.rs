@@ -1,10 +1,11 @@
-//! A pod's volume: its name and which sources are set. Sources that this build has never heard of are seen, too.
+//! A pod's volume: its name, which sources are set, and of three of them what rules judge. Sources that this build has
+//! never heard of are seen, too.
 
 use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::Text;
+use super::text::{List, Text};
 
 /// More sources than any volume has: a stranger's list of keys is not kept.
 const MAX_SOURCES: usize = 16;
@@ -16,12 +17,73 @@ pub struct Volume<'a> {
     pub name: Text<'a>,
     /// The keys of the sources that are set, in the order of the object. The API allows one.
     pub sources: Vec<Text<'a>>,
+    /// `hostPath.path`, where that source is set. Empty if it says none.
+    pub host_path: Option<Text<'a>>,
+    /// `image.reference`, where that source is set. Empty if it says none.
+    pub image: Option<Text<'a>>,
+    /// Whether `projected` holds a token of the pod's service account.
+    pub service_account_token: bool,
 }
 
 impl Volume<'_> {
     /// Whether this source is set.
     pub fn has(&self, source: &str) -> bool {
         self.sources.iter().any(|set| *set == source)
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct HostPath<'a> {
+    #[serde(borrow, default)]
+    path: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct Image<'a> {
+    #[serde(borrow, default)]
+    reference: Text<'a>,
+}
+
+#[derive(Default, Deserialize)]
+struct Projected {
+    #[serde(default)]
+    sources: List<ProjectedSource>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProjectedSource {
+    #[serde(default)]
+    service_account_token: Option<de::IgnoredAny>,
+}
+
+impl<'a> Volume<'a> {
+    /// Reads the value of one source, and says whether it is set.
+    fn read<'de: 'a, A: de::MapAccess<'de>>(
+        &mut self,
+        source: &str,
+        map: &mut A,
+    ) -> Result<bool, A::Error> {
+        match source {
+            "hostPath" => {
+                let read = map.next_value::<Option<HostPath<'a>>>()?;
+                self.host_path = read.map(|source| source.path);
+                Ok(self.host_path.is_some())
+            }
+            "image" => {
+                let read = map.next_value::<Option<Image<'a>>>()?;
+                self.image = read.map(|source| source.reference);
+                Ok(self.image.is_some())
+            }
+            "projected" => {
+                let read = map.next_value::<Option<Projected>>()?;
+                let sources = read.as_ref().map(|source| source.sources.iter());
+                self.service_account_token = sources
+                    .is_some_and(|mut all| all.any(|one| one.service_account_token.is_some()));
+                Ok(read.is_some())
+            }
+            _ => Ok(map.next_value::<Option<de::IgnoredAny>>()?.is_some()),
+        }
     }
 }
 
@@ -44,7 +106,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
                     } else if volume.has(&key) {
                         // Go reads the last one, which may be null.
                         return Err(de::Error::custom(format!("duplicate field `{key}`")));
-                    } else if map.next_value::<Option<de::IgnoredAny>>()?.is_some() {
+                    } else if volume.read(&key, &mut map)? {
                         if volume.sources.len() == MAX_SOURCES {
                             let limit = format!("a volume has more than {MAX_SOURCES} sources");
                             return Err(de::Error::custom(limit));
@@ -74,6 +136,29 @@ mod tests {
         let volume = r#"{"nfs":null,"name":"a","hostPath":{"path":"/"},"quantumFoam":0}"#;
         assert_eq!(sources(volume).unwrap(), ["hostPath", "quantumFoam"]);
         assert_eq!(sources("{}").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn what_rules_judge_of_a_source_is_kept() {
+        let read = |text: &'static str| serde_json::from_str::<Volume<'_>>(text).unwrap();
+        let volume = read(r#"{"hostPath":{"type":"File","path":"/etc/x"}}"#);
+        assert_eq!(volume.host_path, Some(Text::from("/etc/x")));
+        assert_eq!(read(r#"{"hostPath":{}}"#).host_path, Some(Text::default()));
+        assert_eq!(read(r#"{"hostPath":null}"#).host_path, None);
+        let volume = read(r#"{"image":{"reference":"a:1","pullPolicy":"Never"}}"#);
+        assert_eq!(volume.image, Some(Text::from("a:1")));
+        for (sources, has_token) in [
+            ("null", false),
+            ("[]", false),
+            ("[null, {}]", false),
+            (r#"[{"secret":{}},{"serviceAccountToken":null}]"#, false),
+            (r#"[{"secret":{}},{"serviceAccountToken":{"path":"token"}}]"#, true),
+        ] {
+            let text = format!("{{\"projected\":{{\"sources\":{sources}}}}}");
+            let volume: Volume<'_> = serde_json::from_str(&text).unwrap();
+            assert_eq!(volume.service_account_token, has_token, "{sources}");
+            assert!(volume.has("projected"));
+        }
     }
 
     #[test]

@@ -1,0 +1,242 @@
+//! Names that stand for many: `*` is any run of characters, the slash included, and all else is itself. Compiled when
+//! the configuration is read; matching takes time linear in the text, whatever pattern and text are.
+
+use std::{collections::BTreeSet, fmt};
+
+/// The longest pattern, in bytes.
+pub const MAX_BYTES: usize = 253;
+/// The most stars in one pattern.
+pub const MAX_STARS: usize = 8;
+/// How many patterns a list spells out to people.
+const SHOWN: usize = 5;
+
+/// One pattern.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern(String);
+
+/// What was written instead of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPattern {
+    /// Nothing.
+    #[error("must not be empty")]
+    Empty,
+    /// More than [`MAX_BYTES`].
+    #[error("must be at most {MAX_BYTES} bytes long")]
+    TooLong,
+    /// More than [`MAX_STARS`].
+    #[error("must have at most {MAX_STARS} \"*\"")]
+    TooManyStars,
+}
+
+impl Pattern {
+    /// Reads a pattern. Without a star it matches its own text alone.
+    ///
+    /// # Errors
+    /// A text that is empty, too long, or has too many stars.
+    pub fn parse(text: &str) -> Result<Self, InvalidPattern> {
+        if text.is_empty() {
+            return Err(InvalidPattern::Empty);
+        }
+        if text.len() > MAX_BYTES {
+            return Err(InvalidPattern::TooLong);
+        }
+        if text.matches('*').count() > MAX_STARS {
+            return Err(InvalidPattern::TooManyStars);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it has no star.
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains('*')
+    }
+
+    /// Whether a text is one that it stands for.
+    pub fn matches(&self, text: &str) -> bool {
+        let Some((start, rest)) = self.0.split_once('*') else {
+            return self.0 == text;
+        };
+        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+        let inner = text.strip_prefix(start).and_then(|text| text.strip_suffix(end));
+        // The first place of each part is as good as any later one: what is left only gets shorter. So no part is
+        // looked for twice, and each search begins where the last one ended.
+        let fits = |inner: &str| {
+            let mut left = inner;
+            middle.split('*').all(|part| match left.split_once(part) {
+                Some((_, after)) if !part.is_empty() => {
+                    left = after;
+                    true
+                }
+                Some(_) => true,
+                None => false,
+            })
+        };
+        inner.is_some_and(fits)
+    }
+}
+
+impl std::str::FromStr for Pattern {
+    type Err = InvalidPattern;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Some patterns: a text matches if one of them matches it. None matches nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Patterns {
+    exact: BTreeSet<String>,
+    globs: Vec<Pattern>,
+}
+
+impl Patterns {
+    /// Whether any of them stands for this text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.exact.contains(text) || self.globs.iter().any(|glob| glob.matches(text))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.globs.is_empty()
+    }
+
+    /// As they are written: the exact ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.exact.iter().map(String::as_str).chain(self.globs.iter().map(Pattern::as_str))
+    }
+}
+
+impl FromIterator<Pattern> for Patterns {
+    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
+        let (exact, mut globs): (Vec<_>, Vec<_>) =
+            patterns.into_iter().partition(Pattern::is_exact);
+        // Equal lists are equal values, however they were written.
+        globs.sort_unstable();
+        globs.dedup();
+        Self { exact: exact.into_iter().map(|Pattern(text)| text).collect(), globs }
+    }
+}
+
+impl fmt::Display for Patterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, pattern) in self.iter().take(SHOWN).enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{pattern}")?;
+        }
+        match self.iter().count().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_star_is_any_run_of_characters() {
+        for (text, yes, no) in [
+            ("a", vec!["a"], vec!["", "aa", "A", "a "]),
+            ("*", vec!["", "a", "a/b", "*"], vec![]),
+            ("a*", vec!["a", "ab", "a/b", "a*"], vec!["", "ba"]),
+            ("*a", vec!["a", "ba", "b/a", "aa"], vec!["", "ab"]),
+            ("a*a", vec!["aa", "aba", "a/a"], vec!["a", "ab"]),
+            ("a**a", vec!["aa", "aba"], vec!["a"]),
+            ("*ab*ab*", vec!["abab", "xabyabz"], vec!["ab", "aab", "abxa"]),
+            ("a*b*c", vec!["abc", "axbxbxc", "abcbc"], vec!["ac", "acb", "bc"]),
+            ("profiles/*.json", vec!["profiles/a.json", "profiles/a/b.json"], vec!["profiles/a"]),
+            // None of these is special.
+            ("a.b?[c]\\{d}", vec!["a.b?[c]\\{d}"], vec!["axb?[c]\\{d}", "a.bx[c]\\{d}"]),
+            ("é*ß", vec!["éß", "éxß"], vec!["eß", "é"]),
+        ] {
+            for yes in yes {
+                assert!(pattern(text).matches(yes), "{text:?} {yes:?}");
+            }
+            for no in no {
+                assert!(!pattern(text).matches(no), "{text:?} {no:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn prefix_and_suffix_do_not_overlap() {
+        assert!(!pattern("ab*ba").matches("aba"));
+        assert!(!pattern("aa*aa").matches("aaa"));
+        assert!(pattern("aa*aa").matches("aaaa"));
+    }
+
+    /// A matcher that goes back would take the eighth power of a million steps.
+    #[test]
+    fn the_worst_pattern_takes_linear_time() {
+        let text = "a".repeat(1_000_000);
+        assert!(!pattern("a*a*a*a*a*a*a*a*b").matches(&text));
+        assert!(!pattern("*a*a*a*a*a*b*a").matches(&text));
+        assert!(pattern("a*a*a*a*a*a*a*a*a").matches(&text));
+        let nearly = format!("{}b", "a".repeat(120));
+        assert!(!pattern(&format!("*{nearly}*{nearly}")).matches(&text));
+    }
+
+    #[test]
+    fn what_is_unbounded_is_refused() {
+        assert_eq!(Pattern::parse(""), Err(InvalidPattern::Empty));
+        assert_eq!(Pattern::parse(&"a".repeat(254)), Err(InvalidPattern::TooLong));
+        assert!(Pattern::parse(&"a".repeat(253)).is_ok());
+        assert_eq!(Pattern::parse(&"*".repeat(9)), Err(InvalidPattern::TooManyStars));
+        assert!(Pattern::parse(&"*".repeat(8)).is_ok());
+    }
+
+    #[test]
+    fn a_list_matches_what_one_of_it_matches() {
+        let list = |texts: &[&str]| texts.iter().map(|text| pattern(text)).collect::<Patterns>();
+        let some = list(&["b", "x*", "a", "a"]);
+        assert!(some.matches("a") && some.matches("b") && some.matches("xyz"));
+        assert!(!some.matches("ab") && !some.matches("*") && !some.matches(""));
+        assert_eq!(some, list(&["x*", "a", "b", "x*"]));
+        assert_eq!(some.to_string(), "a, b, x*");
+        assert!(list(&[]).is_empty() && !some.is_empty() && !list(&["*"]).is_empty());
+        assert!(!list(&[]).matches(""));
+        assert_eq!(
+            list(&["a", "b", "c", "d", "e", "f*", "g"]).to_string(),
+            "a, b, c, d, e and 2 more"
+        );
+    }
+
+    /// By what a star means, tried in every way.
+    fn oracle(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|at| oracle(rest, &text[at..])),
+            Some((first, rest)) => text.first() == Some(first) && oracle(rest, &text[1..]),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn matching_is_as_defined(text in "[ab/]{0,12}", glob in "[ab/]{0,3}(\\*[ab/]{0,3}){0,4}") {
+            prop_assume!(!glob.is_empty());
+            let expected = oracle(glob.as_bytes(), text.as_bytes());
+            prop_assert_eq!(pattern(&glob).matches(&text), expected);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a container asks for and is held to: names of resources and quantities as they are written. What a quantity is
+//! worth, whoever compares it says.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::text::Text;
+
+/// More resources than any container names: a stranger's list of keys is not kept.
+const MAX_RESOURCES: usize = 64;
+
+/// `resources`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Resources<'a> {
+    /// What is set aside on the node.
+    #[serde(borrow, default)]
+    pub requests: Quantities<'a>,
+    /// What may be used at most.
+    #[serde(borrow, default)]
+    pub limits: Quantities<'a>,
+}
+
+/// `requests` or `limits`: each name once.
+#[derive(Clone, Debug, Default)]
+pub struct Quantities<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl Quantities<'_> {
+    /// The quantity of a resource, as it is written.
+    pub fn get(&self, resource: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| *name == resource);
+        found.map(|(_, quantity)| quantity.as_str())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Quantities<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<'a>(PhantomData<&'a str>);
+
+        impl<'de: 'a, 'a> de::Visitor<'de> for Visitor<'a> {
+            type Value = Quantities<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of quantities")
+            }
+
+            fn visit_unit<E>(self) -> Result<Quantities<'a>, E> {
+                Ok(Quantities::default())
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Quantities<'a>, A::Error> {
+                let mut kept = Quantities::default();
+                while let Some(name) = map.next_key::<Text<'a>>()? {
+                    if kept.get(&name).is_some() {
+                        return Err(de::Error::custom(format!("duplicate field `{name}`")));
+                    }
+                    if kept.0.len() == MAX_RESOURCES {
+                        let limit = format!("more than {MAX_RESOURCES} resources");
+                        return Err(de::Error::custom(limit));
+                    }
+                    let Written(quantity) = map.next_value()?;
+                    kept.0.push((name, quantity));
+                }
+                Ok(kept)
+            }
+        }
+        deserializer.deserialize_any(Visitor(PhantomData))
+    }
+}
+
+/// A quantity as a manifest may have it: a string, a number, or `null`, which Go reads as 0.
+struct Written<'a>(Text<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<'a>(PhantomData<&'a str>);
+
+        impl<'de: 'a, 'a> de::Visitor<'de> for Visitor<'a> {
+            type Value = Written<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a quantity")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from(text.to_owned())))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from(number.to_string())))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from(number.to_string())))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from(number.to_string())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Written<'a>, E> {
+                Ok(Written(Text::from("0")))
+            }
+        }
+        deserializer.deserialize_any(Visitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Resources<'_>, String> {
+        crate::json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn quantities_are_strings_numbers_or_null() {
+        let text = r#"{"requests":{"cpu":"250m","memory":null,"a":2,"b":0.5,"c":-1},"limits":null,"claims":[]}"#;
+        let Resources { requests, limits } = read(text).unwrap();
+        for (name, written) in
+            [("cpu", "250m"), ("memory", "0"), ("a", "2"), ("b", "0.5"), ("c", "-1")]
+        {
+            assert_eq!(requests.get(name), Some(written), "{name}");
+        }
+        assert_eq!(requests.get("gpu"), None);
+        assert_eq!(limits.get("cpu"), None);
+        assert!(read(r#"{"limits":{"cpu":true}}"#).is_err());
+        assert!(read(r#"{"limits":["cpu"]}"#).is_err());
+    }
+
+    #[test]
+    fn names_are_unique_and_bounded() {
+        let twice = read(r#"{"limits":{"cpu":"1","cpu":"2"}}"#).unwrap_err();
+        assert!(twice.contains("duplicate field `cpu`"), "{twice}");
+        let all = |many: usize| {
+            let fields: Vec<_> = (0..many).map(|i| format!("\"r{i}\":1")).collect();
+            format!("{{\"limits\":{{{}}}}}", fields.join(","))
+        };
+        assert!(read(&all(MAX_RESOURCES)).is_ok());
+        assert!(read(&all(MAX_RESOURCES + 1)).unwrap_err().contains("more than 64 resources"));
+    }
+}
