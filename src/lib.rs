@@ -28,6 +28,8 @@ pub mod pss;
 
 pub mod pattern;
 
+pub mod rules;
+
 pub mod harden;
 
 pub mod record;

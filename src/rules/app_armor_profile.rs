@@ -1,0 +1,149 @@
+//! `rules/appArmorProfile`: every container runs under an AppArmor profile that is allowed.
+//!
+//! Fields: `securityContext.appArmorProfile.{type,localhostProfile}` of the pod and of every container, and
+//! `metadata.annotations['container.apparmor.security.beta.kubernetes.io/*']`.
+//! Allowed: `RuntimeDefault` and `Localhost` with a name, as far as the settings list them: by default all of these. A
+//! container has its own field, else its annotation, else the pod's field; one of them must be set. Whatever is set
+//! must be allowed, also where nothing takes it, and annotations of containers that the pod does not have.
+//!
+//! Windows pods are not judged: the field cannot be set there.
+
+use std::fmt;
+
+use crate::{
+    pattern::{InvalidPattern, Pattern, Patterns},
+    pss::{APP_ARMOR_PREFIX, Finding, Place, Pod, Profile, missing},
+};
+
+use super::table::Rule;
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/appArmorProfile", reason: "no allowed AppArmor profile" };
+
+const RUNTIME_DEFAULT: &str = "RuntimeDefault";
+const LOCALHOST: &str = "localhost/";
+const FIELD: &str = "securityContext.appArmorProfile.type";
+
+/// The profiles that are allowed, written as `RuntimeDefault` and `localhost/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppArmor(Patterns);
+
+/// What was written instead of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProfile {
+    /// Neither of the two forms.
+    #[error("must be RuntimeDefault or localhost/ and a name, such as \"localhost/k8s-*\"")]
+    Unknown,
+    /// A name that is no pattern.
+    #[error(transparent)]
+    Name(#[from] InvalidPattern),
+}
+
+impl AppArmor {
+    /// Reads one profile of the list.
+    ///
+    /// # Errors
+    /// What is neither `RuntimeDefault` nor `localhost/` and a name or pattern.
+    pub fn profile(text: &str) -> Result<Pattern, InvalidProfile> {
+        let name = text.strip_prefix(LOCALHOST);
+        if text != RUNTIME_DEFAULT && name.is_none_or(str::is_empty) {
+            return Err(InvalidProfile::Unknown);
+        }
+        Ok(Pattern::parse(text)?)
+    }
+
+    fn allows_field(&self, profile: &Profile<'_>) -> bool {
+        match profile.kind.as_str() {
+            RUNTIME_DEFAULT => self.0.matches(RUNTIME_DEFAULT),
+            "Localhost" => self.allows_name(&profile.localhost_profile),
+            _ => false,
+        }
+    }
+
+    fn allows_annotation(&self, value: &str) -> bool {
+        match value.strip_prefix(LOCALHOST) {
+            Some(name) => self.allows_name(name),
+            None => value == "runtime/default" && self.0.matches(RUNTIME_DEFAULT),
+        }
+    }
+
+    fn allows_name(&self, name: &str) -> bool {
+        !name.is_empty() && self.0.matches(&format!("{LOCALHOST}{name}"))
+    }
+}
+
+impl Default for AppArmor {
+    /// The runtime's own, and any that the node has.
+    fn default() -> Self {
+        let all = [RUNTIME_DEFAULT, "localhost/*"];
+        all.into_iter().filter_map(|text| Self::profile(text).ok()).collect()
+    }
+}
+
+impl FromIterator<Pattern> for AppArmor {
+    fn from_iter<I: IntoIterator<Item = Pattern>>(profiles: I) -> Self {
+        Self(profiles.into_iter().collect())
+    }
+}
+
+impl fmt::Display for AppArmor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
+    if pod.is_windows() {
+        return Vec::new();
+    }
+    let fix = format!("set securityContext.appArmorProfile to one that is allowed: {allowed}");
+    let of_pod = pod.spec.security_context.as_ref().and_then(|it| it.app_armor_profile.as_ref());
+    let set = std::iter::once((Place::Pod, of_pod)).chain(of_containers(pod));
+    let bad_fields = set
+        .filter_map(|(place, profile)| Some((place, profile?)))
+        .filter(|(_, profile)| !allowed.allows_field(profile))
+        .map(|(place, profile)| Finding::new(place, field(profile), fix.clone()));
+    let bad_annotations = annotations(pod)
+        .filter(|(_, value)| !value.is_empty() && !allowed.allows_annotation(value))
+        .map(|(name, _)| {
+            let key = format!("{APP_ARMOR_PREFIX}{name}");
+            let fix =
+                format!("remove annotation {key}, or set it to one that is allowed: {allowed}");
+            Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
+        });
+    let mut findings: Vec<_> = bad_fields.chain(bad_annotations).collect();
+    if of_pod.is_none() {
+        let has_annotation =
+            |name: &str| annotations(pod).any(|(of, value)| of == name && !value.is_empty());
+        let mut unset = of_containers(pod)
+            .zip(pod.containers())
+            .filter(|((_, own), (_, container))| own.is_none() && !has_annotation(&container.name))
+            .map(|((place, _), _)| place)
+            .peekable();
+        if unset.peek().is_some() {
+            findings.extend(missing(unset, FIELD, fix));
+        }
+    }
+    findings
+}
+
+/// What is wrong with a profile that is not allowed.
+fn field(profile: &Profile<'_>) -> &'static str {
+    match profile.kind.as_str() {
+        "Localhost" => "securityContext.appArmorProfile.localhostProfile",
+        _ => FIELD,
+    }
+}
+
+fn of_containers<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, Option<&'p Profile<'p>>)> {
+    pod.containers().map(|(place, container)| {
+        let context = container.security_context.as_ref();
+        (place, context.and_then(|context| context.app_armor_profile.as_ref()))
+    })
+}
+
+/// Containers' names and the profiles that annotations give them.
+fn annotations<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (&'p str, &'p str)> {
+    let all = pod.metadata.annotations.iter();
+    all.filter_map(|(key, value)| Some((key.strip_prefix(APP_ARMOR_PREFIX)?, value)))
+}

@@ -1,0 +1,25 @@
+//! `rules/defaultServiceAccount`: a pod names a service account of its own.
+//!
+//! Fields: `spec.serviceAccountName`, or its old name `spec.serviceAccount` where that is unset.
+//! Allowed: any but unset, empty and `default`. Mirror pods are not judged: the API server lets them have none.
+
+use crate::pss::{Finding, Place, Pod};
+
+use super::{
+    service_account_token::{DEFAULT, has_no_account},
+    table::Rule,
+};
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/defaultServiceAccount", reason: "default service account" };
+
+pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+    if has_no_account(pod) || !matches!(pod.service_account(), "" | DEFAULT) {
+        return Vec::new();
+    }
+    vec![Finding::new(
+        Place::Pod,
+        "serviceAccountName",
+        "set serviceAccountName to an account of the pod's own",
+    )]
+}

@@ -1,0 +1,33 @@
+//! `rules/hostPorts`: of the node's ports, containers open only those that are listed.
+//!
+//! Fields: `ports[*].hostPort` of every container.
+//! Allowed: unset, 0, and what lies in the settings' ranges. With `hostNetwork` the API server sets it to the container's
+//! port before anyone is asked; it is judged as it stands.
+
+use crate::pss::{Finding, Pod};
+
+use super::{ranges::Ranges, table::Rule};
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/hostPorts", reason: "host ports that are not listed" };
+
+pub(super) fn findings(allowed: &Ranges, pod: &Pod<'_>) -> Vec<Finding> {
+    pod.containers()
+        .flat_map(|(place, container)| {
+            let ports = container.ports.iter().enumerate();
+            let others = ports.filter(|(_, port)| {
+                port.host_port != 0 && !allowed.contains(port.host_port.into())
+            });
+            others.map(move |(index, port)| {
+                let path = format!("ports[{index}].hostPort");
+                let fix = match allowed.is_empty() {
+                    true => format!("remove hostPort {}", port.host_port),
+                    false => {
+                        format!("remove hostPort {}, or take one of {allowed}", port.host_port)
+                    }
+                };
+                Finding::new(place, path, fix)
+            })
+        })
+        .collect()
+}

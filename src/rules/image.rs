@@ -1,0 +1,325 @@
+//! References to images, as Docker normalises them before anything is pulled: the grammar and the defaults of
+//! github.com/distribution/reference, which kubelet and containerd share. What does not parse is not a reference: no
+//! rule takes it for an image of any registry.
+//!
+//! CRI-O looks up short names by a configuration of its own, so there `nginx` may come from elsewhere: full names leave
+//! no doubt.
+
+use std::borrow::Cow;
+
+use crate::pss::{Place, Pod};
+
+/// Where an image without a registry comes from.
+pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
+/// Its old name, which still stands for it.
+pub(super) const OLD_DEFAULT_REGISTRY: &str = "index.docker.io";
+/// Who owns a repository of the default registry that names nobody.
+const OFFICIAL: &str = "library/";
+/// The longest repository, in bytes, the registry apart.
+const MAX_REPOSITORY: usize = 255;
+/// The longest tag, in bytes.
+const MAX_TAG: usize = 128;
+
+/// A reference in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference<'a> {
+    /// Host and port, in lower case: `docker.io`, `localhost:5000`.
+    pub registry: Cow<'a, str>,
+    /// `library/nginx`.
+    pub repository: Cow<'a, str>,
+    /// Never empty.
+    pub tag: Option<&'a str>,
+    /// With its algorithm: `sha256:…`.
+    pub digest: Option<&'a str>,
+}
+
+/// A text that names no image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a reference to an image, such as registry.example/team/app:1.2")]
+pub struct InvalidReference;
+
+impl<'a> Reference<'a> {
+    /// Reads a reference and completes it.
+    ///
+    /// # Errors
+    /// What the grammar does not allow: upper case in the repository, an unknown digest, blanks, an image's bare id.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidReference> {
+        let (registry, rest) = split_registry(text);
+        let (rest, digest) = split_off(rest, '@');
+        let (path, tag) = split_off(rest, ':');
+        let repository = if registry == DEFAULT_REGISTRY && !path.contains('/') {
+            Cow::Owned(format!("{OFFICIAL}{path}"))
+        } else {
+            Cow::Borrowed(path)
+        };
+        let fits = !is_image_id(text)
+            && is_registry(registry)
+            && is_repository(&repository)
+            && tag.is_none_or(is_tag)
+            && digest.is_none_or(is_digest);
+        let registry = lower_case(registry);
+        fits.then_some(Self { registry, repository, tag, digest }).ok_or(InvalidReference)
+    }
+
+    /// Registry and repository, without tag and digest: `docker.io/library/nginx`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.registry, self.repository)
+    }
+}
+
+/// Every image that a pod names, those of volumes included: where, the field, and the text.
+pub(super) fn images<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, &'static str, &'p str)> {
+    let of_containers =
+        pod.containers().map(|(place, container)| (place, "image", container.image.as_str()));
+    let of_volumes = pod.spec.volumes.iter().enumerate().filter_map(|(index, volume)| {
+        let reference = volume.image.as_ref()?;
+        Some((Place::Volume { index }, "image.reference", reference.as_str()))
+    });
+    of_volumes.chain(of_containers)
+}
+
+/// A text of the pod as a fix shows it: quoted, escaped and not too long.
+pub(super) fn shown(text: &str) -> String {
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The registry, and what follows it. A first part without a dot, a port or an upper-case letter is none, but for
+/// `localhost`.
+fn split_registry(text: &str) -> (&str, &str) {
+    match text.split_once('/') {
+        Some((OLD_DEFAULT_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
+        Some((first, rest))
+            if first == "localhost"
+                || first.contains(['.', ':'])
+                || first.contains(char::is_uppercase) =>
+        {
+            (first, rest)
+        }
+        Some(_) | None => (DEFAULT_REGISTRY, text),
+    }
+}
+
+fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {
+    text.split_once(separator).map_or((text, None), |(before, after)| (before, Some(after)))
+}
+
+fn lower_case(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The id of an image that a node already has.
+fn is_image_id(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(is_lower_hex)
+}
+
+/// A host name or an address, with a port or without.
+pub(super) fn is_registry(text: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_address = |byte: u8| byte.is_ascii_hexdigit() || byte == b':';
+        return !address.is_empty()
+            && address.bytes().all(is_address)
+            && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
+    }
+    let (host, port) = split_off(text, ':');
+    port.is_none_or(is_port) && host.split('.').all(is_host_part)
+}
+
+fn is_host_part(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_repository(text: &str) -> bool {
+    text.len() <= MAX_REPOSITORY && text.split('/').all(is_component)
+}
+
+/// Lower-case letters and digits; between them one dot, one or two underscores, or any number of dashes.
+fn is_component(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_separator = |separator: &str| {
+        matches!(separator, "." | "_" | "__")
+            || (!separator.is_empty() && separator.bytes().all(|byte| byte == b'-'))
+    };
+    text.starts_with(is_word)
+        && text.ends_with(is_word)
+        && text.split(is_word).filter(|between| !between.is_empty()).all(is_separator)
+}
+
+fn is_tag(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= MAX_TAG
+        && text.bytes().next().is_some_and(is_word)
+        && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
+}
+
+fn is_digest(text: &str) -> bool {
+    let (hex, length) = match text.split_once(':') {
+        Some(("sha256", hex)) => (hex, 64),
+        Some(("sha384", hex)) => (hex, 96),
+        Some(("sha512", hex)) => (hex, 128),
+        Some(_) | None => return false,
+    };
+    hex.len() == length && hex.bytes().all(is_lower_hex)
+}
+
+fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn names_are_completed() {
+        for (text, name) in [
+            ("nginx", "docker.io/library/nginx"),
+            ("nginx:1.27", "docker.io/library/nginx"),
+            ("acme/web", "docker.io/acme/web"),
+            ("docker.io/nginx", "docker.io/library/nginx"),
+            ("index.docker.io/nginx", "docker.io/library/nginx"),
+            ("index.docker.io/acme/web", "docker.io/acme/web"),
+            ("ghcr.io/acme/web", "ghcr.io/acme/web"),
+            ("GHCR.io/acme/web", "ghcr.io/acme/web"),
+            ("Registry/acme/web", "registry/acme/web"),
+            ("localhost/web", "localhost/web"),
+            ("localhost:5000/web:1", "localhost:5000/web"),
+            // Without a slash, what looks like a port is a tag.
+            ("localhost:5000", "docker.io/library/localhost"),
+            ("registry:5000/a/b/c", "registry:5000/a/b/c"),
+            ("registry/a/b/c", "docker.io/registry/a/b/c"),
+            ("127.0.0.1:5000/web", "127.0.0.1:5000/web"),
+            ("[::1]:5000/web", "[::1]:5000/web"),
+            ("[2001:DB8::1]/web", "[2001:db8::1]/web"),
+            ("ghcr.io.evil.example/acme/web", "ghcr.io.evil.example/acme/web"),
+            ("evil.example/ghcr.io/acme/web", "evil.example/ghcr.io/acme/web"),
+            ("a.b/c__d/e--f.g_h", "a.b/c__d/e--f.g_h"),
+        ] {
+            assert_eq!(Reference::parse(text).unwrap().name(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn tag_and_digest_are_told_apart() {
+        let read = |text: &str| {
+            let text = text.replace("HEX", HEX);
+            let reference = Reference::parse(&text).unwrap();
+            (reference.tag.map(str::to_owned), reference.digest.map(|digest| digest.len()))
+        };
+        assert_eq!(read("nginx"), (None, None));
+        assert_eq!(read("nginx:latest"), (Some("latest".to_owned()), None));
+        assert_eq!(read("nginx@sha256:HEX"), (None, Some(71)));
+        assert_eq!(read("a.b:5/c:1@sha256:HEX"), (Some("1".to_owned()), Some(71)));
+        assert_eq!(read("a.b:5/c@sha512:HEXHEX"), (None, Some(135)));
+    }
+
+    #[test]
+    fn what_is_none_is_refused() {
+        let long = "a".repeat(256);
+        let tag = format!("nginx:{}", "a".repeat(129));
+        for text in [
+            "",
+            " ",
+            "/",
+            ":",
+            "@",
+            "nginx:",
+            "nginx@",
+            ":1",
+            "Nginx",
+            "acme/Web",
+            "ghcr.io/Acme/web",
+            "ghcr.io/",
+            "ghcr.io//web",
+            "/web",
+            "web/",
+            " nginx",
+            "nginx ",
+            "nginx\n",
+            "ng inx",
+            "https://ghcr.io/acme/web",
+            "user@ghcr.io/acme/web",
+            "ghcr.io@evil.example/acme/web",
+            "ghcr.io:443@evil.example/acme/web",
+            "ghcr.io:x/web",
+            "ghcr.io:/web",
+            "ghcr.io./web",
+            "-a.b/web",
+            "a_b.c/web",
+            "[::1/web",
+            "[]/web",
+            "[::1]x/web",
+            "a..b/web",
+            "a/b..c",
+            "a/b___c",
+            "a/.b",
+            "a/b-",
+            "a/../b",
+            "ghcr.io/acme/../evil/web",
+            "ghcr.io/acme/%2e%2e/web",
+            "nginx:1:2",
+            "nginx:-1",
+            "nginx:ä",
+            "nginx@sha256:abc",
+            "nginx@md5:0123456789abcdef0123456789abcdef",
+            "nginx@sha256:HEX@sha256:HEX",
+            "nginx@SHA256:HEX",
+            "nginx@sha256:UPPER",
+            "HEX",
+            "nginx@sha256:HEX:1",
+            "ghcr.io/аcme/web",
+            "*",
+            "ghcr.io/*",
+            &long,
+            &tag,
+        ] {
+            let text = text.replace("HEX", HEX).replace("UPPER", &HEX.to_uppercase());
+            assert_eq!(Reference::parse(&text), Err(InvalidReference), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_put_together_is_taken_apart(
+            registry in "[A-Z]?[a-z0-9]{1,5}(\\.[a-z0-9]{1,5}){1,2}(:[0-9]{1,5})?",
+            repository in "[a-z0-9]{1,5}((\\.|_|__|-{1,3})[a-z0-9]{1,3}){0,2}(/[a-z0-9]{1,5}){1,3}",
+            tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"),
+            digest in proptest::option::of("sha256:[0-9a-f]{64}"),
+        ) {
+            let mut text = format!("{registry}/{repository}");
+            text.extend(tag.iter().map(|tag| format!(":{tag}")));
+            text.extend(digest.iter().map(|digest| format!("@{digest}")));
+            let reference = Reference::parse(&text).unwrap();
+            prop_assert_eq!(reference.name(), format!("{}/{repository}", registry.to_lowercase()));
+            prop_assert_eq!(reference.tag, tag.as_deref());
+            prop_assert_eq!(reference.digest, digest.as_deref());
+        }
+
+        #[test]
+        fn no_text_panics_and_none_hides_a_registry(text in "[a-zA-Z0-9./:@_ \\[\\]-]{0,40}") {
+            if let Ok(reference) = Reference::parse(&text) {
+                // What is read has no part that could be read in another way.
+                prop_assert!(is_registry(&reference.registry));
+                prop_assert!(!reference.repository.contains([':', '@', ' ']));
+                prop_assert_eq!(Reference::parse(&reference.name()).unwrap().name(), reference.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! `rules/imageRegistries`: images come from registries and repositories that are listed.
+//!
+//! Fields: `image` of every container, `spec.volumes[*].image.reference`.
+//! Allowed: what a pattern of the settings matches, after Docker's own completion of names: `nginx` is
+//! `docker.io/library/nginx`. What is no reference comes from nowhere that is listed.
+//!
+//! A pattern is a registry, or a registry, a slash and a repository; it holds for that and for what is below it, up to a
+//! slash: `ghcr.io/acme` is `ghcr.io/acme` and `ghcr.io/acme/web`, but not `ghcr.io/acme-evil/web`. A star is any run of
+//! characters within its half, so `ghcr.io/acme*` takes `acme-evil` as well. Registries compare without case.
+
+use std::fmt;
+
+use crate::{
+    pattern::{InvalidPattern, Pattern},
+    pss::{Finding, Pod},
+};
+
+use super::{
+    image::{self, Reference, images, shown},
+    table::Rule,
+};
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/imageRegistries", reason: "image from a registry that is not listed" };
+
+/// Where images may come from. From nowhere, if it is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registries(Vec<Repository>);
+
+/// A registry, or repositories in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Repository {
+    registry: Pattern,
+    /// All of them, if there is none.
+    repository: Option<Pattern>,
+}
+
+/// What was written instead of a registry or repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRepository {
+    /// Its first part is none.
+    #[error(
+        "must begin with a registry: docker.io/library/nginx, ghcr.io/acme, registry.example:5000"
+    )]
+    NoRegistry,
+    /// `ghcr.io*` is `ghcr.io.evil.example`, too.
+    #[error("must not end its registry in \"*\", which any domain matches")]
+    OpenRegistry,
+    /// What no repository has.
+    #[error(
+        "must name repositories without tag or digest, in lower-case letters, digits and \"._-/*\", and not end in \"/\""
+    )]
+    NoRepository,
+    /// Too long, too many stars.
+    #[error(transparent)]
+    Pattern(#[from] InvalidPattern),
+}
+
+impl Repository {
+    /// Reads a pattern of the configuration.
+    ///
+    /// # Errors
+    /// What could match no image, and what would match more than anyone means.
+    pub fn parse(text: &str) -> Result<Self, InvalidRepository> {
+        Pattern::parse(text)?;
+        let (registry, repository) = match text.split_once('/') {
+            Some((registry, repository)) => (registry, Some(repository)),
+            None => (text, None),
+        };
+        let registry = match registry.to_ascii_lowercase() {
+            old if old == image::OLD_DEFAULT_REGISTRY => image::DEFAULT_REGISTRY.to_owned(),
+            registry => registry,
+        };
+        let is_named = registry == "localhost" || registry.contains(['.', ':', '*']);
+        // Stars stand for what a part may hold.
+        if !is_named || !(registry == "*" || is_registry(&registry)) {
+            return Err(InvalidRepository::NoRegistry);
+        }
+        if registry.ends_with('*') && registry != "*" && !registry.ends_with(":*") {
+            return Err(InvalidRepository::OpenRegistry);
+        }
+        if repository.is_some_and(|repository| !is_repository(repository)) {
+            return Err(InvalidRepository::NoRepository);
+        }
+        let repository = repository.map(Pattern::parse).transpose()?;
+        Ok(Self { registry: Pattern::parse(&registry)?, repository })
+    }
+
+    fn covers(&self, reference: &Reference<'_>) -> bool {
+        let path = &*reference.repository;
+        let covers = |pattern: &Pattern| {
+            let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
+            above.chain([path]).any(|path| pattern.matches(path))
+        };
+        self.registry.matches(&reference.registry) && self.repository.as_ref().is_none_or(covers)
+    }
+}
+
+/// Whether it is one with something in the place of each star.
+fn is_registry(pattern: &str) -> bool {
+    let (host, port) = match pattern.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (pattern, None),
+    };
+    let filled = match port {
+        Some(port) => format!("{}:{}", host.replace('*', "a"), port.replace('*', "1")),
+        None => host.replace('*', "a"),
+    };
+    image::is_registry(&filled)
+}
+
+fn is_repository(pattern: &str) -> bool {
+    let is_known =
+        |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/' | b'*');
+    pattern.bytes().all(is_known) && pattern.split('/').all(|part| !part.is_empty())
+}
+
+impl FromIterator<Repository> for Registries {
+    fn from_iter<I: IntoIterator<Item = Repository>>(repositories: I) -> Self {
+        let mut all: Vec<_> = repositories.into_iter().collect();
+        // Equal lists are equal values, however they were written.
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
+    }
+}
+
+impl Registries {
+    /// Whether an image comes from one of them. A text that is no reference does not.
+    pub fn allow(&self, image: &str) -> bool {
+        let reference = Reference::parse(image);
+        reference.is_ok_and(|reference| self.0.iter().any(|some| some.covers(&reference)))
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.repository {
+            Some(repository) => write!(f, "{}/{repository}", self.registry),
+            None => self.registry.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 5;
+        for (i, repository) in self.0.iter().take(SHOWN).enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{repository}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+pub(super) fn findings(allowed: &Registries, pod: &Pod<'_>) -> Vec<Finding> {
+    images(pod)
+        .filter(|(.., image)| !allowed.allow(image))
+        .map(|(place, field, image)| {
+            let image = match Reference::parse(image) {
+                Ok(reference) => shown(&reference.name()),
+                Err(_) => shown(image),
+            };
+            Finding::new(place, field, format!("replace {image} by an image from {allowed}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(pattern: &str, image: &str) -> bool {
+        let repository =
+            Repository::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        Registries::from_iter([repository]).allow(image)
+    }
+
+    #[test]
+    fn patterns_hold_at_slashes() {
+        for (pattern, yes, no) in [
+            (
+                "ghcr.io/acme",
+                vec!["ghcr.io/acme", "ghcr.io/acme/web:1", "GHCR.IO/acme/a/b"],
+                vec![
+                    "ghcr.io/acme-evil/web",
+                    "ghcr.io/acmeevil",
+                    "ghcr.io/evil/acme",
+                    "ghcr.io.evil.example/acme/web",
+                    "evil.example/ghcr.io/acme/web",
+                    "ghcr.io:443/acme/web",
+                    "acme/web",
+                    "ghcr.io/acme/../evil/web",
+                ],
+            ),
+            ("ghcr.io/acme/*", vec!["ghcr.io/acme/web"], vec!["ghcr.io/acme", "ghcr.io/acmes/web"]),
+            ("ghcr.io/acme*", vec!["ghcr.io/acme", "ghcr.io/acme-evil/web"], vec!["ghcr.io/evil"]),
+            (
+                "docker.io",
+                vec!["nginx", "acme/web", "docker.io/a/b/c", "index.docker.io/nginx"],
+                vec!["docker.io.evil.example/nginx", "localhost/nginx", "nginx:"],
+            ),
+            ("index.docker.io/library", vec!["nginx"], vec!["acme/web", "library-evil/web"]),
+            ("docker.io/library/nginx", vec!["nginx", "nginx:1"], vec!["redis", "nginx-evil"]),
+            (
+                "*.acme.example/team",
+                vec!["a.acme.example/team/web", "a.b.acme.example/team"],
+                // The star does not reach over the slash.
+                vec!["acme.example/team", "evil.example/a.acme.example/team", "xacme.example/team"],
+            ),
+            ("registry.example:*/a", vec!["registry.example:5000/a"], vec!["registry.example/a"]),
+            ("*/library/nginx", vec!["nginx", "a.b/library/nginx"], vec!["a.b/nginx"]),
+            ("*", vec!["nginx", "a.b/c"], vec!["Nginx", ""]),
+            ("localhost/a", vec!["localhost/a"], vec!["localhost:5000/a"]),
+            ("[::1]:5000", vec!["[::1]:5000/a"], vec!["[::1]/a"]),
+        ] {
+            for image in yes {
+                assert!(allows(pattern, image), "{pattern} {image:?}");
+            }
+            for image in no {
+                assert!(!allows(pattern, image), "{pattern} {image:?}");
+            }
+        }
+        assert!(!Registries::default().allow("nginx"));
+    }
+
+    #[test]
+    fn what_matches_nothing_or_too_much_is_refused() {
+        use InvalidRepository::{NoRegistry, NoRepository, OpenRegistry, Pattern};
+        for (text, error) in [
+            ("", Pattern(InvalidPattern::Empty)),
+            ("*/*/*/*/*/*/*/*/*", Pattern(InvalidPattern::TooManyStars)),
+            ("nginx", NoRegistry),
+            ("acme/*", NoRegistry),
+            ("/acme", NoRegistry),
+            ("https://ghcr.io/acme", NoRegistry),
+            ("a_b.c/d", NoRegistry),
+            ("ghcr.io*", OpenRegistry),
+            ("ghcr.io*/acme", OpenRegistry),
+            ("10.0.0.*/acme", OpenRegistry),
+            ("ghcr.io/", NoRepository),
+            ("ghcr.io/acme/", NoRepository),
+            ("ghcr.io//acme", NoRepository),
+            ("ghcr.io/Acme", NoRepository),
+            ("ghcr.io/acme:1", NoRepository),
+            ("ghcr.io/acme@sha256:*", NoRepository),
+            ("ghcr.io/acm?", NoRepository),
+        ] {
+            assert_eq!(Repository::parse(text), Err(error), "{text:?}");
+        }
+    }
+}

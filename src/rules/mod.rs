@@ -1,0 +1,38 @@
+//! Rules beside the Standard: what else a pod must or must not be, each with its settings, off unless asked for.
+//!
+//! Pure: no I/O, no clock, no log. [`RULES`] is the list of them, one file a rule; a [`Check`] is a rule with its
+//! settings, and judges a pod as a control does. A [`Demand`] is a check and what follows from its findings.
+
+mod check;
+mod ids;
+mod image;
+mod quantity;
+mod ranges;
+mod table;
+
+mod added_capabilities;
+mod app_armor_profile;
+mod default_service_account;
+mod host_paths;
+mod host_ports;
+mod image_digest;
+mod image_registries;
+mod image_tag;
+mod read_only_root_filesystem;
+mod resources;
+mod run_as_group;
+mod run_as_user_range;
+mod se_linux;
+mod seccomp_localhost;
+mod service_account_token;
+mod user_namespaces;
+
+pub use app_armor_profile::{AppArmor, InvalidProfile};
+pub use check::{Check, Demand, InvalidMode, Mode};
+pub use host_paths::{Access, HostPath, InvalidHostPath};
+pub use image::{InvalidReference, Reference};
+pub use image_registries::{InvalidRepository, Registries, Repository};
+pub use quantity::{InvalidQuantity, Quantity};
+pub use ranges::{InvalidRange, Numbers, Ranges};
+pub use resources::{Bound, Resources};
+pub use table::{RULES, Rule};

@@ -1,0 +1,30 @@
+//! `rules/readOnlyRootFilesystem`: a container cannot write to its image's files.
+//!
+//! Fields: `securityContext.readOnlyRootFilesystem` of every container.
+//! Allowed: `true`. Windows pods are not judged: the field cannot be set there.
+
+use crate::pss::{Finding, Pod};
+
+use super::table::Rule;
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/readOnlyRootFilesystem", reason: "writable root filesystem" };
+
+pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+    if pod.is_windows() {
+        return Vec::new();
+    }
+    pod.containers()
+        .filter(|(_, container)| {
+            let context = container.security_context.as_ref();
+            context.and_then(|context| context.read_only_root_filesystem) != Some(true)
+        })
+        .map(|(place, _)| {
+            Finding::new(
+                place,
+                "securityContext.readOnlyRootFilesystem",
+                "set securityContext.readOnlyRootFilesystem=true",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,193 @@
+//! `rules/resources`: containers say what they need and are held to it, within bounds.
+//!
+//! Fields: `resources.requests` and `resources.limits` of every container and of the pod.
+//! Demanded: of each resource that the settings name, a quantity above zero (to the kubelet, a limit of zero is none).
+//! A limit stands for a request that is not set, as the API server fills it in; what the pod as a whole has stands for
+//! what a container lacks. Ephemeral containers are not judged: the API lets them have none.
+//!
+//! Bounded: no quantity of a container is above the settings' `max`, nor the pod's where a container lacks its own. What
+//! has no limit is not above any: `limits` demands one. Whether a request is above its limit is the API server's
+//! business. What is no quantity is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pss::{self, ContainerKind, Finding, Place, Pod};
+
+use super::{quantity::Quantity, table::Rule};
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/resources", reason: "resources missing or above their bounds" };
+
+/// What is demanded of containers, by names of resources: `cpu`, `memory`, `nvidia.com/gpu`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// These must be requested.
+    pub requests: BTreeSet<String>,
+    /// These must be limited.
+    pub limits: BTreeSet<String>,
+    /// These may not be above.
+    pub max: BTreeMap<String, Bound>,
+}
+
+/// The largest quantity that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What it is worth.
+    pub quantity: Quantity,
+    /// As the configuration writes it.
+    pub text: String,
+}
+
+/// Where a quantity stands.
+#[derive(Clone, Copy)]
+enum List {
+    Requests,
+    Limits,
+}
+
+/// What a quantity says.
+#[derive(Clone, Copy, PartialEq)]
+enum Amount {
+    Unset,
+    Impossible,
+    Of(Quantity),
+}
+
+/// Of one resource.
+#[derive(Clone, Copy)]
+struct Amounts {
+    request: Amount,
+    limit: Amount,
+}
+
+pub(super) fn findings(demanded: &Resources, pod: &Pod<'_>) -> Vec<Finding> {
+    let of_pod = pod.spec.resources.as_ref();
+    let mut findings = Vec::new();
+    for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
+        for name in demanded.names() {
+            let one = One { name, max: demanded.max.get(name) };
+            let own = Amounts::of(container.resources.as_ref(), name);
+            let shared = Amounts::of(of_pod, name);
+            findings.extend(one.wrong(place, own));
+            findings.extend(one.lacking(place, own, shared, demanded));
+            for finding in one.wrong(Place::Pod, shared.relied_on(own)) {
+                // Once, however many containers rely on it.
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn is_ephemeral(place: Place) -> bool {
+    matches!(place, Place::Container { kind: ContainerKind::Ephemeral, .. })
+}
+
+impl Resources {
+    /// Every resource that anything is demanded of, once.
+    fn names(&self) -> BTreeSet<&str> {
+        let lists = self.requests.iter().chain(&self.limits).chain(self.max.keys());
+        lists.map(String::as_str).collect()
+    }
+}
+
+impl Amount {
+    fn of(written: Option<&str>) -> Self {
+        written.map_or(Self::Unset, |text| text.parse().map_or(Self::Impossible, Self::Of))
+    }
+
+    fn is_positive(self) -> bool {
+        matches!(self, Self::Of(quantity) if quantity > Quantity::ZERO)
+    }
+}
+
+impl Amounts {
+    fn of(resources: Option<&pss::Resources<'_>>, name: &str) -> Self {
+        Self {
+            request: Amount::of(resources.and_then(|it| it.requests.get(name))),
+            limit: Amount::of(resources.and_then(|it| it.limits.get(name))),
+        }
+    }
+
+    /// What there is of these for a container that has its own: of the pod's.
+    fn relied_on(self, own: Self) -> Self {
+        let has_limit = own.limit.is_positive();
+        let has_request = has_limit || own.request.is_positive();
+        Self {
+            request: if has_request { Amount::Unset } else { self.request },
+            limit: if has_limit { Amount::Unset } else { self.limit },
+        }
+    }
+}
+
+/// One resource and its bound.
+#[derive(Clone, Copy)]
+struct One<'r> {
+    name: &'r str,
+    max: Option<&'r Bound>,
+}
+
+impl One<'_> {
+    /// What is set and may not be.
+    fn wrong(self, place: Place, amounts: Amounts) -> impl Iterator<Item = Finding> {
+        [(List::Requests, amounts.request), (List::Limits, amounts.limit)].into_iter().filter_map(
+            move |(list, amount)| {
+                let path = self.path(list);
+                let fix = match (amount, self.max) {
+                    (Amount::Impossible, _) => format!("set {path} to a quantity, such as 1"),
+                    (Amount::Of(quantity), Some(max)) if quantity > max.quantity => {
+                        format!("set {path} to at most {}", max.text)
+                    }
+                    (Amount::Unset | Amount::Of(_), _) => return None,
+                };
+                Some(Finding::new(place, path, fix))
+            },
+        )
+    }
+
+    /// What is demanded and not there.
+    fn lacking(
+        self,
+        place: Place,
+        own: Amounts,
+        shared: Amounts,
+        demanded: &Resources,
+    ) -> impl Iterator<Item = Finding> {
+        // The API server fills in a request that is unset, not one that is zero.
+        let by_limit = own.request == Amount::Unset && own.limit.is_positive();
+        let has_request = own.request.is_positive()
+            || by_limit
+            || shared.request.is_positive()
+            || shared.limit.is_positive();
+        let has_limit = own.limit.is_positive() || shared.limit.is_positive();
+        [
+            (demanded.requests.contains(self.name) && !has_request, List::Requests, own.request),
+            (demanded.limits.contains(self.name) && !has_limit, List::Limits, own.limit),
+        ]
+        .into_iter()
+        // What is impossible has been found already.
+        .filter(|(is_lacking, _, amount)| *is_lacking && *amount != Amount::Impossible)
+        .map(move |(_, list, amount)| {
+            let path = self.path(list);
+            let fix = match (amount, self.max) {
+                (Amount::Of(_), _) => format!("set {path} to more than 0"),
+                (_, Some(max)) => format!("set {path}, to at most {}", max.text),
+                (_, None) => format!("set {path}"),
+            };
+            Finding::new(place, path, fix)
+        })
+    }
+
+    fn path(self, list: List) -> String {
+        let list = match list {
+            List::Requests => "requests",
+            List::Limits => "limits",
+        };
+        match self.name {
+            name if name.contains('.') => format!("resources.{list}[{name}]"),
+            name => format!("resources.{list}.{name}"),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `rules/seLinux`: of SELinux types, only those that are listed.
+//!
+//! Fields: `securityContext.seLinuxOptions.type` of the pod and of every container.
+//! Allowed: unset, empty (the runtime's own type), and what a pattern of the settings matches. Users and roles are the
+//! Standard's: its baseline allows none.
+
+use crate::{
+    pattern::Patterns,
+    pss::{Finding, Place, Pod},
+};
+
+use super::table::Rule;
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/seLinux", reason: "SELinux type that is not listed" };
+
+const FIELD: &str = "securityContext.seLinuxOptions.type";
+
+pub(super) fn findings(allowed: &Patterns, pod: &Pod<'_>) -> Vec<Finding> {
+    let of_pod = pod.spec.security_context.as_ref().map(|it| (Place::Pod, &it.se_linux_options));
+    let of_containers = pod.security_contexts().map(|(place, it)| (place, &it.se_linux_options));
+    let fix = match allowed.is_empty() {
+        true => format!("remove {FIELD}"),
+        false => format!("remove {FIELD}, or set it to one that is allowed: {allowed}"),
+    };
+    of_pod
+        .into_iter()
+        .chain(of_containers)
+        .filter_map(|(place, options)| Some((place, options.as_ref()?)))
+        .filter(|(_, options)| !options.kind.is_empty() && !allowed.matches(&options.kind))
+        .map(|(place, _)| Finding::new(place, FIELD, fix.clone()))
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! `rules/seccompLocalhost`: of the seccomp profiles that nodes have, only those that are listed.
+//!
+//! Fields: `securityContext.seccompProfile.localhostProfile` of the pod and of every container, where its `type` is
+//! `Localhost`.
+//! Allowed: names that a pattern of the settings matches. An absolute path and one with `..` never are. The old
+//! annotations are not judged: the API server copied them to the fields, and none reads them any more.
+
+use crate::{
+    pattern::Patterns,
+    pss::{Finding, Place, Pod},
+};
+
+use super::table::Rule;
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/seccompLocalhost", reason: "seccomp profile that is not listed" };
+
+pub(super) fn findings(allowed: &Patterns, pod: &Pod<'_>) -> Vec<Finding> {
+    let of_pod = pod.spec.security_context.as_ref().map(|it| (Place::Pod, &it.seccomp_profile));
+    let of_containers = pod.security_contexts().map(|(place, it)| (place, &it.seccomp_profile));
+    of_pod
+        .into_iter()
+        .chain(of_containers)
+        .filter_map(|(place, profile)| Some((place, profile.as_ref()?)))
+        .filter(|(_, profile)| {
+            profile.kind == "Localhost" && !is_allowed(allowed, &profile.localhost_profile)
+        })
+        .map(|(place, _)| finding(allowed, place))
+        .collect()
+}
+
+fn finding(allowed: &Patterns, place: Place) -> Finding {
+    if allowed.is_empty() {
+        let fix = "set securityContext.seccompProfile.type to RuntimeDefault";
+        return Finding::new(place, "securityContext.seccompProfile.type", fix);
+    }
+    let field = "securityContext.seccompProfile.localhostProfile";
+    Finding::new(place, field, format!("set {field} to one that is allowed: {allowed}"))
+}
+
+fn is_allowed(allowed: &Patterns, name: &str) -> bool {
+    let goes_elsewhere = name.starts_with('/') || name.split('/').any(|part| part == "..");
+    !name.is_empty() && !goes_elsewhere && allowed.matches(name)
+}

@@ -1,0 +1,51 @@
+//! `rules/serviceAccountToken`: a pod of the default service account holds no token of it.
+//!
+//! Fields: `spec.automountServiceAccountToken`.
+//! Allowed: `false`; anything where `spec.serviceAccountName` (or its old name) is set to another than `default`.
+//! What the ServiceAccount object itself says is not seen: the pod must say so.
+//!
+//! Fields: `spec.volumes[*].projected.sources[*].serviceAccountToken`.
+//! Allowed: none in a pod of the default service account. The API server's own plugin mounts one before any webhook is
+//! asked, so `false` alone may come too late; one that the author mounts, whatever its audience, is the same identity.
+//! Secrets of the old kind are not told apart from others.
+//!
+//! Mirror pods are not asked for the field: the API server lets them have neither an account nor a token.
+
+use crate::pss::{Finding, MIRROR, Place, Pod};
+
+use super::table::Rule;
+
+pub(super) static RULE: Rule =
+    Rule { id: "rules/serviceAccountToken", reason: "token of the default service account" };
+
+/// The service account that every namespace has.
+pub(super) const DEFAULT: &str = "default";
+
+pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+    if !matches!(pod.service_account(), "" | DEFAULT) {
+        return Vec::new();
+    }
+    let is_off = pod.spec.automount_service_account_token == Some(false) || has_no_account(pod);
+    let field = (!is_off).then(|| {
+        Finding::new(
+            Place::Pod,
+            "automountServiceAccountToken",
+            "set automountServiceAccountToken=false, or serviceAccountName to an account of the pod's own",
+        )
+    });
+    let volumes = pod.spec.volumes.iter().enumerate();
+    let volumes = volumes.filter(|(_, volume)| volume.service_account_token).map(|(index, _)| {
+        Finding::new(
+            Place::Volume { index },
+            "projected.sources",
+            "remove the service account's token and its mounts, or set serviceAccountName to an account of the pod's own",
+        )
+    });
+    field.into_iter().chain(volumes).collect()
+}
+
+/// Whether it is the API's copy of a static pod. Anyone can say so, but gets a pod then that has no account and no
+/// kubelet runs.
+pub(super) fn has_no_account(pod: &Pod<'_>) -> bool {
+    pod.service_account().is_empty() && pod.metadata.annotations.get(MIRROR).is_some()
+}
