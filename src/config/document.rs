@@ -11,7 +11,7 @@ use super::{
     Config, Exemptions,
     error::{ConfigError, Problem},
     fields::{Fields, Reader, shown},
-    text_of, tree,
+    rules, text_of, tree,
 };
 
 const POD_SECURITY: [&str; 3] = [
@@ -127,12 +127,16 @@ fn pod_security(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
 
 fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
     let unset = Config::embedded();
-    reader.allow(fields, &["apiVersion", "kind", "mode", "defaults", "exemptions", "harden"]);
+    reader.allow(
+        fields,
+        &["apiVersion", "kind", "mode", "defaults", "exemptions", "harden", "rules"],
+    );
     Config {
         mode: reader.parsed(fields, "mode").unwrap_or(unset.mode),
         defaults: policy(reader, fields, &unset.defaults),
         exemptions: exemptions(reader, fields),
         harden: hardening(reader, fields, unset.harden),
+        rules: rules::demands(reader, fields, "rules"),
     }
 }
 

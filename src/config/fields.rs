@@ -9,6 +9,9 @@ use super::{
     tree::{Entry, Node, Value},
 };
 
+/// How many items a list may have whose items each cost something when a pod is judged.
+const MOST_ITEMS: usize = 256;
+
 /// Reads one file.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a Path,
@@ -26,6 +29,17 @@ impl<'n> Fields<'n> {
     pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (!matches!(entry.node.value, Value::Null)).then_some(&entry.node)
+    }
+
+    /// No fields at all, where there might be some.
+    pub(super) fn none(path: String) -> Self {
+        Self { path, entries: &[] }
+    }
+
+    /// The names of the fields that are set, in the order of the file.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'n str> {
+        let set = self.entries.iter().filter(|entry| !matches!(entry.node.value, Value::Null));
+        set.map(|entry| entry.key.as_str())
     }
 
     /// The whole path of one of its fields.
@@ -62,7 +76,7 @@ impl<'a> Reader<'a> {
         self.problem(Some(node.at), &format!("{path}: {}: {allowed}", shown(value)));
     }
 
-    fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
+    pub(super) fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
         let place = if path.is_empty() { "the file" } else { path };
         let is = kind(&node.value);
         self.problem(Some(node.at), &format!("{place}: must be {expected}, but is {is}"));
@@ -106,7 +120,7 @@ impl<'a> Reader<'a> {
     ) -> Fields<'n> {
         let path = fields.path(name);
         let section = fields.get(name).and_then(|node| self.mapping(node, &path));
-        let section = section.unwrap_or(Fields { path, entries: &[] });
+        let section = section.unwrap_or(Fields::none(path));
         self.allow(&section, allowed);
         section
     }
@@ -158,6 +172,45 @@ impl<'a> Reader<'a> {
         paths.zip(items).collect()
     }
 
+    /// The items of a list field that may not be long.
+    pub(super) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
+        let items = self.items(fields, name);
+        if let Some((path, node)) = items.get(MOST_ITEMS) {
+            let text = format!("{path}: a list may have at most {MOST_ITEMS} items");
+            self.problem(Some(node.at), &text);
+            return Vec::new();
+        }
+        items
+    }
+
+    /// Hands on the strings and numbers of a list field that may not be long.
+    pub(super) fn each<E: fmt::Display>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        mut take: impl FnMut(&str) -> Result<(), E>,
+    ) {
+        for (path, node) in self.few(fields, name) {
+            let Some(text) = self.scalar(node, &path) else {
+                continue;
+            };
+            if let Err(allowed) = take(text) {
+                self.invalid(node, &path, text, allowed);
+            }
+        }
+    }
+
+    /// A string or a number as it is written.
+    pub(super) fn scalar<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Text(text) | Value::Number(text) => Some(text),
+            Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => {
+                self.wrong_type(node, path, "a string or a number");
+                None
+            }
+        }
+    }
+
     /// A list of different names, each of them valid.
     pub(super) fn names(
         &mut self,
@@ -170,7 +223,7 @@ impl<'a> Reader<'a> {
             let text = match &node.value {
                 Value::Text(text) => text.as_str(),
                 Value::Null => "",
-                Value::Bool(_) | Value::Number | Value::List(_) | Value::Map(_) => {
+                Value::Bool(_) | Value::Number(_) | Value::List(_) | Value::Map(_) => {
                     self.wrong_type(node, &path, "a string");
                     continue;
                 }
@@ -193,7 +246,7 @@ fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "empty",
         Value::Bool(_) => "a boolean",
-        Value::Number => "a number",
+        Value::Number(_) => "a number",
         Value::Text(_) => "a string",
         Value::List(_) => "a list",
         Value::Map(_) => "a mapping",

@@ -6,6 +6,9 @@ mod document;
 mod error;
 mod fields;
 mod reload;
+mod rules;
+#[cfg(test)]
+mod rules_tests;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -39,6 +42,8 @@ pub struct Config {
     pub exemptions: Exemptions,
     /// Which defaults are added, and where.
     pub harden: harden::Settings,
+    /// Rules beside the Standard that are in force everywhere, in the order of their table.
+    pub rules: Vec<crate::rules::Demand>,
 }
 
 impl Config {
@@ -53,6 +58,7 @@ impl Config {
             },
             exemptions: Exemptions::default(),
             harden: harden::Settings::default(),
+            rules: Vec::new(),
         }
     }
 
