@@ -1,5 +1,5 @@
-//! `pss`, `pattern`, `rules`, `harden` and `admission` do no I/O, read no clock, do not log and keep nothing: they are given all that they
-//! need. This reads their sources for what they use, and knows what they may.
+//! `pss`, `pattern`, `rules`, `harden` and `admission` do no I/O, read no clock, do not log and keep nothing: they are
+//! given all that they need. This reads their sources for what they use, and knows what they may.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,0 +1,99 @@
+//! Reads the cases of `cases`; README.md says how they are written.
+
+use std::{collections::BTreeMap, fs, path::Path as File};
+
+use portcullis::{config::Config, rules::Check};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::pods::{Path, base};
+
+/// A pod, and what one rule says of it.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// The rule's name.
+    pub(crate) rule: String,
+    /// What is special about the pod; unique within the rule.
+    pub(crate) name: String,
+    /// The rule as the configuration has it.
+    pub(crate) check: Check,
+    /// The whole pod. Its nulls are those of the case.
+    pub(crate) pod: Value,
+    /// What is found, in order.
+    pub(crate) findings: Vec<Found>,
+}
+
+/// A finding's field from the pod's root, and its fix.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Found {
+    pub(crate) field: String,
+    pub(crate) fix: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    rule: String,
+    #[serde(default)]
+    settings: BTreeMap<String, Value>,
+    #[serde(default)]
+    good: BTreeMap<Path, Value>,
+    cases: Vec<WrittenCase>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenCase {
+    name: String,
+    settings: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    set: BTreeMap<Path, Value>,
+    #[serde(default)]
+    findings: Vec<Found>,
+}
+
+/// All cases of all rules.
+pub(crate) fn cases() -> Vec<Case> {
+    let folder = File::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules/cases");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+fn read(file: &File) -> Vec<Case> {
+    let text = fs::read_to_string(file).unwrap();
+    let Written { rule, settings, good, cases } =
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    assert_eq!(file.file_stem().unwrap(), rule.as_str(), "{}", file.display());
+    let case = |written: WrittenCase| {
+        let mut pod = base();
+        for (path, value) in good.iter().chain(&written.set) {
+            path.set(&mut pod, value.clone());
+        }
+        let settings = written.settings.unwrap_or_else(|| settings.clone());
+        Case {
+            check: check(&rule, settings),
+            rule: rule.clone(),
+            name: written.name,
+            pod,
+            findings: written.findings,
+        }
+    };
+    cases.into_iter().map(case).collect()
+}
+
+/// The rule as the configuration reads it.
+pub(crate) fn check(rule: &str, mut settings: BTreeMap<String, Value>) -> Check {
+    settings.insert("mode".to_owned(), json!("enforce"));
+    let config = json!({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "Configuration",
+        "rules": {rule: settings},
+    });
+    let config = Config::parse(&config.to_string(), File::new("case.yaml"));
+    let mut rules = config.unwrap_or_else(|error| panic!("{rule}: {error}")).rules;
+    assert_eq!(rules.len(), 1, "{rule}");
+    rules.remove(0).check
+}
