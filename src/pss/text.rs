@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 
 /// More elements in one list than any object has that etcd would store (1.5 MiB).
 pub const MAX_LIST: usize = 16_384;
-/// The most memory that the elements of one list take, in bytes: enough for 897 containers, where a kubelet runs 110
+/// The most memory that the elements of one list take, in bytes: enough for 744 containers, where a kubelet runs 110
 /// pods. What is made of each, such as a patch, can take eight times as much again.
 const MAX_LIST_BYTES: usize = 512 << 10;
 
