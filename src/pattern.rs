@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 pub const MAX_BYTES: usize = 253;
 /// The most stars in one pattern.
 pub const MAX_STARS: usize = 8;
-/// How many patterns a list spells out to people.
+/// How many items a list spells out to people.
 const SHOWN: usize = 5;
 
 /// One pattern.
@@ -54,6 +54,11 @@ impl Pattern {
     /// Whether it has no star.
     pub fn is_exact(&self) -> bool {
         !self.0.contains('*')
+    }
+
+    /// What lies below it: a pattern for paths, a slash, and anything.
+    pub(crate) fn below(&self) -> Self {
+        Self(format!("{}/*", self.0))
     }
 
     /// Whether a text is one that it stands for.
@@ -131,14 +136,17 @@ impl FromIterator<Pattern> for Patterns {
 
 impl fmt::Display for Patterns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, pattern) in self.iter().take(SHOWN).enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{pattern}")?;
-        }
-        match self.iter().count().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+        f.pad(&few(self.iter()))
+    }
+}
+
+/// A list as people are told it: `a, b, c, d, e and 3 more`.
+pub(crate) fn few<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items = items.into_iter();
+    let shown: Vec<_> = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect();
+    match items.count() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

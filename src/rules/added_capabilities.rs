@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::pss::{Finding, Pod};
 
-use super::{image::shown, table::Rule};
+use super::{shown::shown, table::Rule};
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/addedCapabilities", reason: "capabilities added that are not listed" };

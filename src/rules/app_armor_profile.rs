@@ -8,7 +8,7 @@
 //!
 //! Windows pods are not judged: the field cannot be set there.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     pattern::{InvalidPattern, Pattern, Patterns},
@@ -96,13 +96,13 @@ pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
     if pod.is_windows() {
         return Vec::new();
     }
-    let fix = format!("set securityContext.appArmorProfile to one that is allowed: {allowed}");
+    let fix = || format!("set securityContext.appArmorProfile to one that is allowed: {allowed}");
     let of_pod = pod.spec.security_context.as_ref().and_then(|it| it.app_armor_profile.as_ref());
     let set = std::iter::once((Place::Pod, of_pod)).chain(of_containers(pod));
     let bad_fields = set
         .filter_map(|(place, profile)| Some((place, profile?)))
         .filter(|(_, profile)| !allowed.allows_field(profile))
-        .map(|(place, profile)| Finding::new(place, field(profile), fix.clone()));
+        .map(|(place, profile)| Finding::new(place, field(profile), fix()));
     let bad_annotations = annotations(pod)
         .filter(|(_, value)| !value.is_empty() && !allowed.allows_annotation(value))
         .map(|(name, _)| {
@@ -113,15 +113,17 @@ pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
         });
     let mut findings: Vec<_> = bad_fields.chain(bad_annotations).collect();
     if of_pod.is_none() {
-        let has_annotation =
-            |name: &str| annotations(pod).any(|(of, value)| of == name && !value.is_empty());
+        let annotated = annotations(pod).filter(|(_, value)| !value.is_empty());
+        let annotated: BTreeSet<_> = annotated.map(|(name, _)| name).collect();
         let mut unset = of_containers(pod)
             .zip(pod.containers())
-            .filter(|((_, own), (_, container))| own.is_none() && !has_annotation(&container.name))
+            .filter(|((_, own), (_, container))| {
+                own.is_none() && !annotated.contains(container.name.as_str())
+            })
             .map(|((place, _), _)| place)
             .peekable();
         if unset.peek().is_some() {
-            findings.extend(missing(unset, FIELD, fix));
+            findings.extend(missing(unset, FIELD, fix()));
         }
     }
     findings

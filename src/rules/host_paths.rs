@@ -9,9 +9,15 @@
 //! Allowed: `true` in every mount of a volume whose path is listed as read-only alone. What is mounted below it on the
 //! node stays writable, unless `recursiveReadOnly` is set as well; links are the node's, and are not seen.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use crate::pss::{Finding, Place, Pod, Volume};
+use crate::{
+    pattern::few,
+    pss::{Finding, Place, Pod, Volume},
+};
 
 use super::table::Rule;
 
@@ -21,8 +27,7 @@ pub(super) static RULE: Rule =
 /// A path of the node that may be mounted, with what is below it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPath {
-    /// From the root; the root itself has none.
-    components: Vec<String>,
+    path: Plain,
     access: Access,
 }
 
@@ -46,13 +51,12 @@ impl HostPath {
     /// # Errors
     /// A path that is relative, or has `..` or a backslash in it.
     pub fn parse(path: &str, access: Access) -> Result<Self, InvalidHostPath> {
-        let components = components(path).ok_or(InvalidHostPath)?.map(str::to_owned).collect();
-        Ok(Self { components, access })
+        Ok(Self { path: Plain::of(path).ok_or(InvalidHostPath)?, access })
     }
 
     /// Whether two are about the same path, whatever the access.
     pub fn is_same_path(&self, other: &Self) -> bool {
-        self.components == other.components
+        self.path == other.path
     }
 
     /// What may be done with it.
@@ -60,63 +64,105 @@ impl HostPath {
         self.access
     }
 
-    /// Whether a path is this one or below it.
-    pub fn covers(&self, path: &str) -> bool {
-        let Some(mut components) = components(path) else {
-            return false;
-        };
-        self.components.iter().all(|component| components.next() == Some(component))
+    /// Whether a volume is no more than this allows: its path, and how the containers of its pod mount it.
+    pub fn allows(&self, volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
+        let path = volume.host_path.as_ref().and_then(|path| Plain::of(path));
+        path.is_some_and(|path| self.covers(&path)) && self.allows_mounts(volume, mounts)
     }
 
-    /// Whether a volume of a pod is no more than this allows: its path, and how every container mounts it.
-    pub fn allows(&self, volume: &Volume<'_>, pod: &Pod<'_>) -> bool {
-        volume.host_path.as_ref().is_some_and(|path| self.covers(path))
-            && (self.access == Access::ReadWrite || writable_mounts(volume, pod).next().is_none())
+    fn covers(&self, path: &Plain) -> bool {
+        let rest = path.0.strip_prefix(&self.path.0);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn allows_mounts(&self, volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
+        self.access == Access::ReadWrite || mounts.of_volume(volume).is_empty()
     }
 }
 
-/// The parts of an absolute path. `None` for a path that may lead elsewhere.
-fn components(path: &str) -> Option<impl Iterator<Item = &str>> {
-    let is_plain = path.starts_with('/')
-        && !path.contains('\\')
-        && path.split('/').all(|component| component != "..");
-    is_plain.then(|| path.split('/').filter(|component| !matches!(*component, "" | ".")))
+/// A path from the root that leads where it says: one slash before each part, and no part that is no name. The root is
+/// empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Plain(String);
+
+impl Plain {
+    /// `None` for a path that may lead elsewhere.
+    fn of(path: &str) -> Option<Self> {
+        if !path.starts_with('/') || path.contains('\\') {
+            return None;
+        }
+        let mut plain = String::with_capacity(path.len());
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => return None,
+                part => {
+                    plain.push('/');
+                    plain.push_str(part);
+                }
+            }
+        }
+        Some(Self(plain))
+    }
 }
 
-/// The mounts of a volume that are not read-only: container, and index in its `volumeMounts`.
-fn writable_mounts<'p>(
-    volume: &'p Volume<'_>,
-    pod: &'p Pod<'_>,
-) -> impl Iterator<Item = (Place, usize)> {
-    pod.containers().flat_map(move |(place, container)| {
-        let mounts = container.volume_mounts.iter().enumerate();
-        mounts
-            .filter(move |(_, mount)| mount.name == volume.name && !mount.read_only)
-            .map(move |(index, _)| (place, index))
-    })
+/// Which volumes a pod's containers may write to, and where they mount them. Found once, so that many volumes of many
+/// mounts cost no more than both.
+#[derive(Clone, Debug, Default)]
+pub struct WritableMounts<'p>(BTreeMap<&'p str, Vec<(Place, usize)>>);
+
+impl<'p> WritableMounts<'p> {
+    /// Those of a pod.
+    pub fn of(pod: &'p Pod<'_>) -> Self {
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (place, container) in pod.containers() {
+            let mounts = container.volume_mounts.iter().enumerate();
+            for (index, mount) in mounts.filter(|(_, mount)| !mount.read_only) {
+                found.entry(mount.name.as_str()).or_default().push((place, index));
+            }
+        }
+        Self(found)
+    }
+
+    fn of_volume(&self, volume: &Volume<'_>) -> &[(Place, usize)] {
+        self.0.get(volume.name.as_str()).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl fmt::Display for HostPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", self.components.join("/"))
+        f.pad(if self.path.0.is_empty() { "/" } else { &self.path.0 })
     }
 }
 
 pub(super) fn findings(allowed: &[HostPath], pod: &Pod<'_>) -> Vec<Finding> {
     let volumes = pod.spec.volumes.iter().enumerate();
-    volumes
+    let mut volumes = volumes
         .filter_map(|(index, volume)| Some((index, volume, volume.host_path.as_ref()?)))
-        .filter(|(_, volume, _)| !allowed.iter().any(|path| path.allows(volume, pod)))
-        .flat_map(|(index, volume, path)| {
-            let mut covering = allowed.iter().filter(|allowed| allowed.covers(path));
-            match covering.next() {
-                Some(read_only) => writable_mounts(volume, pod)
-                    .map(|(place, mount)| mounted_writable(place, mount, read_only))
-                    .collect(),
-                None => vec![not_listed(Place::Volume { index }, allowed)],
-            }
-        })
-        .collect()
+        .peekable();
+    if volumes.peek().is_none() {
+        return Vec::new();
+    }
+    let mounts = WritableMounts::of(pod);
+    let mut findings = Vec::new();
+    // The API allows no two volumes of the same name: mounts of these are told of once.
+    let mut told = BTreeSet::new();
+    for (index, volume, path) in volumes {
+        let path = Plain::of(path);
+        let covers = |allowed: &&HostPath| path.as_ref().is_some_and(|path| allowed.covers(path));
+        let mut covering = allowed.iter().filter(covers).peekable();
+        let Some(&first) = covering.peek() else {
+            findings.push(not_listed(Place::Volume { index }, allowed));
+            continue;
+        };
+        let is_allowed = covering.any(|allowed| allowed.allows_mounts(volume, &mounts));
+        if is_allowed || !told.insert(&volume.name) {
+            continue;
+        }
+        let writable = mounts.of_volume(volume).iter();
+        findings.extend(writable.map(|(place, mount)| mounted_writable(*place, *mount, first)));
+    }
+    findings
 }
 
 fn mounted_writable(place: Place, mount: usize, path: &HostPath) -> Finding {
@@ -126,12 +172,10 @@ fn mounted_writable(place: Place, mount: usize, path: &HostPath) -> Finding {
 }
 
 fn not_listed(place: Place, allowed: &[HostPath]) -> Finding {
-    const SHOWN: usize = 5;
-    let shown: Vec<_> = allowed.iter().take(SHOWN).map(HostPath::to_string).collect();
-    let fix = match (shown.is_empty(), allowed.len().saturating_sub(SHOWN)) {
-        (true, _) => "replace hostPath by another type of volume".to_owned(),
-        (false, 0) => format!("set hostPath.path within {}", shown.join(", ")),
-        (false, more) => format!("set hostPath.path within {} and {more} more", shown.join(", ")),
+    let fix = if allowed.is_empty() {
+        "replace hostPath by another type of volume".to_owned()
+    } else {
+        format!("set hostPath.path within {}", few(allowed))
     };
     Finding::new(place, "hostPath.path", fix)
 }

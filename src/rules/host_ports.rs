@@ -20,14 +20,15 @@ pub(super) fn findings(allowed: &Ranges, pod: &Pod<'_>) -> Vec<Finding> {
             });
             others.map(move |(index, port)| {
                 let path = format!("ports[{index}].hostPort");
-                let fix = match allowed.is_empty() {
-                    true => format!("remove hostPort {}", port.host_port),
-                    false => {
-                        format!("remove hostPort {}, or take one of {allowed}", port.host_port)
-                    }
-                };
-                Finding::new(place, path, fix)
+                Finding::new(place, path, fix(allowed, port.host_port))
             })
         })
         .collect()
+}
+
+fn fix(allowed: &Ranges, port: i32) -> String {
+    if allowed.is_empty() {
+        return format!("remove hostPort {port}");
+    }
+    format!("remove hostPort {port}, or take one of {allowed}")
 }

@@ -1,6 +1,6 @@
 //! The id that each container runs as: its own, else the pod's.
 
-use crate::pss::{Finding, Place, Pod, PodSecurityContext, SecurityContext, missing};
+use crate::pss::{Container, Finding, Place, Pod, PodSecurityContext, SecurityContext, missing};
 
 use super::ranges::Ranges;
 
@@ -19,19 +19,19 @@ impl Id {
         if pod.is_windows() {
             return Vec::new();
         }
-        let fix = format!("set {} within {allowed}", self.path);
+        let fix = || format!("set {} within {allowed}", self.path);
         let is_allowed = |id: Option<i64>| id.is_some_and(|id| allowed.contains(id));
         let of_pod = pod.spec.security_context.as_ref().and_then(self.of_pod);
-        let own = |(place, container): (Place, &crate::pss::Container<'_>)| {
+        let own = |(place, container): (Place, &Container<'_>)| {
             (place, container.security_context.as_ref().and_then(self.of_container))
         };
         let bad = pod.containers().map(own).filter(|(_, id)| id.is_some() && !is_allowed(*id));
         let mut findings: Vec<_> =
-            bad.map(|(place, _)| Finding::new(place, self.path, fix.clone())).collect();
+            bad.map(|(place, _)| Finding::new(place, self.path, fix())).collect();
         let unset = pod.containers().map(own).filter(|(_, id)| id.is_none());
         let mut unset = unset.map(|(place, _)| place).peekable();
         if unset.peek().is_some() && !is_allowed(of_pod) {
-            findings.extend(missing(unset, self.path, fix));
+            findings.extend(missing(unset, self.path, fix()));
         }
         findings
     }

@@ -78,15 +78,6 @@ pub(super) fn images<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, &'sta
     of_volumes.chain(of_containers)
 }
 
-/// A text of the pod as a fix shows it: quoted, escaped and not too long.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 120;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
-}
-
 /// The registry, and what follows it. A first part without a dot, a port or an upper-case letter is none, but for
 /// `localhost`.
 fn split_registry(text: &str) -> (&str, &str) {

@@ -6,7 +6,8 @@
 use crate::pss::{Finding, Pod};
 
 use super::{
-    image::{Reference, images, shown},
+    image::{Reference, images},
+    shown::shown,
     table::Rule,
 };
 

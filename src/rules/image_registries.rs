@@ -11,12 +11,13 @@
 use std::fmt;
 
 use crate::{
-    pattern::{InvalidPattern, Pattern},
+    pattern::{InvalidPattern, Pattern, few},
     pss::{Finding, Pod},
 };
 
 use super::{
-    image::{self, Reference, images, shown},
+    image::{self, Reference, images},
+    shown::shown,
     table::Rule,
 };
 
@@ -31,8 +32,8 @@ pub struct Registries(Vec<Repository>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Repository {
     registry: Pattern,
-    /// All of them, if there is none.
-    repository: Option<Pattern>,
+    /// A repository and what is below it. All of them, if there is none.
+    repository: Option<[Pattern; 2]>,
 }
 
 /// What was written instead of a registry or repository.
@@ -82,16 +83,14 @@ impl Repository {
         if repository.is_some_and(|repository| !is_repository(repository)) {
             return Err(InvalidRepository::NoRepository);
         }
+        let registry = Pattern::parse(&registry)?;
         let repository = repository.map(Pattern::parse).transpose()?;
-        Ok(Self { registry: Pattern::parse(&registry)?, repository })
+        Ok(Self { registry, repository: repository.map(|it| [it.below(), it]) })
     }
 
     fn covers(&self, reference: &Reference<'_>) -> bool {
-        let path = &*reference.repository;
-        let covers = |pattern: &Pattern| {
-            let above = path.match_indices('/').filter_map(|(at, _)| path.get(..at));
-            above.chain([path]).any(|path| pattern.matches(path))
-        };
+        let covers =
+            |patterns: &[Pattern; 2]| patterns.iter().any(|it| it.matches(&reference.repository));
         self.registry.matches(&reference.registry) && self.repository.as_ref().is_none_or(covers)
     }
 }
@@ -136,7 +135,7 @@ impl Registries {
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.repository {
-            Some(repository) => write!(f, "{}/{repository}", self.registry),
+            Some([_, repository]) => write!(f, "{}/{repository}", self.registry),
             None => self.registry.fmt(f),
         }
     }
@@ -144,15 +143,7 @@ impl fmt::Display for Repository {
 
 impl fmt::Display for Registries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 5;
-        for (i, repository) in self.0.iter().take(SHOWN).enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            write!(f, "{separator}{repository}")?;
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+        f.pad(&few(&self.0))
     }
 }
 

@@ -7,7 +7,8 @@
 use crate::pss::{Finding, Pod};
 
 use super::{
-    image::{Reference, images, shown},
+    image::{Reference, images},
+    shown::shown,
     table::Rule,
 };
 

@@ -8,6 +8,7 @@ mod ids;
 mod image;
 mod quantity;
 mod ranges;
+mod shown;
 mod table;
 
 mod added_capabilities;
@@ -29,7 +30,7 @@ mod user_namespaces;
 
 pub use app_armor_profile::{AppArmor, InvalidProfile};
 pub use check::{Check, Demand, InvalidMode, Mode};
-pub use host_paths::{Access, HostPath, InvalidHostPath};
+pub use host_paths::{Access, HostPath, InvalidHostPath, WritableMounts};
 pub use image::{InvalidReference, Reference};
 pub use image_registries::{InvalidRepository, Registries, Repository};
 pub use quantity::{InvalidQuantity, Quantity};

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive};
 
+use crate::pattern::few;
+
 /// Some ranges. None holds nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<RangeInclusive<i64>>);
@@ -87,18 +89,11 @@ impl Ranges {
 
 impl fmt::Display for Ranges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 5;
-        for (i, range) in self.0.iter().take(SHOWN).enumerate() {
-            let separator = if i == 0 { "" } else { ", " };
-            match (range.start(), range.end()) {
-                (first, last) if first == last => write!(f, "{separator}{first}")?,
-                (first, last) => write!(f, "{separator}{first}-{last}")?,
-            }
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
+        let ranges = self.0.iter().map(|range| match (range.start(), range.end()) {
+            (first, last) if first == last => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        });
+        f.pad(&few(ranges))
     }
 }
 

@@ -62,9 +62,10 @@ struct Amounts {
 
 pub(super) fn findings(demanded: &Resources, pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod.spec.resources.as_ref();
+    let names = demanded.names();
     let mut findings = Vec::new();
     for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
-        for name in demanded.names() {
+        for &name in &names {
             let one = One { name, max: demanded.max.get(name) };
             let own = Amounts::of(container.resources.as_ref(), name);
             let shared = Amounts::of(of_pod, name);

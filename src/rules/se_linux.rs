@@ -19,15 +19,18 @@ const FIELD: &str = "securityContext.seLinuxOptions.type";
 pub(super) fn findings(allowed: &Patterns, pod: &Pod<'_>) -> Vec<Finding> {
     let of_pod = pod.spec.security_context.as_ref().map(|it| (Place::Pod, &it.se_linux_options));
     let of_containers = pod.security_contexts().map(|(place, it)| (place, &it.se_linux_options));
-    let fix = match allowed.is_empty() {
-        true => format!("remove {FIELD}"),
-        false => format!("remove {FIELD}, or set it to one that is allowed: {allowed}"),
-    };
     of_pod
         .into_iter()
         .chain(of_containers)
         .filter_map(|(place, options)| Some((place, options.as_ref()?)))
         .filter(|(_, options)| !options.kind.is_empty() && !allowed.matches(&options.kind))
-        .map(|(place, _)| Finding::new(place, FIELD, fix.clone()))
+        .map(|(place, _)| Finding::new(place, FIELD, fix(allowed)))
         .collect()
+}
+
+fn fix(allowed: &Patterns) -> String {
+    if allowed.is_empty() {
+        return format!("remove {FIELD}");
+    }
+    format!("remove {FIELD}, or set it to one that is allowed: {allowed}")
 }

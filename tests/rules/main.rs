@@ -11,6 +11,7 @@
 #[path = "../pods/mod.rs"]
 mod pods;
 
+mod bounds;
 mod cases;
 mod properties;
 mod table;
