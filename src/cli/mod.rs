@@ -40,7 +40,7 @@ enum Command {
     Harden(harden::Flags),
     /// Judges what runs in a cluster: what each namespace could enforce today, and how to get further
     Audit(audit::Flags),
-    /// What a control forbids, why, since when, and how to live with it
+    /// What a control or rule forbids, why, since when, and how to live with it
     Explain(explain::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
     Cleanup(cleanup::Flags),

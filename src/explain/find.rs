@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::{Text, all};
+use super::text::{RULES_PREFIX, Text, all};
 
 /// Below this likeness (Jaro's, from 0 to 1) a name is not what was meant. clap has the same for flags.
 const ALIKE: f64 = 0.7;
@@ -18,10 +18,10 @@ pub struct Unknown {
 
 impl std::error::Error for Unknown {}
 
-/// `there is no control "runAsRoot"; did you mean "runAsNonRoot"?`
+/// `there is no control or rule "runAsRoot"; did you mean "runAsNonRoot"?`
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no control {:?}", self.word)?;
+        write!(f, "there is no control or rule {:?}", self.word)?;
         match self.nearest {
             Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
             None => f.write_str("; explain without a name lists them"),
@@ -29,22 +29,21 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// The text of an id, in whatever case; those of a part of ids (`capabilities`); or those of a field that is read
-/// (`hostPID`). Never none.
+/// The text of an id, in whatever case; the rule of a name that no control has (`imageTag`); or else all that have
+/// the word as a part of their ids (`capabilities`) or as a field that they read (`hostPID`). Never none.
 ///
 /// # Errors
 /// Where it is none of them.
 pub fn find(word: &str) -> Result<Vec<Text>, Unknown> {
-    if let Some(text) = all().find(|text| text.id.eq_ignore_ascii_case(word)) {
+    let is_id = |text: &Text| text.id.eq_ignore_ascii_case(word);
+    let is_name = |text: &Text| text.name().eq_ignore_ascii_case(word);
+    if let Some(text) = all().find(is_id).or_else(|| all().find(is_name)) {
         return Ok(vec![text]);
     }
     if word.is_empty() {
         return Err(unknown(word));
     }
-    let mut found: Vec<_> = all().filter(|text| has_part(text.id, word)).collect();
-    if found.is_empty() {
-        found = all().filter(|text| reads(text, word)).collect();
-    }
+    let found: Vec<_> = all().filter(|text| has_part(text.id, word) || reads(text, word)).collect();
     if found.is_empty() { Err(unknown(word)) } else { Ok(found) }
 }
 
@@ -61,10 +60,12 @@ fn reads(text: &Text, word: &str) -> bool {
 
 fn unknown(word: &str) -> Unknown {
     let lower = word.to_ascii_lowercase();
+    let lower = lower.strip_prefix(RULES_PREFIX).unwrap_or(&lower);
     let nearest = all()
-        .map(|text| (strsim::jaro(&text.id.to_ascii_lowercase(), &lower), text.id))
+        .map(|text| (strsim::jaro(&text.name().to_ascii_lowercase(), lower), text.id))
         .filter(|(likeness, _)| *likeness > ALIKE)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
+        // Of equals the first: a control before the rule of its name.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best });
     Unknown { word: word.to_owned(), nearest: nearest.map(|(_, id)| id) }
 }
 
@@ -82,12 +83,27 @@ mod tests {
         assert_eq!(ids("runasnonroot"), ["runAsNonRoot"]);
         // It is the beginning of another one, too.
         assert_eq!(ids("procMount"), ["procMount"]);
+        assert_eq!(ids("rules/imageTag"), ["rules/imageTag"]);
+    }
+
+    #[test]
+    fn a_rule_is_found_by_its_name_unless_a_control_has_it() {
+        assert_eq!(ids("imageTag"), ["rules/imageTag"]);
+        assert_eq!(ids("readonlyrootfilesystem"), ["rules/readOnlyRootFilesystem"]);
+        assert_eq!(ids("hostPorts"), ["hostPorts"]);
+        assert_eq!(ids("rules/hostPorts"), ["rules/hostPorts"]);
+        assert_eq!(ids("rules").len(), 16);
     }
 
     #[test]
     fn a_family_is_found_by_what_its_ids_share() {
-        assert_eq!(ids("capabilities"), ["capabilities_baseline", "capabilities_restricted"]);
-        assert_eq!(ids("Seccomp"), ["seccompProfile_baseline", "seccompProfile_restricted"]);
+        let capabilities =
+            ["capabilities_baseline", "capabilities_restricted", "rules/addedCapabilities"];
+        assert_eq!(ids("capabilities"), capabilities);
+        assert_eq!(
+            ids("Seccomp"),
+            ["seccompProfile_baseline", "seccompProfile_restricted", "rules/seccompLocalhost"]
+        );
         assert_eq!(ids("sysctl"), ["sysctls"]);
     }
 
@@ -95,9 +111,14 @@ mod tests {
     fn a_field_is_found_by_its_name() {
         assert_eq!(ids("hostPID"), ["hostNamespaces"]);
         assert_eq!(ids("hostNetwork"), ["hostNamespaces"]);
-        assert_eq!(ids("hostPath"), ["hostPathVolumes"]);
+        assert_eq!(ids("hostPath"), ["hostPathVolumes", "rules/hostPaths"]);
+        assert_eq!(ids("automountServiceAccountToken"), ["rules/serviceAccountToken"]);
+        assert_eq!(ids("hostUsers"), ["rules/userNamespaces"]);
         assert_eq!(ids("drop"), ["capabilities_restricted"]);
-        assert_eq!(ids("add"), ["capabilities_baseline", "capabilities_restricted"]);
+        assert_eq!(
+            ids("add"),
+            ["capabilities_baseline", "capabilities_restricted", "rules/addedCapabilities"]
+        );
     }
 
     #[test]
@@ -106,10 +127,15 @@ mod tests {
         assert_eq!(nearest("runAsNoneRoot"), Some("runAsNonRoot"));
         assert_eq!(nearest("priviledged"), Some("privileged"));
         assert_eq!(nearest("hostPort5"), Some("hostPorts"));
+        assert_eq!(nearest("imageTags"), Some("rules/imageTag"));
+        assert_eq!(nearest("rules/imagetags"), Some("rules/imageTag"));
         assert_eq!(nearest("zzz"), None);
         assert_eq!(nearest(""), None);
         let told = find("priviledged").unwrap_err().to_string();
-        assert_eq!(told, r#"there is no control "priviledged"; did you mean "privileged"?"#);
+        assert_eq!(
+            told,
+            r#"there is no control or rule "priviledged"; did you mean "privileged"?"#
+        );
         let told = find("\u{1b}[2J").unwrap_err().to_string();
         assert!(!told.contains('\u{1b}'), "{told}");
     }

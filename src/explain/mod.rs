@@ -1,8 +1,8 @@
-//! What each control forbids, why, and how to live with it: the texts of `explain`, of docs/controls.md and of the
-//! help that rules have in SARIF.
+//! What each control forbids, why, and how to live with it, and the same of each rule beside the Standard: the texts
+//! of `explain`, of docs/controls.md and of the help that both have in SARIF.
 //!
-//! One Markdown file a control, all with the same headings, and one for each default that hardening adds though no
-//! control demands it. Pure: it judges nothing, reads nothing and prints nothing.
+//! One Markdown file a control or rule, all with the same headings. Pure: it judges nothing, reads nothing and prints
+//! nothing.
 
 mod find;
 mod page;

@@ -6,7 +6,7 @@ use crate::pss::{CONTROLS, Control, Level};
 
 use super::text::{Text, all, of};
 
-/// All that is to say of one control or default.
+/// All that is to say of one control or rule.
 pub fn page(text: &Text) -> String {
     format!("# {}: {}\n\n{}", text.id, text.title, body(text, "##"))
 }
@@ -29,7 +29,7 @@ pub fn list<'t>(texts: impl IntoIterator<Item = &'t Text>) -> String {
     let groups = [
         ("Controls of baseline, and so of restricted", Some(Level::Baseline)),
         ("Controls of restricted", Some(Level::Restricted)),
-        ("Defaults that only hardening adds, where switched on", None),
+        ("Rules (off unless configured)", None),
     ];
     for (heading, level) in groups {
         let is_here = |text: &&&Text| text.control.map(|control| control.level) == level;
@@ -48,20 +48,27 @@ pub fn list<'t>(texts: impl IntoIterator<Item = &'t Text>) -> String {
 
 /// `docs/controls.md`.
 pub fn controls_page() -> String {
+    let (controls, rules): (Vec<_>, Vec<_>) = all().partition(|text| text.control.is_some());
     let mut page = INTRODUCTION.to_owned();
-    for text in all() {
-        let _ = writeln!(
-            page,
-            "| [`{id}`](#{anchor}) | {row} |",
-            id = text.id,
-            anchor = anchor(&text),
-            row = row(&text)
-        );
+    for text in &controls {
+        let _ =
+            writeln!(page, "| {} | {} |", link(text), text.control.map_or_else(String::new, row));
     }
-    for text in all() {
-        let _ = write!(page, "\n## {}: {}\n\n{}", text.id, text.title, body(&text, "###"));
+    page.extend(controls.iter().map(part));
+    page += RULES;
+    for text in &rules {
+        let _ = writeln!(page, "| {} | {} |", link(text), text.title);
     }
+    page.extend(rules.iter().map(part));
     page
+}
+
+fn link(text: &Text) -> String {
+    format!("[`{}`](#{})", text.id, anchor(text))
+}
+
+fn part(text: &Text) -> String {
+    format!("\n## {}: {}\n\n{}", text.id, text.title, body(text, "###"))
 }
 
 const INTRODUCTION: &str = "\
@@ -70,6 +77,8 @@ const INTRODUCTION: &str = "\
 <!-- Made of src/explain by `just controls`; do not edit. -->
 
 The same text is in the program: `portcullis explain` lists the controls, `portcullis explain runAsNonRoot` prints one.
+Below them are [the rules](#rules-off-unless-configured), which go beyond the Standard.
+
 *Since* is the first version of the Standard that has the control; `pod-security.kubernetes.io/enforce-version` and
 `--policy-version` choose the version.
 
@@ -77,10 +86,18 @@ The same text is in the program: `portcullis explain` lists the controls, `portc
 | --- | --- | --- | --- |
 ";
 
-fn row(text: &Text) -> String {
-    let Some(control) = text.control else {
-        return "none: hardening only | |".to_owned();
-    };
+const RULES: &str = "
+## Rules (off unless configured)
+
+What the Standard leaves out. The configuration switches each of them on, by `rules` for everybody or by a profile's
+`require`, as `warn`, `audit` or `enforce`: see [policies.md](policies.md). An id begins with `rules/`, so that it is
+never a control's; `portcullis explain imageTag` prints one.
+
+| rule | demands |
+| --- | --- |
+";
+
+fn row(control: &Control) -> String {
     let mut versions = control.revisions.iter().map(|revision| revision.since.to_string());
     let first = versions.next().unwrap_or_default();
     let later: Vec<_> = versions.collect();
@@ -96,14 +113,19 @@ fn anchor(text: &Text) -> String {
 
 fn body(text: &Text, heading: &str) -> String {
     let Text { forbids, why, since, fields, bad, good, living_with, sources, .. } = text;
-    let place = text.control.map_or_else(String::new, |control| format!("{}\n\n", place(control)));
+    let place = text.control.map_or_else(|| A_RULE.to_owned(), place);
+    let namesake = text.namesake().map_or_else(String::new, |rule| {
+        format!("\nThere is also a rule of this name, off unless configured: `{}`.\n", rule.id)
+    });
     format!(
-        "{place}{heading} What it forbids\n\n{forbids}\n\n{heading} Why it matters\n\n{why}\n\n\
+        "{place}\n\n{heading} What it forbids\n\n{forbids}\n\n{heading} Why it matters\n\n{why}\n\n\
          {heading} Since\n\n{since}\n\n{heading} Fields and allowed values\n\n{fields}\n\n\
          {heading} Bad\n\n```yaml\n{bad}```\n\n{heading} Good\n\n```yaml\n{good}```\n\n\
-         {heading} Living with it\n\n{living_with}\n\nSources: {sources}\n"
+         {heading} Living with it\n\n{living_with}\n\nSources: {sources}\n{namesake}"
     )
 }
+
+const A_RULE: &str = "A rule: off unless configured. No level has it.";
 
 /// Which level has it, and how it goes together with another one.
 fn place(control: &Control) -> String {
@@ -151,7 +173,15 @@ mod tests {
             "A control of restricted, where it takes the place of `procMount`."
         );
         assert_eq!(second("runAsUser"), "A control of restricted.");
-        assert_eq!(second("readOnlyRootFilesystem"), "## What it forbids");
+        assert_eq!(second("rules/imageTag"), "A rule: off unless configured. No level has it.");
+    }
+
+    #[test]
+    fn a_control_s_page_ends_with_the_rule_of_its_name() {
+        let last = |id: &str| page(&of(id).unwrap()).lines().last().unwrap().to_owned();
+        assert!(last("hostPorts").ends_with(": `rules/hostPorts`."), "{}", last("hostPorts"));
+        assert!(last("rules/hostPorts").starts_with("Sources: "));
+        assert!(last("privileged").starts_with("Sources: "));
     }
 
     #[test]
@@ -166,9 +196,11 @@ mod tests {
 
     #[test]
     fn a_list_has_only_the_groups_that_it_needs() {
-        let texts = [of("runAsUser").unwrap(), of("procMount_restricted").unwrap()];
+        let ids = ["runAsUser", "procMount_restricted", "rules/imageTag"];
+        let texts = ids.map(|id| of(id).unwrap());
         let expected = "## Controls of restricted\n\n- `runAsUser` (since v1.23): no user id 0\n\
-                        - `procMount_restricted` (since v1.35): /proc stays masked, user namespace or not\n";
+                        - `procMount_restricted` (since v1.35): /proc stays masked, user namespace or not\n\n\
+                        ## Rules (off unless configured)\n\n- `rules/imageTag`: a tag, and not latest\n";
         assert_eq!(list(&texts), expected);
     }
 }

@@ -30,6 +30,21 @@ fn a_control_is_explained_as_plain_markdown() {
 }
 
 #[test]
+fn a_rule_is_explained_by_its_name_and_listed_apart() {
+    for word in ["imageTag", "rules/imageTag"] {
+        let outcome = portcullis(&["explain", word]);
+        assert_eq!((outcome.status, &*outcome.err), (Some(0), ""));
+        assert_eq!(outcome.out, explain::page(&explain::of("rules/imageTag").unwrap()));
+    }
+    let list = portcullis(&["explain"]).out;
+    let (controls, rules) = list.split_once("\n## Rules (off unless configured)\n").unwrap();
+    assert!(!controls.contains("`rules/"), "{controls}");
+    let items: Vec<_> = rules.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(items.len(), 16, "{rules}");
+    assert!(items.iter().all(|item| item.starts_with("- `rules/")), "{rules}");
+}
+
+#[test]
 fn for_a_terminal_it_is_styled() {
     let outcome =
         run(Command::new(PORTCULLIS).args(["explain", "privileged"]).env("CLICOLOR_FORCE", "1"));
@@ -43,16 +58,17 @@ fn a_family_is_listed() {
     let outcome = portcullis(&["explain", "capabilities"]);
     assert_eq!(outcome.status, Some(0));
     let items: Vec<_> = outcome.out.lines().filter(|line| line.starts_with("- ")).collect();
-    let [baseline, restricted] = items[..] else { panic!("{items:?}") };
+    let [baseline, restricted, rule] = items[..] else { panic!("{items:?}") };
     assert!(baseline.starts_with("- `capabilities_baseline`: "), "{baseline}");
     assert!(restricted.starts_with("- `capabilities_restricted` (since v1.22): "), "{restricted}");
+    assert!(rule.starts_with("- `rules/addedCapabilities`: "), "{rule}");
 }
 
 #[test]
 fn an_unknown_one_is_answered_with_what_was_perhaps_meant() {
     let outcome = portcullis(&["explain", "runAsNoRoot"]);
     let expected =
-        "portcullis: there is no control \"runAsNoRoot\"; did you mean \"runAsNonRoot\"?\n";
+        "portcullis: there is no control or rule \"runAsNoRoot\"; did you mean \"runAsNonRoot\"?\n";
     assert_eq!((outcome.status, &*outcome.out, &*outcome.err), (Some(2), "", expected));
 }
 

@@ -57,9 +57,46 @@ fn the_manifests_are_of_one_pod() {
     }
 }
 
-/// No level demands them: what shows them is hardening.
+/// What rules are about where the level allows it: at restricted it breaks this control, too.
+const BROKEN_ANYWAY: [(&str, &str); 2] =
+    [("rules/hostPaths", "restrictedVolumes"), ("rules/hostPorts", "hostPorts")];
+
+fn rules() -> impl Iterator<Item = Text> {
+    explain::all().filter(|text| text.control.is_none())
+}
+
 #[test]
-fn the_manifests_of_defaults_are_changed_and_left_alone_by_hardening() {
+fn the_manifests_of_a_rule_are_restricted_but_for_what_it_is_about() {
+    for text in rules() {
+        let anyway = BROKEN_ANYWAY.iter().filter(|(id, _)| *id == text.id);
+        let anyway: Vec<_> = anyway.map(|(_, control)| *control).collect();
+        for manifest in [text.bad, text.good] {
+            assert_eq!(broken(manifest, Level::Restricted), anyway, "{}: {manifest}", text.id);
+        }
+    }
+}
+
+/// The first code that begins with `rules.` is what the configuration says: the rule's name, and a mode or settings.
+#[test]
+fn a_rule_s_text_says_how_it_is_switched_on() {
+    for text in rules() {
+        let code = text.since.split('`').skip(1).step_by(2);
+        let settings = code.filter_map(|code| code.strip_prefix("rules."));
+        let settings: Vec<_> = settings.collect();
+        assert!(!settings.is_empty(), "{}", text.id);
+        for setting in settings {
+            let value: serde_json::Value = serde_saphyr::from_str(setting).unwrap();
+            let (name, value) = value.as_object().unwrap().iter().next().unwrap();
+            assert_eq!(Some(&**name), text.id.strip_prefix("rules/"));
+            let mode = value.get("mode").unwrap_or(value);
+            assert_eq!(mode, "warn", "{}: {setting}", text.id);
+        }
+    }
+}
+
+/// The two whose default hardening knows.
+#[test]
+fn the_manifests_of_hardened_rules_are_changed_and_left_alone_by_hardening() {
     let on = Settings {
         mode: Mode::Apply,
         run_as_non_root: true,
@@ -69,25 +106,24 @@ fn the_manifests_of_defaults_are_changed_and_left_alone_by_hardening() {
         read_only_root_filesystem: false,
         no_service_account_token: false,
     };
-    let mut count = 0;
-    for text in explain::all().filter(|text| text.control.is_none()) {
-        let settings = match text.id {
-            "readOnlyRootFilesystem" => Settings { read_only_root_filesystem: true, ..on },
-            "automountServiceAccountToken" => Settings { no_service_account_token: true, ..on },
-            id => panic!("{id} is no default"),
-        };
+    let root = Settings { read_only_root_filesystem: true, ..on };
+    let token = Settings { no_service_account_token: true, ..on };
+    let hardened = [
+        ("rules/readOnlyRootFilesystem", "readOnlyRootFilesystem", root),
+        ("rules/serviceAccountToken", "automountServiceAccountToken", token),
+    ];
+    for (id, field, settings) in hardened {
+        let text = explain::of(id).unwrap();
         let changes = |manifest: &str| {
             judged(manifest, |pod| {
                 let changes = harden::plan(pod, &settings, Scope::Create);
                 changes.iter().map(|change| change.field.name()).collect::<Vec<_>>()
             })
         };
-        assert_eq!(changes(text.bad), [text.id]);
+        assert_eq!(changes(text.bad), [field]);
         assert_eq!(changes(text.good), [""; 0]);
-        assert_eq!(broken(text.good, Level::Restricted), [""; 0]);
-        count += 1;
+        assert!(text.since.contains(&format!("`harden.{field}: ")), "{id}");
     }
-    assert_eq!(count, 2);
 }
 
 /// `- v1.25: ...` for every revision of the table, and for no other.
