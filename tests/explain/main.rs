@@ -22,5 +22,6 @@ mod manual;
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
 mod outcome;
 mod pages;
+mod policies;
 mod program;
 mod texts;
