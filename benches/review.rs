@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, hint::black_box};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::{
-    admission::{self, Context, Hook, Object, Outcome, Request, Review},
+    admission::{self, At, Context, Hook, Object, Outcome, Request, Review},
     config::Config,
     harden::{self, Scope},
     pss::{self, Level, LevelVersion, NEWEST, Pod, Policy},
@@ -75,7 +75,7 @@ fn respond(criterion: &mut Criterion) {
     let restricted = LevelVersion::latest(Level::Restricted);
     let mut config = Config::embedded();
     config.defaults = Policy { enforce: restricted, audit: restricted, warn: restricted };
-    let context = Context { config: &config, newest: NEWEST };
+    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
     let mut group = criterion.benchmark_group("respond");
     each_request(|name, request| {
         let hook = Hook::Validate;

@@ -30,6 +30,10 @@ pub mod pattern;
 
 pub mod rules;
 
+pub mod policy;
+
+pub mod exceptions;
+
 pub mod harden;
 
 pub mod record;
@@ -48,6 +52,8 @@ pub mod findings;
 pub mod report;
 
 pub mod check;
+
+pub mod suite;
 
 pub mod rewrite;
 

@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use axum::{
@@ -15,11 +15,11 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use crate::{
-    admission::{self, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
+    admission::{self, At, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
     cluster::{Cluster, Labels, LookupError, Pods},
     config::Live,
     events::Events,
-    json,
+    exceptions, json,
     pss::NEWEST,
     record::{self, Decision, Metrics, Traces},
     server::{
@@ -42,6 +42,8 @@ pub struct Webhook {
     pub config: Arc<Live>,
     /// Where namespaces and pods are looked up; without one, policy comes from the configuration alone.
     pub cluster: Option<Arc<Cluster>>,
+    /// What is excepted; without a cluster, nothing.
+    pub exceptions: Option<Arc<exceptions::Store>>,
     /// Where decisions are counted.
     pub metrics: Arc<Metrics>,
     /// Where they are traced, if they are.
@@ -121,7 +123,9 @@ impl Webhook {
         };
         let config = self.config.current();
         let newest = self.cluster.as_ref().map_or(NEWEST, |cluster| cluster.newest());
-        let context = Context { config: &config, newest };
+        let exceptions = self.exceptions.as_ref().map(|store| store.current());
+        let excepted = At { exceptions: exceptions.as_deref(), now: SystemTime::now() };
+        let context = Context { config: &config, newest, excepted };
         let mut known = Known::Nothing;
         loop {
             let turn = self.intake.turn(&received).await;
@@ -198,7 +202,7 @@ impl Webhook {
             Err(error) => return self.bad_request(&error.to_string()),
         };
         let config = self.config.current();
-        let context = Context { config: &config, newest: NEWEST };
+        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
         self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context, head)
     }
 

@@ -3,7 +3,9 @@
 use crate::{
     config::Mode,
     harden::{self, Change, Decision, Scope},
-    pss::{LevelVersion, MIRROR, Pod, Violation, evaluate},
+    policy::{self, Grant, NamespacePolicy, Violation},
+    pss::{MIRROR, Pod},
+    rules,
 };
 
 use super::{
@@ -68,7 +70,7 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
 pub(super) fn review(
     request: &Request<'_>,
     context: Context<'_>,
-    enforce: LevelVersion,
+    policy: &NamespacePolicy,
     decision: Decision,
 ) -> Result<Outcome, Fault> {
     let effect = match decision {
@@ -83,24 +85,35 @@ pub(super) fn review(
     if context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
         return Ok(Outcome::Exempt(Exemption::RuntimeClass));
     }
-    let changes = plan(request, pod, context)?;
+    let covering = context.excepted.of_request(request, pod);
+    let grants = covering.grants();
+    let changes = plan(request, pod, context, (policy, &grants))?;
     let patch = harden::patch(pod, &changes, &["spec"]);
     let remaining = if changes.is_empty() {
         Vec::new()
     } else {
         let hardened = harden::apply(pod, &changes);
-        evaluate(enforce.level, enforce.version.resolve(context.newest), &hardened)
+        let hardened = policy.relax(&hardened, &grants);
+        let mut remaining = policy::controls(policy.policy.enforce, context.newest, &hardened);
+        remaining.extend(policy::rules(policy.demands(), rules::Mode::Enforce, &hardened));
+        remaining
     };
     Ok(Outcome::Harden(Hardening { effect, changes, patch, remaining }))
 }
 
-fn plan(request: &Request<'_>, pod: &Pod<'_>, context: Context<'_>) -> Result<Vec<Change>, Fault> {
+fn plan(
+    request: &Request<'_>,
+    pod: &Pod<'_>,
+    context: Context<'_>,
+    (policy, exceptions): (&NamespacePolicy, &[Grant<'_>]),
+) -> Result<Vec<Change>, Fault> {
     let scope = match (request.operation, &request.old_object) {
         (Operation::Create, _) => Scope::Create,
         (_, Object::Pod(old)) => Scope::Debug { old },
         (_, other) => return Err(unreadable(other)),
     };
-    Ok(harden::plan(pod, &context.config.harden, scope))
+    let changes = harden::plan(pod, &context.config.harden, scope);
+    Ok(policy.relax(pod, exceptions).without_relaxed(changes))
 }
 
 /// In dry run nothing was added before validation: the pod as it would have been, so that what is said of it is
@@ -109,13 +122,14 @@ pub(super) fn foretell<'r>(
     request: &Request<'_>,
     pod: &Pod<'r>,
     context: Context<'_>,
+    relaxed: (&NamespacePolicy, &[Grant<'_>]),
     decision: Decision,
 ) -> Option<Pod<'r>> {
     let is_missing = context.config.mode == Mode::DryRun && decision == Decision::Apply;
     if !is_missing || !applies_to(request) {
         return None;
     }
-    let changes = plan(request, pod, context).ok()?;
+    let changes = plan(request, pod, context, relaxed).ok()?;
     (!changes.is_empty()).then(|| harden::apply(pod, &changes))
 }
 
@@ -125,7 +139,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        admission::{self, Answer, Hook, Review},
+        admission::{self, Answer, At, Hook, Review},
         config::Config,
         pss::NEWEST,
     };
@@ -142,7 +156,7 @@ mod tests {
         );
         let request = Request::decode(text.as_bytes()).unwrap();
         let config = Config::embedded();
-        let context = Context { config: &config, newest: NEWEST };
+        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
         let labels: BTreeMap<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let Review::AwaitsPolicy(review) = admission::review(Hook::Mutate, &request, context)

@@ -2,51 +2,78 @@
 
 use crate::{
     harden::{self, Change},
-    pss::{LevelVersion, Minor, NamespacePolicy, Pod, Violation, evaluate},
+    policy::{self, Grant, NamespacePolicy, Violation},
+    pss::{self, LevelVersion, Minor, Pod},
+    rules::Mode,
 };
 
-use super::review::Context;
+use super::{exceptions::Covered, review::Context};
 
 /// What a pod breaks of each mode's level.
 #[derive(Debug)]
 pub struct Judgement {
     /// The policy.
     pub policy: NamespacePolicy,
-    /// By pair: modes that ask for the same share one evaluation.
-    results: Vec<(LevelVersion, Vec<Violation>)>,
+    /// Exceptions that cover it.
+    pub exceptions: Covered,
+    /// What the built-in admission is told to enforce, where it would still deny what is relaxed here.
+    pub builtin: Option<LevelVersion>,
+    enforce: Vec<Violation>,
+    audit: Vec<Violation>,
+    warn: Vec<Violation>,
 }
 
 impl Judgement {
-    /// Judges by enforce, audit and warn.
-    pub fn of_pod(policy: NamespacePolicy, pod: &Pod<'_>, newest: Minor) -> Self {
+    /// Judges by enforce, audit and warn, with what the profile and exceptions allow.
+    pub fn of_pod(
+        policy: NamespacePolicy,
+        pod: &Pod<'_>,
+        exceptions: &[Grant<'_>],
+        newest: Minor,
+    ) -> Self {
+        let pod = &policy.relax(pod, exceptions);
+        // Modes that ask for the same share one evaluation.
         let mut results: Vec<(LevelVersion, Vec<Violation>)> = Vec::with_capacity(3);
+        let mut judge = |pair: LevelVersion, mode: Mode| {
+            let known = results.iter().position(|(known, _)| *known == pair);
+            let index = known.unwrap_or_else(|| {
+                results.push((pair, policy::controls(pair, newest, pod)));
+                results.len() - 1
+            });
+            let mut violations = results.get(index).map(|(_, all)| all.clone()).unwrap_or_default();
+            violations.extend(policy::rules(policy.demands(), mode, pod));
+            violations
+        };
         let modes = policy.policy;
-        for pair in [modes.enforce, modes.audit, modes.warn] {
-            if results.iter().all(|(known, _)| *known != pair) {
-                results.push((pair, evaluate(pair.level, pair.version.resolve(newest), pod)));
-            }
-        }
-        Self { policy, results }
+        let enforce = judge(modes.enforce, Mode::Enforce);
+        let audit = judge(modes.audit, Mode::Audit);
+        let warn = judge(modes.warn, Mode::Warn);
+        let builtin = policy.builtin.filter(|asked| {
+            let version = asked.version.resolve(newest);
+            pod.is_relaxed() && !pss::evaluate(asked.level, version, pod.whole()).is_empty()
+        });
+        Self { policy, exceptions: Covered::default(), builtin, enforce, audit, warn }
+    }
+
+    /// The same, with what is told of the exceptions that it was judged with.
+    #[must_use]
+    pub fn covered(self, exceptions: Covered) -> Self {
+        Self { exceptions, ..self }
     }
 
     /// Violations of the enforced level: reasons to deny.
     pub fn enforce(&self) -> &[Violation] {
-        self.of(self.policy.policy.enforce)
+        &self.enforce
     }
 
     /// Violations that the audit log is told of.
     pub fn audit(&self) -> &[Violation] {
-        self.of(self.policy.policy.audit)
+        &self.audit
     }
 
     /// Violations that whoever asked is told of.
     pub fn warn(&self) -> &[Violation] {
-        self.of(self.policy.policy.warn)
-    }
-
-    fn of(&self, pair: LevelVersion) -> &[Violation] {
-        let result = self.results.iter().find(|(known, _)| *known == pair);
-        result.map_or(&[], |(_, violations)| violations)
+        &self.warn
     }
 }
 
@@ -67,21 +94,23 @@ impl TemplateJudgement {
         policy: NamespacePolicy,
         template: &Pod<'_>,
         harden: harden::Decision,
+        exceptions: &[Grant<'_>],
         context: Context<'_>,
     ) -> Self {
         let hardened = match harden {
             harden::Decision::Apply => {
-                harden::plan(template, &context.config.harden, harden::Scope::Create)
+                let changes = harden::plan(template, &context.config.harden, harden::Scope::Create);
+                policy.relax(template, exceptions).without_relaxed(changes)
             }
             harden::Decision::Report | harden::Decision::Nothing => Vec::new(),
         };
-        let judgement = Judgement::of_pod(policy, template, context.newest);
+        let judgement = Judgement::of_pod(policy, template, exceptions, context.newest);
         if hardened.is_empty() {
             return Self { judgement, hardened, enforce_unhardened: Vec::new() };
         }
         let pod = harden::apply(template, &hardened);
         let enforce_unhardened = judgement.enforce().to_vec();
-        let judgement = Judgement::of_pod(judgement.policy, &pod, context.newest);
+        let judgement = Judgement::of_pod(judgement.policy, &pod, exceptions, context.newest);
         Self { judgement, hardened, enforce_unhardened }
     }
 }

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     harden::{Change, Field},
-    pss::{Place, Pod, Violation},
+    policy::Violation,
+    pss::{LevelVersion, Place, Pod},
 };
 
 /// The most bytes of a denial: it ends up in Events.
@@ -16,12 +17,26 @@ pub(super) const MAX_WARNINGS: usize = 4000;
 
 /// The reasons of violations, as one phrase: `privileged container, host ports`.
 pub fn reasons(violations: &[Violation]) -> String {
-    let reasons: Vec<_> = violations.iter().map(|violation| violation.control.reason).collect();
+    let reasons: Vec<_> =
+        violations.iter().map(|violation| violation.requirement.reason()).collect();
     reasons.join(", ")
 }
 
+/// What is broken, as a name: `PodSecurity "restricted:latest"`, `rules`, or both.
+pub(super) fn broken(pair: LevelVersion, violations: &[Violation]) -> String {
+    let of_rules = violations.iter().filter(|violation| violation.requirement.level().is_none());
+    match of_rules.count() {
+        0 => format!("PodSecurity \"{pair}\""),
+        rules if rules == violations.len() => "rules".to_owned(),
+        _ => format!("PodSecurity \"{pair}\" and rules"),
+    }
+}
+
 /// What to set, one line each, grouped by the part of the pod: `container "web": set …`.
-pub fn fixes(violations: &[Violation], pod: &Pod<'_>) -> Vec<String> {
+pub fn fixes<'v>(
+    violations: impl IntoIterator<Item = &'v Violation>,
+    pod: &Pod<'_>,
+) -> Vec<String> {
     by_place(violations)
         .into_iter()
         .flat_map(|(place, fixes)| {
@@ -39,9 +54,11 @@ pub(super) fn fixes_by_place(violations: &[Violation], pod: &Pod<'_>) -> Vec<Str
         .collect()
 }
 
-fn by_place(violations: &[Violation]) -> BTreeMap<Place, Vec<&str>> {
+fn by_place<'v>(
+    violations: impl IntoIterator<Item = &'v Violation>,
+) -> BTreeMap<Place, Vec<&'v str>> {
     let mut places: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for finding in violations.iter().flat_map(|violation| &violation.findings) {
+    for finding in violations.into_iter().flat_map(|violation| &violation.findings) {
         let place = match finding.place {
             Place::Metadata => Place::Pod,
             place => place,
@@ -55,10 +72,11 @@ fn by_place(violations: &[Violation]) -> BTreeMap<Place, Vec<&str>> {
 }
 
 /// A denial: the first line says it all, then what to set, then where the policy comes from. Whole lines only.
-pub(super) fn denial(first: &str, lines: &[String], last: &str) -> String {
+pub(super) fn denial(first: &str, lines: &[String], last: &[String]) -> String {
     let mut text = clean(first, MAX_DENIAL / 2);
-    let last = clean(last, MAX_DENIAL / 4);
-    // "\n  and 16384 more" and the last line always fit.
+    let last: Vec<_> = last.iter().map(|line| clean(line, MAX_DENIAL / 4)).collect();
+    let last = last.join("\n");
+    // "\n  and 16384 more" and the last lines always fit.
     let room = MAX_DENIAL - last.len() - 24;
     for (index, line) in lines.iter().enumerate() {
         let line = clean(line, MAX_DENIAL / 2);
@@ -93,9 +111,9 @@ pub(super) fn warnings(lines: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// What hardening sets, by place: `pod: runAsNonRoot=true; container "web": …`.
 pub(super) fn changes(changes: &[Change], pod: &Pod<'_>) -> String {
-    let mut places: BTreeMap<Place, Vec<&str>> = BTreeMap::new();
+    let mut places: BTreeMap<Place, Vec<_>> = BTreeMap::new();
     for change in changes {
-        places.entry(change.place).or_default().push(change.field.assignment());
+        places.entry(change.place).or_default().push(change.assignment());
     }
     let lines: Vec<_> = places
         .into_iter()

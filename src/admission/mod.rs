@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock, no log. What a decision needs from the cluster is given to it as a value.
 
+mod exceptions;
 mod hardening;
 mod judgement;
 mod message;
@@ -12,6 +13,7 @@ mod response;
 mod review;
 mod status;
 
+pub use exceptions::{At, Covered, NOTICE, Note};
 pub use hardening::{Effect, Hardening};
 pub use judgement::{Judgement, TemplateJudgement};
 pub use message::{fixes, reasons};

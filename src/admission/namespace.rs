@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use crate::{
     harden,
-    pss::{InvalidLabel, Level, LevelVersion, List, NamespacePolicy, Pod, evaluate, from_labels},
+    policy::{self, NamespacePolicy, Violation},
+    pss::{InvalidLabel, Level, LevelVersion, List, Pod},
+    rules::Mode,
 };
 
 use super::{
@@ -25,6 +27,13 @@ pub enum NamespaceReview {
     ExemptButLabelled {
         /// The labelled modes and what they ask for.
         ignored: Vec<(&'static str, LevelVersion)>,
+    },
+    /// What the labels ask for is less than the configuration lets them.
+    BelowFloor {
+        /// What they ask for.
+        asked: LevelVersion,
+        /// What is enforced.
+        enforced: LevelVersion,
     },
     /// Pods that run already were held against the new enforced level.
     Scanned(Scan),
@@ -78,7 +87,11 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
         other => return Review::Decided(Outcome::Refuse(unreadable(other))),
     };
     let is_exempt = context.config.exemptions.namespace(&request.namespace);
-    let policy = from_labels(&new.labels, &context.config.defaults);
+    let read = |namespace: &Namespace| {
+        let (name, config) = (&request.namespace, context.config);
+        NamespacePolicy::of(name, &namespace.labels, &config.defaults, &config.policies)
+    };
+    let policy = read(new);
     let invalid = invalid_labels(&policy, new);
     match request.operation {
         Operation::Create if !invalid.is_empty() => {
@@ -90,21 +103,32 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
                 Object::Namespace(namespace) => namespace,
                 other => return Review::Decided(Outcome::Refuse(unreadable(other))),
             };
-            let old_policy = from_labels(&old.labels, &context.config.defaults);
+            let old_policy = read(old);
             // What was invalid before must not stand in the way of any other change.
             if !invalid.is_empty() && invalid != invalid_labels(&old_policy, old) {
                 return Review::Decided(Outcome::Refuse(Fault::Labels(invalid)));
             }
-            let (before, after) = (old_policy.policy.enforce, policy.policy.enforce);
             match () {
-                () if !is_stricter(before, after) => Review::Decided(Outcome::Ignore),
+                () if !is_stricter(&old_policy, &policy) => Review::Decided(lenient(&policy)),
                 () if is_exempt => Review::Decided(exempt(new, &policy, context)),
-                () => Review::AwaitsPods(AwaitsPods { request, context, enforce: after }),
+                () => Review::AwaitsPods(AwaitsPods { request, context, policy }),
             }
         }
-        Operation::Create | Operation::Delete | Operation::Connect | Operation::Unknown => {
+        Operation::Create => Review::Decided(lenient(&policy)),
+        Operation::Delete | Operation::Connect | Operation::Unknown => {
             Review::Decided(Outcome::Ignore)
         }
+    }
+}
+
+/// Nothing is to be looked at, but that the floor holds is said.
+fn lenient(policy: &NamespacePolicy) -> Outcome {
+    match policy.below_floor {
+        Some(asked) => {
+            let enforced = policy.policy.enforce;
+            Outcome::Namespace(NamespaceReview::BelowFloor { asked, enforced })
+        }
+        None => Outcome::Ignore,
     }
 }
 
@@ -114,7 +138,11 @@ fn invalid_labels(policy: &NamespacePolicy, namespace: &Namespace) -> Vec<Invali
 }
 
 /// Whether pods that were fine before may break what is enforced now.
-fn is_stricter(before: LevelVersion, after: LevelVersion) -> bool {
+fn is_stricter(before: &NamespacePolicy, after: &NamespacePolicy) -> bool {
+    is_higher(before.policy.enforce, after.policy.enforce) || before.profile != after.profile
+}
+
+fn is_higher(before: LevelVersion, after: LevelVersion) -> bool {
     let is_relaxed = before.version == after.version && after.level <= before.level;
     before != after && after.level != Level::Privileged && !is_relaxed
 }
@@ -145,7 +173,7 @@ fn exempt(namespace: &Namespace, policy: &NamespacePolicy, context: Context<'_>)
 pub struct AwaitsPods<'r> {
     request: &'r Request<'r>,
     context: Context<'r>,
-    enforce: LevelVersion,
+    policy: NamespacePolicy,
 }
 
 impl AwaitsPods<'_> {
@@ -161,8 +189,13 @@ impl AwaitsPods<'_> {
         pods: Result<(Vec<Pod<'_>>, usize), String>,
         mut is_time_up: impl FnMut() -> bool,
     ) -> Outcome {
-        let mut scan =
-            Scan { enforce: self.enforce, checked: 0, total: 0, groups: Vec::new(), failure: None };
+        let mut scan = Scan {
+            enforce: self.policy.policy.enforce,
+            checked: 0,
+            total: 0,
+            groups: Vec::new(),
+            failure: None,
+        };
         let (pods, unfetched) = match pods {
             Ok(pods) => pods,
             Err(failure) => {
@@ -180,11 +213,10 @@ impl AwaitsPods<'_> {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for pod in pods.into_iter().take(MAX_PODS) {
             scan.checked += 1;
-            let newest = self.enforce.version.resolve(self.context.newest);
-            let violations = evaluate(self.enforce.level, newest, pod);
+            let violations = self.violations(pod);
             if !violations.is_empty() {
                 let reasons: Vec<_> =
-                    violations.iter().map(|violation| violation.control.reason).collect();
+                    violations.iter().map(|violation| violation.requirement.reason()).collect();
                 let reasons = reasons.join(", ");
                 let name = pod.metadata.name.as_str();
                 let group = groups.entry(reasons.clone()).or_insert_with(|| Group {
@@ -204,6 +236,17 @@ impl AwaitsPods<'_> {
         scan.groups = groups.into_values().collect();
         scan.groups.sort_by(|a, b| a.pod.cmp(&b.pod));
         Outcome::Namespace(NamespaceReview::Scanned(scan))
+    }
+}
+
+impl AwaitsPods<'_> {
+    fn violations(&self, pod: &Pod<'_>) -> Vec<Violation> {
+        let covering = self.context.excepted.of_running(self.namespace(), pod);
+        let pod = self.policy.relax(pod, &covering.grants());
+        let enforce = self.policy.policy.enforce;
+        let mut violations = policy::controls(enforce, self.context.newest, &pod);
+        violations.extend(policy::rules(self.policy.demands(), Mode::Enforce, &pod));
+        violations
     }
 }
 

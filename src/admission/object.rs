@@ -8,8 +8,8 @@ use serde::{
 };
 
 use crate::{
-    harden::MODE_LABEL,
-    pss::{Pod, Text, is_policy_label, or_default},
+    policy,
+    pss::{Pod, Text, or_default},
 };
 
 /// What a request's resource says that its object is.
@@ -244,7 +244,7 @@ impl<'de> Deserialize<'de> for PolicyLabels {
             ) -> Result<PolicyLabels, A::Error> {
                 let mut labels = BTreeMap::new();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if is_policy_label(&key) || key == MODE_LABEL {
+                    if policy::is_read(&key) {
                         let value = map.next_value::<Text<'de>>()?;
                         labels.insert(key.to_string(), value.to_string());
                     } else {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::{
     config::Mode,
     harden::Change,
-    pss::{Level, Pod, Violation},
+    policy::Violation,
+    pss::{Level, Pod},
 };
 
 use super::{
@@ -141,23 +142,51 @@ impl Answer {
             }
         };
         if is_rejected && (enforce == warn || warn.level == Level::Privileged) {
-            let will = format!("would violate PodSecurity \"{enforce}\" and its pods {fate}");
+            let broken = message::broken(enforce, judgement.enforce());
+            let will = format!("would violate {broken} and its pods {fate}");
             self.violations(judgement.enforce(), &will, pod);
+            // One list for both levels, but rules are asked in one mode each.
+            let is_rule = |violation: &&Violation| violation.requirement.level().is_none();
+            let rules: Vec<_> = judgement.warn().iter().filter(is_rule).cloned().collect();
+            self.violations(&rules, "would violate rules", pod);
             return;
         }
         if is_rejected {
-            let will = format!("pods {fate}: would violate PodSecurity \"{enforce}\"");
+            let broken = message::broken(enforce, judgement.enforce());
+            let will = format!("pods {fate}: would violate {broken}");
             self.violations(judgement.enforce(), &will, pod);
         }
         self.violations(judgement.warn(), &would_violate(judgement), pod);
         if !template.enforce_unhardened.is_empty() && !is_rejected {
             let set = message::changes(&template.hardened, pod);
-            self.warn(format!("{hardened} to pass PodSecurity \"{enforce}\": {set}"));
+            let broken = message::broken(enforce, &template.enforce_unhardened);
+            self.warn(format!("{hardened} to pass {broken}: {set}"));
             self.caveat(&template.hardened);
         }
     }
 
+    /// Who is excepted is told before it ends, and the audit log of all that was let through so.
+    fn exception_notes(&mut self, judgement: &Judgement) {
+        if let Some(profile) = &judgement.policy.profile {
+            self.note("profile", profile.name.clone());
+        }
+        let names: Vec<_> = judgement.exceptions.by.iter().map(|note| note.name.as_str()).collect();
+        if !names.is_empty() {
+            self.note("exceptions", message::clean(&names.join(", "), message::MAX_DENIAL));
+        }
+        if let Some(asked) = judgement.builtin.filter(|_| judgement.enforce().is_empty()) {
+            self.warn(format!(
+                "allowed by Portcullis, but the built-in Pod Security admission denies it: label pod-security.kubernetes.io/enforce asks for {asked}"
+            ));
+        }
+        for note in &judgement.exceptions.ending {
+            let (name, owner, ends) = (&note.name, &note.owner, note.ends());
+            self.warn(format!("PolicyException {name} of {owner} covers this until {ends}"));
+        }
+    }
+
     fn policy_notes(&mut self, judgement: &Judgement, pod: &Pod<'_>) {
+        self.exception_notes(judgement);
         if !judgement.policy.invalid.is_empty() {
             let invalid: Vec<_> =
                 judgement.policy.invalid.iter().map(ToString::to_string).collect();
@@ -168,7 +197,8 @@ impl Answer {
             let pair = judgement.policy.policy.audit;
             let reasons = message::reasons(judgement.audit());
             let fixes = message::fixes_by_place(judgement.audit(), pod).join("; ");
-            let text = format!("would violate PodSecurity \"{pair}\": {reasons} ({fixes})");
+            let broken = message::broken(pair, judgement.audit());
+            let text = format!("would violate {broken}: {reasons} ({fixes})");
             self.note("audit-violations", message::clean(&text, message::MAX_DENIAL));
         }
     }
@@ -192,6 +222,12 @@ impl Answer {
                 };
                 self.warn(format!(
                     "namespace {name:?} is exempt from Pod Security by configuration: its {policy} will be ignored"
+                ));
+            }
+            NamespaceReview::BelowFloor { asked, enforced } => {
+                let name = request.name.as_str();
+                self.warn(format!(
+                    "namespace {name:?} asks for {asked}, which is below the floor of the configuration: {enforced} is enforced"
                 ));
             }
             NamespaceReview::Scanned(scan) => self.scan(scan, request),
@@ -274,5 +310,5 @@ impl Answer {
 }
 
 fn would_violate(judgement: &Judgement) -> String {
-    format!("would violate PodSecurity \"{}\"", judgement.policy.policy.warn)
+    format!("would violate {}", message::broken(judgement.policy.policy.warn, judgement.warn()))
 }

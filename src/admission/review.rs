@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use crate::{
     config::Config,
     harden,
+    policy::NamespacePolicy,
     pss::{ContainerKind, InvalidLabel, Minor, Pod},
 };
 
 use super::{
+    exceptions::At,
     hardening::{self, Hardening},
     judgement::{Judgement, TemplateJudgement},
     namespace::{self, AwaitsPods, NamespaceReview},
@@ -45,6 +47,8 @@ pub struct Context<'c> {
     pub config: &'c Config,
     /// What `latest` means: the newest version that both the build and the cluster know.
     pub newest: Minor,
+    /// What is excepted, and now.
+    pub excepted: At<'c>,
 }
 
 /// A decision, or what it waits for.
@@ -189,22 +193,22 @@ impl AwaitsPolicy<'_> {
                 return self.fail(Fault::Lookup { namespace, why });
             }
         };
-        let policy = crate::pss::from_labels(labels, &self.context.config.defaults);
-        let harden = harden::Decision::of(labels, &policy.policy, &self.context.config.harden);
-        let is_privileged = policy.invalid.is_empty() && policy.policy.is_fully_privileged();
+        let config = self.context.config;
+        let namespace = self.namespace();
+        let policy = NamespacePolicy::of(namespace, labels, &config.defaults, &config.policies);
+        let harden = harden::Decision::of(labels, &policy.policy, &config.harden);
+        let is_privileged = policy.is_open();
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod) if is_privileged => Outcome::Privileged,
             (Hook::Validate, _) if is_privileged => Outcome::Ignore,
             (Hook::Validate, Target::Pod) => self.judge_pod(policy, harden),
             (Hook::Validate, _) => self.judge_template(policy, harden),
-            (Hook::Mutate, _) => {
-                hardening::review(self.request, self.context, policy.policy.enforce, harden)
-                    .unwrap_or_else(|fault| self.fail(fault))
-            }
+            (Hook::Mutate, _) => hardening::review(self.request, self.context, &policy, harden)
+                .unwrap_or_else(|fault| self.fail(fault)),
         }
     }
 
-    fn judge_pod(self, policy: crate::pss::NamespacePolicy, harden: harden::Decision) -> Outcome {
+    fn judge_pod(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome {
         let pod = match &self.request.object {
             Object::Pod(pod) => pod,
             other => return self.fail(unreadable(other)),
@@ -219,19 +223,16 @@ impl AwaitsPolicy<'_> {
         if self.context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
             return Outcome::Exempt(Exemption::RuntimeClass);
         }
-        let foretold = hardening::foretell(self.request, pod, self.context, harden);
-        Outcome::Pod(Judgement::of_pod(
-            policy,
-            foretold.as_ref().unwrap_or(pod),
-            self.context.newest,
-        ))
+        let covering = self.context.excepted.of_request(self.request, pod);
+        let grants = covering.grants();
+        let foretold =
+            hardening::foretell(self.request, pod, self.context, (&policy, &grants), harden);
+        let judged = foretold.as_ref().unwrap_or(pod);
+        let judgement = Judgement::of_pod(policy, judged, &grants, self.context.newest);
+        Outcome::Pod(judgement.covered(self.context.excepted.told(&covering)))
     }
 
-    fn judge_template(
-        self,
-        policy: crate::pss::NamespacePolicy,
-        harden: harden::Decision,
-    ) -> Outcome {
+    fn judge_template(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome {
         let template = match &self.request.object {
             Object::Template(Some(template)) => template,
             Object::Template(None) => return Outcome::Ignore,
@@ -241,7 +242,11 @@ impl AwaitsPolicy<'_> {
         if self.context.config.exemptions.runtime_class(&template.spec.runtime_class_name) {
             return Outcome::Exempt(Exemption::RuntimeClass);
         }
-        Outcome::Template(TemplateJudgement::new(policy, template, harden, self.context))
+        let covering = self.context.excepted.of_request(self.request, template);
+        let grants = covering.grants();
+        let mut judged = TemplateJudgement::new(policy, template, harden, &grants, self.context);
+        judged.judgement = judged.judgement.covered(self.context.excepted.told(&covering));
+        Outcome::Template(judged)
     }
 
     /// Pods fail closed. Templates fail open, since their pods are judged once more, and so does hardening,

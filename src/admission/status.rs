@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use crate::pss::Pod;
+use crate::{policy::Violation, pss::Pod};
 
-use super::{judgement::Judgement, message, object::Object, request::Request, review::Fault};
+use super::{
+    exceptions::Covered, judgement::Judgement, message, object::Object, request::Request,
+    review::Fault,
+};
 
 /// The most causes of a denial.
 const MAX_CAUSES: usize = 64;
@@ -46,25 +49,29 @@ impl Status {
         let policy = &judgement.policy;
         let pair = policy.policy.enforce;
         let first = format!(
-            "{} {:?} is forbidden: violates PodSecurity \"{pair}\": {}",
+            "{} {:?} is forbidden: violates {}: {}",
             request.resource,
             display_name(request),
+            message::broken(pair, violations),
             message::reasons(violations)
         );
         let last = format!(
-            "policy: namespace {:?} enforces {pair} ({})",
+            "policy: namespace {:?} enforces {pair} ({}){}",
             request.namespace.as_str(),
-            policy.source
+            policy.source,
+            rules(violations)
         );
+        let expired = expired(&judgement.exceptions);
+        let last: Vec<_> = [last].into_iter().chain(expired).collect();
         let message = message::denial(&first, &message::fixes(violations, pod), &last);
         let causes = violations
             .iter()
             .flat_map(|violation| {
-                violation.findings.iter().map(move |finding| (violation.control, finding))
+                violation.findings.iter().map(move |finding| (violation.requirement, finding))
             })
             .take(MAX_CAUSES)
-            .map(|(control, finding)| Cause {
-                reason: control.id,
+            .map(|(requirement, finding)| Cause {
+                reason: requirement.id(),
                 message: message::clean(&finding.fix, message::MAX_WARNING),
                 field: message::clean(&finding.field(""), message::MAX_WARNING),
             })
@@ -115,6 +122,23 @@ impl Status {
         });
         Self { status: "Failure", message, reason, code, details }
     }
+}
+
+/// The first exception that would have covered it.
+fn expired(exceptions: &Covered) -> Option<String> {
+    let first = exceptions.expired.first()?;
+    let (name, owner, ended) = (&first.name, &first.owner, first.ends());
+    Some(message::clean(
+        &format!("PolicyException {name} of {owner} would have covered it, but ended at {ended}"),
+        message::MAX_WARNING,
+    ))
+}
+
+/// The broken rules, to be looked up: ` and rules/imageTag, rules/resources`.
+fn rules(violations: &[Violation]) -> String {
+    let of_rules = violations.iter().filter(|violation| violation.requirement.level().is_none());
+    let ids: Vec<_> = of_rules.map(|violation| violation.requirement.id()).collect();
+    if ids.is_empty() { String::new() } else { format!(" and {}", ids.join(", ")) }
 }
 
 /// The name, or what the generated one will start with.

@@ -1,7 +1,11 @@
 //! The namespaces that are still to be told of, and what holds in each. They are all listed first: narrowed, they
 //! take a few hundred bytes each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use http::Request;
 use kube::Client;
@@ -10,9 +14,10 @@ use crate::{
     admission::Exemption,
     config::Config,
     dns,
-    findings::{Ground, Identity, Judges, Lint, Policy, Unread, lint},
+    findings::{Ground, Identity, Judges, Labels, Lint, Owners, Policy, Unread, lint},
     harden::Decision,
-    pss::{self, Level, LevelVersion, Minor, from_labels},
+    policy::NamespacePolicy,
+    pss::{self, Level, LevelVersion, Minor},
 };
 
 use super::{
@@ -232,21 +237,30 @@ impl<'s> Grounds<'s> {
     fn know(&mut self, name: String, labels: Option<BTreeMap<String, String>>, lints: Vec<Lint>) {
         let none = BTreeMap::new();
         let set = labels.as_ref().unwrap_or(&none);
-        let policy = from_labels(set, &self.config().defaults);
+        let config = self.config();
+        let policy = NamespacePolicy::of(&name, set, &config.defaults, &config.policies);
         let decision = Decision::of(set, &policy.policy, &self.config().harden);
         let exempt = self.exempt(&name);
-        let enforce = policy.policy.enforce;
         let judged = Policy {
-            asked: enforce,
-            version: enforce.version.resolve(self.newest),
+            defaults: config.defaults,
+            policies: Arc::clone(&config.policies),
+            labels: Labels { known: [(name.clone(), set.clone())].into(), ..Labels::default() },
+            exceptions: Arc::clone(&self.settings.exceptions),
+            now: SystemTime::now(),
+            owners: Owners::Believed,
+            namespace: String::new(),
+            level: None,
+            version: None,
+            newest: self.newest,
             exemptions: self.config().exemptions.clone(),
-            harden: self.config().harden,
+            harden: self.config().harden.clone(),
             judges: Judges::Written,
             fail_on: self.settings.fail_on,
+            is_traced: false,
         };
         let advice = self.advice(&policy.policy).map(|asked| Policy {
-            asked,
-            version: asked.version.resolve(self.newest),
+            level: Some(asked.level),
+            version: Some(asked.version),
             fail_on: Level::Privileged,
             ..judged.clone()
         });

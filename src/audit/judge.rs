@@ -115,7 +115,7 @@ impl Bench<'_> {
         }
         let pod = if is_template { self.as_made(*pod) } else { *pod };
         let mut workload = Workload::judge(identity, Some(&pod), resource.root(), self.policy);
-        entry.is_breaking = !is_template && !workload.violations.is_empty();
+        entry.is_breaking = !is_template && workload.is_denied();
         if let Some(advice) = self.advice {
             let identity = workload.identity.clone();
             let advised = Workload::judge(identity, Some(&pod), resource.root(), advice);
@@ -141,8 +141,8 @@ impl Bench<'_> {
 
 /// Adds what is only advised on: of controls that are not broken already.
 fn merge_advice(workload: &mut Workload, advised: Workload) {
-    let enforced: Vec<_> = workload.violations.iter().map(|broken| broken.control.id).collect();
-    let is_new = |broken: &Broken| !enforced.contains(&broken.control.id);
+    let enforced: Vec<_> = workload.violations.iter().map(|broken| broken.requirement).collect();
+    let is_new = |broken: &Broken| !enforced.contains(&broken.requirement);
     workload.violations.extend(advised.violations.into_iter().filter(is_new));
 }
 

@@ -18,7 +18,7 @@ mod resource;
 mod tests;
 mod worse;
 
-use std::{fmt, num::NonZeroU32};
+use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use kube::Client;
 
@@ -26,6 +26,7 @@ use crate::{
     cluster,
     config::Config,
     findings::{Extent, Ground, Namespace, Read, Unread},
+    policy::Exceptions,
     pss::{Level, Minor, NEWEST},
 };
 
@@ -48,6 +49,8 @@ pub const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
 pub struct Settings {
     /// The defaults, the exemptions and the hardening that hold.
     pub config: Config,
+    /// What is excepted.
+    pub exceptions: Arc<Exceptions>,
     /// What stands for the pods that a template will make.
     pub templates: Templates,
     /// Which modes of a namespace's policy are judged by.

@@ -8,9 +8,8 @@ use serde::{
 };
 
 use crate::{
-    harden::MODE_LABEL,
-    json,
-    pss::{List, Text, is_policy_label, or_default},
+    json, policy,
+    pss::{List, Text, or_default},
 };
 
 /// Where kubectl keeps the manifest as its author wrote it.
@@ -99,7 +98,7 @@ impl Kept {
     }
 
     fn is_read(key: &str) -> bool {
-        is_policy_label(key) || key == MODE_LABEL || key == LAST_APPLIED
+        policy::is_read(key) || key == LAST_APPLIED
     }
 }
 

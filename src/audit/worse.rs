@@ -4,7 +4,8 @@
 use crate::{
     admission::Exemption,
     findings::{Broken, Found, Ladder, Workload},
-    pss::{CONTROLS, Control},
+    policy::Requirement,
+    pss::Control,
 };
 
 /// Adds what the other one breaks. What a runtime class exempts adds nothing.
@@ -38,12 +39,12 @@ fn controls(into: &mut Vec<&'static Control>, other: &[&'static Control]) {
             into.push(control);
         }
     }
-    into.sort_by_key(|control| place(control));
+    into.sort_by_key(|control| Requirement::Control(control).position());
 }
 
 fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
     for broken in other {
-        let Some(known) = into.iter_mut().find(|known| known.control.id == broken.control.id)
+        let Some(known) = into.iter_mut().find(|known| known.requirement == broken.requirement)
         else {
             into.push(broken);
             continue;
@@ -61,10 +62,5 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
             }
         }
     }
-    into.sort_by_key(|broken| place(broken.control));
-}
-
-/// Where a control stands in the Standard's table.
-fn place(control: &Control) -> Option<usize> {
-    CONTROLS.iter().position(|other| other.id == control.id)
+    into.sort_by_key(|broken| broken.requirement.position());
 }

@@ -46,7 +46,7 @@ fn tell(judged: Judged<'_>, policy: &Policy, report: &mut Report<'_>) -> io::Res
     match judged {
         Judged::Found { name, text, said } => {
             let text = str::from_utf8(&text).ok();
-            said.into_iter().try_for_each(|one| tell_one(&name, text, one, report))
+            said.iter().try_for_each(|one| tell_one(&name, text, one, report))
         }
         Judged::Later(source) => {
             let name: Arc<str> = source.to_string().into();
@@ -57,7 +57,7 @@ fn tell(judged: Judged<'_>, policy: &Policy, report: &mut Report<'_>) -> io::Res
                 }
             };
             let text = str::from_utf8(&bytes).ok();
-            judge(&name, &bytes, policy, |one| tell_one(&name, text, one, report))
+            judge(&name, &bytes, policy, |one| tell_one(&name, text, &one, report))
         }
     }
 }
@@ -65,10 +65,10 @@ fn tell(judged: Judged<'_>, policy: &Policy, report: &mut Report<'_>) -> io::Res
 fn tell_one(
     source: &str,
     text: Option<&str>,
-    said: Said,
+    said: &Said,
     report: &mut Report<'_>,
 ) -> io::Result<()> {
-    report.tell(match &said {
+    report.tell(match said {
         Said::Workload(workload) => Item::Workload(workload, text),
         Said::Ignored => Item::Ignored,
         Said::Unreadable(unreadable) => Item::Unreadable(source, unreadable),

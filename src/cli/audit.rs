@@ -6,6 +6,7 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr as _,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -23,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    Exit,
+    Exit, excepted,
     offered::{forms, levels, offered},
 };
 
@@ -51,6 +52,10 @@ pub(super) struct Flags {
     /// hardens their pods
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    /// PolicyExceptions beside those of the cluster: files, or directories of them; can be repeated
+    #[arg(long, value_name = "PATH")]
+    exceptions: Vec<PathBuf>,
 
     /// Judge templates as the server hardens their pods, also without --config
     #[arg(long)]
@@ -84,10 +89,13 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     // One asks and one judges.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let settings = flags.settings(config);
+    let excepted = excepted::of_files(&flags.exceptions, &config.exceptions)?;
+    let mut settings = flags.settings(config);
     runtime.block_on(async {
         let kubeconfig = flags.kubeconfig.as_deref();
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
+        let honoured = &settings.config.exceptions;
+        settings.exceptions = excepted::of_cluster(excepted, &client, honoured).await?;
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
         let mut teller = Teller { report, past, unread: 0, line: Line::new() };
@@ -108,6 +116,7 @@ impl Flags {
         let is_hardened = self.assume_hardened || self.config.is_some();
         Settings {
             config,
+            exceptions: Arc::default(),
             templates: if is_hardened { Templates::AsAdmitted } else { Templates::AsWritten },
             modes: Modes::Enforce,
             namespaces,
@@ -182,7 +191,7 @@ impl Teller<'_> {
 }
 
 /// It becomes part of a path.
-fn namespace(text: &str) -> Result<String, &'static str> {
+pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
     dns::is_label(text).then(|| text.to_owned()).ok_or(must)
 }

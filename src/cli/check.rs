@@ -5,20 +5,27 @@ use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
     str::FromStr as _,
+    sync::Arc,
 };
 
 use clap::Args;
 
 use crate::{
+    cluster::{self, Surroundings},
     config::Config,
+    exceptions,
     findings::{Judges, Policy},
+    harden::MODE_LABEL,
     manifest::Source,
+    policy::{self, Exception, Exceptions, PROFILE_LABEL},
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
 };
 
 use super::{
     Exit,
+    audit::namespace,
+    excepted,
     offered::{forms, levels, offered},
 };
 
@@ -71,6 +78,35 @@ pub(super) struct Flags {
     #[arg(long)]
     assume_hardened: bool,
 
+    /// Say what led to each verdict: labels, floor, profile, level, version, rules, exceptions
+    #[arg(long)]
+    trace: bool,
+
+    /// Judge what says no namespace as if it were for this one
+    #[arg(short, long, value_name = "NAME", value_parser = namespace)]
+    namespace: Option<String>,
+
+    /// Judge as in a namespace with this label; can be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+
+    /// PolicyExceptions: files, or directories of them; can be repeated. All that are in them count, whatever namespaces
+    /// the configuration honours them from
+    #[arg(long, value_name = "PATH")]
+    exceptions: Vec<PathBuf>,
+
+    /// Take labels of namespaces, exceptions and the version from the cluster, with your own rights there
+    #[arg(long, conflicts_with_all = ["labels", "cluster_version"])]
+    cluster: bool,
+
+    /// How to reach the API server [default: KUBECONFIG, else ~/.kube/config, else as a pod in the cluster]
+    #[arg(long, value_name = "FILE", requires = "cluster")]
+    kubeconfig: Option<PathBuf>,
+
+    /// The context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    context: Option<String>,
+
     /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
     /// Can be repeated, but only one form can go to standard output [default: human]
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(Output::from_str, forms), hide_possible_values = true)]
@@ -80,6 +116,8 @@ pub(super) struct Flags {
 /// Judges what the paths name.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
+    let honoured = config.exceptions.clone();
+    let exceptions = excepted::of_files(&flags.exceptions, &honoured)?;
     let mut policy = Policy::new(config, flags.level, flags.policy_version, flags.cluster_version);
     if let Some(level) = flags.fail_on {
         policy.fail_on = level;
@@ -87,10 +125,37 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     if flags.assume_hardened {
         policy.judges = Judges::Hardened;
     }
+    policy.is_traced = flags.trace;
+    policy.labels.others = flags.labels.iter().cloned().collect();
+    policy.namespace = flags.namespace.clone().unwrap_or_default();
+    if flags.cluster {
+        let (cluster, exceptions) = surroundings(flags, exceptions, &honoured)?;
+        policy.labels.known = cluster.namespaces;
+        policy.newest = cluster.newest;
+        policy.exceptions = exceptions;
+    } else {
+        policy.exceptions = Arc::new(exceptions.into_iter().collect());
+    }
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let sources = sources(flags)?;
     let report = Report::open(&outputs, About::Manifests(&policy));
     Exit::reported(report.and_then(|report| crate::check::run(&sources, &policy, report)))
+}
+
+fn surroundings(
+    flags: &Flags,
+    exceptions: Vec<Exception>,
+    honoured: &exceptions::Settings,
+) -> anyhow::Result<(Surroundings, Arc<Exceptions>)> {
+    // kube takes its TLS provider from the process.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let kubeconfig = flags.kubeconfig.as_deref();
+        let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
+        let surroundings = Surroundings::read(&client).await.map_err(anyhow::Error::msg)?;
+        Ok((surroundings, excepted::of_cluster(exceptions, &client, honoured).await?))
+    })
 }
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
@@ -106,6 +171,17 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
         anyhow::bail!("nothing to judge: name files or directories, or - for standard input");
     }
     Ok(vec![Source::Stdin])
+}
+
+/// Of those that set a policy: others would do nothing.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    if !policy::is_read(key) {
+        return Err(format!(
+            "{key:?} sets no policy: must be one of pod-security.kubernetes.io/ or portcullis.dev/ enforce, audit, warn (-version), {PROFILE_LABEL}, {MODE_LABEL}"
+        ));
+    }
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// As `kubectl version` and people write it: v1.30, 1.30, v1.30.4+k3s1.

@@ -5,6 +5,7 @@ mod check;
 mod cleanup;
 mod complete;
 mod completion;
+mod excepted;
 mod explain;
 mod harden;
 mod healthcheck;
@@ -14,6 +15,7 @@ mod output;
 mod plugin;
 mod roff;
 mod serve;
+mod test;
 mod usage;
 
 use std::{env, io, process::ExitCode};
@@ -40,6 +42,8 @@ enum Command {
     Harden(harden::Flags),
     /// Judges what runs in a cluster: what each namespace could enforce today, and how to get further
     Audit(audit::Flags),
+    /// Unit tests of a policy: what workloads are to come to under a configuration, and whether they do
+    Test(test::Flags),
     /// What a control or rule forbids, why, since when, and how to live with it
     Explain(explain::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
@@ -108,6 +112,7 @@ fn run_as(name: &plugin::Name) -> anyhow::Result<Exit> {
         Command::Check(flags) => check::run(&flags),
         Command::Harden(flags) => harden::run(&flags),
         Command::Audit(flags) => audit::run(&flags),
+        Command::Test(flags) => test::run(&flags),
         Command::Explain(flags) => explain::run(&flags),
         Command::Cleanup(flags) => cleanup::run(&flags),
         Command::Healthcheck(flags) => healthcheck::run(&flags),

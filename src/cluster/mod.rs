@@ -7,6 +7,7 @@ mod error;
 mod live;
 mod namespaces;
 mod pods;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -22,8 +23,10 @@ pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
 pub(crate) use error::{bounded, one_line};
 pub use namespaces::CacheState;
+pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
 pub(crate) use pods::Next;
 pub use pods::Pods;
+pub use surroundings::Surroundings;
 pub(crate) use version::minor_version;
 
 /// The labels of a namespace that a policy is made of; others are not kept.
@@ -50,7 +53,7 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            silence: Duration::from_secs(u64::from(namespaces::WATCH_SECONDS) + 3),
+            silence: Duration::from_secs(u64::from(WATCH_SECONDS) + 3),
             read_timeout: Duration::from_secs(3),
             reads_per_second: 50.0,
             reads_at_once: 100.0,

@@ -35,7 +35,7 @@ use super::{Labels, Limits, error::bounded};
 
 /// The API server ends a watch after so many seconds, and the next one goes on where it ended. So a healthy server
 /// is never silent for longer than that, whereas a dead connection is silent for ever.
-pub(super) const WATCH_SECONDS: u32 = 40;
+pub(crate) const WATCH_SECONDS: u32 = 40;
 /// A server that ends every watch at once is not asked in a tight loop.
 const APART: Duration = Duration::from_millis(100);
 
@@ -176,7 +176,7 @@ pub(super) fn policy_labels(mut labels: BTreeMap<String, String>) -> Labels {
 }
 
 /// When the API server last sent anything. The watcher itself keeps bookmarks to itself.
-struct Heard {
+pub(crate) struct Heard {
     start: Instant,
     /// Milliseconds from the start, plus one; zero is never.
     at: AtomicU64,
@@ -194,7 +194,7 @@ impl Heard {
         self.at.store(millis + 1, Ordering::Relaxed);
     }
 
-    fn ago(&self) -> Option<Duration> {
+    pub(crate) fn ago(&self) -> Option<Duration> {
         let millis = self.at.load(Ordering::Relaxed).checked_sub(1)?;
         Some(self.start.elapsed().saturating_sub(Duration::from_millis(millis)))
     }
@@ -203,7 +203,7 @@ impl Heard {
 /// The same client, but noting when bytes of a good answer arrive, and giving up on an answer of which nothing has
 /// arrived for too long: of a connection whose other end is gone without a word, TCP itself says nothing for a
 /// quarter of an hour.
-fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) -> Client {
+pub(crate) fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
     let last_watch = Arc::new(Mutex::new(None));
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {

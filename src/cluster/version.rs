@@ -49,7 +49,11 @@ impl Known {
     }
 }
 
-async fn read(client: &Client) -> Result<Minor, String> {
+/// The API server's minor version.
+///
+/// # Errors
+/// One line: it could not be asked, or said something else.
+pub(super) async fn read(client: &Client) -> Result<Minor, String> {
     let info = timeout(PATIENCE, client.apiserver_version()).await;
     let info = info
         .map_err(|_| "the API server did not answer in time".to_owned())?

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    dns, harden,
+    dns,
+    exceptions::{self, Expiry},
     pss::{LevelVersion, Policy},
 };
 
@@ -11,7 +12,8 @@ use super::{
     Config, Exemptions,
     error::{ConfigError, Problem},
     fields::{Fields, Reader, shown},
-    rules, text_of, tree,
+    hardening::hardening,
+    policies, text_of, tree,
 };
 
 const POD_SECURITY: [&str; 3] = [
@@ -127,16 +129,16 @@ fn pod_security(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
 
 fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
     let unset = Config::embedded();
-    reader.allow(
-        fields,
-        &["apiVersion", "kind", "mode", "defaults", "exemptions", "harden", "rules"],
-    );
+    let mut allowed = vec!["apiVersion", "kind", "mode", "defaults", "exemptions", "harden"];
+    allowed.extend(policies::FIELDS);
+    reader.allow(fields, &allowed);
     Config {
         mode: reader.parsed(fields, "mode").unwrap_or(unset.mode),
         defaults: policy(reader, fields, &unset.defaults),
         exemptions: exemptions(reader, fields),
-        harden: hardening(reader, fields, unset.harden),
-        rules: rules::demands(reader, fields, "rules"),
+        harden: hardening(reader, fields, &unset.harden),
+        policies: policies::settings(reader, fields).into(),
+        exceptions: excepting(reader, fields),
     }
 }
 
@@ -202,6 +204,17 @@ fn exemptions(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Exemptions {
     }
 }
 
+/// Whose exceptions are honoured. None by default: to list a namespace is to let whoever may write there excuse
+/// anybody.
+fn excepting(reader: &mut Reader<'_>, fields: &Fields<'_>) -> exceptions::Settings {
+    let section = reader.section(fields, "exceptions", &["namespaces", "requireExpiry"]);
+    let expiry = match reader.boolean(&section, "requireExpiry") {
+        Some(false) => Expiry::Optional,
+        Some(true) | None => Expiry::Required,
+    };
+    exceptions::Settings { namespaces: reader.names(&section, "namespaces", namespace), expiry }
+}
+
 fn username(name: &str) -> Result<(), &'static str> {
     let fits = !name.is_empty();
     fits.then_some(()).ok_or("must not be empty")
@@ -217,52 +230,4 @@ fn runtime_class(name: &str) -> Result<(), &'static str> {
     dns::is_subdomain(name).then_some(()).ok_or(
         "must be a DNS-1123 subdomain: lower-case letters, digits, \"-\" and \".\", each part's first and last a letter or digit, at most 253",
     )
-}
-
-fn hardening(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    unset: harden::Settings,
-) -> harden::Settings {
-    let allowed = [
-        "mode",
-        "runAsNonRoot",
-        "seccompProfile",
-        "dropCapabilities",
-        "allowPrivilegeEscalation",
-        "readOnlyRootFilesystem",
-        "automountServiceAccountToken",
-    ];
-    let section = reader.section(fields, "harden", &allowed);
-    let mut on = |name, unset| reader.boolean(&section, name).unwrap_or(unset);
-    harden::Settings {
-        run_as_non_root: on("runAsNonRoot", unset.run_as_non_root),
-        drop_capabilities: on("dropCapabilities", unset.drop_capabilities),
-        read_only_root_filesystem: on("readOnlyRootFilesystem", unset.read_only_root_filesystem),
-        // These two name the value that a pod gets, and false is the hard one.
-        no_privilege_escalation: !on("allowPrivilegeEscalation", !unset.no_privilege_escalation),
-        no_service_account_token: !on(
-            "automountServiceAccountToken",
-            !unset.no_service_account_token,
-        ),
-        seccomp_profile: reader
-            .parsed(&section, "seccompProfile")
-            .map_or(unset.seccomp_profile, |SeccompProfile(added)| added),
-        mode: reader.parsed(&section, "mode").unwrap_or(unset.mode),
-    }
-}
-
-/// Whether a seccomp profile is added.
-struct SeccompProfile(bool);
-
-impl std::str::FromStr for SeccompProfile {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        match text {
-            "RuntimeDefault" => Ok(Self(true)),
-            "Unset" => Ok(Self(false)),
-            _ => Err("must be one of RuntimeDefault, Unset"),
-        }
-    }
 }

@@ -15,7 +15,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn of_file(file: &Path, text: &str) -> Self {
+    pub(crate) fn of_file(file: &Path, text: &str) -> Self {
         Self { problems: vec![Problem::new(file, None, text)] }
     }
 }
@@ -45,7 +45,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(file: &Path, at: Option<Location>, text: &str) -> Self {
+    pub(crate) fn new(file: &Path, at: Option<Location>, text: &str) -> Self {
         let one_line = |text: &str| text.replace(char::is_control, " ");
         Self {
             file: one_line(&file.to_string_lossy()),

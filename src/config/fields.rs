@@ -13,48 +13,54 @@ use super::{
 const MOST_ITEMS: usize = 256;
 
 /// Reads one file.
-pub(super) struct Reader<'a> {
-    pub(super) file: &'a Path,
+pub(crate) struct Reader<'a> {
+    pub(crate) file: &'a Path,
     problems: Vec<Problem>,
 }
 
 /// A mapping and its field path; the root's is empty.
-pub(super) struct Fields<'n> {
+pub(crate) struct Fields<'n> {
     path: String,
     entries: &'n [Entry],
 }
 
 impl<'n> Fields<'n> {
     /// The field's value. Null is as good as absent, as in Go.
-    pub(super) fn get(&self, name: &str) -> Option<&'n Node> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (!matches!(entry.node.value, Value::Null)).then_some(&entry.node)
     }
 
     /// No fields at all, where there might be some.
-    pub(super) fn none(path: String) -> Self {
+    pub(crate) fn none(path: String) -> Self {
         Self { path, entries: &[] }
     }
 
     /// The names of the fields that are set, in the order of the file.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'n str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'n str> {
         let set = self.entries.iter().filter(|entry| !matches!(entry.node.value, Value::Null));
         set.map(|entry| entry.key.as_str())
     }
 
+    /// Where one of its fields stands; where there is none, the first of those that there are.
+    pub(crate) fn at(&self, name: &str) -> Option<Location> {
+        let entry = self.entries.iter().find(|entry| entry.key == name);
+        entry.or(self.entries.first()).map(|entry| entry.at)
+    }
+
     /// The whole path of one of its fields.
-    pub(super) fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         join(&self.path, name)
     }
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a Path) -> Self {
+    pub(crate) fn new(file: &'a Path) -> Self {
         Self { file, problems: Vec::new() }
     }
 
     /// The answer, if nothing was wrong.
-    pub(super) fn finish<T>(mut self, value: T) -> Result<T, ConfigError> {
+    pub(crate) fn finish<T>(mut self, value: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() {
             return Ok(value);
         }
@@ -62,11 +68,11 @@ impl<'a> Reader<'a> {
         Err(ConfigError { problems: self.problems })
     }
 
-    pub(super) fn problem(&mut self, at: Option<Location>, text: &str) {
+    pub(crate) fn problem(&mut self, at: Option<Location>, text: &str) {
         self.problems.push(Problem::new(self.file, at, text));
     }
 
-    pub(super) fn invalid(
+    pub(crate) fn invalid(
         &mut self,
         node: &Node,
         path: &str,
@@ -76,14 +82,14 @@ impl<'a> Reader<'a> {
         self.problem(Some(node.at), &format!("{path}: {}: {allowed}", shown(value)));
     }
 
-    pub(super) fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
+    pub(crate) fn wrong_type(&mut self, node: &Node, path: &str, expected: &str) {
         let place = if path.is_empty() { "the file" } else { path };
         let is = kind(&node.value);
         self.problem(Some(node.at), &format!("{place}: must be {expected}, but is {is}"));
     }
 
     /// A mapping, whatever its fields. `None`, and a problem, if it is something else.
-    pub(super) fn mapping<'n>(&mut self, node: &'n Node, path: &str) -> Option<Fields<'n>> {
+    pub(crate) fn mapping<'n>(&mut self, node: &'n Node, path: &str) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
             self.wrong_type(node, path, "a mapping");
             return None;
@@ -93,7 +99,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Complains of fields that are unknown or repeated.
-    pub(super) fn allow(&mut self, fields: &Fields<'_>, allowed: &[&str]) {
+    pub(crate) fn allow(&mut self, fields: &Fields<'_>, allowed: &[&str]) {
         let mut seen: Vec<&Entry> = Vec::new();
         for entry in fields.entries {
             let name = shown(&fields.path(&entry.key));
@@ -112,7 +118,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A nested mapping with none but these fields; what is absent has none.
-    pub(super) fn section<'n>(
+    pub(crate) fn section<'n>(
         &mut self,
         fields: &Fields<'n>,
         name: &str,
@@ -125,8 +131,23 @@ impl<'a> Reader<'a> {
         section
     }
 
+    /// The entries of a mapping field whose keys are names, each once, with their paths.
+    pub(crate) fn entries<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        name: &str,
+    ) -> Vec<(String, &'n Entry)> {
+        let path = fields.path(name);
+        let Some(section) = fields.get(name).and_then(|node| self.mapping(node, &path)) else {
+            return Vec::new();
+        };
+        let names: Vec<_> = section.entries.iter().map(|entry| entry.key.as_str()).collect();
+        self.allow(&section, &names);
+        section.entries.iter().map(|entry| (section.path(&entry.key), entry)).collect()
+    }
+
     /// The text of a field and its node. Empty is as good as absent, as with Go's `omitempty` defaults.
-    pub(super) fn text<'n>(
+    pub(crate) fn text<'n>(
         &mut self,
         fields: &Fields<'n>,
         name: &str,
@@ -140,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field whose text stands for a value.
-    pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(
+    pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(
         &mut self,
         fields: &Fields<'_>,
         name: &str,
@@ -149,7 +170,7 @@ impl<'a> Reader<'a> {
         text.parse().map_err(|allowed| self.invalid(node, &fields.path(name), text, allowed)).ok()
     }
 
-    pub(super) fn boolean(&mut self, fields: &Fields<'_>, name: &str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, fields: &Fields<'_>, name: &str) -> Option<bool> {
         let node = fields.get(name)?;
         let Value::Bool(value) = node.value else {
             self.wrong_type(node, &fields.path(name), "true or false");
@@ -159,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list field with their paths; what is absent has none.
-    pub(super) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
+    pub(crate) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
         let Some(node) = fields.get(name) else {
             return Vec::new();
         };
@@ -173,7 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The items of a list field that may not be long.
-    pub(super) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
+    pub(crate) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
         let items = self.items(fields, name);
         if let Some((path, node)) = items.get(MOST_ITEMS) {
             let text = format!("{path}: a list may have at most {MOST_ITEMS} items");
@@ -184,7 +205,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Hands on the strings and numbers of a list field that may not be long.
-    pub(super) fn each<E: fmt::Display>(
+    pub(crate) fn each<E: fmt::Display>(
         &mut self,
         fields: &Fields<'_>,
         name: &str,
@@ -201,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string or a number as it is written.
-    pub(super) fn scalar<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
+    pub(crate) fn scalar<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) | Value::Number(text) => Some(text),
             Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => {
@@ -212,7 +233,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of different names, each of them valid.
-    pub(super) fn names(
+    pub(crate) fn names(
         &mut self,
         fields: &Fields<'_>,
         name: &str,
@@ -254,7 +275,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// A text of the file as an error shows it: quoted, escaped and not too long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),

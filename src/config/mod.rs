@@ -4,24 +4,27 @@
 
 mod document;
 mod error;
-mod fields;
+pub(crate) mod fields;
+mod hardening;
+mod policies;
 mod reload;
 mod rules;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 
 use std::{
     collections::BTreeSet,
     fmt, fs,
     io::{self, Read as _},
     path::Path,
+    sync::Arc,
 };
 
 use crate::{
-    harden,
+    exceptions, harden, policy,
     pss::{Level, LevelVersion, Policy},
 };
 
@@ -42,8 +45,10 @@ pub struct Config {
     pub exemptions: Exemptions,
     /// Which defaults are added, and where.
     pub harden: harden::Settings,
-    /// Rules beside the Standard that are in force everywhere, in the order of their table.
-    pub rules: Vec<crate::rules::Demand>,
+    /// Rules, profiles and the floor.
+    pub policies: Arc<policy::Settings>,
+    /// Whose exceptions are honoured.
+    pub exceptions: exceptions::Settings,
 }
 
 impl Config {
@@ -58,7 +63,8 @@ impl Config {
             },
             exemptions: Exemptions::default(),
             harden: harden::Settings::default(),
-            rules: Vec::new(),
+            policies: Arc::default(),
+            exceptions: exceptions::Settings::default(),
         }
     }
 
@@ -98,7 +104,7 @@ impl Config {
     }
 }
 
-fn text_of(file: &Path) -> Result<String, ConfigError> {
+pub(crate) fn text_of(file: &Path) -> Result<String, ConfigError> {
     let mut bytes = Vec::new();
     fs::File::open(file)
         .and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes))

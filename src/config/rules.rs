@@ -52,7 +52,9 @@ const FORMS: [Form; 16] = [
     ranging("runAsUserRange", |reader, settings| Check::RunAsUserRange(ids(reader, settings))),
     plain("userNamespaces", |_, _| Check::UserNamespaces),
     listing("addedCapabilities", added_capabilities),
-    listing("hostPaths", host_paths),
+    listing("hostPaths", |reader, settings| {
+        Check::HostPaths(host_paths(reader, settings, "allowed"))
+    }),
     listing("hostPorts", |reader, settings| {
         Check::HostPorts(ranges(reader, settings, "allowed", Numbers::Ports))
     }),
@@ -268,7 +270,13 @@ fn is_given(reader: &mut Reader<'_>, settings: &Fields<'_>, name: &str) -> bool 
     node.is_some()
 }
 
-fn ranges(reader: &mut Reader<'_>, settings: &Fields<'_>, name: &str, numbers: Numbers) -> Ranges {
+/// Numbers and ranges of them: `[9100, "30000-30010"]`.
+pub(super) fn ranges(
+    reader: &mut Reader<'_>,
+    settings: &Fields<'_>,
+    name: &str,
+    numbers: Numbers,
+) -> Ranges {
     let mut ranges = Ranges::default();
     reader.each(settings, name, |text| ranges.add(text, numbers));
     ranges
@@ -289,9 +297,14 @@ fn added_capabilities(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     Check::AddedCapabilities(allowed.into_iter().collect())
 }
 
-fn host_paths(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
+/// Paths of the node: `{path: /var/log, readOnly: true}`.
+pub(super) fn host_paths(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    name: &str,
+) -> Vec<HostPath> {
     let mut allowed: Vec<HostPath> = Vec::new();
-    for (item, node) in reader.few(settings, "allowed") {
+    for (item, node) in reader.few(fields, name) {
         let Some(fields) = reader.mapping(node, &item) else {
             continue;
         };
@@ -314,5 +327,5 @@ fn host_paths(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     }
     // Equal lists are equal values, however they were written.
     allowed.sort_unstable();
-    Check::HostPaths(allowed)
+    allowed
 }

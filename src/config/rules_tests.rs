@@ -11,7 +11,7 @@ fn parse(rules: &str) -> Result<Config, ConfigError> {
 
 #[track_caller]
 fn good(rules: &str) -> Vec<crate::rules::Demand> {
-    parse(rules).unwrap_or_else(|error| panic!("{error}\n{rules}")).rules
+    parse(rules).unwrap_or_else(|error| panic!("{error}\n{rules}")).policies.rules.to_vec()
 }
 
 /// What is wrong with one rule, given by what follows `  NAME: `. Lines count from that rule.
@@ -87,9 +87,9 @@ fn a_mode_alone_is_as_good_as_a_mapping() {
 
 #[test]
 fn without_a_file_or_in_upstreams_no_rule_is_in_force() {
-    assert_eq!(Config::embedded().rules, []);
-    assert_eq!(Config::standalone().rules, []);
-    assert_eq!(Config::parse("", Path::new("x")).unwrap().rules, []);
+    assert_eq!(Config::embedded().policies.rules.to_vec(), []);
+    assert_eq!(Config::standalone().policies.rules.to_vec(), []);
+    assert_eq!(Config::parse("", Path::new("x")).unwrap().policies.rules.to_vec(), []);
     let upstream = "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\nrules: {}\n";
     assert!(Config::parse(upstream, Path::new("x")).is_err());
 }
@@ -251,7 +251,7 @@ fn impossible_numbers_are_refused() {
     );
     bad(
         "hostPorts: {mode: warn, allowed: [80-90, 85]}",
-        "44: rules.hostPorts.allowed[1]: \"85\": overlaps another range",
+        "44: rules.hostPorts.allowed[1]: \"85\": must not overlap another range",
     );
     let many: Vec<_> = (1..=257).map(|port: u16| (port * 2).to_string()).collect();
     assert!(

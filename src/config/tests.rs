@@ -135,7 +135,11 @@ harden:
   dropCapabilities: true
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: false
+  emptyDirs: []
   automountServiceAccountToken: true
+  appArmorProfile: Unset
+  hostUsers: true
+  resources: {{requests: {{}}, limits: {{}}}}
 "
     );
     assert_eq!(good(&shown), Config::embedded());
@@ -150,9 +154,16 @@ harden:
   dropCapabilities: false
   allowPrivilegeEscalation: true
   readOnlyRootFilesystem: true
+  emptyDirs: [/var/run, /tmp]
   automountServiceAccountToken: false
+  appArmorProfile: RuntimeDefault
+  hostUsers: false
+  resources:
+    requests: {{cpu: 10m, memory: 64Mi}}
+    limits: {{memory: 256Mi, ephemeral-storage: \"1\"}}
 "
     ));
+    let amount = |text: &str| text.parse::<harden::Amount>().unwrap();
     assert_eq!(other.mode, Mode::DryRun);
     assert_eq!(words(&other.defaults), "baseline:latest restricted:v1.30 restricted:latest");
     assert_eq!(
@@ -165,8 +176,68 @@ harden:
             no_privilege_escalation: false,
             read_only_root_filesystem: true,
             no_service_account_token: true,
+            empty_dirs: ["/tmp", "/var/run"]
+                .map(|path| harden::MountPath::parse(path).unwrap())
+                .into(),
+            app_armor_profile: true,
+            user_namespace: true,
+            resources: harden::Resources {
+                requests: [
+                    (harden::Resource::Cpu, amount("10m")),
+                    (harden::Resource::Memory, amount("64Mi")),
+                ]
+                .into(),
+                limits: [
+                    (harden::Resource::Memory, amount("256Mi")),
+                    (harden::Resource::EphemeralStorage, amount("1")),
+                ]
+                .into(),
+            },
         }
     );
+}
+
+#[test]
+fn values_that_hardening_cannot_set_are_refused_by_their_place() {
+    let nine: Vec<_> = (0..9).map(|i| format!("/d{i}")).collect();
+    let nine = format!("emptyDirs: [{}]", nine.join(", "));
+    for (line, told) in [
+        ("emptyDirs: /tmp", "harden.emptyDirs: must be a list, but is a string"),
+        ("emptyDirs: [tmp]", "harden.emptyDirs[0]: \"tmp\": must be an absolute path"),
+        ("emptyDirs: [/tmp, /proc/x]", "harden.emptyDirs[1]: \"/proc/x\": must not be in /dev"),
+        ("emptyDirs: [/tmp, /tmp]", "harden.emptyDirs[1]: \"/tmp\": must not be listed twice"),
+        ("emptyDirs: [/tmp/a, /tmp]", "harden.emptyDirs: \"/tmp/a\" is in \"/tmp\" already"),
+        (&nine, "harden.emptyDirs: at most 8 paths, not 9"),
+        ("appArmorProfile: Localhost", "harden.appArmorProfile: \"Localhost\": must be one of"),
+        ("hostUsers: RuntimeDefault", "harden.hostUsers: must be true or false"),
+        ("resources: {cpu: 1}", "unknown field \"harden.resources.cpu\": allowed are requests"),
+        (
+            "resources: {limits: {nvidia.com/gpu: \"1\"}}",
+            "unknown field \"harden.resources.limits.nvidia.com/gpu\": allowed are cpu, ephemeral-",
+        ),
+        (
+            "resources: {requests: {cpu: 1}}",
+            "harden.resources.requests.cpu: must be a string, but is a number",
+        ),
+        (
+            "resources: {requests: {cpu: 1KiB}}",
+            "harden.resources.requests.cpu: \"1KiB\": must be a quantity",
+        ),
+        (
+            "resources: {limits: {cpu: 0m}}",
+            "harden.resources.limits.cpu: \"0m\": must be more than 0",
+        ),
+        (
+            "resources: {requests: {cpu: 1001m}, limits: {cpu: \"1\"}}",
+            "harden.resources.requests.cpu: must not be above harden.resources.limits.cpu",
+        ),
+    ] {
+        let error = Config::parse(&format!("{OWN}\nharden:\n  {line}\n"), Path::new("c.yaml"));
+        let problems = error.unwrap_err().problems;
+        assert_eq!(problems.len(), 1, "{line}: {problems:?}");
+        assert!(problems[0].text.starts_with(told), "{line}: {:?}", problems[0].text);
+        assert_eq!(problems[0].at.map(|(line, _)| line), Some(5), "{line}");
+    }
 }
 
 #[test]
@@ -197,7 +268,7 @@ fn fields_are_strict() {
     );
     bad(
         &format!("{OWN}harden:\n  runAsUser: 1\n"),
-        "config.yaml:4:3: unknown field \"harden.runAsUser\": allowed are mode, runAsNonRoot, seccompProfile, dropCapabilities, allowPrivilegeEscalation, readOnlyRootFilesystem, automountServiceAccountToken",
+        "config.yaml:4:3: unknown field \"harden.runAsUser\": allowed are mode, runAsNonRoot, seccompProfile, dropCapabilities, allowPrivilegeEscalation, readOnlyRootFilesystem, emptyDirs, automountServiceAccountToken, appArmorProfile, hostUsers, resources",
     );
     bad(
         &format!("{OWN}defaults:\n  enforce: baseline\n  enforce: restricted\n"),
@@ -458,13 +529,12 @@ async fn the_file_is_read_again_and_again() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("config.yaml");
     fs::write(&file, OWN).unwrap();
-    let live = std::sync::Arc::new(Live::of_file(file.clone(), Overrides::default()).unwrap());
+    let live = Arc::new(Live::of_file(file.clone(), Overrides::default()).unwrap());
     fs::write(&file, format!("{OWN}mode: dry-run\n")).unwrap();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let run =
-        std::sync::Arc::clone(&live).run(std::time::Duration::from_millis(5), move |change| {
-            let _ = tell.send(change);
-        });
+    let run = Arc::clone(&live).run(std::time::Duration::from_millis(5), move |change| {
+        let _ = tell.send(change);
+    });
     tokio::select! {
         () = run => unreachable!("it never ends"),
         change = told.recv() => assert_eq!(change, Some(Change::Loaded)),

@@ -11,14 +11,14 @@ use serde_saphyr::{Location, Options, Spanned, options::DuplicateKeyPolicy};
 
 /// A value and where it starts.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) at: Location,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: Location,
+    pub(crate) value: Value,
 }
 
 /// A value as it is written.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     /// As it reads when it is written plainly: `0x10` is 16.
@@ -30,14 +30,14 @@ pub(super) enum Value {
 
 /// One line of a mapping. Repeated keys are kept, for the reader to complain of.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) at: Location,
-    pub(super) node: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) at: Location,
+    pub(crate) node: Node,
 }
 
 /// Reads the one document of a text. Documents without anything in them do not count.
-pub(super) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
+pub(crate) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
     let documents = serde_saphyr::from_multiple_with_options::<Node>(text, options());
     let documents = documents.map_err(|error| {
         let text = format!("is not YAML that can be read: {}", reason(&error));

@@ -8,8 +8,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     admission::Kind,
-    harden, json,
-    pss::{self, Pod, Policy, is_policy_label, or_default},
+    harden, json, policy,
+    pss::{self, Pod, Policy, or_default},
 };
 
 use super::Identity;
@@ -164,7 +164,7 @@ pub fn of_namespace(
         let message = format!("{:?} does not count: {}", label.value, label.allowed);
         lint(Rule::InvalidLabel, format!("metadata.labels[{}]", label.label), message)
     });
-    let keys = annotations.keys().filter(|key| is_policy_label(key) || *key == harden::MODE_LABEL);
+    let keys = annotations.keys().filter(|key| policy::is_read(key));
     let misplaced = keys.map(|key| {
         let message = "an annotation has no effect here: set it as a label".to_owned();
         lint(Rule::PolicyAnnotation, format!("metadata.annotations[{key}]"), message)

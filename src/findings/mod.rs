@@ -8,12 +8,13 @@ mod namespace;
 mod place;
 mod policy;
 mod summary;
+mod trace;
 mod workload;
 
 pub use change::{Change, Past, Standing, Way};
 pub use lint::Lint;
 pub use namespace::{Audited, Extent, Ground, Namespace, Read, Unread};
 pub use place::{Location, Position, Region, Replacement};
-pub use policy::{Judges, Policy, Severity};
+pub use policy::{Basis, Judges, Labels, Owners, Policy, Severity};
 pub use summary::{Ranks, Summary};
-pub use workload::{Broken, Found, Identity, Ladder, Workload};
+pub use workload::{Broken, Excepted, Found, Identity, Ladder, Workload};

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::{
     admission::Exemption,
     harden::{self, Decision, MODE_LABEL},
-    pss::{CONTROLS, Control, Level, LevelVersion, NamespacePolicy, Source},
+    policy::{NamespacePolicy, Source},
+    pss::{CONTROLS, Control, Level, LevelVersion},
 };
 
 use super::{Identity, Lint, Workload};
@@ -204,7 +205,9 @@ impl Ground {
         self.labels.as_ref()?;
         Some(match self.policy.source {
             Source::Label(key) => key,
-            Source::Defaults => "pod-security.kubernetes.io/enforce",
+            Source::Defaults | Source::Profile(_) | Source::UnknownProfile | Source::Floor => {
+                "pod-security.kubernetes.io/enforce"
+            }
         })
     }
 
@@ -221,7 +224,8 @@ mod tests {
         config::Config,
         findings::Ladder,
         json,
-        pss::{NEWEST, Pod, from_labels},
+        policy::NamespacePolicy,
+        pss::{NEWEST, Pod},
     };
 
     const RESTRICTED: &str = r#"{"spec":{"securityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}},
@@ -246,7 +250,7 @@ mod tests {
             })
             .collect();
         let config = Config::embedded();
-        let policy = from_labels(&labels, &config.defaults);
+        let policy = NamespacePolicy::of("shop", &labels, &config.defaults, &config.policies);
         let decision = Decision::of(&labels, &policy.policy, &config.harden);
         let ground = Ground {
             name: "shop".to_owned(),
@@ -279,6 +283,8 @@ mod tests {
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder,
+            exceptions: crate::findings::Excepted::default(),
+            trace: Vec::new(),
         }
     }
 

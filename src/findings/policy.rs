@@ -1,21 +1,41 @@
 //! What manifests are judged by.
 
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
 use crate::{
     admission::Exemption,
     config::{Config, Exemptions},
     harden,
-    pss::{Control, Level, LevelVersion, Minor, NEWEST, Pod, Version},
+    policy::{self, Covering, Exceptions, Grant, NamespacePolicy, Subject, Violation},
+    pss::{self, Level, LevelVersion, Minor, NEWEST, Pod, Version},
+    rules::Mode,
 };
 
 use super::Identity;
 
-/// One level in one version for all, what is exempt of it, and what hardening would add.
+/// What a configuration and the labels of namespaces come to, what is exempt of it, and what hardening would add.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// As asked for.
-    pub asked: LevelVersion,
-    /// The version that is judged by.
-    pub version: Minor,
+    /// Of namespaces without labels.
+    pub defaults: pss::Policy,
+    /// Rules, profiles and the floor.
+    pub policies: Arc<policy::Settings>,
+    /// What is known of namespaces.
+    pub labels: Labels,
+    /// What is excepted.
+    pub exceptions: Arc<Exceptions>,
+    /// The moment at which it is asked whether exceptions hold.
+    pub now: SystemTime,
+    /// Whether an object that says what made it is believed.
+    pub owners: Owners,
+    /// The namespace of what says none.
+    pub namespace: String,
+    /// Replaces the level that a namespace enforces, and makes the version the latest.
+    pub level: Option<Level>,
+    /// Replaces the version.
+    pub version: Option<Version>,
+    /// What `latest` means.
+    pub newest: Minor,
     /// Of the configuration. Users do not stand in manifests: their exemptions have no effect.
     pub exemptions: Exemptions,
     /// What `/mutate` would add.
@@ -24,6 +44,45 @@ pub struct Policy {
     pub judges: Judges,
     /// What breaks this level is an error, what only breaks a higher one a warning. Nothing breaks privileged.
     pub fail_on: Level,
+    /// Whether it is told what led to each verdict.
+    pub is_traced: bool,
+}
+
+/// What an object says of what made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// Anybody can write it into a manifest.
+    Ignored,
+    /// It stands in a cluster, whose controllers wrote it.
+    Believed,
+}
+
+/// The labels that namespaces have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// By the namespace's name.
+    pub known: BTreeMap<String, BTreeMap<String, String>>,
+    /// Of all others.
+    pub others: BTreeMap<String, String>,
+}
+
+/// What the pods of one namespace are judged by.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// Rules, and what is relaxed.
+    pub policy: NamespacePolicy,
+    /// As asked for.
+    pub asked: LevelVersion,
+    /// What `latest` means, and newer versions.
+    pub newest: Minor,
+}
+
+impl Basis {
+    /// What is judged by: `restricted:v1.37`.
+    pub fn judged(&self) -> LevelVersion {
+        let version = Version::V1(self.asked.version.resolve(self.newest));
+        LevelVersion { level: self.asked.level, version }
+    }
 }
 
 /// How bad a violation is.
@@ -64,32 +123,72 @@ impl Policy {
         version: Option<Version>,
         cluster: Option<Minor>,
     ) -> Self {
-        let mut asked = config.defaults.enforce;
-        if let Some(level) = level {
-            asked = LevelVersion::latest(level);
-        }
-        if let Some(version) = version {
-            asked.version = version;
-        }
-        let newest = cluster.map_or(NEWEST, |cluster| cluster.min(NEWEST));
         Self {
-            asked,
-            version: asked.version.resolve(newest),
+            defaults: config.defaults,
+            policies: config.policies,
+            labels: Labels::default(),
+            exceptions: Arc::default(),
+            now: SystemTime::now(),
+            owners: Owners::Ignored,
+            namespace: String::new(),
+            level,
+            version,
+            newest: cluster.map_or(NEWEST, |cluster| cluster.min(NEWEST)),
             exemptions: config.exemptions,
             harden: config.harden,
             judges: Judges::Written,
             fail_on: Level::Restricted,
+            is_traced: false,
         }
     }
 
-    /// What is judged by: `restricted:v1.37`.
-    pub fn judged(&self) -> LevelVersion {
-        LevelVersion { level: self.asked.level, version: Version::V1(self.version) }
+    /// What the pods of a namespace are judged by.
+    pub fn basis(&self, namespace: &str) -> Basis {
+        let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
+        let policy = NamespacePolicy::of(namespace, labels, &self.defaults, &self.policies);
+        let mut asked = self.level.map_or(policy.policy.enforce, LevelVersion::latest);
+        asked.version = self.version.unwrap_or(asked.version);
+        Basis { policy, asked, newest: self.newest }
     }
 
-    /// How bad it is to break a control.
-    pub fn severity(&self, control: &Control) -> Severity {
-        if control.level <= self.fail_on { Severity::Error } else { Severity::Warning }
+    /// What a pod breaks, with how bad that is: of the level, then of the rules.
+    pub fn violations(
+        &self,
+        basis: &Basis,
+        pod: &Pod<'_>,
+        exceptions: &[Grant<'_>],
+    ) -> Vec<(Violation, Severity)> {
+        let pod = basis.policy.relax(pod, exceptions);
+        let controls = policy::controls(basis.asked, basis.newest, &pod).into_iter();
+        let controls = controls.map(|violation| {
+            let level = violation.requirement.level().unwrap_or(Level::Privileged);
+            (violation, self.severity(level))
+        });
+        let rules = [Mode::Enforce, Mode::Audit, Mode::Warn].into_iter().flat_map(|mode| {
+            let severity = if mode == Mode::Enforce { Severity::Error } else { Severity::Warning };
+            let broken = policy::rules(basis.policy.demands(), mode, &pod).into_iter();
+            broken.map(move |violation| (violation, severity))
+        });
+        controls.chain(rules).collect()
+    }
+
+    /// The exceptions that cover an object.
+    pub fn covering(&self, identity: &Identity, pod: &Pod<'_>) -> Covering<'_> {
+        let namespace = identity.namespace.as_str();
+        if !self.exceptions.may_cover(namespace) {
+            return Covering::default();
+        }
+        let subject = match (identity.kind.as_str(), self.owners) {
+            ("Pod", Owners::Ignored) => Subject::made_by(pod, namespace, None),
+            ("Pod", Owners::Believed) => Subject::as_it_says(pod, namespace),
+            (kind, _) => Subject::of_template(pod, namespace, kind, &identity.name),
+        };
+        self.exceptions.covering(&subject, self.now)
+    }
+
+    /// How bad it is to break a control of a level.
+    fn severity(&self, level: Level) -> Severity {
+        if level <= self.fail_on { Severity::Error } else { Severity::Warning }
     }
 
     /// Why an object is not judged, if it is not.

@@ -13,7 +13,7 @@ pub struct Summary {
     pub objects: u64,
     /// Of them, those that the configuration exempts.
     pub exempt: u64,
-    /// Of them, those that break the level.
+    /// Of them, those that break the level, or a rule that is enforced.
     pub violating: u64,
     /// Of them, those that break what makes the command fail.
     pub failing: u64,
@@ -47,7 +47,7 @@ impl Summary {
     pub fn add(&mut self, workload: &Workload) {
         let violations = &workload.violations;
         self.objects += 1;
-        self.violating += u64::from(!violations.is_empty());
+        self.violating += u64::from(workload.is_denied());
         self.failing += u64::from(workload.fails());
         self.violations += violations.len() as u64;
         self.hardenable += violations.iter().filter(|broken| broken.is_hardened()).count() as u64;

@@ -5,10 +5,11 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 use crate::{
     admission::{self, Exemption},
     harden::{self, Change},
-    pss::{Control, Finding, Level, LevelVersion, Minor, Place, Pod, Violation, evaluate},
+    policy::{Covering, Exception, Requirement, Violation},
+    pss::{self, Control, Finding, Level, LevelVersion, Minor, Place, Pod},
 };
 
-use super::{Judges, Location, Policy, Region, Replacement, Severity};
+use super::{Basis, Judges, Location, Policy, Region, Replacement, Severity, trace};
 
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,13 +52,35 @@ pub struct Workload {
     pub fixes: Vec<String>,
     /// The levels that it meets.
     pub ladder: Ladder,
+    /// The exceptions that cover it.
+    pub exceptions: Excepted,
+    /// What led to the verdict, one line a step, where that is asked for.
+    pub trace: Vec<String>,
+}
+
+/// The exceptions that cover a workload, each `namespace/name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excepted {
+    /// Those in force.
+    pub by: Vec<String>,
+    /// Those that would have been, had they not expired.
+    pub expired: Vec<String>,
+}
+
+impl Excepted {
+    fn of(covering: &Covering<'_>) -> Self {
+        let names = |exceptions: &[&Exception]| {
+            exceptions.iter().map(|exception| exception.name.clone()).collect()
+        };
+        Self { by: names(&covering.granted), expired: names(&covering.expired) }
+    }
 }
 
 /// A control that it breaks.
 #[derive(Debug)]
 pub struct Broken {
     /// Which.
-    pub control: &'static Control,
+    pub requirement: Requirement,
     /// How bad that is.
     pub severity: Severity,
     /// Every place that must change; never empty.
@@ -112,7 +135,7 @@ impl Ladder {
     /// Judges a pod by every level.
     pub fn of(pod: &Pod<'_>, hardened: &Pod<'_>, version: Minor) -> Self {
         let broken = |level| {
-            let violations = evaluate(level, version, pod);
+            let violations = pss::evaluate(level, version, pod);
             violations.iter().map(|violation| violation.control).collect::<Vec<_>>()
         };
         let (baseline, restricted) = (broken(Level::Baseline), broken(Level::Restricted));
@@ -126,7 +149,7 @@ impl Ladder {
 }
 
 fn highest(pod: &Pod<'_>, version: Minor) -> Level {
-    let meets = |level: &Level| evaluate(*level, version, pod).is_empty();
+    let meets = |level: &Level| pss::evaluate(*level, version, pod).is_empty();
     let levels = [Level::Restricted, Level::Baseline];
     levels.into_iter().find(meets).unwrap_or(Level::Privileged)
 }
@@ -134,53 +157,77 @@ fn highest(pod: &Pod<'_>, version: Minor) -> Level {
 impl Workload {
     /// Judges an object whose pod stands at `root`: `""`, or `"spec.template."`. A controller without a template
     /// makes no pods.
-    pub fn judge(identity: Identity, pod: Option<&Pod<'_>>, root: &str, policy: &Policy) -> Self {
+    pub fn judge(
+        mut identity: Identity,
+        pod: Option<&Pod<'_>>,
+        root: &str,
+        policy: &Policy,
+    ) -> Self {
+        if identity.namespace.is_empty() {
+            identity.namespace.clone_from(&policy.namespace);
+        }
         let exempt = policy.exemption(&identity, pod);
+        let basis = policy.basis(&identity.namespace);
         let mut workload = Self {
             identity,
             location: None,
             exempt,
-            judged: policy.judged(),
+            judged: basis.judged(),
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder: Ladder::TOP,
+            exceptions: Excepted::default(),
+            trace: Vec::new(),
         };
         if let (Some(pod), None) = (pod, exempt) {
-            workload.fill(pod, root, policy);
+            workload.fill(pod, root, policy, &basis);
+        }
+        if policy.is_traced {
+            workload.trace = trace::of(&workload, policy, &basis);
         }
         workload
     }
 
-    fn fill(&mut self, pod: &Pod<'_>, root: &str, policy: &Policy) {
+    fn fill(&mut self, pod: &Pod<'_>, root: &str, policy: &Policy, basis: &Basis) {
         let changes = harden::plan(pod, &policy.harden, harden::Scope::Create);
+        let covering = policy.covering(&self.identity, pod);
+        let grants = covering.grants();
+        let changes = basis.policy.relax(pod, &grants).without_relaxed(changes);
         let hardened = harden::apply(pod, &changes);
-        self.ladder = Ladder::of(pod, &hardened, policy.version);
+        self.ladder = Ladder::of(pod, &hardened, basis.asked.version.resolve(basis.newest));
         let judged = match policy.judges {
             Judges::Written => pod,
             Judges::Hardened => &hardened,
         };
-        let violations = evaluate(policy.asked.level, policy.version, judged);
-        let left = evaluate(policy.asked.level, policy.version, &hardened);
+        let violations = policy.violations(basis, judged, &grants);
+        let left = policy.violations(basis, &hardened, &grants);
         let is_hardened = |violation: &Violation| {
-            left.iter().all(|other| other.control.id != violation.control.id)
+            left.iter().all(|(other, _)| other.requirement != violation.requirement)
         };
         let hardening = |violation: &Violation| {
-            let is_its = |change: &&Change| change.field.control() == Some(violation.control.id);
+            let is_its =
+                |change: &&Change| change.field.requirement() == Some(violation.requirement.id());
             let its = changes.iter().filter(is_its);
-            if is_hardened(violation) { its.copied().collect() } else { Vec::new() }
+            if is_hardened(violation) { its.cloned().collect() } else { Vec::new() }
         };
-        self.fixes = admission::fixes(&violations, judged);
+        self.exceptions = Excepted::of(&covering);
+        self.fixes = admission::fixes(violations.iter().map(|(violation, _)| violation), judged);
         self.violations = violations
             .iter()
-            .map(|violation| Broken {
-                control: violation.control,
-                severity: policy.severity(violation.control),
+            .map(|(violation, severity)| Broken {
+                requirement: violation.requirement,
+                severity: *severity,
                 found: violation.findings.iter().map(|one| Found::of(one, judged, root)).collect(),
-                message: admission::fixes(std::slice::from_ref(violation), judged).join("; "),
+                message: admission::fixes([violation], judged).join("; "),
                 hardening: hardening(violation),
                 mends: Vec::new(),
             })
             .collect();
+    }
+
+    /// Whether its pods are denied, however bad a command calls what they break. Rules that only warn or audit deny none.
+    pub fn is_denied(&self) -> bool {
+        self.violations.iter().any(Broken::is_enforced)
     }
 
     /// Whether it breaks anything that makes the command fail.
@@ -190,6 +237,11 @@ impl Workload {
 }
 
 impl Broken {
+    /// Whether pods are denied for it, however bad a command calls it: of the level all is enforced, of the rules some.
+    pub fn is_enforced(&self) -> bool {
+        self.requirement.level().is_some() || self.severity == Severity::Error
+    }
+
     /// Whether hardening would mend it.
     pub fn is_hardened(&self) -> bool {
         !self.hardening.is_empty()

@@ -1,14 +1,22 @@
-//! Hardening: which securityContext defaults a pod lacks, as values and as a JSON Patch.
+//! Hardening: which defaults a pod lacks, as values and as a JSON Patch.
 //!
 //! Pure: no I/O, no clock, no log. A field that the author set is never changed.
 
+mod apply;
 mod decision;
+mod empty_dirs;
+mod field;
 mod patch;
 mod plan;
+mod resources;
 mod settings;
 mod token;
 
+pub use apply::apply;
 pub use decision::{Decision, invalid_label};
-pub use patch::{apply, patch};
-pub use plan::{Change, Field, Scope, plan};
+pub use empty_dirs::{EmptyDir, MountPath};
+pub use field::{Change, Field, Values};
+pub use patch::patch;
+pub use plan::{Scope, plan};
+pub use resources::{Amount, InvalidAmount, List, Resource, Resources};
 pub use settings::{InvalidMode, MODE_LABEL, Mode, Settings};

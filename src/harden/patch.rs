@@ -6,10 +6,12 @@ use json_patch::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::pss::{Capabilities, Place, Pod, Profile, SecurityContext, Text};
+use crate::pss::{Container, Place, Pod};
 
 use super::{
-    plan::{Change, Field},
+    empty_dirs::EmptyDir,
+    field::{Change, Field, Values},
+    resources::{List, Resources},
     token::Token,
 };
 
@@ -17,75 +19,17 @@ use super::{
 /// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
 pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
     let mut operations = Vec::new();
-    let mut by_place = changes.to_vec();
+    let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
-        let fields: Vec<_> = at_place.iter().map(|change| change.field).collect();
         let Some(first) = at_place.first() else { continue };
-        Target::of(pod, first.place, root).add(&fields, &mut operations);
+        Target::of(pod, first.place, root).add(at_place, &mut operations);
     }
+    add_volumes(pod, &by_place, root, &mut operations);
     if changes.iter().any(|change| change.field == Field::NoServiceAccountToken) {
         remove_token(pod, root, &mut operations);
     }
     Patch(operations)
-}
-
-/// What the pod will look like: as far as the view goes.
-pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
-    let mut pod = pod.clone();
-    for change in changes {
-        match change.place {
-            Place::Container { kind, index } => {
-                if let Some(container) = pod.spec.list_mut(kind).get_mut(index) {
-                    set(container.security_context.get_or_insert_default(), change.field);
-                }
-            }
-            Place::Metadata | Place::Pod | Place::Volume { .. } => {
-                set_in_pod(&mut pod, change.field)
-            }
-        }
-    }
-    pod
-}
-
-fn set_in_pod(pod: &mut Pod<'_>, field: Field) {
-    let context = &mut pod.spec.security_context;
-    match field {
-        Field::RunAsNonRoot => context.get_or_insert_default().run_as_non_root = Some(true),
-        Field::SeccompProfile => {
-            context.get_or_insert_default().seccomp_profile = Some(runtime_default());
-        }
-        Field::NoServiceAccountToken => {
-            pod.spec.automount_service_account_token = Some(false);
-            let token = Token::of(pod);
-            for (kind, container, mount) in token.mounts {
-                if let Some(container) = pod.spec.list_mut(kind).get_mut(container) {
-                    container.volume_mounts.remove(mount);
-                }
-            }
-            for volume in token.volumes {
-                pod.spec.volumes.remove(volume);
-            }
-        }
-        Field::DropCapabilities | Field::NoPrivilegeEscalation | Field::ReadOnlyRootFilesystem => {}
-    }
-}
-
-fn set(context: &mut SecurityContext<'_>, field: Field) {
-    match field {
-        Field::RunAsNonRoot => context.run_as_non_root = Some(true),
-        Field::SeccompProfile => context.seccomp_profile = Some(runtime_default()),
-        Field::DropCapabilities => {
-            context.capabilities.get_or_insert_default().drop.push(Text::from("ALL"));
-        }
-        Field::NoPrivilegeEscalation => context.allow_privilege_escalation = Some(false),
-        Field::ReadOnlyRootFilesystem => context.read_only_root_filesystem = Some(true),
-        Field::NoServiceAccountToken => {}
-    }
-}
-
-fn runtime_default() -> Profile<'static> {
-    Profile { kind: Text::from("RuntimeDefault"), localhost_profile: Text::default() }
 }
 
 /// The object that defaults of one place are added to.
@@ -95,46 +39,63 @@ struct Target<'p> {
     /// Whether the owner has a `securityContext`.
     has_context: bool,
     /// Only of containers.
-    capabilities: Option<&'p Capabilities<'p>>,
+    container: Option<&'p Container<'p>>,
 }
 
 impl<'p> Target<'p> {
     fn of(pod: &'p Pod<'p>, place: Place, root: &[&str]) -> Self {
         let mut owner = pointer(root);
-        let context = match place {
+        match place {
             Place::Container { kind, index } => {
                 owner.push_back(kind.list());
                 owner.push_back(jsonptr::Token::from(index));
                 let container = pod.spec.list(kind).get(index);
-                container.and_then(|container| container.security_context.as_ref())
+                let has_context =
+                    container.is_some_and(|container| container.security_context.is_some());
+                Self { owner, has_context, container }
             }
             Place::Metadata | Place::Pod | Place::Volume { .. } => {
                 let has_context = pod.spec.security_context.is_some();
-                return Self { owner, has_context, capabilities: None };
+                Self { owner, has_context, container: None }
             }
-        };
-        let capabilities = context.and_then(|context| context.capabilities.as_ref());
-        Self { owner, has_context: context.is_some(), capabilities }
+        }
     }
 
-    fn add(&self, fields: &[Field], operations: &mut Vec<PatchOperation>) {
-        let (of_spec, of_context): (Vec<_>, Vec<_>) =
-            fields.iter().partition(|field| **field == Field::NoServiceAccountToken);
-        if !of_spec.is_empty() {
-            operations.push(add(&self.owner, &["automountServiceAccountToken"], json!(false)));
+    fn add(&self, changes: &[&Change], operations: &mut Vec<PatchOperation>) {
+        let mut of_context = Vec::new();
+        for change in changes {
+            match (&change.values, change.field) {
+                (Values::Fixed, Field::NoServiceAccountToken | Field::UserNamespace) => {
+                    operations.push(add(&self.owner, &[change.field.name()], json!(false)));
+                }
+                (Values::Fixed, field) => of_context.push(field),
+                (Values::EmptyDirs(_) | Values::Resources(_), _) => {}
+            }
         }
-        if of_context.is_empty() {
+        self.add_to_context(&of_context, operations);
+        for change in changes {
+            match &change.values {
+                Values::Fixed => {}
+                Values::EmptyDirs(all) => self.add_mounts(all, operations),
+                Values::Resources(lacking) => self.add_resources(lacking, operations),
+            }
+        }
+    }
+
+    fn add_to_context(&self, fields: &[Field], operations: &mut Vec<PatchOperation>) {
+        if fields.is_empty() {
             return;
         }
         if !self.has_context {
-            let fields: Map<_, _> =
-                of_context.into_iter().map(|field: &Field| member(*field)).collect();
+            let fields: Map<_, _> = fields.iter().map(|field| member(*field)).collect();
             operations.push(add(&self.owner, &["securityContext"], fields.into()));
             return;
         }
-        for field in of_context {
+        let context = self.container.and_then(|container| container.security_context.as_ref());
+        let capabilities = context.and_then(|context| context.capabilities.as_ref());
+        for field in fields {
             let (name, value) = member(*field);
-            operations.push(match (field, self.capabilities) {
+            operations.push(match (field, capabilities) {
                 (Field::DropCapabilities, Some(set)) if set.drop.is_empty() => {
                     add(&self.owner, &["securityContext", "capabilities", "drop"], json!(["ALL"]))
                 }
@@ -147,17 +108,86 @@ impl<'p> Target<'p> {
             });
         }
     }
+
+    fn add_mounts(&self, all: &[EmptyDir], operations: &mut Vec<PatchOperation>) {
+        let mounts = all.iter();
+        let mounts: Vec<_> =
+            mounts.map(|one| json!({"mountPath": one.path(), "name": one.volume()})).collect();
+        let has_any = self.container.is_some_and(|container| !container.volume_mounts.is_empty());
+        append(&self.owner, "volumeMounts", has_any, mounts, operations);
+    }
+
+    fn add_resources(&self, lacking: &Resources, operations: &mut Vec<PatchOperation>) {
+        let own = self.container.and_then(|container| container.resources.as_ref());
+        let map = |list: List| -> Map<_, _> {
+            let amounts = lacking.iter().filter(|(of, ..)| *of == list);
+            amounts.map(|(_, name, amount)| (name.to_string(), json!(amount.to_string()))).collect()
+        };
+        let lists = [List::Requests, List::Limits].map(|list| (list, map(list)));
+        let lists = lists.into_iter().filter(|(_, map)| !map.is_empty());
+        let Some(own) = own else {
+            let all: Map<_, _> =
+                lists.map(|(list, map)| (list.to_string(), Value::Object(map))).collect();
+            operations.push(add(&self.owner, &["resources"], all.into()));
+            return;
+        };
+        for (list, map) in lists {
+            let set = match list {
+                List::Requests => &own.requests,
+                List::Limits => &own.limits,
+            };
+            if set.is_empty() {
+                operations.push(add(&self.owner, &["resources", list.name()], map.into()));
+                continue;
+            }
+            for (name, amount) in map {
+                operations.push(add(&self.owner, &["resources", list.name(), &name], amount));
+            }
+        }
+    }
 }
 
 /// A default as a member of a `securityContext`.
 fn member(field: Field) -> (String, Value) {
     let value = match field {
         Field::RunAsNonRoot | Field::ReadOnlyRootFilesystem => json!(true),
-        Field::SeccompProfile => json!({"type": "RuntimeDefault"}),
+        Field::SeccompProfile | Field::AppArmorProfile => json!({"type": "RuntimeDefault"}),
         Field::DropCapabilities => json!({"drop": ["ALL"]}),
-        Field::NoPrivilegeEscalation | Field::NoServiceAccountToken => json!(false),
+        Field::NoPrivilegeEscalation | Field::NoServiceAccountToken | Field::UserNamespace => {
+            json!(false)
+        }
+        Field::EmptyDirs | Field::Resources => Value::Null,
     };
     (field.name().to_owned(), value)
+}
+
+fn add_volumes(
+    pod: &Pod<'_>,
+    changes: &[&Change],
+    root: &[&str],
+    operations: &mut Vec<PatchOperation>,
+) {
+    let empty_dirs = changes.iter().flat_map(|change| change.empty_dirs());
+    let volumes: Vec<_> =
+        empty_dirs.map(|one| json!({"emptyDir": {}, "name": one.volume()})).collect();
+    append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, operations);
+}
+
+/// Adds to a list that may be missing.
+fn append(
+    owner: &PointerBuf,
+    list: &str,
+    has_any: bool,
+    items: Vec<Value>,
+    operations: &mut Vec<PatchOperation>,
+) {
+    match (has_any, items.is_empty()) {
+        (_, true) => {}
+        (false, false) => operations.push(add(owner, &[list], items.into())),
+        (true, false) => {
+            operations.extend(items.into_iter().map(|item| add(owner, &[list, "-"], item)));
+        }
+    }
 }
 
 fn remove_token(pod: &Pod<'_>, root: &[&str], operations: &mut Vec<PatchOperation>) {

@@ -1,81 +1,16 @@
 //! Which defaults a pod lacks: the hardening table, a row a function.
 
-use crate::pss::{Container, ContainerKind, Place, Pod, SECCOMP_POD};
+use crate::{
+    pss::{APP_ARMOR_PREFIX, Container, ContainerKind, Place, Pod, SECCOMP_POD},
+    rules::refuses_user_namespace,
+};
 
-use super::settings::Settings;
-
-/// One field of the hardening table, and the default that is added to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Field {
-    /// `runAsNonRoot: true`.
-    RunAsNonRoot,
-    /// `seccompProfile.type: RuntimeDefault`.
-    SeccompProfile,
-    /// `ALL` in `capabilities.drop`.
-    DropCapabilities,
-    /// `allowPrivilegeEscalation: false`.
-    NoPrivilegeEscalation,
-    /// `readOnlyRootFilesystem: true`.
-    ReadOnlyRootFilesystem,
-    /// `automountServiceAccountToken: false`, and the token that was mounted already goes.
-    NoServiceAccountToken,
-}
-
-impl Field {
-    /// Every field, in the table's order.
-    pub const ALL: [Self; 6] = [
-        Self::RunAsNonRoot,
-        Self::SeccompProfile,
-        Self::DropCapabilities,
-        Self::NoPrivilegeEscalation,
-        Self::ReadOnlyRootFilesystem,
-        Self::NoServiceAccountToken,
-    ];
-
-    /// The field's name: a metric's label.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RunAsNonRoot => "runAsNonRoot",
-            Self::SeccompProfile => "seccompProfile",
-            Self::DropCapabilities => "capabilities",
-            Self::NoPrivilegeEscalation => "allowPrivilegeEscalation",
-            Self::ReadOnlyRootFilesystem => "readOnlyRootFilesystem",
-            Self::NoServiceAccountToken => "automountServiceAccountToken",
-        }
-    }
-
-    /// What is set, as a person would write it.
-    pub fn assignment(self) -> &'static str {
-        match self {
-            Self::RunAsNonRoot => "runAsNonRoot=true",
-            Self::SeccompProfile => "seccompProfile.type=RuntimeDefault",
-            Self::DropCapabilities => "capabilities.drop=[\"ALL\"]",
-            Self::NoPrivilegeEscalation => "allowPrivilegeEscalation=false",
-            Self::ReadOnlyRootFilesystem => "readOnlyRootFilesystem=true",
-            Self::NoServiceAccountToken => "automountServiceAccountToken=false",
-        }
-    }
-
-    /// The control that a pod without this default breaks.
-    pub fn control(self) -> Option<&'static str> {
-        match self {
-            Self::RunAsNonRoot => Some("runAsNonRoot"),
-            Self::SeccompProfile => Some("seccompProfile_restricted"),
-            Self::DropCapabilities => Some("capabilities_restricted"),
-            Self::NoPrivilegeEscalation => Some("allowPrivilegeEscalation"),
-            Self::ReadOnlyRootFilesystem | Self::NoServiceAccountToken => None,
-        }
-    }
-}
-
-/// A default that is to be added, and where: the pod or one container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Where.
-    pub place: Place,
-    /// What.
-    pub field: Field,
-}
+use super::{
+    empty_dirs,
+    field::{Change, Field, Values},
+    resources,
+    settings::Settings,
+};
 
 /// Which part of a pod a request may still change.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +27,7 @@ pub enum Scope<'p> {
 /// The defaults that a pod lacks, none of which changes what its author set. In the table's order.
 pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<Change> {
     let planner = Planner { pod, scope };
-    let rows: [(bool, Field, Row<'p>); 6] = [
+    let rows: [(bool, Field, Row<'p>); 8] = [
         (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
         (settings.seccomp_profile, Field::SeccompProfile, Planner::seccomp_profile),
         (settings.drop_capabilities, Field::DropCapabilities, Planner::drop_capabilities),
@@ -111,13 +46,19 @@ pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<
             Field::NoServiceAccountToken,
             Planner::no_service_account_token,
         ),
+        (settings.app_armor_profile, Field::AppArmorProfile, Planner::app_armor_profile),
+        (settings.user_namespace, Field::UserNamespace, Planner::user_namespace),
     ];
-    rows.into_iter()
+    let mut changes: Vec<_> = rows
+        .into_iter()
         .filter(|(is_on, ..)| *is_on)
         .flat_map(|(_, field, row)| {
-            row(&planner).into_iter().map(move |place| Change { place, field })
+            row(&planner).into_iter().map(move |place| Change::fixed(place, field))
         })
-        .collect()
+        .collect();
+    changes.extend(planner.empty_dirs(settings));
+    changes.extend(planner.resources(settings));
+    changes
 }
 
 type Row<'p> = fn(&Planner<'p>) -> Vec<Place>;
@@ -203,15 +144,71 @@ impl Planner<'_> {
 
     /// Who names an account of its own means to use it.
     fn no_service_account_token(&self) -> Vec<Place> {
-        let spec = &self.pod.spec;
-        let is_default =
-            spec.service_account_name.is_empty() || spec.service_account_name == "default";
-        let is_set = spec.automount_service_account_token.is_some();
-        let is_empty = self.pod.containers().next().is_none();
-        if self.is_debug() || is_set || !is_default || is_empty {
+        let is_default = matches!(self.pod.service_account(), "" | "default");
+        let is_set = self.pod.spec.automount_service_account_token.is_some();
+        if self.is_debug() || is_set || !is_default || self.is_empty() {
             return Vec::new();
         }
         vec![Place::Pod]
+    }
+
+    /// At the pod. The API server refuses it there beside an annotation that says something else: then in each
+    /// container that has neither field nor annotation.
+    fn app_armor_profile(&self) -> Vec<Place> {
+        let context = self.pod.spec.security_context.as_ref();
+        let is_set = context.is_some_and(|context| context.app_armor_profile.is_some());
+        if self.is_debug() || is_set {
+            return Vec::new();
+        }
+        let annotations = || {
+            let all = self.pod.metadata.annotations.iter();
+            all.filter_map(|(key, value)| Some((key.strip_prefix(APP_ARMOR_PREFIX)?, value)))
+        };
+        let lacking = self.linux_containers(|container| {
+            let context = container.security_context.as_ref();
+            context.is_none_or(|context| context.app_armor_profile.is_none())
+                && annotations().all(|(name, _)| container.name != *name)
+        });
+        let is_named_elsewhere = annotations().any(|(_, profile)| profile != "runtime/default");
+        if lacking.is_empty() || is_named_elsewhere { lacking } else { vec![Place::Pod] }
+    }
+
+    /// What is asked of the pod as it came stays asked of it, though from v1.35 on the Standard lets pods with a user
+    /// namespace run as root.
+    fn user_namespace(&self) -> Vec<Place> {
+        let is_set = self.pod.spec.host_users.is_some();
+        if self.is_debug() || is_set || self.is_empty() || refuses_user_namespace(self.pod) {
+            return Vec::new();
+        }
+        vec![Place::Pod]
+    }
+
+    /// Where the root becomes read-only, and only there.
+    fn empty_dirs(&self, settings: &Settings) -> Vec<Change> {
+        if !settings.read_only_root_filesystem || settings.empty_dirs.is_empty() {
+            return Vec::new();
+        }
+        let places = self.read_only_root_filesystem();
+        let planned = empty_dirs::plan(self.pod, &settings.empty_dirs, &places);
+        let field = Field::EmptyDirs;
+        planned.into_iter().map(|(place, values)| Change { place, field, values }).collect()
+    }
+
+    fn resources(&self, settings: &Settings) -> Vec<Change> {
+        if settings.resources.is_empty() {
+            return Vec::new();
+        }
+        let places = self.open_containers(|_| true);
+        let planned = resources::plan(self.pod, &settings.resources, &places);
+        let field = Field::Resources;
+        planned
+            .into_iter()
+            .map(|(place, lacking)| Change { place, field, values: Values::Resources(lacking) })
+            .collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pod.containers().next().is_none()
     }
 
     fn is_debug(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::{empty_dirs::MountPath, resources::Resources};
+
 /// What hardening does in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
@@ -56,7 +58,7 @@ impl FromStr for Mode {
 }
 
 /// The mode, and which rows of the hardening table are on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where, unless the namespace's label says otherwise.
     pub mode: Mode,
@@ -72,6 +74,14 @@ pub struct Settings {
     pub read_only_root_filesystem: bool,
     /// Adds `automountServiceAccountToken: false` and removes the token that is already there.
     pub no_service_account_token: bool,
+    /// Where a container whose root becomes read-only can write all the same. None of them overlaps another.
+    pub empty_dirs: Vec<MountPath>,
+    /// Adds `appArmorProfile.type: RuntimeDefault`. Off by default: a kubelet without AppArmor refuses it.
+    pub app_armor_profile: bool,
+    /// Adds `hostUsers: false`. Off by default: not every node and volume can do it.
+    pub user_namespace: bool,
+    /// Added to containers that lack them: no request is above the limit of the same resource.
+    pub resources: Resources,
 }
 
 impl Default for Settings {
@@ -84,6 +94,10 @@ impl Default for Settings {
             no_privilege_escalation: true,
             read_only_root_filesystem: false,
             no_service_account_token: false,
+            empty_dirs: Vec::new(),
+            app_armor_profile: false,
+            user_namespace: false,
+            resources: Resources::default(),
         }
     }
 }

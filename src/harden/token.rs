@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::pss::{ContainerKind, Pod};
 
 /// Where the plugin mounts it, and nothing else does.
-const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+pub(super) const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// The plugin's volume and the mounts of it, by index, the last first: so that none shifts before it is removed.
 pub(super) struct Token {

@@ -8,11 +8,15 @@ mod block;
 mod flow;
 mod layout;
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use crate::{harden::Change, pss::Place};
 
-use self::{addition::Addition, block::Block, flow::Flow};
+use self::{
+    addition::{Addition, Entry},
+    block::Block,
+    flow::Flow,
+};
 use super::{
     path::Path,
     tree::{Found, Kind, Node, Quotes, Stop, Style, Tree},
@@ -44,12 +48,17 @@ pub struct Refusal {
 /// The first place that cannot be edited.
 pub fn edits(tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Result<Vec<Edit>, Refusal> {
     let mut editor = Editor { tree, edits: Vec::new() };
-    let mut by_place = changes.to_vec();
-    by_place.sort_by_key(|change| change.place);
-    for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
-        let Some(first) = at_place.first() else { continue };
-        let fields = at_place.iter().map(|change| change.field);
-        editor.change(&owner(pod, first.place), Addition::of(fields))?;
+    let mut by_place: BTreeMap<Place, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        by_place.entry(change.place).or_default().push(change);
+    }
+    let of_places = by_place.into_iter().map(|(place, changes)| (place, Addition::of(&changes)));
+    let mut additions: BTreeMap<Place, Vec<Entry>> = of_places.collect();
+    if let Some(volumes) = Addition::of_volumes(changes) {
+        additions.entry(Place::Pod).or_default().push(volumes);
+    }
+    for (place, additions) in additions {
+        editor.change(&owner(pod, place), additions)?;
     }
     Ok(editor.edits)
 }
@@ -89,11 +98,7 @@ struct Editor<'n> {
 }
 
 impl<'n> Editor<'n> {
-    fn change(
-        &mut self,
-        owner: &Path,
-        additions: Vec<(&'static str, Addition)>,
-    ) -> Result<(), Refusal> {
+    fn change(&mut self, owner: &Path, additions: Vec<Entry>) -> Result<(), Refusal> {
         let found = self.tree.find(owner);
         let Some(last) = found.last().filter(|_| found.missing.is_empty()) else {
             let byte = found.last().map_or(0, |stop| stop.node.span().start);
@@ -113,7 +118,7 @@ impl<'n> Editor<'n> {
         &mut self,
         found: &Found<'n, '_>,
         at: Stop<'n>,
-        additions: Vec<(&'static str, Addition)>,
+        additions: Vec<Entry>,
     ) -> Result<(), Refusal> {
         let Kind::Map(style) = at.node.kind() else { return Err(unexpected(at.node)) };
         let mut new = Vec::new();
@@ -163,10 +168,10 @@ impl<'n> Editor<'n> {
         below.trail.push(at);
         match (addition, at.node.kind()) {
             (Addition::Map(entries), Kind::Map(_)) => self.add_to_map(&below, at, entries),
-            (Addition::List(item), Kind::List(style)) => {
+            (Addition::List(items), Kind::List(style)) => {
                 self.edits.extend(match style {
-                    Style::Block => Block::of(&below, at.node).item(item)?,
-                    Style::Flow => Flow::of(&below, at.node).item(item),
+                    Style::Block => Block::of(&below, at.node).items(&items)?,
+                    Style::Flow => Flow::of(&below, at.node).items(&items),
                 });
                 Ok(())
             }

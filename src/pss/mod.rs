@@ -4,6 +4,7 @@
 //! its revisions by version, one file a control; [`evaluate`] is a filter over that table.
 
 mod annotations;
+mod labels;
 mod level;
 mod pod;
 mod policy;
@@ -31,16 +32,18 @@ mod volume_types;
 mod windows_host_process;
 
 pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use pod::{
     Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
-    PodSpec, Profile, SecurityContext, VolumeMount, WindowsOptions,
+    PodSpec, Profile, SecurityContext, VolumeDevice, VolumeMount, WindowsOptions,
 };
 pub use policy::{
-    InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, from_labels, is_policy_label,
+    InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, enforced_by_standard,
+    from_labels, is_policy_label,
 };
 pub use resources::{Quantities, Resources};
-pub use table::{CONTROLS, Control, Revision, evaluate};
+pub use table::{CONTROLS, Control, Revision, evaluate, in_force};
 pub use text::{List, MAX_LIST, Text};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::{
     annotations::Annotations,
+    labels::Labels,
     resources::Resources,
-    text::{List, Text, any_element, or_default},
+    text::{List, Text, or_default},
     violation::Place,
     volume::Volume,
 };
@@ -44,6 +45,9 @@ pub struct Metadata<'a> {
     /// Those that a control or hardening reads.
     #[serde(borrow, default)]
     pub annotations: Annotations<'a>,
+    /// What exceptions may ask for.
+    #[serde(borrow, default)]
+    pub labels: Labels<'a>,
     /// Who made the pod: pods of one controller are alike.
     #[serde(borrow, default)]
     pub owner_references: List<OwnerReference<'a>>,
@@ -51,7 +55,17 @@ pub struct Metadata<'a> {
 
 /// `metadata.ownerReferences[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
+    /// Group and version of its kind.
+    #[serde(borrow, default)]
+    pub api_version: Text<'a>,
+    /// Its kind.
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    /// Its name.
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
     /// The owner's UID.
     #[serde(borrow, default)]
     pub uid: Text<'a>,
@@ -149,9 +163,8 @@ pub struct Container<'a> {
     pub lifecycle: Option<Lifecycle<'a>>,
     #[serde(borrow, default)]
     pub volume_mounts: List<VolumeMount<'a>>,
-    /// Whether there is any: raw block devices.
-    #[serde(default, deserialize_with = "any_element")]
-    pub volume_devices: bool,
+    #[serde(borrow, default)]
+    pub volume_devices: List<VolumeDevice<'a>>,
     #[serde(borrow, default)]
     pub resources: Option<Resources<'a>>,
 }
@@ -285,6 +298,15 @@ pub struct VolumeMount<'a> {
     pub mount_path: Text<'a>,
     #[serde(default, deserialize_with = "or_default")]
     pub read_only: bool,
+}
+
+/// `volumeDevices[*]`: a raw block device.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeDevice<'a> {
+    /// Where it is seen.
+    #[serde(borrow, default)]
+    pub device_path: Text<'a>,
 }
 
 /// Which of a pod's three lists a container is in, in the order in which upstream visits them.

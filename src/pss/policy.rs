@@ -139,6 +139,14 @@ pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Policy) -> Name
     }
 }
 
+/// What the built-in admission enforces by these labels, whatever ours say. None where it was not asked to: its own
+/// defaults are not known here.
+pub fn enforced_by_standard(labels: &BTreeMap<String, String>) -> Option<LevelVersion> {
+    let [level, version] = STANDARD.enforce;
+    let is_set = labels.contains_key(level) || labels.contains_key(version);
+    is_set.then(|| Labelled::read(labels, &STANDARD, &Policy::PRIVILEGED).enforce.pair)
+}
+
 /// One mode as one prefix's labels give it.
 #[derive(Clone, Copy)]
 struct Pair {

@@ -25,11 +25,22 @@ pub struct Resources<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Quantities<'a>(Vec<(Text<'a>, Text<'a>)>);
 
-impl Quantities<'_> {
+impl<'a> Quantities<'a> {
     /// The quantity of a resource, as it is written.
     pub fn get(&self, resource: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == resource);
         found.map(|(_, quantity)| quantity.as_str())
+    }
+
+    /// Whether no resource is named.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a resource that is not named yet, to simulate what is added to an object. Sorted by name afterwards.
+    pub fn add(&mut self, resource: Text<'a>, quantity: Text<'a>) {
+        self.0.push((resource, quantity));
+        self.0.sort();
     }
 }
 

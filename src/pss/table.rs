@@ -67,7 +67,7 @@ impl Control {
 
 /// What a pod breaks of a level in a version, in the table's order. Nothing breaks privileged.
 pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<Violation> {
-    in_force(level, version)
+    in_force(level, version, |_| false)
         .filter_map(|(control, revision)| {
             let findings = (revision.check)(pod);
             (!findings.is_empty()).then_some(Violation { control, findings })
@@ -75,23 +75,33 @@ pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<Violation> {
         .collect()
 }
 
-fn in_force(
+/// The controls that hold in a level and a version, in the table's order. One that `is_freed` stands for takes no
+/// other one's place.
+pub fn in_force(
     level: Level,
     version: Minor,
+    is_freed: impl Fn(&'static Control) -> bool,
 ) -> impl Iterator<Item = (&'static Control, &'static Revision)> {
     CONTROLS
         .into_iter()
-        .filter(move |control| control.level <= level && !is_overridden(control, level, version))
+        .filter(move |control| {
+            control.level <= level && !is_overridden(control, level, version, &is_freed)
+        })
         .filter_map(move |control| Some((control, control.at(version)?)))
 }
 
-fn is_overridden(control: &Control, level: Level, version: Minor) -> bool {
+fn is_overridden(
+    control: &Control,
+    level: Level,
+    version: Minor,
+    is_freed: impl Fn(&'static Control) -> bool,
+) -> bool {
     // Only a restricted control overrides, and only a baseline one: a test holds the table to it.
     control.level < level
         && CONTROLS
-            .iter()
+            .into_iter()
             .filter(|other| other.overrides == Some(control.id))
-            .any(|other| other.at(version).is_some())
+            .any(|other| other.at(version).is_some() && !is_freed(other))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 
 /// More elements in one list than any object has that etcd would store (1.5 MiB).
 pub const MAX_LIST: usize = 16_384;
-/// The most memory that the elements of one list take, in bytes: enough for 744 containers, where a kubelet runs 110
+/// The most memory that the elements of one list take, in bytes: enough for 728 containers, where a kubelet runs 110
 /// pods. What is made of each, such as a patch, can take eight times as much again.
 const MAX_LIST_BYTES: usize = 512 << 10;
 
@@ -172,9 +172,4 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// Whether a list has any elements: of what they are, nothing is kept.
-pub(crate) fn any_element<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(!List::<de::IgnoredAny>::deserialize(deserializer)?.is_empty())
 }

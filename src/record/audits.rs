@@ -11,7 +11,8 @@ use prometheus::{
 
 use crate::{
     findings::Severity,
-    pss::{CONTROLS, Level},
+    policy::Requirement,
+    pss::Level,
     reports::{Last, Outcome, Status, Totals, Verb},
 };
 
@@ -87,11 +88,11 @@ impl Audits {
                     .set(count(found.unwrap_or_default()));
             }
         }
-        for control in CONTROLS {
+        for requirement in Requirement::all() {
             for (severity, result) in [(Severity::Error, "fail"), (Severity::Warning, "warn")] {
-                let found = last.counts.violations.get(&(control.id, severity)).copied();
+                let found = last.counts.violations.get(&(requirement.id(), severity)).copied();
                 self.violations
-                    .with_label_values(&[control.id, result])
+                    .with_label_values(&[requirement.id(), result])
                     .set(count(found.unwrap_or_default()));
             }
         }

@@ -240,7 +240,7 @@ pub(super) fn count(count: u64) -> f64 {
     count as f64
 }
 
-fn flag(is_set: bool) -> f64 {
+pub(super) fn flag(is_set: bool) -> f64 {
     if is_set { 1.0 } else { 0.0 }
 }
 

@@ -4,7 +4,7 @@
 
 use tracing::{Level, debug, enabled, info};
 
-use crate::admission::{Outcome, Request};
+use crate::admission::{Judgement, Note, Outcome, Request};
 
 use super::{Decision, metrics};
 
@@ -15,7 +15,8 @@ pub(super) fn write(decision: &Decision<'_>) {
     // A level must be known when the program is built: hence a macro, and not a function of the level.
     macro_rules! line {
         ($level:ident, $decision:expr) => {{
-            let Line { kind, name, violations, microseconds } = Line::of($decision);
+            let Line { kind, name, violations, exceptions, expired, microseconds } =
+                Line::of($decision);
             let request = $decision.request;
             $level!(
                 hook = $decision.hook.as_str(),
@@ -29,6 +30,8 @@ pub(super) fn write(decision: &Decision<'_>) {
                 outcome = metrics::word($decision.outcome),
                 allowed = $decision.answer.denial.is_none(),
                 violations,
+                exceptions,
+                expired,
                 detail = detail($decision),
                 microseconds,
                 "decision"
@@ -62,6 +65,9 @@ struct Line<'r> {
     kind: &'r str,
     name: &'r str,
     violations: String,
+    /// Those that cover it, and those that would, had they not expired.
+    exceptions: String,
+    expired: String,
     microseconds: u64,
 }
 
@@ -79,14 +85,47 @@ impl<'r> Line<'r> {
             | Outcome::Refuse(_)
             | Outcome::Pass(_) => &[],
         };
-        let ids: Vec<_> = violations.iter().map(|violation| violation.control.id).collect();
+        let ids: Vec<_> = violations.iter().map(|violation| violation.requirement.id()).collect();
+        let covered = judgement(decision.outcome).map(|judgement| &judgement.exceptions);
         Self {
+            exceptions: covered.map(|covered| names(&covered.by)).unwrap_or_default(),
+            expired: covered.map(|covered| names(&covered.expired)).unwrap_or_default(),
             kind: cut(&decision.request.kind),
             name: cut(name(decision.request)),
             violations: ids.join(","),
             microseconds: u64::try_from(decision.took.as_micros()).unwrap_or(u64::MAX),
         }
     }
+}
+
+fn judgement(outcome: &Outcome) -> Option<&Judgement> {
+    match outcome {
+        Outcome::Pod(judgement) => Some(judgement),
+        Outcome::Template(template) => Some(&template.judgement),
+        Outcome::Ignore
+        | Outcome::Exempt(_)
+        | Outcome::Privileged
+        | Outcome::Namespace(_)
+        | Outcome::Harden(_)
+        | Outcome::Refuse(_)
+        | Outcome::Pass(_) => None,
+    }
+}
+
+/// As many of them as have room.
+fn names(exceptions: &[Note]) -> String {
+    let mut text = String::new();
+    for note in exceptions {
+        if text.len() >= MAX_TEXT {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&note.name);
+    }
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
 }
 
 fn detail<'r>(decision: &Decision<'r>) -> &'r str {

@@ -12,7 +12,8 @@ use prometheus::{
 use crate::{
     admission::{Effect, Fault, Hook, Judgement, Outcome, Request, Target},
     harden::Change,
-    pss::{Level, LevelVersion, Minor, Version, Violation},
+    policy::Violation,
+    pss::{Level, LevelVersion, Minor, Version},
 };
 
 use super::Decision;
@@ -23,6 +24,10 @@ const BUCKETS: [f64; 17] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0,
 ];
+
+/// What relaxed a policy, as a label.
+const EXCEPTION: &str = "exception";
+const PROFILE: &str = "profile";
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ pub struct Metrics {
     requests: IntCounterVec,
     violations: IntCounterVec,
     hardened: IntCounterVec,
+    excepted: IntCounterVec,
+    lapsed: IntCounter,
     namespaces: Option<Namespaces>,
     /// Requests that were answered with 503.
     pub shed: IntCounter,
@@ -111,6 +118,15 @@ impl Metrics {
                 "Fields that hardening set (apply) or would have set (report).",
                 &["field", "mode"],
             )?,
+            excepted: make.counters(
+                "portcullis_excepted_total",
+                "Pods and templates judged that an exception or their profile's allow covers, whether they needed it or not.",
+                &["relaxation", "outcome"],
+            )?,
+            lapsed: make.counter(
+                "portcullis_denials_after_expiry_total",
+                "Pods denied that an exception would have covered, had it not expired.",
+            )?,
             namespaces: match namespaces {
                 0 => None,
                 most => Some(Namespaces {
@@ -128,7 +144,17 @@ impl Metrics {
             registry,
         };
         metrics.start_as_upstream();
+        metrics.start_excepted();
         Ok(metrics)
+    }
+
+    /// All series that there can be, for the same reason.
+    fn start_excepted(&self) {
+        for relaxation in [EXCEPTION, PROFILE] {
+            for outcome in ["allowed", "denied", "template", "template_rejected"] {
+                self.excepted.with_label_values(&[relaxation, outcome]);
+            }
+        }
     }
 
     /// Upstream makes the commonest series at its start, so that they are there at zero. Errors too, here: the
@@ -176,11 +202,18 @@ impl Metrics {
         match outcome {
             Outcome::Pod(judgement) => {
                 self.count_violations(judgement);
+                self.count_excepted(judgement, word(outcome));
                 if !judgement.enforce().is_empty() {
                     self.count_namespace(request);
+                    if !judgement.exceptions.expired.is_empty() {
+                        self.lapsed.inc();
+                    }
                 }
             }
-            Outcome::Template(template) => self.count_violations(&template.judgement),
+            Outcome::Template(template) => {
+                self.count_violations(&template.judgement);
+                self.count_excepted(&template.judgement, word(outcome));
+            }
             Outcome::Harden(hardening) => self.count_changes(&hardening.changes, hardening.effect),
             Outcome::Ignore
             | Outcome::Exempt(_)
@@ -277,8 +310,17 @@ impl Metrics {
         ];
         for (mode, violations) in modes {
             for violation in violations {
-                self.violations.with_label_values(&[violation.control.id, mode]).inc();
+                self.violations.with_label_values(&[violation.requirement.id(), mode]).inc();
             }
+        }
+    }
+
+    fn count_excepted(&self, judgement: &Judgement, outcome: &str) {
+        if !judgement.exceptions.by.is_empty() {
+            self.excepted.with_label_values(&[EXCEPTION, outcome]).inc();
+        }
+        if judgement.policy.grants().any(|grant| !grant.relaxation.is_empty()) {
+            self.excepted.with_label_values(&[PROFILE, outcome]).inc();
         }
     }
 

@@ -1,6 +1,7 @@
 //! What was decided, told to metrics and log. Says nothing of its own, and decides nothing.
 
 mod audits;
+mod exceptions;
 mod gauges;
 mod log;
 mod metrics;
@@ -10,6 +11,7 @@ mod traces;
 use std::time::Duration;
 
 pub use audits::Audits;
+pub use exceptions::Exceptions;
 pub use gauges::{Gauges, State};
 pub use metrics::Metrics;
 pub use traces::Traces;

@@ -138,7 +138,7 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
     if let Some(judgement) = judgement {
         let policy = judgement.policy.policy.enforce.to_string();
         attributes.push(KeyValue::new("portcullis.policy", policy));
-        let controls = judgement.enforce().iter().map(|violation| violation.control.id);
+        let controls = judgement.enforce().iter().map(|violation| violation.requirement.id());
         attributes.push(KeyValue::new("portcullis.violations", list(controls)));
     }
     attributes

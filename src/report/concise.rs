@@ -43,7 +43,7 @@ impl Concise {
         }
         let identity = workload.identity.to_string();
         let (identity, message) = (visible(&identity), visible(&broken.message));
-        let control = broken.control.id;
+        let control = broken.requirement.id();
         writeln!(self.out, "{identity}: {WRONG}{control}{WRONG:#}: {message}")
     }
 

@@ -19,13 +19,15 @@ pub(super) fn render(
     text: Option<&str>,
 ) -> String {
     let object = workload.identity.to_string();
-    let title = format!("{}: {}", visible(&object), broken.control.reason);
+    let title = format!("{}: {}", visible(&object), broken.requirement.reason());
     let level = match broken.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group =
-        level.primary_title(title).id(broken.control.id).elements(place(workload, broken, text));
+    let mut group = level
+        .primary_title(title)
+        .id(broken.requirement.id())
+        .elements(place(workload, broken, text));
     for fix in fixes(workload, broken) {
         group = group.element(Level::HELP.message(fix));
     }
@@ -78,10 +80,12 @@ fn is_labelled(found: &Found) -> bool {
 }
 
 fn note(workload: &Workload, broken: &Broken) -> String {
-    let level = broken.control.level;
-    let version = workload.judged.version;
+    let asked = match broken.requirement.level() {
+        Some(level) => format!("{level}, {}", workload.judged.version),
+        None => "rule".to_owned(),
+    };
     let hardens = if broken.is_hardened() { "; hardening sets it" } else { "" };
-    format!("{level}, {version}{hardens}")
+    format!("{asked}{hardens}")
 }
 
 /// The lines of a source that are shown: those from the first that matters to the last.

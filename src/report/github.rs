@@ -44,9 +44,9 @@ impl Github {
                 properties.push(("endColumn", region.end.column.to_string()));
             }
         }
-        properties.push(("title", broken.control.id.to_owned()));
+        properties.push(("title", broken.requirement.id().to_owned()));
         let message =
-            format!("{}: {}: {}", workload.identity, broken.control.reason, broken.message);
+            format!("{}: {}: {}", workload.identity, broken.requirement.reason(), broken.message);
         self.command(broken.severity.as_str(), &properties, &message)
     }
 

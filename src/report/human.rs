@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use annotate_snippets::Renderer;
 
 use crate::{
-    findings::{Change, Policy, Summary, Workload},
+    findings::{Change, Labels, Policy, Summary, Workload},
     manifest::Unreadable,
 };
 
@@ -14,7 +14,7 @@ use super::{
     About, Item, frame, namespace,
     output::To,
     table::Table,
-    words::{GOOD, WRONG, count, unreadable},
+    words::{GOOD, WRONG, count, unreadable, visible},
 };
 
 pub(super) struct Human<'p> {
@@ -69,8 +69,21 @@ impl<'p> Human<'p> {
             self.end_lines()?;
             writeln!(self.out, "{frame}\n")?;
         }
+        self.trace(workload)?;
         self.table.add(workload);
         Ok(())
+    }
+
+    fn trace(&mut self, workload: &Workload) -> io::Result<()> {
+        if workload.trace.is_empty() {
+            return Ok(());
+        }
+        self.end_lines()?;
+        writeln!(self.out, "trace of {}", visible(&workload.identity.to_string()))?;
+        for line in &workload.trace {
+            writeln!(self.out, "  {}", visible(line))?;
+        }
+        writeln!(self.out)
     }
 
     fn unreadable(&mut self, source: &str, why: &Unreadable) -> io::Result<()> {
@@ -143,9 +156,16 @@ impl<'p> Human<'p> {
             parts.push(format!("{unreadable} could not be read"));
         }
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
-        let (judged, asked) = (policy.judged(), policy.asked);
-        let asked = if judged == asked { String::new() } else { format!(" ({})", asked.version) };
-        writeln!(self.out, "{style}{judged}{style:#}{asked}: {}", parts.join("; "))?;
+        let basis = policy.basis("");
+        let (judged, asked) = (basis.judged(), basis.asked);
+        let by = match () {
+            () if policy.labels != Labels::default() => {
+                format!("{style}by their namespaces' policies{style:#}")
+            }
+            () if judged == asked => format!("{style}{judged}{style:#}"),
+            () => format!("{style}{judged}{style:#} ({})", asked.version),
+        };
+        writeln!(self.out, "{by}: {}", parts.join("; "))?;
         self.next(violations, hardenable)
     }
 

@@ -209,7 +209,7 @@ impl<'a> Workload<'a> {
             name: &identity.name,
             level: workload.judged.level.as_str(),
             version: workload.judged.version.to_string(),
-            allowed: workload.violations.is_empty(),
+            allowed: !workload.is_denied(),
             exempt: workload.exempt.map(|exemption| exemption.as_str()),
             meets: ladder.map(|ladder| ladder.now.as_str()),
             meets_hardened: ladder.map(|ladder| ladder.hardened.as_str()),
@@ -221,10 +221,10 @@ impl<'a> Workload<'a> {
 impl<'a> Violation<'a> {
     fn of(broken: &'a findings::Broken) -> Self {
         Self {
-            control: broken.control.id,
-            level: broken.control.level.as_str(),
+            control: broken.requirement.id(),
+            level: broken.requirement.origin(),
             severity: broken.severity.as_str(),
-            reason: broken.control.reason,
+            reason: broken.requirement.reason(),
             message: &broken.message,
             hardenable: broken.is_hardened(),
             fields: broken.fields().collect(),
@@ -281,8 +281,9 @@ impl<'a> Total<'a> {
         let About::Manifests(policy) = about else {
             return Self { summary, judged: None };
         };
-        let LevelVersion { level, version } = policy.judged();
-        let policy_version = policy.asked.version.to_string();
+        let basis = policy.basis("");
+        let LevelVersion { level, version } = basis.judged();
+        let policy_version = basis.asked.version.to_string();
         let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };
         Self { summary, judged: Some(judged) }
     }

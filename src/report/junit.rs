@@ -42,14 +42,19 @@ impl Junit {
                 skipped.set_message(format!("exempt: {}", exemption.as_str()));
                 skipped
             }
-            (None, []) => TestCaseStatus::success(),
+            (None, _) if !workload.is_denied() => TestCaseStatus::success(),
             (None, violations) => {
                 let lines = violations.iter().map(|broken| {
-                    format!("{}: {}: {}", broken.control.id, broken.control.reason, broken.message)
+                    format!(
+                        "{}: {}: {}",
+                        broken.requirement.id(),
+                        broken.requirement.reason(),
+                        broken.message
+                    )
                 });
                 let text = lines.collect::<Vec<_>>().join("\n");
                 let reasons: Vec<_> =
-                    violations.iter().map(|broken| broken.control.reason).collect();
+                    violations.iter().map(|broken| broken.requirement.reason()).collect();
                 let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 failed.set_message(reasons.join(", "));
                 failed.set_type(workload.judged.to_string());

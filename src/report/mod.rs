@@ -11,6 +11,7 @@ mod junit;
 mod namespace;
 mod output;
 mod sarif;
+pub mod suites;
 mod table;
 mod words;
 mod yaml;

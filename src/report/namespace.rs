@@ -240,9 +240,13 @@ fn workloads(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
         let identity = workload.identity.to_string();
         let (identity, judged) = (visible(&identity), workload.judged);
         let reasons: Vec<_> =
-            workload.violations.iter().map(|broken| broken.control.reason).collect();
+            workload.violations.iter().map(|broken| broken.requirement.reason()).collect();
         let reasons = reasons.join(", ");
-        writeln!(out, "  {identity}: {WRONG}violates {judged}{WRONG:#}: {reasons}")?;
+        if workload.is_denied() {
+            writeln!(out, "  {identity}: {WRONG}violates {judged}{WRONG:#}: {reasons}")?;
+        } else {
+            writeln!(out, "  {identity}: allowed, told of: {reasons}")?;
+        }
         for fix in &workload.fixes {
             writeln!(out, "    {}", visible(fix))?;
         }

@@ -13,7 +13,7 @@ use crate::{
     explain,
     findings::{self, Broken, Found, Severity, Workload},
     manifest::Unreadable,
-    pss::{CONTROLS, Control},
+    policy::Requirement,
 };
 
 use super::{Item, output::To};
@@ -61,7 +61,7 @@ impl Sarif {
         if !self.is_empty {
             return Ok(());
         }
-        let rules: Vec<_> = CONTROLS.iter().map(|control| rule(control)).collect();
+        let rules: Vec<_> = Requirement::all().map(rule).collect();
         let driver = json!({
             "name": "portcullis",
             "version": env!("CARGO_PKG_VERSION"),
@@ -87,19 +87,20 @@ impl Sarif {
     }
 }
 
-fn rule(control: &Control) -> serde_json::Value {
-    let text = explain::of(control.id);
-    let forbids = text.as_ref().map_or(control.reason, |text| text.forbids);
-    let help = explain::help_markdown(control.id).unwrap_or_default();
+fn rule(requirement: Requirement) -> serde_json::Value {
+    let (id, reason) = (requirement.id(), requirement.reason());
+    let text = explain::of(id);
+    let forbids = text.as_ref().map_or(reason, |text| text.forbids);
+    let help = explain::help_markdown(id).unwrap_or_default();
     json!({
-        "id": control.id,
-        "name": control.id,
-        "shortDescription": {"text": control.reason},
+        "id": id,
+        "name": id,
+        "shortDescription": {"text": reason},
         "fullDescription": {"text": forbids},
         "help": {"text": help, "markdown": help},
-        "helpUri": format!("{HOME}/blob/main/docs/controls.md#{}", anchor(control.id, text.as_ref())),
+        "helpUri": format!("{HOME}/blob/main/docs/controls.md#{}", anchor(id, text.as_ref())),
         "defaultConfiguration": {"level": "error"},
-        "properties": {"tags": ["security", "pod-security-standards", control.level.as_str()]},
+        "properties": {"tags": ["security", "pod-security-standards", requirement.origin()]},
     })
 }
 
@@ -221,8 +222,8 @@ impl<'a> SarifResult<'a> {
         let mut locations = broken.found.iter().map(|found| Location::of(workload, found));
         let first = locations.next();
         Self {
-            rule_id: broken.control.id,
-            rule_index: CONTROLS.iter().position(|one| one.id == broken.control.id).unwrap_or(0),
+            rule_id: broken.requirement.id(),
+            rule_index: broken.requirement.position().unwrap_or(0),
             level: match broken.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
@@ -230,13 +231,15 @@ impl<'a> SarifResult<'a> {
             message: Message {
                 text: format!(
                     "{}: {}: {}",
-                    workload.identity, broken.control.reason, broken.message
+                    workload.identity,
+                    broken.requirement.reason(),
+                    broken.message
                 ),
             },
             related_locations: locations.collect(),
             locations: first.into_iter().collect(),
             partial_fingerprints: Fingerprints {
-                workload_control: format!("{} {}", workload.identity, broken.control.id),
+                workload_control: format!("{} {}", workload.identity, broken.requirement.id()),
             },
             fixes: Fix::of(workload, broken).into_iter().collect(),
         }

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{cluster::Cluster, config::Live};
+use crate::{cluster::Cluster, config::Live, exceptions::Store};
 
 pub use api::{Api, Which};
 pub use status::{Counts, Last, Outcome, Status, Totals, Verb};
@@ -55,6 +55,7 @@ pub struct Reporter {
     config: Arc<Live>,
     cluster: Arc<Cluster>,
     leads: watch::Receiver<bool>,
+    exceptions: Arc<Store>,
     status: Arc<Status>,
 }
 
@@ -65,8 +66,9 @@ impl Reporter {
         config: Arc<Live>,
         cluster: Arc<Cluster>,
         leads: watch::Receiver<bool>,
+        exceptions: Arc<Store>,
     ) -> Self {
-        Self { settings, config, cluster, leads, status: Arc::default() }
+        Self { settings, config, cluster, leads, exceptions, status: Arc::default() }
     }
 
     /// How it stands.
@@ -94,7 +96,7 @@ impl Reporter {
         while !self.cluster.is_synced() {
             sleep(LOOK).await;
         }
-        let mut round = Round::new(client, self.settings, &self.status);
+        let mut round = Round::new(client, self.settings, &self.status, &self.exceptions);
         loop {
             let seen = self.seen();
             let began = Instant::now();

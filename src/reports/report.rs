@@ -110,24 +110,25 @@ fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
 
 /// A broken control.
 fn result(broken: &Broken) -> Value {
-    let (policy, category, severity) = match broken.control.level {
-        Level::Privileged | Level::Baseline => {
+    let (policy, category, severity) = match broken.requirement.level() {
+        Some(Level::Privileged | Level::Baseline) => {
             ("pod-security-baseline", "Pod Security Standards (Baseline)", "high")
         }
-        Level::Restricted => {
+        Some(Level::Restricted) => {
             ("pod-security-restricted", "Pod Security Standards (Restricted)", "medium")
         }
+        None => ("portcullis-rules", "Rules beside the Pod Security Standards", "medium"),
     };
     let fix = listed(broken.message.split("; "), "; ");
     json!({
         "source": US,
         "policy": policy,
-        "rule": broken.control.id,
+        "rule": broken.requirement.id(),
         "category": category,
         "severity": severity,
         "result": if is_fail(broken) { "fail" } else { "warn" },
         "scored": is_fail(broken),
-        "message": format!("{}; to mend it: {fix}", broken.control.reason),
+        "message": format!("{}; to mend it: {fix}", broken.requirement.reason()),
         "properties": {
             "fields": listed(broken.fields(), ", "),
             "fix": fix,

@@ -1,6 +1,6 @@
 //! One round: audits the cluster, and has the reports say what was found.
 
-use std::convert::Infallible;
+use std::{collections::HashMap, convert::Infallible};
 
 use kube::Client;
 use tokio::time::Instant;
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::{
     audit::{self, Event, Failure, Modes, Templates},
     config::Config,
+    exceptions::Store,
     findings::Namespace,
     pss::Level,
 };
@@ -32,6 +33,7 @@ pub(super) struct Round<'r> {
     client: &'r Client,
     settings: Settings,
     status: &'r Status,
+    exceptions: &'r Store,
     /// What was said of the APIs that there are.
     said: Option<Vec<Api>>,
 }
@@ -43,8 +45,13 @@ struct Desk<'r> {
 }
 
 impl<'r> Round<'r> {
-    pub(super) fn new(client: &'r Client, settings: Settings, status: &'r Status) -> Self {
-        Self { client, settings, status, said: None }
+    pub(super) fn new(
+        client: &'r Client,
+        settings: Settings,
+        status: &'r Status,
+        exceptions: &'r Store,
+    ) -> Self {
+        Self { client, settings, status, exceptions, said: None }
     }
 
     /// Audits and writes. What fails is told, and tried again in the next round.
@@ -53,6 +60,7 @@ impl<'r> Round<'r> {
         let mut desk = self.open().await;
         let settings = audit::Settings {
             config,
+            exceptions: self.exceptions.current(),
             templates: Templates::AsAdmitted,
             modes: Modes::All,
             namespaces: Vec::new(),
@@ -61,10 +69,16 @@ impl<'r> Round<'r> {
             page: PAGE,
         };
         let mut counts = Counts::default();
+        let mut covers: HashMap<String, u32> = HashMap::new();
         let mut unread = 0;
         let tell = async |event: Event| {
             match event {
                 Event::Namespace(namespace) => {
+                    for audited in &namespace.workloads {
+                        for name in &audited.workload.exceptions.by {
+                            *covers.entry(name.clone()).or_default() += 1;
+                        }
+                    }
                     self.namespace(&namespace, &mut counts, desk.as_mut()).await;
                 }
                 Event::Unread(what) => {
@@ -94,6 +108,10 @@ impl<'r> Round<'r> {
         }
         let (applied, deleted) =
             desk.as_ref().map_or((0, 0), |desk| (desk.writer.applied, desk.writer.deleted));
+        // Of what could not be read it is not known.
+        if unread == 0 {
+            self.exceptions.counted(covers);
+        }
         let took = began.elapsed();
         tracing::info!(
             workloads = counts.workloads.values().sum::<u64>(),

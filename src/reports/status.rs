@@ -77,7 +77,7 @@ impl Counts {
         let levels = (workload.ladder.now, workload.ladder.hardened);
         *self.workloads.entry(levels).or_default() += 1;
         for broken in &workload.violations {
-            *self.violations.entry((broken.control.id, broken.severity)).or_default() += 1;
+            *self.violations.entry((broken.requirement.id(), broken.severity)).or_default() += 1;
         }
     }
 }

@@ -70,6 +70,11 @@ impl HostPath {
         path.is_some_and(|path| self.covers(&path)) && self.allows_mounts(volume, mounts)
     }
 
+    /// Whether it is the same path as another one's, or below it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        other.covers(&self.path)
+    }
+
     fn covers(&self, path: &Plain) -> bool {
         let rest = path.0.strip_prefix(&self.path.0);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -23,7 +23,7 @@ const MAX_TAG: usize = 128;
 /// A reference in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference<'a> {
-    /// Host and port, in lower case: `docker.io`, `localhost:5000`.
+    /// Host and port, in lower case: `docker.io`, `localhost:5000`. A host of one word is only known by its upper case.
     pub registry: Cow<'a, str>,
     /// `library/nginx`.
     pub repository: Cow<'a, str>,
@@ -57,7 +57,9 @@ impl<'a> Reference<'a> {
             && is_repository(&repository)
             && tag.is_none_or(is_tag)
             && digest.is_none_or(is_digest);
-        let registry = lower_case(registry);
+        // In lower case a host of one word would be read as a user of the default registry.
+        let is_clear = registry.contains(['.', ':']) || registry.eq_ignore_ascii_case("localhost");
+        let registry = if is_clear { lower_case(registry) } else { Cow::Borrowed(registry) };
         fits.then_some(Self { registry, repository, tag, digest }).ok_or(InvalidReference)
     }
 
@@ -187,7 +189,7 @@ mod tests {
             ("index.docker.io/acme/web", "docker.io/acme/web"),
             ("ghcr.io/acme/web", "ghcr.io/acme/web"),
             ("GHCR.io/acme/web", "ghcr.io/acme/web"),
-            ("Registry/acme/web", "registry/acme/web"),
+            ("Registry/acme/web", "Registry/acme/web"),
             ("localhost/web", "localhost/web"),
             ("localhost:5000/web:1", "localhost:5000/web"),
             // Without a slash, what looks like a port is a tag.
@@ -301,6 +303,12 @@ mod tests {
             prop_assert_eq!(reference.name(), format!("{}/{repository}", registry.to_lowercase()));
             prop_assert_eq!(reference.tag, tag.as_deref());
             prop_assert_eq!(reference.digest, digest.as_deref());
+        }
+
+        #[test]
+        fn a_host_of_one_word_stays_one(text in "[a-z]{0,3}[A-Z]{1,3}/[a-z0-9]{1,5}") {
+            let reference = Reference::parse(&text).unwrap();
+            prop_assert_eq!(reference.name(), text);
         }
 
         #[test]

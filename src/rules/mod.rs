@@ -37,3 +37,4 @@ pub use quantity::{InvalidQuantity, Quantity};
 pub use ranges::{InvalidRange, Numbers, Ranges};
 pub use resources::{Bound, Resources};
 pub use table::{RULES, Rule};
+pub use user_namespaces::refuses_user_namespace;

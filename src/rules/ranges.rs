@@ -30,7 +30,7 @@ pub enum InvalidRange {
     #[error("must lie within {lowest}-{highest}", lowest = .0.all().start(), highest = .0.all().end())]
     Outside(Numbers),
     /// Listed already, in whole or in part.
-    #[error("overlaps another range")]
+    #[error("must not overlap another range")]
     Overlapping,
 }
 
@@ -79,6 +79,11 @@ impl Ranges {
     /// Whether a number lies in one of them.
     pub fn contains(&self, number: i64) -> bool {
         self.0.iter().any(|range| range.contains(&number))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there is none.

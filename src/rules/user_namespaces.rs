@@ -15,18 +15,18 @@ pub(super) static RULE: Rule =
     Rule { id: "rules/userNamespaces", reason: "no user namespace of its own" };
 
 pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
-    if pod.has_user_namespace() || is_refused(pod) {
+    if pod.has_user_namespace() || refuses_user_namespace(pod) {
         return Vec::new();
     }
     vec![Finding::new(Place::Pod, "hostUsers", "set hostUsers=false")]
 }
 
 /// Whether the API server would refuse `hostUsers: false` in this pod.
-fn is_refused(pod: &Pod<'_>) -> bool {
+pub fn refuses_user_namespace(pod: &Pod<'_>) -> bool {
     let spec = &pod.spec;
     pod.is_windows()
         || spec.host_pid
         || spec.host_ipc
         || spec.host_network
-        || pod.containers().any(|(_, container)| container.volume_devices)
+        || pod.containers().any(|(_, container)| !container.volume_devices.is_empty())
 }

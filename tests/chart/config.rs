@@ -53,7 +53,11 @@ fn it_is_the_built_in_one_in_dry_run() {
                 "dropCapabilities": true,
                 "allowPrivilegeEscalation": false,
                 "readOnlyRootFilesystem": false,
+                "emptyDirs": [],
                 "automountServiceAccountToken": true,
+                "appArmorProfile": "Unset",
+                "hostUsers": true,
+                "resources": {"requests": {}, "limits": {}},
             },
         })
     );

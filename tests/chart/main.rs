@@ -11,6 +11,7 @@
 mod apply;
 mod cluster;
 mod config;
+mod exceptions;
 mod helm;
 mod install;
 mod kustomize;

@@ -3,7 +3,7 @@
 use super::helm::Helm;
 
 /// A value, and what Helm must say of it.
-const BAD_VALUES: [(&str, &[&str]); 20] = [
+const BAD_VALUES: [(&str, &[&str]); 21] = [
     ("replicaCont=2", &["replicaCont", "not allowed"]),
     ("replicaCount=two", &["/replicaCount", "integer"]),
     ("mode=audit", &["/mode", "dry-run", "enforce"]),
@@ -21,6 +21,7 @@ const BAD_VALUES: [(&str, &[&str]); 20] = [
     ("certs.mode=existingSecret", &["certs.existingSecret.name"]),
     ("reports.mode=on", &["/reports/mode", "openreports"]),
     ("reports.interval=1d", &["/reports/interval"]),
+    ("exceptions.namespaces={Shop}", &["/exceptions/namespaces"]),
     ("clientAuth.enabled=true", &["caSecret", "caConfigMap"]),
     ("clientAuth.enabled=true,clientAuth.caSecret=ca", &["clientAuth.allowedNames"]),
     ("hostNetwork=true", &["webhook.port", "10250"]),

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::helm::{Helm, NAME, find, is_hook, try_find};
 
 /// Values with which different parts of the chart are rendered, as `--set` takes them.
-pub(crate) const SHAPES: [&str; 9] = [
+pub(crate) const SHAPES: [&str; 10] = [
     "",
-    "mode=enforce,config.harden.mode=apply",
+    "mode=enforce,config.harden.mode=apply,config.harden.emptyDirs={/tmp},config.harden.hostUsers=false,\
+     config.harden.appArmorProfile=RuntimeDefault,config.harden.resources.requests.cpu=10m",
     "certs.mode=certManager",
     "certs.mode=certManager,certs.certManager.issuerRef.name=ours,certs.certManager.issuerRef.kind=ClusterIssuer",
     "certs.mode=existingSecret,certs.existingSecret.name=ours,certs.existingSecret.caBundle=PEM",
@@ -19,6 +20,7 @@ pub(crate) const SHAPES: [&str; 9] = [
      extraArgs={--log-level=debug},extraObjects[0].kind=ConfigMap,extraObjects[0].apiVersion=v1,\
      extraObjects[0].metadata.name=extra-{{ .Release.Name }}",
     "certs.mode=certManager,reports.mode=auto,reports.interval=30m,reports.limit=500,events.enabled=true",
+    "certs.mode=certManager,exceptions.enabled=true",
 ];
 
 #[test]
@@ -46,7 +48,8 @@ fn both_helms_render_the_same_each_time() {
 #[test]
 fn what_has_a_namespace_names_it() {
     let Ok(helm) = Helm::v4() else { return };
-    const WITHOUT: [&str; 6] = [
+    const WITHOUT: [&str; 7] = [
+        "CustomResourceDefinition",
         "ClusterRole",
         "ClusterRoleBinding",
         "ValidatingWebhookConfiguration",

@@ -1,7 +1,7 @@
 //! Each form of the report over a small shop's manifests: a storefront, payments, a node agent, and a template that
 //! nobody rendered.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::{
     program::{check, check_with},
     schema::{Schema, hold},
+    support::program as outcome,
 };
 
 const SHOP: &str = "tests/check/shop";
@@ -74,6 +75,32 @@ fn json_is_as_its_schema_says() {
     let exempting = check(&["--config", "tests/check/exempting.yaml", "-o", "json", SHOP]);
     assert!(exempting.out.contains(r#""exempt":"namespace""#), "{}", exempting.out);
     hold(&exempting.out, Schema::Report);
+}
+
+/// Of tests that pass, fail, cannot be tried and cannot be read.
+#[test]
+fn the_json_of_tests_is_as_its_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.yaml");
+    let head = "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyTest\nname: a\ncases:\n";
+    let pod = "manifest: '{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {}}'";
+    let fails = format!(
+        "- {{name: b, {pod}, expect: [{{workload: Pod/x, verdict: denied}}, {{workload: all, verdict: exempt}}]}}\n"
+    );
+    let cannot =
+        "- {name: c, manifests: [gone.yaml], expect: [{workload: all, verdict: denied}]}\n";
+    fs::write(&file, format!("{head}{fails}{cannot}")).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(["test", "-o", "json"]).args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let outcome = outcome::run(&mut command);
+        assert_eq!((outcome.status, &*outcome.err), (Some(2), ""));
+        outcome.out
+    };
+    let file = file.to_str().unwrap();
+    hold(&run(&["examples", file, "gone.yaml"]), Schema::Test);
+    hold(&run(&["examples", file, "gone.yaml", "--trace"]), Schema::Test);
+    hold(&run(&["gone.yaml"]), Schema::Test);
 }
 
 #[test]

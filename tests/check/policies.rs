@@ -125,3 +125,27 @@ fn status_1_is_for_findings_and_only_where_all_could_be_read() {
     assert_eq!(status(&["--level", "privileged", "tests/manifests/broken.yaml"]), Some(2));
     assert_eq!(status(&["tests/manifests"]), Some(2));
 }
+
+/// What a rule only warns of or audits is told, and denies nothing: it would be admitted.
+#[test]
+fn rules_that_do_not_enforce_are_warnings() {
+    for (mode, denies) in [("warn", false), ("audit", false), ("enforce", true)] {
+        let config = Configuration::new(&format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\nrules: {{imageTag: {mode}}}\n"
+        ));
+        let file = config.file();
+        let args = ["--config", file.to_str().unwrap(), "--level", "privileged"];
+        let outcome = judged(&args);
+        let row = &outcome.rows()[0];
+        assert_eq!(controls(row), ["rules/imageTag"], "{mode}");
+        assert_eq!(
+            (row["allowed"] == false, outcome.status == Some(1)),
+            (denies, denies),
+            "{mode}"
+        );
+        let report = |form| check_with(&[&args[..], &["-o", form]].concat(), POD).out;
+        let summary: serde_json::Value = serde_json::from_str(&report("json")).unwrap();
+        assert_eq!(summary["summary"]["violating"], i32::from(denies), "{mode}");
+        assert_eq!(report("junit").contains("<failure"), denies, "{mode}");
+    }
+}

@@ -13,6 +13,8 @@ use crate::support::go::{Program, build};
 pub(crate) enum Schema {
     /// Ours: `docs/schema/report-v1.json`.
     Report,
+    /// Ours: `docs/schema/test-v1.json`.
+    Test,
     /// OASIS' of SARIF 2.1.0.
     Sarif,
 }
@@ -23,6 +25,7 @@ pub(crate) fn hold(document: &str, schema: Schema) {
     let directory = tempfile::tempdir().unwrap();
     let file = match schema {
         Schema::Report => project().join("docs/schema/report-v1.json"),
+        Schema::Test => project().join("docs/schema/test-v1.json"),
         Schema::Sarif => sarif(directory.path()),
     };
     let mut child = Command::new(program)

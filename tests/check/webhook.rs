@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use portcullis::{
-    admission::{Context, Hook, Outcome, Request, Review, review},
+    admission::{At, Context, Hook, Outcome, Request, Review, review},
     config::Config,
-    pss::{NEWEST, Violation},
+    policy::Violation,
+    pss::NEWEST,
 };
 use serde_json::{Value, json};
 
@@ -15,19 +16,25 @@ const VERSIONS: [&str; 6] = ["v1.0", "v1.8", "v1.19", "v1.24", "v1.25", "latest"
 
 /// The object of the review, judged in a namespace that enforces a level.
 fn denied_by_webhook(body: &[u8], level: &str, version: &str) -> Vec<String> {
-    let request = Request::decode(body).unwrap();
     let mut config = Config::embedded();
     config.harden.mode = portcullis::harden::Mode::Off;
-    let context = Context { config: &config, newest: NEWEST };
+    let labels = [
+        ("pod-security.kubernetes.io/enforce", level),
+        ("pod-security.kubernetes.io/enforce-version", version),
+    ];
+    denied_by(&config, &labels, body)
+}
+
+fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<String> {
+    let request = Request::decode(body).unwrap();
+    let context = Context { config, newest: NEWEST, excepted: At::nothing() };
     let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
         panic!("a pod or a template waits for its namespace");
     };
-    let labels = BTreeMap::from([
-        ("pod-security.kubernetes.io/enforce".to_owned(), level.to_owned()),
-        ("pod-security.kubernetes.io/enforce-version".to_owned(), version.to_owned()),
-    ]);
+    let labels: BTreeMap<_, _> =
+        labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let ids = |violations: &[Violation]| {
-        violations.iter().map(|violation| violation.control.id.to_owned()).collect()
+        violations.iter().map(|violation| violation.requirement.id().to_owned()).collect()
     };
     match waiting.with(Ok(&labels)) {
         Outcome::Pod(judgement) => ids(judgement.enforce()),
@@ -110,4 +117,66 @@ fn on_reviews_of_a_real_api_server() {
         }
     }
     assert!(judged >= 8, "{judged}");
+}
+
+const BESIDE: &str = "
+apiVersion: portcullis.dev/v1alpha1
+kind: Configuration
+harden: {mode: off}
+floor: {level: baseline}
+rules:
+  readOnlyRootFilesystem: enforce
+  imageTag: warn
+  serviceAccountToken: enforce
+profiles:
+  legacy:
+    level: baseline
+    namespaces: [shop]
+    allow:
+      capabilities: [NET_ADMIN, SYS_TIME]
+      hostNamespaces: [network]
+      controls: [rules/serviceAccountToken, privileged]
+    require: {imageDigest: enforce}
+";
+
+/// Rules, profiles and the floor, too.
+#[test]
+fn beside_the_standard() {
+    let folder = tempfile::tempdir().unwrap();
+    let config_file = folder.path().join("config.yaml");
+    fs::write(&config_file, BESIDE).unwrap();
+    let config = Config::load(&config_file).unwrap();
+    let file = "tests/manifests/every-kind.yaml";
+    let objects: Vec<Value> =
+        serde_saphyr::from_multiple(&fs::read_to_string(file).unwrap()).unwrap();
+    let is_judged = |object: &&Value| object["kind"] != "Namespace" && object["kind"] != "Service";
+    let objects: Vec<_> = objects.iter().filter(is_judged).collect();
+    let (mut seen, mut compared) = (Vec::new(), 0);
+    for label in ["enforce=privileged", "enforce=restricted", "profile=legacy", "profile=none"] {
+        let (key, value) = label.split_once('=').unwrap();
+        let key = format!("portcullis.dev/{key}");
+        let (config_file, set) = (config_file.to_str().unwrap(), format!("{key}={value}"));
+        let args = ["-o", "jsonl", "--config", config_file, "--label", &set, "-n", "shop", file];
+        let rows = check(&args).rows();
+        assert_eq!(rows.len(), objects.len());
+        for (row, object) in rows.iter().zip(&objects) {
+            let violations = row["violations"].as_array().unwrap().iter();
+            let errors: Vec<_> = violations
+                .filter(|violation| violation["severity"] == "error")
+                .map(|violation| violation["control"].as_str().unwrap().to_owned())
+                .collect();
+            // The manifests name namespaces of their own.
+            if row["namespace"] == "shop" {
+                let expected = denied_by(&config, &[(&key, value)], &review_of(object));
+                assert_eq!(errors, expected, "{label} {}", row["kind"]);
+                compared += 1;
+            }
+            seen.extend(errors);
+        }
+    }
+    for id in ["rules/readOnlyRootFilesystem", "rules/serviceAccountToken", "rules/imageDigest"] {
+        assert!(seen.iter().any(|seen| seen == id), "{id}: {seen:?}");
+    }
+    assert!(!seen.iter().any(|seen| seen == "rules/imageTag"), "it only warns");
+    assert!(compared >= 20, "{compared}");
 }

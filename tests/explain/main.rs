@@ -24,4 +24,5 @@ mod outcome;
 mod pages;
 mod policies;
 mod program;
+mod rules;
 mod texts;

@@ -105,12 +105,17 @@ fn the_manifests_of_hardened_rules_are_changed_and_left_alone_by_hardening() {
         no_privilege_escalation: true,
         read_only_root_filesystem: false,
         no_service_account_token: false,
+        ..Settings::default()
     };
-    let root = Settings { read_only_root_filesystem: true, ..on };
-    let token = Settings { no_service_account_token: true, ..on };
+    let root = Settings { read_only_root_filesystem: true, ..on.clone() };
+    let token = Settings { no_service_account_token: true, ..on.clone() };
+    let app_armor = Settings { app_armor_profile: true, ..on.clone() };
+    let host_users = Settings { user_namespace: true, ..on };
     let hardened = [
         ("rules/readOnlyRootFilesystem", "readOnlyRootFilesystem", root),
         ("rules/serviceAccountToken", "automountServiceAccountToken", token),
+        ("rules/appArmorProfile", "appArmorProfile", app_armor),
+        ("rules/userNamespaces", "hostUsers", host_users),
     ];
     for (id, field, settings) in hardened {
         let text = explain::of(id).unwrap();

@@ -3,11 +3,15 @@
 use std::{fs, path::Path};
 
 use portcullis::harden::{Field, Scope, patch, plan};
-use portcullis::pss::Pod;
+use portcullis::pss::{Place, Pod};
+use portcullis::rules::Check;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{held::Held, settings};
+use crate::{
+    held::{Held, read},
+    settings,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +65,35 @@ fn a_template_is_patched_where_it_stands() {
     let expected =
         json!([{"op": "add", "path": path, "value": {"capabilities": {"drop": ["ALL"]}}}]);
     assert_eq!(json!(patch), expected);
+}
+
+/// Hardening takes out what the ServiceAccount plugin has mounted. What an author has mounted is his to take out.
+#[test]
+fn a_token_that_an_author_mounts_stays_and_the_rule_finds_it() {
+    let settings = settings(|field| field == Field::NoServiceAccountToken);
+    let plugin = "/var/run/secrets/kubernetes.io/serviceaccount";
+    for (name, mounts) in [
+        ("kube-api-access-mine", json!([])),
+        ("kube-api-access-mine", json!([plugin, "/token"])),
+        ("kube-api-access-mine", json!([format!("{plugin}/")])),
+        ("token", json!([plugin])),
+        ("default-token-x7k2p", json!([plugin])),
+    ] {
+        let mounts = mounts.as_array().unwrap().iter();
+        let mounts: Vec<_> = mounts.map(|at| json!({"name": name, "mountPath": at})).collect();
+        let sources = json!([{"serviceAccountToken": {"path": "token"}}]);
+        let pod = json!({"spec": {
+            "volumes": [{"name": name, "projected": {"sources": sources}}],
+            "containers": [{"name": "web", "volumeMounts": mounts}],
+        }});
+        let after = Held::new(&pod, None, &settings).after;
+        assert_eq!(after["spec"]["volumes"], pod["spec"]["volumes"]);
+        assert_eq!(after["spec"]["containers"], pod["spec"]["containers"]);
+        let text = after.to_string();
+        let findings = Check::ServiceAccountToken.findings(&read(&text));
+        assert_eq!(findings.len(), 1, "{after}");
+        assert_eq!(findings[0].place, Place::Volume { index: 0 }, "{after}");
+    }
 }
 
 /// By name without extension.

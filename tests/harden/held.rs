@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use portcullis::harden::{Scope, Settings, apply, patch, plan};
 use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
+use portcullis::rules::Quantity;
 use serde_json::Value;
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
@@ -76,7 +77,8 @@ fn assert_kept(before: &Value, after: &Value, path: &str) {
             }
         }
         (Value::Array(before), Value::Array(after)) => {
-            let grows = path.ends_with(".capabilities.drop");
+            let grows = [".capabilities.drop", ".volumeMounts", "spec.volumes"];
+            let grows = grows.iter().any(|list| path.ends_with(list));
             assert!(before.len() == after.len() || (grows && before.len() < after.len()), "{path}");
             for (index, (before, after)) in before.iter().zip(after).enumerate() {
                 assert_kept(before, after, &format!("{path}[{index}]"));
@@ -126,13 +128,51 @@ fn without_token(before: &Value, after: &Value) -> Value {
 }
 
 /// What the API server's validation refuses of what hardening sets (`validation.go`, `validateSecurityContext`,
-/// `validateWindows`).
+/// `validateWindows`, `validateHostUsers`, `ValidateVolumeMounts`, `ValidateContainerResourceRequirements`;
+/// `validateAppArmorAnnotationsAndFieldsMatchOnCreate`).
 fn refusals(pod: &Value) -> Vec<&'static str> {
     let spec = &pod["spec"];
     let is_windows = spec["os"]["name"] == "windows";
     let mut refused = Vec::new();
-    if is_windows && !spec["securityContext"]["seccompProfile"].is_null() {
-        refused.push("a seccomp profile of a Windows pod");
+    for profile in ["seccompProfile", "appArmorProfile"] {
+        if is_windows && !spec["securityContext"][profile].is_null() {
+            refused.push("a profile of a Windows pod");
+        }
+    }
+    let has_devices = |container: &Value| {
+        container["volumeDevices"].as_array().is_some_and(|devices| !devices.is_empty())
+    };
+    let needs_host = is_windows
+        || ["hostPID", "hostIPC", "hostNetwork"].iter().any(|field| spec[*field] == true)
+        || containers(pod).any(has_devices);
+    if spec["hostUsers"] == false && needs_host {
+        refused.push("a user namespace of what belongs to the host");
+    }
+    refused.extend(twice(&spec["volumes"], "name").then_some("a volume's name twice"));
+    for container in containers(pod) {
+        refused.extend(
+            twice(&container["volumeMounts"], "mountPath").then_some("two mounts at one path"),
+        );
+        let devices = container["volumeDevices"].as_array().into_iter().flatten();
+        let mounts = || container["volumeMounts"].as_array().into_iter().flatten();
+        for device in devices {
+            if mounts().any(|mount| mount["mountPath"] == device["devicePath"]) {
+                refused.push("a mount at a device's path");
+            }
+        }
+        for (name, limit) in container["resources"]["limits"].as_object().into_iter().flatten() {
+            let request = &container["resources"]["requests"][name];
+            if let (Some(request), Some(limit)) = (quantity(request), quantity(limit))
+                && request > limit
+            {
+                refused.push("a request above its limit");
+            }
+        }
+        refused.extend(contradicts_annotation(pod, container).then_some("two AppArmor profiles"));
+    }
+    let of_debugging = spec["ephemeralContainers"].as_array().into_iter().flatten();
+    if of_debugging.into_iter().any(|container| !container["resources"].is_null()) {
+        refused.push("resources of an ephemeral container");
     }
     for container in containers(pod) {
         let context = &container["securityContext"];
@@ -145,6 +185,7 @@ fn refusals(pod: &Value) -> Vec<&'static str> {
         }
         let of_linux = [
             "allowPrivilegeEscalation",
+            "appArmorProfile",
             "capabilities",
             "privileged",
             "procMount",
@@ -159,6 +200,34 @@ fn refusals(pod: &Value) -> Vec<&'static str> {
         }
     }
     refused
+}
+
+fn twice(list: &Value, key: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut all = list.as_array().into_iter().flatten().map(|item| item[key].to_string());
+    all.any(|key| !seen.insert(key))
+}
+
+fn quantity(value: &Value) -> Option<Quantity> {
+    value.as_str()?.parse().ok()
+}
+
+/// Whether a container's annotation says another profile than the field that is in force for it.
+fn contradicts_annotation(pod: &Value, container: &Value) -> bool {
+    let name = container["name"].as_str().unwrap_or_default();
+    let key = format!("container.apparmor.security.beta.kubernetes.io/{name}");
+    let own = &container["securityContext"]["appArmorProfile"];
+    let field =
+        if own.is_null() { &pod["spec"]["securityContext"]["appArmorProfile"] } else { own };
+    let annotation = &pod["metadata"]["annotations"][key];
+    let written = match field["type"].as_str() {
+        Some("RuntimeDefault") => "runtime/default".to_owned(),
+        Some("Localhost") => {
+            format!("localhost/{}", field["localhostProfile"].as_str().unwrap_or_default())
+        }
+        _ => "unconfined".to_owned(),
+    };
+    !annotation.is_null() && !field.is_null() && *annotation != *written
 }
 
 /// A container that is said to run as root would not start with `runAsNonRoot`.

@@ -17,10 +17,17 @@ mod cases;
 mod held;
 mod properties;
 
-use portcullis::harden::{Field, Mode, Settings};
+use portcullis::harden::{Field, Mode, MountPath, Resource, Resources, Settings};
 
 /// Settings with these rows on, and no other.
 fn settings(on: impl Fn(Field) -> bool) -> Settings {
+    let paths = ["/tmp", "/var/run"].map(|path| MountPath::parse(path).unwrap());
+    let resources = Resources {
+        requests: [(Resource::Cpu, "10m"), (Resource::Memory, "64Mi")]
+            .map(|(resource, amount)| (resource, amount.parse().unwrap()))
+            .into(),
+        limits: [(Resource::Memory, "256Mi".parse().unwrap())].into(),
+    };
     Settings {
         mode: Mode::Apply,
         run_as_non_root: on(Field::RunAsNonRoot),
@@ -29,5 +36,9 @@ fn settings(on: impl Fn(Field) -> bool) -> Settings {
         no_privilege_escalation: on(Field::NoPrivilegeEscalation),
         read_only_root_filesystem: on(Field::ReadOnlyRootFilesystem),
         no_service_account_token: on(Field::NoServiceAccountToken),
+        empty_dirs: if on(Field::EmptyDirs) { paths.into() } else { Vec::new() },
+        app_armor_profile: on(Field::AppArmorProfile),
+        user_namespace: on(Field::UserNamespace),
+        resources: if on(Field::Resources) { resources } else { Resources::default() },
     }
 }

@@ -74,6 +74,54 @@ fn every_right_to_reports_and_events_is_used_and_none_is_missing() {
     });
 }
 
+/// With exceptions, which ask for more.
+#[test]
+fn every_right_to_exceptions_is_used_and_none_is_missing() {
+    in_namespaces(PROGRAMS, async || {
+        let cluster = Cluster::start();
+        let admin = cluster.user(Who::Admin).await;
+        let mut values = enforcing();
+        values["exceptions"] = json!({"enabled": true, "namespaces": [RELEASE]});
+        cluster.install(&values).await;
+        let granted = rights(&admin).await;
+        assert!(granted.iter().any(|(_, group, ..)| group == "portcullis.dev"), "{granted:?}");
+        assert!(granted.iter().any(|(_, _, resource, _)| resource == "leases"), "{granted:?}");
+
+        work(&cluster).await;
+        let shop =
+            cluster.namespace("shop", &[("pod-security.kubernetes.io/enforce", "baseline")]).await;
+        let made = format!("/apis/portcullis.dev/v1alpha1/namespaces/{RELEASE}/policyexceptions");
+        admin.create(&made, &exception(&shop)).await.granted();
+        until("its status", PATIENCE, async || {
+            let object = admin.get(&format!("{made}/shop")).await.granted();
+            (object["status"]["state"] == "Active").then_some(())
+        })
+        .await;
+        let mut pinging = plain("web");
+        pinging["spec"]["containers"][0]["securityContext"] =
+            json!({"capabilities": {"add": ["NET_RAW"]}});
+        admin.create(&pods(&shop), &pinging).await.granted();
+
+        assert_each_is_used(&cluster, RELEASE, &granted).await;
+    });
+}
+
+/// For the pods of a namespace.
+fn exception(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "portcullis.dev/v1alpha1",
+        "kind": "PolicyException",
+        "metadata": {"name": "shop"},
+        "spec": {
+            "match": {"namespaces": [namespace]},
+            "allow": {"capabilities": ["NET_RAW"]},
+            "reason": "it pings",
+            "owner": "team-net",
+            "expires": "2999-01-31T00:00:00Z",
+        },
+    })
+}
+
 /// Those of `helm test` and of `helm uninstall` have accounts of their own, which are gone when they are done: the
 /// audit log remembers them.
 #[test]

@@ -14,6 +14,7 @@ mod client;
 #[cfg(feature = "otel")]
 mod collector;
 mod dashboard;
+mod exceptions;
 #[path = "../chart/helm.rs"]
 #[allow(dead_code, reason = "the chart's own tests use the rest")]
 mod helm;

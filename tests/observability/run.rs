@@ -1,8 +1,11 @@
 //! What a run of the real server exposes, and the API server with it, once everything that is counted has happened.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::exceptions::{define, except};
 use super::installation::{Installation, Replica};
 use super::support::control_plane::{ControlPlane, Who};
 use super::support::go::Skip;
@@ -26,7 +29,7 @@ pub(crate) struct Exposed {
     pub(crate) server: String,
     /// Of one that keeps certificates.
     pub(crate) self_managed: String,
-    /// Of one that writes reports and Events.
+    /// Of one that writes reports and Events, and honours exceptions.
     pub(crate) reporting: String,
     pub(crate) api_server: String,
 }
@@ -75,13 +78,29 @@ async fn of_leader(replica: &Replica) -> String {
     page(replica.admin_port, "/metrics").await.unwrap().1
 }
 
-/// After an audit.
+/// After an audit, with an exception that ends soon.
 async fn of_reporter(plane: &ControlPlane) -> String {
+    let admin = plane.user(Who::Admin).await;
+    define(&admin).await;
+    let ours = plane.namespace("ours", &[]).await;
+    let soon = SystemTime::now() + Duration::from_secs(3600);
+    except(&admin, (&ours, "agent"), "monitoring", soon).await;
+    let configuration = format!(
+        "
+apiVersion: portcullis.dev/v1alpha1
+kind: Configuration
+exceptions: {{namespaces: [{ours}]}}
+"
+    );
     let flags = ["--reports=auto", "--events", "--namespace=default", "--lease=reports"];
-    let server = Portcullis::launch_by(&plane.kubeconfig(Who::Admin), None, &flags);
+    let kubeconfig = plane.kubeconfig(Who::Admin);
+    let server = Portcullis::launch_by(&kubeconfig, Some(&configuration), &flags);
     until("an audit", PATIENCE, async || {
         let (_, text) = server.page("/metrics").await?;
-        text.contains("\nportcullis_audit_last_timestamp_seconds ").then_some(text)
+        let awaited =
+            ["audit_last_timestamp_seconds ", "exception_expiry_timestamp_seconds{exception="];
+        let is_there = awaited.map(|name| text.contains(&format!("\nportcullis_{name}")));
+        (is_there == [true; 2]).then_some(text)
     })
     .await
 }

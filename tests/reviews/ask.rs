@@ -53,6 +53,7 @@ impl Server {
         let webhook = Webhook {
             config: Arc::new(Live::fixed(config, Overrides::default())),
             cluster: None,
+            exceptions: None,
             metrics: Arc::clone(&metrics),
             traces: None,
             events: None,

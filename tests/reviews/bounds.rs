@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis::{
-    admission::{Answer, Context, Hook, Request, Review, answer, respond, review},
+    admission::{Answer, At, Context, Hook, Request, Review, answer, respond, review},
     config::{Config, Mode},
     pss::{Level, LevelVersion, NEWEST},
 };
@@ -27,11 +27,12 @@ fn config(mode: Mode, warn: Level) -> Config {
 fn judge(hook: Hook, ask: &Ask, config: &Config) -> Answer {
     let text = ask.text();
     let request = Request::decode(text.as_bytes()).unwrap();
-    let outcome = match review(hook, &request, Context { config, newest: NEWEST }) {
-        Review::Decided(outcome) => outcome,
-        Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
-        Review::AwaitsPods(review) => review.with(Ok((Vec::new(), 0)), || false),
-    };
+    let outcome =
+        match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
+            Review::Decided(outcome) => outcome,
+            Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
+            Review::AwaitsPods(review) => review.with(Ok((Vec::new(), 0)), || false),
+        };
     let answer = answer(&outcome, &request, config.mode);
     assert_bounded(&answer);
     assert!(serde_json::from_slice::<Value>(&respond(&answer, &request.uid)).is_ok());

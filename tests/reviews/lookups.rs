@@ -60,6 +60,7 @@ impl World {
         let webhook = Webhook {
             config: Arc::new(Live::fixed(Config::embedded(), Overrides::default())),
             cluster: Some(Arc::clone(&cluster)),
+            exceptions: None,
             metrics: Arc::clone(&metrics),
             intake: Intake::new(BodyLimits::default()),
             traces: None,

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use portcullis::{
-    admission::{Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, answer, review},
+    admission::{
+        At, Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, answer, review,
+    },
     config::Config,
     pss::{NEWEST, Pod},
 };
@@ -49,7 +51,7 @@ fn scan(
     };
     let text = ask.text();
     let request = Request::decode(text.as_bytes()).unwrap();
-    let context = Context { config: &config, newest: NEWEST };
+    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
     let Review::AwaitsPods(review) = review(Hook::Validate, &request, context) else {
         panic!("the pods are not asked for");
     };
@@ -175,7 +177,7 @@ fn pods_are_looked_at_only_where_enforce_becomes_stricter() {
         ("privileged:v1.20", "privileged", false),
     ];
     let config = Config::embedded();
-    let context = Context { config: &config, newest: NEWEST };
+    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
     for (old, new, is_looked_at) in rows {
         let namespace = |pair: &str| {
             let (level, version) = pair.split_once(':').unwrap_or((pair, "latest"));

@@ -23,6 +23,8 @@ mod program;
 mod render;
 mod shapes;
 
+use std::path::Path;
+
 use portcullis::{
     config::Config,
     manifest::STACK,
@@ -35,7 +37,26 @@ fn harden(text: &str) -> Result<Hardened, Vec<Refused>> {
 }
 
 fn harden_bytes(bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
-    let hardener = Hardener::new(Config::embedded());
+    harden_by(Config::embedded(), bytes)
+}
+
+/// A configuration with every default that there is.
+fn everything() -> Config {
+    let text = "apiVersion: portcullis.dev/v1alpha1
+kind: Configuration
+harden:
+  readOnlyRootFilesystem: true
+  emptyDirs: [/tmp, /var/run]
+  automountServiceAccountToken: false
+  appArmorProfile: RuntimeDefault
+  hostUsers: false
+  resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: \"2\", memory: 256Mi}}
+";
+    Config::parse(text, Path::new("config.yaml")).unwrap()
+}
+
+fn harden_by(config: Config, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+    let hardener = Hardener::new(config);
     // A test's own stack is too small for deep documents.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
@@ -45,7 +66,11 @@ fn harden_bytes(bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
 
 /// What comes out, with the text that went in where that fails.
 fn hardened(text: &str) -> String {
-    match harden(text) {
+    hardened_by(Config::embedded(), text)
+}
+
+fn hardened_by(config: Config, text: &str) -> String {
+    match harden_by(config, text.as_bytes()) {
         Ok(hardened) => hardened.text,
         Err(refused) => panic!("{refused:?}\n{text}"),
     }

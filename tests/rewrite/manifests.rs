@@ -4,13 +4,15 @@
 use portcullis::{
     harden::{self, Scope, Settings},
     pss::{Level, NEWEST, Pod, evaluate},
+    rules::Check,
 };
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::{
+    everything,
     generator::{Generator, Random},
-    hardened,
+    hardened, hardened_by,
     pods::{base, cases, strip_nulls},
     render::{FORMS, Form, write},
 };
@@ -148,6 +150,65 @@ fn what_merely_lacks_fields_passes_afterwards() {
     // Two in each list, one in all else.
     let expected = 96 * EACH * 5 / 4;
     assert_eq!(prove_in_forms(lacking), expected);
+}
+
+/// That each is written as the webhook's patch would have it, the program itself holds.
+#[test]
+fn every_default_that_there_is_is_written_in_every_form() {
+    for seed in 0..32 {
+        let mut pod = base();
+        strip_nulls(&mut pod);
+        let mut random = Random::new(seed);
+        forget(&mut pod["spec"], &mut random);
+        own(&mut pod["spec"], &mut random);
+        let object = wrapped(&pod, random.below(KINDS));
+        for form in FORMS {
+            let before = write(&object, form, seed);
+            let after = hardened_by(everything(), &before);
+            let result: Value =
+                serde_saphyr::from_str(&after).unwrap_or_else(|error| panic!("{error}\n{after}"));
+            assert!(holds(&result, &object), "{before}=>\n{after}");
+            for pod in unwrapped(&result) {
+                let text = pod.to_string();
+                let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
+                for rule in [Check::ReadOnlyRootFilesystem, Check::UserNamespaces] {
+                    assert_eq!(rule.findings(&pod), [], "{after}");
+                }
+                let mounts = &pod.spec.containers[0].volume_mounts;
+                let has = |path: &str| mounts.iter().any(|mount| mount.mount_path == *path);
+                assert!(has("/tmp") && has("/var/run"), "{after}");
+                assert!(pod.spec.containers[0].resources.is_some(), "{after}");
+            }
+            assert_eq!(hardened_by(everything(), &after), after, "a second time");
+        }
+    }
+}
+
+/// Adds what hardening adds to, some of it.
+fn own(spec: &mut Value, random: &mut Random) {
+    match random.below(4) {
+        0 => drop(spec.as_object_mut().unwrap().remove("volumes")),
+        1 => spec["volumes"] = json!([]),
+        2 => spec["volumes"] = Value::Null,
+        _ => {}
+    }
+    for list in ["initContainers", "containers"] {
+        let container = &mut spec[list][0];
+        match random.below(4) {
+            0 => container["volumeMounts"] = json!([]),
+            1 => container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/data"}]),
+            2 => container["volumeMounts"] = Value::Null,
+            _ => {}
+        }
+        match random.below(6) {
+            0 => container["resources"] = json!({}),
+            1 => container["resources"] = json!({"requests": {"cpu": "5m"}}),
+            2 => container["resources"] = json!({"limits": {"memory": "1Gi"}, "requests": {}}),
+            3 => container["resources"] = json!({"limits": null}),
+            4 => container["resources"] = json!({"requests": {"memory": "1Gi", "a.b/c": "1"}}),
+            _ => {}
+        }
+    }
 }
 
 /// Takes away what hardening adds, some of it.

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{harden, hardened};
+use crate::{everything, harden, harden_by, hardened, hardened_by};
 
 /// Name, what stands before the line, what after it.
 fn cases(folder: &str) -> Vec<(String, String, String)> {
@@ -26,6 +26,43 @@ fn texts_are_hardened_as_their_authors_write() {
         assert!(result == after, "{name}:\n{result}");
         assert_eq!(hardened(&after), after, "{name}: a second time");
     }
+}
+
+#[test]
+fn so_they_are_with_every_default_that_there_is() {
+    for (name, before, after) in cases("everything") {
+        let result = hardened_by(everything(), &before);
+        assert!(result == after, "{name}:\n{result}");
+        assert_eq!(hardened_by(everything(), &after), after, "{name}: a second time");
+        let other = |text: &str| text.replace('\n', "\r\n");
+        assert_eq!(hardened_by(everything(), &other(&before)), other(&after), "{name}");
+        let cut = before.strip_suffix('\n').unwrap();
+        assert_eq!(hardened_by(everything(), cut), after.strip_suffix('\n').unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn lists_that_are_used_elsewhere_too_are_refused_by_their_names() {
+    let text = "apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Pod
+  spec:
+    volumes: &shared [{name: data, emptyDir: {}}]
+    containers: [{name: web}]
+- apiVersion: v1
+  kind: Pod
+  spec:
+    volumes: *shared
+    containers: [{name: web}]
+";
+    let refused = harden_by(everything(), text.as_bytes()).unwrap_err();
+    let told = refused.iter().map(|one| format!("{}: {}", one.line.unwrap(), one.why));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("7: volumes stands at an anchor that *shared uses"), "{told:?}");
+    assert!(told[1].starts_with("12: volumes comes from the alias *shared"), "{told:?}");
 }
 
 #[test]

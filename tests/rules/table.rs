@@ -93,7 +93,8 @@ pub(crate) fn check(rule: &str, mut settings: BTreeMap<String, Value>) -> Check 
         "rules": {rule: settings},
     });
     let config = Config::parse(&config.to_string(), File::new("case.yaml"));
-    let mut rules = config.unwrap_or_else(|error| panic!("{rule}: {error}")).rules;
+    let mut rules =
+        config.unwrap_or_else(|error| panic!("{rule}: {error}")).policies.rules.to_vec();
     assert_eq!(rules.len(), 1, "{rule}");
     rules.remove(0).check
 }

@@ -136,7 +136,7 @@ impl ControlPlane {
         let mut apiserver = Process::start(&start_apiserver, &folder.path().join("apiserver.log"));
         let admin = kubeconfig(&folder, "admin");
         on_a_runtime(async || wait_ready(&admin, &mut apiserver).await);
-        let controllers = start_controllers(&controllers, &folder, &serving);
+        let controllers = start_controllers(&controllers, &folder, &serving, &[]);
         on_a_runtime(async || {
             let admin = User::new(&admin).await;
             grant_roles(&admin).await;
@@ -187,6 +187,15 @@ impl ControlPlane {
     /// Kills the controllers: no more pods of Deployments, nor service accounts of new namespaces.
     pub(crate) fn stop_controllers(&mut self) {
         self.controllers.kill();
+    }
+
+    /// Starts the controllers anew so that each asks under an account of its own, as on most clusters; until then
+    /// all of them are the admin.
+    pub(crate) fn give_controllers_accounts(&mut self) {
+        self.controllers.kill();
+        let program = build(Program::KubeControllerManager).expect("it was built before");
+        let accounts = ["--use-service-account-credentials"];
+        self.controllers = start_controllers(&program, &self.folder, &self.serving, &accounts);
     }
 
     /// Kills etcd. The API server then answers reads from its caches at best.
@@ -301,7 +310,12 @@ fn listen(place: Place, port: u16) -> Vec<String> {
     flags
 }
 
-fn start_controllers(program: &Path, folder: &Folder, serving: &Serving) -> Process {
+fn start_controllers(
+    program: &Path,
+    folder: &Folder,
+    serving: &Serving,
+    flags: &[&str],
+) -> Process {
     let mut command = Command::new(program);
     command
         .arg(flag("kubeconfig", kubeconfig(folder, "admin").display()))
@@ -313,7 +327,8 @@ fn start_controllers(program: &Path, folder: &Folder, serving: &Serving) -> Proc
         // Without a port of its own, and without waiting for a lease.
         .args(["--secure-port=0", "--leader-elect=false"])
         // The standard limit of 20 requests a second would make tests wait for namespaces.
-        .args(["--kube-api-qps=500", "--kube-api-burst=1000"]);
+        .args(["--kube-api-qps=500", "--kube-api-burst=1000"])
+        .args(flags);
     Process::start(&command, &folder.path().join("controllers.log"))
 }
 

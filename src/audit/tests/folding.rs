@@ -80,7 +80,7 @@ async fn of_a_template_and_what_runs_the_worse_counts() {
         let [broken] = &audited.workload.violations[..] else { panic!("{audited:?}") };
         let fields: Vec<_> = broken.found.iter().map(|found| found.field.as_str()).collect();
         let field = "spec.template.spec.containers[0].securityContext.privileged";
-        assert_eq!((broken.control.id, fields), ("privileged", vec![field]));
+        assert_eq!((broken.requirement.id(), fields), ("privileged", vec![field]));
         assert_eq!(
             audited.workload.fixes,
             [r#"container "app": set securityContext.privileged=false"#]
@@ -233,7 +233,9 @@ async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_f
     let broken = |namespace: usize, workload: usize| -> Vec<String> {
         let workload = &told.namespaces[namespace].workloads[workload].workload;
         let broken = workload.violations.iter();
-        broken.map(|broken| format!("{} {}", broken.severity.as_str(), broken.control.id)).collect()
+        broken
+            .map(|broken| format!("{} {}", broken.severity.as_str(), broken.requirement.id()))
+            .collect()
     };
     assert_eq!([broken(0, 0), broken(0, 1)].concat(), [""; 0]);
     assert_eq!(

@@ -20,6 +20,7 @@ const CRON_JOBS: &str = "/apis/batch/v1/cronjobs";
 fn settings(page: u32) -> Settings {
     Settings {
         config: Config::embedded(),
+        exceptions: Arc::default(),
         templates: Templates::AsWritten,
         modes: Modes::Enforce,
         namespaces: Vec::new(),

@@ -20,7 +20,8 @@ use crate::{
     certificates::Keeper,
     cluster::{self, Cluster},
     config::{Change, Live},
-    record::{Audits, Gauges, Metrics, State},
+    exceptions,
+    record::{Audits, Exceptions, Gauges, Metrics, State},
     reports,
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
@@ -63,7 +64,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
-    let Connected { client, cluster, leads, keeper, reports } = if flags.standalone {
+    let Connected { client, cluster, leads, keeper, reports, exceptions } = if flags.standalone {
         Connected::default()
     } else {
         connect(flags, &config, &identity, &stop, &mut tasks).await?
@@ -94,6 +95,9 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     if let Some(reports) = reports {
         metrics.registry().register(Box::new(Audits::new(reports)?))?;
     }
+    if let Some(exceptions) = &exceptions {
+        metrics.registry().register(Box::new(Exceptions::new(Arc::clone(exceptions))?))?;
+    }
     tasks.spawn(server::run(
         admin,
         Serving {
@@ -112,7 +116,8 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     });
     let instance = flags.election.identity();
     let events = flags.telling.start(client.as_ref(), instance, &metrics, &mut tasks)?;
-    let webhook = Webhook { config, cluster, metrics, traces: traces.clone(), events, intake };
+    let webhook =
+        Webhook { config, cluster, exceptions, metrics, traces: traces.clone(), events, intake };
     let app = router(Arc::new(webhook));
     let serving =
         server::run(secure, Serving { app, transport, limits: flags.limits(), stats }, stop);
@@ -149,6 +154,7 @@ struct Connected {
     leads: Option<watch::Receiver<bool>>,
     keeper: Option<Arc<Keeper>>,
     reports: Option<Arc<reports::Status>>,
+    exceptions: Option<Arc<exceptions::Store>>,
 }
 
 async fn connect(
@@ -161,13 +167,19 @@ async fn connect(
     let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
     let (cluster, reading) = Cluster::new(client.clone());
     tasks.spawn(reading);
+    let current = Arc::clone(config);
+    let wanted = move || current.current().exceptions.clone();
+    let (exceptions, following) = exceptions::Store::new(client.clone(), wanted);
+    tasks.spawn(following);
     let mut connected = Connected {
         client: Some(client.clone()),
         cluster: Some(Arc::clone(&cluster)),
+        exceptions: Some(Arc::clone(&exceptions)),
         ..Connected::default()
     };
     // Who has nothing to write needs no rights to a Lease.
-    if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() {
+    let is_excepting = !config.current().exceptions.namespaces.is_empty();
+    if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() || is_excepting {
         let leads = flags.election.start(&client, stop, tasks);
         let namespace = flags.election.namespace(&client);
         let elected = (namespace, leads.clone());
@@ -177,8 +189,10 @@ async fn connect(
             config: Arc::clone(config),
             cluster,
             leads: leads.clone(),
+            exceptions: Arc::clone(&exceptions),
         };
         connected.reports = flags.reporting.start(sources, stop, tasks);
+        tasks.spawn(exceptions::tell(client, exceptions, leads.clone()));
         connected.leads = Some(leads);
     }
     Ok(connected)

@@ -19,6 +19,7 @@ use crate::{
     cluster::{self, Cluster},
     config::Live,
     events::Events,
+    exceptions,
     record::Metrics,
     reports::{Api, Reporter, Settings, Status, Which},
     server::Shutdown,
@@ -95,6 +96,7 @@ pub(super) struct Sources {
     pub(super) config: Arc<Live>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) leads: watch::Receiver<bool>,
+    pub(super) exceptions: Arc<exceptions::Store>,
 }
 
 impl Reporting {
@@ -126,8 +128,8 @@ impl Reporting {
             interval: self.report_interval,
             limit: self.report_limit,
         };
-        let Sources { kubeconfig, config, cluster, leads } = sources;
-        let reporter = Reporter::new(settings, config, cluster, leads);
+        let Sources { kubeconfig, config, cluster, leads, exceptions } = sources;
+        let reporter = Reporter::new(settings, config, cluster, leads, exceptions);
         let status = reporter.status();
         let stopping = stopping(stop);
         tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));

@@ -1,6 +1,6 @@
 //! Defaults as what is written for them.
 
-use crate::harden::Field;
+use crate::harden::{Change, Field, List, Resources, Values};
 
 /// What is to be at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,58 +8,143 @@ pub(super) enum Addition {
     /// A scalar.
     Word(Word),
     /// A mapping with these in it, sorted by key as the API server would print them.
-    Map(Vec<(&'static str, Self)>),
-    /// A list with this in it.
-    List(Word),
+    Map(Vec<Entry>),
+    /// A list with these in it.
+    List(Vec<Self>),
 }
 
-/// A scalar. None of them needs quotes in YAML.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A key and what is to be there.
+pub(super) type Entry = (&'static str, Addition);
+
+/// A scalar.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Word {
     Bool(bool),
-    Text(&'static str),
+    Text(String),
 }
 
 impl Addition {
     /// What defaults at one place are, from the pod's spec or the container.
-    pub(super) fn of(fields: impl Iterator<Item = Field>) -> Vec<(&'static str, Self)> {
+    pub(super) fn of(changes: &[&Change]) -> Vec<Entry> {
         let mut additions = Vec::new();
-        let mut context: Vec<_> = fields
-            .filter_map(|field| {
-                let value = match field {
-                    Field::RunAsNonRoot | Field::ReadOnlyRootFilesystem => {
-                        Self::Word(Word::Bool(true))
-                    }
-                    Field::NoPrivilegeEscalation => Self::Word(Word::Bool(false)),
-                    Field::SeccompProfile => {
-                        Self::Map(vec![("type", Self::Word(Word::Text("RuntimeDefault")))])
-                    }
-                    Field::DropCapabilities => {
-                        Self::Map(vec![("drop", Self::List(Word::Text("ALL")))])
-                    }
-                    Field::NoServiceAccountToken => {
-                        // In a manifest there is no token that was mounted already.
-                        additions.push((field.name(), Self::Word(Word::Bool(false))));
-                        return None;
-                    }
-                };
-                Some((field.name(), value))
-            })
-            .collect();
+        let mut context = Vec::new();
+        for change in changes {
+            let name = change.field.name();
+            match (&change.values, change.field) {
+                // In a manifest there is no token that was mounted already.
+                (Values::Fixed, Field::NoServiceAccountToken | Field::UserNamespace) => {
+                    additions.push((name, Self::Word(Word::Bool(false))));
+                }
+                (Values::Fixed, field) => context.extend(of_context(field).map(|it| (name, it))),
+                (Values::EmptyDirs(all), _) => {
+                    let mount = |path: &str, volume: &str| {
+                        Self::Map(vec![("mountPath", text(path)), ("name", text(volume))])
+                    };
+                    let mounts = all.iter().map(|one| mount(one.path(), one.volume()));
+                    additions.push(("volumeMounts", Self::List(mounts.collect())));
+                }
+                (Values::Resources(lacking), _) => additions.push((name, resources(lacking))),
+            }
+        }
         context.sort_by_key(|(key, _)| *key);
         if !context.is_empty() {
             additions.push(("securityContext", Self::Map(context)));
         }
+        additions.sort_by_key(|(key, _)| *key);
         additions
+    }
+
+    pub(super) fn is_word(&self) -> bool {
+        matches!(self, Self::Word(_))
+    }
+
+    /// What the pod's spec has to have for the containers' changes, if anything.
+    pub(super) fn of_volumes(changes: &[Change]) -> Option<Entry> {
+        let volume =
+            |name: &str| Self::Map(vec![("emptyDir", Self::Map(Vec::new())), ("name", text(name))]);
+        let empty_dirs = changes.iter().flat_map(Change::empty_dirs);
+        let volumes: Vec<_> = empty_dirs.map(|one| volume(one.volume())).collect();
+        (!volumes.is_empty()).then_some(("volumes", Self::List(volumes)))
     }
 }
 
+/// In a `securityContext`.
+fn of_context(field: Field) -> Option<Addition> {
+    match field {
+        Field::RunAsNonRoot | Field::ReadOnlyRootFilesystem => {
+            Some(Addition::Word(Word::Bool(true)))
+        }
+        Field::NoPrivilegeEscalation => Some(Addition::Word(Word::Bool(false))),
+        Field::SeccompProfile | Field::AppArmorProfile => {
+            Some(Addition::Map(vec![("type", text("RuntimeDefault"))]))
+        }
+        Field::DropCapabilities => {
+            Some(Addition::Map(vec![("drop", Addition::List(vec![text("ALL")]))]))
+        }
+        Field::NoServiceAccountToken
+        | Field::UserNamespace
+        | Field::EmptyDirs
+        | Field::Resources => None,
+    }
+}
+
+fn resources(lacking: &Resources) -> Addition {
+    let lists = [List::Limits, List::Requests].into_iter().map(|list| {
+        let amounts = lacking.iter().filter(|(of, ..)| *of == list);
+        let amounts = amounts.map(|(_, name, amount)| (name.name(), text(&amount.to_string())));
+        (list.name(), amounts.collect::<Vec<_>>())
+    });
+    let lists = lists.filter(|(_, amounts)| !amounts.is_empty());
+    Addition::Map(lists.map(|(list, amounts)| (list, Addition::Map(amounts))).collect())
+}
+
+fn text(text: &str) -> Addition {
+    Addition::Word(Word::Text(text.to_owned()))
+}
+
 impl Word {
-    /// As it is written between `quote` where it is text.
-    pub(super) fn quoted(self, quote: &str) -> String {
+    /// As it is written between `quote` where it is text. Without quotes only where no YAML would read it as anything
+    /// but that text.
+    pub(super) fn quoted(&self, quote: &str) -> String {
         match self {
             Self::Bool(value) => value.to_string(),
-            Self::Text(text) => format!("{quote}{text}{quote}"),
+            Self::Text(text) if quote == "'" => format!("'{}'", text.replace('\'', "''")),
+            Self::Text(text) if quote.is_empty() && is_plain(text) => text.clone(),
+            // Whatever is a text in JSON is the same one in YAML.
+            Self::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
         }
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+    let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_quantity = matches!(unit, "m" | "k" | "M" | "G" | "Ki" | "Mi" | "Gi" | "Ti")
+        && unit.len() < text.len();
+    text.chars().all(is_harmless) && (is_word || is_quantity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_quotes_where_it_would_be_something_else() {
+        let word = |text: &str| Word::Text(text.to_owned());
+        for text in ["ALL", "RuntimeDefault", "/var/run", "10m", "64Mi", "portcullis-tmp-web"] {
+            assert_eq!(word(text).quoted(""), text);
+        }
+        for text in ["1", "0.5", "1e3", "1E", "1_0m", "", "/a b", "/a: b", "/a #b", "On", "~", "-a"]
+        {
+            let written = word(text).quoted("");
+            assert_eq!(written, format!("\"{text}\""));
+            assert_eq!(serde_saphyr::from_str::<String>(&written).unwrap(), text);
+        }
+        assert_eq!(word("/it's").quoted("'"), "'/it''s'");
+        assert_eq!(word("/a\"b").quoted("\""), r#""/a\"b""#);
+        assert_eq!(Word::Bool(true).quoted("\""), "true");
     }
 }

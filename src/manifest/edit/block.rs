@@ -4,7 +4,7 @@
 use super::{
     super::tree::{Found, Kind, Node, Quotes, Stop, Style},
     Edit, Refusal,
-    addition::{Addition, Word},
+    addition::{Addition, Entry},
     behind_colon, layout, refusal,
 };
 
@@ -52,20 +52,18 @@ impl<'n> Block<'n> {
     }
 
     /// New keys of the mapping.
-    pub(super) fn entries(
-        &self,
-        entries: &[(&'static str, Addition)],
-    ) -> Result<Vec<Edit>, Refusal> {
+    pub(super) fn entries(&self, entries: &[Entry]) -> Result<Vec<Edit>, Refusal> {
         let mut lines = Vec::new();
         self.lines(entries, self.column, &mut lines);
         Ok(vec![self.insert(self.node, self.node.span().end, self.column, &lines)?])
     }
 
-    /// A new item of the list.
-    pub(super) fn item(&self, item: Word) -> Result<Vec<Edit>, Refusal> {
+    /// New items of the list.
+    pub(super) fn items(&self, items: &[Addition]) -> Result<Vec<Edit>, Refusal> {
         let quote = self.node.items().next_back().map_or("", quote);
-        let line = format!("{:1$}- {2}", "", self.column, item.quoted(quote));
-        Ok(vec![self.insert(self.node, self.node.span().end, self.column, &[line])?])
+        let mut lines = Vec::new();
+        items.iter().for_each(|item| self.item(item, self.column, quote, &mut lines));
+        Ok(vec![self.insert(self.node, self.node.span().end, self.column, &lines)?])
     }
 
     /// What is to be at a key of the mapping that has nothing.
@@ -77,40 +75,58 @@ impl<'n> Block<'n> {
             _ if is_written => {
                 return Ok(vec![Edit {
                     range: span,
-                    text: in_line(addition),
+                    text: in_line(addition, ""),
                     column: self.column,
                 }]);
             }
             Addition::Word(_) => {
                 let key = at.key.map_or(Ok(span.start), |key| behind_colon(self.text, key))?;
                 let byte = key.max(span.start);
-                let text = format!(" {}", in_line(addition));
+                let text = format!(" {}", in_line(addition, ""));
                 return Ok(vec![Edit { range: byte..byte, text, column: self.column }]);
             }
             Addition::Map(entries) => self.lines(entries, self.column + self.step, &mut lines),
-            Addition::List(item) => {
-                lines.push(format!("{:1$}- {2}", "", self.column + self.dash, item.quoted("")));
+            Addition::List(items) => {
+                let column = self.column + self.dash;
+                items.iter().for_each(|item| self.item(item, column, "", &mut lines));
             }
         }
         Ok(vec![self.insert(at.node, span.end, self.column, &lines)?])
     }
 
-    fn lines(&self, entries: &[(&'static str, Addition)], column: usize, lines: &mut Vec<String>) {
+    fn lines(&self, entries: &[Entry], column: usize, lines: &mut Vec<String>) {
         for (key, addition) in entries {
             let brackets = self.brackets.filter(|_| column == self.column);
-            let value = match (addition, brackets) {
-                (Addition::Word(word), _) => format!(" {}", word.quoted("")),
-                (Addition::List(item), Some(quote)) => format!(" [{}]", item.quoted(quote)),
-                (Addition::Map(_) | Addition::List(_), _) => String::new(),
-            };
-            lines.push(format!("{:column$}{key}:{value}", ""));
-            match addition {
-                Addition::Map(entries) => self.lines(entries, column + self.step, lines),
-                Addition::List(item) if value.is_empty() => {
-                    lines.push(format!("{:1$}- {2}", "", column + self.dash, item.quoted("")));
+            let start = format!("{:column$}{key}:", "");
+            match (addition, brackets) {
+                (Addition::Map(entries), _) if !entries.is_empty() => {
+                    lines.push(start);
+                    self.lines(entries, column + self.step, lines);
                 }
-                Addition::List(_) | Addition::Word(_) => {}
+                (Addition::List(items), Some(quote)) if items.iter().all(Addition::is_word) => {
+                    lines.push(format!("{start} {}", in_line(addition, quote)));
+                }
+                (Addition::List(items), _) => {
+                    lines.push(start);
+                    items.iter().for_each(|item| self.item(item, column + self.dash, "", lines));
+                }
+                (Addition::Word(_) | Addition::Map(_), _) => {
+                    lines.push(format!("{start} {}", in_line(addition, "")));
+                }
             }
+        }
+    }
+
+    /// An item behind a dash. What is nested in it stands in the same steps as all else.
+    fn item(&self, item: &Addition, column: usize, quote: &str, lines: &mut Vec<String>) {
+        const DASH: &str = "- ";
+        let first = lines.len();
+        match item {
+            Addition::Map(entries) => self.lines(entries, column + DASH.len(), lines),
+            Addition::Word(_) | Addition::List(_) => lines.push(in_line(item, quote)),
+        }
+        if let Some(line) = lines.get_mut(first) {
+            *line = format!("{:column$}{DASH}{}", "", line.trim_start());
         }
     }
 
@@ -190,14 +206,19 @@ fn quote(scalar: Node<'_>) -> &'static str {
     }
 }
 
-/// On the line of its key.
-fn in_line(addition: &Addition) -> String {
+/// On the line of its key or dash. What is in a list stands in `quote` where it is text.
+fn in_line(addition: &Addition, quote: &str) -> String {
     match addition {
-        Addition::Word(word) => word.quoted(""),
-        Addition::List(item) => format!("[{}]", item.quoted("")),
+        Addition::Word(word) => word.quoted(quote),
+        Addition::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| in_line(item, quote)).collect();
+            format!("[{}]", items.join(", "))
+        }
         Addition::Map(entries) => {
-            let entries: Vec<_> =
-                entries.iter().map(|(key, value)| format!("{key}: {}", in_line(value))).collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("{key}: {}", in_line(value, quote)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
     }

@@ -4,7 +4,7 @@
 use super::{
     super::tree::{Found, Kind, Node, Stop, Style},
     Edit, Refusal,
-    addition::{Addition, Word},
+    addition::{Addition, Entry},
     behind_colon, is_quoted, layout,
 };
 
@@ -57,15 +57,17 @@ impl<'n> Flow<'n> {
     }
 
     /// New keys of the mapping.
-    pub(super) fn entries(&self, entries: &[(&'static str, Addition)]) -> Vec<Edit> {
+    pub(super) fn entries(&self, entries: &[Entry]) -> Vec<Edit> {
         let outer = self.lines.map(Lines::inner).unwrap_or_default();
         let pieces = entries.iter().map(|(key, value)| self.entry(key, value, &outer));
         self.add(&pieces.collect::<Vec<_>>())
     }
 
-    /// A new item of the list.
-    pub(super) fn item(&self, item: Word) -> Vec<Edit> {
-        self.add(&[item.quoted(self.quote)])
+    /// New items of the list.
+    pub(super) fn items(&self, items: &[Addition]) -> Vec<Edit> {
+        let outer = self.lines.map(Lines::inner).unwrap_or_default();
+        let pieces = items.iter().map(|item| self.rendered(item, &outer));
+        self.add(&pieces.collect::<Vec<_>>())
     }
 
     /// What is to be at a key of the mapping that has nothing.
@@ -156,13 +158,16 @@ impl<'n> Flow<'n> {
         let inner = format!("{outer}{unit}");
         let (open, pieces, close) = match addition {
             Addition::Word(word) => return word.quoted(self.quote),
-            Addition::List(item) => ("[", vec![item.quoted(self.quote)], "]"),
+            Addition::List(items) => {
+                let items = items.iter().map(|item| self.rendered(item, &inner));
+                ("[", items.collect::<Vec<_>>(), "]")
+            }
             Addition::Map(entries) => {
                 let entries = entries.iter().map(|(key, value)| self.entry(key, value, &inner));
                 ("{", entries.collect(), "}")
             }
         };
-        match self.lines {
+        match self.lines.filter(|_| !pieces.is_empty()) {
             Some(Lines { line_break, .. }) => {
                 let start = format!("{line_break}{inner}");
                 let body = pieces.join(&format!(",{start}"));

@@ -13,7 +13,8 @@ use std::{
 use crate::{
     findings::{Broken, Found, Summary, Workload},
     manifest::Unreadable,
-    pss::{CONTROLS, Level},
+    policy::Requirement,
+    pss::Level,
 };
 
 use super::{About, Item, output::To, words::count, words::stands};
@@ -69,7 +70,8 @@ impl<'p> Html<'p> {
     fn workload(&mut self, workload: &Workload) -> fmt::Result {
         let identity = &workload.identity;
         self.namespaces.insert(identity.namespace.clone());
-        let broken: Vec<_> = workload.violations.iter().map(|broken| broken.control.id).collect();
+        let broken: Vec<_> =
+            workload.violations.iter().map(|broken| broken.requirement.id()).collect();
         for id in &broken {
             *self.controls.entry(id).or_default() += 1;
         }
@@ -104,7 +106,9 @@ impl<'p> Html<'p> {
 
     pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
         let title = match self.about {
-            About::Manifests(policy) => format!("Manifests judged by {}", policy.judged()),
+            About::Manifests(policy) => {
+                format!("Manifests judged by {}", policy.basis("").judged())
+            }
             About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
         };
         write!(
@@ -147,12 +151,12 @@ impl<'p> Html<'p> {
         let rows: String = controls
             .into_iter()
             .filter_map(|(id, number)| {
-                let control = CONTROLS.iter().find(|control| control.id == *id)?;
+                let requirement = Requirement::find(id)?;
                 Some(format!(
                     "<tr><td><button type=\"button\" data-control=\"{id}\">{id}</button></td><td>{}</td><td>{}</td>\
                      <td class=\"number\">{number}</td></tr>",
-                    control.level,
-                    Escaped(control.reason)
+                    requirement.origin(),
+                    Escaped(requirement.reason())
                 ))
             })
             .collect();
@@ -203,7 +207,7 @@ fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
     )?;
     for broken in violations {
         for (index, found) in broken.found.iter().enumerate() {
-            let id = if index == 0 { broken.control.id } else { "" };
+            let id = if index == 0 { broken.requirement.id() } else { "" };
             violation(rows, id, broken, found)?;
         }
     }

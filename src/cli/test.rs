@@ -1,0 +1,79 @@
+//! The flags of `test`.
+
+use std::{io, path::PathBuf, str::FromStr as _, thread};
+
+use clap::{Args, ValueEnum as _, builder::PossibleValue};
+
+use crate::{
+    manifest,
+    report::{
+        Format, Output,
+        suites::{FORMATS, Suites, Total, Traces},
+    },
+    suite,
+};
+
+use super::{Exit, offered::offered};
+
+/// No flag is an environment variable: what comes of a test depends on files alone.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 all passed; 1 some failed; 2 something could not be run. docs/policies.md says how \
+    tests are written."
+)]
+pub(super) struct Flags {
+    /// Test files, or directories: every portcullis-test.yaml in and below them, but nothing hidden
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+
+    /// Say what led to every verdict, not only to those that are not as expected
+    #[arg(long)]
+    trace: bool,
+
+    /// The form of the report: human, json or junit; with =FILE into a file. Can be repeated, but only one form can go
+    /// to standard output [default: human]
+    #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(output, forms), hide_possible_values = true)]
+    outputs: Vec<Output>,
+}
+
+/// Runs the tests that the paths name.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
+    let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
+    let traces = if flags.trace { Traces::OfAll } else { Traces::OfFailures };
+    match tested(&flags.paths, &outputs, traces) {
+        // What could not be run may hide anything: it is worse than what failed.
+        Ok(total) if total.errors > 0 => Ok(Exit::Failure),
+        Ok(total) if total.failed > 0 => Ok(Exit::Findings),
+        Ok(_) => Ok(Exit::Clean),
+        // Whoever reads has seen enough. What was not run has not passed.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
+        Err(error) => Err(anyhow::Error::new(error).context("the report could not be written")),
+    }
+}
+
+fn tested(paths: &[PathBuf], outputs: &[Output], traces: Traces) -> io::Result<Total> {
+    let mut report = Suites::open(outputs, traces)?;
+    let all = || {
+        let sources = paths.iter().flat_map(|path| suite::sources(path));
+        sources.map(|source| suite::run(&source)).try_for_each(|tested| report.tell(&tested))?;
+        report.finish()
+    };
+    // On a stack of its own: how deep a manifest may be must not depend on `ulimit -s`.
+    let told = thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(manifest::STACK);
+        Ok::<_, io::Error>(thread.spawn_scoped(scope, all)?.join())
+    })?;
+    told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn output(text: &str) -> Result<Output, String> {
+    let output = Output::from_str(text).ok().filter(|output| FORMATS.contains(&output.format));
+    let names: Vec<_> = forms().iter().map(|form| form.get_name().to_owned()).collect();
+    output.ok_or_else(|| {
+        format!("must be FORMAT or FORMAT=FILE, where FORMAT is one of {}", names.join(", "))
+    })
+}
+
+fn forms() -> Vec<PossibleValue> {
+    FORMATS.iter().filter_map(Format::to_possible_value).collect()
+}

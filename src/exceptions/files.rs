@@ -1,0 +1,146 @@
+//! Exceptions from files, for whoever checks without a cluster, or a cluster with exceptions that are not there yet.
+
+use serde_json::Value;
+
+use crate::{
+    manifest::{self, Line},
+    policy::Exception,
+};
+
+use super::compile::{Expiry, compile};
+
+/// Lists in lists, deeper than anyone nests them.
+const MAX_NESTED: usize = 8;
+
+/// Why a file's exceptions cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{why}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+pub struct Unreadable {
+    /// Of the document, from 1.
+    pub line: Option<Line>,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// The PolicyExceptions of a text of YAML or JSON; other objects are passed over. One that says no namespace has the name
+/// alone.
+///
+/// # Errors
+/// What cannot be read, and what is invalid: all of it, since a check with half of its exceptions misleads.
+pub fn read(text: &[u8], expiry: Expiry) -> Result<Vec<Exception>, Vec<Unreadable>> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    let mut errors = Vec::new();
+    for document in manifest::values(text) {
+        match document {
+            Ok((extent, value)) => {
+                let mut tell = |object: &Value| {
+                    let known = &mut exceptions;
+                    if let Err(why) = exception(object, expiry).and_then(|it| add(known, it)) {
+                        errors.push(Unreadable { line: Some(extent.line), why });
+                    }
+                };
+                each(&value, MAX_NESTED, &mut tell);
+            }
+            Err(error) => errors.push(Unreadable { line: error.line, why: error.why }),
+        }
+    }
+    if errors.is_empty() { Ok(exceptions) } else { Err(errors) }
+}
+
+fn add(exceptions: &mut Vec<Exception>, exception: Exception) -> Result<(), String> {
+    if exceptions.iter().any(|known| known.name == exception.name) {
+        return Err(format!("PolicyException {} stands twice", exception.name));
+    }
+    exceptions.push(exception);
+    Ok(())
+}
+
+/// Tells of the exceptions in an object: itself, or those of a list.
+fn each(object: &Value, depth: usize, tell: &mut impl FnMut(&Value)) {
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (version, kind) = (text("apiVersion"), text("kind"));
+    if kind == "PolicyException" && version.starts_with("portcullis.dev/") {
+        tell(object);
+    } else if kind.ends_with("List") && depth > 0 {
+        let items = object.get("items").and_then(Value::as_array);
+        items.into_iter().flatten().for_each(|item| each(item, depth - 1, tell));
+    }
+}
+
+fn exception(object: &Value, expiry: Expiry) -> Result<Exception, String> {
+    let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    if version != "portcullis.dev/v1alpha1" {
+        return Err(format!("apiVersion: {version:?}: must be portcullis.dev/v1alpha1"));
+    }
+    let metadata = |key: &str| object.get("metadata")?.get(key)?.as_str();
+    let name = metadata("name").ok_or("metadata.name: must be set")?;
+    let name = match metadata("namespace") {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    };
+    let spec = object.get("spec").unwrap_or(&Value::Null);
+    compile(&name, spec, expiry).map_err(|why| format!("PolicyException {name}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+apiVersion: portcullis.dev/v1alpha1
+kind: PolicyException
+metadata: {name: agent, namespace: portcullis}
+spec:
+  match: {namespaces: [shop]}
+  allow: {hostPorts: [9100, 30000-30010], hostNamespaces: [network]}
+  reason: it reads packets
+  owner: team-net
+  expires: 2027-01-31T00:00:00Z
+";
+
+    fn read_all(text: &str) -> Result<Vec<String>, String> {
+        match read(text.as_bytes(), Expiry::Required) {
+            Ok(exceptions) => Ok(exceptions.into_iter().map(|exception| exception.name).collect()),
+            Err(errors) => {
+                Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+            }
+        }
+    }
+
+    #[test]
+    fn exceptions_are_read_among_other_objects() {
+        let text = format!(
+            "kind: Pod\napiVersion: v1\n---{GOOD}---{}",
+            GOOD.replace("agent, namespace: portcullis", "other")
+        );
+        assert_eq!(read_all(&text).unwrap(), ["portcullis/agent", "other"]);
+        let items = GOOD.trim().replace('\n', "\n  ");
+        let list = format!("apiVersion: v1\nkind: List\nitems:\n- {items}\n");
+        assert_eq!(read_all(&list).unwrap(), ["portcullis/agent"]);
+        assert_eq!(read_all("").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let text = format!(
+            "{}---{}---{GOOD}---{GOOD}",
+            GOOD.replace("9100", "0"),
+            GOOD.replace("v1alpha1", "v1")
+        );
+        let said = read_all(&text).unwrap_err();
+        let said: Vec<_> = said.lines().collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(
+            said[0].contains(
+                "PolicyException portcullis/agent: spec.allow.hostPorts[0]: \"0\": must lie within"
+            ),
+            "{said:?}"
+        );
+        assert!(
+            said[1].contains("apiVersion: \"portcullis.dev/v1\": must be portcullis.dev/v1alpha1"),
+            "{said:?}"
+        );
+        assert!(said[2].contains("stands twice") && said[2].starts_with("line 3"), "{said:?}");
+        assert!(read_all("a: [").is_err());
+    }
+}

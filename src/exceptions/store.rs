@@ -1,0 +1,290 @@
+//! The exceptions in force: those of the namespaces that the configuration lists, kept by a watch on each.
+//!
+//! Where the API server cannot be reached, what is known stays, and still ends when it says. Where it does not know
+//! PolicyExceptions, there are none; it is asked again now and then, without a word in the log.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use futures::{StreamExt as _, future::join_all};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::{sync::Notify, time::sleep};
+
+use crate::{
+    cluster::{Heard, WATCH_SECONDS, bounded, overheard},
+    policy::Exceptions,
+};
+
+use super::{
+    census::Census,
+    compile::Expiry,
+    known::{Entry, Key, Known, Limits},
+    resource::{PolicyException, PolicyExceptionStatus},
+};
+
+/// A healthy API server is never silent for longer than a watch lasts.
+const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
+/// Objects of one page: each may take 100 kB.
+const PAGE: u32 = 100;
+/// How often the configuration is looked at: it is in memory.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two compilations, so that a thousand changes at once do not make a thousand.
+const APART: Duration = Duration::from_millis(100);
+
+/// What is honoured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The namespaces whose exceptions are honoured. Whoever may write there may excuse anybody.
+    pub namespaces: BTreeSet<String>,
+    /// Whether they must end.
+    pub expiry: Expiry,
+}
+
+/// The exceptions of a cluster, as far as they are known.
+#[derive(Default)]
+pub struct Store {
+    current: ArcSwap<Exceptions>,
+    covers: ArcSwapOption<HashMap<String, u32>>,
+    inner: Mutex<Inner>,
+    /// Rung when something changed.
+    changed: Notify,
+    /// Rung when one that was ignored could be honoured.
+    room: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    known: Known,
+    /// Namespaces that have been listed, or of which it is known that there is nothing to list.
+    listed: HashSet<String>,
+    wanted: Option<BTreeSet<String>>,
+}
+
+impl Store {
+    /// None yet, and the task that gets to know them: it never ends by itself. `settings` is asked each second.
+    pub fn new(
+        client: Client,
+        settings: impl Fn() -> Settings + Send + Sync + 'static,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
+        let store = Arc::new(Self::default());
+        let following = Arc::clone(&store);
+        (store, async move {
+            tokio::join!(following.follow(client, settings), following.compile());
+        })
+    }
+
+    /// Those in force. Take it once a request, so that all of it is judged by the same.
+    pub fn current(&self) -> Arc<Exceptions> {
+        self.current.load_full()
+    }
+
+    /// Whether all namespaces of the configuration have been listed once: before that, what is excepted is denied.
+    pub fn is_synced(&self) -> bool {
+        let inner = self.lock();
+        let is_listed =
+            |wanted: &BTreeSet<String>| wanted.iter().all(|name| inner.listed.contains(name));
+        inner.wanted.as_ref().is_some_and(is_listed)
+    }
+
+    /// How those that are followed stand. Compiles nothing, and is for whoever asks now and then.
+    pub fn census(&self, notice: Duration, now: SystemTime) -> Census {
+        self.lock().known.census(notice, now)
+    }
+
+    /// Takes note of how many workloads each exception covers, by `namespace/name`: whoever audits has counted. One that
+    /// is missing covers none.
+    pub fn counted(&self, covers: HashMap<String, u32>) {
+        self.covers.store(Some(Arc::new(covers)));
+    }
+
+    /// What is to be said of those whose status does not say it yet.
+    pub(super) fn untold(&self, now: SystemTime) -> Vec<(Key, PolicyExceptionStatus)> {
+        let covers = self.covers.load();
+        let count = |(namespace, name): &Key| {
+            let counted = covers.as_ref()?.get(&format!("{namespace}/{name}"));
+            Some(counted.copied().unwrap_or_default())
+        };
+        let inner = self.lock();
+        let entries = inner.known.iter().filter_map(|(key, entry)| {
+            let status = entry.status(count(key), now);
+            (status != entry.told).then(|| (key.clone(), status))
+        });
+        entries.collect()
+    }
+
+    /// Takes note of what a status says now.
+    pub(super) fn told(&self, key: &Key, status: PolicyExceptionStatus) {
+        self.lock().known.told(key, status);
+    }
+
+    /// Whether exceptions of a namespace are honoured. None before that is known.
+    pub(super) fn honours(&self, namespace: &str) -> Option<bool> {
+        Some(self.lock().wanted.as_ref()?.contains(namespace))
+    }
+
+    /// Whether exceptions of any namespace are honoured.
+    pub(super) fn honours_any(&self) -> bool {
+        self.lock().wanted.as_ref().is_some_and(|wanted| !wanted.is_empty())
+    }
+
+    /// Puts what is known into force, soon after it has changed.
+    async fn compile(&self) {
+        loop {
+            self.changed.notified().await;
+            let compiled = self.lock().known.compiled();
+            self.current.store(Arc::new(compiled));
+            sleep(APART).await;
+        }
+    }
+
+    async fn follow(&self, client: Client, settings: impl Fn() -> Settings) {
+        loop {
+            let wanted = settings();
+            self.change(|inner| {
+                inner.known.forget(|namespace| !wanted.namespaces.contains(namespace));
+                inner.known.left_out = 0;
+                inner.listed.retain(|namespace| wanted.namespaces.contains(namespace));
+                inner.wanted = Some(wanted.namespaces.clone());
+            });
+            let all = wanted.namespaces.iter();
+            let all =
+                join_all(all.map(|name| self.follow_one(client.clone(), name, wanted.expiry)));
+            let differs = async {
+                while settings() == wanted {
+                    sleep(LOOK).await;
+                }
+            };
+            tokio::select! {
+                _ = all => {}
+                () = differs => {}
+                () = self.room.notified() => sleep(LOOK).await,
+            }
+            if wanted.namespaces.is_empty() {
+                sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Keeps those of one namespace. Never ends.
+    async fn follow_one(&self, client: Client, namespace: &str, expiry: Expiry) {
+        let client = overheard(client, Arc::new(Heard::default()), SILENCE);
+        let resource = ApiResource::erase::<PolicyException>(&());
+        let api = Api::<DynamicObject>::namespaced_with(client, namespace, &resource);
+        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+        let mut events = pin!(watcher(api, config).default_backoff());
+        let mut listed = Vec::new();
+        let mut said = String::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    said.clear();
+                    self.apply(event, namespace, expiry, &mut listed);
+                }
+                Err(error) if is_absent(&error) => {
+                    tracing::debug!("the cluster does not know PolicyExceptions");
+                    self.change(|inner| {
+                        inner.known.forget(|known| known == namespace);
+                        inner.listed.insert(namespace.to_owned());
+                    });
+                }
+                Err(error) => {
+                    let error = bounded(&error.to_string());
+                    if error != said {
+                        tracing::warn!(
+                            namespace,
+                            error,
+                            "cannot watch PolicyExceptions: those that are known stay until they expire"
+                        );
+                        said = error;
+                    }
+                }
+            }
+        }
+    }
+
+    /// A list replaces all that is known of its namespace, but only when it is complete.
+    fn apply(
+        &self,
+        event: Event<DynamicObject>,
+        namespace: &str,
+        expiry: Expiry,
+        listed: &mut Vec<(Key, Entry)>,
+    ) {
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                // What is beyond would not be honoured either.
+                let limits = Limits::default();
+                if listed.len() < limits.exceptions.saturating_add(limits.names) {
+                    listed.extend(Entry::read(&object, expiry));
+                }
+            }
+            Event::InitDone => {
+                let entries = std::mem::take(listed);
+                tracing::info!(
+                    namespace,
+                    exceptions = entries.len(),
+                    "PolicyExceptions are listed"
+                );
+                self.change(|inner| {
+                    inner.known.replace(namespace, entries);
+                    inner.listed.insert(namespace.to_owned());
+                });
+            }
+            Event::Apply(object) => {
+                if let Some(entry) = Entry::read(&object, expiry) {
+                    self.change(|inner| inner.known.insert(entry));
+                }
+            }
+            Event::Delete(object) => {
+                let key = object.metadata.namespace.zip(object.metadata.name);
+                let was_overfull = key.is_some_and(|key| {
+                    self.change(|inner| {
+                        inner.known.remove(&key);
+                        inner.known.is_overfull()
+                    })
+                });
+                if was_overfull {
+                    self.room.notify_one();
+                }
+            }
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        let changed = change(&mut self.lock());
+        self.changed.notify_one();
+        changed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the cluster has no such resource.
+fn is_absent(error: &watcher::Error) -> bool {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code,
+        watcher::Error::WatchError(status) => status.code,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => return false,
+    };
+    code == 404
+}

@@ -1,0 +1,168 @@
+//! What the leader says of exceptions in their status: only where it differs, and a few a second.
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+};
+use serde_json::json;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::cluster::one_line;
+
+use super::{
+    Store,
+    known::Key,
+    resource::{PolicyException, PolicyExceptionStatus, State},
+};
+
+/// How often it is looked for something to say: what is looked at is in memory.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two writes: 20 a second.
+const WRITES_APART: Duration = Duration::from_millis(50);
+/// After one that was refused, it is left alone for so long.
+const RETRY: Duration = Duration::from_secs(60);
+/// How often it is looked for exceptions in namespaces where they are not honoured.
+const STRANGERS: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAGE: u32 = 100;
+/// Who has written it.
+const US: &str = "portcullis";
+
+/// Writes statuses while this replica leads. Never ends.
+pub async fn tell(client: Client, store: Arc<Store>, mut leads: watch::Receiver<bool>) {
+    loop {
+        if leads.wait_for(|leads| *leads).await.is_err() {
+            // Nobody says any more who leads.
+            return pending().await;
+        }
+        let mut teller = Teller::new(client.clone(), &store);
+        tokio::select! {
+            () = teller.run() => {}
+            _ = leads.wait_for(|leads| !*leads) => {}
+        }
+    }
+}
+
+struct Teller<'s> {
+    client: Client,
+    store: &'s Store,
+    resource: ApiResource,
+    /// Those whose status could not be written, and when to try again.
+    later: HashMap<Key, Instant>,
+    said: String,
+}
+
+impl<'s> Teller<'s> {
+    fn new(client: Client, store: &'s Store) -> Self {
+        let resource = ApiResource::erase::<PolicyException>(&());
+        Self { client, store, resource, later: HashMap::new(), said: String::new() }
+    }
+
+    async fn run(&mut self) {
+        let mut strangers = Instant::now();
+        loop {
+            self.later.retain(|_, until| *until > Instant::now());
+            for (key, status) in self.store.untold(SystemTime::now()) {
+                if !self.later.contains_key(&key) && self.write(&key, &status).await {
+                    self.store.told(&key, status);
+                }
+            }
+            // Where none are honoured nobody waits for one, and there may be no right to list them.
+            if Instant::now() >= strangers && self.store.honours_any() {
+                self.tell_strangers().await;
+                strangers = Instant::now() + STRANGERS;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Whether it was written.
+    async fn write(&mut self, key: &Key, status: &PolicyExceptionStatus) -> bool {
+        let (namespace, name) = key;
+        let api = self.of(namespace);
+        // What is not there any more is to go, which a merge does only where it is said.
+        let patch = Patch::Merge(json!({"status": {
+            "state": status.state,
+            "message": status.message,
+            "covers": status.covers,
+            "observedGeneration": status.observed_generation,
+        }}));
+        let params = PatchParams { field_manager: Some(US.to_owned()), ..PatchParams::default() };
+        let writing = api.patch_status(name, &params, &patch);
+        let error = match timeout(PATIENCE, writing).await {
+            Ok(Ok(_)) => None,
+            // It is gone.
+            Ok(Err(kube::Error::Api(answer))) if answer.code == 404 => return false,
+            Ok(Err(error)) => Some(one_line(&error)),
+            Err(_) => Some("the API server did not answer in time".to_owned()),
+        };
+        sleep(WRITES_APART).await;
+        let Some(error) = error else {
+            self.said.clear();
+            return true;
+        };
+        if error != self.said {
+            tracing::warn!(
+                namespace,
+                name,
+                error,
+                "the status of a PolicyException cannot be written"
+            );
+            self.said = error;
+        }
+        self.later.insert(key.clone(), Instant::now() + RETRY);
+        false
+    }
+
+    /// Says of those that are not honoured where they are that they are not: nobody watches them, and whoever wrote one
+    /// may wait for it.
+    async fn tell_strangers(&mut self) {
+        let api = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let listing = timeout(PATIENCE, api.list(&params)).await;
+            // Whatever is wrong is said of the watches.
+            let Ok(Ok(page)) = listing else { return };
+            for object in page.items {
+                let (Some(namespace), name) = (object.namespace(), object.name_any()) else {
+                    continue;
+                };
+                if self.store.honours(&namespace) != Some(false) {
+                    continue;
+                }
+                let status = PolicyExceptionStatus {
+                    state: Some(State::Ignored),
+                    message: Some(format!(
+                        "exceptions in namespace {namespace} are not honoured: the configuration's exceptions.namespaces does not list it"
+                    )),
+                    covers: Some(0),
+                    observed_generation: object.metadata.generation,
+                };
+                let told = object.data.get("status").cloned();
+                let told = told.and_then(|told| serde_json::from_value(told).ok());
+                let key = (namespace, name);
+                if told.as_ref() != Some(&status) && !self.later.contains_key(&key) {
+                    self.write(&key, &status).await;
+                }
+            }
+            match page.metadata.continue_ {
+                Some(next) if !next.is_empty() => params.continue_token = Some(next),
+                _ => return,
+            }
+        }
+    }
+
+    fn of(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &self.resource)
+    }
+}

@@ -1,0 +1,109 @@
+//! Changes as a simulated pod: what the object will look like once it is patched, as far as the view goes.
+
+use crate::pss::{Container, Place, Pod, Profile, SecurityContext, Text};
+
+use super::{
+    field::{Change, Field, Values},
+    resources::{List, Resources},
+    token::Token,
+};
+
+/// What the pod will look like: as far as the view goes.
+pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
+    let mut pod = pod.clone();
+    for change in changes {
+        match change.place {
+            Place::Container { kind, index } => {
+                if let Some(container) = pod.spec.list_mut(kind).get_mut(index) {
+                    set_in_container(container, change);
+                }
+            }
+            Place::Metadata | Place::Pod | Place::Volume { .. } => {
+                set_in_pod(&mut pod, change.field);
+            }
+        }
+    }
+    let empty_dirs = changes.iter().flat_map(Change::empty_dirs);
+    let volumes: Vec<_> = empty_dirs.map(|one| one.as_volume()).collect();
+    pod.spec.volumes.extend(volumes);
+    pod
+}
+
+fn set_in_pod(pod: &mut Pod<'_>, field: Field) {
+    let context = &mut pod.spec.security_context;
+    match field {
+        Field::RunAsNonRoot => context.get_or_insert_default().run_as_non_root = Some(true),
+        Field::SeccompProfile => {
+            context.get_or_insert_default().seccomp_profile = Some(runtime_default());
+        }
+        Field::AppArmorProfile => {
+            context.get_or_insert_default().app_armor_profile = Some(runtime_default());
+        }
+        Field::NoServiceAccountToken => {
+            pod.spec.automount_service_account_token = Some(false);
+            remove_token(pod);
+        }
+        Field::UserNamespace => pod.spec.host_users = Some(false),
+        Field::DropCapabilities
+        | Field::NoPrivilegeEscalation
+        | Field::ReadOnlyRootFilesystem
+        | Field::EmptyDirs
+        | Field::Resources => {}
+    }
+}
+
+fn remove_token(pod: &mut Pod<'_>) {
+    let token = Token::of(pod);
+    for (kind, container, mount) in token.mounts {
+        if let Some(container) = pod.spec.list_mut(kind).get_mut(container) {
+            container.volume_mounts.remove(mount);
+        }
+    }
+    for volume in token.volumes {
+        pod.spec.volumes.remove(volume);
+    }
+}
+
+fn set_in_container(container: &mut Container<'_>, change: &Change) {
+    match &change.values {
+        Values::Fixed => {
+            set(container.security_context.get_or_insert_default(), change.field);
+        }
+        Values::EmptyDirs(all) => {
+            container.volume_mounts.extend(all.iter().map(|one| one.as_mount()));
+        }
+        Values::Resources(lacking) => set_resources(container, lacking),
+    }
+}
+
+fn set_resources(container: &mut Container<'_>, lacking: &Resources) {
+    let own = container.resources.get_or_insert_default();
+    for (list, name, amount) in lacking.iter() {
+        let set = match list {
+            List::Requests => &mut own.requests,
+            List::Limits => &mut own.limits,
+        };
+        set.add(Text::from(name.name()), Text::from(amount.to_string()));
+    }
+}
+
+fn set(context: &mut SecurityContext<'_>, field: Field) {
+    match field {
+        Field::RunAsNonRoot => context.run_as_non_root = Some(true),
+        Field::SeccompProfile => context.seccomp_profile = Some(runtime_default()),
+        Field::AppArmorProfile => context.app_armor_profile = Some(runtime_default()),
+        Field::DropCapabilities => {
+            context.capabilities.get_or_insert_default().drop.push(Text::from("ALL"));
+        }
+        Field::NoPrivilegeEscalation => context.allow_privilege_escalation = Some(false),
+        Field::ReadOnlyRootFilesystem => context.read_only_root_filesystem = Some(true),
+        Field::NoServiceAccountToken
+        | Field::UserNamespace
+        | Field::EmptyDirs
+        | Field::Resources => {}
+    }
+}
+
+fn runtime_default() -> Profile<'static> {
+    Profile { kind: Text::from("RuntimeDefault"), localhost_profile: Text::default() }
+}

@@ -1,0 +1,214 @@
+//! Directories to write to in a container whose root becomes read-only: an `emptyDir` of its own at each listed path,
+//! so that containers share nothing that they did not share before.
+//!
+//! None is mounted where the author mounted something: at the path, above it or below it. The token that the
+//! ServiceAccount plugin mounts in almost every container is no author's, and stays visible below.
+
+use std::collections::HashSet;
+
+use crate::pss::{Container, ContainerKind, Place, Pod, Text, Volume, VolumeMount};
+
+use super::{field::Values, token};
+
+/// A path that a directory can be mounted at: absolute, without `.`, `..`, `:` or empty parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountPath(String);
+
+impl MountPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// What is none, or where nothing may be mounted, with what is allowed.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const MOST: usize = 253;
+        let is_possible = |part: &str| {
+            !matches!(part, "" | "." | "..")
+                && part.chars().all(|c| c != ':' && c != '\\' && !c.is_control())
+        };
+        let parts = text.strip_prefix('/').unwrap_or_default();
+        if text.len() > MOST || !parts.split('/').all(is_possible) {
+            return Err(
+                "must be an absolute path, such as /tmp: not / itself, without \".\", \"..\", \":\" or a \"/\" at its end, at most 253 bytes",
+            );
+        }
+        let first = parts.split('/').next().unwrap_or_default();
+        if matches!(first, "dev" | "proc" | "sys") {
+            return Err("must not be in /dev, /proc or /sys, which the container runtime provides");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether one is the other or stands in it.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        is_in(&parts(&self.0), &parts(&other.0)) || is_in(&parts(&other.0), &parts(&self.0))
+    }
+}
+
+/// A new volume, and where a container mounts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmptyDir {
+    path: MountPath,
+    volume: String,
+}
+
+impl EmptyDir {
+    /// Where it is mounted.
+    pub fn path(&self) -> &str {
+        self.path.as_str()
+    }
+
+    /// The volume's name.
+    pub fn volume(&self) -> &str {
+        &self.volume
+    }
+
+    pub(super) fn as_volume(&self) -> Volume<'static> {
+        Volume {
+            name: Text::from(self.volume.clone()),
+            sources: vec![Text::from("emptyDir")],
+            ..Volume::default()
+        }
+    }
+
+    pub(super) fn as_mount(&self) -> VolumeMount<'static> {
+        VolumeMount {
+            name: Text::from(self.volume.clone()),
+            mount_path: Text::from(self.path.0.clone()),
+            ..VolumeMount::default()
+        }
+    }
+}
+
+/// What each of these containers, whose roots become read-only, is given.
+pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<(Place, Values)> {
+    let volumes = pod.spec.volumes.iter();
+    let mut taken: HashSet<_> = volumes.map(|volume| volume.name.as_str().to_owned()).collect();
+    let mut planned = Vec::new();
+    for place in places {
+        // A pod that runs takes no more volumes.
+        let Place::Container { kind: kind @ (ContainerKind::Init | ContainerKind::Main), index } =
+            *place
+        else {
+            continue;
+        };
+        let Some(container) = pod.spec.list(kind).get(index) else { continue };
+        let free = paths.iter().filter(|path| is_free(container, path));
+        let empty_dirs: Vec<_> = free
+            .map(|path| EmptyDir { path: path.clone(), volume: name(&path.0, &container.name) })
+            .filter(|one| taken.insert(one.volume.clone()))
+            .collect();
+        if !empty_dirs.is_empty() {
+            planned.push((*place, Values::EmptyDirs(empty_dirs)));
+        }
+    }
+    planned
+}
+
+fn is_free(container: &Container<'_>, path: &MountPath) -> bool {
+    let own = parts(&path.0);
+    let mounts = container.volume_mounts.iter().map(|mount| mount.mount_path.as_str());
+    let devices = container.volume_devices.iter().map(|device| device.device_path.as_str());
+    mounts.chain(devices).map(parts).all(|other| {
+        let is_token_below = other == parts(token::MOUNT_PATH) && other.len() > own.len();
+        is_token_below || !(is_in(&own, &other) || is_in(&other, &own))
+    })
+}
+
+/// The parts of a path. A relative one starts at the root, as it does for the kubelet.
+fn parts(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts
+}
+
+fn is_in(path: &[&str], folder: &[&str]) -> bool {
+    path.starts_with(folder)
+}
+
+/// A DNS-1123 label that says what the volume is for: `portcullis-tmp-web`. What does not fit into one as it is, is cut
+/// and told apart by a hash.
+fn name(path: &str, container: &str) -> String {
+    const MOST: usize = 63;
+    const HASH: usize = "-01234567".len();
+    let full = format!("portcullis{path}/{container}");
+    let is_kept = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let written: String = full.chars().map(|c| if is_kept(c) { c } else { '-' }).collect();
+    let is_plain = path.chars().all(|c| is_kept(c) || c == '/')
+        && container.chars().all(|c| is_kept(c) || c == '-')
+        && !written.ends_with('-')
+        && written.len() <= MOST;
+    if is_plain {
+        return written;
+    }
+    let cut = written.get(..written.len().min(MOST - HASH)).unwrap_or_default();
+    format!("{}-{:08x}", cut.trim_end_matches('-'), fnv1a(full.as_bytes()))
+}
+
+/// The same in every version and on every machine, unlike the standard library's.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    bytes.iter().fold(0x811c_9dc5, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_labels_that_differ() {
+        assert_eq!(name("/tmp", "web"), "portcullis-tmp-web");
+        assert_eq!(name("/var/run", "web"), "portcullis-var-run-web");
+        let long = "a".repeat(63);
+        let mut odd = vec![
+            name("/var-run", "web"),
+            name("/.cache", "web"),
+            name("/Tmp", "web"),
+            name("/tmp", &long),
+            name("/tmp", &format!("{}b", "a".repeat(62))),
+            name("/tmp", ""),
+            name(&format!("/{}", "ä".repeat(90)), "web"),
+        ];
+        for name in &odd {
+            assert!(crate::dns::is_label(name), "{name}");
+            assert!(name.starts_with("portcullis-"), "{name}");
+        }
+        odd.extend([name("/tmp", "web"), name("/var/run", "web")]);
+        let different: HashSet<_> = odd.iter().collect();
+        assert_eq!(different.len(), odd.len(), "{odd:?}");
+    }
+
+    #[test]
+    fn paths_are_absolute_and_plain() {
+        for path in ["/tmp", "/var/run", "/home/app/.cache", "/a b", "/devices", "/..."] {
+            assert_eq!(MountPath::parse(path).unwrap().as_str(), path);
+        }
+        let long = format!("/{}", "a".repeat(253));
+        for path in [
+            "", "/", "tmp", "./tmp", "/tmp/", "//tmp", "/tmp//a", "/.", "/a/../b", "/a/./b",
+            "/a:b", "/a\nb", "C:\\tmp", "/a\\b", "/dev", "/dev/shm", "/proc", "/sys/fs", &long,
+        ] {
+            assert!(MountPath::parse(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn paths_overlap_by_whole_parts() {
+        let path = |text| MountPath::parse(text).unwrap();
+        assert!(path("/tmp").overlaps(&path("/tmp")));
+        assert!(path("/tmp").overlaps(&path("/tmp/a")));
+        assert!(path("/tmp/a").overlaps(&path("/tmp")));
+        assert!(!path("/tmp").overlaps(&path("/tmpfs")));
+        assert!(!path("/var/run").overlaps(&path("/var/log")));
+    }
+}

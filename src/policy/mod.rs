@@ -1,0 +1,23 @@
+//! What pods are held against: the Standard's levels, the rules beside it, and what is relaxed of both.
+//!
+//! Pure: no I/O, no clock, no log.
+
+mod allowed;
+mod evaluate;
+mod exception;
+mod namespace;
+mod profile;
+mod relaxation;
+mod relaxed;
+mod requirement;
+mod subject;
+
+pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
+pub use evaluate::{controls, rules};
+pub use exception::{Covering, Exception, Exceptions, Match, Namespaces, OwnerKind};
+pub use namespace::{NamespacePolicy, Source};
+pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
+pub use relaxation::{HostNamespace, Relaxation};
+pub use relaxed::{Grant, Relaxed};
+pub use requirement::{Requirement, Violation};
+pub use subject::Subject;

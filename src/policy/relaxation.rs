@@ -1,0 +1,122 @@
+//! What a profile or an exception allows beyond what is asked: exactly that, nothing near it.
+//!
+//! ```yaml
+//! capabilities: [NET_RAW]
+//! hostPaths: [{path: /var/log, readOnly: true}]
+//! hostPorts: [9100, "30000-30010"]
+//! hostNamespaces: [network]
+//! volumeTypes: [nfs]
+//! sysctls: [net.core.somaxconn]
+//! controls: [runAsNonRoot, rules/imageTag]
+//! ```
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use crate::{
+    pss::{Container, Pod, Text, Volume},
+    rules::{HostPath, Ranges, WritableMounts},
+};
+
+use super::Requirement;
+
+/// The values that are allowed, and the requirements that need not be met at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relaxation {
+    /// May be added, by their exact names.
+    pub capabilities: BTreeSet<String>,
+    /// May be mounted.
+    pub host_paths: Vec<HostPath>,
+    /// May be opened on the node.
+    pub host_ports: Ranges,
+    /// May be shared with the node.
+    pub host_namespaces: BTreeSet<HostNamespace>,
+    /// Sources that volumes may have, by the field's name.
+    pub volume_types: BTreeSet<String>,
+    /// May be set, by their exact names.
+    pub sysctls: BTreeSet<String>,
+    /// Need not be met.
+    pub requirements: Vec<Requirement>,
+}
+
+/// What of the node a pod may share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostNamespace {
+    /// `hostNetwork`.
+    Network,
+    /// `hostPID`.
+    Pid,
+    /// `hostIPC`.
+    Ipc,
+}
+
+impl HostNamespace {
+    /// The word used in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Pid => "pid",
+            Self::Ipc => "ipc",
+        }
+    }
+}
+
+impl fmt::Display for HostNamespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for HostNamespace {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "network" => Ok(Self::Network),
+            "pid" => Ok(Self::Pid),
+            "ipc" => Ok(Self::Ipc),
+            _ => Err("must be one of network, pid, ipc"),
+        }
+    }
+}
+
+impl Relaxation {
+    /// Takes out of a pod what is allowed to all of it: what is left is judged as ever.
+    pub(super) fn take_out_of_pod(&self, pod: &mut Pod<'_>) {
+        let spec = &mut pod.spec;
+        spec.host_network &= !self.host_namespaces.contains(&HostNamespace::Network);
+        spec.host_pid &= !self.host_namespaces.contains(&HostNamespace::Pid);
+        spec.host_ipc &= !self.host_namespaces.contains(&HostNamespace::Ipc);
+        if let Some(context) = &mut spec.security_context {
+            context.sysctls.retain(|sysctl| !self.sysctls.contains(sysctl.name.as_str()));
+        }
+        let mounts = WritableMounts::of(pod);
+        let allowed = |volume: &Volume<'_>| self.allows_volume(volume, &mounts);
+        let allowed: Vec<_> = pod.spec.volumes.iter().map(allowed).collect();
+        for (volume, _) in pod.spec.volumes.iter_mut().zip(allowed).filter(|(_, is)| *is) {
+            // It keeps its place, so that what is said of others names the right ones.
+            volume.sources = vec![Text::from("emptyDir")];
+            volume.host_path = None;
+        }
+    }
+
+    /// Takes out of a container what is allowed to it.
+    pub(super) fn take_out_of_container(&self, container: &mut Container<'_>) {
+        let context = container.security_context.as_mut();
+        if let Some(set) = context.and_then(|context| context.capabilities.as_mut()) {
+            set.add.retain(|name| !self.capabilities.contains(name.as_str()));
+        }
+        for port in container.ports.iter_mut() {
+            if self.host_ports.contains(port.host_port.into()) {
+                port.host_port = 0;
+            }
+        }
+    }
+
+    fn allows_volume(&self, volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
+        let [source] = volume.sources.as_slice() else { return false };
+        if self.volume_types.contains(source.as_str()) {
+            return true;
+        }
+        *source == "hostPath" && self.host_paths.iter().any(|path| path.allows(volume, mounts))
+    }
+}

@@ -1,0 +1,209 @@
+//! A pod with what is relaxed for it.
+//!
+//! Allowed values are taken out of the pod, and the rest is judged by the same controls and rules as ever: so a
+//! relaxation cannot admit what it does not name.
+
+use std::borrow::Cow;
+
+use crate::{
+    harden::{Change, Field},
+    pattern::Patterns,
+    pss::{Capabilities, Container, Finding, List, Place, Pod, Profile, SecurityContext, Text},
+};
+
+use super::{Relaxation, Requirement};
+
+/// A relaxation, and the containers that it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'g> {
+    /// What is allowed.
+    pub relaxation: &'g Relaxation,
+    /// To containers of these images; what the pod as a whole is allowed then holds only where all are. None: to all.
+    pub images: Option<&'g Patterns>,
+}
+
+impl<'g> Grant<'g> {
+    /// For every container, and the pod.
+    pub fn to_all(relaxation: &'g Relaxation) -> Self {
+        Self { relaxation, images: None }
+    }
+}
+
+/// A pod, and what is asked of it no more.
+#[derive(Debug)]
+pub struct Relaxed<'p, 'a> {
+    whole: &'p Pod<'a>,
+    /// Without the values that are allowed.
+    rest: Cow<'p, Pod<'a>>,
+    freed: Vec<(Requirement, Freed)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Freed {
+    All,
+    Containers(Vec<Place>),
+}
+
+impl<'p, 'a> Relaxed<'p, 'a> {
+    /// A pod of which everything is asked.
+    pub fn nothing(pod: &'p Pod<'a>) -> Self {
+        Self { whole: pod, rest: Cow::Borrowed(pod), freed: Vec::new() }
+    }
+
+    /// A pod with all that is granted to it.
+    pub fn by(pod: &'p Pod<'a>, grants: &[Grant<'_>]) -> Self {
+        let mut relaxed = Self::nothing(pod);
+        for grant in grants {
+            relaxed.grant(grant);
+        }
+        relaxed
+    }
+
+    fn grant(&mut self, grant: &Grant<'_>) {
+        let covered: Vec<_> = self
+            .whole
+            .containers()
+            .filter(|(_, container)| {
+                grant.images.is_none_or(|images| images.matches(&container.image))
+            })
+            .map(|(place, _)| place)
+            .collect();
+        let is_all = covered.len() == self.whole.containers().count();
+        let rest = self.rest.to_mut();
+        if is_all {
+            grant.relaxation.take_out_of_pod(rest);
+        }
+        for place in &covered {
+            if let Some(container) = container_mut(rest, *place) {
+                grant.relaxation.take_out_of_container(container);
+            }
+        }
+        let freed = if is_all { Freed::All } else { Freed::Containers(covered) };
+        for requirement in &grant.relaxation.requirements {
+            self.freed.push((*requirement, freed.clone()));
+        }
+    }
+
+    /// Whether anything of it is allowed or freed.
+    pub fn is_relaxed(&self) -> bool {
+        matches!(self.rest, Cow::Owned(_)) || !self.freed.is_empty()
+    }
+
+    /// The pod as it is.
+    pub fn whole(&self) -> &'p Pod<'a> {
+        self.whole
+    }
+
+    /// Whether any part of the pod need not meet it.
+    pub fn is_freed(&self, requirement: Requirement) -> bool {
+        self.freed.iter().any(|(freed, _)| *freed == requirement)
+    }
+
+    /// What a check finds in the parts of the pod that must meet the requirement.
+    pub fn findings(
+        &self,
+        requirement: Requirement,
+        check: impl FnOnce(&Pod<'a>) -> Vec<Finding>,
+    ) -> Vec<Finding> {
+        match self.freed_of(requirement) {
+            Freed::All => Vec::new(),
+            Freed::Containers(places) if places.is_empty() => check(&self.rest),
+            Freed::Containers(places) => {
+                let mut pod = self.rest.clone().into_owned();
+                for place in &places {
+                    if let Some(container) = container_mut(&mut pod, *place) {
+                        *container = harmless(container);
+                    }
+                }
+                let mut findings = check(&pod);
+                findings.retain(|finding| !places.contains(&finding.place));
+                findings
+            }
+        }
+    }
+
+    fn freed_of(&self, requirement: Requirement) -> Freed {
+        let mut places = Vec::new();
+        for (_, freed) in self.freed.iter().filter(|(freed, _)| *freed == requirement) {
+            match freed {
+                Freed::All => return Freed::All,
+                Freed::Containers(more) => places.extend_from_slice(more),
+            }
+        }
+        Freed::Containers(places)
+    }
+
+    /// Of the defaults that the pod lacks, those that are asked of it: what is relaxed is not hardened either.
+    #[must_use]
+    pub fn without_relaxed(&self, changes: Vec<Change>) -> Vec<Change> {
+        if self.freed.is_empty() {
+            return changes;
+        }
+        changes.into_iter().flat_map(|change| self.asked(change)).collect()
+    }
+
+    fn asked(&self, change: Change) -> Vec<Change> {
+        let requirement = change.field.requirement().and_then(Requirement::find);
+        let Some(requirement) = requirement else { return vec![change] };
+        match self.freed_of(requirement) {
+            Freed::All => Vec::new(),
+            Freed::Containers(places) if places.is_empty() => vec![change],
+            Freed::Containers(places) if change.place != Place::Pod => {
+                if places.contains(&change.place) { Vec::new() } else { vec![change] }
+            }
+            // What is set at the pod holds for the freed containers, too: so it is set in each of the others.
+            Freed::Containers(places) => self
+                .whole
+                .containers()
+                .filter(|(place, container)| {
+                    !places.contains(place) && lacks(container, change.field)
+                })
+                .map(|(place, _)| Change { place, ..change.clone() })
+                .collect(),
+        }
+    }
+}
+
+fn container_mut<'p, 'a>(pod: &'p mut Pod<'a>, place: Place) -> Option<&'p mut Container<'a>> {
+    match place {
+        Place::Container { kind, index } => pod.spec.list_mut(kind).get_mut(index),
+        Place::Metadata | Place::Pod | Place::Volume { .. } => None,
+    }
+}
+
+/// Of the defaults that stand at the pod and may stand in a container.
+fn lacks(container: &Container<'_>, field: Field) -> bool {
+    let context = container.security_context.as_ref();
+    match field {
+        Field::RunAsNonRoot => context.is_none_or(|context| context.run_as_non_root.is_none()),
+        Field::SeccompProfile => context.is_none_or(|context| context.seccomp_profile.is_none()),
+        Field::AppArmorProfile => context.is_none_or(|context| context.app_armor_profile.is_none()),
+        Field::DropCapabilities
+        | Field::NoPrivilegeEscalation
+        | Field::ReadOnlyRootFilesystem
+        | Field::NoServiceAccountToken
+        | Field::EmptyDirs
+        | Field::UserNamespace
+        | Field::Resources => false,
+    }
+}
+
+/// A container of the same name that breaks nothing.
+fn harmless<'a>(container: &Container<'a>) -> Container<'a> {
+    let capabilities =
+        Capabilities { drop: List::from(vec![Text::from("ALL")]), ..Capabilities::default() };
+    let seccomp_profile = Profile { kind: Text::from("RuntimeDefault"), ..Profile::default() };
+    Container {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(capabilities),
+            seccomp_profile: Some(seccomp_profile),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}

@@ -1,0 +1,92 @@
+//! How exceptions stand, as metrics: read at every scrape from what this replica knows. All replicas follow the same
+//! objects, so the greatest over all replicas is what there is, never the sum.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use prometheus::{
+    Gauge, GaugeVec, Opts,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+
+use crate::{
+    admission::NOTICE,
+    exceptions::{Census, Store},
+};
+
+use super::gauges::{count, flag, timestamp};
+
+/// Reads it at every scrape.
+pub struct Exceptions {
+    store: Arc<Store>,
+    states: GaugeVec,
+    ends: GaugeVec,
+    synced: Gauge,
+    /// Of two scrapes at one time neither may see what the other has not yet told: alerts wait on these series.
+    scrape: Mutex<()>,
+}
+
+impl Exceptions {
+    /// Over the exceptions that are followed.
+    ///
+    /// # Errors
+    /// If a metric had no proper name.
+    pub fn new(store: Arc<Store>) -> prometheus::Result<Self> {
+        let gauges =
+            |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);
+        Ok(Self {
+            store,
+            states: gauges(
+                "portcullis_exceptions",
+                "PolicyExceptions where they are honoured, each in one state; in force are active and ending (within seven days).",
+                &["state"],
+            )?,
+            ends: gauges(
+                "portcullis_exception_expiry_timestamp_seconds",
+                "When an exception ends or ended, in seconds since 1970: only within seven days of it, and of 100 at most.",
+                &["exception"],
+            )?,
+            synced: Gauge::new(
+                "portcullis_exceptions_synced",
+                "1 once the exceptions of all namespaces that are honoured were listed: before, they do not hold.",
+            )?,
+            scrape: Mutex::default(),
+        })
+    }
+
+    fn tell(&self, census: &Census) {
+        for (state, number) in [
+            ("active", census.active),
+            ("ending", census.ending),
+            ("expired", census.expired),
+            ("invalid", census.invalid),
+            ("ignored", census.ignored),
+        ] {
+            self.states.with_label_values(&[state]).set(count(number as u64));
+        }
+        self.ends.reset();
+        for (name, end) in &census.ends {
+            self.ends.with_label_values(&[name]).set(timestamp(*end));
+        }
+    }
+}
+
+impl Collector for Exceptions {
+    fn desc(&self) -> Vec<&Desc> {
+        let many = [&self.states, &self.ends].into_iter().flat_map(Collector::desc);
+        many.chain(self.synced.desc()).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tell(&self.store.census(NOTICE, SystemTime::now()));
+        self.synced.set(flag(self.store.is_synced()));
+        let mut families = self.states.collect();
+        families.extend(self.ends.collect());
+        families.extend(self.synced.collect());
+        families
+    }
+}

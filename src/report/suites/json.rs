@@ -1,0 +1,188 @@
+//! Tests for machines. Field names are an interface, written down in `docs/schema/test-v1.json`: new ones may come,
+//! none goes or changes its meaning but with a new schema.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write as _},
+};
+
+use serde::Serialize;
+
+use crate::{
+    config::Problem,
+    report::output::To,
+    suite::{Compared, Tested, Tried},
+};
+
+use super::{Total, Traces};
+
+/// What a report of tests says that it is.
+const SCHEMA: &str = "portcullis.dev/test/v1";
+
+pub(super) struct Json {
+    out: To,
+    traces: Traces,
+    is_empty: bool,
+}
+
+impl Json {
+    pub(super) fn new(out: To, traces: Traces) -> Self {
+        Self { out, traces, is_empty: true }
+    }
+
+    pub(super) fn tell(&mut self, tested: &Tested) -> io::Result<()> {
+        self.separate()?;
+        serde_json::to_writer(&mut self.out, &Suite::of(tested, self.traces))?;
+        Ok(())
+    }
+
+    fn separate(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_empty) {
+            writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"suites\":[")
+        } else {
+            self.out.write_all(b",\n")
+        }
+    }
+
+    pub(super) fn finish(mut self, total: Total) -> io::Result<()> {
+        if self.is_empty {
+            self.separate()?;
+        }
+        self.out.write_all(b"\n],\"summary\":")?;
+        serde_json::to_writer(&mut self.out, &total)?;
+        self.out.write_all(b"}\n")?;
+        self.out.finish()
+    }
+}
+
+/// A file of tests.
+#[derive(Serialize)]
+struct Suite<'a> {
+    file: &'a str,
+    /// Null where the file could not be read.
+    name: Option<&'a str>,
+    cases: Vec<Case<'a>>,
+    /// Why it could not be run.
+    errors: Vec<Error<'a>>,
+}
+
+#[derive(Serialize)]
+struct Case<'a> {
+    name: &'a str,
+    line: u64,
+    /// `passed`, `failed`, `error`.
+    result: &'static str,
+    workloads: Vec<Workload<'a>>,
+    /// Expectations without a workload, and workloads without one.
+    problems: &'a [String],
+    /// Why it could not be tried.
+    errors: Vec<Error<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Workload<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    verdict: &'static str,
+    level: &'static str,
+    /// What is judged by, never `latest`.
+    version: String,
+    controls: BTreeSet<&'static str>,
+    warnings: BTreeSet<&'static str>,
+    hardened: &'a BTreeSet<&'static str>,
+    differences: Vec<Difference<'a>>,
+    /// Only where it is told.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    trace: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    field: &'static str,
+    expected: &'a BTreeSet<&'static str>,
+    found: &'a BTreeSet<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    file: &'a str,
+    /// Null when it is about the file as a whole.
+    line: Option<u64>,
+    error: &'a str,
+}
+
+impl<'a> Suite<'a> {
+    fn of(tested: &'a Tested, traces: Traces) -> Self {
+        let file = &tested.file;
+        match &tested.result {
+            Ok(ran) => {
+                let cases = ran.cases.iter().map(|tried| Case::of(tried, traces)).collect();
+                Self { file, name: Some(&ran.name), cases, errors: Vec::new() }
+            }
+            Err(problems) => {
+                let errors = problems.iter().map(Error::of).collect();
+                Self { file, name: None, cases: Vec::new(), errors }
+            }
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    fn of(tried: &'a Tried, traces: Traces) -> Self {
+        let (name, line) = (&tried.case.name, tried.case.line);
+        let (workloads, problems, errors) = (Vec::new(), &[][..], Vec::new());
+        let case = Self { name, line, result: "passed", workloads, problems, errors };
+        match &tried.result {
+            Ok(outcome) => {
+                let workloads = outcome.workloads.iter();
+                Self {
+                    result: if outcome.is_passed() { "passed" } else { "failed" },
+                    workloads: workloads.map(|compared| Workload::of(compared, traces)).collect(),
+                    problems: &outcome.problems,
+                    ..case
+                }
+            }
+            Err(problems) => {
+                let errors = problems.iter().map(Error::of).collect();
+                Self { result: "error", errors, ..case }
+            }
+        }
+    }
+}
+
+impl<'a> Workload<'a> {
+    fn of(compared: &'a Compared, traces: Traces) -> Self {
+        let found = &compared.found;
+        let (workload, identity) = (&found.workload, &found.workload.identity);
+        let is_traced = traces == Traces::OfAll || !compared.is_as_expected();
+        let differences = compared.differences.iter().map(|it| Difference {
+            field: it.field,
+            expected: &it.expected,
+            found: &it.found,
+        });
+        Self {
+            api_version: &identity.api_version,
+            kind: &identity.kind,
+            namespace: &identity.namespace,
+            name: &identity.name,
+            verdict: found.verdict().as_str(),
+            level: workload.judged.level.as_str(),
+            version: workload.judged.version.to_string(),
+            controls: found.denied_by(),
+            warnings: found.warned_by(),
+            hardened: &found.hardened,
+            differences: differences.collect(),
+            trace: if is_traced { &workload.trace } else { &[] },
+        }
+    }
+}
+
+impl<'a> Error<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        let line = problem.at.map(|(line, _)| line);
+        Self { file: &problem.file, line, error: &problem.text }
+    }
+}

@@ -1,0 +1,97 @@
+//! Tests as JUnit's XML: a suite a file, a case a case.
+
+use std::io;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use crate::{
+    config::Problem,
+    report::{output::To, words::visible},
+    suite::{Outcome, Tested, Tried},
+};
+
+use super::Traces;
+
+pub(super) struct Junit {
+    out: To,
+    traces: Traces,
+    report: Report,
+}
+
+impl Junit {
+    pub(super) fn new(out: To, traces: Traces) -> Self {
+        Self { out, traces, report: Report::new("portcullis") }
+    }
+
+    pub(super) fn tell(&mut self, tested: &Tested) {
+        let mut suite = TestSuite::new(visible(&tested.file).into_owned());
+        match &tested.result {
+            Ok(ran) => {
+                for tried in &ran.cases {
+                    let mut case = self.case(tried);
+                    case.set_classname(visible(&ran.name).into_owned());
+                    suite.add_test_case(case);
+                }
+            }
+            Err(problems) => {
+                suite.add_test_case(TestCase::new("file", error(problems)));
+            }
+        }
+        self.report.add_test_suite(suite);
+    }
+
+    fn case(&self, tried: &Tried) -> TestCase {
+        let name = visible(&tried.case.name).into_owned();
+        match &tried.result {
+            Ok(outcome) if outcome.is_passed() => {
+                let mut case = TestCase::new(name, TestCaseStatus::success());
+                if self.traces == Traces::OfAll {
+                    case.set_system_out(traces(outcome).join("\n"));
+                }
+                case
+            }
+            Ok(outcome) => TestCase::new(name, failure(outcome, tried.case.line)),
+            Err(problems) => TestCase::new(name, error(problems)),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.report.serialize(&mut self.out).map_err(io::Error::other)?;
+        self.out.finish()
+    }
+}
+
+fn failure(outcome: &Outcome, line: u64) -> TestCaseStatus {
+    let differences = outcome.workloads.iter().flat_map(|compared| {
+        let workload = &compared.found.workload.identity;
+        compared.differences.iter().map(move |difference| format!("{workload}: {difference}"))
+    });
+    let lines: Vec<_> = outcome.problems.iter().cloned().chain(differences).collect();
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(visible(&lines.join("; ")).into_owned());
+    status.set_type("unexpected");
+    let mut text = vec![format!("line {line}")];
+    text.extend(lines.iter().map(|line| visible(line).into_owned()));
+    text.extend(traces(outcome));
+    status.set_description(text.join("\n"));
+    status
+}
+
+fn traces(outcome: &Outcome) -> Vec<String> {
+    let traces = outcome.workloads.iter().flat_map(|compared| {
+        let workload = &compared.found.workload;
+        let lines = workload.trace.iter().map(|line| format!("  {}", visible(line)));
+        std::iter::once(format!("trace of {}", visible(&workload.identity.to_string())))
+            .chain(lines)
+    });
+    traces.collect()
+}
+
+fn error(problems: &[Problem]) -> TestCaseStatus {
+    let lines: Vec<_> =
+        problems.iter().map(|problem| visible(&problem.to_string()).into_owned()).collect();
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(lines.join("; "));
+    status.set_type("error");
+    status
+}

@@ -1,0 +1,172 @@
+//! What is expected of a workload. Pure: values in, values out.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use crate::{admission::Kind, findings::Identity};
+
+/// What some workloads are to come to. What is `None` is not looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Of which.
+    pub whom: Whom,
+    /// Whether the webhook lets it pass.
+    pub verdict: Verdict,
+    /// The ids of exactly those controls and rules that deny it.
+    pub controls: Option<BTreeSet<&'static str>>,
+    /// The ids of exactly those rules that it is only told of.
+    pub warnings: Option<BTreeSet<&'static str>>,
+    /// The names of exactly those fields that hardening adds.
+    pub hardened: Option<BTreeSet<&'static str>>,
+}
+
+/// Which workloads an expectation is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Those that no other expectation names.
+    All,
+    /// One of a kind and a name, in any namespace or in this one.
+    One {
+        /// `Deployment`.
+        kind: String,
+        /// Any where it is not said.
+        namespace: Option<String>,
+        /// As the manifest has it; of a generated name, what it will start with.
+        name: String,
+    },
+}
+
+impl Whom {
+    /// Whether it names this workload. What is for all names none.
+    pub fn names(&self, workload: &Identity) -> bool {
+        match self {
+            Self::All => false,
+            Self::One { kind, namespace, name } => {
+                let is_there = |namespace: &String| *namespace == workload.namespace;
+                *kind == workload.kind
+                    && *name == workload.name
+                    && namespace.as_ref().is_none_or(is_there)
+            }
+        }
+    }
+}
+
+/// As it is written.
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::One { kind, namespace: Some(namespace), name } => {
+                write!(f, "{kind}/{namespace}/{name}")
+            }
+            Self::One { kind, namespace: None, name } => write!(f, "{kind}/{name}"),
+        }
+    }
+}
+
+impl FromStr for Whom {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let parts: Vec<_> = text.split('/').collect();
+        let (kind, namespace, name) = match parts[..] {
+            ["all"] => return Ok(Self::All),
+            [kind, name] => (kind, None, name),
+            [kind, namespace, name] => (kind, Some(namespace), name),
+            _ => return Err("must be Kind/name, Kind/namespace/name, or all"),
+        };
+        if namespace.is_some_and(str::is_empty) || name.is_empty() {
+            return Err("must be Kind/name, Kind/namespace/name, or all");
+        }
+        if !holds_pods(kind) {
+            return Err(
+                "must be of a kind that holds pods: Pod, PodTemplate, Deployment, ReplicaSet, \
+                 StatefulSet, DaemonSet, ReplicationController, Job, CronJob",
+            );
+        }
+        let (kind, namespace) = (kind.to_owned(), namespace.map(str::to_owned));
+        Ok(Self::One { kind, namespace, name: name.to_owned() })
+    }
+}
+
+fn holds_pods(kind: &str) -> bool {
+    let mut groups = ["", "apps", "batch"].into_iter();
+    kind == "Pod" || groups.any(|group| Kind::of_manifest(group, kind).is_some())
+}
+
+/// What the webhook does with a workload's pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are judged, and pass.
+    Allowed,
+    /// They are refused.
+    Denied,
+    /// They are not judged.
+    Exempt,
+}
+
+impl Verdict {
+    /// The word used in files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Exempt => "exempt",
+        }
+    }
+}
+
+impl FromStr for Verdict {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let mut all = [Self::Allowed, Self::Denied, Self::Exempt].into_iter();
+        all.find(|verdict| verdict.as_str() == text).ok_or("must be one of allowed, denied, exempt")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workloads_are_named_as_they_are_written() {
+        for text in ["all", "Pod/agent", "Deployment/shop/web", "CronJob/settle", "Pod/web-"] {
+            assert_eq!(text.parse::<Whom>().unwrap().to_string(), text);
+        }
+        for (text, expected) in [
+            ("agent", "must be Kind/name"),
+            ("Pod/", "must be Kind/name"),
+            ("Pod//agent", "must be Kind/name"),
+            ("Pod/a/b/c", "must be Kind/name"),
+            ("pod/agent", "must be of a kind that holds pods"),
+            ("Service/web", "must be of a kind that holds pods"),
+        ] {
+            let error = text.parse::<Whom>().unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+
+    /// The message lists them by hand.
+    #[test]
+    fn every_kind_that_is_listed_holds_pods() {
+        let error = "Service/web".parse::<Whom>().unwrap_err();
+        let (_, kinds) = error.split_once(": ").unwrap();
+        let kinds: Vec<_> = kinds.split(", ").map(str::trim).collect();
+        assert_eq!(kinds.len(), 9);
+        assert!(kinds.iter().all(|kind| holds_pods(kind)), "{kinds:?}");
+    }
+
+    #[test]
+    fn a_namespace_counts_where_it_is_said() {
+        let web = Identity {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: "shop".to_owned(),
+            name: "web".to_owned(),
+        };
+        let names = |text: &str| text.parse::<Whom>().unwrap().names(&web);
+        assert!(names("Deployment/web") && names("Deployment/shop/web"));
+        assert!(!names("Deployment/other/web") && !names("Pod/web") && !names("Deployment/we"));
+        assert!(!names("all"));
+    }
+}

@@ -1,0 +1,241 @@
+//! Runs test files: reads each with its configuration and manifests, judges, compares. It changes no file.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    config::{self, Config, ConfigError, Problem},
+    exceptions::{self, Expiry},
+    findings::{Judges, Policy, Workload},
+    harden::{self, Decision},
+    manifest::{self, Manifest, Reading, Source, Unreadable},
+    policy::{Exception, Exceptions},
+};
+
+use super::{Case, Found, Manifests, Outcome, Suite, parse};
+
+/// What a test file is called in a directory.
+pub const FILE: &str = "portcullis-test.yaml";
+
+/// What a file of tests came to.
+#[derive(Debug)]
+pub struct Tested {
+    /// As it was named.
+    pub file: String,
+    /// What it says, tried; or why it could not be.
+    pub result: Result<Ran, Vec<Problem>>,
+}
+
+/// The tests of a file, tried.
+#[derive(Debug)]
+pub struct Ran {
+    /// What they are about.
+    pub name: String,
+    /// In the file's order.
+    pub cases: Vec<Tried>,
+}
+
+/// A case, tried.
+#[derive(Debug)]
+pub struct Tried {
+    /// What it says.
+    pub case: Case,
+    /// What it came to; or why it could not be tried.
+    pub result: Result<Outcome, Vec<Problem>>,
+}
+
+/// The test files that a path stands for: itself, or all below a directory that have the [`FILE`]'s name. What could
+/// not be listed, or holds none, is among them, to be told in its place.
+pub fn sources(path: &Path) -> Vec<Source> {
+    if !path.is_dir() {
+        return vec![Source::File(path.to_owned())];
+    }
+    let is_test = |source: &Source| match source {
+        Source::File(file) => file.file_name() == Some(OsStr::new(FILE)),
+        Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) => true,
+    };
+    let found: Vec<_> = Source::of(path).into_iter().filter(is_test).collect();
+    if found.is_empty() {
+        return vec![Source::Unlisted(path.to_owned(), format!("no {FILE} is there, or below"))];
+    }
+    found
+}
+
+/// Runs the tests of a file. Deep manifests take [`manifest::STACK`] bytes of stack.
+pub fn run(source: &Source) -> Tested {
+    let result = match source {
+        Source::File(path) => tested(path).map_err(|error| error.problems),
+        Source::Unlisted(path, why) => Err(vec![problem(&path.to_string_lossy(), None, why)]),
+        Source::Stdin | Source::Rendered(_) => {
+            Err(vec![problem(&source.to_string(), None, "must be a file")])
+        }
+    };
+    Tested { file: source.to_string(), result }
+}
+
+fn tested(path: &Path) -> Result<Ran, ConfigError> {
+    let Suite { name, config, version, cluster, exceptions, time, cases } =
+        parse(&config::text_of(path)?, path)?;
+    let config = match config {
+        Some(config) => Config::load(&beside(path, &config))?,
+        None => Config::embedded(),
+    };
+    let exceptions = excepted(path, &exceptions, config.exceptions.expiry)?;
+    let tried = |case| {
+        let mut policy = Policy::new(config.clone(), None, version, cluster);
+        policy.exceptions = Arc::clone(&exceptions);
+        policy.now = time.unwrap_or(policy.now);
+        Tried { result: tried(&case, policy, path), case }
+    };
+    Ok(Ran { name, cases: cases.into_iter().map(tried).collect() })
+}
+
+/// All exceptions of some files.
+fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Exceptions>, ConfigError> {
+    let mut all: Vec<Exception> = Vec::new();
+    for source in paths.iter().flat_map(|path| Source::of(&beside(file, path))) {
+        let name = source.to_string();
+        let failed = |why: &str| ConfigError { problems: vec![problem(&name, None, why)] };
+        let text = source.read().map_err(|why| failed(&why))?;
+        let read = exceptions::read(&text, expiry).map_err(|errors| ConfigError {
+            problems: errors
+                .iter()
+                .map(|wrong| {
+                    let line = wrong.line.and_then(|line| line.to_string().parse().ok());
+                    problem(&name, line.map(|line| (line, 1)), &wrong.why)
+                })
+                .collect(),
+        })?;
+        if let Some(twice) = read.iter().find(|one| all.iter().any(|two| two.name == one.name)) {
+            return Err(failed(&format!("PolicyException {} stands twice", twice.name)));
+        }
+        all.extend(read);
+    }
+    Ok(Arc::new(all.into_iter().collect()))
+}
+
+/// A path as a file means it.
+fn beside(file: &Path, path: &str) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).join(path)
+}
+
+fn tried(case: &Case, mut policy: Policy, file: &Path) -> Result<Outcome, Vec<Problem>> {
+    policy.is_traced = true;
+    policy.labels.others.clone_from(&case.labels);
+    policy.namespace.clone_from(&case.namespace);
+    let mut bench = Bench { policy, found: Vec::new(), problems: Vec::new() };
+    match &case.manifests {
+        Manifests::Inline(text) => {
+            let name = file.to_string_lossy();
+            bench.judge_text(text.as_bytes(), |wrong| {
+                let why = format!("manifest of {:?}{}: {}", case.name, line_of(wrong), wrong.why);
+                problem(&name, Some((case.line, 1)), &why)
+            });
+        }
+        Manifests::Files(files) => {
+            files.iter().for_each(|path| bench.judge_path(&beside(file, path)))
+        }
+    }
+    if bench.problems.is_empty() { Ok(Outcome::of(case, bench.found)) } else { Err(bench.problems) }
+}
+
+fn line_of(wrong: &Unreadable) -> String {
+    wrong.line.map_or_else(String::new, |line| format!(", its line {line}"))
+}
+
+/// Where the manifests of one case are judged.
+struct Bench {
+    policy: Policy,
+    found: Vec<Found>,
+    problems: Vec<Problem>,
+}
+
+impl Bench {
+    fn judge_path(&mut self, path: &Path) {
+        for source in Source::of(path) {
+            let name = source.to_string();
+            match source.read() {
+                Ok(text) => self.judge_text(&text, |wrong| {
+                    let line = wrong.line.and_then(|line| line.to_string().parse().ok());
+                    problem(&name, line.map(|line| (line, 1)), &wrong.why)
+                }),
+                Err(why) => self.problems.push(problem(&name, None, &why)),
+            }
+        }
+    }
+
+    fn judge_text(&mut self, text: &[u8], wrong: impl Fn(&Unreadable) -> Problem) {
+        // It fails only where telling does.
+        let _ = manifest::read(text, |reading| {
+            match reading {
+                Reading::Object(manifest) => match self.judge(&manifest) {
+                    Ok(found) => self.found.push(found),
+                    Err(why) => {
+                        let at = Unreadable { line: Some(manifest.line), why };
+                        self.problems.push(wrong(&at));
+                    }
+                },
+                Reading::Ignored => {}
+                Reading::Unreadable(unreadable) => self.problems.push(wrong(&unreadable)),
+            }
+            Ok(())
+        });
+    }
+
+    /// As the webhook would: hardened first, where it hardens.
+    fn judge(&mut self, manifest: &Manifest<'_>) -> Result<Found, String> {
+        let mut identity = manifest.identity.clone();
+        let given = &self.policy.namespace;
+        if identity.namespace.is_empty() {
+            identity.namespace.clone_from(given);
+        } else if !given.is_empty() && *given != identity.namespace {
+            return Err(format!("{identity} is not of the case's namespace {given:?}"));
+        }
+        let basis = self.policy.basis(&identity.namespace);
+        let settings = &self.policy.harden;
+        let labels = &self.policy.labels.others;
+        let decision = Decision::of(labels, &basis.policy.policy, settings);
+        self.policy.judges = match decision {
+            Decision::Apply => Judges::Hardened,
+            Decision::Report | Decision::Nothing => Judges::Written,
+        };
+        let pod = manifest.pod.as_deref();
+        let mut workload = Workload::judge(identity, pod, manifest.root, &self.policy);
+        let changes = match (pod, workload.exempt, decision) {
+            (Some(pod), None, Decision::Apply) => {
+                let changes = harden::plan(pod, settings, harden::Scope::Create);
+                let grants = self.policy.covering(&workload.identity, pod).grants();
+                basis.policy.relax(pod, &grants).without_relaxed(changes)
+            }
+            _ => Vec::new(),
+        };
+        let hardened = changes.iter().map(|change| change.field.name()).collect();
+        if workload.exempt.is_none() {
+            let before_verdict = workload.trace.len().saturating_sub(1);
+            workload.trace.insert(before_verdict, hardening(decision, &changes));
+        }
+        Ok(Found { workload, hardened })
+    }
+}
+
+/// A line of the trace, as the others are.
+fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
+    let mut fields: Vec<_> = changes.iter().map(|change| change.field).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    let names: Vec<_> = fields.into_iter().map(harden::Field::name).collect();
+    let what = match (decision, names.is_empty()) {
+        (Decision::Apply, false) => format!("adds {}", names.join(", ")),
+        (Decision::Apply, true) => "nothing to add".to_owned(),
+        (Decision::Report, _) => "only says what it would add".to_owned(),
+        (Decision::Nothing, _) => "none".to_owned(),
+    };
+    format!("{:<10} {what}", "hardening")
+}
+
+fn problem(file: &str, at: Option<(u64, u64)>, text: &str) -> Problem {
+    Problem { file: file.to_owned(), at, text: text.to_owned() }
+}
