@@ -18,7 +18,7 @@ test:
 
 # Only the tests on a real API server
 e2e:
-    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test control_plane --test e2e
+    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test control_plane --test e2e --test beside --test exceptions
 
 # Writes what is made from the chart: deploy/install.yaml, the parts of deploy/kustomize, certs/cert-manager.yaml
 install-yaml:
@@ -27,6 +27,10 @@ install-yaml:
 # Writes the values table of the chart's README from the comments in values.yaml
 chart-docs:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
+
+# Writes the definition of PolicyExceptions from its types
+crd:
+    PORTCULLIS_REWRITE=1 cargo test --locked --lib exceptions::resource
 
 # Writes docs/controls.md from the texts of `explain`
 controls:
