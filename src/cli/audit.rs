@@ -16,7 +16,6 @@ use crate::{
     audit::{self, Event, Failure, Line, Modes, Settings, Templates},
     cluster,
     config::Config,
-    dns,
     findings::{Past, Summary},
     manifest::Unreadable,
     pss::Level,
@@ -40,7 +39,7 @@ pub(super) struct Flags {
     context: Option<String>,
 
     /// Only this namespace; can be repeated
-    #[arg(short, long = "namespace", value_name = "NAMESPACE", value_parser = namespace)]
+    #[arg(short, long = "namespace", value_name = "NAMESPACE", value_parser = super::namespace)]
     namespaces: Vec<String>,
 
     /// Only pods and what makes them with such labels, as for kubectl. What the rest of a namespace would allow is not
@@ -188,10 +187,4 @@ impl Teller<'_> {
         }
         self.report.finish()
     }
-}
-
-/// It becomes part of a path.
-pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
-    let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
-    dns::is_label(text).then(|| text.to_owned()).ok_or(must)
 }

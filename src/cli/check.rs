@@ -23,9 +23,7 @@ use crate::{
 };
 
 use super::{
-    Exit,
-    audit::namespace,
-    excepted,
+    Exit, excepted,
     offered::{forms, levels, offered},
 };
 
@@ -83,7 +81,7 @@ pub(super) struct Flags {
     trace: bool,
 
     /// Judge what says no namespace as if it were for this one
-    #[arg(short, long, value_name = "NAME", value_parser = namespace)]
+    #[arg(short, long, value_name = "NAME", value_parser = super::namespace)]
     namespace: Option<String>,
 
     /// Judge as in a namespace with this label; can be repeated

@@ -21,10 +21,7 @@ use kube::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::{
-    cluster::{self, one_line},
-    dns,
-};
+use crate::cluster::{self, one_line};
 
 use super::Exit;
 
@@ -48,7 +45,7 @@ pub(super) struct Flags {
     lease: Option<String>,
 
     /// The namespace of the Lease
-    #[arg(long, value_name = "NAMESPACE", requires = "lease", value_parser = namespace)]
+    #[arg(long, value_name = "NAMESPACE", requires = "lease", value_parser = super::namespace)]
     namespace: Option<String>,
 
     /// How to reach the API server; without it, as a pod in the cluster
@@ -250,9 +247,4 @@ fn is_passing(error: &kube::Error) -> bool {
 /// Of a delete: not found, or another object of that name is there by now.
 fn is_absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
-}
-
-fn namespace(text: &str) -> Result<String, &'static str> {
-    let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
-    dns::is_label(text).then(|| text.to_owned()).ok_or(must)
 }

@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::bail;
 use kube::Client;
 
 use crate::{
@@ -13,22 +12,14 @@ use crate::{
 
 /// Those in files and directories. Whoever names a file means it: it does not matter for which namespace it is.
 pub(super) fn of_files(paths: &[PathBuf], settings: &Settings) -> anyhow::Result<Vec<Exception>> {
-    let mut all: Vec<Exception> = Vec::new();
-    for source in paths.iter().flat_map(|path| Source::of(path)) {
-        let text = source.read().map_err(|why| anyhow::anyhow!("{source}: {why}"))?;
-        let read = exceptions::read(&text, settings.expiry).map_err(|errors| {
-            let lines = errors.iter().map(|error| match error.line {
-                Some(line) => format!("{source}:{line}: {}", error.why),
-                None => format!("{source}: {}", error.why),
-            });
-            anyhow::anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
-        })?;
-        if let Some(twice) = read.iter().find(|one| all.iter().any(|two| two.name == one.name)) {
-            bail!("{source}: PolicyException {} stands in another file, too", twice.name);
-        }
-        all.extend(read);
-    }
-    Ok(all)
+    let sources = paths.iter().flat_map(|path| Source::of(path));
+    exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
+        let lines = wrong.iter().map(|wrong| match wrong.line {
+            Some(line) => format!("{source}:{line}: {}", wrong.why),
+            None => format!("{source}: {}", wrong.why),
+        });
+        anyhow::anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// Those in files, and those that the configuration honours of a cluster.

@@ -132,3 +132,9 @@ fn object_name(text: &str) -> Result<String, &'static str> {
     let must = "must be a name: at most 253 of a-z, 0-9, - and .";
     dns::is_subdomain(text).then(|| text.to_owned()).ok_or(must)
 }
+
+/// A namespace's, which becomes part of a path, too.
+fn namespace(text: &str) -> Result<String, &'static str> {
+    let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
+    dns::is_label(text).then(|| text.to_owned()).ok_or(must)
+}

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    manifest::{self, Line},
+    manifest::{self, Line, Source},
     policy::Exception,
 };
 
@@ -45,6 +45,31 @@ pub fn read(text: &[u8], expiry: Expiry) -> Result<Vec<Exception>, Vec<Unreadabl
         }
     }
     if errors.is_empty() { Ok(exceptions) } else { Err(errors) }
+}
+
+/// Those of all sources, each by its name once.
+///
+/// # Errors
+/// The first source with anything wrong in it, and all that is.
+pub fn read_all(
+    sources: impl IntoIterator<Item = Source>,
+    expiry: Expiry,
+) -> Result<Vec<Exception>, (Source, Vec<Unreadable>)> {
+    let mut all: Vec<Exception> = Vec::new();
+    for source in sources {
+        let whole = |why| vec![Unreadable { line: None, why }];
+        let text = source.read().map_err(whole);
+        let read = match text.and_then(|text| read(&text, expiry)) {
+            Ok(read) => read,
+            Err(wrong) => return Err((source, wrong)),
+        };
+        if let Some(twice) = read.iter().find(|one| all.iter().any(|two| two.name == one.name)) {
+            let why = format!("PolicyException {} stands in another file, too", twice.name);
+            return Err((source, whole(why)));
+        }
+        all.extend(read);
+    }
+    Ok(all)
 }
 
 fn add(exceptions: &mut Vec<Exception>, exception: Exception) -> Result<(), String> {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use census::Census;
 pub use compile::{Expiry, Invalid, compile};
-pub use files::{Unreadable, read};
+pub use files::{Unreadable, read, read_all};
 pub use list::list;
 pub use resource::{
     AllowSpec, HostPathSpec, MatchSpec, OwnerSpec, PolicyException, PolicyExceptionSpec,

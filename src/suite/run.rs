@@ -12,7 +12,7 @@ use crate::{
     findings::{Judges, Policy, Workload},
     harden::{self, Decision},
     manifest::{self, Manifest, Reading, Source, Unreadable},
-    policy::{Exception, Exceptions},
+    policy::Exceptions,
 };
 
 use super::{Case, Found, Manifests, Outcome, Suite, parse};
@@ -95,25 +95,15 @@ fn tested(path: &Path) -> Result<Ran, ConfigError> {
 
 /// All exceptions of some files.
 fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Exceptions>, ConfigError> {
-    let mut all: Vec<Exception> = Vec::new();
-    for source in paths.iter().flat_map(|path| Source::of(&beside(file, path))) {
+    let sources = paths.iter().flat_map(|path| Source::of(&beside(file, path)));
+    let all = exceptions::read_all(sources, expiry).map_err(|(source, wrong)| {
         let name = source.to_string();
-        let failed = |why: &str| ConfigError { problems: vec![problem(&name, None, why)] };
-        let text = source.read().map_err(|why| failed(&why))?;
-        let read = exceptions::read(&text, expiry).map_err(|errors| ConfigError {
-            problems: errors
-                .iter()
-                .map(|wrong| {
-                    let line = wrong.line.and_then(|line| line.to_string().parse().ok());
-                    problem(&name, line.map(|line| (line, 1)), &wrong.why)
-                })
-                .collect(),
-        })?;
-        if let Some(twice) = read.iter().find(|one| all.iter().any(|two| two.name == one.name)) {
-            return Err(failed(&format!("PolicyException {} stands twice", twice.name)));
-        }
-        all.extend(read);
-    }
+        let of = |wrong: &exceptions::Unreadable| {
+            let line = wrong.line.and_then(|line| line.to_string().parse().ok());
+            problem(&name, line.map(|line| (line, 1)), &wrong.why)
+        };
+        ConfigError { problems: wrong.iter().map(of).collect() }
+    })?;
     Ok(Arc::new(all.into_iter().collect()))
 }
 
