@@ -3,9 +3,8 @@
 use crate::{
     config::Mode,
     harden::{self, Change, Decision, Scope},
-    policy::{self, Grant, NamespacePolicy, Violation},
+    policy::{Grant, NamespacePolicy, Violation},
     pss::{MIRROR, Pod},
-    rules,
 };
 
 use super::{
@@ -94,9 +93,7 @@ pub(super) fn review(
     } else {
         let hardened = harden::apply(pod, &changes);
         let hardened = policy.relax(&hardened, &grants);
-        let mut remaining = policy::controls(policy.policy.enforce, context.newest, &hardened);
-        remaining.extend(policy::rules(policy.demands(), rules::Mode::Enforce, &hardened));
-        remaining
+        policy.enforced(context.newest, &hardened)
     };
     Ok(Outcome::Harden(Hardening { effect, changes, patch, remaining }))
 }

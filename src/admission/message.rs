@@ -24,7 +24,7 @@ pub fn reasons(violations: &[Violation]) -> String {
 
 /// What is broken, as a name: `PodSecurity "restricted:latest"`, `rules`, or both.
 pub(super) fn broken(pair: LevelVersion, violations: &[Violation]) -> String {
-    let of_rules = violations.iter().filter(|violation| violation.requirement.level().is_none());
+    let of_rules = violations.iter().filter(|violation| violation.requirement.is_rule());
     match of_rules.count() {
         0 => format!("PodSecurity \"{pair}\""),
         rules if rules == violations.len() => "rules".to_owned(),

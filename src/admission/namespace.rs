@@ -6,9 +6,8 @@ use serde::Deserialize;
 
 use crate::{
     harden,
-    policy::{self, NamespacePolicy, Violation},
+    policy::{NamespacePolicy, Violation},
     pss::{InvalidLabel, Level, LevelVersion, List, Pod},
-    rules::Mode,
 };
 
 use super::{
@@ -243,10 +242,7 @@ impl AwaitsPods<'_> {
     fn violations(&self, pod: &Pod<'_>) -> Vec<Violation> {
         let covering = self.context.excepted.of_running(self.namespace(), pod);
         let pod = self.policy.relax(pod, &covering.grants());
-        let enforce = self.policy.policy.enforce;
-        let mut violations = policy::controls(enforce, self.context.newest, &pod);
-        violations.extend(policy::rules(self.policy.demands(), Mode::Enforce, &pod));
-        violations
+        self.policy.enforced(self.context.newest, &pod)
     }
 }
 
@@ -254,9 +250,7 @@ impl AwaitsPods<'_> {
 fn one_of_each_controller_first(pods: &mut Vec<&Pod<'_>>) {
     let mut seen = HashSet::new();
     let is_replica = |pod: &Pod<'_>| {
-        let mut owners = pod.metadata.owner_references.iter();
-        let controller = owners.find(|owner| owner.controller == Some(true));
-        controller.is_some_and(|owner| !seen.insert(owner.uid.to_string()))
+        pod.metadata.controller().is_some_and(|owner| !seen.insert(owner.uid.to_string()))
     };
     let mut is_replica = is_replica;
     let (replicas, first): (Vec<_>, Vec<_>) = pods.drain(..).partition(|pod| is_replica(pod));

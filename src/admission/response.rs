@@ -146,7 +146,7 @@ impl Answer {
             let will = format!("would violate {broken} and its pods {fate}");
             self.violations(judgement.enforce(), &will, pod);
             // One list for both levels, but rules are asked in one mode each.
-            let is_rule = |violation: &&Violation| violation.requirement.level().is_none();
+            let is_rule = |violation: &&Violation| violation.requirement.is_rule();
             let rules: Vec<_> = judgement.warn().iter().filter(is_rule).cloned().collect();
             self.violations(&rules, "would violate rules", pod);
             return;

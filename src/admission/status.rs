@@ -136,7 +136,7 @@ fn expired(exceptions: &Covered) -> Option<String> {
 
 /// The broken rules, to be looked up: ` and rules/imageTag, rules/resources`.
 fn rules(violations: &[Violation]) -> String {
-    let of_rules = violations.iter().filter(|violation| violation.requirement.level().is_none());
+    let of_rules = violations.iter().filter(|violation| violation.requirement.is_rule());
     let ids: Vec<_> = of_rules.map(|violation| violation.requirement.id()).collect();
     if ids.is_empty() { String::new() } else { format!(" and {}", ids.join(", ")) }
 }

@@ -10,12 +10,15 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     pss::{
-        self, InvalidLabel, Level, LevelVersion, Pod, Policy, enforced_by_standard, from_labels,
+        self, InvalidLabel, Level, LevelVersion, Minor, Pod, Policy, enforced_by_standard,
+        from_labels,
     },
-    rules::Demand,
+    rules::{Demand, Mode},
 };
 
 use super::{
+    Violation,
+    evaluate::{controls, rules},
     profile::{PROFILE_LABEL, Profile, Settings},
     relaxed::{Grant, Relaxed},
 };
@@ -149,6 +152,13 @@ impl NamespacePolicy {
     pub fn relax<'p, 'a>(&self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
         let grants: Vec<_> = self.grants().chain(exceptions.iter().copied()).collect();
         Relaxed::by(pod, &grants)
+    }
+
+    /// What a pod breaks of all that is enforced: the level, then the rules.
+    pub fn enforced(&self, newest: Minor, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
+        let mut violations = controls(self.policy.enforce, newest, pod);
+        violations.extend(rules(self.demands(), Mode::Enforce, pod));
+        violations
     }
 
     /// Whether nothing at all is judged.

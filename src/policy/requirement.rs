@@ -1,7 +1,7 @@
 //! What may be asked of a pod, of the Standard or beside it.
 
 use crate::{
-    pss::{self, CONTROLS, Control, Finding, Level},
+    pss::{CONTROLS, Control, Finding, Level},
     rules::{RULES, Rule},
 };
 
@@ -50,6 +50,11 @@ impl Requirement {
         }
     }
 
+    /// Whether it stands beside the Standard.
+    pub fn is_rule(self) -> bool {
+        matches!(self, Self::Rule(_))
+    }
+
     /// Where people are told that it comes from: its level, or `rule`.
     pub fn origin(self) -> &'static str {
         self.level().map_or("rule", Level::as_str)
@@ -77,13 +82,6 @@ pub struct Violation {
     pub requirement: Requirement,
     /// Every place that must change; never empty.
     pub findings: Vec<Finding>,
-}
-
-impl From<pss::Violation> for Violation {
-    fn from(violation: pss::Violation) -> Self {
-        let pss::Violation { control, findings } = violation;
-        Self { requirement: Requirement::Control(control), findings }
-    }
 }
 
 #[cfg(test)]

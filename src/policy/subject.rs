@@ -33,8 +33,7 @@ impl<'s> Subject<'s> {
     /// A pod, as this user asks for it. Anybody can write an owner into a pod: it counts only when the owner kind's own
     /// controller asks, which writes the truth.
     pub fn of(pod: &'s Pod<'s>, namespace: &'s str, requester: &str) -> Self {
-        let mut controllers = pod.metadata.owner_references.iter();
-        let owner = controllers.find(|owner| owner.controller == Some(true));
+        let owner = pod.metadata.controller();
         let owner =
             owner.and_then(|owner| kind_of(owner, requester).map(|kind| (kind, &*owner.name)));
         Self::made_by(pod, namespace, owner)
@@ -63,8 +62,7 @@ impl<'s> Subject<'s> {
 
     /// A pod that runs, made by what it says: for whoever decides nothing by it.
     pub fn as_it_says(pod: &'s Pod<'s>, namespace: &'s str) -> Self {
-        let mut controllers = pod.metadata.owner_references.iter();
-        let owner = controllers.find(|owner| owner.controller == Some(true));
+        let owner = pod.metadata.controller();
         let owner = owner.and_then(|owner| Some((OwnerKind::find(&owner.kind)?, &*owner.name)));
         Self::made_by(pod, namespace, owner)
     }

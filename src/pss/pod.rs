@@ -53,6 +53,13 @@ pub struct Metadata<'a> {
     pub owner_references: List<OwnerReference<'a>>,
 }
 
+impl<'a> Metadata<'a> {
+    /// The owner that manages it, as it says: anybody can write that.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        self.owner_references.iter().find(|owner| owner.controller == Some(true))
+    }
+}
+
 /// `metadata.ownerReferences[*]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
