@@ -8,7 +8,7 @@ check: lint deny test
 
 # Formatting and clippy, warnings denied
 lint:
-    cargo fmt --check
+    cargo fmt --all --check
     cargo clippy --all-targets --locked -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 

@@ -11,35 +11,24 @@
 //! [`webhook`] is that line. Kubernetes calls `/mutate` first and `/validate` later, in requests of their own: they
 //! are two hooks on the same line, and [`admission::review()`] is its one `match`.
 //!
-//! What decides does no I/O: [`pss`], [`harden`] and [`admission`] read no clock, do not log, and are given all
-//! that they need as values. `ARCHITECTURE.md` has the whole map and what must always hold.
+//! What decides is a package of its own, in `core`, and does no I/O: [`pss`], [`harden`] and [`admission`] read no clock,
+//! do not log, and are given all that they need as values. `ARCHITECTURE.md` has the whole map and what must always
+//! hold.
+
+pub use portcullis_core::{admission, harden, json, pattern, policy, pss, rules};
 
 pub mod server;
 
 pub mod webhook;
 
-pub mod json;
-
-pub mod admission;
-
 pub mod cluster;
 
-pub mod pss;
-
-pub mod pattern;
-
-pub mod rules;
-
-pub mod policy;
-
 pub mod exceptions;
-
-pub mod harden;
 
 pub mod record;
 
 pub mod config;
-mod dns;
+use portcullis_core::dns;
 
 pub mod certificates;
 

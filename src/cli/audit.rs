@@ -15,7 +15,7 @@ use clap::Args;
 use crate::{
     audit::{self, Event, Failure, Line, Modes, Settings, Templates},
     cluster,
-    config::Config,
+    config::{self, Config},
     findings::{Past, Summary},
     manifest::Unreadable,
     pss::Level,
@@ -82,7 +82,7 @@ pub(super) struct Flags {
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
+    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let past = flags.diff.as_deref().map(past).transpose()?;
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     // One asks and one judges.

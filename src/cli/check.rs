@@ -12,12 +12,11 @@ use clap::Args;
 
 use crate::{
     cluster::{self, Surroundings},
-    config::Config,
-    exceptions,
+    config::{self, Config},
     findings::{Judges, Policy},
     harden::MODE_LABEL,
     manifest::Source,
-    policy::{self, Exception, Exceptions, PROFILE_LABEL},
+    policy::{self, Exception, Exceptions, Honoured, PROFILE_LABEL},
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
 };
@@ -113,7 +112,7 @@ pub(super) struct Flags {
 
 /// Judges what the paths name.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
-    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
+    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let honoured = config.exceptions.clone();
     let exceptions = excepted::of_files(&flags.exceptions, &honoured)?;
     let mut policy = Policy::new(config, flags.level, flags.policy_version, flags.cluster_version);
@@ -143,7 +142,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 fn surroundings(
     flags: &Flags,
     exceptions: Vec<Exception>,
-    honoured: &exceptions::Settings,
+    honoured: &Honoured,
 ) -> anyhow::Result<(Surroundings, Arc<Exceptions>)> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

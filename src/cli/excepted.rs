@@ -5,13 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use kube::Client;
 
 use crate::{
-    exceptions::{self, Settings},
+    exceptions,
     manifest::Source,
-    policy::{Exception, Exceptions},
+    policy::{Exception, Exceptions, Honoured},
 };
 
 /// Those in files and directories. Whoever names a file means it: it does not matter for which namespace it is.
-pub(super) fn of_files(paths: &[PathBuf], settings: &Settings) -> anyhow::Result<Vec<Exception>> {
+pub(super) fn of_files(paths: &[PathBuf], settings: &Honoured) -> anyhow::Result<Vec<Exception>> {
     let sources = paths.iter().flat_map(|path| Source::of(path));
     exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
         let lines = wrong.iter().map(|wrong| match wrong.line {
@@ -26,7 +26,7 @@ pub(super) fn of_files(paths: &[PathBuf], settings: &Settings) -> anyhow::Result
 pub(super) async fn of_cluster(
     files: Vec<Exception>,
     client: &Client,
-    settings: &Settings,
+    settings: &Honoured,
 ) -> anyhow::Result<Arc<Exceptions>> {
     let there = exceptions::list(client, settings).await.map_err(anyhow::Error::msg)?;
     // What is in a file is what is to be tried: it takes the place of the one of its name.

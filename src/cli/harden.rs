@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use crate::{
-    config::Config,
+    config::{self, Config},
     manifest::Source,
     rewrite::{Colours, Form, Hardener, Summary},
 };
@@ -58,7 +58,7 @@ enum Output {
 
 /// Hardens what the paths name.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
-    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), Config::load)?;
+    let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let form = form(flags);
     let sources = sources(flags, form)?;
     match harden(&sources, &Hardener::new(config), form) {

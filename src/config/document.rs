@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     dns,
-    exceptions::{self, Expiry},
+    policy::{Expiry, Honoured},
     pss::{LevelVersion, Policy},
 };
 
@@ -206,13 +206,13 @@ fn exemptions(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Exemptions {
 
 /// Whose exceptions are honoured. None by default: to list a namespace is to let whoever may write there excuse
 /// anybody.
-fn excepting(reader: &mut Reader<'_>, fields: &Fields<'_>) -> exceptions::Settings {
+fn excepting(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Honoured {
     let section = reader.section(fields, "exceptions", &["namespaces", "requireExpiry"]);
     let expiry = match reader.boolean(&section, "requireExpiry") {
         Some(false) => Expiry::Optional,
         Some(true) | None => Expiry::Required,
     };
-    exceptions::Settings { namespaces: reader.names(&section, "namespaces", namespace), expiry }
+    Honoured { namespaces: reader.names(&section, "namespaces", namespace), expiry }
 }
 
 fn username(name: &str) -> Result<(), &'static str> {

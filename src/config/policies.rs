@@ -191,7 +191,7 @@ mod tests {
     use std::path::Path;
 
     use crate::{
-        config::Config,
+        config::{self, Config},
         policy::{HostNamespace, Requirement},
         pss::Level,
     };
@@ -199,12 +199,12 @@ mod tests {
     const HEAD: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
     fn good(text: &str) -> Config {
-        Config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap()
+        config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap()
     }
 
     /// What is wrong, one line each, each as long as it says.
     fn bad(text: &str) -> Vec<String> {
-        let error = Config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap_err();
+        let error = config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap_err();
         error.to_string().split("; ").map(str::to_owned).collect()
     }
 

@@ -49,9 +49,9 @@ impl Live {
     /// Reads the file for the first time.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// As [`load`].
     pub fn of_file(file: PathBuf, overrides: Overrides) -> Result<Self, ConfigError> {
-        Ok(Self::new(Config::load(&file)?, Some(file), overrides))
+        Ok(Self::new(super::load(&file)?, Some(file), overrides))
     }
 
     fn new(config: Config, file: Option<PathBuf>, overrides: Overrides) -> Self {

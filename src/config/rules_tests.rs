@@ -6,7 +6,7 @@ use crate::rules::{Access, Check, HostPath, Mode, RULES};
 const OWN: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
 fn parse(rules: &str) -> Result<Config, ConfigError> {
-    Config::parse(&format!("{OWN}rules:\n{rules}"), Path::new("config.yaml"))
+    super::parse(&format!("{OWN}rules:\n{rules}"), Path::new("config.yaml"))
 }
 
 #[track_caller]
@@ -89,9 +89,9 @@ fn a_mode_alone_is_as_good_as_a_mapping() {
 fn without_a_file_or_in_upstreams_no_rule_is_in_force() {
     assert_eq!(Config::embedded().policies.rules.to_vec(), []);
     assert_eq!(Config::standalone().policies.rules.to_vec(), []);
-    assert_eq!(Config::parse("", Path::new("x")).unwrap().policies.rules.to_vec(), []);
+    assert_eq!(super::parse("", Path::new("x")).unwrap().policies.rules.to_vec(), []);
     let upstream = "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\nrules: {}\n";
-    assert!(Config::parse(upstream, Path::new("x")).is_err());
+    assert!(super::parse(upstream, Path::new("x")).is_err());
 }
 
 #[test]

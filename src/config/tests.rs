@@ -1,15 +1,16 @@
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::{harden, pss::Policy};
 
 const UPSTREAM: &str =
     "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n";
 const OWN: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    Config::parse(text, Path::new("config.yaml"))
+    super::parse(text, Path::new("config.yaml"))
 }
 
 #[track_caller]
@@ -104,15 +105,15 @@ fn an_admission_configuration_names_a_file_beside_it() {
     let inner = folder.path().join("pss.yaml");
     let text = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins: [{name: PodSecurity, path: pss.yaml}]\n";
     fs::write(&outer, text).unwrap();
-    let missing = Config::load(&outer).unwrap_err().to_string();
+    let missing = load(&outer).unwrap_err().to_string();
     let expected = "pss.yaml: cannot be read: No such file or directory (os error 2)";
     assert!(missing.ends_with(expected), "{missing}");
     fs::write(&inner, format!("{UPSTREAM}defaults: {{warn: baseline}}\n")).unwrap();
-    let config = Config::load(&outer).unwrap();
+    let config = load(&outer).unwrap();
     assert_eq!(config.defaults.warn.to_string(), "baseline:latest");
     // Only a PodSecurityConfiguration: what names itself would never end.
     fs::write(&inner, text).unwrap();
-    let error = Config::load(&outer).unwrap_err();
+    let error = load(&outer).unwrap_err();
     assert_eq!(error.problems[0].at, Some((1, 13)));
     assert_eq!(
         error.problems[0].text,
@@ -232,7 +233,7 @@ fn values_that_hardening_cannot_set_are_refused_by_their_place() {
             "harden.resources.requests.cpu: must not be above harden.resources.limits.cpu",
         ),
     ] {
-        let error = Config::parse(&format!("{OWN}\nharden:\n  {line}\n"), Path::new("c.yaml"));
+        let error = super::parse(&format!("{OWN}\nharden:\n  {line}\n"), Path::new("c.yaml"));
         let problems = error.unwrap_err().problems;
         assert_eq!(problems.len(), 1, "{line}: {problems:?}");
         assert!(problems[0].text.starts_with(told), "{line}: {:?}", problems[0].text);
@@ -447,11 +448,11 @@ fn files_are_bounded_and_utf8() {
     let file = folder.path().join("config.yaml");
     let error = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        Config::load(&file).unwrap_err().problems[0].text.clone()
+        load(&file).unwrap_err().problems[0].text.clone()
     };
     assert_eq!(error(&vec![b'#'; 1 << 21]), "is larger than the 1048576 bytes that are allowed");
     assert_eq!(error(b"kind: \xff"), "must be UTF-8, but byte 6 is not");
-    let text = Config::load(folder.path()).unwrap_err().problems[0].text.clone();
+    let text = load(folder.path()).unwrap_err().problems[0].text.clone();
     assert_eq!(text, "cannot be read: Is a directory (os error 21)");
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     dns,
     pattern::{Pattern, Patterns},
-    policy::{Allowed, Exception, Match, Namespaces, OwnerKind, Relaxation},
+    policy::{Allowed, Exception, Expiry, Match, Namespaces, OwnerKind, Relaxation},
     rules::Access,
 };
 
@@ -21,16 +21,6 @@ pub(super) const MAX_OWNER: usize = 256;
 pub(super) const MAX_SELECTORS: usize = 64;
 /// The most labels of `match`.
 pub(super) const MAX_LABELS: usize = 16;
-
-/// Whether an exception must say when it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Expiry {
-    /// One that does not is invalid.
-    #[default]
-    Required,
-    /// One that does not holds for ever.
-    Optional,
-}
 
 /// Why an exception does not hold: which field, what it is, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::{
     manifest::{self, Line, Source},
-    policy::Exception,
+    policy::{Exception, Expiry},
 };
 
-use super::compile::{Expiry, compile};
+use super::compile::compile;
 
 /// Lists in lists, deeper than anyone nests them.
 const MAX_NESTED: usize = 8;

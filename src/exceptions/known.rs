@@ -8,11 +8,11 @@ use std::{
 
 use kube::api::DynamicObject;
 
-use crate::policy::{Exception, Exceptions};
+use crate::policy::{Exception, Exceptions, Expiry};
 
 use super::{
     census::Census,
-    compile::{Expiry, compile},
+    compile::compile,
     resource::{PolicyExceptionStatus, State},
 };
 

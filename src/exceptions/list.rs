@@ -5,12 +5,14 @@ use kube::{
     api::{ApiResource, DynamicObject, ListParams},
 };
 
-use crate::{cluster::one_line, policy::Exceptions};
+use crate::{
+    cluster::one_line,
+    policy::{Exceptions, Honoured},
+};
 
 use super::{
     known::{Entry, Known},
     resource::PolicyException,
-    store::Settings,
 };
 
 /// Objects of one page: each may take 100 kB.
@@ -20,7 +22,7 @@ const PAGE: u32 = 100;
 ///
 /// # Errors
 /// One line: which could not be listed, and why.
-pub async fn list(client: &Client, settings: &Settings) -> Result<Exceptions, String> {
+pub async fn list(client: &Client, settings: &Honoured) -> Result<Exceptions, String> {
     let resource = ApiResource::erase::<PolicyException>(&());
     let mut known = Known::default();
     for namespace in &settings.namespaces {

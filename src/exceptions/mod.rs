@@ -18,12 +18,12 @@ mod tell;
 mod tests;
 
 pub use census::Census;
-pub use compile::{Expiry, Invalid, compile};
+pub use compile::{Invalid, compile};
 pub use files::{Unreadable, read, read_all};
 pub use list::list;
 pub use resource::{
     AllowSpec, HostPathSpec, MatchSpec, OwnerSpec, PolicyException, PolicyExceptionSpec,
     PolicyExceptionStatus, PortSpec, State,
 };
-pub use store::{Settings, Store};
+pub use store::Store;
 pub use tell::tell;

@@ -25,12 +25,11 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     cluster::{Heard, WATCH_SECONDS, bounded, overheard},
-    policy::Exceptions,
+    policy::{Exceptions, Expiry, Honoured},
 };
 
 use super::{
     census::Census,
-    compile::Expiry,
     known::{Entry, Key, Known, Limits},
     resource::{PolicyException, PolicyExceptionStatus},
 };
@@ -43,15 +42,6 @@ const PAGE: u32 = 100;
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two compilations, so that a thousand changes at once do not make a thousand.
 const APART: Duration = Duration::from_millis(100);
-
-/// What is honoured.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// The namespaces whose exceptions are honoured. Whoever may write there may excuse anybody.
-    pub namespaces: BTreeSet<String>,
-    /// Whether they must end.
-    pub expiry: Expiry,
-}
 
 /// The exceptions of a cluster, as far as they are known.
 #[derive(Default)]
@@ -77,7 +67,7 @@ impl Store {
     /// None yet, and the task that gets to know them: it never ends by itself. `settings` is asked each second.
     pub fn new(
         client: Client,
-        settings: impl Fn() -> Settings + Send + Sync + 'static,
+        settings: impl Fn() -> Honoured + Send + Sync + 'static,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
         let store = Arc::new(Self::default());
         let following = Arc::clone(&store);
@@ -150,7 +140,7 @@ impl Store {
         }
     }
 
-    async fn follow(&self, client: Client, settings: impl Fn() -> Settings) {
+    async fn follow(&self, client: Client, settings: impl Fn() -> Honoured) {
         loop {
             let wanted = settings();
             self.change(|inner| {

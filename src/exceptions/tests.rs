@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::*;
+use crate::policy::{Expiry, Honoured};
 
 fn object(namespace: &str, name: &str, allow: &Value) -> Value {
     json!({
@@ -74,9 +75,9 @@ async fn until(what: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it never came about");
 }
 
-fn settings(namespaces: &[&str]) -> Settings {
+fn settings(namespaces: &[&str]) -> Honoured {
     let namespaces = namespaces.iter().map(|it| (*it).to_owned()).collect();
-    Settings { namespaces, expiry: Expiry::Required }
+    Honoured { namespaces, expiry: Expiry::Required }
 }
 
 fn names(store: &Store) -> Vec<String> {

@@ -8,11 +8,11 @@ use std::{
 
 use crate::{
     config::{self, Config, ConfigError, Problem},
-    exceptions::{self, Expiry},
+    exceptions,
     findings::{Judges, Policy, Workload},
     harden::{self, Decision},
     manifest::{self, Manifest, Reading, Source, Unreadable},
-    policy::Exceptions,
+    policy::{Exceptions, Expiry},
 };
 
 use super::{Case, Found, Manifests, Outcome, Suite, parse};
@@ -80,7 +80,7 @@ fn tested(path: &Path) -> Result<Ran, ConfigError> {
     let Suite { name, config, version, cluster, exceptions, time, cases } =
         parse(&config::text_of(path)?, path)?;
     let config = match config {
-        Some(config) => Config::load(&beside(path, &config))?,
+        Some(config) => config::load(&beside(path, &config))?,
         None => Config::embedded(),
     };
     let exceptions = excepted(path, &exceptions, config.exceptions.expiry)?;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use portcullis::{config::Config, policy::Settings};
+use portcullis::{config, policy::Settings};
 use serde_json::{Value, json};
 
 use super::helm::{CHART, Helm, NAME, find, project};
@@ -77,7 +77,7 @@ fn rules_profiles_and_the_floor_go_into_the_configuration() {
         let objects = helm.template(values);
         find(&objects, "ConfigMap", NAME)["data"]["config.yaml"].as_str().unwrap().to_owned()
     };
-    let read = |text: &str| Config::parse(text, Path::new("config.yaml")).unwrap();
+    let read = |text: &str| config::parse(text, Path::new("config.yaml")).unwrap();
     assert_eq!(*read(&text(&[])).policies, Settings::default());
     let config = read(&text(&[
         "config.rules.imageTag=enforce",

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use portcullis::{
     admission::{At, Context, Hook, Outcome, Request, Review, review},
-    config::Config,
+    config::{self, Config},
     policy::Violation,
     pss::NEWEST,
 };
@@ -145,7 +145,7 @@ fn beside_the_standard() {
     let folder = tempfile::tempdir().unwrap();
     let config_file = folder.path().join("config.yaml");
     fs::write(&config_file, BESIDE).unwrap();
-    let config = Config::load(&config_file).unwrap();
+    let config = config::load(&config_file).unwrap();
     let file = "tests/manifests/every-kind.yaml";
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(&fs::read_to_string(file).unwrap()).unwrap();

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use portcullis::exceptions::{Expiry, Settings, Store, tell};
+use portcullis::{
+    exceptions::{Store, tell},
+    policy::{Expiry, Honoured},
+};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -41,7 +44,7 @@ async fn exceptions_are_followed_and_told_what_becomes_of_them() {
     admin.create(&path(&theirs), &exception("stranger")).await.granted();
     admin.create(&path(&ours), &exception("first")).await.granted();
 
-    let settings = Arc::new(Mutex::new(Settings {
+    let settings = Arc::new(Mutex::new(Honoured {
         namespaces: BTreeSet::from([ours.clone()]),
         expiry: Expiry::Required,
     }));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portcullis::{config::Config, explain, pss::Pod, rules::RULES};
+use portcullis::{config, explain, pss::Pod, rules::RULES};
 
 fn rules() -> impl Iterator<Item = explain::Text> {
     explain::all().filter(|text| text.control.is_none())
@@ -22,7 +22,7 @@ fn a_bad_manifest_breaks_its_rule_and_a_good_one_does_not() {
             let file = format!(
                 "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\nrules:\n  {setting}\n"
             );
-            let config = Config::parse(&file, Path::new("config.yaml")).unwrap();
+            let config = config::parse(&file, Path::new("config.yaml")).unwrap();
             let [demand] = &config.policies.rules[..] else { panic!("{setting}") };
             let findings = |manifest: &str| {
                 let value: serde_json::Value = serde_saphyr::from_str(manifest).unwrap();

@@ -43,7 +43,9 @@ fn its_last_stage_is_one_program_of_nobody() {
     );
     let ignored =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.dockerignore")).unwrap();
-    for needed in [".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "src", "benches"] {
+    for needed in
+        [".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "core", "src", "benches"]
+    {
         assert!(ignored.lines().any(|line| line == format!("!{needed}")), "{needed}");
     }
 }

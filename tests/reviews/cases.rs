@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, panic::catch_unwind, path::Path};
 
 use portcullis::{
     admission::{At, Context, Hook, Request, Review, answer, respond, review},
-    config::Config,
+    config::{self, Config},
     pss::NEWEST,
     record::{Decision, Metrics, record},
 };
@@ -195,7 +195,7 @@ fn config(of_file: &Map<String, Value>, of_case: &Map<String, Value>) -> Config 
     config.insert("apiVersion".to_owned(), "portcullis.dev/v1alpha1".into());
     config.insert("kind".to_owned(), "Configuration".into());
     let text = Value::from(config).to_string();
-    Config::parse(&text, Path::new("case")).unwrap_or_else(|error| panic!("{error}: {text}"))
+    config::parse(&text, Path::new("case")).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 fn full(label: &str) -> String {

@@ -6,7 +6,7 @@ use portcullis::{
     admission::{
         At, Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, answer, review,
     },
-    config::Config,
+    config::{self, Config},
     pss::{NEWEST, Pod},
 };
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn scan(
 ) -> (Scan, Vec<String>) {
     let text = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n\
         defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n";
-    let config = Config::parse(text, Path::new("case")).unwrap();
+    let config = config::parse(text, Path::new("case")).unwrap();
     let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
     let ask = Ask {
         resource: "namespaces".to_owned(),

@@ -26,7 +26,7 @@ mod shapes;
 use std::path::Path;
 
 use portcullis::{
-    config::Config,
+    config::{self, Config},
     manifest::STACK,
     rewrite::{Hardened, Hardener, Refused},
 };
@@ -52,7 +52,7 @@ harden:
   hostUsers: false
   resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: \"2\", memory: 256Mi}}
 ";
-    Config::parse(text, Path::new("config.yaml")).unwrap()
+    config::parse(text, Path::new("config.yaml")).unwrap()
 }
 
 fn harden_by(config: Config, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {

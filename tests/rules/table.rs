@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path as File};
 
-use portcullis::{config::Config, rules::Check};
+use portcullis::{config, rules::Check};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ pub(crate) fn check(rule: &str, mut settings: BTreeMap<String, Value>) -> Check 
         "kind": "Configuration",
         "rules": {rule: settings},
     });
-    let config = Config::parse(&config.to_string(), File::new("case.yaml"));
+    let config = config::parse(&config.to_string(), File::new("case.yaml"));
     let mut rules =
         config.unwrap_or_else(|error| panic!("{rule}: {error}")).policies.rules.to_vec();
     assert_eq!(rules.len(), 1, "{rule}");

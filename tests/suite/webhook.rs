@@ -7,7 +7,7 @@ use std::{
 
 use portcullis::{
     admission::{At, Context, Effect, Hook, Outcome, Request, Review, review},
-    config::Config,
+    config::{self, Config},
     pss::NEWEST,
 };
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ fn on_every_kind_under_labels_profiles_and_hardening() {
     }}));
     let config = {
         let folder = Folder::new("webhook");
-        Config::load(&folder.write("config.yaml", CONFIG)).unwrap()
+        config::load(&folder.write("config.yaml", CONFIG)).unwrap()
     };
     let (mut denied, mut allowed, mut hardened) = (0, 0, 0);
     for labels in LABELS {

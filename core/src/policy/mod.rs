@@ -14,7 +14,9 @@ mod subject;
 
 pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
 pub use evaluate::{controls, rules};
-pub use exception::{Covering, Exception, Exceptions, Match, Namespaces, OwnerKind};
+pub use exception::{
+    Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
+};
 pub use namespace::{NamespacePolicy, Source};
 pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
 pub use relaxation::{HostNamespace, Relaxation};

@@ -1,12 +1,12 @@
 //! Names as Kubernetes checks them.
 
 /// Whether this can be a namespace's name: a DNS-1123 label.
-pub(crate) fn is_label(name: &str) -> bool {
+pub fn is_label(name: &str) -> bool {
     name.len() <= 63 && is_part(name)
 }
 
 /// Whether this is a DNS-1123 subdomain. Only the whole is limited in length, not its parts.
-pub(crate) fn is_subdomain(name: &str) -> bool {
+pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 

@@ -1,8 +1,9 @@
 //! Where the strings of a text end, found 64 bytes at a time before anything is read.
 //!
 //! Reading meets the quotes of a text in order, so that the end of a string is a few instructions away, however long it
-//! is, and does not wait for what comes before it. There are no vector instructions in here: the loops over blocks of
-//! fixed length are such that the compiler uses whatever the machine has.
+//! is, and does not wait for what comes before it.
+
+use wide::{CmpEq as _, u8x16};
 
 use super::error::Error;
 
@@ -112,19 +113,21 @@ impl Survey<'_> {
     /// The quotes of the next block that no backslash escapes; its backslashes go to where there are none so far.
     #[inline(always)]
     fn read(&mut self, block: &[u8; BLOCK], backslashes: &mut [u8; 8]) -> Result<u64, Error> {
-        let (mut quotes, rare) = marks(block);
-        if rare || self.escapes_next != 0 {
-            (quotes, *backslashes) = self.read_rare(block, quotes)?;
+        let marks = Marks::of(block);
+        let mut quotes = marks.quotes;
+        if marks.are_rare() || self.escapes_next != 0 {
+            quotes = self.read_rare(marks)?;
+            *backslashes = marks.backslashes.to_le_bytes();
         }
         self.quotes ^= quotes;
         self.start += BLOCK;
         Ok(quotes)
     }
 
-    /// The quotes that no backslash escapes, and the backslashes.
+    /// The quotes that no backslash escapes.
     #[inline(never)]
-    fn read_rare(&mut self, block: &[u8; BLOCK], quotes: u64) -> Result<(u64, [u8; 8]), Error> {
-        let backslashes = backslashes(block);
+    fn read_rare(&mut self, marks: Marks) -> Result<u64, Error> {
+        let Marks { quotes, backslashes, controls } = marks;
         let escaped = self.escaped(backslashes);
         let mut unusual = escaped & !(quotes | backslashes);
         while unusual != 0 {
@@ -132,19 +135,15 @@ impl Survey<'_> {
             unusual &= unusual - 1;
         }
         let quotes = quotes & !escaped;
-        match controls(block) {
-            0 => Ok((quotes, backslashes.to_le_bytes())),
-            controls => match controls & self.strings(quotes) {
-                0 => Ok((quotes, backslashes.to_le_bytes())),
-                wrong => {
-                    let at = self.start + wrong.trailing_zeros() as usize;
-                    Err(Error::refused(
-                        "a control character in a string: write it as an escape",
-                        at,
-                    ))
-                }
-            },
+        if controls != 0 {
+            let wrong = controls & self.strings(quotes);
+            if wrong != 0 {
+                let at = self.start + wrong.trailing_zeros() as usize;
+                let why = "a control character in a string: write it as an escape";
+                return Err(Error::refused(why, at));
+            }
         }
+        Ok(quotes)
     }
 
     /// The bytes that one of these backslashes escapes.
@@ -194,84 +193,51 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
     block
 }
 
-/// The quotes of a block, and whether there is anything rarer that matters to strings.
-///
-/// Not inlined, here and below, lest the compiler mix it with what is around and miss that it is a vector operation.
-#[inline(never)]
-fn marks(block: &[u8; BLOCK]) -> (u64, bool) {
-    let rare = block.map(|byte| (byte == b'\\') | (byte < b' '));
-    (bits(block, |byte| byte == b'"'), any(&rare))
+/// What of a block matters to strings, a bit a byte, the lowest for the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Marks {
+    quotes: u64,
+    backslashes: u64,
+    /// Those that strings must not hold.
+    controls: u64,
 }
 
-#[inline(never)]
-fn backslashes(block: &[u8; BLOCK]) -> u64 {
-    bits(block, |byte| byte == b'\\')
-}
-
-#[inline(never)]
-fn controls(block: &[u8; BLOCK]) -> u64 {
-    if any(&block.map(|byte| byte < b' ')) { bits(block, |byte| byte < b' ') } else { 0 }
-}
-
-#[inline(always)]
-fn any(found: &[bool; BLOCK]) -> bool {
-    found.iter().fold(false, |any, found| any | found)
-}
-
-/// A bit for each byte that `is` takes, the lowest for the first.
-///
-/// Each eight bytes make a row of bits, one a byte, and each row a bit higher than the one before. Laid over each other
-/// they make a square of bits that has only to be turned.
-#[inline(always)]
-fn bits(block: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
-    let mut marks = *block;
-    for (mark, row) in marks.iter_mut().zip(ROWS) {
-        *mark = if is(*mark) { row } else { 0 };
+impl Marks {
+    #[inline(always)]
+    fn of(block: &[u8; BLOCK]) -> Self {
+        let mut marks = Self { quotes: 0, backslashes: 0, controls: 0 };
+        for (lanes, bytes) in block.as_chunks().0.iter().enumerate() {
+            let bytes = u8x16::new(*bytes);
+            let bits = |found: u8x16| u64::from(found.to_bitmask()) << (lanes * 16);
+            marks.quotes |= bits(bytes.simd_eq(u8x16::splat(b'"')));
+            marks.backslashes |= bits(bytes.simd_eq(u8x16::splat(b'\\')));
+            marks.controls |= bits(bytes.simd_eq(bytes.min(u8x16::splat(0x1F))));
+        }
+        marks
     }
-    let rows = marks.as_chunks().0.iter();
-    let rows = rows.fold(0, |rows, bytes| rows | u128::from_le_bytes(*bytes));
-    #[expect(clippy::cast_possible_truncation, reason = "that is how to halve it")]
-    turned(rows as u64 | (rows >> 64) as u64)
-}
 
-/// The bit of each byte's row.
-const ROWS: [u8; BLOCK] = {
-    let mut rows = [0; BLOCK];
-    let mut byte = 0;
-    #[expect(clippy::indexing_slicing, reason = "the compiler itself does it")]
-    while byte < BLOCK {
-        rows[byte] = 1 << (byte / 8);
-        byte += 1;
+    fn are_rare(self) -> bool {
+        self.backslashes | self.controls != 0
     }
-    rows
-};
-
-/// Bit `8 * i + k` becomes bit `8 * k + i`.
-#[inline(always)]
-fn turned(square: u64) -> u64 {
-    let swapped = |square: u64, by: u32, upper: u64| {
-        let differing = (square ^ square >> by) & upper;
-        square ^ differing ^ differing << by
-    };
-    let square = swapped(square, 7, 0x00AA_00AA_00AA_00AA);
-    let square = swapped(square, 14, 0x0000_CCCC_0000_CCCC);
-    swapped(square, 28, 0x0000_0000_F0F0_F0F0)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, bits, marks};
+    use super::{BLOCK, Marks};
 
     #[test]
     fn every_byte_is_marked_at_its_place() {
-        for place in 0..BLOCK {
-            let mut block = [b'x'; BLOCK];
-            block[place] = b'"';
-            assert_eq!(marks(&block), (1 << place, false));
-            assert_eq!(bits(&block, |byte| byte != b'"'), !(1 << place));
-            for rare in [b'\\', 0, 0x1F] {
-                block[place] = rare;
-                assert_eq!(marks(&block), (0, true));
+        for byte in 0..=u8::MAX {
+            for place in 0..BLOCK {
+                let mut block = [b'x'; BLOCK];
+                block[place] = byte;
+                let bit = |is: bool| u64::from(is) << place;
+                let marks = Marks {
+                    quotes: bit(byte == b'"'),
+                    backslashes: bit(byte == b'\\'),
+                    controls: bit(byte < b' '),
+                };
+                assert_eq!(Marks::of(&block), marks, "{byte} at {place}");
             }
         }
     }

@@ -166,6 +166,25 @@ impl<'e> Covering<'e> {
     }
 }
 
+/// Which exceptions are honoured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Honoured {
+    /// Those of these namespaces. Whoever may write there may excuse anybody.
+    pub namespaces: BTreeSet<String>,
+    /// Whether they must end.
+    pub expiry: Expiry,
+}
+
+/// Whether an exception must say when it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// One that does not is invalid.
+    #[default]
+    Required,
+    /// One that does not holds for ever.
+    Optional,
+}
+
 /// All exceptions that are honoured, so kept that those for other namespaces cost nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {

@@ -57,7 +57,7 @@ impl Pattern {
     }
 
     /// What lies below it: a pattern for paths, a slash, and anything.
-    pub(crate) fn below(&self) -> Self {
+    pub fn below(&self) -> Self {
         Self(format!("{}/*", self.0))
     }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Patterns {
 }
 
 /// A list as people are told it: `a, b, c, d, e and 3 more`.
-pub(crate) fn few<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub fn few<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut items = items.into_iter();
     let shown: Vec<_> = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect();
     match items.count() {

@@ -44,10 +44,10 @@ pub use policy::{
 };
 pub use resources::{Quantities, Resources};
 pub use table::{CONTROLS, Control, Revision, evaluate, in_force};
-pub use text::{List, MAX_LIST, Text};
+pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
 
-pub(crate) use annotations::APP_ARMOR_PREFIX;
-pub(crate) use text::or_default;
+pub use annotations::APP_ARMOR_PREFIX;
+
 pub(crate) use violation::missing;

@@ -14,7 +14,7 @@ pub const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 /// The old form of a container's seccomp profile; the container's name follows.
 pub(super) const SECCOMP_CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
 /// The old form of a container's AppArmor profile; the container's name follows.
-pub(crate) const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
+pub const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
 
 /// `metadata.annotations`, narrowed. A key that stands twice is kept twice: whoever judges sees both.
 #[derive(Clone, Debug, Default)]

@@ -107,7 +107,7 @@ impl Change {
     }
 
     /// The directories that it mounts: each takes a volume of the pod.
-    pub(crate) fn empty_dirs(&self) -> &[EmptyDir] {
+    pub fn empty_dirs(&self) -> &[EmptyDir] {
         match &self.values {
             Values::EmptyDirs(all) => all,
             Values::Fixed | Values::Resources(_) => &[],

@@ -166,7 +166,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
 }
 
 /// For fields that Go holds by value: `null` leaves them unset.
-pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
