@@ -15,7 +15,9 @@
 //! do not log, and are given all that they need as values. `ARCHITECTURE.md` has the whole map and what must always
 //! hold.
 
-pub use portcullis_core::{admission, harden, json, pattern, policy, pss, rules};
+pub use portcullis_core::{
+    admission, findings, harden, json, manifest, pattern, policy, pss, rules,
+};
 
 pub mod server;
 
@@ -34,9 +36,7 @@ pub mod certificates;
 
 pub mod leader;
 
-pub mod manifest;
-
-pub mod findings;
+pub mod source;
 
 pub mod report;
 

@@ -11,7 +11,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The modules of `core`, and which others each may use.
-const MODULES: [(&str, &[&str]); 9] = [
+const MODULES: [(&str, &[&str]); 11] = [
     ("dns", &[]),
     ("json", &["json"]),
     ("pss", &["pss"]),
@@ -22,6 +22,9 @@ const MODULES: [(&str, &[&str]); 9] = [
     ("policy", &["dns", "harden", "pattern", "policy", "pss", "rules"]),
     ("config", &["harden", "policy", "pss"]),
     ("admission", &["admission", "config", "harden", "json", "policy", "pss", "rules"]),
+    // To mark what was found where it stands.
+    ("manifest", &["admission", "findings", "harden", "json", "manifest", "pss"]),
+    ("findings", &["admission", "config", "findings", "harden", "json", "policy", "pss", "rules"]),
 ];
 
 /// Of the standard library: nothing that reaches out of the program, and nothing that is shared.
@@ -44,8 +47,17 @@ const STD: [&str; 16] = [
     "time",
 ];
 
-const CRATES: [&str; 7] =
-    ["base64", "jiff", "json_patch", "serde", "serde_json", "thiserror", "wide"];
+const CRATES: [&str; 9] = [
+    "base64",
+    "granit_parser",
+    "jiff",
+    "json_patch",
+    "serde",
+    "serde_json",
+    "serde_saphyr",
+    "thiserror",
+    "wide",
+];
 
 /// What needs no path.
 const WORDS: [&str; 14] = [
@@ -110,7 +122,11 @@ fn impurities(text: &str, modules: &[&str]) -> BTreeSet<String> {
     }
     let own = code.split("mod ").skip(1).map(first_word);
     let known: Vec<_> = ["std", "core", "crate", "super", "self"].into_iter().chain(own).collect();
-    let uses = code.split("use ").skip(1).map(first_word);
+    let uses = code.lines().filter_map(|line| {
+        let (visibility, rest) = line.split_once("use ")?;
+        let is_use = visibility.trim().is_empty() || visibility.trim().starts_with("pub");
+        is_use.then(|| first_word(rest))
+    });
     let calls =
         ["tokio", "tracing", "kube", "hyper", "axum", "http", "futures", "prometheus", "log"]
             .into_iter()

@@ -19,4 +19,8 @@ pub mod harden;
 
 pub mod config;
 
+pub mod manifest;
+
+pub mod findings;
+
 pub mod dns;

@@ -3,12 +3,13 @@
 
 mod parallel;
 
-use std::{io, sync::Arc, thread};
+use std::{convert::Infallible, io, sync::Arc, thread};
 
 use crate::{
     findings::{Policy, Summary, Workload},
-    manifest::{self, Manifest, Places, Reading, Source, Unreadable},
+    manifest::{self, Manifest, Places, Reading, Unreadable},
     report::{Item, Report},
+    source::Source,
 };
 
 use parallel::{Judged, Said};
@@ -34,8 +35,7 @@ pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::R
 /// All that is to be told of a text.
 fn found(name: &Arc<str>, text: &[u8], policy: &Policy) -> Vec<Said> {
     let mut said = Vec::new();
-    // It fails only where telling does.
-    let _ = judge(name, text, policy, |one| {
+    let Ok(()) = judge::<Infallible>(name, text, policy, |one| {
         said.push(one);
         Ok(())
     });
@@ -79,12 +79,12 @@ fn tell_one(
 ///
 /// # Errors
 /// Those of `say`.
-fn judge(
+fn judge<E>(
     source: &Arc<str>,
     text: &[u8],
     policy: &Policy,
-    mut say: impl FnMut(Said) -> io::Result<()>,
-) -> io::Result<()> {
+    mut say: impl FnMut(Said) -> Result<(), E>,
+) -> Result<(), E> {
     let mut places = Places::new(Arc::clone(source), text);
     manifest::read(text, |reading| {
         say(match reading {

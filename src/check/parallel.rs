@@ -12,7 +12,8 @@ use std::{
 
 use crate::{
     findings::Workload,
-    manifest::{self, Source, Unreadable},
+    manifest::{self, Unreadable},
+    source::Source,
 };
 
 /// Sources that a thread has judged and nobody has told yet.

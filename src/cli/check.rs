@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
     str::FromStr as _,
     sync::Arc,
+    time::SystemTime,
 };
 
 use clap::Args;
@@ -15,10 +16,10 @@ use crate::{
     config::{self, Config},
     findings::{Judges, Policy},
     harden::MODE_LABEL,
-    manifest::Source,
     policy::{self, Exception, Exceptions, Honoured, PROFILE_LABEL},
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
+    source::Source,
 };
 
 use super::{
@@ -115,7 +116,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let honoured = config.exceptions.clone();
     let exceptions = excepted::of_files(&flags.exceptions, &honoured)?;
-    let mut policy = Policy::new(config, flags.level, flags.policy_version, flags.cluster_version);
+    let Flags { level, policy_version, cluster_version, .. } = *flags;
+    let now = SystemTime::now();
+    let mut policy = Policy::new(config, level, policy_version, cluster_version, now);
     if let Some(level) = flags.fail_on {
         policy.fail_on = level;
     }

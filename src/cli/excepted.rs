@@ -6,8 +6,8 @@ use kube::Client;
 
 use crate::{
     exceptions,
-    manifest::Source,
     policy::{Exception, Exceptions, Honoured},
+    source::Source,
 };
 
 /// Those in files and directories. Whoever names a file means it: it does not matter for which namespace it is.

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     config::{self, Config},
-    manifest::Source,
     rewrite::{Colours, Form, Hardener, Summary},
+    source::Source,
 };
 
 use super::Exit;

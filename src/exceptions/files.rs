@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::{
-    manifest::{self, Line, Source},
+    manifest::{self, Line},
     policy::{Exception, Expiry},
+    source::Source,
 };
 
 use super::compile::compile;

@@ -171,6 +171,8 @@ fn hash(report: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::{
         config::Config,
@@ -190,7 +192,8 @@ mod tests {
             name: "web".to_owned(),
         };
         let config = Config::embedded();
-        let mut policy = Policy::new(config, Some(Level::Restricted), None, None);
+        let mut policy =
+            Policy::new(config, Some(Level::Restricted), None, None, SystemTime::now());
         policy.fail_on = enforced;
         let workload = Workload::judge(identity, Some(&pod), "", &policy);
         Audited { workload, uid: "0-1".to_owned(), pods: 1 }

@@ -5,7 +5,7 @@ use std::{
     thread,
 };
 
-use crate::manifest::{STACK, Source};
+use crate::{manifest::STACK, source::Source};
 
 use super::{
     diff, file,

@@ -1,5 +1,7 @@
 //! One text, hardened.
 
+use std::convert::Infallible;
+
 use json_patch::{Patch, PatchOperation};
 
 use crate::{
@@ -81,7 +83,7 @@ impl Hardener {
 
     fn plan(&self, text: &str) -> Result<Vec<Planned>, Vec<Refused>> {
         let (mut planned, mut unreadable) = (Vec::new(), Vec::new());
-        let read = manifest::read(text.as_bytes(), |reading| {
+        let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
             match reading {
                 Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
                 Reading::Ignored => {}
@@ -89,9 +91,6 @@ impl Hardener {
             }
             Ok(())
         });
-        if let Err(error) = read {
-            return Err(vec![Refused { line: None, why: error.to_string() }]);
-        }
         match (unreadable.is_empty(), template_line(text)) {
             (true, _) => Ok(planned),
             (false, Some(line)) => Err(vec![unrendered(line)]),

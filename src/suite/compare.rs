@@ -163,7 +163,7 @@ fn listed(ids: &BTreeSet<&'static str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, time::SystemTime};
 
     use super::*;
     use crate::{
@@ -184,7 +184,7 @@ mod tests {
             namespace: "shop".to_owned(),
             name: name.to_owned(),
         };
-        let policy = Policy::new(Config::embedded(), None, None, None);
+        let policy = Policy::new(Config::embedded(), None, None, None, SystemTime::now());
         let workload = Workload::judge(identity, Some(&pod), "", &policy);
         Found { workload, hardened: hardened.iter().copied().collect() }
     }

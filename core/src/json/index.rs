@@ -3,7 +3,7 @@
 //! Reading meets the quotes of a text in order, so that the end of a string is a few instructions away, however long it
 //! is, and does not wait for what comes before it.
 
-use wide::{CmpEq as _, u8x16};
+use wide::u8x16;
 
 use super::error::Error;
 

@@ -122,13 +122,14 @@ impl Policy {
         level: Option<Level>,
         version: Option<Version>,
         cluster: Option<Minor>,
+        now: SystemTime,
     ) -> Self {
         Self {
             defaults: config.defaults,
             policies: config.policies,
             labels: Labels::default(),
             exceptions: Arc::default(),
-            now: SystemTime::now(),
+            now,
             owners: Owners::Ignored,
             namespace: String::new(),
             level,

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::source::bounded;
+use super::bounded;
 
 /// How much of what a program complains of is shown, in characters.
 const MAX_WORDS: usize = 1000;

@@ -11,17 +11,12 @@ mod locate;
 mod object;
 pub mod path;
 mod plain;
-mod rendered;
-mod source;
+
 pub mod tree;
 mod yaml;
 
-use std::io;
-
 pub use locate::Places;
 pub use object::{Extent, Manifest};
-pub use rendered::Rendered;
-pub use source::{EXTENSIONS, MAX_TEXT, Source};
 
 /// What the reader of YAML needs for the deepest document that it takes, in bytes.
 pub const STACK: usize = 32 << 20;
@@ -39,7 +34,9 @@ impl Line {
         Self(self.0.saturating_add(lines))
     }
 
-    pub(crate) fn after_newlines(self, text: &[u8]) -> Self {
+    /// The line that the byte after this text stands on, if the text begins on this one.
+    #[must_use]
+    pub fn after_newlines(self, text: &[u8]) -> Self {
         let newlines = text.iter().filter(|byte| **byte == b'\n').count();
         self.after(newlines.try_into().unwrap_or(u64::MAX))
     }
@@ -96,7 +93,7 @@ pub fn to_json(text: &str) -> Result<String, Unreadable> {
 ///
 /// # Errors
 /// Only those of `tell`.
-pub fn read(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> io::Result<()>) -> io::Result<()> {
+pub fn read<E>(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> Result<(), E>) -> Result<(), E> {
     for document in document::read(text) {
         match document {
             Ok(document) => object::read(&document, &mut tell)?,
@@ -107,7 +104,7 @@ pub fn read(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> io::Result<()>) ->
 }
 
 /// The documents of a text as values, each with where it stands: what [`read`] reads, and all else in it.
-pub(crate) fn values(
+pub fn values(
     text: &[u8],
 ) -> impl Iterator<Item = Result<(Extent, serde_json::Value), Unreadable>> {
     document::read(text).map(|document| {

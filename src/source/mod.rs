@@ -1,6 +1,8 @@
 //! Where manifests come from: files, what is found in directories or by a pattern, standard input, what another
 //! program renders. At most so much of each.
 
+mod rendered;
+
 use std::{
     ffi::{OsStr, OsString},
     fmt, fs,
@@ -8,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::rendered::Rendered;
+pub use rendered::Rendered;
 
 /// What is read of a directory; of files that are named, any.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
@@ -99,7 +101,7 @@ impl fmt::Display for Source {
     }
 }
 
-pub(super) fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
+fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     reader.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(|error| failed(&error))?;
     if text.len() as u64 > MAX_TEXT {

@@ -1,6 +1,6 @@
 //! JSON text as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
 
-use std::{io, ops::Range};
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -47,10 +47,10 @@ pub struct Extent {
 }
 
 /// Reads one document, and tells of each object in it. Errors are only those of `tell`.
-pub(super) fn read(
+pub(super) fn read<E>(
     document: &Document<'_>,
-    tell: &mut impl FnMut(Reading<'_>) -> io::Result<()>,
-) -> io::Result<()> {
+    tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     let list = Inherited::default();
     Reader { document: &document.extent, tell }.read(&document.json, document.extent.line, &list)
 }
@@ -76,8 +76,8 @@ enum Content<'a> {
     List(Inherited, Vec<&'a RawValue>),
 }
 
-impl<'d, T: FnMut(Reading<'_>) -> io::Result<()>> Reader<'d, T> {
-    fn read(&mut self, json: &str, line: Line, inherited: &Inherited) -> io::Result<()> {
+impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
+    fn read(&mut self, json: &str, line: Line, inherited: &Inherited) -> Result<(), E> {
         let object = json.trim_ascii_start();
         let (blank, _) = json.split_at(json.len() - object.len());
         let line = line.after_newlines(blank.as_bytes());
@@ -101,7 +101,7 @@ impl<'d, T: FnMut(Reading<'_>) -> io::Result<()>> Reader<'d, T> {
         json: &str,
         line: Line,
         parent: &Inherited,
-    ) -> io::Result<()> {
+    ) -> Result<(), E> {
         let (mut inherited, items) = match content {
             Content::Object(manifest) => return (self.tell)(Reading::Object(manifest)),
             Content::Ignored => return (self.tell)(Reading::Ignored),
