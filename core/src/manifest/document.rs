@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::{Extent, Line, Unreadable, yaml};
+use memchr::memchr_iter;
+
+use super::{Extent, Line, Unreadable, plain::Piece, yaml};
 
 /// One document as JSON text, not necessarily an object.
 #[derive(Debug)]
@@ -14,7 +16,12 @@ pub(super) struct Document<'t> {
     pub(super) extent: Extent,
     /// The JSON, line by line as the source.
     pub(super) json: Cow<'t, str>,
+    /// Its parts, where it is plain YAML and not too long to keep them: whoever asks for places need not read it again.
+    pub(super) parts: Option<Vec<Piece<'t>>>,
 }
+
+/// Parts take five times as much memory as the text.
+const MAX_KEPT: usize = 1 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -59,8 +66,7 @@ fn next_marker(text: &[u8]) -> Option<usize> {
 }
 
 fn line_starts(text: &[u8]) -> impl Iterator<Item = usize> {
-    let after_newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    std::iter::once(0).chain(after_newlines.map(|(at, _)| at + 1))
+    std::iter::once(0).chain(memchr_iter(b'\n', text).map(|at| at + 1))
 }
 
 impl<'t> Chunk<'t> {
@@ -95,9 +101,13 @@ impl<'t> Chunk<'t> {
         if self.is_empty() {
             return Vec::new();
         }
-        match self.as_str().and_then(|text| yaml::to_json(text, self.line)) {
-            Ok(json) if json.trim_ascii() == "null" => Vec::new(),
-            json => vec![json.map(|json| Document { extent: self.extent(), json: json.into() })],
+        match self.as_str().and_then(|text| yaml::read(text, self.line)) {
+            Ok((json, _)) if json.trim_ascii() == "null" => Vec::new(),
+            Ok((json, parts)) => {
+                let parts = parts.filter(|_| self.text.len() <= MAX_KEPT);
+                vec![Ok(Document { extent: self.extent(), json: json.into(), parts })]
+            }
+            Err(unreadable) => vec![Err(unreadable)],
         }
     }
 
@@ -141,7 +151,8 @@ impl<'t> Chunk<'t> {
             let from = at.text.len() - (self.text.len() - offset);
             at = at.from(from)?;
             let document = Self { text: json.as_bytes(), ..at };
-            documents.push(Ok(Document { extent: document.extent(), json: Cow::Borrowed(json) }));
+            let (extent, json) = (document.extent(), Cow::Borrowed(json));
+            documents.push(Ok(Document { extent, json, parts: None }));
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
+use memchr::memchr_iter;
+
 use crate::{
     findings::{Found, Location, Position, Region, Replacement, Workload},
     harden::Change,
@@ -41,7 +43,7 @@ impl<'t> Places<'t> {
         if workload.violations.is_empty() {
             return;
         }
-        self.read(&manifest.document.bytes);
+        self.read(manifest);
         let pod = Path::of(&format!("{}{}", manifest.path, manifest.root));
         for broken in &mut workload.violations {
             for found in &mut broken.found {
@@ -63,11 +65,16 @@ impl<'t> Places<'t> {
     }
 
     /// Most documents break nothing: only of others it is worth knowing where all stands.
-    fn read(&mut self, document: &Range<usize>) {
-        if self.tree.as_ref().is_none_or(|(known, _)| known != document) {
-            let tree = self.text.and_then(|text| Tree::parse(text, document.clone()).ok());
-            self.tree = Some((document.clone(), tree));
+    fn read(&mut self, manifest: &Manifest<'_>) {
+        let document = &manifest.document.bytes;
+        if self.tree.as_ref().is_some_and(|(known, _)| known == document) {
+            return;
         }
+        let tree = self.text.and_then(|text| match manifest.parts {
+            Some(parts) => Tree::of_parts(text, document.start, parts).ok(),
+            None => Tree::parse(text, document.clone()).ok(),
+        });
+        self.tree = Some((document.clone(), tree));
     }
 
     fn mark_one(&self, found: &mut Found, object: &str) {
@@ -121,8 +128,7 @@ impl<'t> Places<'t> {
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
             let text = self.text.unwrap_or_default().as_bytes();
-            let newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+            std::iter::once(0).chain(memchr_iter(b'\n', text).map(|at| at + 1)).collect()
         })
     }
 }

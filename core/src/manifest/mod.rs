@@ -37,7 +37,7 @@ impl Line {
     /// The line that the byte after this text stands on, if the text begins on this one.
     #[must_use]
     pub fn after_newlines(self, text: &[u8]) -> Self {
-        let newlines = text.iter().filter(|byte| **byte == b'\n').count();
+        let newlines = memchr::memchr_iter(b'\n', text).count();
         self.after(newlines.try_into().unwrap_or(u64::MAX))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     pss::{Pod, Text, or_default},
 };
 
-use super::{Line, Reading, Unreadable, defaults, document::Document, yaml};
+use super::{Line, Reading, Unreadable, defaults, document::Document, plain::Piece, yaml};
 
 /// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
 const MAX_NESTED: usize = 8;
@@ -28,6 +28,8 @@ pub struct Manifest<'a> {
     pub line: Line,
     /// The document that it stands in.
     pub document: &'a Extent,
+    /// The parts of that document, where it keeps them.
+    pub(super) parts: Option<&'a [Piece<'a>]>,
     /// Its path in the document: empty, or `items[3].`.
     pub path: &'a str,
     /// Where its pod stands in it: empty for a pod, `spec.template.` for a Deployment.
@@ -52,11 +54,11 @@ pub(super) fn read<E>(
     tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let list = Inherited::default();
-    Reader { document: &document.extent, tell }.read(&document.json, document.extent.line, &list)
+    Reader { document, tell }.read(&document.json, document.extent.line, &list)
 }
 
 struct Reader<'d, T> {
-    document: &'d Extent,
+    document: &'d Document<'d>,
     tell: &'d mut T,
 }
 
@@ -135,8 +137,8 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         if !json.starts_with('{') {
             return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
         }
-        let envelope: Envelope<'a> = serde_json::from_str(json)
-            .map_err(|error| unreadable(&error, line, "apiVersion, kind or metadata"))?;
+        let envelope: Envelope<'a> = json::from_str(json)
+            .map_err(|error| refused(&error, line, "apiVersion, kind or metadata"))?;
         let kind = or(&envelope.kind, &inherited.kind);
         let api_version = or(&envelope.api_version, &inherited.api_version);
         for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
@@ -145,9 +147,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
                 return Err(Unreadable::at(line, why));
             }
         }
-        if let (Some(kind), Some(items)) = (kind.strip_suffix("List"), envelope.items) {
-            let items = serde_json::from_str(items.get())
-                .map_err(|error| unreadable(&error, line, "items"))?;
+        if let Some((kind, items)) = list(kind, json, line)? {
             let is_typed = !kind.is_empty();
             let api_version = if is_typed { api_version } else { "" };
             let inherited = Inherited {
@@ -175,12 +175,25 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         Ok(Content::Object(Box::new(Manifest {
             identity,
             line,
-            document: self.document,
+            document: &self.document.extent,
+            parts: self.document.parts.as_deref(),
             path: &inherited.path,
             root,
             pod: pod_of(object),
         })))
     }
+}
+
+/// The kind that the items of a list have, and the items. None of what is no list.
+fn list<'k, 'a>(
+    kind: &'k str,
+    json: &'a str,
+    line: Line,
+) -> Result<Option<(&'k str, Vec<&'a RawValue>)>, Unreadable> {
+    let Some(kind) = kind.strip_suffix("List") else { return Ok(None) };
+    let Items { items } =
+        serde_json::from_str(json).map_err(|error| unreadable(&error, line, "items"))?;
+    Ok(items.map(|items| (kind, items)))
 }
 
 /// The pod of an object, as a review has it.
@@ -213,8 +226,13 @@ struct Envelope<'a> {
     kind: Text<'a>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     metadata: Names<'a>,
+}
+
+/// What a list has, unread: [`json`] has no raw values.
+#[derive(Deserialize)]
+struct Items<'a> {
     #[serde(borrow, default)]
-    items: Option<&'a RawValue>,
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Default, Deserialize)]

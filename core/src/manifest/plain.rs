@@ -44,7 +44,8 @@ pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
         return None;
     }
     let pieces = Vec::with_capacity(text.len() / 12);
-    let mut reader = Reader { text, at: 0, line: 0, column: 0, depth: 0, pieces };
+    let keys = Keys::default();
+    let mut reader = Reader { text, at: 0, line: 0, column: 0, depth: 0, keys, pieces };
     reader.line_start()?;
     reader.block()?;
     reader.is_done().then_some(reader.pieces)
@@ -67,6 +68,7 @@ struct Reader<'t> {
     /// Of `at`, where a block value may begin.
     column: usize,
     depth: usize,
+    keys: Keys<'t>,
     pieces: Vec<Piece<'t>>,
 }
 
@@ -97,12 +99,12 @@ impl<'t> Reader<'t> {
         let column = self.column;
         let first = self.pieces.len() + 1;
         self.start(Kind::Map(Style::Block))?;
-        let mut keys = Keys::default();
+        let own_keys = self.keys.0.len();
         while let Some((key, quotes)) = self.key() {
             if self.is_done() || self.column != column {
                 break;
             }
-            let name = keys.take(self.text.get(key.clone())?, quotes)?;
+            let name = self.keys.take(own_keys, self.text.get(key.clone())?, quotes)?;
             let end = key.end;
             self.scalar(key, quotes, name.into());
             self.at = end + 1;
@@ -122,6 +124,7 @@ impl<'t> Reader<'t> {
         if self.pieces.len() == first {
             return None;
         }
+        self.keys.0.truncate(own_keys);
         self.end(self.at..self.at)
     }
 
@@ -139,22 +142,36 @@ impl<'t> Reader<'t> {
     }
 
     fn plain(&mut self) -> Option<()> {
-        let rest = self.rest().split('\n').next()?;
-        let rest = rest.find(" #").map_or(rest, |comment| rest.get(..comment).unwrap_or(rest));
-        let words = rest.trim_end_matches(' ');
+        let words = self.words()?;
         let second = words.as_bytes().get(1).copied().unwrap_or(b' ');
         let is_sound = match words.as_bytes().first()? {
             b'-' => second != b' ' && !words.starts_with("---"),
             b'.' => !words.starts_with("..."),
             first => first.is_ascii_alphanumeric() || b"/_$(+~".contains(first),
         };
-        if !is_sound || words.ends_with(':') || words.contains(": ") {
+        if !is_sound {
             return None;
         }
         let end = self.at + words.len();
         self.scalar(self.at..end, Quotes::Plain, words.into());
         self.at = end;
         Some(())
+    }
+
+    /// What stands here to the end of the line or to a comment. None of what has a key in it.
+    fn words(&self) -> Option<&'t str> {
+        let (mut at, mut end) = (self.at, self.at);
+        loop {
+            match self.byte(at) {
+                b'\n' => break,
+                b' ' if self.byte(at + 1) == b'#' => break,
+                b' ' => {}
+                b':' if matches!(self.byte(at + 1), b' ' | b'\n') => return None,
+                _ => end = at + 1,
+            }
+            at += 1;
+        }
+        self.text.get(self.at..end)
     }
 
     /// On one line. Of escapes only those that JSON writes in the same way.
@@ -204,7 +221,7 @@ impl<'t> Reader<'t> {
         self.start(kind(Style::Flow))?;
         self.at += 1;
         self.skip_spaces();
-        let mut keys = Keys::default();
+        let own_keys = self.keys.0.len();
         let mut is_first = true;
         while !is_first || self.byte(self.at) != close {
             is_first = false;
@@ -213,8 +230,8 @@ impl<'t> Reader<'t> {
                 let Piece { at, what: What::Scalar(quotes, _), .. } = self.pieces.last()? else {
                     return None;
                 };
-                keys.take(self.text.get(at.clone())?, *quotes)?;
-                if !self.rest().starts_with(": ") {
+                self.keys.take(own_keys, self.text.get(at.clone())?, *quotes)?;
+                if self.byte(self.at) != b':' || self.byte(self.at + 1) != b' ' {
                     return None;
                 }
                 self.at += 1;
@@ -232,6 +249,7 @@ impl<'t> Reader<'t> {
             }
             self.skip_spaces();
         }
+        self.keys.0.truncate(own_keys);
         self.end(self.at..self.at + 1)?;
         self.at += 1;
         Some(())
@@ -338,7 +356,8 @@ impl<'t> Reader<'t> {
             b'"' | b'\'' => self.quotes()?,
             first if first.is_ascii_alphabetic() => {
                 let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./-".contains(byte);
-                let length = self.rest().bytes().take_while(is_part).count();
+                let rest = self.text.as_bytes().get(self.at..)?;
+                let length = rest.iter().take_while(|byte| is_part(byte)).count();
                 (self.at..self.at + length, Quotes::Plain)
             }
             _ => return None,
@@ -348,7 +367,7 @@ impl<'t> Reader<'t> {
     }
 
     fn is_item(&self) -> bool {
-        self.rest().starts_with("- ")
+        self.byte(self.at) == b'-' && self.byte(self.at + 1) == b' '
     }
 
     fn start(&mut self, kind: Kind) -> Option<()> {
@@ -437,13 +456,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The keys of a mapping so far.
+/// The keys so far of all mappings that are open, those of the innermost last.
 #[derive(Default)]
 struct Keys<'t>(Vec<&'t str>);
 
 impl<'t> Keys<'t> {
-    /// What a key reads as. None of one that is there already, or that may not be a string.
-    fn take(&mut self, source: &'t str, quotes: Quotes) -> Option<&'t str> {
+    /// What a key reads as. None of one that is there already from `own` on, or that may not be a string.
+    fn take(&mut self, own: usize, source: &'t str, quotes: Quotes) -> Option<&'t str> {
         let key = match quotes {
             Quotes::Plain => source,
             _ => source.get(1..source.len().checked_sub(1)?)?,
@@ -452,7 +471,8 @@ impl<'t> Keys<'t> {
             Quotes::Plain => is_text(key),
             _ => !key.contains(['\\', '\'', '"']),
         };
-        if !is_sound || self.0.len() == MAX_KEYS || self.0.contains(&key) {
+        let before = self.0.get(own..)?;
+        if !is_sound || before.len() == MAX_KEYS || before.contains(&key) {
             return None;
         }
         self.0.push(key);
@@ -467,8 +487,10 @@ pub(super) fn is_text(plain: &str) -> bool {
     const UNITS: [&str; 9] = ["m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti"];
     let first = plain.bytes().next().unwrap_or_default();
     if first.is_ascii_alphabetic() {
+        let may_be_word =
+            plain.len() <= 8 && matches!(first | 0x20, b'f' | b'i' | b'n' | b'o' | b't' | b'y');
         return plain.is_ascii()
-            && (plain.len() > 8 || !WORDS.iter().any(|word| word.eq_ignore_ascii_case(plain)));
+            && !(may_be_word && WORDS.iter().any(|word| word.eq_ignore_ascii_case(plain)));
     }
     let is_quantity = || {
         let unit = plain.trim_start_matches(|digit: char| digit.is_ascii_digit());

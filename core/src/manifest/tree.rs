@@ -139,14 +139,24 @@ impl<'t> Tree<'t> {
         let Some(part) = text.get(document).filter(|_| u32::try_from(text.len()).is_ok()) else {
             return Err(wrong(offset, "is no part of a text that can be read"));
         };
-        if let Some(pieces) = plain::read(part) {
-            let mut builder = Builder::new(offset);
-            for piece in &pieces {
-                builder.piece(piece, text).map_err(|why| wrong(offset + piece.at.start, why))?;
-            }
-            return builder.finish(text).ok_or_else(|| wrong(offset, "there is no document"));
+        match plain::read(part) {
+            Some(parts) => Self::of_parts(text, offset, &parts),
+            None => Self::parse_all(text, part, offset),
         }
-        Self::parse_all(text, part, offset)
+    }
+
+    /// Of a document that is read already, and begins at `offset`.
+    pub(super) fn of_parts(
+        text: &'t str,
+        offset: usize,
+        parts: &[Piece<'_>],
+    ) -> Result<Self, NoTree> {
+        let wrong = |byte: usize, why: &str| NoTree { byte, why: why.to_owned() };
+        let mut builder = Builder::new(offset);
+        for part in parts {
+            builder.piece(part, text).map_err(|why| wrong(offset + part.at.start, why))?;
+        }
+        builder.finish(text).ok_or_else(|| wrong(offset, "there is no document"))
     }
 
     /// Reads what may be any YAML.

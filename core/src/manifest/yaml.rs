@@ -18,7 +18,10 @@ use serde::{
 };
 use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned};
 
-use super::{Line, Unreadable, plain};
+use super::{
+    Line, Unreadable,
+    plain::{self, Piece},
+};
 
 use mapping::Mapping;
 use write::{Json, plain_json};
@@ -28,15 +31,26 @@ const MAX_REPLAYED: usize = 100_000;
 /// Deeper than any manifest. Of [`super::STACK`] a level takes 40 KiB in a debug build.
 const MAX_DEPTH: usize = 128;
 
-/// Reads the one document of a text whose first line is `first`. The JSON begins on that line, too.
+/// Reads the one document of a text whose first line is `first`: as JSON, which begins on that line, too, and as its
+/// parts, where it is plain.
 ///
 /// # Errors
 /// What is not YAML, or more than a manifest ever needs, and its line.
+pub(super) fn read(
+    text: &str,
+    first: Line,
+) -> Result<(String, Option<Vec<Piece<'_>>>), Unreadable> {
+    let parts = plain::read(text);
+    let json = match parts.as_ref().and_then(|parts| plain_json(text, parts)) {
+        Some(json) => json,
+        None => all_to_json(text, first)?,
+    };
+    Ok((json, parts))
+}
+
+/// As [`read`], of which only the JSON.
 pub(super) fn to_json(text: &str, first: Line) -> Result<String, Unreadable> {
-    match plain::read(text).and_then(|pieces| plain_json(text, &pieces)) {
-        Some(json) => Ok(json),
-        None => all_to_json(text, first),
-    }
+    read(text, first).map(|(json, _)| json)
 }
 
 fn all_to_json(text: &str, first: Line) -> Result<String, Unreadable> {
