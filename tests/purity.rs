@@ -47,11 +47,12 @@ const STD: [&str; 16] = [
     "time",
 ];
 
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "base64",
     "granit_parser",
     "jiff",
     "json_patch",
+    "memchr",
     "serde",
     "serde_json",
     "serde_saphyr",

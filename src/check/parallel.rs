@@ -1,12 +1,15 @@
 //! Sources judged on all processors, and told in their order: whoever reads the report cannot tell.
 //!
-//! Each thread takes every n-th source and keeps a few ahead; whoever tells takes them from one thread after the
+//! Each thread takes every n-th run of sources and keeps little ahead; whoever tells takes them from one thread after the
 //! other. So their order is theirs, and what is held is bounded, however slow the reader of the report is.
 
 use std::{
-    io,
+    io, mem,
     num::NonZero,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        mpsc::{self, SendError, SyncSender},
+    },
     thread,
 };
 
@@ -16,8 +19,15 @@ use crate::{
     source::Source,
 };
 
-/// Sources that a thread has judged and nobody has told yet.
-const AHEAD: usize = 8;
+/// The most sources that follow each other and that one thread judges: to wake another costs as much as to judge a small
+/// one.
+const MAX_RUN: usize = 16;
+/// A thread gets at least so many runs, lest one judge while the others have nothing left.
+const RUNS: usize = 4;
+/// So much text is handed over before its run is complete, in bytes.
+const ENOUGH: usize = 256 << 10;
+/// What a thread has handed over and nobody has told yet, in runs or parts of one.
+const AHEAD: usize = 2;
 /// Larger files are read when they are told, object by object: what is found of one may be many times as long.
 const MAX_AHEAD_BYTES: u64 = 1 << 20;
 /// More threads than this have nothing to do: disks and the report are slower.
@@ -29,6 +39,15 @@ pub(super) enum Judged<'s> {
     Found { name: Arc<str>, text: Vec<u8>, said: Vec<Said> },
     /// Nothing yet: it is not one to be judged ahead.
     Later(&'s Source),
+}
+
+impl Judged<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Found { text, .. } => text.len(),
+            Self::Later(_) => 0,
+        }
+    }
 }
 
 /// What is to be told of one object.
@@ -49,6 +68,7 @@ pub(super) fn run<'s>(
 ) -> io::Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(MAX_THREADS).min(sources.len());
+    let run = (sources.len() / (threads * RUNS).max(1)).clamp(1, MAX_RUN);
     let judge = &judge;
     thread::scope(|scope| {
         let mut judged = Vec::with_capacity(threads);
@@ -56,31 +76,47 @@ pub(super) fn run<'s>(
             let (send, receive) = mpsc::sync_channel(AHEAD);
             judged.push(receive);
             let work = move || {
-                for source in sources.iter().skip(first).step_by(threads) {
-                    // Nobody listens any more where the report could not be written.
-                    if send.send(ahead(source, judge)).is_err() {
-                        return;
-                    }
-                }
+                let runs = sources.chunks(run).skip(first).step_by(threads);
+                // Nobody listens any more where the report could not be written.
+                let _ = runs.into_iter().try_for_each(|run| judge_run(run, judge, &send));
             };
             // How deep a manifest may be must not depend on `ulimit -s`.
             thread::Builder::new().stack_size(manifest::STACK).spawn_scoped(scope, work)?;
         }
-        for receive in judged.iter().cycle().take(sources.len()) {
-            // Nothing comes from a thread that panicked: the scope hands its panic on.
-            let Ok(one) = receive.recv() else { break };
-            tell(one)?;
+        for (run, receive) in sources.chunks(run).zip(judged.iter().cycle()) {
+            let mut left = run.len();
+            while left > 0 {
+                // Nothing comes from a thread that panicked: the scope hands its panic on.
+                let Ok(part) = receive.recv() else { return Ok(()) };
+                left = left.saturating_sub(part.len());
+                part.into_iter().try_for_each(&mut tell)?;
+            }
         }
         Ok(())
     })
 }
 
-fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>) -> Judged<'s> {
-    if !source.is_file_within(MAX_AHEAD_BYTES) {
-        return Judged::Later(source);
+/// Hands a run over, in one part or several.
+fn judge_run<'s>(
+    run: &'s [Source],
+    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>,
+    send: &SyncSender<Vec<Judged<'s>>>,
+) -> Result<(), SendError<Vec<Judged<'s>>>> {
+    let (mut part, mut bytes) = (Vec::with_capacity(run.len()), 0);
+    for source in run {
+        let judged = ahead(source, &judge);
+        bytes += judged.bytes();
+        part.push(judged);
+        if bytes >= ENOUGH {
+            send.send(mem::take(&mut part))?;
+            bytes = 0;
+        }
     }
-    // Whoever tells it will meet what is wrong with it.
-    let Ok(text) = source.read() else { return Judged::Later(source) };
+    if part.is_empty() { Ok(()) } else { send.send(part) }
+}
+
+fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>) -> Judged<'s> {
+    let Some(text) = source.read_file_within(MAX_AHEAD_BYTES) else { return Judged::Later(source) };
     let name: Arc<str> = source.to_string().into();
     let said = judge(&name, &text);
     Judged::Found { name, text, said }
@@ -121,7 +157,7 @@ mod tests {
                     name.to_string()
                 }
                 Judged::Later(source) => {
-                    assert!(!source.is_file_within(1 << 20));
+                    assert!(source.read_file_within(1 << 20).is_none());
                     source.to_string()
                 }
             });

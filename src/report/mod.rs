@@ -73,6 +73,15 @@ pub enum Item<'a> {
     Unreadable(&'a str, &'a Unreadable),
 }
 
+/// Whether a report shows what to write instead of what is there, and where exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mends {
+    /// In one of its forms.
+    Shown,
+    /// In none: nobody need find it out.
+    Unasked,
+}
+
 /// A report in all its forms, as it is written.
 pub struct Report<'p> {
     forms: Vec<Form<'p>>,
@@ -104,6 +113,12 @@ impl<'p> Report<'p> {
         let forms =
             outputs.iter().map(|output| Ok(Form::new(output.format, about, output.open()?)));
         Ok(Self { forms: forms.collect::<io::Result<_>>()?, summary: Summary::default() })
+    }
+
+    /// Whether it shows them.
+    pub fn mends(&self) -> Mends {
+        let shows = |form: &Form<'_>| matches!(form, Form::Sarif(_));
+        if self.forms.iter().any(shows) { Mends::Shown } else { Mends::Unasked }
     }
 
     /// Says one thing.

@@ -78,14 +78,17 @@ impl Source {
         }
     }
 
-    /// Whether it is a file of at most so many bytes, so far as can be told without reading it.
-    pub fn is_file_within(&self, bytes: u64) -> bool {
-        match self {
-            Self::File(path) => {
-                fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= bytes)
-            }
-            Self::Stdin | Self::Rendered(_) | Self::Unlisted(..) => false,
-        }
+    /// The whole text, if it is that of a file of at most so many bytes. None of all else, and of what cannot be read:
+    /// [`Self::read`] says why.
+    pub fn read_file_within(&self, bytes: u64) -> Option<Vec<u8>> {
+        let Self::File(path) = self else { return None };
+        // Asked before it is opened: what is read of a pipe is gone.
+        let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let size = usize::try_from(about.len()).ok().filter(|_| about.len() <= bytes)?;
+        // With room for the byte that is looked for behind the last.
+        let mut text = Vec::with_capacity(size + 1);
+        fs::File::open(path).ok()?.take(bytes + 1).read_to_end(&mut text).ok()?;
+        (text.len() as u64 <= bytes).then_some(text)
     }
 }
 
@@ -150,7 +153,7 @@ fn walk(directory: &Path, depth: usize, sources: &mut Vec<Source>) {
     for (path, kind) in entries {
         if kind.is_dir() {
             walk(&path, depth + 1, sources);
-        } else if is_manifest(&path) && !path.is_dir() {
+        } else if is_manifest(&path) && !(kind.is_symlink() && path.is_dir()) {
             sources.push(Source::File(path));
         }
     }

@@ -262,7 +262,7 @@ mod tests {
         let workloads = pods.iter().map(|text| {
             let pod: Pod<'_> = json::from_str(text).unwrap();
             let changes = harden::plan(&pod, &config.harden, harden::Scope::Create);
-            let ladder = Ladder::of(&pod, &harden::apply(&pod, &changes), NEWEST);
+            let ladder = Ladder::of(&pod, Some(&harden::apply(&pod, &changes)), NEWEST);
             Audited { workload: workload(ladder), uid: String::new(), pods: 1 }
         });
         let read = Read { workloads: workloads.collect(), ..Read::default() };

@@ -132,8 +132,8 @@ impl Ladder {
         restricted: Vec::new(),
     };
 
-    /// Judges a pod by every level.
-    pub fn of(pod: &Pod<'_>, hardened: &Pod<'_>, version: Minor) -> Self {
+    /// Judges a pod by every level, as it is and as it would be hardened, if that is not the same.
+    pub fn of(pod: &Pod<'_>, hardened: Option<&Pod<'_>>, version: Minor) -> Self {
         let broken = |level| {
             let violations = pss::evaluate(level, version, pod);
             violations.iter().map(|violation| violation.control).collect::<Vec<_>>()
@@ -144,7 +144,11 @@ impl Ladder {
             (true, false) => Level::Baseline,
             (false, false) => Level::Privileged,
         };
-        Self { now, hardened: highest(hardened, version), baseline, restricted }
+        let hardened = match hardened {
+            Some(hardened) if now < Level::Restricted => highest(hardened, version),
+            _ => now,
+        };
+        Self { now, hardened, baseline, restricted }
     }
 }
 
@@ -193,16 +197,25 @@ impl Workload {
         let covering = policy.covering(&self.identity, pod);
         let grants = covering.grants();
         let changes = basis.policy.relax(pod, &grants).without_relaxed(changes);
-        let hardened = harden::apply(pod, &changes);
-        self.ladder = Ladder::of(pod, &hardened, basis.asked.version.resolve(basis.newest));
+        // Nothing to harden is what well-kept manifests have in common.
+        let applied = (!changes.is_empty()).then(|| harden::apply(pod, &changes));
+        let hardened = applied.as_ref().unwrap_or(pod);
+        self.ladder = Ladder::of(pod, applied.as_ref(), basis.asked.version.resolve(basis.newest));
         let judged = match policy.judges {
             Judges::Written => pod,
-            Judges::Hardened => &hardened,
+            Judges::Hardened => hardened,
         };
         let violations = policy.violations(basis, judged, &grants);
-        let left = policy.violations(basis, &hardened, &grants);
+        let left = match (violations.is_empty(), policy.judges, &applied) {
+            (false, Judges::Written, Some(hardened)) => {
+                Some(policy.violations(basis, hardened, &grants))
+            }
+            // Judged is what is hardened already, or nothing would change.
+            _ => None,
+        };
         let is_hardened = |violation: &Violation| {
-            left.iter().all(|(other, _)| other.requirement != violation.requirement)
+            let remains = |(other, _): &(Violation, _)| other.requirement == violation.requirement;
+            left.as_ref().is_some_and(|left| !left.iter().any(remains))
         };
         let hardening = |violation: &Violation| {
             let is_its =

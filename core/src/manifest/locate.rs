@@ -36,7 +36,7 @@ impl<'t> Places<'t> {
         self.text
     }
 
-    /// Says where an object stands, where what is wrong with it, and what hardening would write there.
+    /// Says where an object stands, and where what is wrong with it.
     pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         let region = self.first_word(manifest.line);
         workload.location = Some(Location { source: Arc::clone(&self.source), region });
@@ -44,11 +44,18 @@ impl<'t> Places<'t> {
             return;
         }
         self.read(manifest);
+        let found = workload.violations.iter_mut().flat_map(|broken| &mut broken.found);
+        found.for_each(|found| self.mark_one(found, manifest.path));
+    }
+
+    /// Says what hardening would write, and where.
+    pub fn mend(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+        if workload.violations.is_empty() {
+            return;
+        }
+        self.read(manifest);
         let pod = Path::of(&format!("{}{}", manifest.path, manifest.root));
         for broken in &mut workload.violations {
-            for found in &mut broken.found {
-                self.mark_one(found, manifest.path);
-            }
             broken.mends = self.mends(&pod, &broken.hardening);
         }
     }
