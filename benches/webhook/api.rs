@@ -1,8 +1,11 @@
 //! A stand-in for an API server, for the webhook benchmark: its one namespace, `payments`, enforces restricted.
 //!
-//! It fills both webhooks' caches of namespaces, and tells its version. It answers anyone, and knows nothing else.
+//! It fills both webhooks' caches of namespaces, and tells its version. It answers anyone, and knows nothing else, but
+//! with `policies`: then the namespace takes a profile, and there are 3,500 PolicyExceptions in `portcullis`.
 //!
-//! `api ADDRESS`
+//! `api ADDRESS [policies]`
+
+mod exceptions;
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -10,7 +13,7 @@ use anyhow::Context as _;
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::RawQuery,
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -20,9 +23,15 @@ use portcullis::server::{self, Limits, Serving, Transport, shutdown::shutdown};
 use serde_json::{Value, json};
 
 fn main() -> anyhow::Result<()> {
-    let address = std::env::args().nth(1).context("usage: api ADDRESS")?;
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().context("usage: api ADDRESS [policies]")?;
+    let cluster = match arguments.next().as_deref() {
+        None => Cluster { profile: None, exceptions: Vec::new() },
+        Some("policies") => Cluster { profile: Some("profile-100"), exceptions: exceptions::all() },
+        Some(other) => anyhow::bail!("{other:?} must be `policies`"),
+    };
     let serving = Serving {
-        app: router(),
+        app: router(Arc::new(cluster)),
         transport: Transport::Plain,
         // A watch is one answer that does not end.
         limits: Limits { answer: Duration::from_secs(24 * 3600), ..Limits::default() },
@@ -37,39 +46,73 @@ fn main() -> anyhow::Result<()> {
     })
 }
 
-fn router() -> Router {
-    Router::new()
-        .route("/api/v1/namespaces", get(namespaces))
-        .route("/api/v1/namespaces/payments", get(async || json(&namespace())))
-        .route("/version", get(async || json(&version())))
+/// What there is.
+struct Cluster {
+    /// The namespace's.
+    profile: Option<&'static str>,
+    exceptions: Vec<Value>,
 }
 
-/// A list, or a watch, which starts with what there is if it asks for that, and then stays silent.
-async fn namespaces(RawQuery(query): RawQuery) -> Response {
-    let query = query.unwrap_or_default();
-    let asks = |word: &str| query.split('&').any(|pair| pair == word);
-    if !asks("watch=true") && !asks("watch=1") {
+fn router(cluster: Arc<Cluster>) -> Router {
+    type Known = State<Arc<Cluster>>;
+    Router::new()
+        .route("/api/v1/namespaces", get(namespaces))
+        .route(
+            "/api/v1/namespaces/payments",
+            get(async |State(cluster): Known| json(&namespace(&cluster))),
+        )
+        .route(exceptions::PATH, get(policy_exceptions))
+        .route("/version", get(async || json(&version())))
+        .with_state(cluster)
+}
+
+async fn namespaces(State(cluster): State<Arc<Cluster>>, RawQuery(query): RawQuery) -> Response {
+    listed("v1", "Namespace", &[namespace(&cluster)], &query.unwrap_or_default())
+}
+
+async fn policy_exceptions(
+    State(cluster): State<Arc<Cluster>>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let (version, kind) = exceptions::KIND;
+    listed(version, kind, &cluster.exceptions, &query.unwrap_or_default())
+}
+
+/// A page of a list, or a watch, which starts with what there is if it asks for that, and then stays silent.
+fn listed(version: &str, kind: &str, objects: &[Value], query: &str) -> Response {
+    let value =
+        |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    if !matches!(value("watch"), Some("true" | "1")) {
+        let number = |name| value(name).and_then(|value| value.parse().ok());
+        let (start, limit) = (number("continue").unwrap_or(0), number("limit").unwrap_or(500));
+        let left = objects.get(start..).unwrap_or_default();
+        let page = left.get(..limit).unwrap_or(left);
+        let token = (page.len() < left.len()).then(|| (start + page.len()).to_string());
         return json(&json!({
-            "kind": "NamespaceList",
-            "apiVersion": "v1",
-            "metadata": {"resourceVersion": "1"},
-            "items": [namespace()],
+            "kind": format!("{kind}List"),
+            "apiVersion": version,
+            "metadata": {"resourceVersion": "1", "continue": token},
+            "items": page,
         }));
     }
-    let initial = if asks("sendInitialEvents=true") { initial_events() } else { String::new() };
-    let events = stream::iter([Ok::<_, Infallible>(Bytes::from(initial))]).chain(stream::pending());
+    let events = stream::iter(match value("sendInitialEvents") {
+        Some("true") => initial_events(version, kind, objects),
+        _ => Vec::new(),
+    });
+    let events = events.map(Ok::<_, Infallible>).chain(stream::pending());
     ([(CONTENT_TYPE, "application/json")], Body::from_stream(events)).into_response()
 }
 
-fn initial_events() -> String {
+fn initial_events(version: &str, kind: &str, objects: &[Value]) -> Vec<Bytes> {
     let end = json!({
         "type": "BOOKMARK",
-        "object": {"kind": "Namespace", "apiVersion": "v1", "metadata": {
+        "object": {"kind": kind, "apiVersion": version, "metadata": {
             "resourceVersion": "1",
             "annotations": {"k8s.io/initial-events-end": "true"},
         }},
     });
-    format!("{}\n{end}\n", json!({"type": "ADDED", "object": namespace()}))
+    let all = objects.iter().map(|object| json!({"type": "ADDED", "object": object})).chain([end]);
+    all.map(|event| format!("{event}\n").into()).collect()
 }
 
 /// The newest that both know.
@@ -80,8 +123,8 @@ fn version() -> Value {
     })
 }
 
-fn namespace() -> Value {
-    json!({
+fn namespace(cluster: &Cluster) -> Value {
+    let mut namespace = json!({
         "kind": "Namespace",
         "apiVersion": "v1",
         "metadata": {
@@ -94,7 +137,11 @@ fn namespace() -> Value {
             },
         },
         "status": {"phase": "Active"},
-    })
+    });
+    if let Some(profile) = cluster.profile {
+        namespace["metadata"]["labels"]["portcullis.dev/profile"] = profile.into();
+    }
+    namespace
 }
 
 fn json(value: &Value) -> Response {

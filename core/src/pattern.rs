@@ -1,7 +1,7 @@
 //! Names that stand for many: `*` is any run of characters, the slash included, and all else is itself. Compiled when
 //! the configuration is read; matching takes time linear in the text, whatever pattern and text are.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, ops::Range};
 
 /// The longest pattern, in bytes.
 pub const MAX_BYTES: usize = 253;
@@ -12,7 +12,11 @@ const SHOWN: usize = 5;
 
 /// One pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pattern(String);
+pub struct Pattern {
+    text: String,
+    /// Where its first star is, and its last.
+    stars: Option<(usize, usize)>,
+}
 
 /// What was written instead of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,31 +47,41 @@ impl Pattern {
         if text.matches('*').count() > MAX_STARS {
             return Err(InvalidPattern::TooManyStars);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self::of(text.to_owned()))
+    }
+
+    fn of(text: String) -> Self {
+        let stars = text.find('*').zip(text.rfind('*'));
+        Self { text, stars }
     }
 
     /// As it is written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether it has no star.
     pub fn is_exact(&self) -> bool {
-        !self.0.contains('*')
+        self.stars.is_none()
     }
 
     /// What lies below it: a pattern for paths, a slash, and anything.
     pub fn below(&self) -> Self {
-        Self(format!("{}/*", self.0))
+        Self::of(format!("{}/*", self.text))
     }
 
     /// Whether a text is one that it stands for.
     pub fn matches(&self, text: &str) -> bool {
-        let Some((start, rest)) = self.0.split_once('*') else {
-            return self.0 == text;
+        let Some((first, last)) = self.stars else {
+            return self.text == text;
         };
-        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+        let (start, end) = (part(0..first), part(last + 1..self.text.len()));
         let inner = text.strip_prefix(start).and_then(|text| text.strip_suffix(end));
+        if first == last {
+            return inner.is_some();
+        }
+        let middle = part(first + 1..last);
         // The first place of each part is as good as any later one: what is left only gets shorter. So no part is
         // looked for twice, and each search begins where the last one ended.
         let fits = |inner: &str| {
@@ -95,7 +109,7 @@ impl std::str::FromStr for Pattern {
 
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.text)
     }
 }
 
@@ -130,7 +144,7 @@ impl FromIterator<Pattern> for Patterns {
         // Equal lists are equal values, however they were written.
         globs.sort_unstable();
         globs.dedup();
-        Self { exact: exact.into_iter().map(|Pattern(text)| text).collect(), globs }
+        Self { exact: exact.into_iter().map(|Pattern { text, .. }| text).collect(), globs }
     }
 }
 

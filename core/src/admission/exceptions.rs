@@ -53,9 +53,7 @@ impl At<'static> {
 impl<'e> At<'e> {
     /// Those that cover the pod or the template of a request.
     pub(super) fn of_request(self, request: &Request<'_>, pod: &Pod<'_>) -> Covering<'e> {
-        let Some(exceptions) = self.of_namespace(&request.namespace) else {
-            return Covering::default();
-        };
+        let Some(exceptions) = self.exceptions else { return Covering::default() };
         let subject = match request.target() {
             Target::Template(_) => {
                 Subject::of_template(pod, &request.namespace, &request.kind, &request.name)
@@ -69,12 +67,8 @@ impl<'e> At<'e> {
 
     /// Those that cover a pod that runs: what made it is believed, since nothing is decided by it.
     pub(super) fn of_running(self, namespace: &str, pod: &Pod<'_>) -> Covering<'e> {
-        let Some(exceptions) = self.of_namespace(namespace) else { return Covering::default() };
+        let Some(exceptions) = self.exceptions else { return Covering::default() };
         exceptions.covering(&Subject::as_it_says(pod, namespace), self.now)
-    }
-
-    fn of_namespace(self, namespace: &str) -> Option<&'e Exceptions> {
-        self.exceptions.filter(|exceptions| exceptions.may_cover(namespace))
     }
 
     /// What is told of them.

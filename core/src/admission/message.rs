@@ -50,7 +50,7 @@ pub fn fixes<'v>(
 pub(super) fn fixes_by_place(violations: &[Violation], pod: &Pod<'_>) -> Vec<String> {
     by_place(violations)
         .into_iter()
-        .map(|(place, fixes)| format!("{}: {}", place.describe(pod), fixes.join("; ")))
+        .map(|(place, fixes)| [&place.describe(pod), ": ", &fixes.join("; ")].concat())
         .collect()
 }
 
@@ -134,6 +134,9 @@ const CUT: &str = "...";
 
 /// No control characters, at most so many bytes, cut between characters.
 pub(super) fn clean(text: &str, max: usize) -> String {
+    if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut clean = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let c = if c.is_control() { ' ' } else { c };

@@ -198,7 +198,7 @@ impl Answer {
             let reasons = message::reasons(judgement.audit());
             let fixes = message::fixes_by_place(judgement.audit(), pod).join("; ");
             let broken = message::broken(pair, judgement.audit());
-            let text = format!("would violate {broken}: {reasons} ({fixes})");
+            let text = ["would violate ", &broken, ": ", &reasons, " (", &fixes, ")"].concat();
             self.note("audit-violations", message::clean(&text, message::MAX_DENIAL));
         }
     }

@@ -34,7 +34,8 @@ pub fn rules<'d>(
         let found = pod.findings(requirement, |rest| match &demand.check {
             // What the API server lets a pod ask for depends on the pod as it is.
             check @ Check::UserNamespaces => check.findings(pod.whole()),
-            check => check.findings(rest),
+            // Images are what they are, whatever is allowed.
+            check => check.findings_of(rest, pod.images()),
         });
         // A rule may be asked for by the configuration and by the profile.
         match violations.iter_mut().find(|known| known.requirement == requirement) {

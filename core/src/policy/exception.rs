@@ -56,6 +56,11 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
+    /// Whether a namespace is one of them.
+    pub fn contain(&self, name: &str) -> bool {
+        self.exact.contains(name) || self.patterns.iter().any(|(_, pattern)| pattern.matches(name))
+    }
+
     /// Adds a name, or a pattern of names.
     ///
     /// # Errors
@@ -143,10 +148,11 @@ impl Match {
         let is_owner = |(kind, name): (OwnerKind, &str)| {
             self.owners.iter().any(|(known, of)| *known == kind && of == name)
         };
+        // What is cheap to ask, and most often says no, first.
         (self.owners.is_empty() || subject.owners().any(is_owner))
             && self.pod_labels.iter().all(|(key, value)| subject.has_label(key, value))
-            && (self.images.is_empty() || subject.images().any(|image| self.images.matches(image)))
             && (self.service_accounts.is_empty() || self.service_accounts.matches(account()))
+            && (self.images.is_empty() || subject.images().any(|image| self.images.matches(image)))
     }
 }
 
@@ -192,8 +198,8 @@ pub struct Exceptions {
     all: Vec<Arc<Exception>>,
     /// Where those for a namespace stand, by its exact name.
     exact: HashMap<Box<str>, Vec<usize>>,
-    /// Where those stand that have a pattern, by what all that it matches begins with.
-    patterns: HashMap<Box<str>, Vec<(Pattern, usize)>>,
+    /// Where those stand that have a pattern, by what all that it matches begins with. Each pattern is there once.
+    patterns: HashMap<Box<str>, Vec<(Pattern, Vec<usize>)>>,
     /// The longest of these beginnings, in bytes.
     longest: usize,
 }
@@ -217,8 +223,11 @@ impl FromIterator<Arc<Exception>> for Exceptions {
             }
             for (start, pattern) in patterns {
                 index.longest = index.longest.max(start.len());
-                let same = index.patterns.entry(start.as_str().into()).or_default();
-                same.push((pattern.clone(), place));
+                let alike = index.patterns.entry(start.as_str().into()).or_default();
+                match alike.iter_mut().find(|(known, _)| known == pattern) {
+                    Some((_, places)) => places.push(place),
+                    None => alike.push((pattern.clone(), vec![place])),
+                }
             }
         }
         index
@@ -241,36 +250,31 @@ impl Exceptions {
         self.all.is_empty()
     }
 
-    /// Whether any, expired or not, can be for a namespace.
-    pub fn may_cover(&self, namespace: &str) -> bool {
-        !self.places(namespace).is_empty()
-    }
-
     /// Those for a workload, at this time.
     pub fn covering(&self, subject: &Subject<'_>, now: SystemTime) -> Covering<'_> {
         let account = OnceCell::new();
         let account = || account.get_or_init(|| subject.service_account()).as_str();
-        let places = self.places(subject.namespace()).into_iter();
-        let all = places.filter_map(|place| self.all.get(place)).map(|exception| &**exception);
-        let (expired, granted) = all
-            .filter(|exception| exception.matches.fits(subject, account))
-            .partition(|exception| exception.is_expired(now));
+        let fits = |place: &usize| {
+            self.all.get(*place).is_some_and(|exception| exception.matches.fits(subject, account))
+        };
+        let mut places: Vec<_> = self.places(subject.namespace()).filter(fits).collect();
+        // One may list a namespace by its name and by several patterns.
+        places.sort_unstable();
+        places.dedup();
+        let all = places.into_iter().filter_map(|place| self.all.get(place)).map(|one| &**one);
+        let (expired, granted) = all.partition(|exception| exception.is_expired(now));
         Covering { granted, expired }
     }
 
-    /// Where those stand of which a namespace is one, each once, in their order.
-    fn places(&self, namespace: &str) -> Vec<usize> {
-        let mut places = self.exact.get(namespace).cloned().unwrap_or_default();
-        if !self.patterns.is_empty() {
-            // A pattern is only looked at where the namespace begins as it does.
-            let starts = (0..=self.longest).map_while(|end| namespace.get(..end));
-            let patterns = starts.filter_map(|start| self.patterns.get(start)).flatten();
-            let fitting = patterns.filter(|(pattern, _)| pattern.matches(namespace));
-            places.extend(fitting.map(|(_, place)| *place));
-            places.sort_unstable();
-            places.dedup();
-        }
-        places
+    /// Where those stand of which a namespace is one.
+    fn places(&self, namespace: &str) -> impl Iterator<Item = usize> {
+        // A pattern is only looked at where the namespace begins as it does.
+        let ends = if self.patterns.is_empty() { 0..0 } else { 0..self.longest + 1 };
+        let starts = ends.map_while(|end| namespace.get(..end));
+        let patterns = starts.filter_map(|start| self.patterns.get(start)).flatten();
+        let fitting = patterns.filter(|(pattern, _)| pattern.matches(namespace));
+        let by_pattern = fitting.flat_map(|(_, places)| places);
+        self.exact.get(namespace).into_iter().flatten().chain(by_pattern).copied()
     }
 }
 

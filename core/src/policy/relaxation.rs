@@ -80,6 +80,38 @@ impl FromStr for HostNamespace {
 }
 
 impl Relaxation {
+    /// Whether there is anything in a pod that [`Self::take_out_of_pod`] would take.
+    pub(super) fn concerns_pod(&self, pod: &Pod<'_>) -> bool {
+        let spec = &pod.spec;
+        let namespaces = [
+            (spec.host_network, HostNamespace::Network),
+            (spec.host_pid, HostNamespace::Pid),
+            (spec.host_ipc, HostNamespace::Ipc),
+        ];
+        let context = spec.security_context.as_ref();
+        let mut sysctls = context.into_iter().flat_map(|context| context.sysctls.iter());
+        namespaces.iter().any(|(is_set, it)| *is_set && self.host_namespaces.contains(it))
+            || sysctls.any(|sysctl| self.sysctls.contains(sysctl.name.as_str()))
+            || self.allows_some_volume(pod)
+    }
+
+    fn allows_some_volume(&self, pod: &Pod<'_>) -> bool {
+        if self.volume_types.is_empty() && self.host_paths.is_empty() {
+            return false;
+        }
+        let mounts = WritableMounts::of(pod);
+        pod.spec.volumes.iter().any(|volume| self.allows_volume(volume, &mounts))
+    }
+
+    /// Whether there is anything in a container that [`Self::take_out_of_container`] would take.
+    pub(super) fn concerns_container(&self, container: &Container<'_>) -> bool {
+        let context = container.security_context.as_ref();
+        let capabilities = context.and_then(|context| context.capabilities.as_ref());
+        let mut added = capabilities.into_iter().flat_map(|set| set.add.iter());
+        added.any(|name| self.capabilities.contains(name.as_str()))
+            || container.ports.iter().any(|port| self.host_ports.contains(port.host_port.into()))
+    }
+
     /// Takes out of a pod what is allowed to all of it: what is left is judged as ever.
     pub(super) fn take_out_of_pod(&self, pod: &mut Pod<'_>) {
         let spec = &mut pod.spec;

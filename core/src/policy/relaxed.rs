@@ -9,6 +9,7 @@ use crate::{
     harden::{Change, Field},
     pattern::Patterns,
     pss::{Capabilities, Container, Finding, List, Place, Pod, Profile, SecurityContext, Text},
+    rules::Images,
 };
 
 use super::{Relaxation, Requirement};
@@ -36,6 +37,7 @@ pub struct Relaxed<'p, 'a> {
     /// Without the values that are allowed.
     rest: Cow<'p, Pod<'a>>,
     freed: Vec<(Requirement, Freed)>,
+    images: Images<'p, 'a>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ enum Freed {
 impl<'p, 'a> Relaxed<'p, 'a> {
     /// A pod of which everything is asked.
     pub fn nothing(pod: &'p Pod<'a>) -> Self {
-        Self { whole: pod, rest: Cow::Borrowed(pod), freed: Vec::new() }
+        Self { whole: pod, rest: Cow::Borrowed(pod), freed: Vec::new(), images: Images::of(pod) }
     }
 
     /// A pod with all that is granted to it.
@@ -70,12 +72,15 @@ impl<'p, 'a> Relaxed<'p, 'a> {
             .map(|(place, _)| place)
             .collect();
         let is_all = covered.len() == self.whole.containers().count();
-        let rest = self.rest.to_mut();
-        if is_all {
-            grant.relaxation.take_out_of_pod(rest);
+        // Most pods use nothing of what is allowed, and need no copy.
+        if is_all && grant.relaxation.concerns_pod(&self.rest) {
+            grant.relaxation.take_out_of_pod(self.rest.to_mut());
         }
         for place in &covered {
-            if let Some(container) = container_mut(rest, *place) {
+            let container = container(&self.rest, *place);
+            if container.is_some_and(|container| grant.relaxation.concerns_container(container))
+                && let Some(container) = container_mut(self.rest.to_mut(), *place)
+            {
                 grant.relaxation.take_out_of_container(container);
             }
         }
@@ -93,6 +98,11 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     /// The pod as it is.
     pub fn whole(&self) -> &'p Pod<'a> {
         self.whole
+    }
+
+    /// Its images.
+    pub(super) fn images(&self) -> &Images<'p, 'a> {
+        &self.images
     }
 
     /// Whether any part of the pod need not meet it.
@@ -162,6 +172,13 @@ impl<'p, 'a> Relaxed<'p, 'a> {
                 .map(|(place, _)| Change { place, ..change.clone() })
                 .collect(),
         }
+    }
+}
+
+fn container<'p, 'a>(pod: &'p Pod<'a>, place: Place) -> Option<&'p Container<'a>> {
+    match place {
+        Place::Container { kind, index } => pod.spec.list(kind).get(index),
+        Place::Metadata | Place::Pod | Place::Volume { .. } => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     added_capabilities, app_armor_profile, app_armor_profile::AppArmor, default_service_account,
-    host_paths, host_paths::HostPath, host_ports, image_digest, image_registries,
+    host_paths, host_paths::HostPath, host_ports, image::Images, image_digest, image_registries,
     image_registries::Registries, image_tag, ranges::Ranges, read_only_root_filesystem, resources,
     resources::Resources, run_as_group, run_as_user_range, se_linux, seccomp_localhost,
     service_account_token, table::Rule, user_namespaces,
@@ -132,6 +132,11 @@ impl Check {
 
     /// What a pod breaks; empty where it complies.
     pub fn findings(&self, pod: &Pod<'_>) -> Vec<Finding> {
+        self.findings_of(pod, &Images::of(pod))
+    }
+
+    /// The same of a pod whose images are known, or will be to the next rule.
+    pub fn findings_of(&self, pod: &Pod<'_>, images: &Images<'_, '_>) -> Vec<Finding> {
         match self {
             Self::ReadOnlyRootFilesystem => read_only_root_filesystem::findings(pod),
             Self::ServiceAccountToken => service_account_token::findings(pod),
@@ -140,9 +145,9 @@ impl Check {
             Self::SeccompLocalhost(allowed) => seccomp_localhost::findings(allowed, pod),
             Self::SeLinux(allowed) => se_linux::findings(allowed, pod),
             Self::Resources(demanded) => resources::findings(demanded, pod),
-            Self::ImageRegistries(allowed) => image_registries::findings(allowed, pod),
-            Self::ImageTag => image_tag::findings(pod),
-            Self::ImageDigest => image_digest::findings(pod),
+            Self::ImageRegistries(allowed) => image_registries::findings(allowed, images),
+            Self::ImageTag => image_tag::findings(images),
+            Self::ImageDigest => image_digest::findings(images),
             Self::RunAsGroup(allowed) => run_as_group::findings(allowed, pod),
             Self::RunAsUserRange(allowed) => run_as_user_range::findings(allowed, pod),
             Self::UserNamespaces => user_namespaces::findings(pod),

@@ -5,7 +5,7 @@
 //! CRI-O looks up short names by a configuration of its own, so there `nginx` may come from elsewhere: full names leave
 //! no doubt.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use crate::pss::{Place, Pod};
 
@@ -58,7 +58,8 @@ impl<'a> Reference<'a> {
             && tag.is_none_or(is_tag)
             && digest.is_none_or(is_digest);
         // In lower case a host of one word would be read as a user of the default registry.
-        let is_clear = registry.contains(['.', ':']) || registry.eq_ignore_ascii_case("localhost");
+        let is_clear = registry.bytes().any(|byte| matches!(byte, b'.' | b':'))
+            || registry.eq_ignore_ascii_case("localhost");
         let registry = if is_clear { lower_case(registry) } else { Cow::Borrowed(registry) };
         fits.then_some(Self { registry, repository, tag, digest }).ok_or(InvalidReference)
     }
@@ -69,15 +70,49 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// Every image that a pod names, those of volumes included: where, the field, and the text.
-pub(super) fn images<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, &'static str, &'p str)> {
-    let of_containers =
-        pod.containers().map(|(place, container)| (place, "image", container.image.as_str()));
+/// An image that a pod names.
+#[derive(Clone, Debug)]
+pub(super) struct Image<'p> {
+    pub(super) place: Place,
+    /// As seen from there.
+    pub(super) field: &'static str,
+    pub(super) text: &'p str,
+    pub(super) reference: Result<Reference<'p>, InvalidReference>,
+}
+
+/// The images of a pod, those of its volumes included, read when the first rule asks: several do.
+#[derive(Debug)]
+pub struct Images<'p, 'a> {
+    pod: &'p Pod<'a>,
+    read: OnceCell<Vec<Image<'p>>>,
+}
+
+impl<'p, 'a> Images<'p, 'a> {
+    /// Of a pod. None is read yet.
+    pub fn of(pod: &'p Pod<'a>) -> Self {
+        Self { pod, read: OnceCell::new() }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Image<'p>> {
+        self.read.get_or_init(|| images(self.pod)).iter()
+    }
+}
+
+fn images<'p>(pod: &'p Pod<'_>) -> Vec<Image<'p>> {
+    let image = |place, field, text: &'p str| Image {
+        place,
+        field,
+        text,
+        reference: Reference::parse(text),
+    };
     let of_volumes = pod.spec.volumes.iter().enumerate().filter_map(|(index, volume)| {
-        let reference = volume.image.as_ref()?;
-        Some((Place::Volume { index }, "image.reference", reference.as_str()))
+        let text = volume.image.as_ref()?.as_str();
+        Some(image(Place::Volume { index }, "image.reference", text))
     });
-    of_volumes.chain(of_containers)
+    let of_containers = pod.containers();
+    let of_containers =
+        of_containers.map(|(place, container)| image(place, "image", container.image.as_str()));
+    of_volumes.chain(of_containers).collect()
 }
 
 /// The registry, and what follows it. A first part without a dot, a port or an upper-case letter is none, but for
@@ -87,7 +122,7 @@ fn split_registry(text: &str) -> (&str, &str) {
         Some((OLD_DEFAULT_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
         Some((first, rest))
             if first == "localhost"
-                || first.contains(['.', ':'])
+                || first.bytes().any(|byte| matches!(byte, b'.' | b':'))
                 || first.contains(char::is_uppercase) =>
         {
             (first, rest)
@@ -123,30 +158,29 @@ pub(super) fn is_registry(text: &str) -> bool {
             && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
     }
     let (host, port) = split_off(text, ':');
-    port.is_none_or(is_port) && host.split('.').all(is_host_part)
+    port.is_none_or(is_port) && host.as_bytes().split(|byte| *byte == b'.').all(is_host_part)
 }
 
-fn is_host_part(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+fn is_host_part(part: &[u8]) -> bool {
+    !part.is_empty()
+        && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && !part.starts_with(b"-")
+        && !part.ends_with(b"-")
 }
 
 fn is_repository(text: &str) -> bool {
-    text.len() <= MAX_REPOSITORY && text.split('/').all(is_component)
+    text.len() <= MAX_REPOSITORY && text.as_bytes().split(|byte| *byte == b'/').all(is_component)
 }
 
 /// Lower-case letters and digits; between them one dot, one or two underscores, or any number of dashes.
-fn is_component(text: &str) -> bool {
-    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_separator = |separator: &str| {
-        matches!(separator, "." | "_" | "__")
-            || (!separator.is_empty() && separator.bytes().all(|byte| byte == b'-'))
+fn is_component(bytes: &[u8]) -> bool {
+    let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_separator = |between: &[u8]| {
+        matches!(between, b"" | b"." | b"_" | b"__") || between.iter().all(|byte| *byte == b'-')
     };
-    text.starts_with(is_word)
-        && text.ends_with(is_word)
-        && text.split(is_word).filter(|between| !between.is_empty()).all(is_separator)
+    bytes.first().is_some_and(is_word)
+        && bytes.last().is_some_and(is_word)
+        && bytes.split(is_word).all(is_separator)
 }
 
 fn is_tag(text: &str) -> bool {

@@ -12,11 +12,11 @@ use std::fmt;
 
 use crate::{
     pattern::{InvalidPattern, Pattern, few},
-    pss::{Finding, Pod},
+    pss::Finding,
 };
 
 use super::{
-    image::{self, Reference, images},
+    image::{self, Images, Reference},
     shown::shown,
     table::Rule,
 };
@@ -125,10 +125,9 @@ impl FromIterator<Repository> for Registries {
 }
 
 impl Registries {
-    /// Whether an image comes from one of them. A text that is no reference does not.
-    pub fn allow(&self, image: &str) -> bool {
-        let reference = Reference::parse(image);
-        reference.is_ok_and(|reference| self.0.iter().any(|some| some.covers(&reference)))
+    /// Whether an image comes from one of them.
+    pub fn allow(&self, image: &Reference<'_>) -> bool {
+        self.0.iter().any(|some| some.covers(image))
     }
 }
 
@@ -147,15 +146,18 @@ impl fmt::Display for Registries {
     }
 }
 
-pub(super) fn findings(allowed: &Registries, pod: &Pod<'_>) -> Vec<Finding> {
-    images(pod)
-        .filter(|(.., image)| !allowed.allow(image))
-        .map(|(place, field, image)| {
-            let image = match Reference::parse(image) {
+pub(super) fn findings(allowed: &Registries, images: &Images<'_, '_>) -> Vec<Finding> {
+    // A text that is no reference comes from nowhere.
+    let is_allowed = |reference: &Reference<'_>| allowed.allow(reference);
+    let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_allowed));
+    broken
+        .map(|image| {
+            let name = match &image.reference {
                 Ok(reference) => shown(&reference.name()),
-                Err(_) => shown(image),
+                Err(_) => shown(image.text),
             };
-            Finding::new(place, field, format!("replace {image} by an image from {allowed}"))
+            let fix = format!("replace {name} by an image from {allowed}");
+            Finding::new(image.place, image.field, fix)
         })
         .collect()
 }
@@ -167,7 +169,8 @@ mod tests {
     fn allows(pattern: &str, image: &str) -> bool {
         let repository =
             Repository::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-        Registries::from_iter([repository]).allow(image)
+        let registries = Registries::from_iter([repository]);
+        Reference::parse(image).is_ok_and(|reference| registries.allow(&reference))
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
                 assert!(!allows(pattern, image), "{pattern} {image:?}");
             }
         }
-        assert!(!Registries::default().allow("nginx"));
+        assert!(!Registries::default().allow(&Reference::parse("nginx").unwrap()));
     }
 
     #[test]

@@ -4,22 +4,22 @@
 //! Allowed: a tag other than `latest`, beside a digest or not; a digest alone. `latest` beside a digest is not: the
 //! runtime pulls the digest, and the tag says something else. What is no reference has no tag.
 
-use crate::pss::{Finding, Pod};
+use crate::pss::Finding;
 
 use super::{
-    image::{Reference, images},
+    image::{Images, Reference},
     shown::shown,
     table::Rule,
 };
 
 pub(super) static RULE: Rule = Rule { id: "rules/imageTag", reason: "image without a fixed tag" };
 
-pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
-    images(pod)
-        .filter(|(.., image)| !Reference::parse(image).is_ok_and(|reference| is_fixed(&reference)))
-        .map(|(place, field, image)| {
-            let fix = format!("give {} a tag other than latest, or a digest", shown(image));
-            Finding::new(place, field, fix)
+pub(super) fn findings(images: &Images<'_, '_>) -> Vec<Finding> {
+    let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_fixed));
+    broken
+        .map(|image| {
+            let fix = format!("give {} a tag other than latest, or a digest", shown(image.text));
+            Finding::new(image.place, image.field, fix)
         })
         .collect()
 }

@@ -31,7 +31,7 @@ mod user_namespaces;
 pub use app_armor_profile::{AppArmor, InvalidProfile};
 pub use check::{Check, Demand, InvalidMode, Mode};
 pub use host_paths::{Access, HostPath, InvalidHostPath, WritableMounts};
-pub use image::{InvalidReference, Reference};
+pub use image::{Images, InvalidReference, Reference};
 pub use image_registries::{InvalidRepository, Registries, Repository};
 pub use quantity::{InvalidQuantity, Quantity};
 pub use ranges::{InvalidRange, Numbers, Ranges};
