@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 
 use crate::{
-    findings::{Broken, Workload},
+    findings::{Broken, Lint, Workload},
     manifest::Unreadable,
 };
 
@@ -25,7 +25,10 @@ impl Github {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))
             }
-            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
+            Item::Namespace(namespace) => {
+                namespace.lints.iter().try_for_each(|lint| self.lint(lint))
+            }
+            Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
         }
     }
@@ -48,6 +51,10 @@ impl Github {
         let message =
             format!("{}: {}: {}", workload.identity, broken.requirement.reason(), broken.message);
         self.command(broken.severity.as_str(), &properties, &message)
+    }
+
+    fn lint(&mut self, lint: &Lint) -> io::Result<()> {
+        self.command("warning", &[("title", lint.rule.id().to_owned())], &lint.to_string())
     }
 
     fn unreadable(&mut self, source: &str, unreadable: &Unreadable) -> io::Result<()> {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, io};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::{findings::Workload, manifest::Unreadable};
+use crate::{
+    findings::{Lint, Namespace, Workload},
+    manifest::Unreadable,
+};
 
 use super::{
     Item,
@@ -29,7 +32,8 @@ impl Junit {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload),
-            Item::Namespace(_) | Item::Change(_) | Item::Ignored => {}
+            Item::Namespace(namespace) => self.namespace(namespace),
+            Item::Change(_) | Item::Ignored => {}
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
         }
         Ok(())
@@ -72,6 +76,20 @@ impl Junit {
         let mut case = TestCase::new(visible(&workload.identity.to_string()).into_owned(), status);
         case.set_classname(workload.judged.to_string());
         self.suite(&suite).add_test_case(case);
+    }
+
+    /// What does nothing breaks nothing: it is written beside a case that succeeds.
+    fn namespace(&mut self, namespace: &Namespace) {
+        if namespace.lints.is_empty() {
+            return;
+        }
+        let name = &namespace.ground.name;
+        let mut case = TestCase::new(format!("Namespace {name}"), TestCaseStatus::success());
+        case.set_classname("without effect");
+        let line = |lint: &Lint| visible(&lint.to_string()).into_owned();
+        let lines: Vec<_> = namespace.lints.iter().map(line).collect();
+        case.set_system_out(lines.join("\n"));
+        self.suite(&format!("{CLUSTER}/{name}")).add_test_case(case);
     }
 
     fn unreadable(&mut self, source: &str, unreadable: &Unreadable) {

@@ -13,6 +13,8 @@ mod output;
 mod sarif;
 pub mod suites;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 mod yaml;
 

@@ -172,8 +172,7 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
     list(out, "pods that break what is enforced", &breaking.collect::<Vec<_>>())?;
     for lint in namespace.lints.iter().take(MAX_SHOWN) {
-        let line = format!("{}: {}: {}", lint.object, lint.field, lint.message);
-        writeln!(out, "  no effect  {}", visible(&line))?;
+        writeln!(out, "  no effect  {}", visible(&lint.to_string()))?;
     }
     if let Some(more) = namespace.lints.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "  no effect  and {more} more")?;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     explain,
-    findings::{self, Broken, Found, Severity, Workload},
+    findings::{self, Broken, Found, Lint, Severity, Workload, lint},
     manifest::Unreadable,
     policy::Requirement,
 };
@@ -38,9 +38,13 @@ impl Sarif {
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
-                workload.violations.iter().try_for_each(|broken| self.result(workload, broken))
+                let mut violations = workload.violations.iter();
+                violations.try_for_each(|broken| self.result(&SarifResult::of(workload, broken)))
             }
-            Item::Namespace(_) | Item::Change(_) | Item::Ignored => Ok(()),
+            Item::Namespace(namespace) => {
+                namespace.lints.iter().try_for_each(|lint| self.result(&of_lint(lint)))
+            }
+            Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => {
                 self.unreadable.push(notification(source, unreadable));
                 Ok(())
@@ -48,11 +52,11 @@ impl Sarif {
         }
     }
 
-    fn result(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+    fn result(&mut self, result: &impl Serialize) -> io::Result<()> {
         self.start()?;
         self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
-        serde_json::to_writer(&mut self.out, &SarifResult::of(workload, broken))?;
+        serde_json::to_writer(&mut self.out, result)?;
         Ok(())
     }
 
@@ -61,7 +65,8 @@ impl Sarif {
         if !self.is_empty {
             return Ok(());
         }
-        let rules: Vec<_> = Requirement::all().map(rule).collect();
+        let rules = Requirement::all().map(rule).chain(lint::Rule::ALL.map(lint_rule));
+        let rules: Vec<_> = rules.collect();
         let driver = json!({
             "name": "portcullis",
             "version": env!("CARGO_PKG_VERSION"),
@@ -101,6 +106,36 @@ fn rule(requirement: Requirement) -> serde_json::Value {
         "helpUri": format!("{HOME}/blob/main/docs/controls.md#{}", anchor(id, text.as_ref())),
         "defaultConfiguration": {"level": "error"},
         "properties": {"tags": ["security", "pod-security-standards", requirement.origin()]},
+    })
+}
+
+/// What is written and does nothing has no page of its own.
+fn lint_rule(rule: lint::Rule) -> serde_json::Value {
+    json!({
+        "id": lint_id(rule),
+        "name": lint_id(rule),
+        "shortDescription": {"text": rule.reason()},
+        "defaultConfiguration": {"level": "warning"},
+        "properties": {"tags": ["security", "without-effect"]},
+    })
+}
+
+fn lint_id(rule: lint::Rule) -> String {
+    format!("lint/{}", rule.id())
+}
+
+fn of_lint(lint: &Lint) -> serde_json::Value {
+    let before = lint::Rule::ALL.iter().take_while(|rule| **rule != lint.rule).count();
+    let name = format!("{}: {}", lint.object, lint.field);
+    json!({
+        "ruleId": lint_id(lint.rule),
+        "ruleIndex": Requirement::all().count() + before,
+        "level": "warning",
+        "message": {"text": lint.to_string()},
+        "locations": [{"logicalLocations": [
+            {"fullyQualifiedName": name, "name": lint.field, "kind": "member"},
+        ]}],
+        "partialFingerprints": {"workloadControl/v1": format!("{name} {}", lint_id(lint.rule))},
     })
 }
 

@@ -30,6 +30,26 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 5] = [
+        Self::PolicyAnnotation,
+        Self::InvalidLabel,
+        Self::LowerCaseAll,
+        Self::CapabilityPrefix,
+        Self::PodReadOnlyRoot,
+    ];
+
+    /// What is wrong, as a phrase.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::PolicyAnnotation => "policy set as an annotation, where nothing reads it",
+            Self::InvalidLabel => "policy label with a value that it cannot have",
+            Self::LowerCaseAll => "capability \"all\" that is not ALL",
+            Self::CapabilityPrefix => "capability with the prefix CAP_",
+            Self::PodReadOnlyRoot => "readOnlyRootFilesystem at the pod, where it is no field",
+        }
+    }
+
     /// The word for it in reports, an interface.
     pub fn id(self) -> &'static str {
         match self {
@@ -53,6 +73,13 @@ pub struct Lint {
     pub field: String,
     /// What is wrong and what to write instead, one line.
     pub message: String,
+}
+
+impl std::fmt::Display for Lint {
+    /// `Pod shop/web: spec.securityContext: …`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}: {}", self.object, self.field, self.message)
+    }
 }
 
 /// What is wrong with capabilities in a pod, or in a template that stands at `root`: `"spec.template."`.

@@ -65,8 +65,7 @@ impl Namespaces {
     fn wrong(&mut self, namespace: &Namespace) -> fmt::Result {
         let pods = namespace.breaking.iter().map(|pod| pod.name.clone()).collect();
         self.list("pods that break what is enforced", pods)?;
-        let lints = namespace.lints.iter();
-        let lints = lints.map(|lint| format!("{}: {}: {}", lint.object, lint.field, lint.message));
+        let lints = namespace.lints.iter().map(ToString::to_string);
         self.list("without effect", lints.collect())?;
         self.list("not read, so there may be more", namespace.unread.clone())
     }

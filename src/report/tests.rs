@@ -1,0 +1,78 @@
+//! What is said of a namespace in the forms that are made for findings.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    findings::{Ground, Identity, Read, lint},
+    harden::{self, Decision},
+    policy::{self, NamespacePolicy},
+    pss,
+};
+
+/// What a form says of a namespace with a label that has no effect.
+fn say(format: Format) -> String {
+    let labels = BTreeMap::from([("pod-security.kubernetes.io/enforce", "strict")]);
+    let labels =
+        labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let object = Identity {
+        api_version: "v1".to_owned(),
+        kind: "Namespace".to_owned(),
+        namespace: String::new(),
+        name: "shop".to_owned(),
+    };
+    let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
+    let settings = policy::Settings::default();
+    let policy = NamespacePolicy::of("shop", &labels, &pss::Policy::PRIVILEGED, &settings);
+    let ground = Ground {
+        name: "shop".to_owned(),
+        labels: Some(labels),
+        policy,
+        exempt: None,
+        decision: Decision::Nothing,
+    };
+    let read = Read { lints, ..Read::default() };
+    let namespace = Namespace::of(ground, read, &harden::Settings::default());
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report");
+    let outputs = [Output { format, file: Some(file.clone()) }];
+    let mut report = Report::open(&outputs, About::Cluster).unwrap();
+    report.tell(Item::Namespace(&namespace)).unwrap();
+    report.finish().unwrap();
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn what_has_no_effect_is_a_result_with_its_rule() {
+    let sarif: Value = serde_json::from_str(&say(Format::Sarif)).unwrap();
+    let run = &sarif["runs"][0];
+    let [result] = run["results"].as_array().unwrap().as_slice() else { panic!("{sarif}") };
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "lint/invalid-label");
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"lint/invalid-label".into(), &"warning".into())
+    );
+    let text = result["message"]["text"].as_str().unwrap();
+    assert!(text.starts_with("Namespace shop: metadata.labels"), "{text}");
+}
+
+#[test]
+fn what_has_no_effect_is_an_annotation() {
+    let github = say(Format::Github);
+    assert!(github.starts_with("::warning title=invalid-label::Namespace shop: "), "{github}");
+    assert_eq!(github.lines().count(), 1, "{github}");
+}
+
+#[test]
+fn what_has_no_effect_fails_no_case() {
+    let junit = say(Format::Junit);
+    assert!(junit.contains("<testsuite name=\"cluster/shop\" tests=\"1\""), "{junit}");
+    assert!(
+        junit.contains("failures=\"0\"") && junit.contains("<system-out>Namespace shop: "),
+        "{junit}"
+    );
+}
