@@ -7,6 +7,8 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use wide::u8x16;
+
 use super::tree::{Kind, Quotes, Style};
 
 /// Deeper than manifests are.
@@ -39,8 +41,7 @@ pub(super) enum What<'t> {
 
 /// Reads the one document of a text. None where it holds anything that is not plain.
 pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
-    if !text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) && !text.chars().all(is_plain)
-    {
+    if !is_printable(text.as_bytes()) && !text.chars().all(is_plain) {
         return None;
     }
     let pieces = Vec::with_capacity(text.len() / 12);
@@ -49,6 +50,16 @@ pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
     reader.line_start()?;
     reader.block()?;
     reader.is_done().then_some(reader.pieces)
+}
+
+/// Whether it is ASCII, and of its control characters has the end of a line alone.
+fn is_printable(bytes: &[u8]) -> bool {
+    let (lanes, rest) = bytes.as_chunks();
+    let mut lanes = lanes.iter().map(|lanes| u8x16::new(*lanes));
+    lanes.all(|bytes| {
+        let is_sign = bytes.max(u8x16::splat(b' ')).min(u8x16::splat(b'~')).simd_eq(bytes);
+        (is_sign | bytes.simd_eq(u8x16::splat(b'\n'))).all()
+    }) && rest.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n'))
 }
 
 /// Letters and signs, but no control characters, no line ends of Unicode's, no marks of byte order.

@@ -39,9 +39,15 @@ pub(super) fn plain_json(text: &str, pieces: &[Piece<'_>]) -> Option<String> {
                 json.text.push('{');
                 open.push(('}', 0));
             }
-            (What::Scalar(_, key), Some(('}', taken))) if taken.is_multiple_of(2) => {
-                json.string(key);
-                json.text.push(':');
+            (What::Scalar(quotes, key), Some(('}', taken))) if taken.is_multiple_of(2) => {
+                match quotes {
+                    // Letters and digits, and few signs.
+                    Quotes::Plain => json.text.extend(["\"", key, "\":"]),
+                    _ => {
+                        json.string(key);
+                        json.text.push(':');
+                    }
+                }
             }
             (What::Scalar(Quotes::Plain, words), _) => json.plain(words)?,
             (What::Scalar(_, value), _) => json.string(value),
