@@ -7,6 +7,7 @@
 mod defaults;
 mod document;
 pub mod edit;
+mod envelope;
 mod locate;
 mod object;
 pub mod path;

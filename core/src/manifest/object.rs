@@ -9,10 +9,12 @@ use crate::{
     admission::{Kind, Object, Target},
     findings::Identity,
     json,
-    pss::{Pod, Text, or_default},
+    pss::Pod,
 };
 
-use super::{Line, Reading, Unreadable, defaults, document::Document, plain::Piece, yaml};
+use super::{
+    Line, Reading, Unreadable, defaults, document::Document, envelope::Envelope, plain::Piece, yaml,
+};
 
 /// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
 const MAX_NESTED: usize = 8;
@@ -125,6 +127,24 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         Ok(())
     }
 
+    /// Of the document itself, its parts may know it already.
+    fn envelope<'a>(
+        &self,
+        json: &'a str,
+        line: Line,
+        inherited: &Inherited,
+    ) -> Result<Envelope<'a>, Unreadable>
+    where
+        'd: 'a,
+    {
+        let parts = self.document.parts.as_ref().filter(|_| inherited.depth == 0);
+        match parts.and_then(|parts| Envelope::of_parts(parts)) {
+            Some(envelope) => Ok(envelope),
+            None => json::from_str(json)
+                .map_err(|error| refused(&error, line, "apiVersion, kind or metadata")),
+        }
+    }
+
     fn content<'a>(
         &self,
         json: &'a str,
@@ -137,8 +157,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         if !json.starts_with('{') {
             return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
         }
-        let envelope: Envelope<'a> = json::from_str(json)
-            .map_err(|error| refused(&error, line, "apiVersion, kind or metadata"))?;
+        let envelope = self.envelope(json, line, inherited)?;
         let kind = or(&envelope.kind, &inherited.kind);
         let api_version = or(&envelope.api_version, &inherited.api_version);
         for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
@@ -216,34 +235,11 @@ fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
     }
 }
 
-/// What every manifest has.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    api_version: Text<'a>,
-    #[serde(borrow, default)]
-    kind: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    metadata: Names<'a>,
-}
-
 /// What a list has, unread: [`json`] has no raw values.
 #[derive(Deserialize)]
 struct Items<'a> {
     #[serde(borrow, default)]
     items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Names<'a> {
-    #[serde(borrow, default)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    generate_name: Text<'a>,
-    #[serde(borrow, default)]
-    namespace: Text<'a>,
 }
 
 fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
