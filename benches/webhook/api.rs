@@ -124,24 +124,24 @@ fn version() -> Value {
 }
 
 fn namespace(cluster: &Cluster) -> Value {
-    let mut namespace = json!({
+    let mut labels = json!({
+        "kubernetes.io/metadata.name": "payments",
+        "pod-security.kubernetes.io/enforce": "restricted",
+    });
+    if let (Some(profile), Some(labels)) = (cluster.profile, labels.as_object_mut()) {
+        labels.insert("portcullis.dev/profile".to_owned(), profile.into());
+    }
+    json!({
         "kind": "Namespace",
         "apiVersion": "v1",
         "metadata": {
             "name": "payments",
             "uid": "3c9d5b1e-08f7-4e62-a4d1-6b7f20c8e935",
             "resourceVersion": "1",
-            "labels": {
-                "kubernetes.io/metadata.name": "payments",
-                "pod-security.kubernetes.io/enforce": "restricted",
-            },
+            "labels": labels,
         },
         "status": {"phase": "Active"},
-    });
-    if let Some(profile) = cluster.profile {
-        namespace["metadata"]["labels"]["portcullis.dev/profile"] = profile.into();
-    }
-    namespace
+    })
 }
 
 fn json(value: &Value) -> Response {
