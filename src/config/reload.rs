@@ -49,7 +49,7 @@ impl Live {
     /// Reads the file for the first time.
     ///
     /// # Errors
-    /// As [`load`].
+    /// As [`super::load`].
     pub fn of_file(file: PathBuf, overrides: Overrides) -> Result<Self, ConfigError> {
         Ok(Self::new(super::load(&file)?, Some(file), overrides))
     }

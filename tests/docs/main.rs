@@ -20,7 +20,8 @@ fn project(path: &str) -> PathBuf {
 
 /// What stands between backticks and is a file of ours, with the name of a test behind it or not.
 fn named(page: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let is_ours = |text: &&str| text.starts_with("tests/") || text.starts_with("src/");
+    const OURS: [&str; 3] = ["tests/", "src/", "core/"];
+    let is_ours = |text: &&str| OURS.iter().any(|start| text.starts_with(start));
     page.lines().flat_map(move |line| {
         let quoted = line.split('`').skip(1).step_by(2).filter(is_ours);
         quoted.filter(|text| !text.contains(['…', ' '])).map(|text| {
