@@ -8,9 +8,12 @@ use portcullis::{
     policy::Violation,
     pss::NEWEST,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::program::{check, check_with, controls};
+use crate::{
+    program::{check, check_with, controls},
+    support::review::{POLICY, review_of},
+};
 
 const VERSIONS: [&str; 6] = ["v1.0", "v1.8", "v1.19", "v1.24", "v1.25", "latest"];
 
@@ -41,28 +44,6 @@ fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<Strin
         Outcome::Template(template) => ids(template.judgement.enforce()),
         other => panic!("not judged: {other:?}"),
     }
-}
-
-fn review_of(object: &Value) -> Vec<u8> {
-    let kind = object["kind"].as_str().unwrap();
-    let group =
-        object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
-    let request = json!({
-        "uid": "1",
-        "kind": {"group": group, "version": "v1", "kind": kind},
-        "resource": {"group": group, "version": "v1", "resource": format!("{}s", kind.to_lowercase())},
-        "namespace": "shop",
-        "operation": "CREATE",
-        "userInfo": {"username": "someone"},
-        "object": object,
-    });
-    let review = json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request,
-    });
-    // As kube-apiserver does: what is asked stands before the object.
-    let text = review.to_string();
-    assert!(Request::decode(text.as_bytes()).is_ok());
-    text.into_bytes()
 }
 
 #[test]
@@ -119,32 +100,12 @@ fn on_reviews_of_a_real_api_server() {
     assert!(judged >= 8, "{judged}");
 }
 
-const BESIDE: &str = "
-apiVersion: portcullis.dev/v1alpha1
-kind: Configuration
-harden: {mode: off}
-floor: {level: baseline}
-rules:
-  readOnlyRootFilesystem: enforce
-  imageTag: warn
-  serviceAccountToken: enforce
-profiles:
-  legacy:
-    level: baseline
-    namespaces: [shop]
-    allow:
-      capabilities: [NET_ADMIN, SYS_TIME]
-      hostNamespaces: [network]
-      controls: [rules/serviceAccountToken, privileged]
-    require: {imageDigest: enforce}
-";
-
 /// Rules, profiles and the floor, too.
 #[test]
 fn beside_the_standard() {
     let folder = tempfile::tempdir().unwrap();
     let config_file = folder.path().join("config.yaml");
-    fs::write(&config_file, BESIDE).unwrap();
+    fs::write(&config_file, format!("{POLICY}harden: {{mode: off}}\n")).unwrap();
     let config = config::load(&config_file).unwrap();
     let file = "tests/manifests/every-kind.yaml";
     let objects: Vec<Value> =

@@ -21,5 +21,7 @@ mod forms;
 #[allow(dead_code, reason = "each test binary uses its own part of this")]
 mod outcome;
 mod program;
+#[path = "../support/review.rs"]
+mod review;
 mod verdicts;
 mod webhook;

@@ -15,27 +15,12 @@ use serde_json::{Value, json};
 use crate::{
     process::Folder,
     program::{project, test_in},
+    review::{POLICY, review_of},
 };
 
-const CONFIG: &str = "
-apiVersion: portcullis.dev/v1alpha1
-kind: Configuration
-floor: {level: baseline}
+/// Added to the policy, after its last profile.
+const MORE: &str = "  strict: {level: restricted, namespaces: [shop]}
 harden: {readOnlyRootFilesystem: true, automountServiceAccountToken: false}
-rules:
-  readOnlyRootFilesystem: enforce
-  imageTag: warn
-  serviceAccountToken: enforce
-profiles:
-  legacy:
-    level: baseline
-    namespaces: [shop]
-    allow:
-      capabilities: [NET_ADMIN, SYS_TIME]
-      hostNamespaces: [network]
-      controls: [rules/serviceAccountToken, privileged]
-    require: {imageDigest: enforce}
-  strict: {level: restricted, namespaces: [shop]}
 ";
 
 const LABELS: [&str; 8] = [
@@ -58,23 +43,8 @@ fn asked(
     labels: &BTreeMap<String, String>,
     config: &Config,
 ) -> Outcome {
-    let kind = object["kind"].as_str().unwrap();
-    let group =
-        object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
-    let body = json!({
-        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-        "request": {
-            "uid": "1",
-            "kind": {"group": group, "version": "v1", "kind": kind},
-            "resource": {"group": group, "version": "v1", "resource": format!("{}s", kind.to_lowercase())},
-            "namespace": "shop",
-            "operation": "CREATE",
-            "userInfo": {"username": "someone"},
-            "object": object,
-        },
-    })
-    .to_string();
-    let request = Request::decode(body.as_bytes()).unwrap();
+    let body = review_of(object);
+    let request = Request::decode(&body).unwrap();
     match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
         Review::AwaitsPolicy(waiting) => waiting.with(Ok(labels)),
         Review::Decided(outcome) => outcome,
@@ -107,7 +77,7 @@ fn by_webhook(object: &Value, labels: &BTreeMap<String, String>, config: &Config
 
 fn by_test(objects: &[Value], labels: &BTreeMap<String, String>) -> Vec<Found> {
     let folder = Folder::new("webhook");
-    folder.write("config.yaml", CONFIG);
+    folder.write("config.yaml", format!("{POLICY}{MORE}"));
     let manifests: Vec<_> = objects.iter().map(Value::to_string).collect();
     folder.write("objects.yaml", manifests.join("\n---\n"));
     let test = json!({
@@ -157,7 +127,7 @@ fn on_every_kind_under_labels_profiles_and_hardening() {
     }}));
     let config = {
         let folder = Folder::new("webhook");
-        config::load(&folder.write("config.yaml", CONFIG)).unwrap()
+        config::load(&folder.write("config.yaml", format!("{POLICY}{MORE}"))).unwrap()
     };
     let (mut denied, mut allowed, mut hardened) = (0, 0, 0);
     for labels in LABELS {

@@ -18,6 +18,7 @@ pub(crate) mod nodelet;
 pub(crate) mod portcullis;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod review;
 pub(crate) mod services;
 pub(crate) mod user;
 pub(crate) mod wait;
