@@ -13,7 +13,7 @@ use crate::{
     exceptions,
     findings::{Judges, Policy, Workload},
     harden::{self, Decision},
-    manifest::{self, Manifest, Reading, Unreadable},
+    manifest::{self, Line, Manifest, Reading, Unreadable},
     policy::{Exceptions, Expiry},
     source::Source,
 };
@@ -101,10 +101,7 @@ fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Excepti
     let sources = paths.iter().flat_map(|path| Source::of(&beside(file, path)));
     let all = exceptions::read_all(sources, expiry).map_err(|(source, wrong)| {
         let name = source.to_string();
-        let of = |wrong: &exceptions::Unreadable| {
-            let line = wrong.line.and_then(|line| line.to_string().parse().ok());
-            problem(&name, line.map(|line| (line, 1)), &wrong.why)
-        };
+        let of = |wrong: &exceptions::Unreadable| problem(&name, wrong.line.map(start), &wrong.why);
         ConfigError { problems: wrong.iter().map(of).collect() }
     })?;
     Ok(Arc::new(all.into_iter().collect()))
@@ -151,10 +148,8 @@ impl Bench {
         for source in Source::of(path) {
             let name = source.to_string();
             match source.read() {
-                Ok(text) => self.judge_text(&text, |wrong| {
-                    let line = wrong.line.and_then(|line| line.to_string().parse().ok());
-                    problem(&name, line.map(|line| (line, 1)), &wrong.why)
-                }),
+                Ok(text) => self
+                    .judge_text(&text, |wrong| problem(&name, wrong.line.map(start), &wrong.why)),
                 Err(why) => self.problems.push(problem(&name, None, &why)),
             }
         }
@@ -187,27 +182,23 @@ impl Bench {
             return Err(format!("{identity} is not of the case's namespace {given:?}"));
         }
         let basis = self.policy.basis(&identity.namespace);
-        let settings = &self.policy.harden;
         let labels = &self.policy.labels.others;
-        let decision = Decision::of(labels, &basis.policy.policy, settings);
+        let decision = Decision::of(labels, &basis.policy.policy, &self.policy.harden);
         self.policy.judges = match decision {
             Decision::Apply => Judges::Hardened,
             Decision::Report | Decision::Nothing => Judges::Written,
         };
         let pod = manifest.pod.as_deref();
         let mut workload = Workload::judge(identity, pod, manifest.root, &self.policy);
-        let changes = match (pod, workload.exempt, decision) {
-            (Some(pod), None, Decision::Apply) => {
-                let changes = harden::plan(pod, settings, harden::Scope::Create);
-                let grants = self.policy.covering(&workload.identity, pod).grants();
-                basis.policy.relax(pod, &grants).without_relaxed(changes)
-            }
-            _ => Vec::new(),
+        let changes = match decision {
+            Decision::Apply => workload.changes.as_slice(),
+            Decision::Report | Decision::Nothing => &[],
         };
         let hardened = changes.iter().map(|change| change.field.name()).collect();
         if workload.exempt.is_none() {
+            let line = hardening(decision, changes);
             let before_verdict = workload.trace.len().saturating_sub(1);
-            workload.trace.insert(before_verdict, hardening(decision, &changes));
+            workload.trace.insert(before_verdict, line);
         }
         Ok(Found { workload, hardened })
     }
@@ -226,6 +217,11 @@ fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
         (Decision::Nothing, _) => "none".to_owned(),
     };
     format!("{:<10} {what}", "hardening")
+}
+
+/// Where a line begins.
+fn start(line: Line) -> (u64, u64) {
+    (line.number(), 1)
 }
 
 fn problem(file: &str, at: Option<(u64, u64)>, text: &str) -> Problem {

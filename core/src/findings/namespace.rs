@@ -283,6 +283,7 @@ mod tests {
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder,
+            changes: Vec::new(),
             exceptions: crate::findings::Excepted::default(),
             trace: Vec::new(),
         }

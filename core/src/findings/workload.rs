@@ -52,6 +52,8 @@ pub struct Workload {
     pub fixes: Vec<String>,
     /// The levels that it meets.
     pub ladder: Ladder,
+    /// What hardening adds where it is applied, whatever is judged.
+    pub changes: Vec<Change>,
     /// The exceptions that cover it.
     pub exceptions: Excepted,
     /// What led to the verdict, one line a step, where that is asked for.
@@ -180,6 +182,7 @@ impl Workload {
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder: Ladder::TOP,
+            changes: Vec::new(),
             exceptions: Excepted::default(),
             trace: Vec::new(),
         };
@@ -236,6 +239,7 @@ impl Workload {
                 mends: Vec::new(),
             })
             .collect();
+        self.changes = changes;
     }
 
     /// Whether its pods are denied, however bad a command calls what they break. Rules that only warn or audit deny none.

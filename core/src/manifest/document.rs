@@ -65,7 +65,8 @@ fn next_marker(text: &[u8]) -> Option<usize> {
     line_starts(text).find(|&at| text.get(at..).is_some_and(is_marker))
 }
 
-fn line_starts(text: &[u8]) -> impl Iterator<Item = usize> {
+/// The offset of each line's first byte.
+pub(super) fn line_starts(text: &[u8]) -> impl Iterator<Item = usize> {
     std::iter::once(0).chain(memchr_iter(b'\n', text).map(|at| at + 1))
 }
 

@@ -2,15 +2,13 @@
 
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
-use memchr::memchr_iter;
-
 use crate::{
     findings::{Found, Location, Position, Region, Replacement, Workload},
     harden::Change,
 };
 
 use super::{
-    Line, Manifest, edit,
+    Line, Manifest, document, edit,
     path::Path,
     tree::{Stop, Tree},
 };
@@ -134,8 +132,7 @@ impl<'t> Places<'t> {
 
     fn lines(&self) -> &[usize] {
         self.lines.get_or_init(|| {
-            let text = self.text.unwrap_or_default().as_bytes();
-            std::iter::once(0).chain(memchr_iter(b'\n', text).map(|at| at + 1)).collect()
+            document::line_starts(self.text.unwrap_or_default().as_bytes()).collect()
         })
     }
 }

@@ -31,6 +31,11 @@ impl Line {
     /// The first.
     pub const FIRST: Self = Self(1);
 
+    /// From 1.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     fn after(self, lines: u64) -> Self {
         Self(self.0.saturating_add(lines))
     }
