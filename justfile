@@ -56,9 +56,9 @@ deny:
 bench:
     cargo bench --locked --bench review
 
-# Against upstream's webhook and the floor of this machine; needs Go, wrk and taskset
-bench-webhook:
-    benches/webhook/run
+# Against upstream's webhook and the floor of this machine; needs Go, wrk and taskset. `just bench-webhook HEAD~1` also measures that commit
+bench-webhook BEFORE="":
+    BEFORE={{BEFORE}} benches/webhook/run
 
 # An audit of 100,000 pods in 2,000 namespaces on a real API server: its memory, and where the time goes
 bench-audit:
