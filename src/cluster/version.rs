@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::Client;
 use tokio::time::{sleep, timeout};
 
@@ -58,8 +59,7 @@ pub(super) async fn read(client: &Client) -> Result<Minor, String> {
     let info = info
         .map_err(|_| "the API server did not answer in time".to_owned())?
         .map_err(|error| one_line(&error))?;
-    minor(&info.major, &info.minor)
-        .ok_or_else(|| bounded(&format!("{:?}.{:?} is no version", info.major, info.minor)))
+    judged_by(&info)
 }
 
 /// Reads what `/version` answers.
@@ -67,14 +67,21 @@ pub(super) async fn read(client: &Client) -> Result<Minor, String> {
 /// # Errors
 /// What is wrong with it. One line.
 pub(crate) fn minor_version(json: &str) -> Result<Minor, String> {
-    let info: k8s_openapi::apimachinery::pkg::version::Info =
-        serde_json::from_str(json).map_err(|error| bounded(&error.to_string()))?;
-    minor(&info.major, &info.minor)
-        .ok_or_else(|| bounded(&format!("{:?}.{:?} is no version", info.major, info.minor)))
+    let info: Info = serde_json::from_str(json).map_err(|error| bounded(&error.to_string()))?;
+    judged_by(&info)
+}
+
+/// The version that the built-in admission judges by: the emulated one where the API server runs with
+/// `--emulated-version` (KEP-4330), else its own.
+fn judged_by(info: &Info) -> Result<Minor, String> {
+    let emulated = info.emulation_major.as_deref().zip(info.emulation_minor.as_deref());
+    let emulated = emulated.filter(|(major, minor)| !major.is_empty() && !minor.is_empty());
+    let (major, minor) = emulated.unwrap_or((&info.major, &info.minor));
+    parse(major, minor).ok_or_else(|| bounded(&format!("{major:?}.{minor:?} is no version")))
 }
 
 /// Some distributions add to the number: `36+`.
-fn minor(major: &str, minor: &str) -> Option<Minor> {
+fn parse(major: &str, minor: &str) -> Option<Minor> {
     let digits = minor.split(|c: char| !c.is_ascii_digit()).next()?;
     (major == "1").then(|| digits.parse().ok().map(Minor))?
 }
@@ -85,11 +92,30 @@ mod tests {
 
     #[test]
     fn minors_are_read_with_what_distributions_add() {
-        assert_eq!(minor("1", "36"), Some(Minor(36)));
-        assert_eq!(minor("1", "36+"), Some(Minor(36)));
-        assert_eq!(minor("1", "9-gke.1"), Some(Minor(9)));
+        assert_eq!(parse("1", "36"), Some(Minor(36)));
+        assert_eq!(parse("1", "36+"), Some(Minor(36)));
+        assert_eq!(parse("1", "9-gke.1"), Some(Minor(9)));
         for (a, b) in [("2", "0"), ("1", ""), ("1", "+"), ("1", "a1"), ("", "36")] {
-            assert_eq!(minor(a, b), None, "{a}.{b}");
+            assert_eq!(parse(a, b), None, "{a}.{b}");
+        }
+    }
+
+    #[test]
+    fn the_emulated_version_is_the_one_that_pods_are_judged_by() {
+        let own = r#""major":"1","minor":"36""#;
+        let cases = [
+            (format!("{{{own}}}"), Ok(Minor(36))),
+            (format!(r#"{{{own},"emulationMajor":"1","emulationMinor":"33"}}"#), Ok(Minor(33))),
+            (format!(r#"{{{own},"emulationMajor":"1","emulationMinor":"33+"}}"#), Ok(Minor(33))),
+            (format!(r#"{{{own},"emulationMajor":"","emulationMinor":""}}"#), Ok(Minor(36))),
+            (format!(r#"{{{own},"emulationMinor":"33"}}"#), Ok(Minor(36))),
+            (
+                format!(r#"{{{own},"emulationMajor":"1","emulationMinor":"x"}}"#),
+                Err(r#""1"."x" is no version"#.to_owned()),
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(minor_version(&json), expected, "{json}");
         }
     }
 }

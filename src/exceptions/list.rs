@@ -34,7 +34,8 @@ pub async fn list(client: &Client, settings: &Honoured) -> Result<Exceptions, St
                 Err(kube::Error::Api(status)) if status.code == 404 => break,
                 Err(error) => {
                     let why = one_line(&error);
-                    return Err(format!("cannot list policyexceptions in {namespace}: {why}"));
+                    let what = "policyexceptions.portcullis.dev";
+                    return Err(format!("cannot list {what} in {namespace}: {why}"));
                 }
             };
             for object in &list.items {

@@ -24,7 +24,7 @@ use super::schema;
     version = "v1alpha1",
     kind = "PolicyException",
     plural = "policyexceptions",
-    shortname = "pex",
+    shortname = "ppex",
     namespaced,
     status = "PolicyExceptionStatus",
     doc = "What certain workloads may do beyond their namespace's policy. It is honoured only in the namespaces that the configuration lists, Portcullis' own by default.",

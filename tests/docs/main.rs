@@ -88,3 +88,33 @@ fn a_name_that_is_wrong_is_found() {
     let page = "`tests/a.rs::b`, `c`, `src/d.rs`";
     assert_eq!(named(page).collect::<Vec<_>>(), [("tests/a.rs", Some("b")), ("src/d.rs", None)]);
 }
+
+/// Kyverno has a resource of that name too, and kubectl takes the first that it finds.
+#[test]
+fn commands_name_policy_exceptions_in_full() {
+    let bare = |line: &str| {
+        let (_, command) = line.split_once("kubectl ").unwrap_or_default();
+        let mut words = command.split(|c: char| c.is_whitespace() || "`'\"".contains(c));
+        words.any(|word| word == "policyexceptions" || word == "policyexception")
+    };
+    assert!(bare("kubectl get policyexceptions -A") && bare("`kubectl get policyexception NAME`"));
+    assert!(!bare("kubectl get policyexceptions.portcullis.dev -A") && !bare("kubectl get ppex"));
+
+    let mut count = 0;
+    let mut found = Vec::new();
+    for folder in ["docs", "charts", "deploy", "src", "core"] {
+        for file in files(&project(folder)) {
+            let Ok(text) = fs::read_to_string(&file) else { continue };
+            count += text.matches("policyexceptions.portcullis.dev").count();
+            let lines = text.lines().filter(|line| bare(line));
+            found.extend(lines.map(|line| format!("{}: {line}", file.display())));
+        }
+    }
+    assert_eq!(found, [""; 0]);
+    assert!(count > 5, "only {count} are named");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
