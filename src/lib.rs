@@ -55,5 +55,6 @@ pub mod reports;
 pub mod explain;
 
 mod healthcheck;
+mod spelling;
 
 pub mod cli;

@@ -5,6 +5,7 @@ mod check;
 mod cleanup;
 mod complete;
 mod completion;
+mod config;
 mod excepted;
 mod explain;
 mod harden;
@@ -46,6 +47,8 @@ enum Command {
     Test(test::Flags),
     /// What a control or rule forbids, why, since when, and how to live with it
     Explain(explain::Flags),
+    /// Work with a configuration of the server: check one before the server reads it
+    Config(config::Flags),
     /// Removes from a cluster what would lock it without the server: to be run before the server goes
     Cleanup(cleanup::Flags),
     /// Proves that the webhook answers through its Service, with the trust that the API server has
@@ -114,6 +117,7 @@ fn run_as(name: &plugin::Name) -> anyhow::Result<Exit> {
         Command::Audit(flags) => audit::run(&flags),
         Command::Test(flags) => test::run(&flags),
         Command::Explain(flags) => explain::run(&flags),
+        Command::Config(flags) => config::run(&flags),
         Command::Cleanup(flags) => cleanup::run(&flags),
         Command::Healthcheck(flags) => healthcheck::run(&flags),
         Command::Completion(flags) => completion::run(&flags, name),

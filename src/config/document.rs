@@ -81,7 +81,7 @@ fn read_at(text: &str, file: &Path, place: Place) -> Result<Option<Config>, Conf
     let root = tree::read(text)
         .map_err(|(at, text)| ConfigError { problems: vec![Problem::new(file, at, &text)] })?;
     let mut reader = Reader::new(file);
-    let config = document(&mut reader, &root, "", place)?;
+    let config = document(&mut reader, &root, "", place);
     reader.finish(config)
 }
 
@@ -91,28 +91,29 @@ fn document(
     node: &tree::Node,
     path: &str,
     place: Place,
-) -> Result<Option<Config>, ConfigError> {
-    let Some(fields) = reader.mapping(node, path) else {
-        return Ok(None);
-    };
+) -> Option<Config> {
+    let fields = reader.mapping(node, path)?;
     let api_version = reader.text(&fields, "apiVersion");
     let kind = reader.text(&fields, "kind");
-    let (Some((api_version, at)), Some((kind, _))) = (api_version, kind) else {
-        let name = if api_version.is_none() { "apiVersion" } else { "kind" };
-        let text = format!("{} is missing: must be {}", fields.path(name), place.allowed());
-        reader.problem(Some(node.at), &text);
-        return Ok(None);
-    };
+    for (name, is_read) in [("apiVersion", api_version.is_some()), ("kind", kind.is_some())] {
+        // A value of another type has been reported already.
+        if !is_read && !matches!(fields.get(name), Some(value) if !value.is_empty_text()) {
+            let text = format!("{} is missing: must be {}", fields.path(name), place.allowed());
+            reader.problem(Some(node.at), &text);
+        }
+    }
+    let (api_version, at) = api_version?;
+    let (kind, _) = kind?;
     match place.kind(api_version, kind) {
-        Some(Kind::PodSecurity) => Ok(Some(pod_security(reader, &fields))),
-        Some(Kind::Own) => Ok(Some(own(reader, &fields))),
+        Some(Kind::PodSecurity) => Some(pod_security(reader, &fields)),
+        Some(Kind::Own) => Some(own(reader, &fields)),
         Some(Kind::Admission) => admission(reader, &fields),
         None => {
             let allowed = place.allowed();
             let is = format!("{} {}", shown(api_version), shown(kind));
             let place = format!("{} and {}", fields.path("apiVersion"), fields.path("kind"));
             reader.problem(Some(at.at), &format!("{place}: {is}: must be {allowed}"));
-            Ok(None)
+            None
         }
     }
 }
@@ -144,7 +145,7 @@ fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
 
 /// Takes the plugin's configuration inline if it is there, else from the file that it names, as
 /// kube-apiserver does.
-fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Option<Config>, ConfigError> {
+fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Config> {
     reader.allow(fields, &["apiVersion", "kind", "plugins"]);
     let mut found = None;
     for (path, node) in reader.items(fields, "plugins") {
@@ -166,17 +167,19 @@ fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Result<Option<Conf
     }
     let Some(plugin) = found else {
         reader.problem(None, "plugins: one must be named \"PodSecurity\"");
-        return Ok(None);
+        return None;
     };
     if let Some(node) = plugin.get("configuration") {
         return document(reader, node, &plugin.path("configuration"), Place::Plugin);
     }
-    match reader.text(&plugin, "path") {
-        Some((path, _)) => {
-            let file = reader.file.parent().unwrap_or(Path::new("")).join(path);
-            read_at(&text_of(&file)?, &file, Place::Plugin)
+    let (path, _) = reader.text(&plugin, "path")?;
+    let file = reader.file.parent().unwrap_or(Path::new("")).join(path);
+    match text_of(&file).and_then(|text| read_at(&text, &file, Place::Plugin)) {
+        Ok(config) => config,
+        Err(error) => {
+            reader.adopt(error);
+            None
         }
-        None => Ok(None),
     }
 }
 

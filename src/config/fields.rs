@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
 
 use serde_saphyr::Location;
 
+use crate::spelling;
+
 use super::{
     error::{ConfigError, Problem},
     tree::{Entry, Node, Value},
@@ -64,8 +66,14 @@ impl<'a> Reader<'a> {
         if self.problems.is_empty() {
             return Ok(value);
         }
-        self.problems.sort_by_key(|problem| problem.at);
+        let own = self.file.to_string_lossy();
+        self.problems.sort_by_key(|problem| (problem.file != own, problem.at));
         Err(ConfigError { problems: self.problems })
+    }
+
+    /// Adds the problems of a file that this one names.
+    pub(crate) fn adopt(&mut self, error: ConfigError) {
+        self.problems.extend(error.problems);
     }
 
     pub(crate) fn problem(&mut self, at: Option<Location>, text: &str) {
@@ -104,8 +112,10 @@ impl<'a> Reader<'a> {
         for entry in fields.entries {
             let name = shown(&fields.path(&entry.key));
             if !allowed.contains(&entry.key.as_str()) {
-                let allowed = allowed.join(", ");
-                let text = format!("unknown field {name}: allowed are {allowed}");
+                let meant = spelling::nearest(&entry.key, allowed.iter().copied());
+                let hint = meant.map(|meant| format!(" (did you mean {meant:?}?)"));
+                let (hint, allowed) = (hint.unwrap_or_default(), allowed.join(", "));
+                let text = format!("unknown field {name}{hint}: allowed are {allowed}");
                 self.problem(Some(entry.at), &text);
             } else if let Some(first) = seen.iter().find(|first| first.key == entry.key) {
                 let line = first.at.line();
@@ -195,12 +205,12 @@ impl<'a> Reader<'a> {
 
     /// The items of a list field that may not be long.
     pub(crate) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
-        let items = self.items(fields, name);
+        let mut items = self.items(fields, name);
         if let Some((path, node)) = items.get(MOST_ITEMS) {
             let text = format!("{path}: a list may have at most {MOST_ITEMS} items");
             self.problem(Some(node.at), &text);
-            return Vec::new();
         }
+        items.truncate(MOST_ITEMS);
         items
     }
 

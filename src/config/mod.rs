@@ -45,10 +45,25 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
     parse(&text_of(file)?, file)
 }
 
+/// Reads all that a reader has, as [`load`] does a file. `name` names it in errors.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_from(reader: impl io::Read, name: &Path) -> Result<Config, ConfigError> {
+    parse(&bounded(reader, name)?, name)
+}
+
 pub(crate) fn text_of(file: &Path) -> Result<String, ConfigError> {
+    let open = fs::File::open(file);
+    let open = open.map_err(|error| ConfigError::of_file(file, &unreadable(&error)))?;
+    bounded(open, file)
+}
+
+fn bounded(reader: impl io::Read, file: &Path) -> Result<String, ConfigError> {
     let mut bytes = Vec::new();
-    fs::File::open(file)
-        .and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes))
+    reader
+        .take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
         .map_err(|error| ConfigError::of_file(file, &unreadable(&error)))?;
     if bytes.len() as u64 > MAX_FILE {
         let text = format!("is larger than the {MAX_FILE} bytes that are allowed");

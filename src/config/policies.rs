@@ -33,8 +33,8 @@ pub(super) fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Settings
 fn floor(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Floor> {
     fields.get("floor")?;
     let section = reader.section(fields, "floor", &["level", "version", "exceptNamespaces"]);
-    let enforce = pair(reader, &section)?;
-    Some(Floor { enforce, except: patterns(reader, &section, "exceptNamespaces") })
+    let except = patterns(reader, &section, "exceptNamespaces");
+    Some(Floor { enforce: pair(reader, &section)?, except })
 }
 
 /// `level`, which must be there, and `version`.
@@ -64,14 +64,12 @@ fn profiles(
     if entries.len() > MAX_PROFILES {
         let text = format!("profiles: must be at most {MAX_PROFILES}");
         reader.problem(None, &text);
-        return profiles;
     }
     for (path, entry) in entries {
         // It becomes a label's value.
         if !dns::is_label(&entry.key) {
             let allowed = "must be a DNS-1123 label: at most 63 of a-z, 0-9 and -, first and last a letter or digit";
             reader.problem(Some(entry.at), &format!("{path}: {allowed}"));
-            continue;
         }
         let Some(section) = reader.mapping(&entry.node, &path) else { continue };
         let Some(profile) = profile(reader, &section, &entry.key) else { continue };
@@ -179,7 +177,7 @@ fn relaxation(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Relax
     each("volumeTypes", |text| Allowed::VolumeType(text));
     each("sysctls", |text| Allowed::Sysctl(text));
     each("controls", |text| Allowed::Control(text));
-    if let Err(contradiction) = relaxation.check() {
+    for contradiction in relaxation.contradictions() {
         let path = section.path(contradiction.field);
         reader.problem(section.at(contradiction.field), &format!("{path}: {}", contradiction.why));
     }
@@ -204,7 +202,8 @@ mod tests {
 
     /// What is wrong, one line each, each as long as it says.
     fn bad(text: &str) -> Vec<String> {
-        let error = config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap_err();
+        let text = format!("{HEAD}{text}");
+        let error = config::tests::parsed_by_all(&text, Path::new("c.yaml")).unwrap_err();
         error.to_string().split("; ").map(str::to_owned).collect()
     }
 

@@ -121,15 +121,18 @@ fn demand(reader: &mut Reader<'_>, rules: &Fields<'_>, form: &Form) -> Option<De
         }
     };
     let check = (form.check)(reader, &settings);
-    let Some(Written::On(mode)) = mode else {
+    if matches!(mode, Some(Written::Off)) {
         return None;
-    };
+    }
     let is_set = |name: &&str| settings.get(name).is_some_and(|node| !is_empty(node));
     if !form.needs.is_empty() && !form.needs.iter().any(is_set) {
         let needs = form.needs.join(", ");
         reader.problem(Some(node.at), &format!("{path}: must set one of: {needs}"));
     }
-    Some(Demand { mode, check })
+    match mode {
+        Some(Written::On(mode)) => Some(Demand { mode, check }),
+        Some(Written::Off) | None => None,
+    }
 }
 
 fn is_empty(node: &Node) -> bool {
@@ -206,11 +209,10 @@ fn resources(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
 
 fn bound(reader: &mut Reader<'_>, bounds: &Fields<'_>, name: &str) -> Option<Bound> {
     let (node, path) = (bounds.get(name)?, bounds.path(name));
-    let text = reader.scalar(node, &path)?;
     if let Err(allowed) = resource(name) {
         reader.invalid(node, &path, name, allowed);
-        return None;
     }
+    let text = reader.scalar(node, &path)?;
     match text.parse() {
         Ok(quantity) if quantity > Quantity::ZERO => {
             Some(Bound { quantity, text: text.to_owned() })

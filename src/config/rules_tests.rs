@@ -6,7 +6,7 @@ use crate::rules::{Access, Check, HostPath, Mode, RULES};
 const OWN: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
 fn parse(rules: &str) -> Result<Config, ConfigError> {
-    super::parse(&format!("{OWN}rules:\n{rules}"), Path::new("config.yaml"))
+    tests::parsed_by_all(&format!("{OWN}rules:\n{rules}"), Path::new("config.yaml"))
 }
 
 #[track_caller]
@@ -117,7 +117,12 @@ fn settings_that_are_not_given_have_a_default() {
 #[test]
 fn unknown_rules_fields_and_modes_are_refused() {
     let all = RULES.iter().map(|rule| rule.name()).collect::<Vec<_>>().join(", ");
-    bad("imagetag: warn", &format!("3: unknown field \"rules.imagetag\": allowed are {all}"));
+    bad(
+        "imagetag: warn",
+        &format!(
+            "3: unknown field \"rules.imagetag\" (did you mean \"imageTag\"?): allowed are {all}"
+        ),
+    );
     bad(
         "imageTag: warn\n  imageTag: off",
         "next:3: repeated field \"rules.imageTag\": it is set at line 4 already",
@@ -333,7 +338,7 @@ fn impossible_host_paths_are_refused() {
     );
     bad(
         "hostPaths: {mode: warn, allowed: [{path: /a, readonly: true}]}",
-        "48: unknown field \"rules.hostPaths.allowed[0].readonly\": allowed are path, readOnly",
+        "48: unknown field \"rules.hostPaths.allowed[0].readonly\" (did you mean \"readOnly\"?): allowed are path, readOnly",
     );
     bad(
         "hostPaths: {mode: warn, allowed: [{path: /a, readOnly: yes}]}",

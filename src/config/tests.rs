@@ -10,7 +10,30 @@ const UPSTREAM: &str =
 const OWN: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
-    super::parse(text, Path::new("config.yaml"))
+    parsed_by_all(text, Path::new("config.yaml"))
+}
+
+/// What each reader makes of a text, which must be the same: that of `config validate`, of a file and of standard
+/// input, and that of `serve`.
+#[track_caller]
+pub(super) fn parsed_by_all(text: &str, name: &Path) -> Result<Config, ConfigError> {
+    let result = super::parse(text, name);
+    assert_eq!(load_from(text.as_bytes(), name), result, "{text}");
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, text).unwrap();
+    let named = |error: ConfigError| {
+        let problems = error.problems.into_iter().map(|problem| {
+            assert_eq!(problem.file, file.to_str().unwrap(), "{text}");
+            Problem { file: name.to_str().unwrap().to_owned(), ..problem }
+        });
+        ConfigError { problems: problems.collect() }
+    };
+    let served = Live::of_file(file.clone(), Overrides::default());
+    let served = served.map(|live| Config::clone(&live.current())).map_err(named);
+    assert_eq!(served, result, "{text}");
+    assert_eq!(load(&file).map_err(named), result, "{text}");
+    result
 }
 
 #[track_caller]
@@ -233,7 +256,7 @@ fn values_that_hardening_cannot_set_are_refused_by_their_place() {
             "harden.resources.requests.cpu: must not be above harden.resources.limits.cpu",
         ),
     ] {
-        let error = super::parse(&format!("{OWN}\nharden:\n  {line}\n"), Path::new("c.yaml"));
+        let error = parse(&format!("{OWN}\nharden:\n  {line}\n"));
         let problems = error.unwrap_err().problems;
         assert_eq!(problems.len(), 1, "{line}: {problems:?}");
         assert!(problems[0].text.starts_with(told), "{line}: {:?}", problems[0].text);
@@ -253,7 +276,9 @@ fn fields_are_strict() {
     let top = "apiVersion, kind, defaults, exemptions";
     bad(
         &format!("{UPSTREAM}defualts:\n  enforce: baseline\n"),
-        &format!("config.yaml:3:1: unknown field \"defualts\": allowed are {top}"),
+        &format!(
+            "config.yaml:3:1: unknown field \"defualts\" (did you mean \"defaults\"?): allowed are {top}"
+        ),
     );
     bad(
         &format!("{UPSTREAM}mode: dry-run\n"),
@@ -261,7 +286,7 @@ fn fields_are_strict() {
     );
     bad(
         &format!("{OWN}defaults:\n  enforce: baseline\n  Enforce: restricted\n"),
-        "config.yaml:5:3: unknown field \"defaults.Enforce\": allowed are enforce, enforce-version, audit, audit-version, warn, warn-version",
+        "config.yaml:5:3: unknown field \"defaults.Enforce\" (did you mean \"enforce\"?): allowed are enforce, enforce-version, audit, audit-version, warn, warn-version",
     );
     bad(
         &format!("{OWN}exemptions: {{groups: [a]}}\n"),
@@ -297,6 +322,80 @@ fn values_are_validated_all_at_once() {
          config.yaml:5:9: harden.mode: \"on\": must be one of auto, apply, report, off; \
          config.yaml:6:19: harden.seccompProfile: \"Localhost\": must be one of RuntimeDefault, Unset",
     );
+}
+
+/// Something wrong in every part, and in every part of a part that is read apart.
+const WRONG: [(&str, &str); 21] = [
+    ("mode: audit", "mode: \"audit\""),
+    ("defaults: {enforce: baselin}", "defaults.enforce: \"baselin\""),
+    ("exemptions: {namespaces: [A]}", "exemptions.namespaces[0]: \"A\""),
+    ("exceptions: {namespaces: [A]}", "exceptions.namespaces[0]: \"A\""),
+    ("harden: {mode: on, resources: {cpu: 1}}", "harden.resources.cpu"),
+    ("rules: {imagetag: enforce}", "\"rules.imagetag\" (did you mean \"imageTag\"?)"),
+    ("rules: {imageTag: deny}", "rules.imageTag: \"deny\""),
+    ("rules: {imageRegistries: {mode: deny}}", "rules.imageRegistries: must set one of: allowed"),
+    ("rules: {imageRegistries: {mode: deny}}", "rules.imageRegistries.mode: \"deny\""),
+    ("rules: {resources: {mode: warn, max: {mem: 1GiB}}}", "rules.resources.max.mem: \"mem\""),
+    ("rules: {resources: {mode: warn, max: {mem: 1GiB}}}", "rules.resources.max.mem: \"1GiB\""),
+    ("profiles: {x: {level: baselin}}", "profiles.x.level: \"baselin\""),
+    ("profiles: {x: {level: b, namespaces: ['']}}", "profiles.x.namespaces[0]: \"\""),
+    ("profiles: {X: {level: b}}", "profiles.X: must be a DNS-1123 label"),
+    ("profiles: {X: {level: b}}", "profiles.X.level: \"b\""),
+    (
+        "profiles: {x: {level: baseline, allow: {capabilities: [a]}, require: {a: b}}}",
+        "profiles.x.allow.capabilities[0]: \"a\"",
+    ),
+    (
+        "profiles: {x: {level: baseline, allow: {a: b}, require: {a: b}}}",
+        "\"profiles.x.require.a\"",
+    ),
+    ("floor: {level: low, exceptNamespaces: ['']}", "floor.level: \"low\""),
+    ("floor: {level: low, exceptNamespaces: ['']}", "floor.exceptNamespaces[0]: \"\""),
+    ("floor: {levle: low}", "\"floor.levle\" (did you mean \"level\"?)"),
+    ("modes: enforce", "\"modes\" (did you mean \"mode\"?)"),
+];
+
+/// A person who fixes what is reported is not sent back for more.
+#[test]
+fn no_problem_hides_another() {
+    let problems = |lines: &[&str]| {
+        let text = format!("{OWN}{}\n", lines.join("\n"));
+        let error = parse(&text).unwrap_err();
+        assert!(error.problems.is_sorted_by_key(|problem| problem.at), "{error}");
+        error.problems.into_iter().map(|problem| problem.text).collect::<Vec<_>>()
+    };
+    for (line, expected) in WRONG {
+        let found = problems(&[line]);
+        assert!(found.iter().any(|text| text.contains(expected)), "{line}: {found:#?}");
+        for (other, _) in WRONG {
+            let field = |line: &'static str| line.split(':').next();
+            if field(line) == field(other) {
+                continue;
+            }
+            let both: BTreeSet<_> = problems(&[line, other]).into_iter().collect();
+            let apart = found.iter().cloned().chain(problems(&[other]));
+            assert_eq!(both, apart.collect(), "{line}\n{other}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_named_hides_nothing_of_the_one_that_names_it() {
+    let folder = TempDir::new().unwrap();
+    let outer = folder.path().join("admission.yaml");
+    let text = "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugin: []\nplugins:\n- {name: PodSecurity, path: pss.yaml}\n- {nam: Other}\n";
+    fs::write(&outer, text).unwrap();
+    fs::write(
+        folder.path().join("pss.yaml"),
+        format!("{UPSTREAM}defaults: {{warn: a, audit: b}}\n"),
+    )
+    .unwrap();
+    let places = load(&outer).unwrap_err().problems.into_iter().map(|problem| {
+        let file = Path::new(&problem.file).file_name().unwrap().to_str().unwrap().to_owned();
+        format!("{file}:{}", problem.at.unwrap().0)
+    });
+    let places: Vec<_> = places.collect();
+    assert_eq!(places, ["admission.yaml:3", "admission.yaml:6", "pss.yaml:3", "pss.yaml:3"]);
 }
 
 #[test]
@@ -360,6 +459,16 @@ fn kinds_are_named() {
         &format!("config.yaml:1:1: apiVersion is missing: {allowed}"),
     );
     bad(
+        "apiVersion: ''\n",
+        &format!(
+            "config.yaml:1:1: apiVersion is missing: {allowed}; config.yaml:1:1: kind is missing: {allowed}"
+        ),
+    );
+    bad(
+        "apiVersion: 1\nkind: Configuration\n",
+        "config.yaml:1:13: apiVersion: must be a string, but is a number",
+    );
+    bad(
         "apiVersion: portcullis.dev/v1alpha1\n",
         &format!("config.yaml:1:1: kind is missing: {allowed}"),
     );
@@ -386,7 +495,7 @@ fn plugins_are_strict() {
     bad(
         &format!("{head}plugins:\n- name: PodSecurity\n- name: PodSecurity\n  config: {{}}\n"),
         "config.yaml:5:3: plugins[1]: only one plugin may be named \"PodSecurity\"; \
-         config.yaml:6:3: unknown field \"plugins[1].config\": allowed are name, path, configuration",
+         config.yaml:6:3: unknown field \"plugins[1].config\" (did you mean \"configuration\"?): allowed are name, path, configuration",
     );
     bad(
         &format!(

@@ -16,6 +16,13 @@ pub(crate) struct Node {
     pub(crate) value: Value,
 }
 
+impl Node {
+    /// Whether it is `""`, which is as good as absent.
+    pub(crate) fn is_empty_text(&self) -> bool {
+        matches!(&self.value, Value::Text(text) if text.is_empty())
+    }
+}
+
 /// A value as it is written.
 #[derive(Debug)]
 pub(crate) enum Value {

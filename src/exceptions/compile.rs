@@ -196,7 +196,9 @@ fn allow(spec: &AllowSpec) -> Result<Relaxation, Invalid> {
     if allow.is_empty() {
         return Err(Invalid::new("allow", "must allow something"));
     }
-    allow.check().map_err(|wrong| Invalid::new(&format!("allow.{}", wrong.field), wrong.why))?;
+    if let Some(wrong) = allow.contradictions().next() {
+        return Err(Invalid::new(&format!("allow.{}", wrong.field), wrong.why));
+    }
     Ok(allow)
 }
 

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use super::text::{RULES_PREFIX, Text, all};
+use crate::spelling;
 
-/// Below this likeness (Jaro's, from 0 to 1) a name is not what was meant. clap has the same for flags.
-const ALIKE: f64 = 0.7;
+use super::text::{RULES_PREFIX, Text, all};
 
 /// A word that stands for nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +59,11 @@ fn reads(text: &Text, word: &str) -> bool {
 
 fn unknown(word: &str) -> Unknown {
     let lower = word.to_ascii_lowercase();
-    let lower = lower.strip_prefix(RULES_PREFIX).unwrap_or(&lower);
-    let nearest = all()
-        .map(|text| (strsim::jaro(&text.name().to_ascii_lowercase(), lower), text.id))
-        .filter(|(likeness, _)| *likeness > ALIKE)
-        // Of equals the first: a control before the rule of its name.
-        .reduce(|best, next| if next.0 > best.0 { next } else { best });
-    Unknown { word: word.to_owned(), nearest: nearest.map(|(_, id)| id) }
+    let name = lower.strip_prefix(RULES_PREFIX).unwrap_or(&lower);
+    let nearest = spelling::nearest(name, all().map(|text| text.name()));
+    // Of a control and a rule with one name, the control: it comes first.
+    let nearest = nearest.and_then(|nearest| all().find(|text| text.name() == nearest));
+    Unknown { word: word.to_owned(), nearest: nearest.map(|text| text.id) }
 }
 
 #[cfg(test)]

@@ -23,18 +23,25 @@ fn a_folder_gets_a_page_for_every_command() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    let help = portcullis(&["--help"]).out;
-    let (_, commands) = help.split_once("Commands:\n").unwrap();
-    let commands = commands.lines().take_while(|line| !line.is_empty());
-    let names = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
-    let names = names.filter(|name| !name.is_empty() && *name != "help");
-    let mut expected: BTreeSet<_> = names.map(|name| format!("portcullis-{name}.1")).collect();
+    let mut expected = BTreeSet::new();
+    add_pages(&[], &mut expected);
     assert!(expected.contains("portcullis-check.1"), "{expected:?}");
-    expected.insert("portcullis.1".to_owned());
     assert_eq!(files, expected);
     let check = fs::read_to_string(pages.join("portcullis-check.1")).unwrap();
     assert!(check.contains("\\-\\-level"), "{check}");
     assert!(check.contains(concat!("\"Portcullis ", env!("CARGO_PKG_VERSION"))), "{check}");
+}
+
+/// The page of a command, and those of the commands that its help lists.
+fn add_pages(path: &[&str], pages: &mut BTreeSet<String>) {
+    pages.insert(format!("{}.1", [&["portcullis"], path].concat().join("-")));
+    let help = portcullis(&[path, &["--help"]].concat()).out;
+    let Some((_, commands)) = help.split_once("Commands:\n") else { return };
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    for name in names.filter(|name| !name.is_empty() && *name != "help") {
+        add_pages(&[path, &[name]].concat(), pages);
+    }
 }
 
 /// Where there is a groff, it has nothing to complain of.

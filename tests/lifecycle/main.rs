@@ -2,6 +2,7 @@
 //!
 //! - `server`: starts it on free ports
 //! - `bad_start`: what it says of what it cannot use
+//! - `config_validate`: `config validate`, which says what `serve` will
 //! - `certificates`, `configuration`: files that change while it serves
 //! - `drain`: signals
 //! - `flags`: and their environment variables
@@ -21,6 +22,7 @@ mod bad_start;
 mod certificates;
 #[path = "../server/client.rs"]
 mod client;
+mod config_validate;
 mod configuration;
 mod drain;
 mod flags;

@@ -119,7 +119,7 @@ fn a_test_that_is_wrong_is_not_run_at_all() {
     assert_eq!(first, "t.yaml: could not be run");
     assert_eq!(
         unknown,
-        "  t.yaml:5:36: unknown field \"cases[0].expects\": allowed are name, manifests, manifest, namespace, labels, expect"
+        "  t.yaml:5:36: unknown field \"cases[0].expects\" (did you mean \"expect\"?): allowed are name, manifests, manifest, namespace, labels, expect"
     );
     assert!(missing.ends_with("cases[0].expect is missing: must be at least one expectation"));
     assert_eq!(last, "0 cases in 1 file: 0 passed, 1 could not be run");

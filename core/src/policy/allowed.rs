@@ -123,10 +123,7 @@ impl Relaxation {
 
     /// Single values that say nothing, since all values of their kind are allowed: one of the two is a mistake, and
     /// to guess which could allow more than was meant.
-    ///
-    /// # Errors
-    /// Which field.
-    pub fn check(&self) -> Result<(), Contradiction> {
+    pub fn contradictions(&self) -> impl Iterator<Item = Contradiction> {
         let frees = |id: &str| self.requirements.iter().any(|freed| freed.id() == id);
         let has_nothing = [
             ("capabilities", self.capabilities.is_empty(), frees("capabilities_baseline")),
@@ -135,13 +132,11 @@ impl Relaxation {
             ("hostNamespaces", self.host_namespaces.is_empty(), frees("hostNamespaces")),
             ("sysctls", self.sysctls.is_empty(), frees("sysctls")),
         ];
-        for (field, is_empty, is_free) in has_nothing {
-            if !is_empty && is_free {
-                let why = "must not be set where controls lists the control of the same values: that allows all of them";
-                return Err(Contradiction { field, why });
-            }
-        }
-        Ok(())
+        let why = "must not be set where controls lists the control of the same values: that allows all of them";
+        has_nothing
+            .into_iter()
+            .filter(|(_, is_empty, is_free)| !is_empty && *is_free)
+            .map(move |(field, _, _)| Contradiction { field, why })
     }
 }
 
@@ -216,7 +211,7 @@ mod tests {
         }
         assert_eq!(relaxation.host_ports.to_string(), "9100, 30000-30010");
         assert_eq!(relaxation.host_paths[0].to_string(), "/var/log");
-        assert_eq!(relaxation.check(), Ok(()));
+        assert_eq!(relaxation.contradictions().next(), None);
         assert!(!relaxation.is_empty());
     }
 
@@ -282,7 +277,8 @@ mod tests {
             let mut relaxation = Relaxation::default();
             relaxation.add(value).unwrap();
             relaxation.add(all).unwrap();
-            assert_eq!(relaxation.check().unwrap_err().field, field);
+            let fields: Vec<_> = relaxation.contradictions().map(|it| it.field).collect();
+            assert_eq!(fields, [field]);
         }
     }
 }

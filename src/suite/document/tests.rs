@@ -70,7 +70,7 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             "cases: []\nexception: [a.yaml]".to_owned(),
             vec![
                 "t.yaml:4:1: cases is missing",
-                "t.yaml:5:1: unknown field \"exception\": allowed are apiVersion, kind, name, config, policyVersion, clusterVersion, exceptions, time, cases",
+                "t.yaml:5:1: unknown field \"exception\" (did you mean \"exceptions\"?): allowed are apiVersion, kind, name, config, policyVersion, clusterVersion, exceptions, time, cases",
             ],
         ),
         (

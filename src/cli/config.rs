@@ -1,0 +1,131 @@
+//! `portcullis config`: what people do with a configuration without a server.
+
+use std::{
+    fmt::Write as _,
+    io,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use serde::Serialize;
+
+use crate::config::{self, Config, ConfigError, Problem};
+
+use super::{Exit, output};
+
+#[derive(Args, Debug)]
+pub(super) struct Flags {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check that `serve` would start with a configuration; report every problem with its place
+    Validate(Validate),
+}
+
+/// No flag is an environment variable: the result depends on the file alone.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit status: 0 the configuration is valid; 2 it is not, or it cannot be read. The kinds are those of \
+    `serve --config`: a Configuration of portcullis.dev, a PodSecurityConfiguration, or an AdmissionConfiguration that \
+    holds or names one."
+)]
+struct Validate {
+    /// The configuration file; - for standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "human")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// One line for each problem, as FILE:LINE:COLUMN: what is wrong
+    Human,
+    /// One JSON document
+    Json,
+}
+
+/// Runs the subcommand.
+pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
+    let Command::Validate(flags) = &flags.command;
+    let result = read(&flags.file);
+    match flags.output {
+        Format::Human => output::text(human(&flags.file, &result).as_bytes())?,
+        Format::Json => output::text(&json(&flags.file, &result)?)?,
+    };
+    Ok(if result.is_ok() { Exit::Clean } else { Exit::Failure })
+}
+
+fn read(file: &Path) -> Result<Config, ConfigError> {
+    if file == Path::new("-") {
+        return config::load_from(io::stdin().lock(), file);
+    }
+    config::load(file)
+}
+
+/// The problems a line each, or what a valid configuration does.
+fn human(file: &Path, result: &Result<Config, ConfigError>) -> String {
+    let mut text = String::new();
+    match result {
+        Ok(config) => {
+            let Config { mode, defaults, .. } = config;
+            let (enforce, audit, warn) = (&defaults.enforce, &defaults.audit, &defaults.warn);
+            let _ = writeln!(
+                text,
+                "{}: valid: mode {}, enforce {enforce}, audit {audit}, warn {warn}",
+                file.display(),
+                mode.as_str()
+            );
+        }
+        Err(error) => {
+            for problem in &error.problems {
+                let _ = writeln!(text, "{problem}");
+            }
+        }
+    }
+    text
+}
+
+/// Field names are an interface: docs/operations.md names them.
+#[derive(Serialize)]
+struct Report<'r> {
+    file: String,
+    valid: bool,
+    problems: Vec<Row<'r>>,
+}
+
+#[derive(Serialize)]
+struct Row<'r> {
+    file: &'r str,
+    line: Option<u64>,
+    column: Option<u64>,
+    message: &'r str,
+}
+
+fn json(file: &Path, result: &Result<Config, ConfigError>) -> serde_json::Result<Vec<u8>> {
+    let problems = result.as_ref().err().map_or(&[][..], |error| &error.problems);
+    let report = Report {
+        file: file.to_string_lossy().into_owned(),
+        valid: result.is_ok(),
+        problems: problems.iter().map(Row::from).collect(),
+    };
+    let mut text = serde_json::to_vec_pretty(&report)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+impl<'r> From<&'r Problem> for Row<'r> {
+    fn from(problem: &'r Problem) -> Self {
+        Self {
+            file: &problem.file,
+            line: problem.at.map(|(line, _)| line),
+            column: problem.at.map(|(_, column)| column),
+            message: &problem.text,
+        }
+    }
+}
