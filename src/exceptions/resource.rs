@@ -232,7 +232,7 @@ mod tests {
     use std::{env, fs, path::Path};
 
     use kube::{CustomResourceExt as _, Resource as _};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -246,7 +246,10 @@ mod tests {
     /// Writes it instead with `PORTCULLIS_REWRITE=1`.
     #[test]
     fn the_chart_s_definition_is_made_from_these_types() {
-        let definition = serde_json::to_value(PolicyException::crd()).unwrap();
+        let mut definition = serde_json::to_value(PolicyException::crd()).unwrap();
+        // What the API server adds is written out, so that several tools can apply it.
+        definition["spec"]["conversion"] = json!({"strategy": "None"});
+        definition["spec"]["names"]["listKind"] = json!("PolicyExceptionList");
         let expected = format!("{HEAD}{}", serde_saphyr::to_string(&definition).unwrap());
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
         if env::var("PORTCULLIS_REWRITE").is_ok_and(|value| value == "1") {

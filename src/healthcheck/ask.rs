@@ -3,7 +3,7 @@
 //! What is decided depends on the configuration; what an answer looks like does not. So a denial is as good as an
 //! approval, but an answer that says that the server could not decide is not.
 
-use std::{collections::BTreeMap, io, time::SystemTime};
+use std::{collections::BTreeMap, io, pin::pin, time::SystemTime};
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -16,7 +16,11 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::client::TlsStream;
 
 use crate::{admission::Hook, cluster::bounded};
@@ -52,28 +56,39 @@ async fn send(
     stream: TlsStream<TcpStream>,
     review: String,
 ) -> io::Result<(StatusCode, Bytes)> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(cause)?;
     let request = Request::post(format!("{}?timeout=10s", endpoint.path))
         .header(HOST, format!("{}:{}", plan.server_name(), endpoint.port))
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, "application/json, */*")
         .body(Full::new(Bytes::from(review)))
         .map_err(io::Error::other)?;
+    exchange(stream, request).await
+}
+
+/// The answer to one request. It counts however the connection ends: a server that drains closes it right after.
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Full<Bytes>>,
+) -> io::Result<(StatusCode, Bytes)> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(cause)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(cause)?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(io::Error::other)?;
         Ok((head.status, body.to_bytes()))
     };
-    // The connection moves the bytes of the exchange, and outlives it.
-    tokio::select! {
+    let mut exchange = pin!(exchange);
+    // The connection moves the bytes of the exchange. When it ends, what it has read is still to be taken.
+    let end = tokio::select! {
         biased;
-        answer = exchange => answer,
-        end = connection => match end {
-            Err(error) => Err(cause(error)),
-            Ok(()) => Err(io::Error::other("the connection ended before an answer came")),
-        },
-    }
+        answer = &mut exchange => return answer,
+        end = connection => end,
+    };
+    let unanswered = |error: io::Error| match end {
+        Err(end) => cause(end),
+        Ok(()) => io::Error::other(format!("the connection ended before an answer came: {error}")),
+    };
+    exchange.await.map_err(unanswered)
 }
 
 /// The TLS error below hyper's, where there is one: an alert may come only now.
@@ -237,7 +252,51 @@ fn allowed(answer: &Answer) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
     use super::*;
+
+    /// What is read of a server that writes this answer in two parts, cut at `cut`, and ends the connection.
+    async fn read(answer: &str, cut: usize) -> io::Result<(StatusCode, Bytes)> {
+        let (client, mut server) = duplex(1 << 16);
+        let (first, second) = answer.split_at(cut);
+        let serve = async {
+            let mut request = Vec::new();
+            while !request.ends_with(b"review") {
+                server.read_buf(&mut request).await.unwrap();
+            }
+            server.write_all(first.as_bytes()).await.unwrap();
+            tokio::task::yield_now().await;
+            server.write_all(second.as_bytes()).await.unwrap();
+            drop(server);
+        };
+        let request = Request::post("/validate").header(HOST, "server");
+        let request = request.body(Full::new(Bytes::from("review"))).unwrap();
+        tokio::join!(exchange(client, request), serve).0
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_however_the_connection_ends() {
+        for head in [
+            "Connection: close\r\nContent-Length: 6\r\n",
+            "Content-Length: 6\r\n",
+            "Connection: close\r\n",
+        ] {
+            let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\nanswer");
+            for cut in 0..=answer.len() {
+                let (status, body) = read(&answer, cut).await.unwrap();
+                assert_eq!((status, &body[..]), (StatusCode::OK, &b"answer"[..]), "{head} {cut}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn half_an_answer_is_none() {
+        let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nanswer";
+        for end in 0..answer.len() {
+            assert!(read(&answer[..end], 0).await.is_err(), "{end}");
+        }
+    }
 
     fn of(hook: Hook, response: &Value) -> Result<String, String> {
         let review = json!({

@@ -106,12 +106,12 @@ async fn every_shape_is_valid_to_the_api_server() {
 }
 
 #[track_caller]
-fn apply(it: &Installation, file: &Path, flags: &[&str]) {
+pub(crate) fn apply(it: &Installation, file: &Path, flags: &[&str]) {
     let args = [&["apply", "-f", file.to_str().unwrap()], flags].concat();
     content(&kubectl(&it.kubeconfig, &args).unwrap());
 }
 
-fn has_kubectl(test: &str) -> bool {
+pub(crate) fn has_kubectl(test: &str) -> bool {
     let is_there = is_installed("kubectl");
     if !is_there {
         say(&format!("{test}: skipped: no kubectl"));

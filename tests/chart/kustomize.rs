@@ -62,7 +62,7 @@ fn kustomization(folder: &Path, overlay: &str, components: &[&str]) -> String {
     text
 }
 
-fn kustomize(program: &Path, folder: &Path) -> Vec<Value> {
+pub(crate) fn kustomize(program: &Path, folder: &Path) -> Vec<Value> {
     let output = Command::new(program).arg("build").arg(folder).output().unwrap();
     objects(&content(&output))
 }

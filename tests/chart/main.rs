@@ -15,6 +15,7 @@ mod exceptions;
 mod helm;
 mod install;
 mod kustomize;
+mod managers;
 mod policy;
 mod readme;
 mod refusals;

@@ -132,8 +132,12 @@ fn selectors_and_conditions_are_added() {
         assert_eq!(selector["matchExpressions"][1], json!({"key": "c", "operator": "Exists"}));
         // A Namespace has no labels of a pod, and no spec of one.
         let is_narrowed = webhook["name"] != "namespaces.portcullis.dev";
-        assert_eq!(webhook.get("objectSelector").is_some(), is_narrowed);
-        assert_eq!(webhook.get("matchConditions").is_some(), is_narrowed);
+        let selected = if is_narrowed { json!({"matchLabels": {"d": "e"}}) } else { json!({}) };
+        assert_eq!(webhook["objectSelector"], selected);
+        let conditions = webhook["matchConditions"].as_array().unwrap();
+        assert_eq!(conditions[0]["name"], "portcullis.dev/changes-what-is-judged");
+        let added = json!({"name": "f", "expression": "true == true"});
+        assert_eq!(conditions.get(1), is_narrowed.then_some(&added));
     }
     let metadata = &find(&objects, "ValidatingWebhookConfiguration", NAME)["metadata"];
     assert_eq!(

@@ -13,6 +13,7 @@ use crate::support::control_plane::{ControlPlane, Who, unique_name};
 use crate::support::portcullis::Portcullis;
 use crate::support::process::{Folder, free_port};
 use crate::support::user::User;
+use crate::support::wait::{PATIENCE, until};
 
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const VALIDATING: &str = "validatingwebhookconfigurations";
@@ -149,6 +150,32 @@ async fn a_webhook_that_answers_passes_step_by_step() {
     }
 }
 
+/// A replica that drains answers what comes, and closes each connection right after.
+#[tokio::test]
+async fn a_replica_that_drains_still_passes() {
+    let Ok(plane) = ControlPlane::shared() else {
+        return;
+    };
+    let admin = plane.user(Who::Admin).await;
+    let mut server = Portcullis::launch(plane, None, &["--drain-grace=60"]);
+    server.wait_ready().await;
+    let name = configure(&admin, &server.serving.authority_pem).await;
+    // An open connection keeps it from ending before it is asked.
+    let open = tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    server.signal("TERM");
+    until("it to drain", PATIENCE, async || {
+        server.page("/readyz").await.filter(|(code, _)| *code == 503)
+    })
+    .await;
+
+    for _ in 0..20 {
+        let output = Check::new(plane, &name).at(server.port).run();
+        let lines = lines(&output, 0);
+        assert!(lines.iter().any(|line| line.starts_with("ok    /mutate: ")), "{lines:#?}");
+    }
+    drop(open);
+}
+
 /// Of a wrong trust, a wrong name, no server, and no such configuration: the step that fails, and where to look.
 #[tokio::test]
 async fn what_fails_is_said_with_where_to_look() {
@@ -220,7 +247,7 @@ async fn a_server_that_cannot_decide_fails() {
     command.arg("--tls-private-key-file").arg(&serving.key);
     let log = folder.path().join("portcullis.log");
     let _server = crate::support::process::Process::start(&command, &log);
-    crate::support::wait::until("it to serve", crate::support::wait::PATIENCE, async || {
+    until("it to serve", PATIENCE, async || {
         std::fs::read_to_string(&log).ok().filter(|log| log.contains("\"serving\""))
     })
     .await;

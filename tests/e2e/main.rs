@@ -18,6 +18,7 @@ mod support;
 mod attacks;
 mod audit_log;
 mod cases;
+mod conditions;
 mod controllers;
 mod dry_run;
 mod exemptions;

@@ -16,6 +16,7 @@ mod objects;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod away;
 mod crowd;
 mod idle;
 mod load;

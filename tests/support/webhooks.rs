@@ -11,6 +11,7 @@ use super::wait::{PATIENCE, until};
 /// The webhooks' names: prefixes of their audit annotations.
 pub(crate) const ENFORCE: &str = "enforce.portcullis.dev";
 pub(crate) const ADVISE: &str = "advise.portcullis.dev";
+pub(crate) const NAMESPACES: &str = "namespaces.portcullis.dev";
 pub(crate) const HARDEN: &str = "harden.portcullis.dev";
 
 /// The label whose value says which server a namespace is sent to, since several run
@@ -32,16 +33,19 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
             "clientConfig": client(path),
             "failurePolicy": failure_policy,
             "rules": rules,
+            "matchConditions": conditions(name),
             "namespaceSelector": {"matchLabels": {SERVER_LABEL: id}},
             "sideEffects": "None",
             "timeoutSeconds": 10,
             "admissionReviewVersions": ["v1"],
         })
     };
-    let enforce = json!([
-        rule("", &["namespaces"], &["CREATE", "UPDATE"]),
-        rule("", &["pods", "pods/ephemeralcontainers", "pods/resize"], &["CREATE", "UPDATE"]),
-    ]);
+    let enforce = json!([rule(
+        "",
+        &["pods", "pods/ephemeralcontainers", "pods/resize"],
+        &["CREATE", "UPDATE"]
+    )]);
+    let namespaces = json!([rule("", &["namespaces"], &["CREATE", "UPDATE"])]);
     let advise = json!([
         rule("", &["replicationcontrollers", "podtemplates"], &["CREATE", "UPDATE"]),
         rule(
@@ -62,6 +66,7 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         "webhooks": [
             common(ENFORCE, "/validate", "Fail", enforce),
             common(ADVISE, "/validate", "Ignore", advise),
+            common(NAMESPACES, "/validate", "Fail", namespaces),
             probe(&validating_probe),
         ],
     });
@@ -82,6 +87,18 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         admin.create(&format!("{configurations}/{kind}"), &configuration).await.granted();
         in_force(admin, kind, &probe).await;
     }
+}
+
+/// The matchConditions of an installation's webhook of this name.
+fn conditions(webhook: &str) -> Value {
+    let install = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/install.yaml");
+    let install = std::fs::read_to_string(install).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&install).unwrap();
+    let webhooks = objects.iter().filter_map(|object| object["webhooks"].as_array()).flatten();
+    let mut conditions = webhooks
+        .filter(|installed| installed["name"] == webhook)
+        .map(|installed| installed["matchConditions"].clone());
+    conditions.next().expect("an installation has this webhook")
 }
 
 /// A rule for resources of one group, in version v1.

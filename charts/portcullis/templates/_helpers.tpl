@@ -73,9 +73,19 @@ app.kubernetes.io/component: webhook
 {{- end }}
 {{- end }}
 
+{{/* Every default that the API server adds is written out in these templates. Server-side apply compares some parts as a
+whole: what it filled in there would differ from what another manager applies, and be a conflict. */}}
+{{- define "portcullis.terminationMessage" -}}
+terminationMessagePath: /dev/termination-log
+terminationMessagePolicy: File
+{{- end }}
+
 {{/* The scheduling and pull settings that hook pods share with the server's. */}}
 {{- define "portcullis.hookPod" -}}
 restartPolicy: Never
+dnsPolicy: ClusterFirst
+schedulerName: default-scheduler
+terminationGracePeriodSeconds: 30
 enableServiceLinks: false
 # It talks to the API server.
 automountServiceAccountToken: true

@@ -20,16 +20,48 @@ namespaceSelector:
   {{- include "portcullis.namespaceSelector" .root | nindent 2 }}
 {{- end }}
 
-{{/* What webhooks for pods and controllers add. */}}
-{{- define "portcullis.narrowed" -}}
-{{- with .Values.webhooks.objectSelector }}
+{{/* Which pods and controllers: all of them, by default. */}}
+{{- define "portcullis.objectSelector" -}}
 objectSelector:
-  {{- toYaml . | nindent 2 }}
+  {{- default dict .Values.webhooks.objectSelector | toYaml | nindent 2 }}
 {{- end }}
-{{- with .Values.webhooks.matchConditions }}
+
+{{/* What is asked for at all. An update that changes nothing that is judged never reaches the server, so that it does
+not fail where the server cannot be reached: the finalizers that controllers remove, the labels of running pods. Takes
+.root and .changes, the name of the template that says what such an update changes. An error in a condition would count
+as a refusal, so that every expression has a value for every request. */}}
+{{- define "portcullis.matchConditions" -}}
 matchConditions:
+  - name: portcullis.dev/changes-what-is-judged
+    expression: >-
+      request.operation != 'UPDATE' || object == null || oldObject == null ||
+      {{- include .changes . | nindent 6 }}
+  {{- if ne .changes "portcullis.changesLabels" }}
+  {{- with .root.Values.webhooks.matchConditions }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- end }}
 {{- end }}
+
+{{/* A pod: its spec, or one of the annotations that the Standard reads. */}}
+{{- define "portcullis.changesPod" -}}
+object.?spec != oldObject.?spec ||
+[[object, oldObject], [oldObject, object]].exists(pair,
+pair[0].?metadata.?annotations.orValue({}).exists(key,
+(key.startsWith('container.apparmor.security.beta.kubernetes.io/') ||
+key.startsWith('container.seccomp.security.alpha.kubernetes.io/') ||
+key == 'seccomp.security.alpha.kubernetes.io/pod') &&
+pair[0].?metadata.?annotations[?key] != pair[1].?metadata.?annotations[?key]))
+{{- end }}
+
+{{/* A controller: what holds its template. */}}
+{{- define "portcullis.changesTemplate" -}}
+object.?spec != oldObject.?spec || object.?template != oldObject.?template
+{{- end }}
+
+{{/* A namespace: its labels. */}}
+{{- define "portcullis.changesLabels" -}}
+object.?metadata.?labels != oldObject.?metadata.?labels
 {{- end }}
 
 {{/* By the label that the API server keeps, and nobody can change. It holds for Namespace objects too. */}}
