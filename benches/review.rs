@@ -94,7 +94,7 @@ fn respond(criterion: &mut Criterion) {
     });
 }
 
-fn decided(review: Review<'_>) -> Outcome {
+fn decided(review: Review<'_>) -> Outcome<'_> {
     match review {
         Review::Decided(outcome) => outcome,
         Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),

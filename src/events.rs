@@ -14,7 +14,6 @@ use http::{Request, header::CONTENT_TYPE};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::MicroTime, jiff::Timestamp};
 use kube::Client;
 use prometheus::IntCounterVec;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::{
     sync::mpsc,
@@ -25,6 +24,7 @@ use crate::{
     admission::{self, Answer, Outcome},
     cluster::one_line,
     dns,
+    pss::Pod,
 };
 
 /// Denials that wait to be written.
@@ -58,37 +58,12 @@ struct Denial {
     note: String,
 }
 
-#[derive(Debug, Deserialize, Hash)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Hash)]
 struct Owner {
     api_version: String,
     kind: String,
     name: String,
     uid: String,
-    #[serde(default)]
-    controller: bool,
-}
-
-#[derive(Deserialize)]
-struct Review {
-    request: Reviewed,
-}
-
-#[derive(Deserialize)]
-struct Reviewed {
-    object: Object,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    metadata: Metadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    #[serde(default)]
-    owner_references: Vec<Owner>,
 }
 
 impl Events {
@@ -107,14 +82,8 @@ impl Events {
     }
 
     /// Tells of a pod that is denied for what it breaks, unless the API server throws the result away. Never waits.
-    pub fn tell(
-        &self,
-        request: &admission::Request<'_>,
-        outcome: &Outcome,
-        answer: &Answer,
-        body: &[u8],
-    ) {
-        let (Outcome::Pod(judgement), Some(denial)) = (outcome, &answer.denial) else { return };
+    pub fn tell(&self, request: &admission::Request<'_>, outcome: &Outcome<'_>, answer: &Answer) {
+        let (Outcome::Pod(review), Some(denial)) = (outcome, &answer.denial) else { return };
         // It becomes part of a path.
         if request.dry_run || !dns::is_label(&request.namespace) {
             return;
@@ -123,10 +92,10 @@ impl Events {
             self.counts.with_label_values(&["dropped"]).inc();
             return;
         };
-        let owner = owner(body);
-        let mut key = admission::reasons(judgement.enforce());
+        let owner = owner(review.pod);
+        let mut key = admission::reasons(review.judgement.enforce());
         if owner.is_none() {
-            key.push_str(&request.name);
+            key.push_str(&cut(&request.name, MAX_NAME));
         }
         place.send(Denial {
             namespace: request.namespace.to_string(),
@@ -137,14 +106,17 @@ impl Events {
     }
 }
 
-/// What manages the pod of a review.
-fn owner(body: &[u8]) -> Option<Owner> {
-    let review: Review = serde_json::from_slice(body).ok()?;
-    let mut owners = review.request.object.metadata.owner_references.into_iter();
-    let owner = owners.find(|owner| owner.controller)?;
+/// What manages a pod.
+fn owner(pod: &Pod<'_>) -> Option<Owner> {
+    let owner = pod.metadata.controller()?;
     let texts = [&owner.api_version, &owner.kind, &owner.name, &owner.uid];
     let is_short = texts.into_iter().all(|text| text.len() <= MAX_NAME);
-    is_short.then_some(owner)
+    is_short.then(|| Owner {
+        api_version: owner.api_version.to_string(),
+        kind: owner.kind.to_string(),
+        name: owner.name.to_string(),
+        uid: owner.uid.to_string(),
+    })
 }
 
 async fn write(
@@ -175,7 +147,7 @@ async fn write(
 async fn send(client: &Client, instance: &str, denial: &Denial) -> Result<(), String> {
     let namespace = &denial.namespace;
     let regarding = match &denial.owner {
-        Some(Owner { api_version, kind, name, uid, .. }) => {
+        Some(Owner { api_version, kind, name, uid }) => {
             json!({"apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid})
         }
         None => {
@@ -250,7 +222,6 @@ mod tests {
             kind: text("ReplicaSet"),
             name: text(name),
             uid: text("1"),
-            controller: true,
         };
         Denial { namespace: text("shop"), owner: Some(owner), key: text(key), note: String::new() }
     }
@@ -272,16 +243,16 @@ mod tests {
 
     #[test]
     fn the_owner_is_what_manages_the_pod() {
-        let body = |owners: &serde_json::Value| {
-            let object = json!({"metadata": {"ownerReferences": owners}, "spec": {}});
-            json!({"request": {"uid": "1", "object": object}}).to_string().into_bytes()
+        let named = |owners: serde_json::Value| {
+            let text = json!({"metadata": {"ownerReferences": owners}, "spec": {}}).to_string();
+            let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
+            owner(&pod).map(|owner| owner.name)
         };
         let reference = |controller: bool, name: &str| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "1", "controller": controller});
         let owners = json!([reference(false, "a"), reference(true, "b")]);
-        assert_eq!(owner(&body(&owners)).map(|owner| owner.name), Some("b".to_owned()));
-        assert!(owner(&body(&json!([reference(false, "a")]))).is_none());
-        assert!(owner(&body(&json!([reference(true, &"x".repeat(300))]))).is_none());
-        assert!(owner(&body(&json!(null))).is_none());
-        assert!(owner(b"{").is_none());
+        assert_eq!(named(owners), Some("b".to_owned()));
+        assert_eq!(named(json!([reference(false, "a")])), None);
+        assert_eq!(named(json!([reference(true, &"x".repeat(300))])), None);
+        assert_eq!(named(json!(null)), None);
     }
 }

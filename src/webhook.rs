@@ -170,7 +170,7 @@ impl Webhook {
                 }
             },
         };
-        Ok(self.conclude(call, &request, &outcome, context, body))
+        Ok(self.conclude(call, &request, &outcome, context))
     }
 
     /// Without a cluster no namespace has labels.
@@ -203,16 +203,15 @@ impl Webhook {
         };
         let config = self.config.current();
         let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
-        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context, head)
+        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context)
     }
 
     fn conclude(
         &self,
         call: &Call<'_>,
         request: &Request<'_>,
-        outcome: &Outcome,
+        outcome: &Outcome<'_>,
         context: Context<'_>,
-        read: &[u8],
     ) -> Response {
         let answer = admission::answer(outcome, request, context.config.mode);
         let body = admission::respond(&answer, &request.uid);
@@ -224,7 +223,7 @@ impl Webhook {
             traces.record(&decision, call.headers);
         }
         if let Some(events) = &self.events {
-            events.tell(request, outcome, &answer, read);
+            events.tell(request, outcome, &answer);
         }
         let mut response = Response::new(body.into());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -239,7 +238,11 @@ impl Webhook {
 }
 
 /// Judges the pods that run in a namespace, until the deadline.
-fn scan(review: AwaitsPods<'_>, pods: &Result<Pods, LookupError>, deadline: Instant) -> Outcome {
+fn scan(
+    review: AwaitsPods<'_>,
+    pods: &Result<Pods, LookupError>,
+    deadline: Instant,
+) -> Outcome<'static> {
     let is_time_up = || Instant::now() >= deadline;
     let pods = match pods {
         Ok(pods) => pods,

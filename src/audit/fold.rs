@@ -208,7 +208,7 @@ fn below(mut judged: Workload, root: &str) -> Workload {
     if !root.is_empty() {
         for found in judged.violations.iter_mut().flat_map(|broken| &mut broken.found) {
             found.field.insert_str(0, root);
-            found.part.insert_str(0, root);
+            found.part = format!("{root}{}", found.part).into();
         }
     }
     judged

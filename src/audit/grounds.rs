@@ -257,6 +257,7 @@ impl<'s> Grounds<'s> {
             judges: Judges::Written,
             fail_on: self.settings.fail_on,
             is_traced: false,
+            caps: self.settings.caps,
         };
         let advice = self.advice(&policy.policy).map(|asked| Policy {
             level: Some(asked.level),

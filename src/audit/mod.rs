@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     findings::{Extent, Ground, Namespace, Read, Unread},
     policy::Exceptions,
-    pss::{Level, Minor, NEWEST},
+    pss::{Caps, Level, Minor, NEWEST},
 };
 
 use feed::{Feed, Role};
@@ -63,6 +63,8 @@ pub struct Settings {
     pub fail_on: Level,
     /// Objects of one page, at most.
     pub page: NonZeroU32,
+    /// How many findings are kept of each requirement that a workload breaks.
+    pub caps: Caps,
 }
 
 /// Which modes of a namespace's policy are judged by.

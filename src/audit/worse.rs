@@ -1,12 +1,19 @@
 //! The worse of two findings: of pods that should be alike and are not, or of a template and what runs of it.
 //! Pure: values in, values out.
 
+use std::{collections::HashSet, sync::Arc};
+
 use crate::{
     admission::Exemption,
     findings::{Broken, Found, Ladder, Workload},
     policy::Requirement,
     pss::Control,
 };
+
+/// The most findings of one requirement over all pods of a workload.
+const MAX_FOUND: usize = 1024;
+/// The most bytes, or a little more, of what to set for one requirement.
+const MAX_MESSAGE: usize = 16 << 10;
 
 /// Adds what the other one breaks. What a runtime class exempts adds nothing.
 pub(super) fn merge(into: &mut Workload, other: Workload) {
@@ -17,11 +24,7 @@ pub(super) fn merge(into: &mut Workload, other: Workload) {
         (true, true) | (false, false) => {
             ladder(&mut into.ladder, &other.ladder);
             violations(&mut into.violations, other.violations);
-            for fix in other.fixes {
-                if !into.fixes.contains(&fix) {
-                    into.fixes.push(fix);
-                }
-            }
+            fixes(&mut into.fixes, other.fixes);
         }
     }
 }
@@ -53,14 +56,31 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
             known.hardening.clear();
         }
         known.severity = known.severity.max(broken.severity);
-        for found in broken.found {
-            // By the container's name: what was injected into pods moves their indices.
-            let is_known = |other: &Found| other.place == found.place && other.fix == found.fix;
-            if !known.found.iter().any(is_known) {
-                known.message = format!("{}; {}: {}", known.message, found.place, found.fix);
-                known.found.push(found);
-            }
-        }
+        add(known, broken);
     }
     into.sort_by_key(|broken| broken.requirement.position());
+}
+
+fn add(known: &mut Broken, broken: Broken) {
+    // By the container's name: what was injected into pods moves their indices.
+    let key = |found: &Found| (Arc::clone(&found.place), found.fix.clone());
+    let mut seen: HashSet<_> = known.found.iter().map(key).collect();
+    known.more = known.more.max(broken.more);
+    for found in broken.found.into_iter().filter(|found| seen.insert(key(found))) {
+        if known.found.len() >= MAX_FOUND {
+            known.more += 1;
+            continue;
+        }
+        if known.message.len() < MAX_MESSAGE {
+            known.message.push_str(&format!("; {}: {}", found.place, found.fix));
+        }
+        known.found.push(found);
+    }
+}
+
+fn fixes(into: &mut Vec<String>, other: Vec<String>) {
+    let known: HashSet<_> = into.iter().cloned().collect();
+    let new = other.into_iter().filter(|fix| !known.contains(fix));
+    let room = MAX_FOUND.saturating_sub(into.len());
+    into.extend(new.take(room));
 }

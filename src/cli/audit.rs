@@ -18,7 +18,7 @@ use crate::{
     config::{self, Config},
     findings::{Past, Summary},
     manifest::Unreadable,
-    pss::Level,
+    pss::{Caps, Level},
     report::{About, Item, Output, Report},
 };
 
@@ -122,6 +122,7 @@ impl Flags {
             selector: self.selector.clone(),
             fail_on: self.fail_on,
             page: self.page_size,
+            caps: Caps::REPORT,
         }
     }
 }

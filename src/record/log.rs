@@ -4,7 +4,7 @@
 
 use tracing::{Level, debug, enabled, info};
 
-use crate::admission::{Judgement, Note, Outcome, Request};
+use crate::admission::{Note, Outcome, PodJudgement, Request};
 
 use super::{Decision, metrics};
 
@@ -50,7 +50,7 @@ pub(super) fn write(decision: &Decision<'_>) {
 /// Whether someone should read of it: what was denied or could not be judged, also in dry run.
 fn is_notable(decision: &Decision<'_>) -> bool {
     match decision.outcome {
-        Outcome::Pod(judgement) => !judgement.enforce().is_empty(),
+        Outcome::Pod(PodJudgement { judgement, .. }) => !judgement.enforce().is_empty(),
         Outcome::Refuse(_) | Outcome::Pass(_) => true,
         Outcome::Ignore
         | Outcome::Exempt(_)
@@ -74,8 +74,10 @@ struct Line<'r> {
 impl<'r> Line<'r> {
     fn of(decision: &Decision<'r>) -> Self {
         let violations = match decision.outcome {
-            Outcome::Pod(judgement) if !judgement.enforce().is_empty() => judgement.enforce(),
-            Outcome::Pod(judgement) => judgement.warn(),
+            Outcome::Pod(PodJudgement { judgement, .. }) if !judgement.enforce().is_empty() => {
+                judgement.enforce()
+            }
+            Outcome::Pod(PodJudgement { judgement, .. }) => judgement.warn(),
             Outcome::Template(template) => template.judgement.warn(),
             Outcome::Ignore
             | Outcome::Exempt(_)
@@ -86,7 +88,7 @@ impl<'r> Line<'r> {
             | Outcome::Pass(_) => &[],
         };
         let ids: Vec<_> = violations.iter().map(|violation| violation.requirement.id()).collect();
-        let covered = judgement(decision.outcome).map(|judgement| &judgement.exceptions);
+        let covered = decision.outcome.judgement().map(|judgement| &judgement.exceptions);
         Self {
             exceptions: covered.map(|covered| names(&covered.by)).unwrap_or_default(),
             expired: covered.map(|covered| names(&covered.expired)).unwrap_or_default(),
@@ -95,20 +97,6 @@ impl<'r> Line<'r> {
             violations: ids.join(","),
             microseconds: u64::try_from(decision.took.as_micros()).unwrap_or(u64::MAX),
         }
-    }
-}
-
-fn judgement(outcome: &Outcome) -> Option<&Judgement> {
-    match outcome {
-        Outcome::Pod(judgement) => Some(judgement),
-        Outcome::Template(template) => Some(&template.judgement),
-        Outcome::Ignore
-        | Outcome::Exempt(_)
-        | Outcome::Privileged
-        | Outcome::Namespace(_)
-        | Outcome::Harden(_)
-        | Outcome::Refuse(_)
-        | Outcome::Pass(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use crate::{
-    admission::{Effect, Fault, Hook, Judgement, Outcome, Request, Target},
+    admission::{Effect, Fault, Hook, Judgement, Outcome, PodJudgement, Request, Target},
     harden::Change,
     policy::Violation,
     pss::{Level, LevelVersion, Minor, Version},
@@ -200,7 +200,7 @@ impl Metrics {
             self.count_as_upstream(decision);
         }
         match outcome {
-            Outcome::Pod(judgement) => {
+            Outcome::Pod(PodJudgement { judgement, .. }) => {
                 self.count_violations(judgement);
                 self.count_excepted(judgement, word(outcome));
                 if !judgement.enforce().is_empty() {
@@ -237,7 +237,7 @@ impl Metrics {
             Outcome::Privileged => {
                 self.count_evaluation("allow", "enforce", LevelVersion::PRIVILEGED, decision);
             }
-            Outcome::Pod(judgement) => {
+            Outcome::Pod(PodJudgement { judgement, .. }) => {
                 self.count_invalid_labels(judgement, &of);
                 let modes = judgement.policy.policy;
                 let is_allowed = judgement.enforce().is_empty();
@@ -347,12 +347,12 @@ fn newest(decision: &Decision<'_>) -> Minor {
 }
 
 /// The outcome as a label.
-pub(super) fn word(outcome: &Outcome) -> &'static str {
+pub(super) fn word(outcome: &Outcome<'_>) -> &'static str {
     match outcome {
         Outcome::Ignore => "ignored",
         Outcome::Exempt(_) => "exempt",
         Outcome::Privileged => "privileged",
-        Outcome::Pod(judgement) if judgement.enforce().is_empty() => "allowed",
+        Outcome::Pod(PodJudgement { judgement, .. }) if judgement.enforce().is_empty() => "allowed",
         Outcome::Pod(_) => "denied",
         Outcome::Template(template) if template.judgement.enforce().is_empty() => "template",
         Outcome::Template(_) => "template_rejected",

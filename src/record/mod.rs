@@ -29,7 +29,7 @@ pub struct Decision<'r> {
     /// What was asked.
     pub request: &'r Request<'r>,
     /// What was decided.
-    pub outcome: &'r Outcome,
+    pub outcome: &'r Outcome<'r>,
     /// What is answered.
     pub answer: &'r Answer,
     /// By which configuration.

@@ -120,22 +120,11 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
         KeyValue::new("portcullis.allowed", answer.denial.is_none()),
         KeyValue::new("k8s.namespace.name", text(&request.namespace)),
     ];
-    let judgement = match outcome {
-        Outcome::Pod(judgement) => Some(judgement),
-        Outcome::Template(template) => Some(&template.judgement),
-        Outcome::Harden(hardening) => {
-            let fields = hardening.changes.iter().map(|change| change.field.name());
-            attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
-            None
-        }
-        Outcome::Ignore
-        | Outcome::Exempt(_)
-        | Outcome::Privileged
-        | Outcome::Namespace(_)
-        | Outcome::Refuse(_)
-        | Outcome::Pass(_) => None,
-    };
-    if let Some(judgement) = judgement {
+    if let Outcome::Harden(hardening) = outcome {
+        let fields = hardening.changes.iter().map(|change| change.field.name());
+        attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
+    }
+    if let Some(judgement) = outcome.judgement() {
         let policy = judgement.policy.policy.enforce.to_string();
         attributes.push(KeyValue::new("portcullis.policy", policy));
         let controls = judgement.enforce().iter().map(|violation| violation.requirement.id());
@@ -156,7 +145,7 @@ fn list(words: impl Iterator<Item = &'static str>) -> Value {
 }
 
 /// Why it could not be judged, in words of ours alone.
-fn failure(outcome: &Outcome) -> Option<&'static str> {
+fn failure(outcome: &Outcome<'_>) -> Option<&'static str> {
     let (Outcome::Refuse(fault) | Outcome::Pass(fault)) = outcome else { return None };
     match fault {
         Fault::Lookup { .. } => Some("the namespace could not be looked up"),

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     exceptions::Store,
     findings::Namespace,
-    pss::Level,
+    pss::{Caps, Level},
 };
 
 use super::{
@@ -67,6 +67,7 @@ impl<'r> Round<'r> {
             selector: None,
             fail_on: Level::Restricted,
             page: PAGE,
+            caps: Caps::SUMMARY,
         };
         let mut counts = Counts::default();
         let mut covers: HashMap<String, u32> = HashMap::new();

@@ -40,7 +40,7 @@ fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<Strin
         violations.iter().map(|violation| violation.requirement.id().to_owned()).collect()
     };
     match waiting.with(Ok(&labels)) {
-        Outcome::Pod(judgement) => ids(judgement.enforce()),
+        Outcome::Pod(pod) => ids(pod.judgement.enforce()),
         Outcome::Template(template) => ids(template.judgement.enforce()),
         other => panic!("not judged: {other:?}"),
     }

@@ -33,7 +33,7 @@ fn a_bad_manifest_breaks_its_rule_and_a_good_one_does_not() {
             assert_eq!(findings(text.good), [], "{}", text.id);
             let bad = findings(text.bad);
             assert!(!bad.is_empty(), "{}", text.id);
-            for finding in bad {
+            for finding in &bad {
                 // `resources.requests.cpu` is of a resource that only the configuration names.
                 let field = match text.id {
                     "rules/resources" => finding.path.rsplit_once('.').unwrap().0,

@@ -92,7 +92,7 @@ fn a_token_that_an_author_mounts_stays_and_the_rule_finds_it() {
         let text = after.to_string();
         let findings = Check::ServiceAccountToken.findings(&read(&text));
         assert_eq!(findings.len(), 1, "{after}");
-        assert_eq!(findings[0].place, Place::Volume { index: 0 }, "{after}");
+        assert_eq!(findings.iter().next().unwrap().place, Place::Volume { index: 0 }, "{after}");
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use portcullis::{
     admission::{At, Context, Effect, Hook, Outcome, Request, Review, review},
     config::{self, Config},
+    harden::PatchText,
     pss::NEWEST,
 };
 use serde_json::{Value, json};
@@ -37,17 +38,18 @@ const LABELS: [&str; 8] = [
 /// What denies a workload, and what is added to it.
 type Found = (BTreeSet<String>, BTreeSet<String>);
 
-fn asked(
+fn asked<T>(
     hook: Hook,
     object: &Value,
     labels: &BTreeMap<String, String>,
     config: &Config,
-) -> Outcome {
+    then: impl FnOnce(Outcome<'_>) -> T,
+) -> T {
     let body = review_of(object);
     let request = Request::decode(&body).unwrap();
     match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
-        Review::AwaitsPolicy(waiting) => waiting.with(Ok(labels)),
-        Review::Decided(outcome) => outcome,
+        Review::AwaitsPolicy(waiting) => then(waiting.with(Ok(labels))),
+        Review::Decided(outcome) => then(outcome),
         Review::AwaitsPods(_) => panic!("a namespace is not asked about"),
     }
 }
@@ -55,22 +57,26 @@ fn asked(
 fn by_webhook(object: &Value, labels: &BTreeMap<String, String>, config: &Config) -> Found {
     let mut object = object.clone();
     let mut added = BTreeSet::new();
-    match asked(Hook::Mutate, &object, labels, config) {
+    let patch = asked(Hook::Mutate, &object, labels, config, |outcome| match outcome {
         Outcome::Harden(hardening) if hardening.effect == Effect::Apply => {
-            json_patch::patch(&mut object, &hardening.patch).unwrap();
             added.extend(hardening.changes.iter().map(|change| change.field.name().to_owned()));
+            hardening.patch()
         }
-        Outcome::Harden(_) | Outcome::Ignore => {}
+        Outcome::Harden(_) | Outcome::Ignore => PatchText::default(),
         other => panic!("{other:?}"),
+    });
+    if !patch.is_empty() {
+        let patch: json_patch::Patch = serde_json::from_slice(patch.as_bytes()).unwrap();
+        json_patch::patch(&mut object, &patch).unwrap();
     }
-    let judgement = match asked(Hook::Validate, &object, labels, config) {
-        Outcome::Pod(judgement) => judgement,
+    let judgement = asked(Hook::Validate, &object, labels, config, |outcome| match outcome {
+        Outcome::Pod(pod) => pod.judgement,
         Outcome::Template(template) => {
             added.extend(template.hardened.iter().map(|change| change.field.name().to_owned()));
             template.judgement
         }
         other => panic!("not judged: {other:?}"),
-    };
+    });
     let ids = judgement.enforce().iter().map(|violation| violation.requirement.id().to_owned());
     (ids.collect(), added)
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     config::Mode,
-    harden::{self, Change, Decision, Scope},
-    policy::{Grant, NamespacePolicy, Violation},
+    harden::{self, Change, Decision, PatchText, Scope},
+    policy::{Grant, NamespacePolicy},
     pss::{MIRROR, Pod},
 };
 
@@ -15,15 +15,15 @@ use super::{
 
 /// What hardening adds to a pod.
 #[derive(Debug)]
-pub struct Hardening {
+pub struct Hardening<'r> {
+    /// The pod, as the request has it.
+    pub pod: &'r Pod<'r>,
     /// Whether it is really added.
     pub effect: Effect,
     /// What.
     pub changes: Vec<Change>,
-    /// The operations that add it, on the request's object.
-    pub patch: json_patch::Patch,
-    /// What the pod breaks of the enforced level all the same: it will be denied, whatever is added.
-    pub remaining: Vec<Violation>,
+    /// Whether the pod breaks the enforced level all the same: it will be denied, whatever is added.
+    pub is_in_vain: bool,
 }
 
 /// Whether hardening acts.
@@ -33,6 +33,13 @@ pub enum Effect {
     Apply,
     /// It is only told.
     Report,
+}
+
+impl Hardening<'_> {
+    /// The operations that add it, on the request's object.
+    pub fn patch(&self) -> PatchText {
+        PatchText::of(self.pod, &self.changes, &["spec"])
+    }
 }
 
 impl Effect {
@@ -66,12 +73,12 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
 }
 
 /// Plans the changes of a request that [`applies_to`].
-pub(super) fn review(
-    request: &Request<'_>,
+pub(super) fn review<'r>(
+    request: &'r Request<'r>,
     context: Context<'_>,
     policy: &NamespacePolicy,
     decision: Decision,
-) -> Result<Outcome, Fault> {
+) -> Result<Outcome<'r>, Fault> {
     let effect = match decision {
         Decision::Apply if context.config.mode == Mode::Enforce => Effect::Apply,
         Decision::Apply | Decision::Report => Effect::Report,
@@ -87,15 +94,12 @@ pub(super) fn review(
     let covering = context.excepted.of_request(request, pod);
     let grants = covering.grants();
     let changes = plan(request, pod, context, (policy, &grants))?;
-    let patch = harden::patch(pod, &changes, &["spec"]);
-    let remaining = if changes.is_empty() {
-        Vec::new()
-    } else {
+    let is_in_vain = !changes.is_empty() && {
         let hardened = harden::apply(pod, &changes);
         let hardened = policy.relax(&hardened, &grants);
-        policy.enforced(context.newest, &hardened)
+        !policy.enforced(context.newest, &hardened).is_empty()
     };
-    Ok(Outcome::Harden(Hardening { effect, changes, patch, remaining }))
+    Ok(Outcome::Harden(Hardening { pod, effect, changes, is_in_vain }))
 }
 
 fn plan(

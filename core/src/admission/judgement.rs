@@ -3,7 +3,7 @@
 use crate::{
     harden::{self, Change},
     policy::{self, Grant, NamespacePolicy, Violation},
-    pss::{self, LevelVersion, Minor, Pod},
+    pss::{self, Caps, LevelVersion, Minor, Pod},
     rules::Mode,
 };
 
@@ -37,11 +37,11 @@ impl Judgement {
         let mut judge = |pair: LevelVersion, mode: Mode| {
             let known = results.iter().position(|(known, _)| *known == pair);
             let index = known.unwrap_or_else(|| {
-                results.push((pair, policy::controls(pair, newest, pod)));
+                results.push((pair, policy::controls(pair, newest, pod, Caps::ANSWER)));
                 results.len() - 1
             });
             let mut violations = results.get(index).map(|(_, all)| all.clone()).unwrap_or_default();
-            violations.extend(policy::rules(policy.demands(), mode, pod));
+            violations.extend(policy::rules(policy.demands(), mode, pod, Caps::ANSWER));
             violations
         };
         let modes = policy.policy;
@@ -50,7 +50,7 @@ impl Judgement {
         let warn = judge(modes.warn, Mode::Warn);
         let builtin = policy.builtin.filter(|asked| {
             let version = asked.version.resolve(newest);
-            pod.is_relaxed() && !pss::evaluate(asked.level, version, pod.whole()).is_empty()
+            pod.is_relaxed() && pss::broken(asked.level, version, pod.whole()).next().is_some()
         });
         Self { policy, exceptions: Covered::default(), builtin, enforce, audit, warn }
     }
@@ -77,9 +77,20 @@ impl Judgement {
     }
 }
 
+/// A pod, judged.
+#[derive(Debug)]
+pub struct PodJudgement<'r> {
+    /// The pod, as the request has it.
+    pub pod: &'r Pod<'r>,
+    /// What it breaks.
+    pub judgement: Judgement,
+}
+
 /// A template, judged as its pods will be: hardened first, where `/mutate` does that, or would but for dry run.
 #[derive(Debug)]
-pub struct TemplateJudgement {
+pub struct TemplateJudgement<'r> {
+    /// The template, as the request has it.
+    pub template: &'r Pod<'r>,
     /// What its pods will break.
     pub judgement: Judgement,
     /// What they will be given, if anything: what of the judgement depends on it.
@@ -88,11 +99,11 @@ pub struct TemplateJudgement {
     pub enforce_unhardened: Vec<Violation>,
 }
 
-impl TemplateJudgement {
+impl<'r> TemplateJudgement<'r> {
     /// Judges a template.
     pub fn new(
         policy: NamespacePolicy,
-        template: &Pod<'_>,
+        template: &'r Pod<'r>,
         harden: harden::Decision,
         exceptions: &[Grant<'_>],
         context: Context<'_>,
@@ -106,11 +117,11 @@ impl TemplateJudgement {
         };
         let judgement = Judgement::of_pod(policy, template, exceptions, context.newest);
         if hardened.is_empty() {
-            return Self { judgement, hardened, enforce_unhardened: Vec::new() };
+            return Self { template, judgement, hardened, enforce_unhardened: Vec::new() };
         }
         let pod = harden::apply(template, &hardened);
         let enforce_unhardened = judgement.enforce().to_vec();
         let judgement = Judgement::of_pod(judgement.policy, &pod, exceptions, context.newest);
-        Self { judgement, hardened, enforce_unhardened }
+        Self { template, judgement, hardened, enforce_unhardened }
     }
 }

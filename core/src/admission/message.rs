@@ -1,20 +1,17 @@
 //! What people read: denials and warnings, bounded and without control characters.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use crate::{
     harden::{Change, Field},
     policy::Violation,
-    pss::{LevelVersion, Place, Pod},
+    pss::{LevelVersion, Pod},
 };
+
+use super::fixes::Fixes;
 
 /// The most bytes of a denial: it ends up in Events.
 pub(super) const MAX_DENIAL: usize = 1024;
-/// The most characters of one warning: the API server cuts longer ones at 256 without a word.
-pub(super) const MAX_WARNING: usize = 250;
-/// The most characters of a response's warnings together: the API server drops what is above 4,096.
-pub(super) const MAX_WARNINGS: usize = 4000;
-
 /// The reasons of violations, as one phrase: `privileged container, host ports`.
 pub fn reasons(violations: &[Violation]) -> String {
     let reasons: Vec<_> =
@@ -32,94 +29,76 @@ pub(super) fn broken(pair: LevelVersion, violations: &[Violation]) -> String {
     }
 }
 
-/// What to set, one line each, grouped by the part of the pod: `container "web": set …`.
+/// What to set, one line each, grouped by the part of the pod: `container "web": set …`. At most so many lines, the last
+/// of which then says how many are left out.
 pub fn fixes<'v>(
     violations: impl IntoIterator<Item = &'v Violation>,
     pod: &Pod<'_>,
+    most: usize,
 ) -> Vec<String> {
-    by_place(violations)
-        .into_iter()
-        .flat_map(|(place, fixes)| {
-            let place = place.describe(pod);
-            fixes.into_iter().map(move |fix| format!("{place}: {fix}"))
-        })
-        .collect()
-}
-
-/// The same with one line a part.
-pub(super) fn fixes_by_place(violations: &[Violation], pod: &Pod<'_>) -> Vec<String> {
-    by_place(violations)
-        .into_iter()
-        .map(|(place, fixes)| [&place.describe(pod), ": ", &fixes.join("; ")].concat())
-        .collect()
-}
-
-fn by_place<'v>(
-    violations: impl IntoIterator<Item = &'v Violation>,
-) -> BTreeMap<Place, Vec<&'v str>> {
-    let mut places: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for finding in violations.into_iter().flat_map(|violation| &violation.findings) {
-        let place = match finding.place {
-            Place::Metadata => Place::Pod,
-            place => place,
-        };
-        let fixes = places.entry(place).or_default();
-        if !fixes.contains(&&*finding.fix) {
-            fixes.push(&finding.fix);
-        }
+    let fixes = Fixes::of(violations);
+    let (mut lines, mut left) = (Vec::new(), fixes.len());
+    for (line, behind) in fixes.lines(pod).take(most) {
+        lines.push(line);
+        left = behind;
     }
-    places
+    if left > 0 {
+        lines.push(format!("and {left} more"));
+    }
+    lines
+}
+
+/// The same in one line of about so many bytes.
+pub fn fix<'v>(
+    violations: impl IntoIterator<Item = &'v Violation>,
+    pod: &Pod<'_>,
+    room: usize,
+) -> String {
+    let fixes = Fixes::of(violations);
+    Fixes::joined(fixes.lines(pod), "; ", room, fixes.len())
 }
 
 /// A denial: the first line says it all, then what to set, then where the policy comes from. Whole lines only.
-pub(super) fn denial(first: &str, lines: &[String], last: &[String]) -> String {
+pub(super) fn denial(first: &str, fixes: &Fixes<'_>, pod: &Pod<'_>, last: &[String]) -> String {
     let mut text = clean(first, MAX_DENIAL / 2);
     let last: Vec<_> = last.iter().map(|line| clean(line, MAX_DENIAL / 4)).collect();
     let last = last.join("\n");
     // "\n  and 16384 more" and the last lines always fit.
     let room = MAX_DENIAL - last.len() - 24;
-    for (index, line) in lines.iter().enumerate() {
-        let line = clean(line, MAX_DENIAL / 2);
+    let mut left = fixes.len();
+    for (line, behind) in fixes.lines(pod) {
+        let line = clean(&line, MAX_DENIAL / 2);
         if text.len() + line.len() + 3 > room {
-            let _ = write!(text, "\n  and {} more", lines.len() - index);
             break;
         }
         let _ = write!(text, "\n  {line}");
+        left = behind;
+    }
+    if left > 0 {
+        let _ = write!(text, "\n  and {left} more");
     }
     text.push('\n');
     text.push_str(&last);
     text
 }
 
-/// Warnings that the API server will pass on unharmed.
-pub(super) fn warnings(lines: impl IntoIterator<Item = String>) -> Vec<String> {
-    let lines: Vec<_> = lines.into_iter().map(|line| clean(&line, MAX_WARNING)).collect();
-    let mut room = MAX_WARNINGS - 24;
-    let fitting = lines
-        .iter()
-        .take_while(|line| {
-            let length = line.chars().count();
-            let fits = length <= room;
-            room = room.saturating_sub(length);
-            fits
-        })
-        .count();
-    let left = lines.len() - fitting;
-    let more = (left > 0).then(|| format!("and {left} more"));
-    lines.into_iter().take(fitting).chain(more).collect()
-}
-
-/// What hardening sets, by place: `pod: runAsNonRoot=true; container "web": …`.
-pub(super) fn changes(changes: &[Change], pod: &Pod<'_>) -> String {
-    let mut places: BTreeMap<Place, Vec<_>> = BTreeMap::new();
-    for change in changes {
-        places.entry(change.place).or_default().push(change.assignment());
+/// What hardening sets, by place: `pod: runAsNonRoot=true; container "web": …`. Of about so many bytes.
+pub(super) fn changes(changes: &[Change], pod: &Pod<'_>, room: usize) -> String {
+    let mut by_place: Vec<_> = changes.iter().collect();
+    by_place.sort_by_key(|change| change.place);
+    let mut text = String::new();
+    for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
+        // What comes now would be cut.
+        if text.len() > room {
+            break;
+        }
+        let Some(first) = at_place.first() else { continue };
+        let separator = if text.is_empty() { "" } else { "; " };
+        let set: Vec<_> = at_place.iter().map(|change| change.assignment()).collect();
+        let place = first.place.describe(pod);
+        let _ = write!(text, "{separator}{place}: {}", set.join(", "));
     }
-    let lines: Vec<_> = places
-        .into_iter()
-        .map(|(place, set)| format!("{}: {}", place.describe(pod), set.join(", ")))
-        .collect();
-    lines.join("; ")
+    text
 }
 
 /// What must be known of an image before `runAsNonRoot` is set for it.
@@ -131,6 +110,12 @@ pub(super) fn root_caveat(changes: &[Change]) -> Option<&'static str> {
 
 /// What stands where text was cut: ASCII, since warnings travel in an HTTP header.
 const CUT: &str = "...";
+
+/// A name as a text quotes it: no name of the API is longer.
+pub(super) fn cut(name: &str) -> &str {
+    const MOST: usize = 253;
+    name.get(..name.floor_char_boundary(MOST)).unwrap_or_default()
+}
 
 /// No control characters, at most so many bytes, cut between characters.
 pub(super) fn clean(text: &str, max: usize) -> String {

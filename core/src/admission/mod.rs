@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no log. What a decision needs from the cluster is given to it as a value.
 
 mod exceptions;
+mod fixes;
 mod hardening;
 mod judgement;
 mod message;
@@ -12,11 +13,12 @@ mod request;
 mod response;
 mod review;
 mod status;
+mod warnings;
 
 pub use exceptions::{At, Covered, NOTICE, Note};
 pub use hardening::{Effect, Hardening};
-pub use judgement::{Judgement, TemplateJudgement};
-pub use message::{fixes, reasons};
+pub use judgement::{Judgement, PodJudgement, TemplateJudgement};
+pub use message::{fix, fixes, reasons};
 pub use namespace::{AwaitsPods, NamespaceReview, PodList, Scan};
 pub use object::{Kind, Namespace, Object, Target};
 pub use request::{BadReview, Operation, Request, User};

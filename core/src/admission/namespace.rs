@@ -121,7 +121,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
 }
 
 /// Nothing is to be looked at, but that the floor holds is said.
-fn lenient(policy: &NamespacePolicy) -> Outcome {
+fn lenient(policy: &NamespacePolicy) -> Outcome<'static> {
     match policy.below_floor {
         Some(asked) => {
             let enforced = policy.policy.enforce;
@@ -147,7 +147,11 @@ fn is_higher(before: LevelVersion, after: LevelVersion) -> bool {
 }
 
 /// Tells of labels that do nothing because the namespace is exempt.
-fn exempt(namespace: &Namespace, policy: &NamespacePolicy, context: Context<'_>) -> Outcome {
+fn exempt(
+    namespace: &Namespace,
+    policy: &NamespacePolicy,
+    context: Context<'_>,
+) -> Outcome<'static> {
     let modes = policy.policy;
     if modes.is_fully_privileged() || modes.is_equivalent(&context.config.defaults) {
         return Outcome::Ignore;
@@ -187,7 +191,7 @@ impl AwaitsPods<'_> {
         self,
         pods: Result<(Vec<Pod<'_>>, usize), String>,
         mut is_time_up: impl FnMut() -> bool,
-    ) -> Outcome {
+    ) -> Outcome<'static> {
         let mut scan = Scan {
             enforce: self.policy.policy.enforce,
             checked: 0,

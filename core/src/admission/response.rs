@@ -2,25 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use serde::Serialize;
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use serde::{Serialize, Serializer};
 
 use crate::{
     config::Mode,
-    harden::Change,
+    harden::{Change, PatchText},
     policy::Violation,
     pss::{Level, Pod},
 };
 
 use super::{
+    fixes::Fixes,
     hardening::{Effect, Hardening},
-    judgement::{Judgement, TemplateJudgement},
+    judgement::{Judgement, PodJudgement, TemplateJudgement},
     message,
     namespace::{NamespaceReview, Scan},
-    object::Object,
     request::Request,
     review::{Fault, Outcome},
     status::{Status, describe},
+    warnings::{MAX_WARNING, Warnings},
 };
 
 /// What is answered, before it is written.
@@ -33,28 +34,28 @@ pub struct Answer {
     /// What the API server's audit log is told, under upstream's keys and ours.
     pub annotations: BTreeMap<&'static str, String>,
     /// What to change.
-    pub patch: Option<json_patch::Patch>,
+    pub patch: Option<PatchText>,
 }
 
 /// Says what was decided. In dry run nothing is denied or changed: it is said what would have been.
-pub fn answer(outcome: &Outcome, request: &Request<'_>, mode: Mode) -> Answer {
-    let mut answer = Answer::default();
+pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answer {
+    let mut answer = Draft::default();
     match outcome {
         Outcome::Ignore => {}
         Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
         Outcome::Privileged => answer.note("enforce-policy", "privileged:latest"),
         Outcome::Pod(judgement) => answer.pod(judgement, request),
-        Outcome::Template(judgement) => answer.template(judgement, request, mode),
+        Outcome::Template(judgement) => answer.template(judgement, mode),
         Outcome::Namespace(review) => answer.namespace(review, request),
-        Outcome::Harden(hardening) => answer.hardening(hardening, request),
+        Outcome::Harden(hardening) => answer.hardening(hardening),
         Outcome::Refuse(fault) => answer.refuse(fault, request),
         Outcome::Pass(fault) => answer.note("error", describe(fault)),
     }
     if mode == Mode::DryRun {
         answer.only_say();
     }
-    answer.warnings = message::warnings(std::mem::take(&mut answer.warnings));
-    answer
+    let Draft { denial, warnings, annotations, patch } = answer;
+    Answer { denial, warnings: warnings.into_lines(), annotations, patch }
 }
 
 /// The whole AdmissionReview, ready to be sent: compact JSON, the request not repeated.
@@ -68,20 +69,26 @@ pub fn respond(answer: &Answer, uid: &str) -> Vec<u8> {
             allowed: answer.denial.is_none(),
             status: answer.denial.as_ref(),
             patch_type: patch.map(|_| "JSONPatch"),
-            patch: patch.and_then(|patch| serde_json::to_vec(patch).ok()).map(base64),
+            patch: patch.map(|patch| Base64(patch.as_bytes())),
             audit_annotations: &answer.annotations,
             warnings: &answer.warnings,
         },
     };
-    // What an allowed pod is answered, most often, fits without growing.
-    let mut text = Vec::with_capacity(256);
+    // What an allowed pod is answered, most often, fits without growing, and a patch in base64 always does.
+    let mut text =
+        Vec::with_capacity(256 + patch.map_or(0, |patch| patch.as_bytes().len() / 2 * 3));
     // Strings and maps with text keys always serialise, and memory takes any length.
     let _ = serde_json::to_writer(&mut text, &review);
     text
 }
 
-fn base64(bytes: Vec<u8>) -> String {
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+/// Written in base64, without a copy.
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
 }
 
 #[derive(Serialize)]
@@ -102,24 +109,32 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
+    patch: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     audit_annotations: &'a BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'a [String],
 }
 
-impl Answer {
+/// An answer that is being written.
+#[derive(Default)]
+struct Draft {
+    denial: Option<Status>,
+    warnings: Warnings,
+    annotations: BTreeMap<&'static str, String>,
+    patch: Option<PatchText>,
+}
+
+impl Draft {
     fn note(&mut self, key: &'static str, value: impl Into<String>) {
         self.annotations.insert(key, value.into());
     }
 
-    fn warn(&mut self, text: impl Into<String>) {
-        self.warnings.push(text.into());
+    fn warn(&mut self, text: &str) {
+        self.warnings.add(text);
     }
 
-    fn pod(&mut self, judgement: &Judgement, request: &Request<'_>) {
-        let Object::Pod(pod) = &request.object else { return };
+    fn pod(&mut self, PodJudgement { pod, judgement }: &PodJudgement<'_>, request: &Request<'_>) {
         self.policy_notes(judgement, pod);
         self.note("enforce-policy", judgement.policy.policy.enforce.to_string());
         if judgement.enforce().is_empty() {
@@ -129,9 +144,8 @@ impl Answer {
         }
     }
 
-    fn template(&mut self, template: &TemplateJudgement, request: &Request<'_>, mode: Mode) {
-        let Object::Template(Some(pod)) = &request.object else { return };
-        let judgement = &template.judgement;
+    fn template(&mut self, template: &TemplateJudgement<'_>, mode: Mode) {
+        let (pod, judgement) = (template.template, &template.judgement);
         self.policy_notes(judgement, pod);
         let (enforce, warn) = (judgement.policy.policy.enforce, judgement.policy.policy.warn);
         let is_rejected = !judgement.enforce().is_empty();
@@ -158,9 +172,9 @@ impl Answer {
         }
         self.violations(judgement.warn(), &would_violate(judgement), pod);
         if !template.enforce_unhardened.is_empty() && !is_rejected {
-            let set = message::changes(&template.hardened, pod);
+            let set = message::changes(&template.hardened, pod, MAX_WARNING);
             let broken = message::broken(enforce, &template.enforce_unhardened);
-            self.warn(format!("{hardened} to pass {broken}: {set}"));
+            self.warn(&format!("{hardened} to pass {broken}: {set}"));
             self.caveat(&template.hardened);
         }
     }
@@ -175,13 +189,13 @@ impl Answer {
             self.note("exceptions", message::clean(&names.join(", "), message::MAX_DENIAL));
         }
         if let Some(asked) = judgement.builtin.filter(|_| judgement.enforce().is_empty()) {
-            self.warn(format!(
+            self.warn(&format!(
                 "allowed by Portcullis, but the built-in Pod Security admission denies it: label pod-security.kubernetes.io/enforce asks for {asked}"
             ));
         }
         for note in &judgement.exceptions.ending {
             let (name, owner, ends) = (&note.name, &note.owner, note.ends());
-            self.warn(format!("PolicyException {name} of {owner} covers this until {ends}"));
+            self.warn(&format!("PolicyException {name} of {owner} covers this until {ends}"));
         }
     }
 
@@ -196,7 +210,9 @@ impl Answer {
         if !judgement.audit().is_empty() {
             let pair = judgement.policy.policy.audit;
             let reasons = message::reasons(judgement.audit());
-            let fixes = message::fixes_by_place(judgement.audit(), pod).join("; ");
+            let fixes = Fixes::of(judgement.audit());
+            let lines = fixes.lines_by_place(pod, message::MAX_DENIAL);
+            let fixes = Fixes::joined(lines, "; ", message::MAX_DENIAL, fixes.len());
             let broken = message::broken(pair, judgement.audit());
             let text = ["would violate ", &broken, ": ", &reasons, " (", &fixes, ")"].concat();
             self.note("audit-violations", message::clean(&text, message::MAX_DENIAL));
@@ -205,28 +221,29 @@ impl Answer {
 
     fn violations(&mut self, violations: &[Violation], what: &str, pod: &Pod<'_>) {
         if !violations.is_empty() {
-            self.warn(format!("{what}: {}", message::reasons(violations)));
-            self.warnings.extend(message::fixes_by_place(violations, pod));
+            self.warn(&format!("{what}: {}", message::reasons(violations)));
+            let fixes = Fixes::of(violations);
+            self.warnings.add_lines(fixes.lines_by_place(pod, MAX_WARNING), fixes.len());
         }
     }
 
     fn namespace(&mut self, review: &NamespaceReview, request: &Request<'_>) {
         match review {
             NamespaceReview::ExemptButLabelled { ignored } => {
-                let name = request.name.as_str();
+                let name = message::cut(&request.name);
                 let ignored: Vec<_> =
                     ignored.iter().map(|(mode, pair)| format!("{mode}={pair}")).collect();
                 let policy = match ignored.as_slice() {
                     [] => "policy".to_owned(),
                     all => format!("policy ({})", all.join(", ")),
                 };
-                self.warn(format!(
+                self.warn(&format!(
                     "namespace {name:?} is exempt from Pod Security by configuration: its {policy} will be ignored"
                 ));
             }
             NamespaceReview::BelowFloor { asked, enforced } => {
-                let name = request.name.as_str();
-                self.warn(format!(
+                let name = message::cut(&request.name);
+                self.warn(&format!(
                     "namespace {name:?} asks for {asked}, which is below the floor of the configuration: {enforced} is enforced"
                 ));
             }
@@ -236,20 +253,20 @@ impl Answer {
 
     fn scan(&mut self, scan: &Scan, request: &Request<'_>) {
         if let Some(why) = &scan.failure {
-            self.warn(format!(
+            self.warn(&format!(
                 "existing pods were not checked against the new enforce level: {why}"
             ));
             return;
         }
         let Scan { enforce, checked, total, groups, .. } = scan;
         if checked < total {
-            self.warn(format!(
+            self.warn(&format!(
                 "only {checked} of {total} existing pods were checked against the new enforce level"
             ));
         }
         if !groups.is_empty() {
-            let name = request.name.as_str();
-            self.warn(format!(
+            let name = message::cut(&request.name);
+            self.warn(&format!(
                 "existing pods in namespace {name:?} violate the new PodSecurity enforce level \"{enforce}\""
             ));
         }
@@ -259,33 +276,34 @@ impl Answer {
                 1 => " (and 1 other pod)".to_owned(),
                 others => format!(" (and {others} other pods)"),
             };
-            self.warn(format!("{}{others}: {}", group.pod, group.reasons));
+            self.warn(&format!("{}{others}: {}", group.pod, group.reasons));
         }
     }
 
-    fn hardening(&mut self, hardening: &Hardening, request: &Request<'_>) {
-        let Object::Pod(pod) = &request.object else { return };
+    fn hardening(&mut self, hardening: &Hardening<'_>) {
         if hardening.changes.is_empty() {
             return;
         }
-        let set = message::changes(&hardening.changes, pod);
+        let set = message::changes(&hardening.changes, hardening.pod, message::MAX_DENIAL);
         let (key, says) = match hardening.effect {
             Effect::Apply => ("hardened", "hardened"),
             Effect::Report => ("would-harden", "hardening would set"),
         };
         self.note(key, message::clean(&set, message::MAX_DENIAL));
         // A denial says what to do: what was added to a pod that is not let in would only hide it.
-        if hardening.remaining.is_empty() {
-            self.warn(format!("{says} {set}"));
+        if !hardening.is_in_vain {
+            self.warn(&format!("{says} {set}"));
             self.caveat(&hardening.changes);
         }
         if hardening.effect == Effect::Apply {
-            self.patch = Some(hardening.patch.clone());
+            self.patch = Some(hardening.patch());
         }
     }
 
     fn caveat(&mut self, changes: &[Change]) {
-        self.warnings.extend(message::root_caveat(changes).map(str::to_owned));
+        if let Some(caveat) = message::root_caveat(changes) {
+            self.warn(caveat);
+        }
     }
 
     fn refuse(&mut self, fault: &Fault, request: &Request<'_>) {
@@ -302,10 +320,9 @@ impl Answer {
             "dry-run",
             message::clean(&format!("would deny: {}", status.message), message::MAX_DENIAL),
         );
-        let told = std::mem::take(&mut self.warnings);
         let lines =
             status.message.lines().map(|line| format!("dry run, would deny: {}", line.trim()));
-        self.warnings = lines.chain(told).collect();
+        self.warnings = std::mem::take(&mut self.warnings).behind(lines);
     }
 }
 

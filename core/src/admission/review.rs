@@ -3,7 +3,7 @@
 //! A decision may wait for what only the cluster knows: a namespace's labels, or the pods that run in it.
 //! [`review`] says so by its value, and the waiting value takes the answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     config::Config,
@@ -15,7 +15,7 @@ use crate::{
 use super::{
     exceptions::At,
     hardening::{self, Hardening},
-    judgement::{Judgement, TemplateJudgement},
+    judgement::{Judgement, PodJudgement, TemplateJudgement},
     namespace::{self, AwaitsPods, NamespaceReview},
     object::{Object, Target},
     request::{Operation, Request},
@@ -55,16 +55,16 @@ pub struct Context<'c> {
 #[derive(Debug)]
 pub enum Review<'r> {
     /// Nothing more is needed.
-    Decided(Outcome),
+    Decided(Outcome<'r>),
     /// The namespace's labels.
     AwaitsPolicy(AwaitsPolicy<'r>),
     /// The pods of a namespace whose policy becomes stricter.
     AwaitsPods(AwaitsPods<'r>),
 }
 
-/// What was decided. Recording and answering match it exhaustively.
+/// What was decided, with the pod that it is about. Recording and answering match it exhaustively.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Outcome<'r> {
     /// Nothing that is judged: another subresource, a deletion, an update that changes no container.
     Ignore,
     /// The configuration exempts it.
@@ -72,17 +72,34 @@ pub enum Outcome {
     /// Enforce, audit and warn are all privileged.
     Privileged,
     /// A pod, judged.
-    Pod(Judgement),
+    Pod(PodJudgement<'r>),
     /// A controller's template, judged as its pods will be.
-    Template(TemplateJudgement),
+    Template(TemplateJudgement<'r>),
     /// A namespace and its labels.
     Namespace(NamespaceReview),
     /// What hardening adds to a pod, or would.
-    Harden(Hardening),
+    Harden(Hardening<'r>),
     /// It could not be judged, and is denied.
     Refuse(Fault),
     /// It could not be judged, and is let through: another request will be judged in its stead.
     Pass(Fault),
+}
+
+impl Outcome<'_> {
+    /// What a pod or a template was found to break, where one was judged.
+    pub fn judgement(&self) -> Option<&Judgement> {
+        match self {
+            Self::Pod(PodJudgement { judgement, .. })
+            | Self::Template(TemplateJudgement { judgement, .. }) => Some(judgement),
+            Self::Ignore
+            | Self::Exempt(_)
+            | Self::Privileged
+            | Self::Namespace(_)
+            | Self::Harden(_)
+            | Self::Refuse(_)
+            | Self::Pass(_) => None,
+        }
+    }
 }
 
 /// Why something is not judged at all.
@@ -178,14 +195,14 @@ pub struct AwaitsPolicy<'r> {
     target: Target,
 }
 
-impl AwaitsPolicy<'_> {
+impl<'r> AwaitsPolicy<'r> {
     /// Whose labels.
     pub fn namespace(&self) -> &str {
         &self.request.namespace
     }
 
     /// Decides, with the labels or with why there are none.
-    pub fn with(self, labels: Result<&BTreeMap<String, String>, String>) -> Outcome {
+    pub fn with(self, labels: Result<&BTreeMap<String, String>, String>) -> Outcome<'r> {
         let labels = match labels {
             Ok(labels) => labels,
             Err(why) => {
@@ -208,7 +225,7 @@ impl AwaitsPolicy<'_> {
         }
     }
 
-    fn judge_pod(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome {
+    fn judge_pod(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome<'r> {
         let pod = match &self.request.object {
             Object::Pod(pod) => pod,
             other => return self.fail(unreadable(other)),
@@ -229,10 +246,11 @@ impl AwaitsPolicy<'_> {
             hardening::foretell(self.request, pod, self.context, (&policy, &grants), harden);
         let judged = foretold.as_ref().unwrap_or(pod);
         let judgement = Judgement::of_pod(policy, judged, &grants, self.context.newest);
-        Outcome::Pod(judgement.covered(self.context.excepted.told(&covering)))
+        let judgement = judgement.covered(self.context.excepted.told(&covering));
+        Outcome::Pod(PodJudgement { pod, judgement })
     }
 
-    fn judge_template(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome {
+    fn judge_template(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome<'r> {
         let template = match &self.request.object {
             Object::Template(Some(template)) => template,
             Object::Template(None) => return Outcome::Ignore,
@@ -251,7 +269,7 @@ impl AwaitsPolicy<'_> {
 
     /// Pods fail closed. Templates fail open, since their pods are judged once more, and so does hardening,
     /// since what it leaves alone is judged after it.
-    fn fail(&self, fault: Fault) -> Outcome {
+    fn fail(&self, fault: Fault) -> Outcome<'r> {
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod | Target::Namespace | Target::Ignored) => {
                 Outcome::Refuse(fault)
@@ -283,11 +301,11 @@ fn is_significant(pod: &Pod<'_>, old: &Pod<'_>) -> bool {
         new.len() != old.len() || new.iter().zip(old).any(|(new, old)| new.image != old.image)
     };
     let debugs = || {
-        let known = &old.spec.ephemeral_containers;
-        pod.spec.ephemeral_containers.iter().any(|new| {
-            let old = known.iter().find(|old| old.name == new.name);
-            old.is_none_or(|old| old.image != new.image)
-        })
+        // Of two with one name the first counts.
+        let known = old.spec.ephemeral_containers.iter().rev();
+        let known: HashMap<_, _> = known.map(|old| (&*old.name, &old.image)).collect();
+        let mut now = pod.spec.ephemeral_containers.iter();
+        now.any(|new| known.get(&*new.name) != Some(&&new.image))
     };
     differs(ContainerKind::Main) || differs(ContainerKind::Init) || debugs()
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::{policy::Violation, pss::Pod};
 
 use super::{
-    exceptions::Covered, judgement::Judgement, message, object::Object, request::Request,
-    review::Fault,
+    exceptions::Covered, fixes::Fixes, judgement::Judgement, message, object::Object,
+    request::Request, review::Fault, warnings::MAX_WARNING,
 };
 
 /// The most causes of a denial.
@@ -38,8 +38,10 @@ struct Details {
 #[derive(Debug, Serialize)]
 struct Cause {
     /// The control's id.
+    #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'static str,
     message: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
     field: String,
 }
 
@@ -50,33 +52,21 @@ impl Status {
         let pair = policy.policy.enforce;
         let first = format!(
             "{} {:?} is forbidden: violates {}: {}",
-            request.resource,
-            display_name(request),
+            message::cut(&request.resource),
+            message::cut(display_name(request)),
             message::broken(pair, violations),
             message::reasons(violations)
         );
         let last = format!(
             "policy: namespace {:?} enforces {pair} ({}){}",
-            request.namespace.as_str(),
+            message::cut(&request.namespace),
             policy.source,
             rules(violations)
         );
         let expired = expired(&judgement.exceptions);
         let last: Vec<_> = [last].into_iter().chain(expired).collect();
-        let message = message::denial(&first, &message::fixes(violations, pod), &last);
-        let causes = violations
-            .iter()
-            .flat_map(|violation| {
-                violation.findings.iter().map(move |finding| (violation.requirement, finding))
-            })
-            .take(MAX_CAUSES)
-            .map(|(requirement, finding)| Cause {
-                reason: requirement.id(),
-                message: message::clean(&finding.fix, message::MAX_WARNING),
-                field: message::clean(&finding.field(""), message::MAX_WARNING),
-            })
-            .collect();
-        Self::failure(403, "Forbidden", message, request, causes)
+        let message = message::denial(&first, &Fixes::of(violations), pod, &last);
+        Self::failure(403, "Forbidden", message, request, causes(violations))
     }
 
     pub(super) fn fault(fault: &Fault, request: &Request<'_>) -> Self {
@@ -91,14 +81,18 @@ impl Status {
         let (message, causes) = match fault {
             Fault::Labels(invalid) => {
                 let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
-                let name = display_name(request);
+                let name = message::cut(display_name(request));
                 let causes = invalid.iter().map(|label| Cause {
                     reason: "FieldValueInvalid",
-                    message: message::clean(&label.to_string(), message::MAX_WARNING),
+                    message: message::clean(&label.to_string(), MAX_WARNING),
                     field: format!("metadata.labels[{}]", label.label),
                 });
                 (
-                    format!("{} {name:?} is invalid: {}", request.kind, all.join(", ")),
+                    format!(
+                        "{} {name:?} is invalid: {}",
+                        message::cut(&request.kind),
+                        all.join(", ")
+                    ),
                     causes.collect(),
                 )
             }
@@ -115,13 +109,32 @@ impl Status {
         causes: Vec<Cause>,
     ) -> Self {
         let details = (!causes.is_empty()).then(|| Details {
-            name: message::clean(display_name(request), message::MAX_WARNING),
-            group: message::clean(&request.resource_group, message::MAX_WARNING),
-            kind: message::clean(&request.resource, message::MAX_WARNING),
+            name: message::clean(display_name(request), MAX_WARNING),
+            group: message::clean(&request.resource_group, MAX_WARNING),
+            kind: message::clean(&request.resource, MAX_WARNING),
             causes,
         });
         Self { status: "Failure", message, reason, code, details }
     }
+}
+
+/// As many as there may be. If there are more, the last says how many.
+fn causes(violations: &[Violation]) -> Vec<Cause> {
+    let all = violations.iter().flat_map(|violation| {
+        violation.findings.iter().map(move |finding| (violation.requirement, finding))
+    });
+    let causes = all.take(MAX_CAUSES).map(|(requirement, finding)| Cause {
+        reason: requirement.id(),
+        message: message::clean(&finding.fix, MAX_WARNING),
+        field: message::clean(&finding.field(""), MAX_WARNING),
+    });
+    let mut causes: Vec<_> = causes.collect();
+    let total: usize = violations.iter().map(|violation| violation.findings.len()).sum();
+    if total > causes.len() {
+        let message = format!("and {} more", total - causes.len());
+        causes.push(Cause { reason: "", message, field: String::new() });
+    }
+    causes
 }
 
 /// The first exception that would have covered it.
@@ -130,7 +143,7 @@ fn expired(exceptions: &Covered) -> Option<String> {
     let (name, owner, ended) = (&first.name, &first.owner, first.ends());
     Some(message::clean(
         &format!("PolicyException {name} of {owner} would have covered it, but ended at {ended}"),
-        message::MAX_WARNING,
+        MAX_WARNING,
     ))
 }
 
@@ -156,7 +169,7 @@ pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
 pub(super) fn describe(fault: &Fault) -> String {
     let text = match fault {
         Fault::Lookup { namespace, why } => {
-            format!("failed to look up namespace {namespace:?}: {why}")
+            format!("failed to look up namespace {:?}: {why}", message::cut(namespace))
         }
         Fault::Malformed { why } => format!("failed to decode the review: {why}"),
         Fault::Object { why } => format!("failed to decode object: {why}"),

@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Exemptions},
     harden,
     policy::{self, Covering, Exceptions, Grant, NamespacePolicy, Subject, Violation},
-    pss::{self, Level, LevelVersion, Minor, NEWEST, Pod, Version},
+    pss::{self, Caps, Level, LevelVersion, Minor, NEWEST, Pod, Version},
     rules::Mode,
 };
 
@@ -46,6 +46,8 @@ pub struct Policy {
     pub fail_on: Level,
     /// Whether it is told what led to each verdict.
     pub is_traced: bool,
+    /// How many findings are kept of each requirement that a workload breaks.
+    pub caps: Caps,
 }
 
 /// What an object says of what made it.
@@ -140,6 +142,7 @@ impl Policy {
             judges: Judges::Written,
             fail_on: Level::Restricted,
             is_traced: false,
+            caps: Caps::REPORT,
         }
     }
 
@@ -158,16 +161,17 @@ impl Policy {
         basis: &Basis,
         pod: &Pod<'_>,
         exceptions: &[Grant<'_>],
+        caps: Caps,
     ) -> Vec<(Violation, Severity)> {
         let pod = basis.policy.relax(pod, exceptions);
-        let controls = policy::controls(basis.asked, basis.newest, &pod).into_iter();
+        let controls = policy::controls(basis.asked, basis.newest, &pod, caps).into_iter();
         let controls = controls.map(|violation| {
             let level = violation.requirement.level().unwrap_or(Level::Privileged);
             (violation, self.severity(level))
         });
         let rules = [Mode::Enforce, Mode::Audit, Mode::Warn].into_iter().flat_map(|mode| {
             let severity = if mode == Mode::Enforce { Severity::Error } else { Severity::Warning };
-            let broken = policy::rules(basis.policy.demands(), mode, &pod).into_iter();
+            let broken = policy::rules(basis.policy.demands(), mode, &pod, caps).into_iter();
             broken.map(move |violation| (violation, severity))
         });
         controls.chain(rules).collect()

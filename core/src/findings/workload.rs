@@ -1,15 +1,25 @@
 //! What is found of one workload.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use crate::{
     admission::{self, Exemption},
     harden::{self, Change},
     policy::{Covering, Exception, Requirement, Violation},
-    pss::{self, Control, Finding, Level, LevelVersion, Minor, Place, Pod},
+    pss::{self, Caps, Control, Finding, Level, LevelVersion, Minor, Place, Pod},
 };
 
 use super::{Basis, Judges, Location, Policy, Region, Replacement, Severity, trace};
+
+/// The most lines of what to set in a workload: more than any that runs needs.
+const MAX_FIXES: usize = 1024;
+/// The most bytes of what to set for one requirement, in one line.
+const MAX_MESSAGE: usize = 16 << 10;
 
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,8 +95,10 @@ pub struct Broken {
     pub requirement: Requirement,
     /// How bad that is.
     pub severity: Severity,
-    /// Every place that must change; never empty.
+    /// What must change; never empty.
     pub found: Vec<Found>,
+    /// How many were found beyond those.
+    pub more: usize,
     /// What to set, in one line: of each container that has it wrong.
     pub message: String,
     /// What of hardening would mend it; empty where nothing does.
@@ -101,9 +113,9 @@ pub struct Found {
     /// The path of the field from the object's root. It may be missing from the object.
     pub field: String,
     /// The path of the container, volume or pod that it is about, from the object's root.
-    pub part: String,
+    pub part: Arc<str>,
     /// The same as people call it: `container "web"`.
-    pub place: String,
+    pub place: Arc<str>,
     /// What to do: `set securityContext.privileged=false`.
     pub fix: Cow<'static, str>,
     /// Where in the source, when that is known.
@@ -136,10 +148,7 @@ impl Ladder {
 
     /// Judges a pod by every level, as it is and as it would be hardened, if that is not the same.
     pub fn of(pod: &Pod<'_>, hardened: Option<&Pod<'_>>, version: Minor) -> Self {
-        let broken = |level| {
-            let violations = pss::evaluate(level, version, pod);
-            violations.iter().map(|violation| violation.control).collect::<Vec<_>>()
-        };
+        let broken = |level| pss::broken(level, version, pod).collect::<Vec<_>>();
         let (baseline, restricted) = (broken(Level::Baseline), broken(Level::Restricted));
         let now = match (baseline.is_empty(), restricted.is_empty()) {
             (_, true) => Level::Restricted,
@@ -155,7 +164,7 @@ impl Ladder {
 }
 
 fn highest(pod: &Pod<'_>, version: Minor) -> Level {
-    let meets = |level: &Level| pss::evaluate(*level, version, pod).is_empty();
+    let meets = |level: &Level| pss::broken(*level, version, pod).next().is_none();
     let levels = [Level::Restricted, Level::Baseline];
     levels.into_iter().find(meets).unwrap_or(Level::Privileged)
 }
@@ -208,10 +217,10 @@ impl Workload {
             Judges::Written => pod,
             Judges::Hardened => hardened,
         };
-        let violations = policy.violations(basis, judged, &grants);
+        let violations = policy.violations(basis, judged, &grants, policy.caps);
         let left = match (violations.is_empty(), policy.judges, &applied) {
             (false, Judges::Written, Some(hardened)) => {
-                Some(policy.violations(basis, hardened, &grants))
+                Some(policy.violations(basis, hardened, &grants, Caps::NONE))
             }
             // Judged is what is hardened already, or nothing would change.
             _ => None,
@@ -227,14 +236,17 @@ impl Workload {
             if is_hardened(violation) { its.cloned().collect() } else { Vec::new() }
         };
         self.exceptions = Excepted::of(&covering);
-        self.fixes = admission::fixes(violations.iter().map(|(violation, _)| violation), judged);
+        let all = violations.iter().map(|(violation, _)| violation);
+        self.fixes = admission::fixes(all, judged, MAX_FIXES);
+        let mut parts = Parts::new(judged, root);
         self.violations = violations
             .iter()
             .map(|(violation, severity)| Broken {
                 requirement: violation.requirement,
                 severity: *severity,
-                found: violation.findings.iter().map(|one| Found::of(one, judged, root)).collect(),
-                message: admission::fixes([violation], judged).join("; "),
+                found: violation.findings.iter().map(|one| parts.found(one)).collect(),
+                more: violation.findings.more(),
+                message: admission::fix([violation], judged, MAX_MESSAGE),
                 hardening: hardening(violation),
                 mends: Vec::new(),
             })
@@ -272,21 +284,40 @@ impl Broken {
     }
 }
 
-impl Found {
-    fn of(finding: &Finding, pod: &Pod<'_>, root: &str) -> Self {
-        let part = match finding.place {
-            Place::Metadata => format!("{root}metadata"),
-            Place::Pod => format!("{root}spec"),
-            Place::Volume { index } => format!("{root}spec.volumes[{index}]"),
-            Place::Container { kind, index } => format!("{root}spec.{}[{index}]", kind.list()),
-        };
-        Self {
+/// The parts of a pod as findings name them: each is named once, however much is wrong with it.
+struct Parts<'p> {
+    pod: &'p Pod<'p>,
+    root: &'p str,
+    known: HashMap<Place, (Arc<str>, Arc<str>)>,
+}
+
+impl<'p> Parts<'p> {
+    fn new(pod: &'p Pod<'p>, root: &'p str) -> Self {
+        Self { pod, root, known: HashMap::new() }
+    }
+
+    fn found(&mut self, finding: &Finding) -> Found {
+        let Self { pod, root, known } = self;
+        let (part, place) = known.entry(finding.place).or_insert_with(|| {
+            (path(finding.place, root).into(), finding.place.describe(pod).into())
+        });
+        Found {
             field: finding.field(root),
-            part,
-            place: finding.place.describe(pod),
+            part: Arc::clone(part),
+            place: Arc::clone(place),
             fix: finding.fix.clone(),
             region: None,
             context: None,
         }
+    }
+}
+
+/// From the root of an object whose pod stands at `root`.
+fn path(place: Place, root: &str) -> String {
+    match place {
+        Place::Metadata => format!("{root}metadata"),
+        Place::Pod => format!("{root}spec"),
+        Place::Volume { index } => format!("{root}spec.volumes[{index}]"),
+        Place::Container { kind, index } => format!("{root}spec.{}[{index}]", kind.list()),
     }
 }

@@ -16,7 +16,7 @@ pub use apply::apply;
 pub use decision::{Decision, invalid_label};
 pub use empty_dirs::{EmptyDir, MountPath};
 pub use field::{Change, Field, Values};
-pub use patch::patch;
+pub use patch::{PatchText, patch};
 pub use plan::{Scope, plan};
 pub use resources::{Amount, InvalidAmount, List, Resource, Resources};
 pub use settings::{InvalidMode, MODE_LABEL, Mode, Settings};

@@ -19,17 +19,54 @@ use super::{
 /// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
 pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
     let mut operations = Vec::new();
+    each(pod, changes, root, &mut |operation| operations.push(operation));
+    Patch(operations)
+}
+
+/// The same as JSON text. Each operation is written as soon as it is made: as values, all of them together take many
+/// times as much memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PatchText(Vec<u8>);
+
+impl PatchText {
+    pub(crate) fn of(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Self {
+        let mut text = Vec::with_capacity(if changes.is_empty() { 0 } else { 512 });
+        each(pod, changes, root, &mut |operation| {
+            text.push(if text.is_empty() { b'[' } else { b',' });
+            // Strings and maps with text keys always serialise, and memory takes any length.
+            let _ = serde_json::to_writer(&mut text, &operation);
+        });
+        if !text.is_empty() {
+            text.push(b']');
+        }
+        Self(text)
+    }
+
+    /// Whether there is no operation.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The JSON. Empty where there is no operation.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Takes operations one by one.
+type Take<'t> = dyn FnMut(PatchOperation) + 't;
+
+fn each(pod: &Pod<'_>, changes: &[Change], root: &[&str], take: &mut Take<'_>) {
     let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
         let Some(first) = at_place.first() else { continue };
-        Target::of(pod, first.place, root).add(at_place, &mut operations);
+        Target::of(pod, first.place, root).add(at_place, take);
     }
-    add_volumes(pod, &by_place, root, &mut operations);
+    add_volumes(pod, &by_place, root, take);
     if changes.iter().any(|change| change.field == Field::NoServiceAccountToken) {
-        remove_token(pod, root, &mut operations);
+        remove_token(pod, root, take);
     }
-    Patch(operations)
 }
 
 /// The object that defaults of one place are added to.
@@ -61,41 +98,41 @@ impl<'p> Target<'p> {
         }
     }
 
-    fn add(&self, changes: &[&Change], operations: &mut Vec<PatchOperation>) {
+    fn add(&self, changes: &[&Change], take: &mut Take<'_>) {
         let mut of_context = Vec::new();
         for change in changes {
             match (&change.values, change.field) {
                 (Values::Fixed, Field::NoServiceAccountToken | Field::UserNamespace) => {
-                    operations.push(add(&self.owner, &[change.field.name()], json!(false)));
+                    take(add(&self.owner, &[change.field.name()], json!(false)));
                 }
                 (Values::Fixed, field) => of_context.push(field),
                 (Values::EmptyDirs(_) | Values::Resources(_), _) => {}
             }
         }
-        self.add_to_context(&of_context, operations);
+        self.add_to_context(&of_context, take);
         for change in changes {
             match &change.values {
                 Values::Fixed => {}
-                Values::EmptyDirs(all) => self.add_mounts(all, operations),
-                Values::Resources(lacking) => self.add_resources(lacking, operations),
+                Values::EmptyDirs(all) => self.add_mounts(all, take),
+                Values::Resources(lacking) => self.add_resources(lacking, take),
             }
         }
     }
 
-    fn add_to_context(&self, fields: &[Field], operations: &mut Vec<PatchOperation>) {
+    fn add_to_context(&self, fields: &[Field], take: &mut Take<'_>) {
         if fields.is_empty() {
             return;
         }
         if !self.has_context {
             let fields: Map<_, _> = fields.iter().map(|field| member(*field)).collect();
-            operations.push(add(&self.owner, &["securityContext"], fields.into()));
+            take(add(&self.owner, &["securityContext"], fields.into()));
             return;
         }
         let context = self.container.and_then(|container| container.security_context.as_ref());
         let capabilities = context.and_then(|context| context.capabilities.as_ref());
         for field in fields {
             let (name, value) = member(*field);
-            operations.push(match (field, capabilities) {
+            take(match (field, capabilities) {
                 (Field::DropCapabilities, Some(set)) if set.drop.is_empty() => {
                     add(&self.owner, &["securityContext", "capabilities", "drop"], json!(["ALL"]))
                 }
@@ -109,15 +146,14 @@ impl<'p> Target<'p> {
         }
     }
 
-    fn add_mounts(&self, all: &[EmptyDir], operations: &mut Vec<PatchOperation>) {
+    fn add_mounts(&self, all: &[EmptyDir], take: &mut Take<'_>) {
         let mounts = all.iter();
-        let mounts: Vec<_> =
-            mounts.map(|one| json!({"mountPath": one.path(), "name": one.volume()})).collect();
+        let mounts = mounts.map(|one| json!({"mountPath": one.path(), "name": one.volume()}));
         let has_any = self.container.is_some_and(|container| !container.volume_mounts.is_empty());
-        append(&self.owner, "volumeMounts", has_any, mounts, operations);
+        append(&self.owner, "volumeMounts", has_any, mounts, take);
     }
 
-    fn add_resources(&self, lacking: &Resources, operations: &mut Vec<PatchOperation>) {
+    fn add_resources(&self, lacking: &Resources, take: &mut Take<'_>) {
         let own = self.container.and_then(|container| container.resources.as_ref());
         let map = |list: List| -> Map<_, _> {
             let amounts = lacking.iter().filter(|(of, ..)| *of == list);
@@ -128,7 +164,7 @@ impl<'p> Target<'p> {
         let Some(own) = own else {
             let all: Map<_, _> =
                 lists.map(|(list, map)| (list.to_string(), Value::Object(map))).collect();
-            operations.push(add(&self.owner, &["resources"], all.into()));
+            take(add(&self.owner, &["resources"], all.into()));
             return;
         };
         for (list, map) in lists {
@@ -137,11 +173,11 @@ impl<'p> Target<'p> {
                 List::Limits => &own.limits,
             };
             if set.is_empty() {
-                operations.push(add(&self.owner, &["resources", list.name()], map.into()));
+                take(add(&self.owner, &["resources", list.name()], map.into()));
                 continue;
             }
             for (name, amount) in map {
-                operations.push(add(&self.owner, &["resources", list.name(), &name], amount));
+                take(add(&self.owner, &["resources", list.name(), &name], amount));
             }
         }
     }
@@ -161,16 +197,10 @@ fn member(field: Field) -> (String, Value) {
     (field.name().to_owned(), value)
 }
 
-fn add_volumes(
-    pod: &Pod<'_>,
-    changes: &[&Change],
-    root: &[&str],
-    operations: &mut Vec<PatchOperation>,
-) {
+fn add_volumes(pod: &Pod<'_>, changes: &[&Change], root: &[&str], take: &mut Take<'_>) {
     let empty_dirs = changes.iter().flat_map(|change| change.empty_dirs());
-    let volumes: Vec<_> =
-        empty_dirs.map(|one| json!({"emptyDir": {}, "name": one.volume()})).collect();
-    append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, operations);
+    let volumes = empty_dirs.map(|one| json!({"emptyDir": {}, "name": one.volume()}));
+    append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, take);
 }
 
 /// Adds to a list that may be missing.
@@ -178,24 +208,25 @@ fn append(
     owner: &PointerBuf,
     list: &str,
     has_any: bool,
-    items: Vec<Value>,
-    operations: &mut Vec<PatchOperation>,
+    items: impl Iterator<Item = Value>,
+    take: &mut Take<'_>,
 ) {
-    match (has_any, items.is_empty()) {
-        (_, true) => {}
-        (false, false) => operations.push(add(owner, &[list], items.into())),
-        (true, false) => {
-            operations.extend(items.into_iter().map(|item| add(owner, &[list, "-"], item)));
-        }
+    /// Of a new list, so many items are made at once: more than a pod has.
+    const AT_ONCE: usize = 64;
+    let mut items = items.peekable();
+    if !has_any && items.peek().is_some() {
+        let first: Vec<_> = items.by_ref().take(AT_ONCE).collect();
+        take(add(owner, &[list], first.into()));
     }
+    items.for_each(|item| take(add(owner, &[list, "-"], item)));
 }
 
-fn remove_token(pod: &Pod<'_>, root: &[&str], operations: &mut Vec<PatchOperation>) {
+fn remove_token(pod: &Pod<'_>, root: &[&str], take: &mut Take<'_>) {
     let token = Token::of(pod);
     let mut remove = |below: &[jsonptr::Token<'_>]| {
         let mut path = pointer(root);
         below.iter().for_each(|token| path.push_back(token.clone()));
-        operations.push(PatchOperation::Remove(RemoveOperation { path }));
+        take(PatchOperation::Remove(RemoveOperation { path }));
     };
     for (kind, container, mount) in token.mounts {
         remove(&[kind.list().into(), container.into(), "volumeMounts".into(), mount.into()]);

@@ -1,7 +1,9 @@
 //! Judging: which requirements a pod breaks.
 
+use std::sync::Arc;
+
 use crate::{
-    pss::{self, LevelVersion, Minor},
+    pss::{self, Caps, Findings, LevelVersion, Minor},
     rules::{Check, Demand, Mode},
 };
 
@@ -11,13 +13,18 @@ use super::{Relaxed, Requirement, Violation};
 ///
 /// Where a control is relaxed that takes another one's place (`capabilities_restricted` that of
 /// `capabilities_baseline`), that other one holds again: a relaxation lifts no more than it names.
-pub fn controls(asked: LevelVersion, newest: Minor, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
+pub fn controls(
+    asked: LevelVersion,
+    newest: Minor,
+    pod: &Relaxed<'_, '_>,
+    caps: Caps,
+) -> Vec<Violation> {
     let version = asked.version.resolve(newest);
     let is_freed = |control| pod.is_freed(Requirement::Control(control));
     pss::in_force(asked.level, version, is_freed)
         .filter_map(|(control, revision)| {
             let requirement = Requirement::Control(control);
-            violation(requirement, pod.findings(requirement, revision.check))
+            violation(requirement, pod.findings(requirement, caps, revision.check)?)
         })
         .collect()
 }
@@ -27,29 +34,32 @@ pub fn rules<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
     pod: &Relaxed<'_, '_>,
+    caps: Caps,
 ) -> Vec<Violation> {
-    let mut violations: Vec<Violation> = Vec::new();
-    for demand in demands.into_iter().filter(|demand| demand.mode == mode) {
-        let requirement = Requirement::Rule(demand.check.rule());
-        let found = pod.findings(requirement, |rest| match &demand.check {
-            // What the API server lets a pod ask for depends on the pod as it is.
-            check @ Check::UserNamespaces => check.findings(pod.whole()),
-            // Images are what they are, whatever is allowed.
-            check => check.findings_of(rest, pod.images()),
-        });
+    let mut judged: Vec<(&Check, Findings)> = Vec::new();
+    for Demand { check, .. } in demands.into_iter().filter(|demand| demand.mode == mode) {
         // A rule may be asked for by the configuration and by the profile.
-        match violations.iter_mut().find(|known| known.requirement == requirement) {
-            Some(known) => {
-                let new = found.into_iter().filter(|finding| !known.findings.contains(finding));
-                let new: Vec<_> = new.collect();
-                known.findings.extend(new);
-            }
-            None => violations.extend(violation(requirement, found)),
+        let known = judged.iter().position(|(other, _)| other.rule() == check.rule());
+        if known.and_then(|at| judged.get(at)).is_some_and(|(other, _)| *other == check) {
+            continue;
+        }
+        let requirement = Requirement::Rule(check.rule());
+        let found = pod.findings(requirement, caps, |rest, found| match check {
+            // What the API server lets a pod ask for depends on the pod as it is.
+            Check::UserNamespaces => check.find(pod.whole(), pod.images(), found),
+            // Images are what they are, whatever is allowed.
+            check => check.find(rest, pod.images(), found),
+        });
+        let Some(found) = found.filter(|found| !found.is_empty()) else { continue };
+        match known.and_then(|at| judged.get_mut(at)) {
+            Some((_, all)) => all.merge(found),
+            None => judged.push((check, found)),
         }
     }
-    violations
+    let rule = |(check, found): (&Check, _)| violation(Requirement::Rule(check.rule()), found);
+    judged.into_iter().filter_map(rule).collect()
 }
 
-fn violation(requirement: Requirement, findings: Vec<pss::Finding>) -> Option<Violation> {
-    (!findings.is_empty()).then_some(Violation { requirement, findings })
+fn violation(requirement: Requirement, findings: Findings) -> Option<Violation> {
+    (!findings.is_empty()).then(|| Violation { requirement, findings: Arc::new(findings) })
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     pss::{
-        self, InvalidLabel, Level, LevelVersion, Minor, Pod, Policy, enforced_by_standard,
+        self, Caps, InvalidLabel, Level, LevelVersion, Minor, Pod, Policy, enforced_by_standard,
         from_labels,
     },
     rules::{Demand, Mode},
@@ -154,10 +154,10 @@ impl NamespacePolicy {
         Relaxed::by(pod, &grants)
     }
 
-    /// What a pod breaks of all that is enforced: the level, then the rules.
+    /// What a pod breaks of all that is enforced: the level, then the rules. Which, without what is to be set.
     pub fn enforced(&self, newest: Minor, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
-        let mut violations = controls(self.policy.enforce, newest, pod);
-        violations.extend(rules(self.demands(), Mode::Enforce, pod));
+        let mut violations = controls(self.policy.enforce, newest, pod, Caps::NONE);
+        violations.extend(rules(self.demands(), Mode::Enforce, pod, Caps::NONE));
         violations
     }
 

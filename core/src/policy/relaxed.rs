@@ -3,12 +3,14 @@
 //! Allowed values are taken out of the pod, and the rest is judged by the same controls and rules as ever: so a
 //! relaxation cannot admit what it does not name.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use crate::{
     harden::{Change, Field},
     pattern::Patterns,
-    pss::{Capabilities, Container, Finding, List, Place, Pod, Profile, SecurityContext, Text},
+    pss::{
+        Capabilities, Caps, Container, Findings, List, Place, Pod, Profile, SecurityContext, Text,
+    },
     rules::Images,
 };
 
@@ -40,10 +42,24 @@ pub struct Relaxed<'p, 'a> {
     images: Images<'p, 'a>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Freed {
     All,
-    Containers(Vec<Place>),
+    /// Never empty.
+    Containers(Arc<HashSet<Place>>),
+}
+
+impl Freed {
+    /// Frees more of the pod.
+    fn add(&mut self, more: &Self) {
+        match (&mut *self, more) {
+            (Self::All, _) => {}
+            (known, Self::All) => *known = Self::All,
+            (Self::Containers(known), Self::Containers(more)) => {
+                Arc::make_mut(known).extend(more.iter().copied());
+            }
+        }
+    }
 }
 
 impl<'p, 'a> Relaxed<'p, 'a> {
@@ -63,7 +79,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     }
 
     fn grant(&mut self, grant: &Grant<'_>) {
-        let covered: Vec<_> = self
+        let covered: HashSet<_> = self
             .whole
             .containers()
             .filter(|(_, container)| {
@@ -84,9 +100,16 @@ impl<'p, 'a> Relaxed<'p, 'a> {
                 grant.relaxation.take_out_of_container(container);
             }
         }
-        let freed = if is_all { Freed::All } else { Freed::Containers(covered) };
+        let freed = match covered.is_empty() {
+            _ if is_all => Freed::All,
+            true => return,
+            false => Freed::Containers(Arc::new(covered)),
+        };
         for requirement in &grant.relaxation.requirements {
-            self.freed.push((*requirement, freed.clone()));
+            match self.freed.iter_mut().find(|(known, _)| known == requirement) {
+                Some((_, known)) => known.add(&freed),
+                None => self.freed.push((*requirement, freed.clone())),
+            }
         }
     }
 
@@ -110,38 +133,36 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         self.freed.iter().any(|(freed, _)| *freed == requirement)
     }
 
-    /// What a check finds in the parts of the pod that must meet the requirement.
+    /// What a check finds in the parts of the pod that must meet the requirement. None where no part must.
     pub fn findings(
         &self,
         requirement: Requirement,
-        check: impl FnOnce(&Pod<'a>) -> Vec<Finding>,
-    ) -> Vec<Finding> {
+        caps: Caps,
+        check: impl FnOnce(&Pod<'a>, &mut Findings),
+    ) -> Option<Findings> {
         match self.freed_of(requirement) {
-            Freed::All => Vec::new(),
-            Freed::Containers(places) if places.is_empty() => check(&self.rest),
-            Freed::Containers(places) => {
+            None => {
+                let mut found = Findings::new(caps);
+                check(&self.rest, &mut found);
+                Some(found)
+            }
+            Some(Freed::All) => None,
+            Some(Freed::Containers(places)) => {
                 let mut pod = self.rest.clone().into_owned();
-                for place in &places {
+                for place in places.iter() {
                     if let Some(container) = container_mut(&mut pod, *place) {
                         *container = harmless(container);
                     }
                 }
-                let mut findings = check(&pod);
-                findings.retain(|finding| !places.contains(&finding.place));
-                findings
+                let mut found = Findings::without(caps, Arc::clone(places));
+                check(&pod, &mut found);
+                Some(found)
             }
         }
     }
 
-    fn freed_of(&self, requirement: Requirement) -> Freed {
-        let mut places = Vec::new();
-        for (_, freed) in self.freed.iter().filter(|(freed, _)| *freed == requirement) {
-            match freed {
-                Freed::All => return Freed::All,
-                Freed::Containers(more) => places.extend_from_slice(more),
-            }
-        }
-        Freed::Containers(places)
+    fn freed_of(&self, requirement: Requirement) -> Option<&Freed> {
+        self.freed.iter().find(|(freed, _)| *freed == requirement).map(|(_, freed)| freed)
     }
 
     /// Of the defaults that the pod lacks, those that are asked of it: what is relaxed is not hardened either.
@@ -150,27 +171,26 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         if self.freed.is_empty() {
             return changes;
         }
-        changes.into_iter().flat_map(|change| self.asked(change)).collect()
+        let mut asked = Vec::with_capacity(changes.len());
+        changes.into_iter().for_each(|change| self.add_asked(change, &mut asked));
+        asked
     }
 
-    fn asked(&self, change: Change) -> Vec<Change> {
+    fn add_asked(&self, change: Change, asked: &mut Vec<Change>) {
         let requirement = change.field.requirement().and_then(Requirement::find);
-        let Some(requirement) = requirement else { return vec![change] };
-        match self.freed_of(requirement) {
-            Freed::All => Vec::new(),
-            Freed::Containers(places) if places.is_empty() => vec![change],
-            Freed::Containers(places) if change.place != Place::Pod => {
-                if places.contains(&change.place) { Vec::new() } else { vec![change] }
+        match requirement.and_then(|requirement| self.freed_of(requirement)) {
+            None => asked.push(change),
+            Some(Freed::All) => {}
+            Some(Freed::Containers(places)) if change.place != Place::Pod => {
+                asked.extend((!places.contains(&change.place)).then_some(change));
             }
             // What is set at the pod holds for the freed containers, too: so it is set in each of the others.
-            Freed::Containers(places) => self
-                .whole
-                .containers()
-                .filter(|(place, container)| {
+            Some(Freed::Containers(places)) => {
+                let others = self.whole.containers().filter(|(place, container)| {
                     !places.contains(place) && lacks(container, change.field)
-                })
-                .map(|(place, _)| Change { place, ..change.clone() })
-                .collect(),
+                });
+                asked.extend(others.map(|(place, _)| Change { place, ..change.clone() }));
+            }
         }
     }
 }

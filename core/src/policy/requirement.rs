@@ -1,7 +1,9 @@
 //! What may be asked of a pod, of the Standard or beside it.
 
+use std::sync::Arc;
+
 use crate::{
-    pss::{CONTROLS, Control, Finding, Level},
+    pss::{CONTROLS, Control, Findings, Level},
     rules::{RULES, Rule},
 };
 
@@ -80,8 +82,8 @@ impl Eq for Requirement {}
 pub struct Violation {
     /// Which.
     pub requirement: Requirement,
-    /// Every place that must change; never empty.
-    pub findings: Vec<Finding>,
+    /// What must change; never empty. Modes that ask for the same share it.
+    pub findings: Arc<Findings>,
 }
 
 #[cfg(test)]

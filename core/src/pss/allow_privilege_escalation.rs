@@ -4,6 +4,7 @@
 //! Allowed: `false`. Since v1.25 Windows pods are not judged: the field does not exist there.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -19,25 +20,28 @@ pub(super) static ALLOW_PRIVILEGE_ESCALATION: Control = Control {
         Revision { since: Minor(8), check },
         Revision {
             since: Minor(25),
-            check: |pod| {
-                if pod.is_windows() { Vec::new() } else { check(pod) }
+            check: |pod, found| {
+                if !pod.is_windows() {
+                    check(pod, found);
+                }
             },
         },
     ],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.containers()
-        .filter(|(_, container)| {
-            let context = container.security_context.as_ref();
-            context.and_then(|context| context.allow_privilege_escalation) != Some(false)
-        })
-        .map(|(place, _)| {
-            Finding::new(
-                place,
-                "securityContext.allowPrivilegeEscalation",
-                "set securityContext.allowPrivilegeEscalation=false",
-            )
-        })
-        .collect()
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        pod.containers()
+            .filter(|(_, container)| {
+                let context = container.security_context.as_ref();
+                context.and_then(|context| context.allow_privilege_escalation) != Some(false)
+            })
+            .map(|(place, _)| {
+                Finding::new(
+                    place,
+                    "securityContext.allowPrivilegeEscalation",
+                    "set securityContext.allowPrivilegeEscalation=false",
+                )
+            }),
+    );
 }

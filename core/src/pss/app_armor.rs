@@ -9,8 +9,10 @@
 
 use super::{
     annotations::APP_ARMOR_PREFIX,
+    findings::Findings,
     level::{Level, Minor},
     pod::{Pod, Profile},
+    shown,
     table::{Control, Revision},
     violation::{Finding, Place},
 };
@@ -23,7 +25,7 @@ pub(super) static APP_ARMOR_PROFILE: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings) {
     let of_pod =
         pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.app_armor_profile));
     let of_containers =
@@ -45,13 +47,14 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
         .iter()
         .filter(|(key, value)| key.starts_with(APP_ARMOR_PREFIX) && !is_allowed_annotation(value))
         .map(|(key, _)| {
+            let key = shown::key(key);
             Finding::new(
                 Place::Metadata,
                 format!("annotations[{key}]"),
                 format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
             )
         });
-    fields.chain(annotations).collect()
+    found.extend(fields.chain(annotations));
 }
 
 fn is_forbidden(profile: &Profile<'_>) -> bool {

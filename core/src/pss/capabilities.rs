@@ -11,9 +11,12 @@
 //! pods: the field does not exist there.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::{Capabilities, Pod},
+    shown,
     table::{Control, Revision},
+    text::Text,
     violation::{Finding, Place},
 };
 
@@ -34,8 +37,10 @@ pub(super) static RESTRICTED: Control = Control {
         Revision { since: Minor(22), check: restricted },
         Revision {
             since: Minor(25),
-            check: |pod| {
-                if pod.is_windows() { Vec::new() } else { restricted(pod) }
+            check: |pod, found| {
+                if !pod.is_windows() {
+                    restricted(pod, found);
+                }
             },
         },
     ],
@@ -57,33 +62,27 @@ const DEFAULTS: [&str; 13] = [
     "SYS_CHROOT",
 ];
 
-fn baseline(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.security_contexts()
-        .filter_map(|(place, context)| {
-            forbidden_add(place, context.capabilities.as_ref()?, &DEFAULTS)
-        })
-        .collect()
+fn baseline(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.security_contexts().filter_map(|(place, context)| {
+        forbidden_add(place, context.capabilities.as_ref()?, &DEFAULTS)
+    }));
 }
 
-fn restricted(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.containers()
-        .flat_map(|(place, container)| {
-            let context = container.security_context.as_ref();
-            let capabilities = context.and_then(|context| context.capabilities.as_ref());
-            let drops_all =
-                capabilities.is_some_and(|set| set.drop.iter().any(|name| *name == "ALL"));
-            let missing = (!drops_all).then(|| {
-                Finding::new(
-                    place,
-                    "securityContext.capabilities.drop",
-                    "set securityContext.capabilities.drop=[\"ALL\"]",
-                )
-            });
-            let added =
-                capabilities.and_then(|set| forbidden_add(place, set, &["NET_BIND_SERVICE"]));
-            missing.into_iter().chain(added)
-        })
-        .collect()
+fn restricted(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.containers().flat_map(|(place, container)| {
+        let context = container.security_context.as_ref();
+        let capabilities = context.and_then(|context| context.capabilities.as_ref());
+        let drops_all = capabilities.is_some_and(|set| set.drop.iter().any(|name| *name == "ALL"));
+        let missing = (!drops_all).then(|| {
+            Finding::new(
+                place,
+                "securityContext.capabilities.drop",
+                "set securityContext.capabilities.drop=[\"ALL\"]",
+            )
+        });
+        let added = capabilities.and_then(|set| forbidden_add(place, set, &["NET_BIND_SERVICE"]));
+        missing.into_iter().chain(added)
+    }));
 }
 
 fn forbidden_add(
@@ -91,12 +90,8 @@ fn forbidden_add(
     capabilities: &Capabilities<'_>,
     allowed: &[&str],
 ) -> Option<Finding> {
-    let mut forbidden =
-        capabilities.add.iter().filter(|name| !allowed.contains(&name.as_str())).peekable();
-    forbidden.peek()?;
-    let mut names: Vec<_> = forbidden.map(|name| format!("{:?}", name.as_str())).collect();
-    names.sort_unstable();
-    names.dedup();
-    let fix = format!("remove {} from securityContext.capabilities.add", names.join(", "));
+    let added = capabilities.add.iter().map(Text::as_str);
+    let names = shown::names(added.filter(|name| !allowed.contains(name)))?;
+    let fix = format!("remove {names} from securityContext.capabilities.add");
     Some(Finding::new(place, "securityContext.capabilities.add", fix))
 }

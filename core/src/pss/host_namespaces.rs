@@ -4,6 +4,7 @@
 //! Allowed: unset, `false`.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -18,15 +19,16 @@ pub(super) static HOST_NAMESPACES: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings) {
     let spec = &pod.spec;
-    [
-        (spec.host_network, "hostNetwork", "set hostNetwork=false"),
-        (spec.host_pid, "hostPID", "set hostPID=false"),
-        (spec.host_ipc, "hostIPC", "set hostIPC=false"),
-    ]
-    .into_iter()
-    .filter(|(is_shared, ..)| *is_shared)
-    .map(|(_, field, fix)| Finding::new(Place::Pod, field, fix))
-    .collect()
+    found.extend(
+        [
+            (spec.host_network, "hostNetwork", "set hostNetwork=false"),
+            (spec.host_pid, "hostPID", "set hostPID=false"),
+            (spec.host_ipc, "hostIPC", "set hostIPC=false"),
+        ]
+        .into_iter()
+        .filter(|(is_shared, ..)| *is_shared)
+        .map(|(_, field, fix)| Finding::new(Place::Pod, field, fix)),
+    );
 }

@@ -4,6 +4,7 @@
 //! Allowed: unset.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -18,18 +19,16 @@ pub(super) static HOST_PATH_VOLUMES: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.spec
-        .volumes
-        .iter()
-        .enumerate()
-        .filter(|(_, volume)| volume.has("hostPath"))
-        .map(|(index, _)| {
-            Finding::new(
-                Place::Volume { index },
-                "hostPath",
-                "replace hostPath by another type of volume",
-            )
-        })
-        .collect()
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        pod.spec.volumes.iter().enumerate().filter(|(_, volume)| volume.has("hostPath")).map(
+            |(index, _)| {
+                Finding::new(
+                    Place::Volume { index },
+                    "hostPath",
+                    "replace hostPath by another type of volume",
+                )
+            },
+        ),
+    );
 }

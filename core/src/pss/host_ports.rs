@@ -4,6 +4,7 @@
 //! Allowed: unset, 0.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -18,17 +19,15 @@ pub(super) static HOST_PORTS: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.containers()
-        .flat_map(|(place, container)| {
-            let ports = container.ports.iter().enumerate();
-            ports.filter(|(_, port)| port.host_port != 0).map(move |(index, port)| {
-                Finding::new(
-                    place,
-                    format!("ports[{index}].hostPort"),
-                    format!("remove hostPort {}", port.host_port),
-                )
-            })
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.containers().flat_map(|(place, container)| {
+        let ports = container.ports.iter().enumerate();
+        ports.filter(|(_, port)| port.host_port != 0).map(move |(index, port)| {
+            Finding::new(
+                place,
+                format!("ports[{index}].hostPort"),
+                format!("remove hostPort {}", port.host_port),
+            )
         })
-        .collect()
+    }));
 }

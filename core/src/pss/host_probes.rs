@@ -5,6 +5,7 @@
 //! Allowed: unset, empty.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::{Container, Handler, Pod},
     table::{Control, Revision},
@@ -19,16 +20,14 @@ pub(super) static HOST_PROBES_AND_HOST_LIFECYCLE: Control = Control {
     revisions: &[Revision { since: Minor(34), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.containers()
-        .flat_map(|(place, container)| {
-            hosts(container).map(move |(handler, action)| {
-                let path = format!("{handler}.{action}.host");
-                let fix = format!("remove {path}");
-                Finding::new(place, path, fix)
-            })
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.containers().flat_map(|(place, container)| {
+        hosts(container).map(move |(handler, action)| {
+            let path = format!("{handler}.{action}.host");
+            let fix = format!("remove {path}");
+            Finding::new(place, path, fix)
         })
-        .collect()
+    }));
 }
 
 /// The handlers of a container that name a host, and how they would call it.

@@ -4,11 +4,13 @@
 //! its revisions by version, one file a control; [`evaluate`] is a filter over that table.
 
 mod annotations;
+mod findings;
 mod labels;
 mod level;
 mod pod;
 mod policy;
 mod resources;
+mod shown;
 mod table;
 mod text;
 mod violation;
@@ -32,6 +34,7 @@ mod volume_types;
 mod windows_host_process;
 
 pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use findings::{Caps, Findings};
 pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use pod::{
@@ -43,11 +46,12 @@ pub use policy::{
     from_labels, is_policy_label,
 };
 pub use resources::{Quantities, Resources};
-pub use table::{CONTROLS, Control, Revision, evaluate, in_force};
+pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force};
 pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;
 
 pub use annotations::APP_ARMOR_PREFIX;
 
+pub(crate) use shown::{key, names, shown};
 pub(crate) use violation::missing;

@@ -4,6 +4,7 @@
 //! Allowed: unset, `false`.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -18,15 +19,16 @@ pub(super) static PRIVILEGED: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.security_contexts()
-        .filter(|(_, context)| context.privileged == Some(true))
-        .map(|(place, _)| {
-            Finding::new(
-                place,
-                "securityContext.privileged",
-                "set securityContext.privileged=false",
-            )
-        })
-        .collect()
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        pod.security_contexts().filter(|(_, context)| context.privileged == Some(true)).map(
+            |(place, _)| {
+                Finding::new(
+                    place,
+                    "securityContext.privileged",
+                    "set securityContext.privileged=false",
+                )
+            },
+        ),
+    );
 }

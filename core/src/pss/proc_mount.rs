@@ -4,6 +4,7 @@
 //! Allowed: unset, `Default`. In baseline since v1.35 anything, where `hostUsers` is false (KEP-4265).
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -19,8 +20,10 @@ pub(super) static BASELINE: Control = Control {
         Revision { since: Minor(0), check },
         Revision {
             since: Minor(35),
-            check: |pod| {
-                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
+            check: |pod, found| {
+                if !pod.has_user_namespace() {
+                    check(pod, found);
+                }
             },
         },
     ],
@@ -34,15 +37,18 @@ pub(super) static RESTRICTED: Control = Control {
     revisions: &[Revision { since: Minor(35), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.security_contexts()
-        .filter(|(_, context)| context.proc_mount.as_ref().is_some_and(|mount| *mount != "Default"))
-        .map(|(place, _)| {
-            Finding::new(
-                place,
-                "securityContext.procMount",
-                "set securityContext.procMount=Default",
-            )
-        })
-        .collect()
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        pod.security_contexts()
+            .filter(|(_, context)| {
+                context.proc_mount.as_ref().is_some_and(|mount| *mount != "Default")
+            })
+            .map(|(place, _)| {
+                Finding::new(
+                    place,
+                    "securityContext.procMount",
+                    "set securityContext.procMount=Default",
+                )
+            }),
+    );
 }

@@ -5,6 +5,7 @@
 //! containers all override it. Since v1.35 anything, where `hostUsers` is false (KEP-127).
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -20,8 +21,10 @@ pub(super) static RUN_AS_NON_ROOT: Control = Control {
         Revision { since: Minor(0), check },
         Revision {
             since: Minor(35),
-            check: |pod| {
-                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
+            check: |pod, found| {
+                if !pod.has_user_namespace() {
+                    check(pod, found);
+                }
             },
         },
     ],
@@ -30,7 +33,7 @@ pub(super) static RUN_AS_NON_ROOT: Control = Control {
 const FIELD: &str = "securityContext.runAsNonRoot";
 const FIX: &str = "set securityContext.runAsNonRoot=true";
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings) {
     let of_pod = pod.spec.security_context.as_ref().and_then(|context| context.run_as_non_root);
     let of_containers = || {
         pod.containers().map(|(place, container)| {
@@ -38,14 +41,14 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
             (place, context.and_then(|context| context.run_as_non_root))
         })
     };
-    let explicit: Vec<_> = std::iter::once((Place::Pod, of_pod))
-        .chain(of_containers())
-        .filter(|(_, value)| *value == Some(false))
-        .map(|(place, _)| Finding::new(place, FIELD, FIX))
-        .collect();
-    if !explicit.is_empty() || of_pod == Some(true) {
-        return explicit;
+    let explicit = || {
+        let all = std::iter::once((Place::Pod, of_pod)).chain(of_containers());
+        all.filter(|(_, value)| *value == Some(false)).map(|(place, _)| place)
+    };
+    if explicit().next().is_some() || of_pod == Some(true) {
+        found.extend(explicit().map(|place| Finding::new(place, FIELD, FIX)));
+        return;
     }
     let unset = of_containers().filter(|(_, value)| value.is_none()).map(|(place, _)| place);
-    missing(unset, FIELD, FIX)
+    missing(unset, FIELD, FIX, found);
 }

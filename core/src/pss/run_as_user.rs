@@ -4,6 +4,7 @@
 //! Allowed: unset, anything but 0. Since v1.35 anything, where `hostUsers` is false (KEP-127).
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -19,28 +20,27 @@ pub(super) static RUN_AS_USER: Control = Control {
         Revision { since: Minor(23), check },
         Revision {
             since: Minor(35),
-            check: |pod| {
-                if pod.has_user_namespace() { Vec::new() } else { check(pod) }
+            check: |pod, found| {
+                if !pod.has_user_namespace() {
+                    check(pod, found);
+                }
             },
         },
     ],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings) {
     let of_pod =
         pod.spec.security_context.as_ref().map(|context| (Place::Pod, context.run_as_user));
     let of_containers =
         pod.security_contexts().map(|(place, context)| (place, context.run_as_user));
-    of_pod
-        .into_iter()
-        .chain(of_containers)
-        .filter(|(_, user)| *user == Some(0))
-        .map(|(place, _)| {
+    found.extend(of_pod.into_iter().chain(of_containers).filter(|(_, user)| *user == Some(0)).map(
+        |(place, _)| {
             Finding::new(
                 place,
                 "securityContext.runAsUser",
                 "set securityContext.runAsUser to a non-zero id, or remove it",
             )
-        })
-        .collect()
+        },
+    ));
 }

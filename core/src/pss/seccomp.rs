@@ -10,10 +10,14 @@
 //! containers that the pod has.
 //! Allowed: unset, `runtime/default`, `docker/default`, `localhost/*`.
 
+use std::collections::HashSet;
+
 use super::{
     annotations::{SECCOMP_CONTAINER_PREFIX, SECCOMP_POD},
+    findings::Findings,
     level::{Level, Minor},
     pod::{Pod, Profile},
+    shown,
     table::{Control, Revision},
     violation::{Finding, Place, missing},
 };
@@ -38,8 +42,10 @@ pub(super) static RESTRICTED: Control = Control {
         Revision { since: Minor(19), check: restricted },
         Revision {
             since: Minor(25),
-            check: |pod| {
-                if pod.is_windows() { Vec::new() } else { restricted(pod) }
+            check: |pod, found| {
+                if !pod.is_windows() {
+                    restricted(pod, found);
+                }
             },
         },
     ],
@@ -48,21 +54,24 @@ pub(super) static RESTRICTED: Control = Control {
 const FIELD: &str = "securityContext.seccompProfile.type";
 const FIX: &str = "set securityContext.seccompProfile.type to RuntimeDefault or Localhost";
 
-fn explicit(pod: &Pod<'_>) -> Vec<Finding> {
-    std::iter::once((Place::Pod, of_pod(pod)))
-        .chain(of_containers(pod))
-        .filter(|(_, profile)| profile.is_some_and(|profile| !is_filter(profile)))
-        .map(|(place, _)| Finding::new(place, FIELD, FIX))
-        .collect()
+fn explicit(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        std::iter::once((Place::Pod, of_pod(pod)))
+            .chain(of_containers(pod))
+            .filter(|(_, profile)| profile.is_some_and(|profile| !is_filter(profile)))
+            .map(|(place, _)| Finding::new(place, FIELD, FIX)),
+    );
 }
 
-fn restricted(pod: &Pod<'_>) -> Vec<Finding> {
-    let explicit = explicit(pod);
-    if !explicit.is_empty() || of_pod(pod).is_some() {
-        return explicit;
+fn restricted(pod: &Pod<'_>, found: &mut Findings) {
+    explicit(pod, found);
+    let is_any_explicit =
+        of_containers(pod).any(|(_, profile)| profile.is_some_and(|profile| !is_filter(profile)));
+    if is_any_explicit || of_pod(pod).is_some() {
+        return;
     }
     let unset = of_containers(pod).filter(|(_, profile)| profile.is_none()).map(|(place, _)| place);
-    missing(unset, FIELD, FIX)
+    missing(unset, FIELD, FIX, found);
 }
 
 fn of_pod<'p>(pod: &'p Pod<'_>) -> Option<&'p Profile<'p>> {
@@ -80,26 +89,28 @@ fn is_filter(profile: &Profile<'_>) -> bool {
     profile.kind == "RuntimeDefault" || profile.kind == "Localhost"
 }
 
-fn annotations(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.metadata
-        .annotations
-        .iter()
-        .filter(|(key, value)| is_read(pod, key) && !is_allowed_annotation(value))
-        .map(|(key, _)| {
-            Finding::new(
-                Place::Metadata,
-                format!("annotations[{key}]"),
-                format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
-            )
-        })
-        .collect()
-}
-
-/// Annotations for containers that the pod does not have count for nothing.
-fn is_read(pod: &Pod<'_>, key: &str) -> bool {
-    let names_container =
-        |name: &str| pod.containers().any(|(_, container)| container.name == name);
-    key == SECCOMP_POD || key.strip_prefix(SECCOMP_CONTAINER_PREFIX).is_some_and(names_container)
+fn annotations(pod: &Pod<'_>, found: &mut Findings) {
+    let names: HashSet<_> = pod.containers().map(|(_, container)| &*container.name).collect();
+    // Annotations for containers that the pod does not have count for nothing.
+    let names_container = |key: &str| {
+        let name = key.strip_prefix(SECCOMP_CONTAINER_PREFIX);
+        name.is_some_and(|name| names.contains(name))
+    };
+    let is_read = |key: &str| key == SECCOMP_POD || names_container(key);
+    found.extend(
+        pod.metadata
+            .annotations
+            .iter()
+            .filter(|(key, value)| is_read(key) && !is_allowed_annotation(value))
+            .map(|(key, _)| {
+                let key = shown::key(key);
+                Finding::new(
+                    Place::Metadata,
+                    format!("annotations[{key}]"),
+                    format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
+                )
+            }),
+    );
 }
 
 fn is_allowed_annotation(value: &str) -> bool {

@@ -7,6 +7,7 @@
 //! Allowed: unset, empty.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::{Pod, SeLinuxOptions},
     table::{Control, Revision},
@@ -19,8 +20,8 @@ pub(super) static SE_LINUX_OPTIONS: Control = Control {
     reason: "SELinux options",
     overrides: None,
     revisions: &[
-        Revision { since: Minor(0), check: |pod| check(pod, &TYPES) },
-        Revision { since: Minor(31), check: |pod| check(pod, &TYPES_1_31) },
+        Revision { since: Minor(0), check: |pod, found| check(pod, found, &TYPES) },
+        Revision { since: Minor(31), check: |pod, found| check(pod, found, &TYPES_1_31) },
     ],
 };
 
@@ -28,17 +29,18 @@ const TYPES: [&str; 4] = ["", "container_t", "container_init_t", "container_kvm_
 const TYPES_1_31: [&str; 5] =
     ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 
-fn check(pod: &Pod<'_>, types: &[&str]) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings, types: &[&str]) {
     let of_pod =
         pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.se_linux_options));
     let of_containers =
         pod.security_contexts().map(|(place, context)| (place, &context.se_linux_options));
-    of_pod
-        .into_iter()
-        .chain(of_containers)
-        .filter_map(|(place, options)| Some((place, options.as_ref()?)))
-        .flat_map(|(place, options)| forbidden(place, options, types))
-        .collect()
+    found.extend(
+        of_pod
+            .into_iter()
+            .chain(of_containers)
+            .filter_map(|(place, options)| Some((place, options.as_ref()?)))
+            .flat_map(|(place, options)| forbidden(place, options, types)),
+    );
 }
 
 fn forbidden(

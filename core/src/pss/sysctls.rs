@@ -4,8 +4,10 @@
 //! Allowed: the names of `SAFE`, each since the version beside it.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
+    shown::shown,
     table::{Control, Revision},
     violation::{Finding, Place},
 };
@@ -16,11 +18,11 @@ pub(super) static SYSCTLS: Control = Control {
     reason: "unsafe sysctls",
     overrides: None,
     revisions: &[
-        Revision { since: Minor(0), check: |pod| check(pod, Minor(0)) },
-        Revision { since: Minor(27), check: |pod| check(pod, Minor(27)) },
-        Revision { since: Minor(29), check: |pod| check(pod, Minor(29)) },
-        Revision { since: Minor(32), check: |pod| check(pod, Minor(32)) },
-        Revision { since: Minor(37), check: |pod| check(pod, Minor(37)) },
+        Revision { since: Minor(0), check: |pod, found| check(pod, found, Minor(0)) },
+        Revision { since: Minor(27), check: |pod, found| check(pod, found, Minor(27)) },
+        Revision { since: Minor(29), check: |pod, found| check(pod, found, Minor(29)) },
+        Revision { since: Minor(32), check: |pod, found| check(pod, found, Minor(32)) },
+        Revision { since: Minor(37), check: |pod, found| check(pod, found, Minor(37)) },
     ],
 };
 
@@ -41,19 +43,20 @@ const SAFE: [(Minor, &str); 14] = [
     (Minor(37), "net.ipv4.tcp_notsent_lowat"),
 ];
 
-fn check(pod: &Pod<'_>, revision: Minor) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings, revision: Minor) {
     let is_safe = |name: &str| SAFE.iter().any(|(since, safe)| *since <= revision && *safe == name);
-    pod.spec
-        .security_context
-        .iter()
-        .flat_map(|context| context.sysctls.iter().enumerate())
-        .filter(|(_, sysctl)| !is_safe(&sysctl.name))
-        .map(|(index, sysctl)| {
-            Finding::new(
-                Place::Pod,
-                format!("securityContext.sysctls[{index}].name"),
-                format!("remove sysctl {:?}", sysctl.name.as_str()),
-            )
-        })
-        .collect()
+    found.extend(
+        pod.spec
+            .security_context
+            .iter()
+            .flat_map(|context| context.sysctls.iter().enumerate())
+            .filter(|(_, sysctl)| !is_safe(&sysctl.name))
+            .map(|(index, sysctl)| {
+                Finding::new(
+                    Place::Pod,
+                    format!("securityContext.sysctls[{index}].name"),
+                    format!("remove sysctl {}", shown(&sysctl.name)),
+                )
+            }),
+    );
 }

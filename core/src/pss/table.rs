@@ -1,12 +1,13 @@
 //! The table of controls, and judging by it.
 
 use super::{
-    allow_privilege_escalation, app_armor, capabilities, host_namespaces, host_path, host_ports,
-    host_probes,
+    allow_privilege_escalation, app_armor, capabilities,
+    findings::{Caps, Findings},
+    host_namespaces, host_path, host_ports, host_probes,
     level::{Level, Minor},
     pod::Pod,
     privileged, proc_mount, run_as_non_root, run_as_user, seccomp, selinux, sysctls,
-    violation::{Finding, Violation},
+    violation::Violation,
     volume_types, windows_host_process,
 };
 
@@ -54,8 +55,8 @@ pub struct Control {
 pub struct Revision {
     /// The first version that it holds for.
     pub since: Minor,
-    /// What a pod breaks; empty where it complies.
-    pub check: fn(&Pod<'_>) -> Vec<Finding>,
+    /// Finds what a pod breaks: nothing where it complies.
+    pub check: fn(&Pod<'_>, &mut Findings),
 }
 
 impl Control {
@@ -67,12 +68,29 @@ impl Control {
 
 /// What a pod breaks of a level in a version, in the table's order. Nothing breaks privileged.
 pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<Violation> {
-    in_force(level, version, |_| false)
-        .filter_map(|(control, revision)| {
-            let findings = (revision.check)(pod);
-            (!findings.is_empty()).then_some(Violation { control, findings })
-        })
-        .collect()
+    find(level, version, pod, Caps::REPORT).collect()
+}
+
+/// The controls that a pod breaks of a level in a version, in the table's order.
+pub fn broken(
+    level: Level,
+    version: Minor,
+    pod: &Pod<'_>,
+) -> impl Iterator<Item = &'static Control> {
+    find(level, version, pod, Caps::NONE).map(|violation| violation.control)
+}
+
+fn find(
+    level: Level,
+    version: Minor,
+    pod: &Pod<'_>,
+    caps: Caps,
+) -> impl Iterator<Item = Violation> {
+    in_force(level, version, |_| false).filter_map(move |(control, revision)| {
+        let mut findings = Findings::new(caps);
+        (revision.check)(pod, &mut findings);
+        (!findings.is_empty()).then_some(Violation { control, findings })
+    })
 }
 
 /// The controls that hold in a level and a version, in the table's order. One that `is_freed` stands for takes no

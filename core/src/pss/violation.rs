@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::{
+    findings::Findings,
     pod::{ContainerKind, Pod},
+    shown::shown,
     table::Control,
 };
 
@@ -12,12 +14,12 @@ use super::{
 pub struct Violation {
     /// The control, with its id and short reason.
     pub control: &'static Control,
-    /// Every place that must change; never empty.
-    pub findings: Vec<Finding>,
+    /// What must change; never empty.
+    pub findings: Findings,
 }
 
 /// One thing to set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// Where.
     pub place: Place,
@@ -49,17 +51,18 @@ pub enum Place {
 }
 
 impl Place {
-    /// As people call it: `pod`, `container "web"`, `init container "db"`, `volume "data"`.
+    /// As people call it: `pod`, `container "web"`, `init container "db"`, `volume "data"`. A long name is cut.
     pub fn describe(self, pod: &Pod<'_>) -> String {
         match self {
             Self::Metadata | Self::Pod => "pod".to_owned(),
             Self::Volume { index } => {
                 let volume = pod.spec.volumes.get(index);
-                format!("volume {:?}", volume.map_or("", |volume| volume.name.as_str()))
+                format!("volume {}", shown(volume.map_or("", |volume| volume.name.as_str())))
             }
             Self::Container { kind, index } => {
                 let container = pod.spec.list(kind).get(index);
-                format!("{kind} {:?}", container.map_or("", |container| container.name.as_str()))
+                let name = container.map_or("", |container| container.name.as_str());
+                format!("{kind} {}", shown(name))
             }
         }
     }
@@ -104,10 +107,15 @@ pub(crate) fn missing(
     unset: impl Iterator<Item = Place>,
     path: &'static str,
     fix: impl Into<Cow<'static, str>> + Clone,
-) -> Vec<Finding> {
-    let unset: Vec<_> = unset.collect();
-    if unset.iter().all(Place::is_ephemeral) {
-        return unset.into_iter().map(|place| Finding::new(place, path, fix.clone())).collect();
+    found: &mut Findings,
+) {
+    let mut unset = unset.peekable();
+    match unset.peek() {
+        // Ephemeral containers come last: where one is the first, there are no others.
+        Some(first) if first.is_ephemeral() => {
+            found.extend(unset.map(|place| Finding::new(place, path, fix.clone())));
+        }
+        Some(_) => found.add(Finding::new(Place::Pod, path, fix)),
+        None => {}
     }
-    vec![Finding::new(Place::Pod, path, fix)]
 }

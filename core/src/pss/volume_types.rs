@@ -5,8 +5,10 @@
 //! without any (the API server makes an emptyDir of it before anyone is asked).
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
+    shown,
     table::{Control, Revision},
     violation::{Finding, Place},
 };
@@ -31,8 +33,9 @@ const ALLOWED: [&str; 9] = [
     "secret",
 ];
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
-    pod.spec
+fn check(pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(
+        pod.spec
         .volumes
         .iter()
         .enumerate()
@@ -40,11 +43,13 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
         .map(|(index, volume)| {
             let place = Place::Volume { index };
             match volume.sources.first() {
-                Some(source) => Finding::new(
-                    place,
-                    source.as_str().to_owned(),
-                    format!("replace {source} by emptyDir, persistentVolumeClaim or another allowed type"),
-                ),
+                Some(source) => {
+                    let source = shown::key(source);
+                    let fix = format!(
+                        "replace {source} by emptyDir, persistentVolumeClaim or another allowed type"
+                    );
+                    Finding::new(place, source, fix)
+                }
                 None => Finding::new(
                     place,
                     "emptyDir",
@@ -52,5 +57,6 @@ fn check(pod: &Pod<'_>) -> Vec<Finding> {
                 ),
             }
         })
-        .collect()
+        ,
+    );
 }

@@ -4,6 +4,7 @@
 //! Allowed: unset, `false`.
 
 use super::{
+    findings::Findings,
     level::{Level, Minor},
     pod::Pod,
     table::{Control, Revision},
@@ -18,23 +19,24 @@ pub(super) static WINDOWS_HOST_PROCESS: Control = Control {
     revisions: &[Revision { since: Minor(0), check }],
 };
 
-fn check(pod: &Pod<'_>) -> Vec<Finding> {
+fn check(pod: &Pod<'_>, found: &mut Findings) {
     let of_pod =
         pod.spec.security_context.as_ref().map(|context| (Place::Pod, &context.windows_options));
     let of_containers =
         pod.security_contexts().map(|(place, context)| (place, &context.windows_options));
-    of_pod
-        .into_iter()
-        .chain(of_containers)
-        .filter(|(_, options)| {
-            options.as_ref().is_some_and(|options| options.host_process == Some(true))
-        })
-        .map(|(place, _)| {
-            Finding::new(
-                place,
-                "securityContext.windowsOptions.hostProcess",
-                "set securityContext.windowsOptions.hostProcess=false",
-            )
-        })
-        .collect()
+    found.extend(
+        of_pod
+            .into_iter()
+            .chain(of_containers)
+            .filter(|(_, options)| {
+                options.as_ref().is_some_and(|options| options.host_process == Some(true))
+            })
+            .map(|(place, _)| {
+                Finding::new(
+                    place,
+                    "securityContext.windowsOptions.hostProcess",
+                    "set securityContext.windowsOptions.hostProcess=false",
+                )
+            }),
+    );
 }

@@ -6,23 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::pss::{Finding, Pod};
+use crate::pss::{Finding, Findings, Pod, Text, names};
 
-use super::{shown::shown, table::Rule};
+use super::table::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/addedCapabilities", reason: "capabilities added that are not listed" };
 
-pub(super) fn findings(allowed: &BTreeSet<String>, pod: &Pod<'_>) -> Vec<Finding> {
-    pod.security_contexts()
-        .filter_map(|(place, context)| {
-            let added = context.capabilities.as_ref()?.add.iter();
-            let others = added.filter(|name| !allowed.contains(name.as_str()));
-            let names: BTreeSet<_> = others.map(|name| shown(name)).collect();
-            let names = names.into_iter().collect::<Vec<_>>().join(", ");
-            let fix = format!("remove {names} from securityContext.capabilities.add");
-            let path = "securityContext.capabilities.add";
-            (!names.is_empty()).then(|| Finding::new(place, path, fix))
-        })
-        .collect()
+pub(super) fn find(allowed: &BTreeSet<String>, pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.security_contexts().filter_map(|(place, context)| {
+        let added = context.capabilities.as_ref()?.add.iter().map(Text::as_str);
+        let names = names(added.filter(|name| !allowed.contains(*name)))?;
+        let fix = format!("remove {names} from securityContext.capabilities.add");
+        Some(Finding::new(place, "securityContext.capabilities.add", fix))
+    }));
 }

@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     pattern::{InvalidPattern, Pattern, Patterns},
-    pss::{APP_ARMOR_PREFIX, Finding, Place, Pod, Profile, missing},
+    pss::{APP_ARMOR_PREFIX, Finding, Findings, Place, Pod, Profile, key, missing},
 };
 
 use super::table::Rule;
@@ -92,9 +92,9 @@ impl fmt::Display for AppArmor {
     }
 }
 
-pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(allowed: &AppArmor, pod: &Pod<'_>, found: &mut Findings) {
     if pod.is_windows() {
-        return Vec::new();
+        return;
     }
     let fix = || format!("set securityContext.appArmorProfile to one that is allowed: {allowed}");
     let of_pod = pod.spec.security_context.as_ref().and_then(|it| it.app_armor_profile.as_ref());
@@ -106,12 +106,12 @@ pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
     let bad_annotations = annotations(pod)
         .filter(|(_, value)| !value.is_empty() && !allowed.allows_annotation(value))
         .map(|(name, _)| {
-            let key = format!("{APP_ARMOR_PREFIX}{name}");
+            let key = key(&format!("{APP_ARMOR_PREFIX}{name}"));
             let fix =
                 format!("remove annotation {key}, or set it to one that is allowed: {allowed}");
             Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
         });
-    let mut findings: Vec<_> = bad_fields.chain(bad_annotations).collect();
+    found.extend(bad_fields.chain(bad_annotations));
     if of_pod.is_none() {
         let annotated = annotations(pod).filter(|(_, value)| !value.is_empty());
         let annotated: BTreeSet<_> = annotated.map(|(name, _)| name).collect();
@@ -123,10 +123,9 @@ pub(super) fn findings(allowed: &AppArmor, pod: &Pod<'_>) -> Vec<Finding> {
             .map(|((place, _), _)| place)
             .peekable();
         if unset.peek().is_some() {
-            findings.extend(missing(unset, FIELD, fix()));
+            missing(unset, FIELD, fix(), found);
         }
     }
-    findings
 }
 
 /// What is wrong with a profile that is not allowed.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::{
     pattern::Patterns,
-    pss::{Finding, Pod},
+    pss::{Caps, Findings, Pod},
 };
 
 use super::{
@@ -131,29 +131,31 @@ impl Check {
     }
 
     /// What a pod breaks; empty where it complies.
-    pub fn findings(&self, pod: &Pod<'_>) -> Vec<Finding> {
-        self.findings_of(pod, &Images::of(pod))
+    pub fn findings(&self, pod: &Pod<'_>) -> Findings {
+        let mut found = Findings::new(Caps::REPORT);
+        self.find(pod, &Images::of(pod), &mut found);
+        found
     }
 
-    /// The same of a pod whose images are known, or will be to the next rule.
-    pub fn findings_of(&self, pod: &Pod<'_>, images: &Images<'_, '_>) -> Vec<Finding> {
+    /// Finds what a pod breaks whose images are known, or will be to the next rule.
+    pub fn find(&self, pod: &Pod<'_>, images: &Images<'_, '_>, found: &mut Findings) {
         match self {
-            Self::ReadOnlyRootFilesystem => read_only_root_filesystem::findings(pod),
-            Self::ServiceAccountToken => service_account_token::findings(pod),
-            Self::DefaultServiceAccount => default_service_account::findings(pod),
-            Self::AppArmorProfile(allowed) => app_armor_profile::findings(allowed, pod),
-            Self::SeccompLocalhost(allowed) => seccomp_localhost::findings(allowed, pod),
-            Self::SeLinux(allowed) => se_linux::findings(allowed, pod),
-            Self::Resources(demanded) => resources::findings(demanded, pod),
-            Self::ImageRegistries(allowed) => image_registries::findings(allowed, images),
-            Self::ImageTag => image_tag::findings(images),
-            Self::ImageDigest => image_digest::findings(images),
-            Self::RunAsGroup(allowed) => run_as_group::findings(allowed, pod),
-            Self::RunAsUserRange(allowed) => run_as_user_range::findings(allowed, pod),
-            Self::UserNamespaces => user_namespaces::findings(pod),
-            Self::AddedCapabilities(allowed) => added_capabilities::findings(allowed, pod),
-            Self::HostPaths(allowed) => host_paths::findings(allowed, pod),
-            Self::HostPorts(allowed) => host_ports::findings(allowed, pod),
+            Self::ReadOnlyRootFilesystem => read_only_root_filesystem::find(pod, found),
+            Self::ServiceAccountToken => service_account_token::find(pod, found),
+            Self::DefaultServiceAccount => default_service_account::find(pod, found),
+            Self::AppArmorProfile(allowed) => app_armor_profile::find(allowed, pod, found),
+            Self::SeccompLocalhost(allowed) => seccomp_localhost::find(allowed, pod, found),
+            Self::SeLinux(allowed) => se_linux::find(allowed, pod, found),
+            Self::Resources(demanded) => resources::find(demanded, pod, found),
+            Self::ImageRegistries(allowed) => image_registries::find(allowed, images, found),
+            Self::ImageTag => image_tag::find(images, found),
+            Self::ImageDigest => image_digest::find(images, found),
+            Self::RunAsGroup(allowed) => run_as_group::find(allowed, pod, found),
+            Self::RunAsUserRange(allowed) => run_as_user_range::find(allowed, pod, found),
+            Self::UserNamespaces => user_namespaces::find(pod, found),
+            Self::AddedCapabilities(allowed) => added_capabilities::find(allowed, pod, found),
+            Self::HostPaths(allowed) => host_paths::find(allowed, pod, found),
+            Self::HostPorts(allowed) => host_ports::find(allowed, pod, found),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Fields: `spec.serviceAccountName`, or its old name `spec.serviceAccount` where that is unset.
 //! Allowed: any but unset, empty and `default`. Mirror pods are not judged: the API server lets them have none.
 
-use crate::pss::{Finding, Place, Pod};
+use crate::pss::{Finding, Findings, Place, Pod};
 
 use super::{
     service_account_token::{DEFAULT, has_no_account},
@@ -13,13 +13,10 @@ use super::{
 pub(super) static RULE: Rule =
     Rule { id: "rules/defaultServiceAccount", reason: "default service account" };
 
-pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     if has_no_account(pod) || !matches!(pod.service_account(), "" | DEFAULT) {
-        return Vec::new();
+        return;
     }
-    vec![Finding::new(
-        Place::Pod,
-        "serviceAccountName",
-        "set serviceAccountName to an account of the pod's own",
-    )]
+    let fix = "set serviceAccountName to an account of the pod's own";
+    found.add(Finding::new(Place::Pod, "serviceAccountName", fix));
 }

@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     pattern::few,
-    pss::{Finding, Place, Pod, Volume},
+    pss::{Finding, Findings, Place, Pod, Volume},
 };
 
 use super::table::Rule;
@@ -140,16 +140,15 @@ impl fmt::Display for HostPath {
     }
 }
 
-pub(super) fn findings(allowed: &[HostPath], pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(allowed: &[HostPath], pod: &Pod<'_>, found: &mut Findings) {
     let volumes = pod.spec.volumes.iter().enumerate();
     let mut volumes = volumes
         .filter_map(|(index, volume)| Some((index, volume, volume.host_path.as_ref()?)))
         .peekable();
     if volumes.peek().is_none() {
-        return Vec::new();
+        return;
     }
     let mounts = WritableMounts::of(pod);
-    let mut findings = Vec::new();
     // The API allows no two volumes of the same name: mounts of these are told of once.
     let mut told = BTreeSet::new();
     for (index, volume, path) in volumes {
@@ -157,7 +156,7 @@ pub(super) fn findings(allowed: &[HostPath], pod: &Pod<'_>) -> Vec<Finding> {
         let covers = |allowed: &&HostPath| path.as_ref().is_some_and(|path| allowed.covers(path));
         let mut covering = allowed.iter().filter(covers).peekable();
         let Some(&first) = covering.peek() else {
-            findings.push(not_listed(Place::Volume { index }, allowed));
+            found.add(not_listed(Place::Volume { index }, allowed));
             continue;
         };
         let is_allowed = covering.any(|allowed| allowed.allows_mounts(volume, &mounts));
@@ -165,9 +164,8 @@ pub(super) fn findings(allowed: &[HostPath], pod: &Pod<'_>) -> Vec<Finding> {
             continue;
         }
         let writable = mounts.of_volume(volume).iter();
-        findings.extend(writable.map(|(place, mount)| mounted_writable(*place, *mount, first)));
+        found.extend(writable.map(|(place, mount)| mounted_writable(*place, *mount, first)));
     }
-    findings
 }
 
 fn mounted_writable(place: Place, mount: usize, path: &HostPath) -> Finding {

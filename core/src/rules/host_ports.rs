@@ -4,26 +4,23 @@
 //! Allowed: unset, 0, and what lies in the settings' ranges. With `hostNetwork` the API server sets it to the container's
 //! port before anyone is asked; it is judged as it stands.
 
-use crate::pss::{Finding, Pod};
+use crate::pss::{Finding, Findings, Pod};
 
 use super::{ranges::Ranges, table::Rule};
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/hostPorts", reason: "host ports that are not listed" };
 
-pub(super) fn findings(allowed: &Ranges, pod: &Pod<'_>) -> Vec<Finding> {
-    pod.containers()
-        .flat_map(|(place, container)| {
-            let ports = container.ports.iter().enumerate();
-            let others = ports.filter(|(_, port)| {
-                port.host_port != 0 && !allowed.contains(port.host_port.into())
-            });
-            others.map(move |(index, port)| {
-                let path = format!("ports[{index}].hostPort");
-                Finding::new(place, path, fix(allowed, port.host_port))
-            })
+pub(super) fn find(allowed: &Ranges, pod: &Pod<'_>, found: &mut Findings) {
+    found.extend(pod.containers().flat_map(|(place, container)| {
+        let ports = container.ports.iter().enumerate();
+        let others = ports
+            .filter(|(_, port)| port.host_port != 0 && !allowed.contains(port.host_port.into()));
+        others.map(move |(index, port)| {
+            let path = format!("ports[{index}].hostPort");
+            Finding::new(place, path, fix(allowed, port.host_port))
         })
-        .collect()
+    }));
 }
 
 fn fix(allowed: &Ranges, port: i32) -> String {

@@ -1,6 +1,8 @@
 //! The id that each container runs as: its own, else the pod's.
 
-use crate::pss::{Container, Finding, Place, Pod, PodSecurityContext, SecurityContext, missing};
+use crate::pss::{
+    Container, Finding, Findings, Place, Pod, PodSecurityContext, SecurityContext, missing,
+};
 
 use super::ranges::Ranges;
 
@@ -15,9 +17,9 @@ pub(super) struct Id {
 impl Id {
     /// Containers whose id is none of these, or is nowhere set. A pod's own that no container takes is not judged, nor
     /// are Windows pods: the field cannot be set there.
-    pub(super) fn outside(&self, allowed: &Ranges, pod: &Pod<'_>) -> Vec<Finding> {
+    pub(super) fn find_outside(&self, allowed: &Ranges, pod: &Pod<'_>, found: &mut Findings) {
         if pod.is_windows() {
-            return Vec::new();
+            return;
         }
         let fix = || format!("set {} within {allowed}", self.path);
         let is_allowed = |id: Option<i64>| id.is_some_and(|id| allowed.contains(id));
@@ -26,13 +28,11 @@ impl Id {
             (place, container.security_context.as_ref().and_then(self.of_container))
         };
         let bad = pod.containers().map(own).filter(|(_, id)| id.is_some() && !is_allowed(*id));
-        let mut findings: Vec<_> =
-            bad.map(|(place, _)| Finding::new(place, self.path, fix())).collect();
+        found.extend(bad.map(|(place, _)| Finding::new(place, self.path, fix())));
         let unset = pod.containers().map(own).filter(|(_, id)| id.is_none());
         let mut unset = unset.map(|(place, _)| place).peekable();
         if unset.peek().is_some() && !is_allowed(of_pod) {
-            findings.extend(missing(unset, self.path, fix()));
+            missing(unset, self.path, fix(), found);
         }
-        findings
     }
 }

@@ -3,23 +3,20 @@
 //! Fields: `image` of every container, `spec.volumes[*].image.reference`.
 //! Allowed: a reference with a digest, with a tag before it or not.
 
-use crate::pss::Finding;
+use crate::pss::{Finding, Findings, shown};
 
 use super::{
     image::{Images, Reference},
-    shown::shown,
     table::Rule,
 };
 
 pub(super) static RULE: Rule = Rule { id: "rules/imageDigest", reason: "image without a digest" };
 
-pub(super) fn findings(images: &Images<'_, '_>) -> Vec<Finding> {
+pub(super) fn find(images: &Images<'_, '_>, found: &mut Findings) {
     let has_digest = |reference: &Reference<'_>| reference.digest.is_some();
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(has_digest));
-    broken
-        .map(|image| {
-            let fix = format!("give {} a digest: @sha256:...", shown(image.text));
-            Finding::new(image.place, image.field, fix)
-        })
-        .collect()
+    found.extend(broken.map(|image| {
+        let fix = format!("give {} a digest: @sha256:...", shown(image.text));
+        Finding::new(image.place, image.field, fix)
+    }));
 }

@@ -12,12 +12,11 @@ use std::fmt;
 
 use crate::{
     pattern::{InvalidPattern, Pattern, few},
-    pss::Finding,
+    pss::{Finding, Findings, shown},
 };
 
 use super::{
     image::{self, Images, Reference},
-    shown::shown,
     table::Rule,
 };
 
@@ -146,20 +145,18 @@ impl fmt::Display for Registries {
     }
 }
 
-pub(super) fn findings(allowed: &Registries, images: &Images<'_, '_>) -> Vec<Finding> {
+pub(super) fn find(allowed: &Registries, images: &Images<'_, '_>, found: &mut Findings) {
     // A text that is no reference comes from nowhere.
     let is_allowed = |reference: &Reference<'_>| allowed.allow(reference);
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_allowed));
-    broken
-        .map(|image| {
-            let name = match &image.reference {
-                Ok(reference) => shown(&reference.name()),
-                Err(_) => shown(image.text),
-            };
-            let fix = format!("replace {name} by an image from {allowed}");
-            Finding::new(image.place, image.field, fix)
-        })
-        .collect()
+    found.extend(broken.map(|image| {
+        let name = match &image.reference {
+            Ok(reference) => shown(&reference.name()),
+            Err(_) => shown(image.text),
+        };
+        let fix = format!("replace {name} by an image from {allowed}");
+        Finding::new(image.place, image.field, fix)
+    }));
 }
 
 #[cfg(test)]

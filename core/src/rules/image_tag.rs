@@ -4,24 +4,21 @@
 //! Allowed: a tag other than `latest`, beside a digest or not; a digest alone. `latest` beside a digest is not: the
 //! runtime pulls the digest, and the tag says something else. What is no reference has no tag.
 
-use crate::pss::Finding;
+use crate::pss::{Finding, Findings, shown};
 
 use super::{
     image::{Images, Reference},
-    shown::shown,
     table::Rule,
 };
 
 pub(super) static RULE: Rule = Rule { id: "rules/imageTag", reason: "image without a fixed tag" };
 
-pub(super) fn findings(images: &Images<'_, '_>) -> Vec<Finding> {
+pub(super) fn find(images: &Images<'_, '_>, found: &mut Findings) {
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_fixed));
-    broken
-        .map(|image| {
-            let fix = format!("give {} a tag other than latest, or a digest", shown(image.text));
-            Finding::new(image.place, image.field, fix)
-        })
-        .collect()
+    found.extend(broken.map(|image| {
+        let fix = format!("give {} a tag other than latest, or a digest", shown(image.text));
+        Finding::new(image.place, image.field, fix)
+    }));
 }
 
 fn is_fixed(reference: &Reference<'_>) -> bool {

@@ -8,7 +8,6 @@ mod ids;
 mod image;
 mod quantity;
 mod ranges;
-mod shown;
 mod table;
 
 mod added_capabilities;

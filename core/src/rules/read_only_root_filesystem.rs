@@ -3,28 +3,26 @@
 //! Fields: `securityContext.readOnlyRootFilesystem` of every container.
 //! Allowed: `true`. Windows pods are not judged: the field cannot be set there.
 
-use crate::pss::{Finding, Pod};
+use crate::pss::{Finding, Findings, Pod};
 
 use super::table::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/readOnlyRootFilesystem", reason: "writable root filesystem" };
 
-pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     if pod.is_windows() {
-        return Vec::new();
+        return;
     }
-    pod.containers()
-        .filter(|(_, container)| {
-            let context = container.security_context.as_ref();
-            context.and_then(|context| context.read_only_root_filesystem) != Some(true)
-        })
-        .map(|(place, _)| {
-            Finding::new(
-                place,
-                "securityContext.readOnlyRootFilesystem",
-                "set securityContext.readOnlyRootFilesystem=true",
-            )
-        })
-        .collect()
+    let writable = pod.containers().filter(|(_, container)| {
+        let context = container.security_context.as_ref();
+        context.and_then(|context| context.read_only_root_filesystem) != Some(true)
+    });
+    found.extend(writable.map(|(place, _)| {
+        Finding::new(
+            place,
+            "securityContext.readOnlyRootFilesystem",
+            "set securityContext.readOnlyRootFilesystem=true",
+        )
+    }));
 }

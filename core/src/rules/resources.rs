@@ -9,9 +9,9 @@
 //! has no limit is not above any: `limits` demands one. Whether a request is above its limit is the API server's
 //! business. What is no quantity is none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::pss::{self, ContainerKind, Finding, Place, Pod};
+use crate::pss::{self, ContainerKind, Finding, Findings, Place, Pod};
 
 use super::{quantity::Quantity, table::Rule};
 
@@ -60,26 +60,23 @@ struct Amounts {
     limit: Amount,
 }
 
-pub(super) fn findings(demanded: &Resources, pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(demanded: &Resources, pod: &Pod<'_>, found: &mut Findings) {
     let of_pod = pod.spec.resources.as_ref();
-    let names = demanded.names();
-    let mut findings = Vec::new();
+    let one = |name| One { name, max: demanded.max.get(name) };
+    // Read once: a quantity may be as long as its author likes.
+    let shared = demanded.names().into_iter().map(|name| (one(name), Amounts::of(of_pod, name)));
+    let shared: Vec<_> = shared.collect();
+    // Of the pod once, however many containers rely on it.
+    let mut told = HashSet::new();
     for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
-        for &name in &names {
-            let one = One { name, max: demanded.max.get(name) };
-            let own = Amounts::of(container.resources.as_ref(), name);
-            let shared = Amounts::of(of_pod, name);
-            findings.extend(one.wrong(place, own));
-            findings.extend(one.lacking(place, own, shared, demanded));
-            for finding in one.wrong(Place::Pod, shared.relied_on(own)) {
-                // Once, however many containers rely on it.
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
-            }
+        for &(one, shared) in &shared {
+            let own = Amounts::of(container.resources.as_ref(), one.name);
+            found.extend(one.wrong(place, own));
+            found.extend(one.lacking(place, own, shared, demanded));
+            let of_pod = one.wrong(Place::Pod, shared.relied_on(own));
+            found.extend(of_pod.filter(|finding| told.insert(finding.path.clone())));
         }
     }
-    findings
 }
 
 fn is_ephemeral(place: Place) -> bool {

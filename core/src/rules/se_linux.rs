@@ -6,7 +6,7 @@
 
 use crate::{
     pattern::Patterns,
-    pss::{Finding, Place, Pod},
+    pss::{Finding, Findings, Place, Pod},
 };
 
 use super::table::Rule;
@@ -16,16 +16,15 @@ pub(super) static RULE: Rule =
 
 const FIELD: &str = "securityContext.seLinuxOptions.type";
 
-pub(super) fn findings(allowed: &Patterns, pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(allowed: &Patterns, pod: &Pod<'_>, found: &mut Findings) {
     let of_pod = pod.spec.security_context.as_ref().map(|it| (Place::Pod, &it.se_linux_options));
     let of_containers = pod.security_contexts().map(|(place, it)| (place, &it.se_linux_options));
-    of_pod
+    let broken = of_pod
         .into_iter()
         .chain(of_containers)
         .filter_map(|(place, options)| Some((place, options.as_ref()?)))
-        .filter(|(_, options)| !options.kind.is_empty() && !allowed.matches(&options.kind))
-        .map(|(place, _)| Finding::new(place, FIELD, fix(allowed)))
-        .collect()
+        .filter(|(_, options)| !options.kind.is_empty() && !allowed.matches(&options.kind));
+    found.extend(broken.map(|(place, _)| Finding::new(place, FIELD, fix(allowed))));
 }
 
 fn fix(allowed: &Patterns) -> String {

@@ -7,7 +7,7 @@
 
 use crate::{
     pattern::Patterns,
-    pss::{Finding, Place, Pod},
+    pss::{Finding, Findings, Place, Pod},
 };
 
 use super::table::Rule;
@@ -15,18 +15,17 @@ use super::table::Rule;
 pub(super) static RULE: Rule =
     Rule { id: "rules/seccompLocalhost", reason: "seccomp profile that is not listed" };
 
-pub(super) fn findings(allowed: &Patterns, pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(allowed: &Patterns, pod: &Pod<'_>, found: &mut Findings) {
     let of_pod = pod.spec.security_context.as_ref().map(|it| (Place::Pod, &it.seccomp_profile));
     let of_containers = pod.security_contexts().map(|(place, it)| (place, &it.seccomp_profile));
-    of_pod
+    let broken = of_pod
         .into_iter()
         .chain(of_containers)
         .filter_map(|(place, profile)| Some((place, profile.as_ref()?)))
         .filter(|(_, profile)| {
             profile.kind == "Localhost" && !is_allowed(allowed, &profile.localhost_profile)
-        })
-        .map(|(place, _)| finding(allowed, place))
-        .collect()
+        });
+    found.extend(broken.map(|(place, _)| finding(allowed, place)));
 }
 
 fn finding(allowed: &Patterns, place: Place) -> Finding {

@@ -11,7 +11,7 @@
 //!
 //! Mirror pods are not asked for the field: the API server lets them have neither an account nor a token.
 
-use crate::pss::{Finding, MIRROR, Place, Pod};
+use crate::pss::{Finding, Findings, MIRROR, Place, Pod};
 
 use super::table::Rule;
 
@@ -21,9 +21,9 @@ pub(super) static RULE: Rule =
 /// The service account that every namespace has.
 pub(super) const DEFAULT: &str = "default";
 
-pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     if !matches!(pod.service_account(), "" | DEFAULT) {
-        return Vec::new();
+        return;
     }
     let is_off = pod.spec.automount_service_account_token == Some(false) || has_no_account(pod);
     let field = (!is_off).then(|| {
@@ -41,7 +41,7 @@ pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
             "remove the service account's token and its mounts, or set serviceAccountName to an account of the pod's own",
         )
     });
-    field.into_iter().chain(volumes).collect()
+    found.extend(field.into_iter().chain(volumes));
 }
 
 /// Whether it is the API's copy of a static pod. Anyone can say so, but gets a pod then that has no account and no

@@ -7,18 +7,18 @@
 //!
 //! Since v1.35, `hostUsers: false` takes `runAsNonRoot` and `runAsUser` of restricted out of force.
 
-use crate::pss::{Finding, Place, Pod};
+use crate::pss::{Finding, Findings, Place, Pod};
 
 use super::table::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/userNamespaces", reason: "no user namespace of its own" };
 
-pub(super) fn findings(pod: &Pod<'_>) -> Vec<Finding> {
+pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     if pod.has_user_namespace() || refuses_user_namespace(pod) {
-        return Vec::new();
+        return;
     }
-    vec![Finding::new(Place::Pod, "hostUsers", "set hostUsers=false")]
+    found.add(Finding::new(Place::Pod, "hostUsers", "set hostUsers=false"));
 }
 
 /// Whether the API server would refuse `hostUsers: false` in this pod.

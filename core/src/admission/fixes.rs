@@ -1,0 +1,108 @@
+//! What to set, by the part of the pod: sorted once, written only as far as a text has room.
+
+use std::collections::HashSet;
+
+use crate::{
+    policy::Violation,
+    pss::{Place, Pod},
+};
+
+/// What violations ask to be set, each once a place.
+#[derive(Debug)]
+pub(super) struct Fixes<'v> {
+    /// By place, in the order of the violations.
+    all: Vec<(Place, &'v str)>,
+    /// How many were found beyond those.
+    more: usize,
+}
+
+impl<'v> Fixes<'v> {
+    pub(super) fn of(violations: impl IntoIterator<Item = &'v Violation>) -> Self {
+        let (mut all, mut more) = (Vec::new(), 0);
+        for violation in violations {
+            more += violation.findings.more();
+            all.extend(violation.findings.iter().map(|finding| {
+                let place = match finding.place {
+                    Place::Metadata => Place::Pod,
+                    place => place,
+                };
+                (place, &*finding.fix)
+            }));
+        }
+        all.sort_by_key(|(place, _)| *place);
+        // Two requirements may ask for the same.
+        let (mut last, mut seen) = (None, HashSet::new());
+        all.retain(|(place, fix)| {
+            if last.replace(*place) != Some(*place) {
+                seen.clear();
+            }
+            seen.insert(*fix)
+        });
+        Self { all, more }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len() + self.more
+    }
+
+    /// One line each: `container "web": set …`, and how many are behind it.
+    pub(super) fn lines(&self, pod: &Pod<'_>) -> impl Iterator<Item = (String, usize)> {
+        let (mut left, mut known) = (self.len(), (None, String::new()));
+        self.all.iter().map(move |(place, fix)| {
+            if known.0 != Some(*place) {
+                known = (Some(*place), place.describe(pod));
+            }
+            left -= 1;
+            (format!("{}: {fix}", known.1), left)
+        })
+    }
+
+    /// One line a place of at most so many bytes or a little more, and how many are behind it.
+    pub(super) fn lines_by_place(
+        &self,
+        pod: &Pod<'_>,
+        room: usize,
+    ) -> impl Iterator<Item = (String, usize)> {
+        let mut left = self.len();
+        self.all.chunk_by(|one, other| one.0 == other.0).map(move |fixes| {
+            left -= fixes.len();
+            let place = fixes.first().map_or(Place::Pod, |(place, _)| *place);
+            let mut line = place.describe(pod);
+            for (index, (_, fix)) in fixes.iter().enumerate() {
+                // What comes now would be cut.
+                if line.len() > room {
+                    break;
+                }
+                line.push_str(if index == 0 { ": " } else { "; " });
+                line.push_str(fix);
+            }
+            (line, left)
+        })
+    }
+
+    /// Lines, as many as there is room for, and how many are left out.
+    pub(super) fn joined(
+        lines: impl Iterator<Item = (String, usize)>,
+        separator: &str,
+        room: usize,
+        all: usize,
+    ) -> String {
+        let (mut text, mut left) = (String::new(), all);
+        for (line, behind) in lines {
+            if !text.is_empty() && text.len() + separator.len() + line.len() > room {
+                break;
+            }
+            if !text.is_empty() {
+                text.push_str(separator);
+            }
+            text.push_str(&line);
+            left = behind;
+        }
+        if left > 0 {
+            text.push_str(separator);
+            text.push_str(&format!("and {left} more"));
+        }
+        text
+    }
+}

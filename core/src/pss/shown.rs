@@ -1,0 +1,63 @@
+//! Names and values of a pod as texts for people show them: cut where they enter the text, since their author chooses
+//! how long they are.
+
+/// The most characters of a name or value that are shown: a name of the API has at most 63, most values fewer.
+const MOST: usize = 120;
+/// The most bytes of a key in the path of a field. A qualified name has at most 317.
+const MOST_OF_KEY: usize = 320;
+/// The most names of one list that are spelled out. Linux has 41 capabilities.
+const MOST_NAMES: usize = 48;
+
+/// A text in quotes, escaped and not too long.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The same without quotes, for what is a path or a word of a sentence.
+pub(crate) fn key(text: &str) -> String {
+    if text.len() <= MOST_OF_KEY {
+        return text.to_owned();
+    }
+    let start = text.get(..text.floor_char_boundary(MOST_OF_KEY)).unwrap_or_default();
+    format!("{start}...")
+}
+
+/// Names in their order, each once and in quotes. None for no names.
+pub(crate) fn names<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Option<String> {
+    let mut all = Vec::with_capacity(names.clone().count());
+    all.extend(names);
+    all.sort_unstable();
+    all.dedup();
+    let (first, rest) = all.split_at(all.len().min(MOST_NAMES));
+    let first: Vec<_> = first.iter().map(|name| shown(name)).collect();
+    match rest.len() {
+        0 => (!first.is_empty()).then(|| first.join(", ")),
+        more => Some(format!("{} and {more} more", first.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(shown("a\"b"), r#""a\"b""#);
+        assert_eq!(shown(&"\u{e9}".repeat(120)).chars().count(), 122);
+        assert_eq!(shown(&"\u{e9}".repeat(121)).chars().count(), 125);
+        assert_eq!(key(&"k".repeat(320)).len(), 320);
+        assert_eq!(key(&"\u{2603}".repeat(200)).len(), 318 + 3);
+    }
+
+    #[test]
+    fn names_are_told_once_in_order_and_counted_beyond_the_cap() {
+        assert_eq!(names(["b", "a", "b"].into_iter()).unwrap(), r#""a", "b""#);
+        assert_eq!(names([].into_iter()), None);
+        let many: Vec<_> = (100..200).map(|name| name.to_string()).collect();
+        let told = names(many.iter().map(String::as_str)).unwrap();
+        assert!(told.ends_with("\"147\" and 52 more"), "{told}");
+    }
+}
