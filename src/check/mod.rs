@@ -8,7 +8,7 @@ use std::{convert::Infallible, io, sync::Arc, thread};
 use crate::{
     findings::{Policy, Summary, Workload},
     manifest::{self, Manifest, Places, Reading, Unreadable},
-    report::{Item, Mends, Report},
+    report::{Item, Mends, Report, Skipped},
     source::Source,
 };
 
@@ -58,6 +58,10 @@ impl Judge<'_> {
             }
             Judged::Later(source) => {
                 let name: Arc<str> = source.to_string().into();
+                if let Source::Skipped(_, why) = source {
+                    let (source, why) = (&*name, &*why.to_string());
+                    return report.tell(Item::Skipped(Skipped { source, line: None, why }));
+                }
                 let bytes = match source.read() {
                     Ok(bytes) => bytes,
                     Err(why) => {

@@ -108,11 +108,14 @@ fn harden(sources: &[Source], hardener: &Hardener, form: Form) -> io::Result<Sum
 
 /// What was done, in a few words, apart from the result.
 fn told(summary: &Summary, form: Form) -> io::Result<()> {
-    let Summary { changed, unchanged, refused, sets_non_root } = *summary;
+    let Summary { changed, unchanged, refused, skipped, sets_non_root } = *summary;
     let done = if form == Form::InPlace { "hardened" } else { "to harden" };
     let files = if changed == 1 { "file" } else { "files" };
     let mut log = anstream::stderr();
     write!(log, "portcullis: {changed} {files} {done}, {unchanged} with nothing to add")?;
+    if skipped > 0 {
+        write!(log, ", {skipped} skipped")?;
+    }
     if refused > 0 {
         write!(log, ", {refused} that could not be done")?;
     }

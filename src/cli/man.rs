@@ -8,6 +8,8 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Command, ValueHint};
 
+use crate::output_file;
+
 use super::{Exit, output, plugin::Name, roff};
 
 /// roff, for `man -l -`.
@@ -38,7 +40,7 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
 /// The page of a command and those of the commands below it.
 fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
     let file = folder.join(format!("{}.1", roff::name(command)));
-    fs::write(&file, roff::page(command))
+    output_file::write(&file, roff::page(command).as_bytes())
         .with_context(|| format!("{} could not be written", file.display()))?;
     let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set());
     shown.try_for_each(|command| write(command, folder))

@@ -57,7 +57,7 @@ pub fn read_all(
     expiry: Expiry,
 ) -> Result<Vec<Exception>, (Source, Vec<Unreadable>)> {
     let mut all: Vec<Exception> = Vec::new();
-    for source in sources {
+    for source in sources.into_iter().filter(|source| !matches!(source, Source::Skipped(..))) {
         let whole = |why| vec![Unreadable { line: None, why }];
         let text = source.read().map_err(whole);
         let read = match text.and_then(|text| read(&text, expiry)) {

@@ -7,7 +7,7 @@ use crate::findings::{Broken, Workload};
 use super::{
     Item, namespace,
     output::To,
-    words::{PLACE, WRONG, place, stands, unreadable, visible},
+    words::{PLACE, WRONG, place, skipped, stands, unreadable, visible},
 };
 
 pub(super) struct Concise {
@@ -28,6 +28,7 @@ impl Concise {
             Item::Ignored => Ok(()),
             Item::Change(change) => writeln!(self.out, "{}", namespace::change(change)),
             Item::Unreadable(source, why) => writeln!(self.out, "{}", unreadable(source, why)),
+            Item::Skipped(it) => writeln!(self.out, "{}", skipped(it)),
         }
     }
 

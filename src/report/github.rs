@@ -9,7 +9,7 @@ use crate::{
     manifest::Unreadable,
 };
 
-use super::{Item, output::To};
+use super::{Item, Skipped, output::To};
 
 pub(super) struct Github {
     out: To,
@@ -29,6 +29,7 @@ impl Github {
                 namespace.lints.iter().try_for_each(|lint| self.lint(lint))
             }
             Item::Change(_) | Item::Ignored => Ok(()),
+            Item::Skipped(skipped) => self.skipped(skipped),
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
         }
     }
@@ -61,6 +62,13 @@ impl Github {
         let mut properties = vec![("file", source.to_owned())];
         properties.extend(unreadable.line.map(|line| ("line", line.to_string())));
         self.command("error", &properties, &unreadable.why)
+    }
+
+    fn skipped(&mut self, skipped: Skipped<'_>) -> io::Result<()> {
+        let mut properties = vec![("file", skipped.source.to_owned())];
+        properties.extend(skipped.line.map(|line| ("line", line.to_string())));
+        properties.push(("title", "skipped".to_owned()));
+        self.command("notice", &properties, skipped.why)
     }
 
     fn command(

@@ -5,16 +5,13 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use crate::{
-    findings::{Change, Labels, Policy, Summary, Workload},
-    manifest::Unreadable,
-};
+use crate::findings::{Change, Labels, Policy, Summary, Workload};
 
 use super::{
     About, Item, frame, namespace,
     output::To,
     table::Table,
-    words::{GOOD, WRONG, count, unreadable, visible},
+    words::{GOOD, WRONG, count, skipped, unreadable, visible},
 };
 
 pub(super) struct Human<'p> {
@@ -50,7 +47,8 @@ impl<'p> Human<'p> {
             }
             Item::Change(change) => self.change(change),
             Item::Ignored => Ok(()),
-            Item::Unreadable(source, why) => self.unreadable(source, why),
+            Item::Unreadable(source, why) => self.line(&unreadable(source, why)),
+            Item::Skipped(it) => self.line(&skipped(it)),
         }
     }
 
@@ -86,9 +84,9 @@ impl<'p> Human<'p> {
         writeln!(self.out)
     }
 
-    fn unreadable(&mut self, source: &str, why: &Unreadable) -> io::Result<()> {
+    fn line(&mut self, line: &str) -> io::Result<()> {
         self.is_in_lines = true;
-        writeln!(self.out, "{}", unreadable(source, why))
+        writeln!(self.out, "{line}")
     }
 
     fn end_lines(&mut self) -> io::Result<()> {
@@ -130,7 +128,15 @@ impl<'p> Human<'p> {
 
     fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {
         let Summary {
-            objects, exempt, violating, violations, hardenable, ignored, unreadable, ..
+            objects,
+            exempt,
+            violating,
+            violations,
+            hardenable,
+            ignored,
+            unreadable,
+            skipped,
+            ..
         } = *summary;
         let mut parts = Vec::new();
         if objects == 0 {
@@ -151,6 +157,9 @@ impl<'p> Human<'p> {
         }
         if ignored > 0 {
             parts.push(format!("{} without a pod ignored", count(ignored, "object")));
+        }
+        if skipped > 0 {
+            parts.push(format!("{skipped} skipped"));
         }
         if unreadable > 0 {
             parts.push(format!("{unreadable} could not be read"));

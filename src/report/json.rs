@@ -11,7 +11,7 @@ use crate::{
     pss::LevelVersion,
 };
 
-use super::{About, Item, namespace, output::To};
+use super::{About, Item, Skipped, namespace, output::To};
 
 /// What a report says that it is.
 pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
@@ -22,6 +22,7 @@ pub(super) struct Json<'p> {
     about: About<'p>,
     is_empty: bool,
     /// Lists of their own, which follow the results.
+    skipped: Vec<u8>,
     namespaces: Vec<u8>,
     changes: Vec<u8>,
 }
@@ -36,12 +37,14 @@ fn append(list: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {
 
 impl<'p> Json<'p> {
     pub(super) fn new(out: To, about: About<'p>) -> Self {
-        Self { out, about, is_empty: true, namespaces: Vec::new(), changes: Vec::new() }
+        let (skipped, namespaces, changes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { out, about, is_empty: true, skipped, namespaces, changes }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         match row {
+            Row::Skipped(_) => return append(&mut self.skipped, &row),
             Row::Namespace(_) => return append(&mut self.namespaces, &row),
             Row::Change(_) => return append(&mut self.changes, &row),
             Row::Workload(_) | Row::Unreadable { .. } => {}
@@ -62,11 +65,13 @@ impl<'p> Json<'p> {
         } else {
             self.out.write_all(b"\n")?;
         }
-        if matches!(self.about, About::Cluster) {
-            for (name, list) in [("namespaces", &self.namespaces), ("changes", &self.changes)] {
-                writeln!(self.out, "],\"{name}\":[")?;
-                self.out.write_all(list)?;
-            }
+        let lists = match self.about {
+            About::Manifests(_) => vec![("skipped", &self.skipped)],
+            About::Cluster => vec![("namespaces", &self.namespaces), ("changes", &self.changes)],
+        };
+        for (name, list) in lists {
+            writeln!(self.out, "],\"{name}\":[")?;
+            self.out.write_all(list)?;
         }
         self.out.write_all(b"],\"summary\":")?;
         serde_json::to_writer(&mut self.out, &Total::of(summary, self.about))?;
@@ -108,6 +113,7 @@ pub(super) enum Row<'a> {
         line: Option<Line>,
         error: &'a str,
     },
+    Skipped(Skipped<'a>),
     Namespace(namespace::Row<'a>),
     Change(namespace::ChangeRow<'a>),
 }
@@ -186,6 +192,7 @@ impl<'a> Row<'a> {
             Item::Namespace(namespace) => Some(Self::Namespace(namespace::Row::of(namespace))),
             Item::Change(change) => Some(Self::Change(namespace::ChangeRow::of(change))),
             Item::Ignored => None,
+            Item::Skipped(skipped) => Some(Self::Skipped(skipped)),
             Item::Unreadable(source, unreadable) => {
                 Some(Self::Unreadable { source, line: unreadable.line, error: &unreadable.why })
             }

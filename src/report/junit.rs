@@ -6,11 +6,11 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
     findings::{Lint, Namespace, Workload},
-    manifest::Unreadable,
+    manifest::{Line, Unreadable},
 };
 
 use super::{
-    Item,
+    Item, Skipped,
     output::To,
     words::{stands, visible},
 };
@@ -35,6 +35,7 @@ impl Junit {
             Item::Namespace(namespace) => self.namespace(namespace),
             Item::Change(_) | Item::Ignored => {}
             Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
+            Item::Skipped(skipped) => self.skipped(skipped),
         }
         Ok(())
     }
@@ -95,8 +96,13 @@ impl Junit {
     fn unreadable(&mut self, source: &str, unreadable: &Unreadable) {
         let mut failed = TestCaseStatus::non_success(NonSuccessKind::Error);
         failed.set_message(visible(&unreadable.why).into_owned());
-        let name = unreadable.line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"));
-        self.suite(source).add_test_case(TestCase::new(name, failed));
+        self.suite(source).add_test_case(TestCase::new(whole_or(unreadable.line), failed));
+    }
+
+    fn skipped(&mut self, skipped: Skipped<'_>) {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(visible(skipped.why).into_owned());
+        self.suite(skipped.source).add_test_case(TestCase::new(whole_or(skipped.line), status));
     }
 
     fn suite(&mut self, name: &str) -> &mut TestSuite {
@@ -110,4 +116,9 @@ impl Junit {
         report.serialize(&mut self.out).map_err(io::Error::other)?;
         self.out.finish()
     }
+}
+
+/// The name of a case that is no workload.
+fn whole_or(line: Option<Line>) -> String {
+    line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"))
 }

@@ -25,7 +25,7 @@ pub use output::{InvalidOutput, Output};
 
 use crate::{
     findings::{Change, Namespace, Policy, Summary, Workload},
-    manifest::Unreadable,
+    manifest::{Line, Unreadable},
 };
 
 /// How it is said.
@@ -73,6 +73,20 @@ pub enum Item<'a> {
     Ignored,
     /// What could not be read of a source.
     Unreadable(&'a str, &'a Unreadable),
+    /// What is not judged, although nothing is wrong with it.
+    Skipped(Skipped<'a>),
+}
+
+/// A file or a document that is not judged.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub struct Skipped<'a> {
+    /// The file.
+    pub source: &'a str,
+    /// The first line of the document. None when it is about the source as a whole.
+    pub line: Option<Line>,
+    /// Why, and what to do instead.
+    #[serde(rename = "reason")]
+    pub why: &'a str,
 }
 
 /// Whether a report shows what to write instead of what is there, and where exactly.
@@ -132,6 +146,7 @@ impl<'p> Report<'p> {
             Item::Workload(workload, _) => self.summary.add(workload),
             Item::Ignored => self.summary.ignored += 1,
             Item::Unreadable(..) => self.summary.unreadable += 1,
+            Item::Skipped(_) => self.summary.skipped += 1,
             Item::Namespace(_) | Item::Change(_) => {}
         }
         self.forms.iter_mut().try_for_each(|form| form.tell(item))

@@ -2,16 +2,19 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{self, IsTerminal as _, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use clap::ValueEnum as _;
-use tempfile::NamedTempFile;
+
+use crate::output_file::OutputFile;
 
 use super::Format;
+
+/// Names of standard output, which needs no other.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// A form and its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ impl FromStr for Output {
     fn from_str(text: &str) -> Result<Self, InvalidOutput> {
         let (format, file) = match text.split_once('=') {
             Some((_, "")) => return Err(InvalidOutput),
+            Some((format, file)) if STDOUT.contains(&file) => (format, None),
             Some((format, file)) => (format, Some(PathBuf::from(file))),
             None => (text, None),
         };
@@ -87,7 +91,8 @@ impl Output {
         let Some(file) = &self.file else {
             return Ok(To { out: Stream::Standard(stdout(self.format)), width: width() });
         };
-        Ok(To { out: Stream::File(io::BufWriter::new(beside(file)?), file.clone()), width: None })
+        let out = OutputFile::create(file).map_err(|error| named(file, &error))?;
+        Ok(To { out: Stream::File(out, file.clone()), width: None })
     }
 }
 
@@ -113,19 +118,6 @@ fn width() -> Option<usize> {
     columns.filter(|_| io::stdout().is_terminal())
 }
 
-/// A new file in the same directory: nobody ever sees half a report.
-fn beside(file: &Path) -> io::Result<NamedTempFile> {
-    let directory = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    // Readable as any other file that a program makes; a temporary one is its owner's alone.
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(directory).map_err(|error| named(file, &error))
-}
-
 fn named(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
@@ -139,7 +131,7 @@ pub(super) struct To {
 
 enum Stream {
     Standard(super::Out),
-    File(io::BufWriter<NamedTempFile>, PathBuf),
+    File(OutputFile, PathBuf),
 }
 
 impl To {
@@ -147,12 +139,7 @@ impl To {
     pub(super) fn finish(self) -> io::Result<()> {
         match self.out {
             Stream::Standard(mut out) => out.flush(),
-            Stream::File(out, file) => {
-                let written = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-                let kept: File =
-                    written.persist(&file).map_err(|error| named(&file, &error.error))?;
-                kept.sync_all()
-            }
+            Stream::File(out, file) => out.commit().map_err(|error| named(&file, &error)),
         }
     }
 }
@@ -181,6 +168,9 @@ mod tests {
     fn outputs_read_as_they_are_written() {
         for text in ["human", "json=report.json", "yaml=a=b.yaml"] {
             assert_eq!(text.parse::<Output>().unwrap().to_string(), text);
+        }
+        for text in ["json=-", "json=/dev/stdout", "json=/proc/self/fd/1"] {
+            assert_eq!(text.parse::<Output>().unwrap().to_string(), "json");
         }
         for text in ["", "xml", "json=", "=file"] {
             let error = text.parse::<Output>().unwrap_err().to_string();

@@ -12,11 +12,11 @@ use serde_json::json;
 use crate::{
     explain,
     findings::{self, Broken, Found, Lint, Severity, Workload, lint},
-    manifest::Unreadable,
+    manifest::{Line, Unreadable},
     policy::Requirement,
 };
 
-use super::{Item, output::To};
+use super::{Item, Skipped, output::To};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -26,13 +26,14 @@ const HOME: &str = "https://github.com/portcullis/portcullis";
 pub(super) struct Sarif {
     out: To,
     is_empty: bool,
-    /// What could not be read: said in the end.
-    unreadable: Vec<serde_json::Value>,
+    /// What could not be read, and what is not judged: said in the end.
+    notifications: Vec<serde_json::Value>,
+    is_successful: bool,
 }
 
 impl Sarif {
     pub(super) fn new(out: To) -> Self {
-        Self { out, is_empty: true, unreadable: Vec::new() }
+        Self { out, is_empty: true, notifications: Vec::new(), is_successful: true }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
@@ -46,7 +47,13 @@ impl Sarif {
             }
             Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => {
-                self.unreadable.push(notification(source, unreadable));
+                let Unreadable { line, why } = unreadable;
+                self.is_successful = false;
+                self.notifications.push(notification("error", source, *line, why));
+                Ok(())
+            }
+            Item::Skipped(Skipped { source, line, why }) => {
+                self.notifications.push(notification("note", source, line, why));
                 Ok(())
             }
         }
@@ -84,8 +91,8 @@ impl Sarif {
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.start()?;
         let invocation = json!({
-            "executionSuccessful": self.unreadable.is_empty(),
-            "toolExecutionNotifications": self.unreadable,
+            "executionSuccessful": self.is_successful,
+            "toolExecutionNotifications": self.notifications,
         });
         writeln!(self.out, "\n],\"invocations\":[{invocation}]}}]}}")?;
         self.out.finish()
@@ -149,16 +156,16 @@ fn anchor(id: &str, text: Option<&explain::Text>) -> String {
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-fn notification(source: &str, unreadable: &Unreadable) -> serde_json::Value {
-    let place = match unreadable.line {
+fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> serde_json::Value {
+    let place = match line {
         Some(line) => {
             json!({"artifactLocation": {"uri": uri(source)}, "region": {"startLine": line}})
         }
         None => json!({"artifactLocation": {"uri": uri(source)}}),
     };
     json!({
-        "level": "error",
-        "message": {"text": unreadable.why},
+        "level": level,
+        "message": {"text": why},
         "locations": [{"physicalLocation": place}],
     })
 }

@@ -10,9 +10,12 @@ use crate::{
     manifest::Unreadable,
 };
 
+use super::Skipped;
+
 pub(super) const PLACE: Style = Style::new().bold();
 pub(super) const WRONG: Style = AnsiColor::Red.on_default().bold();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+const ASIDE: Style = AnsiColor::Yellow.on_default();
 
 /// `2 objects`.
 pub(super) fn count(number: u64, what: &str) -> String {
@@ -49,4 +52,11 @@ pub(super) fn unreadable(source: &str, unreadable: &Unreadable) -> String {
     let (source, why) = (visible(source), visible(&unreadable.why));
     let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
     format!("{PLACE}{source}{line}{PLACE:#}: {WRONG}error{WRONG:#}: {why}")
+}
+
+/// What is not judged, in one line: `deploy/patch.yaml:3: skipped: …`.
+pub(super) fn skipped(skipped: Skipped<'_>) -> String {
+    let (source, why) = (visible(skipped.source), visible(skipped.why));
+    let line = skipped.line.map_or_else(String::new, |line| format!(":{line}"));
+    format!("{PLACE}{source}{line}{PLACE:#}: {ASIDE}skipped{ASIDE:#}: {why}")
 }

@@ -17,6 +17,7 @@ pub(super) struct Yaml<'p> {
     about: About<'p>,
     is_empty: bool,
     /// Lists of their own, which follow the results.
+    skipped: String,
     namespaces: String,
     changes: String,
 }
@@ -36,12 +37,14 @@ struct End<'a> {
 
 impl<'p> Yaml<'p> {
     pub(super) fn new(out: To, about: About<'p>) -> Self {
-        Self { out, about, is_empty: true, namespaces: String::new(), changes: String::new() }
+        let (skipped, namespaces, changes) = (String::new(), String::new(), String::new());
+        Self { out, about, is_empty: true, skipped, namespaces, changes }
     }
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         match row {
+            Row::Skipped(_) => return append(&mut self.skipped, &row),
             Row::Namespace(_) => return append(&mut self.namespaces, &row),
             Row::Change(_) => return append(&mut self.changes, &row),
             Row::Workload(_) | Row::Unreadable { .. } => {}
@@ -63,11 +66,14 @@ impl<'p> Yaml<'p> {
         if self.is_empty {
             writeln!(self.out, "schema: {SCHEMA}\nresults: []")?;
         }
-        if matches!(self.about, About::Cluster) {
-            for (name, list) in [("namespaces", &self.namespaces), ("changes", &self.changes)] {
-                let list = if list.is_empty() { "[]\n" } else { list };
-                let break_ = if list.starts_with('[') { " " } else { "\n" };
-                write!(self.out, "{name}:{break_}{list}")?;
+        let lists = match self.about {
+            About::Manifests(_) => vec![("skipped", &self.skipped)],
+            About::Cluster => vec![("namespaces", &self.namespaces), ("changes", &self.changes)],
+        };
+        for (name, list) in lists {
+            match list.as_str() {
+                "" => writeln!(self.out, "{name}: []")?,
+                list => write!(self.out, "{name}:\n{list}")?,
             }
         }
         let summary = Total::of(summary, self.about);

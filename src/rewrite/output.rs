@@ -1,16 +1,24 @@
 //! Hardened texts to where they are asked for.
 
 use std::{
+    fmt,
     io::{self, Write},
     thread,
 };
 
-use crate::{manifest::STACK, source::Source};
+use crate::{
+    manifest::{Line, STACK},
+    source::{Skip, Source},
+};
 
 use super::{
     diff, file,
     text::{Hardened, Hardener, Refused},
 };
+
+/// A link may lead to where nobody expects a change.
+const OUTSIDE: &str =
+    "is a link that leads out of the directory that was named: name it, or where it leads to";
 
 /// What is done with a text that hardening changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,8 @@ pub struct Summary {
     pub unchanged: usize,
     /// Sources that could not be done.
     pub refused: usize,
+    /// Sources and documents that are none to harden.
+    pub skipped: usize,
     /// Whether any pod must not run as root that did not say so before.
     pub sets_non_root: bool,
 }
@@ -91,6 +101,20 @@ enum Before {
 impl<W: Write, L: Write> Run<W, L> {
     fn all(&mut self, sources: &[Source], hardener: &Hardener) -> io::Result<()> {
         for source in sources {
+            match source {
+                Source::Outside(_) | Source::Skipped(_, Skip::LinkOutside)
+                    if self.form != Form::Yaml =>
+                {
+                    let why = OUTSIDE.to_owned();
+                    self.refused(source, &[Refused { line: None, why }])?;
+                    continue;
+                }
+                Source::Skipped(_, why) => {
+                    self.skipped(source, None, why)?;
+                    continue;
+                }
+                _ => {}
+            }
             let read = source.read().map_err(|why| vec![Refused { line: None, why }]);
             let hardened = read.and_then(|text| Ok((hardener.harden(&text)?, text)));
             match hardened {
@@ -156,6 +180,19 @@ impl<W: Write, L: Write> Run<W, L> {
         self.out.write_all(text.as_bytes())
     }
 
+    fn skipped(
+        &mut self,
+        source: &Source,
+        line: Option<Line>,
+        why: &dyn fmt::Display,
+    ) -> io::Result<()> {
+        self.summary.skipped += 1;
+        match line {
+            Some(line) => writeln!(self.log, "portcullis: {source}:{line}: skipped: {why}"),
+            None => writeln!(self.log, "portcullis: {source}: skipped: {why}"),
+        }
+    }
+
     fn refused(&mut self, source: &Source, refused: &[Refused]) -> io::Result<()> {
         self.summary.refused += 1;
         for Refused { line, why } in refused {
@@ -170,8 +207,10 @@ impl<W: Write, L: Write> Run<W, L> {
 
 fn name(source: &Source) -> String {
     match source {
-        Source::File(path) => diff::name(path),
-        Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) => "stdin".to_owned(),
+        Source::File(path) | Source::Outside(path) => diff::name(path),
+        Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) | Source::Skipped(..) => {
+            "stdin".to_owned()
+        }
     }
 }
 

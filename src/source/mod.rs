@@ -26,17 +26,34 @@ pub enum Source {
     Stdin,
     /// A file.
     File(PathBuf),
+    /// A link in a directory, to a file that is not below that directory: it is read as any other, and never replaced.
+    Outside(PathBuf),
     /// What another program makes.
     Rendered(Rendered),
     /// A directory that could not be listed, a pattern that nothing matches, and why: a finding in its place.
     Unlisted(PathBuf, String),
+    /// What is in a directory and not read, and why. Nothing is wrong with it.
+    Skipped(PathBuf, Skip),
+}
+
+/// Why something in a directory is not read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Skip {
+    /// Reading a pipe or a device may never end.
+    #[error("it is no regular file: name it to have it read")]
+    NotRegular,
+    /// Links to directories are not followed; what is below the directory is read where it is.
+    #[error(
+        "it is a link to a directory outside of the one that was named: name it to have it read"
+    )]
+    LinkOutside,
 }
 
 impl Source {
     /// The sources that a path of the command line stands for: `-` is standard input, a directory all its
     /// [`EXTENSIONS`], recursively and in the order of their names, without what is hidden and without following
     /// links to directories. What is no path is a pattern if it has `*`, `?` or `[`: shells that were kept from it
-    /// leave that to us.
+    /// leave that to us. Pipes and devices are read only where they are named themselves.
     pub fn of(path: &Path) -> Vec<Self> {
         if path == Path::new("-") {
             return vec![Self::Stdin];
@@ -47,9 +64,14 @@ impl Source {
         if !path.is_dir() {
             return vec![Self::File(path.to_owned())];
         }
-        let mut sources = Vec::new();
-        walk(path, 0, &mut sources);
-        sources
+        match fs::canonicalize(path) {
+            Ok(root) => {
+                let mut walk = Walk { root, sources: Vec::new() };
+                walk.directory(path, 0);
+                walk.sources
+            }
+            Err(error) => vec![Self::Unlisted(path.to_owned(), failed(&error))],
+        }
     }
 
     /// What `kubectl kustomize` makes of a directory.
@@ -70,18 +92,17 @@ impl Source {
     pub fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Stdin => bounded(io::stdin().lock()),
-            Self::File(path) => {
-                fs::File::open(path).map_err(|error| failed(&error)).and_then(bounded)
-            }
+            Self::File(path) | Self::Outside(path) => read(path),
             Self::Rendered(rendered) => rendered.read(),
             Self::Unlisted(_, why) => Err(why.clone()),
+            Self::Skipped(_, why) => Err(why.to_string()),
         }
     }
 
     /// The whole text, if it is that of a file of at most so many bytes. None of all else, and of what cannot be read:
     /// [`Self::read`] says why.
     pub fn read_file_within(&self, bytes: u64) -> Option<Vec<u8>> {
-        let Self::File(path) = self else { return None };
+        let (Self::File(path) | Self::Outside(path)) = self else { return None };
         // Asked before it is opened: what is read of a pipe is gone.
         let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let size = usize::try_from(about.len()).ok().filter(|_| about.len() <= bytes)?;
@@ -97,23 +118,32 @@ impl fmt::Display for Source {
         match self {
             Self::Stdin => f.write_str("-"),
             Self::File(path)
+            | Self::Outside(path)
             | Self::Unlisted(path, _)
+            | Self::Skipped(path, _)
             | Self::Rendered(Rendered::Kustomize(path)) => path.display().fmt(f),
             Self::Rendered(Rendered::Helm { chart, .. }) => Path::new(chart).display().fmt(f),
         }
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let file = fs::File::open(path).map_err(|error| failed(&error))?;
+    // What is too large is not read first. Of a pipe the size is not known.
+    match file.metadata() {
+        Ok(about) if about.is_file() && about.len() > MAX_TEXT => Err(too_large()),
+        _ => bounded(file),
+    }
+}
+
 fn bounded(reader: impl io::Read) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     reader.take(MAX_TEXT + 1).read_to_end(&mut text).map_err(|error| failed(&error))?;
-    if text.len() as u64 > MAX_TEXT {
-        return Err(format!(
-            "is larger than the {} MiB that are allowed: split it",
-            MAX_TEXT >> 20
-        ));
-    }
-    Ok(text)
+    if text.len() as u64 > MAX_TEXT { Err(too_large()) } else { Ok(text) }
+}
+
+fn too_large() -> String {
+    format!("is larger than the {} MiB that are allowed: split it", MAX_TEXT >> 20)
 }
 
 fn failed(error: &io::Error) -> String {
@@ -134,6 +164,9 @@ fn matching(pattern: &Path) -> Vec<Source> {
     };
     let sources: Vec<_> = paths
         .flat_map(|path| match path {
+            Ok(path) if path.exists() && !path.is_file() && !path.is_dir() => {
+                vec![not_regular(path)]
+            }
             Ok(path) => Source::of(&path),
             Err(error) => vec![Source::Unlisted(error.path().to_owned(), failed(error.error()))],
         })
@@ -141,22 +174,56 @@ fn matching(pattern: &Path) -> Vec<Source> {
     if sources.is_empty() { unlisted("nothing matches this pattern".to_owned()) } else { sources }
 }
 
-fn walk(directory: &Path, depth: usize, sources: &mut Vec<Source>) {
-    let unlisted = |why| Source::Unlisted(directory.to_owned(), why);
-    if depth == MAX_DEPTH {
-        return sources.push(unlisted(format!("is more than {MAX_DEPTH} directories deep")));
-    }
-    let entries = match list(directory) {
-        Ok(entries) => entries,
-        Err(error) => return sources.push(unlisted(failed(&error))),
-    };
-    for (path, kind) in entries {
-        if kind.is_dir() {
-            walk(&path, depth + 1, sources);
-        } else if is_manifest(&path) && !(kind.is_symlink() && path.is_dir()) {
-            sources.push(Source::File(path));
+/// The way through a directory.
+struct Walk {
+    /// The directory that was named, without links.
+    root: PathBuf,
+    sources: Vec<Source>,
+}
+
+impl Walk {
+    fn directory(&mut self, directory: &Path, depth: usize) {
+        let unlisted = |why| Source::Unlisted(directory.to_owned(), why);
+        if depth == MAX_DEPTH {
+            let why = format!("is more than {MAX_DEPTH} directories deep");
+            return self.sources.push(unlisted(why));
+        }
+        let entries = match list(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.sources.push(unlisted(failed(&error))),
+        };
+        for (path, kind) in entries {
+            if kind.is_dir() {
+                self.directory(&path, depth + 1);
+            } else if kind.is_symlink() {
+                self.sources.extend(self.link(path));
+            } else if is_manifest(&path) {
+                self.sources.push(if kind.is_file() {
+                    Source::File(path)
+                } else {
+                    not_regular(path)
+                });
+            }
         }
     }
+
+    fn link(&self, path: PathBuf) -> Option<Source> {
+        let is_inside = |target: &Path| target.starts_with(&self.root);
+        match fs::canonicalize(&path).and_then(|target| Ok((fs::metadata(&target)?, target))) {
+            Ok((about, target)) if about.is_dir() => {
+                (!is_inside(&target)).then_some(Source::Skipped(path, Skip::LinkOutside))
+            }
+            _ if !is_manifest(&path) => None,
+            Ok((about, _)) if !about.is_file() => Some(not_regular(path)),
+            Ok((_, target)) if !is_inside(&target) => Some(Source::Outside(path)),
+            // What leads nowhere is told when it is read.
+            Ok(_) | Err(_) => Some(Source::File(path)),
+        }
+    }
+}
+
+fn not_regular(path: PathBuf) -> Source {
+    Source::Skipped(path, Skip::NotRegular)
 }
 
 /// What is not hidden, by name.

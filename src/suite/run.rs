@@ -57,7 +57,9 @@ pub fn sources(path: &Path) -> Vec<Source> {
         return vec![Source::File(path.to_owned())];
     }
     let is_test = |source: &Source| match source {
-        Source::File(file) => file.file_name() == Some(OsStr::new(FILE)),
+        Source::File(file) | Source::Outside(file) | Source::Skipped(file, _) => {
+            file.file_name() == Some(OsStr::new(FILE))
+        }
         Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) => true,
     };
     let found: Vec<_> = Source::of(path).into_iter().filter(is_test).collect();
@@ -70,7 +72,10 @@ pub fn sources(path: &Path) -> Vec<Source> {
 /// Runs the tests of a file. Deep manifests take [`manifest::STACK`] bytes of stack.
 pub fn run(source: &Source) -> Tested {
     let result = match source {
-        Source::File(path) => tested(path).map_err(|error| error.problems),
+        Source::File(path) | Source::Outside(path) => tested(path).map_err(|error| error.problems),
+        Source::Skipped(path, why) => {
+            Err(vec![problem(&path.to_string_lossy(), None, &why.to_string())])
+        }
         Source::Unlisted(path, why) => Err(vec![problem(&path.to_string_lossy(), None, why)]),
         Source::Stdin | Source::Rendered(_) => {
             Err(vec![problem(&source.to_string(), None, "must be a file")])
@@ -146,6 +151,9 @@ struct Bench {
 impl Bench {
     fn judge_path(&mut self, path: &Path) {
         for source in Source::of(path) {
+            if matches!(source, Source::Skipped(..)) {
+                continue;
+            }
             let name = source.to_string();
             match source.read() {
                 Ok(text) => self

@@ -216,3 +216,80 @@ fn other_kinds_are_ignored_and_counted() {
     assert_eq!(document["summary"]["ignored"], 6);
     assert_eq!(document["summary"]["objects"], 1);
 }
+
+#[test]
+fn pipes_sockets_and_devices_in_directories_are_skipped() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::copy("tests/manifests/clean.yaml", at("pod.yaml")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("pipe.yaml")).status().unwrap().success());
+    let _socket = UnixListener::bind(at("socket.yml")).unwrap();
+    symlink("/dev/zero", at("device.json")).unwrap();
+    symlink("pipe.yaml", at("link.yaml")).unwrap();
+    for paths in [folder.path().display().to_string(), format!("{}/*", folder.path().display())] {
+        let outcome = check(&["-o", "json", &paths]);
+        assert_eq!(outcome.status, Some(0), "{}", outcome.err);
+        let report: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+        let skipped = report["skipped"].as_array().unwrap();
+        let name = |it: &serde_json::Value| it["source"].as_str().unwrap().to_owned();
+        let names: Vec<_> = skipped.iter().map(name).collect();
+        let expected = ["device.json", "link.yaml", "pipe.yaml", "socket.yml"];
+        let expected = expected.map(|name| at(name).display().to_string());
+        assert_eq!(names, expected);
+        assert_eq!(report["summary"]["skipped"], 4);
+        assert_eq!(report["summary"]["unreadable"], 0);
+    }
+    // None of the forms waits for a pipe.
+    for form in ["human", "concise", "jsonl", "yaml", "sarif", "junit", "github", "html"] {
+        let outcome = check(&["-o", form, &folder.path().display().to_string()]);
+        assert_eq!(outcome.status, Some(0), "{form}: {}", outcome.err);
+        assert!(outcome.out.contains("socket.yml"), "{form}: {}", outcome.out);
+    }
+}
+
+#[test]
+fn links_in_a_directory_are_read_and_those_to_other_directories_named() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("tree/below")).unwrap();
+    fs::create_dir(at("elsewhere")).unwrap();
+    for file in ["tree/below/a.yaml", "elsewhere/b.yaml"] {
+        fs::copy("tests/manifests/clean.yaml", at(file)).unwrap();
+    }
+    symlink("below/a.yaml", at("tree/inside.yaml")).unwrap();
+    symlink("below", at("tree/same")).unwrap();
+    symlink("../elsewhere/b.yaml", at("tree/outside.yaml")).unwrap();
+    symlink("../elsewhere", at("tree/other")).unwrap();
+    let outcome = check(&["-o", "jsonl", &at("tree").display().to_string()]);
+    let rows = outcome.rows();
+    let sources: Vec<_> = rows
+        .iter()
+        .map(|row| row["source"].as_str().unwrap().rsplit_once("/tree/").unwrap().1)
+        .collect();
+    assert!(sources.contains(&"below/a.yaml") && sources.contains(&"inside.yaml"), "{sources:?}");
+    assert!(sources.contains(&"outside.yaml"), "{sources:?}");
+    assert!(!sources.iter().any(|source| source.starts_with("same")), "{sources:?}");
+    let skipped: Vec<_> = rows.iter().filter(|row| row.get("reason").is_some()).collect();
+    assert_eq!(skipped.len(), 1);
+    assert!(skipped[0]["source"].as_str().unwrap().ends_with("tree/other"));
+    let named = check(&["-o", "jsonl", &at("tree/other").display().to_string()]);
+    assert!(named.rows()[0]["source"].as_str().unwrap().ends_with("other/b.yaml"));
+}
+
+#[test]
+fn what_is_larger_than_64_mib_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.yaml");
+    // Sparse: it takes no room.
+    fs::File::create(&path).unwrap().set_len((64 << 20) + 1).unwrap();
+    let name = path.display().to_string();
+    let outcome = check(&["-o", "concise", &name]);
+    assert_eq!(outcome.status, Some(2));
+    let expected = format!("{name}: error: is larger than the 64 MiB that are allowed: split it\n");
+    assert_eq!(outcome.out, expected);
+    let mut command = crate::program::command(&["-o", "concise", "-"]);
+    let outcome = crate::support::program::run(command.stdin(fs::File::open(&path).unwrap()));
+    assert_eq!(outcome.out, expected.replace(&name, "-"));
+}

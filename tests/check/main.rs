@@ -9,6 +9,7 @@ mod bounds;
 mod browser;
 mod formats;
 mod inputs;
+mod outputs;
 mod policies;
 mod program;
 mod rendered;

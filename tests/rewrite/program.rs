@@ -261,3 +261,56 @@ fn check_finds_nothing_afterwards() {
     assert_eq!(harden_in(folder.path(), &["-i", "."]).status, Some(0));
     assert_eq!(check().0, Some(0), "{}", check().1);
 }
+
+#[test]
+fn links_that_lead_out_of_the_named_directory_are_refused() {
+    let folder = folder(&[("outside.yaml", POD)]);
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("tree/below")).unwrap();
+    fs::create_dir(path("elsewhere")).unwrap();
+    fs::write(path("tree/below/pod.yaml"), POD).unwrap();
+    fs::write(path("elsewhere/pod.yaml"), POD).unwrap();
+    symlink("../outside.yaml", path("tree/out.yaml")).unwrap();
+    symlink("../elsewhere", path("tree/other")).unwrap();
+    symlink("below/pod.yaml", path("tree/in.yaml")).unwrap();
+    symlink("tree", path("link")).unwrap();
+    for args in [&["-i", "tree"][..], &["-i", "link"], &["--check", "tree"], &["tree"]] {
+        let run = harden_in(folder.path(), args);
+        assert_eq!(run.status, Some(2), "{args:?}: {}", run.err);
+        for name in ["out.yaml", "other"] {
+            let told = format!("{name}: is a link that leads out of the directory that was named");
+            assert!(run.err.contains(&told), "{}", run.err);
+        }
+        assert!(!run.out.contains("out.yaml"), "{}", run.out);
+        assert_eq!(fs::read_to_string(path("outside.yaml")).unwrap(), POD);
+        assert_eq!(fs::read_to_string(path("elsewhere/pod.yaml")).unwrap(), POD);
+    }
+    assert_eq!(fs::read_to_string(path("tree/below/pod.yaml")).unwrap(), crate::hardened(POD));
+    assert!(fs::symlink_metadata(path("tree/in.yaml")).unwrap().is_symlink());
+    // What is named is meant.
+    let run = harden_in(folder.path(), &["-i", "tree/out.yaml", "tree/other"]);
+    assert_eq!(run.status, Some(0), "{}", run.err);
+    assert_eq!(fs::read_to_string(path("outside.yaml")).unwrap(), crate::hardened(POD));
+    assert_eq!(fs::read_to_string(path("elsewhere/pod.yaml")).unwrap(), crate::hardened(POD));
+}
+
+#[test]
+fn pipes_are_skipped_in_directories_and_never_replaced() {
+    let folder = folder(&[("pod.yaml", POD)]);
+    let pipe = folder.path().join("pipe.yaml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let run = harden_in(folder.path(), &["-i", "."]);
+    assert_eq!(run.status, Some(0), "{}", run.err);
+    assert!(run.err.contains("pipe.yaml: skipped: it is no regular file"), "{}", run.err);
+    assert!(run.err.contains("1 file hardened, 0 with nothing to add, 1 skipped\n"), "{}", run.err);
+    let writer = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || fs::write(pipe, POD).unwrap())
+    };
+    let run = harden_in(folder.path(), &["-i", "pipe.yaml"]);
+    writer.join().unwrap();
+    assert_eq!(run.status, Some(2), "{}", run.err);
+    assert!(run.err.contains("no regular file"), "{}", run.err);
+    use std::os::unix::fs::FileTypeExt as _;
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+}

@@ -25,6 +25,8 @@ pub struct Summary {
     pub ignored: u64,
     /// Files, documents and objects that could not be read.
     pub unreadable: u64,
+    /// Files and documents that are not judged, although nothing is wrong with them.
+    pub skipped: u64,
     /// The objects that are judged, by the highest level that they meet now.
     pub now: Ranks,
     /// The same after hardening.

@@ -12,12 +12,12 @@ use std::{
 
 use crate::{
     findings::{Broken, Found, Summary, Workload},
-    manifest::Unreadable,
+    manifest::{Line, Unreadable},
     policy::Requirement,
     pss::Level,
 };
 
-use super::{About, Item, output::To, words::count, words::stands};
+use super::{About, Item, Skipped, output::To, words::count, words::stands};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
@@ -28,6 +28,7 @@ pub(super) struct Html<'p> {
     /// What stands below the numbers, which are known in the end only.
     rows: String,
     unreadable: String,
+    skipped: String,
     cluster: namespaces::Namespaces,
     namespaces: BTreeSet<String>,
     /// How many workloads break each control.
@@ -41,6 +42,7 @@ impl<'p> Html<'p> {
             about,
             rows: String::new(),
             unreadable: String::new(),
+            skipped: String::new(),
             cluster: namespaces::Namespaces::default(),
             namespaces: BTreeSet::new(),
             controls: BTreeMap::new(),
@@ -54,17 +56,16 @@ impl<'p> Html<'p> {
             Item::Change(change) => self.cluster.add_change(change).map_err(io::Error::other),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.unread(source, why).map_err(io::Error::other),
+            Item::Skipped(skipped) => self.skip(skipped).map_err(io::Error::other),
         }
     }
 
     fn unread(&mut self, source: &str, why: &Unreadable) -> fmt::Result {
-        let line = why.line.map_or_else(String::new, |line| format!(":{line}"));
-        writeln!(
-            self.unreadable,
-            "<li><code>{}{line}</code> {}</li>",
-            Escaped(source),
-            Escaped(&why.why)
-        )
+        item(&mut self.unreadable, source, why.line, &why.why)
+    }
+
+    fn skip(&mut self, skipped: Skipped<'_>) -> fmt::Result {
+        item(&mut self.skipped, skipped.source, skipped.line, skipped.why)
     }
 
     fn workload(&mut self, workload: &Workload) -> fmt::Result {
@@ -124,11 +125,14 @@ impl<'p> Html<'p> {
         write!(self.out, "{}", chart::ladder(summary))?;
         write!(self.out, "{}", self.cluster)?;
         write!(self.out, "{}", self.blocks())?;
-        if !self.unreadable.is_empty() {
+        let lists = [
+            ("unreadable", "Could not be read", &self.unreadable),
+            ("skipped", "Skipped", &self.skipped),
+        ];
+        for (class, title, items) in lists.into_iter().filter(|(.., items)| !items.is_empty()) {
             write!(
                 self.out,
-                "<section class=\"unreadable\"><h2>Could not be read</h2><ul>{}</ul></section>",
-                self.unreadable
+                "<section class=\"{class}\"><h2>{title}</h2><ul>{items}</ul></section>"
             )?;
         }
         write!(self.out, "{}", self.filters())?;
@@ -188,6 +192,12 @@ impl<'p> Html<'p> {
     }
 }
 
+/// What is not judged, and why.
+fn item(list: &mut String, source: &str, line: Option<Line>, why: &str) -> fmt::Result {
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    writeln!(list, "<li><code>{}{line}</code> {}</li>", Escaped(source), Escaped(why))
+}
+
 /// `baseline → restricted`: the second only where hardening changes it.
 fn badges(rows: &mut String, now: Level, hardened: Level) -> fmt::Result {
     write!(rows, "<span class=\"badge {now}\">{now}</span>")?;
@@ -227,7 +237,8 @@ fn violation(rows: &mut String, id: &str, broken: &Broken, found: &Found) -> fmt
 }
 
 fn numbers(summary: &Summary) -> String {
-    let Summary { objects, exempt, violating, violations, hardenable, unreadable, .. } = *summary;
+    let Summary { objects, exempt, violating, violations, hardenable, unreadable, skipped, .. } =
+        *summary;
     let mut parts = vec![count(objects, "workload")];
     parts.push(format!("{violating} with violations"));
     parts.push(format!(
@@ -236,6 +247,9 @@ fn numbers(summary: &Summary) -> String {
     ));
     if exempt > 0 {
         parts.push(format!("{exempt} exempt"));
+    }
+    if skipped > 0 {
+        parts.push(format!("{skipped} skipped"));
     }
     if unreadable > 0 {
         parts.push(format!("{unreadable} could not be read"));

@@ -1,0 +1,95 @@
+//! What a path leads to when it is written to.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
+
+/// As many links as Linux follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// What is at the end of all links.
+pub(super) enum Target {
+    /// A device, a pipe, a descriptor: open.
+    Stream(File),
+    /// A regular file, or none yet.
+    Regular {
+        /// Without links.
+        path: PathBuf,
+        existing: Option<Metadata>,
+    },
+}
+
+/// Follows a path.
+///
+/// # Errors
+/// A directory, a file that may not be written to, a folder that is not there.
+pub(super) fn of(path: &Path) -> io::Result<Target> {
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::IsADirectory.into());
+        };
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = fs::canonicalize(folder)?;
+        let here = folder.join(name);
+        match fs::symlink_metadata(&here) {
+            Ok(about) if about.is_symlink() && holds_descriptors(&folder) => {
+                return descriptor(&here).map(Target::Stream);
+            }
+            Ok(about) if about.is_symlink() => path = folder.join(fs::read_link(&here)?),
+            Ok(about) => return existing(here, about),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Target::Regular { path: here, existing: None });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("too many links lead from one to the next"))
+}
+
+/// Whether a regular file is at this path, or none: what came there meanwhile is not replaced.
+pub(super) fn is_replaceable(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(about) if about.is_file() => Ok(()),
+        Ok(_) => Err(io::Error::other("it is no longer a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn existing(path: PathBuf, about: Metadata) -> io::Result<Target> {
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // A rename would ask the folder for permission, and never the file.
+    let open = OpenOptions::new().write(true).open(&path)?;
+    Ok(match about.is_file() {
+        true => Target::Regular { path, existing: Some(about) },
+        false => Target::Stream(open),
+    })
+}
+
+/// `/dev/stdout`, `/dev/fd/63` and `>(…)` of a shell lead into such a folder (proc_pid_fd(5)).
+fn holds_descriptors(folder: &Path) -> bool {
+    folder.starts_with("/proc") && folder.ends_with("fd")
+}
+
+/// A descriptor that a shell has opened. What is behind it is not replaced, even where it is a regular file: the shell
+/// goes on writing to it.
+fn descriptor(path: &Path) -> io::Result<File> {
+    let own = PathBuf::from(format!("/proc/{}/fd", std::process::id()));
+    let is_own = |number: &str| *path == own.join(number);
+    let copy = match () {
+        // A socket cannot be opened by its name, and a file would be written to from its beginning.
+        () if is_own("1") => io::stdout().as_fd().try_clone_to_owned()?,
+        () if is_own("2") => io::stderr().as_fd().try_clone_to_owned()?,
+        () => return OpenOptions::new().append(true).open(path),
+    };
+    Ok(File::from(copy))
+}
