@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::cluster::one_line;
+use crate::cluster::{Retrying, one_line};
 
 /// How long the holder may be silent. Whole seconds: that is what a Lease has.
 const HOLDS: Duration = Duration::from_secs(15);
@@ -75,20 +75,14 @@ struct Candidate {
 
 impl Candidate {
     async fn run(&mut self, leads: &watch::Sender<bool>) {
-        let mut last_error = String::new();
+        let mut retrying = Retrying::new("cannot take part in the election of a leader");
         loop {
             match timeout(GIVES_UP / 2, self.try_once()).await {
                 Ok(Ok(holds)) => {
-                    last_error.clear();
+                    retrying.succeeded();
                     self.renewed = holds.then(Instant::now);
                 }
-                Ok(Err(error)) => {
-                    let error = one_line(&error);
-                    if error != last_error {
-                        tracing::warn!(error, "cannot take part in the election of a leader");
-                        last_error = error;
-                    }
-                }
+                Ok(Err(error)) => retrying.failed(&one_line(&error)),
                 Err(_) => {}
             }
             let holds = self.renewed.is_some_and(|renewed| renewed.elapsed() < GIVES_UP);

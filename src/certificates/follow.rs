@@ -14,7 +14,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::cluster::one_line;
+use crate::cluster::{Retrying, one_line};
 
 /// An object, as far as it is known.
 #[derive(Clone, Debug)]
@@ -56,20 +56,16 @@ where
     /// Keeps it as the API server has it, and rings at every change. What was seen last stays where it cannot be
     /// read any more. Never ends.
     pub(super) async fn follow(&self, bell: &Notify) {
-        let mut last_error = String::new();
+        let mut retrying = Retrying::new(format!("cannot follow {}", self.name));
         loop {
             match self.once(bell).await {
                 Ok(()) => {
-                    last_error.clear();
+                    retrying.succeeded();
                     sleep(PAUSE).await;
                 }
                 Err(error) => {
                     let error = one_line(&error);
-                    if error != last_error {
-                        let name = &self.name;
-                        tracing::warn!(name, error, "cannot follow an object, trying again");
-                        last_error.clone_from(&error);
-                    }
+                    retrying.failed(&error);
                     if matches!(*self.seen(), Seen::Unknown(_)) {
                         self.show(Seen::Unknown(error), bell);
                     }

@@ -1,26 +1,34 @@
-//! How the API server is reached.
+//! Which API server is asked, and as whom: found as kubectl finds it.
 
-use std::{env, path::Path};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{InClusterError, Kubeconfig},
 };
 
-use super::error::{bounded, one_line};
+use super::{
+    client::client,
+    credentials::Credentials,
+    error::{bounded, one_line},
+    kubeconfig::{self, Selected, plain},
+    way::Way,
+};
 
 /// Why no client could be made. One line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// The kubeconfig cannot be used.
-    #[error("kubeconfig {from}: {reason}; must be a kubeconfig whose {must}")]
+    #[error("kubeconfig {from}: {reason}")]
     Kubeconfig {
         /// As it was named: a path, or more of them.
         from: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what must be.
         reason: String,
-        /// What it must have.
-        must: String,
     },
     /// There is no kubeconfig, nor the environment of a pod.
     #[error(
@@ -29,17 +37,17 @@ pub enum ConnectError {
     InCluster(String),
     /// There is neither, where people look for one.
     #[error(
-        "no cluster to ask: there is no {default}, KUBECONFIG is not set, and this is no pod with a service \
-         account token; name a kubeconfig with --kubeconfig"
+        "no cluster to ask: {looked}, and this is no pod with a service account token; name a kubeconfig with \
+         --kubeconfig"
     )]
     Nowhere {
-        /// The file that kubectl would have read.
-        default: String,
+        /// Where it looked.
+        looked: String,
     },
     /// A context was named, and there is no kubeconfig to have it.
     #[error("context {0:?}: there is no kubeconfig that could have it; name one with --kubeconfig")]
     NoContext(String),
-    /// The certificates or the address in the kubeconfig or the pod cannot be used.
+    /// The certificates or names in the kubeconfig or the pod cannot be used.
     #[error("cannot make a client from {from}: {reason}")]
     Client {
         /// What it was made from.
@@ -73,60 +81,100 @@ pub async fn connect_like_kubectl(
     if let Some(file) = kubeconfig {
         return from_file(file, context).await;
     }
-    if let Some(files) = env::var_os("KUBECONFIG").filter(|files| !files.is_empty()) {
-        let from = files.to_string_lossy().into_owned();
-        let read = Kubeconfig::from_env().map(Option::unwrap_or_default);
-        return from_kubeconfig(read, from, context).await;
-    }
-    let default = env::home_dir().unwrap_or_default().join(".kube/config");
-    if default.exists() {
-        return from_file(&default, context).await;
+    let places = Places::of(env::var_os("KUBECONFIG"), env::home_dir());
+    let read = kubeconfig::read_all(places.files.iter()).map_err(|(file, reason)| {
+        ConnectError::Kubeconfig { from: file.display().to_string(), reason }
+    })?;
+    if let Some(kubeconfig) = read {
+        return from_kubeconfig(kubeconfig, places.named, context).await;
     }
     match (in_cluster(), context) {
         (_, Some(context)) => Err(ConnectError::NoContext(bounded(context))),
         (Err(ConnectError::InCluster(_)), None) => {
-            Err(ConnectError::Nowhere { default: default.display().to_string() })
+            Err(ConnectError::Nowhere { looked: places.missing })
         }
         (result, None) => result,
     }
 }
 
+/// Where kubectl looks for kubeconfigs that no flag names.
+struct Places {
+    files: Vec<PathBuf>,
+    /// As errors name them.
+    named: String,
+    /// What is said where none of them is there.
+    missing: String,
+}
+
+impl Places {
+    fn of(list: Option<OsString>, home: Option<PathBuf>) -> Self {
+        if let Some(list) = list.filter(|list| !list.is_empty()) {
+            let files = env::split_paths(&list).filter(|file| !file.as_os_str().is_empty());
+            let named = list.to_string_lossy().into_owned();
+            let missing = format!("none of the files in KUBECONFIG is there ({})", bounded(&named));
+            return Self { files: files.collect(), named, missing };
+        }
+        let file = home.unwrap_or_default().join(".kube/config");
+        let named = file.display().to_string();
+        let missing = format!("there is no {named}, KUBECONFIG is not set");
+        Self { files: vec![file], named, missing }
+    }
+}
+
 fn in_cluster() -> Result<Client, ConnectError> {
-    let config = Config::incluster();
-    let config = config.map_err(|error| ConnectError::InCluster(bounded(&error.to_string())))?;
-    client(config, "the pod's service account".to_owned())
+    let mut config =
+        Config::incluster().map_err(|error| ConnectError::InCluster(in_words(&error)))?;
+    let auth = std::mem::take(&mut config.auth_info);
+    let token = auth.token_file.unwrap_or_default();
+    let credentials = Credentials::of_file(&token, None).map_err(ConnectError::InCluster)?;
+    let way = Way::to(&config.cluster_url, None).map_err(ConnectError::InCluster)?;
+    made(Selected { config, credentials, way }, "the pod's service account".to_owned())
 }
 
-async fn from_file(file: &Path, context: Option<&str>) -> Result<Client, ConnectError> {
-    from_kubeconfig(Kubeconfig::read_from(file), file.display().to_string(), context).await
-}
-
-async fn from_kubeconfig(
-    read: Result<Kubeconfig, kube::config::KubeconfigError>,
-    from: String,
-    context: Option<&str>,
-) -> Result<Client, ConnectError> {
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..Default::default() };
-    let config = match read {
-        Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
-        Err(error) => Err(error),
-    };
-    match config {
-        Ok(config) => client(config, format!("kubeconfig {from}")),
-        Err(error) => {
-            let text = error.to_string();
-            // The lines that follow quote the file, and it holds credentials.
-            let reason = bounded(text.lines().next().unwrap_or_default());
-            let must = match context {
-                Some(context) => format!("context {:?} names a cluster", bounded(context)),
-                None => "current context names a cluster".to_owned(),
-            };
-            Err(ConnectError::Kubeconfig { from, reason, must })
+fn in_words(error: &InClusterError) -> String {
+    match error {
+        InClusterError::ReadEnvironmentVariable(_) => {
+            "KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not both set".to_owned()
+        }
+        InClusterError::ReadDefaultNamespace(error) => {
+            format!("the service account's namespace cannot be read: {}", plain(error))
+        }
+        InClusterError::ReadCertificateBundle(error) => {
+            format!("the service account's ca.crt cannot be read: {}", plain(error))
+        }
+        InClusterError::ParseClusterPort(_) => "KUBERNETES_SERVICE_PORT must be a port".to_owned(),
+        InClusterError::ParseClusterUrl(_) => {
+            "KUBERNETES_SERVICE_HOST must be a name or an address".to_owned()
+        }
+        InClusterError::ParseCertificates(error) => {
+            bounded(&format!("the service account's ca.crt must be PEM: {error}"))
         }
     }
 }
 
-fn client(config: Config, from: String) -> Result<Client, ConnectError> {
-    Client::try_from(config)
-        .map_err(|error| ConnectError::Client { from, reason: one_line(&error) })
+async fn from_file(file: &Path, context: Option<&str>) -> Result<Client, ConnectError> {
+    let from = file.display().to_string();
+    match kubeconfig::read(file) {
+        Ok(kubeconfig) => from_kubeconfig(kubeconfig, from, context).await,
+        Err(reason) => Err(ConnectError::Kubeconfig { from, reason }),
+    }
+}
+
+async fn from_kubeconfig(
+    kubeconfig: Kubeconfig,
+    from: String,
+    context: Option<&str>,
+) -> Result<Client, ConnectError> {
+    let context = context.map(str::to_owned);
+    // A credential plugin may take its time, and ask the user.
+    let selecting = move || kubeconfig::select(&kubeconfig, context.as_deref());
+    let selected = tokio::task::spawn_blocking(selecting).await;
+    match selected.unwrap_or_else(|error| Err(bounded(&error.to_string()))) {
+        Ok(selected) => made(selected, format!("kubeconfig {from}")),
+        Err(reason) => Err(ConnectError::Kubeconfig { from, reason }),
+    }
+}
+
+fn made(selected: Selected, from: String) -> Result<Client, ConnectError> {
+    client(selected).map_err(|error| ConnectError::Client { from, reason: one_line(&error) })
 }

@@ -1,6 +1,8 @@
 //! Why something could not be read.
 
-use std::error::Error as _;
+use std::error::Error;
+
+use kube::runtime::watcher;
 
 /// Why a namespace's labels or pods are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,11 +30,31 @@ impl From<kube::Error> for LookupError {
     }
 }
 
-/// An error with its causes, as one line of bounded length.
+/// An error with its causes, as one line of bounded length: what the API server or the way to it says, without the
+/// name of the layer that handed it on.
 pub(crate) fn one_line(error: &kube::Error) -> String {
-    if let kube::Error::Api(status) = error {
-        return bounded(&format!("{} (code {})", status.message, status.code));
+    match error {
+        kube::Error::Api(status) => bounded(&format!("{} (code {})", status.message, status.code)),
+        kube::Error::Service(error) => chain(error.as_ref()),
+        kube::Error::HyperError(error) => chain(error),
+        other => chain(other),
     }
+}
+
+/// The same for what a watch ends with.
+pub(crate) fn watch_line(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => one_line(error),
+        watcher::Error::WatchError(status) => {
+            bounded(&format!("{} (code {})", status.message, status.code))
+        }
+        watcher::Error::NoResourceVersion => bounded(&error.to_string()),
+    }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,15 +2,23 @@
 //! It writes nothing there, and judges nothing.
 
 mod bucket;
+mod client;
 mod connect;
+mod credentials;
 mod error;
+mod exec;
+mod kubeconfig;
 mod live;
 mod namespaces;
+mod no_proxy;
 mod pods;
+mod proxy;
+mod retrying;
 mod surroundings;
 #[cfg(test)]
 mod tests;
 mod version;
+mod way;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
@@ -21,11 +29,12 @@ use crate::{dns, pss::Minor};
 
 pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
-pub(crate) use error::{bounded, one_line};
+pub(crate) use error::{bounded, one_line, watch_line};
 pub use namespaces::CacheState;
 pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
 pub(crate) use pods::Next;
 pub use pods::Pods;
+pub(crate) use retrying::Retrying;
 pub use surroundings::Surroundings;
 pub(crate) use version::minor_version;
 

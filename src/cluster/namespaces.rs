@@ -31,7 +31,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::{Labels, Limits, error::bounded};
+use super::{Labels, Limits, Retrying, error::watch_line};
 
 /// The API server ends a watch after so many seconds, and the next one goes on where it ended. So a healthy server
 /// is never silent for longer than that, whereas a dead connection is silent for ever.
@@ -119,16 +119,18 @@ impl Cache {
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
         let mut events = pin!(watcher(api, config).default_backoff());
         let mut listed = Known::default();
+        let what = "cannot watch namespaces: those that are known stay as they are";
+        let mut retrying = Retrying::new(what);
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.apply(event, &mut listed),
-                Err(error) => {
-                    let error = bounded(&error.to_string());
-                    tracing::warn!(
-                        error,
-                        "cannot watch namespaces: those that are known stay as they are"
-                    );
+                Ok(event) => {
+                    // It begins every list so, before anything has come.
+                    if !matches!(event, Event::Init) {
+                        retrying.succeeded();
+                    }
+                    self.apply(event, &mut listed);
                 }
+                Err(error) => retrying.failed(&watch_line(&error)),
             }
         }
     }

@@ -462,8 +462,8 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
     let file = folder.path().join("kubeconfig");
     for (content, reason) in [
         (None, "No such file or directory"),
-        (Some("a: ["), "failed to parse kubeconfig YAML"),
-        (Some("apiVersion: v1\nkind: Config\n"), "failed to determine current context"),
+        (Some("a: ["), "must be a kubeconfig"),
+        (Some("apiVersion: v1\nkind: Config\n"), "there is no current context"),
     ] {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
@@ -471,10 +471,7 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
         let error = connect(Some(&file)).await.err().unwrap().to_string();
         let start = format!("kubeconfig {}: ", file.display());
         assert!(error.starts_with(&start) && error.contains(reason), "{error}");
-        assert!(
-            error.ends_with("; must be a kubeconfig whose current context names a cluster"),
-            "{error}"
-        );
+        assert!(error.contains("must be a kubeconfig"), "{error}");
         assert!(!error.contains('\n'), "{error}");
     }
     let good = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: t}}]\n";

@@ -11,7 +11,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::pss::{Minor, NEWEST};
 
-use super::error::{bounded, one_line};
+use super::{
+    Retrying,
+    error::{bounded, one_line},
+};
 
 /// How often it is read once it is known: an upgraded cluster is noticed after that.
 const AGAIN: Duration = Duration::from_secs(300);
@@ -35,14 +38,16 @@ impl Known {
 
     /// Reads it again and again. Never ends.
     pub(super) async fn follow(&self, client: Client) {
+        let mut retrying = Retrying::new("cannot read the cluster's version");
         loop {
             match read(&client).await {
                 Ok(minor) => {
+                    retrying.succeeded();
                     self.0.store(minor.min(NEWEST).0, Ordering::Relaxed);
                     sleep(AGAIN).await;
                 }
                 Err(error) => {
-                    tracing::warn!(error, newest = %self.newest(), "cannot read the cluster's version");
+                    retrying.failed(&error);
                     sleep(RETRY).await;
                 }
             }

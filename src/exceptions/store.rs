@@ -24,7 +24,7 @@ use kube::{
 use tokio::{sync::Notify, time::sleep};
 
 use crate::{
-    cluster::{Heard, WATCH_SECONDS, bounded, overheard},
+    cluster::{Heard, Retrying, WATCH_SECONDS, overheard, watch_line},
     policy::{Exceptions, Expiry, Honoured},
 };
 
@@ -176,11 +176,15 @@ impl Store {
         let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
         let mut events = pin!(watcher(api, config).default_backoff());
         let mut listed = Vec::new();
-        let mut said = String::new();
+        let mut retrying = Retrying::new(format!(
+            "cannot watch PolicyExceptions in {namespace}: those that are known stay until they expire"
+        ));
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    said.clear();
+                    if !matches!(event, Event::Init) {
+                        retrying.succeeded();
+                    }
                     self.apply(event, namespace, expiry, &mut listed);
                 }
                 Err(error) if is_absent(&error) => {
@@ -190,17 +194,7 @@ impl Store {
                         inner.listed.insert(namespace.to_owned());
                     });
                 }
-                Err(error) => {
-                    let error = bounded(&error.to_string());
-                    if error != said {
-                        tracing::warn!(
-                            namespace,
-                            error,
-                            "cannot watch PolicyExceptions: those that are known stay until they expire"
-                        );
-                        said = error;
-                    }
-                }
+                Err(error) => retrying.failed(&watch_line(&error)),
             }
         }
     }

@@ -88,7 +88,7 @@ async fn the_kubeconfig_is_found_where_kubectl_finds_it_with_the_context_that_is
     let unknown = run(command(&args).args(["--context", "none"]).env("KUBECONFIG", &both));
     assert_eq!(unknown.status, Some(2));
     assert!(
-        unknown.err.contains(r#"must be a kubeconfig whose context "none" names a cluster"#),
+        unknown.err.contains(r#"there is no context "none"; its contexts are"#),
         "{}",
         unknown.err
     );

@@ -263,7 +263,7 @@ impl Flags {
 
     pub(super) fn start_log(&self) -> anyhow::Result<()> {
         use std::io::IsTerminal as _;
-        let filter = EnvFilter::try_new(&self.log_level)?;
+        let filter = EnvFilter::try_new(log_filter(&self.log_level))?;
         let is_terminal = std::io::stderr().is_terminal();
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         match self.log_format {
@@ -294,6 +294,15 @@ fn memory(text: &str) -> Result<MemoryLimit, String> {
 
 pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "must be a whole number")
+}
+
+/// kube logs failures without what was asked, and each of them: ours say both, and not so often. It is heard where the
+/// directives name it.
+fn log_filter(level: &str) -> String {
+    if level.contains("kube_") {
+        return level.to_owned();
+    }
+    format!("kube_client=off,kube_runtime=off,{level}")
 }
 
 /// To tracing, a bare word that is no level names a module, and all others fall silent: a slip of the pen would

@@ -1,0 +1,101 @@
+//! A client of an API server: kube's own parts, put together here. kube's default stack logs every failed request
+//! without an address, shows a token file's line end to the server, runs a credential plugin twice, and knows neither
+//! `NO_PROXY` for the API server nor credentials of a SOCKS proxy.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, Write};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::{
+    client::legacy::{
+        self,
+        connect::{
+            Connection, HttpConnector,
+            proxy::{SocksV5, Tunnel},
+        },
+    },
+    rt::TokioExecutor,
+};
+use kube::{
+    Client,
+    client::{Body, ConfigExt as _, retry::RetryPolicy},
+};
+use tower::{BoxError, Service, ServiceBuilder, filter::AsyncFilterLayer, retry::RetryLayer};
+
+use super::{
+    credentials::Credentials,
+    kubeconfig::Selected,
+    proxy::{Proxy, Scheme},
+    way::explain,
+};
+
+/// Makes one. It connects when it is used.
+///
+/// # Errors
+/// Certificates or names that cannot be used.
+pub(super) fn client(selected: Selected) -> kube::Result<Client> {
+    // kube takes its TLS provider from the process. Where there is one already, it stays.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    let Some(proxy) = selected.way.proxy.clone() else { return build(selected, connector) };
+    match proxy.scheme {
+        Scheme::Http => {
+            let tunnel = tunnel(&proxy, connector);
+            build(selected, tunnel)
+        }
+        Scheme::Https => {
+            // With the trust of the cluster, as for Go: both share one configuration of TLS.
+            let connector = selected.config.rustls_https_connector_with_connector(connector)?;
+            let tunnel = tunnel(&proxy, connector);
+            build(selected, tunnel)
+        }
+        Scheme::Socks5 => {
+            let mut socks = SocksV5::new(proxy.address.clone(), connector);
+            if let Some((user, password)) = proxy.credentials {
+                socks = socks.with_auth(user, password);
+            }
+            build(selected, socks)
+        }
+    }
+}
+
+fn tunnel<C>(proxy: &Proxy, connector: C) -> Tunnel<C> {
+    let tunnel = Tunnel::new(proxy.address.clone(), connector);
+    let header = proxy.credentials.as_ref().and_then(|(user, password)| {
+        let pair = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        HeaderValue::from_str(&format!("Basic {pair}")).ok()
+    });
+    match header {
+        Some(header) => tunnel.with_auth(header),
+        None => tunnel,
+    }
+}
+
+fn build<C>(selected: Selected, connector: C) -> kube::Result<Client>
+where
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Connection + Read + Write + Send + Unpin + 'static,
+    C::Future: Send + 'static,
+    C::Error: Into<BoxError>,
+{
+    let Selected { config, credentials, way } = selected;
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let mut connector = TimeoutConnector::new(connector);
+    connector.set_connect_timeout(config.connect_timeout);
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_write_timeout(config.write_timeout);
+    let http = legacy::Builder::new(TokioExecutor::new()).build::<_, Body>(connector);
+    let credentials = match credentials {
+        Credentials::None => None,
+        credentials => Some(AsyncFilterLayer::new(credentials)),
+    };
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .option_layer(credentials)
+        .layer(config.extra_headers_layer()?)
+        .map_err(move |error: legacy::Error| explain(&way, &error))
+        .service(http);
+    Ok(Client::new(service, config.default_namespace))
+}

@@ -1,0 +1,168 @@
+//! An API server of an empty cluster, over TLS, on a runtime of its own. It notes who asks.
+
+use std::{
+    convert::Infallible,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+};
+
+use http::{HeaderMap, Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
+use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::{certificates::Serving, process::Folder};
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    /// The name that the client's TLS asked for.
+    pub(crate) server_name: Option<String>,
+    /// Whether the client showed a certificate.
+    pub(crate) has_certificate: bool,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// A running one. It ends when dropped.
+pub(crate) struct ApiServer {
+    pub(crate) port: u16,
+    pub(crate) serving: Serving,
+    /// A client's certificate and key, PEM, which it trusts.
+    pub(crate) client: (String, String),
+    seen: Arc<Mutex<Vec<Seen>>>,
+    runtime: Option<Runtime>,
+}
+
+impl ApiServer {
+    /// For 127.0.0.1, and 0.0.0.0, which leads to it as well and is no loopback address to Go.
+    pub(crate) fn start(folder: &Folder) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let serving = Serving::under(folder, &["0.0.0.0", "api.example"]);
+        let (authority, client) = client();
+        let acceptor = acceptor(&serving, authority);
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let noting = Arc::clone(&seen);
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&noting)));
+            }
+        });
+        Self { port, serving, client, seen, runtime: Some(runtime) }
+    }
+
+    /// What was asked since the last time.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// A kubeconfig for it: the cluster's fields and the user's are merged into those that work.
+    pub(crate) fn kubeconfig(&self, cluster: &Value, user: &Value) -> Value {
+        let mut all = json!({
+            "server": format!("https://127.0.0.1:{}", self.port),
+            "certificate-authority": self.serving.authority,
+        });
+        merge(&mut all, cluster);
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+            "clusters": [{"name": "k", "cluster": all}],
+            "users": [{"name": "u", "user": user}],
+        })
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.runtime.take().unwrap().shutdown_background();
+    }
+}
+
+fn merge(all: &mut Value, more: &Value) {
+    for (key, value) in more.as_object().unwrap() {
+        if value.is_null() {
+            all.as_object_mut().unwrap().remove(key);
+        } else {
+            all[key] = value.clone();
+        }
+    }
+}
+
+/// An authority of clients, and a client that it signed.
+fn client() -> (CertificateDer<'static>, (String, String)) {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "clients");
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "somebody");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    (authority.der().clone(), (certificate.pem(), key.serialize_pem()))
+}
+
+/// Of the TLS of a server that also takes clients' certificates.
+fn acceptor(serving: &Serving, clients: CertificateDer<'static>) -> TlsAcceptor {
+    let mut roots = RootCertStore::empty();
+    roots.add(clients).unwrap();
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build();
+    let chain = CertificateDer::pem_file_iter(&serving.certificate).unwrap();
+    let config = ServerConfig::builder()
+        .with_client_cert_verifier(verifier.unwrap())
+        .with_single_cert(
+            chain.map(Result::unwrap).collect(),
+            PrivateKeyDer::from_pem_file(&serving.key).unwrap(),
+        )
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, seen: Arc<Mutex<Vec<Seen>>>) {
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let (_, tls) = stream.get_ref();
+    let server_name = tls.server_name().map(str::to_owned);
+    let has_certificate = tls.peer_certificates().is_some();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (head, _) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        let answer = answer(&path).to_string();
+        seen.lock().unwrap().push(Seen {
+            path,
+            headers: head.headers,
+            server_name: server_name.clone(),
+            has_certificate,
+        });
+        std::future::ready(Ok::<_, Infallible>(Response::new(answer)))
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn answer(path: &str) -> Value {
+    if path.ends_with("/version") {
+        return json!({"major": "1", "minor": "36", "gitVersion": "v1.36.0", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""});
+    }
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []})
+}

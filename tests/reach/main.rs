@@ -1,0 +1,26 @@
+//! How the program reaches an API server: the program itself, with kubeconfigs, environments and proxies of every kind.
+//!
+//! - `kubeconfigs`: every form of a kubeconfig, and what it is told of
+//! - `files`: which kubeconfigs are read, and how they are merged
+//! - `plugins`: credential plugins
+//! - `proxies`: CONNECT and SOCKS proxies
+//! - `outage`: what the server's log says while the API server is away
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod apiserver;
+mod files;
+mod kubeconfigs;
+mod outage;
+mod plugins;
+mod program;
+mod proxies;
+mod proxy;
+#[path = "../support/mod.rs"]
+mod support;
