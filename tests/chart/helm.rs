@@ -11,6 +11,12 @@ use super::support::process::Folder;
 /// The namespace and the release's name, where a test is not about them.
 pub(crate) const NAME: &str = "portcullis";
 
+/// The image that a test installs, where it is not about that: a name that resolves nowhere.
+pub(crate) const IMAGE: &str = "portcullis.invalid/portcullis";
+
+/// For Helm on a cluster without nodes, where nothing runs the pod of the configuration's check: tests/install has one.
+pub(crate) const NO_CHECK: &str = "configCheck.enabled=false";
+
 /// One of the two Helms in use, with folders of its own for what it remembers.
 #[derive(Debug)]
 pub(crate) struct Helm {
@@ -31,7 +37,19 @@ impl Helm {
         Ok([Self::v3()?, Self::v4()?])
     }
 
+    /// With [`IMAGE`], unless the arguments say otherwise.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let image = format!("image.repository={IMAGE}");
+        match args.split_first() {
+            Some((&verb @ ("install" | "template" | "upgrade"), rest)) => {
+                self.plain_command(&[&[verb, "--set", &image], rest].concat())
+            }
+            _ => self.plain_command(args),
+        }
+    }
+
+    /// With nothing but the arguments.
+    pub(crate) fn plain_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
             .args(args)

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::cluster::{Installation, shared};
-use super::helm::{CHART, Helm, content, text};
+use super::helm::{CHART, Helm, NO_CHECK, content, text};
 use super::support::control_plane::ControlPlane;
 use super::support::go::Skip;
 use super::support::user::User;
@@ -121,7 +121,7 @@ impl Release {
         let kubeconfig = self.it.kubeconfig.to_str().unwrap();
         let mut args = vec![verb, &self.it.name];
         if matches!(verb, "install" | "upgrade") {
-            args.extend([CHART, "--set", &label]);
+            args.extend([CHART, "--set", &label, "--set", NO_CHECK]);
         }
         args.extend(further);
         args.extend(["--namespace", &self.it.name, "--kubeconfig", kubeconfig]);

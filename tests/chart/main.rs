@@ -16,6 +16,7 @@ mod helm;
 mod install;
 mod kustomize;
 mod managers;
+mod openshift;
 mod policy;
 mod readme;
 mod refusals;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::apply::{apply, has_kubectl};
 use super::cluster::Installation;
-use super::helm::{CHART, Helm, content, objects, project};
+use super::helm::{CHART, Helm, NO_CHECK, content, objects, project};
 use super::install::on_its_own_thread;
 use super::kustomize::kustomize;
 use super::rendering::SHAPES;
@@ -163,7 +163,7 @@ async fn a_release_is_taken_over_and_given_back() {
             &format!("admissionPolicy.enabled=true,exceptions.enabled=true,exceptions.crd={crd}");
         // Nobody answers these webhooks: they are for no namespace but those of this release's users.
         let label = format!("webhooks.namespaceSelector.matchLabels.tests={name}");
-        let values = ["--set", admission, "--set", &label, "--namespace", name];
+        let values = ["--set", admission, "--set", &label, "--set", NO_CHECK, "--namespace", name];
         let file = helm.run(&[&["template", name, CHART, "--no-hooks"], &values[..]].concat());
         let file = folder.write("rendered.yaml", file);
         let release = |verb: &str| {

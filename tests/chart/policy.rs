@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::{Installation, bundles, shared};
-use super::helm::{CHART, Helm};
+use super::helm::{CHART, Helm, NO_CHECK};
 use super::install::on_its_own_thread;
 use super::support::user::{Answer, User};
 use super::support::wait::{PATIENCE, until};
@@ -86,6 +86,8 @@ async fn the_account_can_change_the_bundle_alone() {
         kubeconfig,
         "--set",
         &label,
+        "--set",
+        NO_CHECK,
         "--set",
         "admissionPolicy.enabled=true",
         "--set",

@@ -1,6 +1,6 @@
 //! What the chart will not render, and what it says.
 
-use super::helm::Helm;
+use super::helm::{CHART, Helm, text};
 
 /// A value, and what Helm must say of it.
 const BAD_VALUES: [(&str, &[&str]); 21] = [
@@ -35,6 +35,23 @@ fn a_value_that_cannot_be_is_refused_by_name() {
             let refusal = helm.refusal("portcullis", &["--set", value]);
             for part in said {
                 assert!(refusal.contains(part), "{value}: no {part} in: {refusal}");
+            }
+        }
+    }
+}
+
+/// A default would be a name that somebody else can take.
+#[test]
+fn no_image_is_installed_that_nobody_named() {
+    let Ok(helms) = Helm::both() else { return };
+    for helm in &helms {
+        let args = ["template", "portcullis", CHART, "--namespace", "portcullis"];
+        for further in [&[][..], &["--set", "configCheck.enabled=false,cleanup.enabled=false"]] {
+            let output = helm.plain_command(&[&args, further].concat()).output().unwrap();
+            assert!(!output.status.success());
+            let refusal = text(&output.stderr);
+            for part in ["image.repository", "docker build", "docker push", "kind load"] {
+                assert!(refusal.contains(part), "{refusal}");
             }
         }
     }

@@ -19,7 +19,11 @@ const HOW_TO_INSTALL: &str = "\
 # Portcullis in dry run: it denies and changes nothing, and says what it would do. Rendered from charts/portcullis by
 # `just install-yaml`; do not edit.
 #
-#   kubectl apply --server-side -f install.yaml
+# No image of Portcullis is published yet: build one, and put its name in place of that below, which resolves nowhere.
+#
+#   docker build --tag registry.example.com/portcullis:0.1.0 .
+#   docker push registry.example.com/portcullis:0.1.0
+#   sed 's#portcullis.invalid/portcullis#registry.example.com/portcullis#' install.yaml | kubectl apply --server-side -f -
 #
 # To remove it, delete the webhook configurations first: pods may be refused by a webhook that nobody serves.
 #

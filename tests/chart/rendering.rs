@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::helm::{Helm, NAME, find, is_hook, try_find};
+use super::helm::{Helm, IMAGE, NAME, find, is_hook, try_find};
 
 /// Values with which different parts of the chart are rendered, as `--set` takes them.
 pub(crate) const SHAPES: [&str; 10] = [
@@ -305,7 +305,11 @@ fn hooks_clean_up_before_and_test_on_demand() {
     for object in objects.iter().filter(|object| is_hook(object)) {
         let hook = &object["metadata"]["annotations"]["helm.sh/hook"];
         let name = object["metadata"]["name"].as_str().unwrap();
-        let expected = if name.ends_with("-cleanup") { "pre-delete" } else { "test" };
+        let expected = match name.rsplit('-').next() {
+            Some("cleanup") => "pre-delete",
+            Some("check") => "pre-install,pre-upgrade",
+            _ => "test",
+        };
         assert_eq!(hook, expected, "{name}");
     }
     let job = find(&objects, "Job", "portcullis-cleanup");
@@ -334,6 +338,40 @@ fn hooks_clean_up_before_and_test_on_demand() {
     assert!(try_find(&with_clients, "Pod", "portcullis-healthcheck").is_none());
     let without = helm.template(&["cleanup.enabled=false"]);
     assert!(try_find(&without, "Job", "portcullis-cleanup").is_none());
+}
+
+/// Helm makes the ConfigMap first and the Job after it, and waits for the Job.
+#[test]
+fn the_configuration_is_checked_before_anything_is_installed() {
+    let Ok(helms) = Helm::both() else { return };
+    for (helm, values) in helms.iter().zip([SHAPES[1], SHAPES[9]]) {
+        let objects = helm.template(&[values, "config.rules.imageTag=warn"]);
+        let name = "portcullis-config-check";
+        let (map, job) = (find(&objects, "ConfigMap", name), find(&objects, "Job", name));
+        assert_eq!(map["data"], find(&objects, "ConfigMap", NAME)["data"]);
+        let annotation = |object: &Value, key: &str| -> String {
+            object["metadata"]["annotations"][key].as_str().unwrap().to_owned()
+        };
+        let weight = |object| annotation(object, "helm.sh/hook-weight").parse::<i32>().unwrap();
+        assert!(weight(map) < weight(job));
+        assert_eq!(annotation(job, "helm.sh/hook-output-log-policy"), "hook-failed");
+
+        let pod = &job["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], false);
+        assert!(pod.get("serviceAccountName").is_none(), "none is there before the first install");
+        let container = &pod["containers"][0];
+        assert_eq!(container["image"], self::container(&objects)["image"]);
+        let file =
+            format!("{}/config.yaml", container["volumeMounts"][0]["mountPath"].as_str().unwrap());
+        assert_eq!(container["args"], json!(["config", "validate", file]));
+        assert_eq!(pod["volumes"][0]["configMap"]["name"], name);
+    }
+    let [_, helm] = helms;
+    assert!(
+        try_find(&helm.template(&["configCheck.enabled=false"]), "Job", "portcullis-config-check")
+            .is_none()
+    );
+    assert!(!helm.template_text(&["--no-hooks"]).contains("config-check"));
 }
 
 #[test]
@@ -367,8 +405,8 @@ fn the_image_is_put_together_from_its_parts() {
     let digest = format!("sha256:{}", "0".repeat(64));
     let image = |values: &str| container(&helm.template(&[values]))["image"].clone();
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(image(""), format!("ghcr.io/portcullis/portcullis:{version}"));
-    assert_eq!(image("image.registry=,image.repository=ours"), format!("ours:{version}"));
+    assert_eq!(image(""), format!("{IMAGE}:{version}"));
+    assert_eq!(image("image.repository=ours"), format!("ours:{version}"));
     assert_eq!(
         image(&format!(
             "image.registry=r.example:5000,image.repository=a/b,image.tag=t,image.digest={digest}"

@@ -13,16 +13,20 @@ use super::rendering::SHAPES;
 fn every_pod_of_the_chart_passes_restricted() {
     let Ok(helm) = Helm::v4() else { return };
     for values in SHAPES {
-        let rendered = helm.template_text(&["--set", values]);
-        let report = check(&rendered);
-        let judged = names(report["results"].as_array().unwrap());
-        let mut pods = objects(&rendered);
-        pods.retain(|object| {
-            ["Deployment", "Job", "Pod"].contains(&object["kind"].as_str().unwrap())
-        });
-        assert_eq!(judged, names(&pods), "{values}");
+        let judged = every_pod_passes(&helm.template_text(&["--set", values]));
         assert!(judged.contains("Deployment portcullis") || values.contains("fullnameOverride"));
     }
+}
+
+/// What has pods in rendered manifests, all of which must pass.
+#[track_caller]
+pub(crate) fn every_pod_passes(rendered: &str) -> BTreeSet<String> {
+    let report = check(rendered);
+    let judged = names(report["results"].as_array().unwrap());
+    let mut pods = objects(rendered);
+    pods.retain(|object| ["Deployment", "Job", "Pod"].contains(&object["kind"].as_str().unwrap()));
+    assert_eq!(judged, names(&pods));
+    judged
 }
 
 fn names(objects: &[Value]) -> BTreeSet<String> {

@@ -44,7 +44,8 @@ fn a_chart_is_rendered_by_helm_with_its_values() {
     let directory = tempfile::tempdir().unwrap();
     symlink(helm, directory.path().join("helm")).unwrap();
     let values = directory.path().join("values.yaml");
-    fs::write(&values, "replicaCount: 3\nfullnameOverride: gate\n").unwrap();
+    fs::write(&values, "fullnameOverride: gate\nimage: {repository: registry.example/gate}\n")
+        .unwrap();
     let values = values.display().to_string();
     let args = ["--level", "restricted", "-o", "jsonl", "--helm", "charts/portcullis"];
     let outcome = with_path(directory.path(), &[&args[..], &["-f", &*values]].concat());

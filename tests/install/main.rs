@@ -20,6 +20,7 @@ mod objects;
 mod support;
 
 mod client_auth;
+mod config_check;
 mod creates;
 mod direct;
 mod down;

@@ -34,7 +34,7 @@ async fn lives(helm: Program) {
     assert!(said.contains("Succeeded"), "{said}");
 
     let creates = Creates::start(&cluster, &strict).await;
-    let values = ["--reuse-values", "--set", "mode=enforce"];
+    let values = ["--reset-then-reuse-values", "--set", "mode=enforce"];
     tokio::task::block_in_place(|| cluster.helm.upgrade(&json!({}), &values));
     await_verdict(&admin, &strict, &privileged("bad"), 403).await;
     creates.end_without_a_failure().await;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::go::{Program, build};
 use super::process::Folder;
@@ -37,21 +37,27 @@ impl Helm {
     }
 
     fn release(&self, verb: &str, values: &Value, flags: &[&str]) -> String {
+        content(&self.try_release(verb, values, flags))
+    }
+
+    /// `helm install` or `helm upgrade`, where failing is the point.
+    pub(crate) fn try_release(&self, verb: &str, values: &Value, flags: &[&str]) -> Output {
+        let mut values = values.clone();
+        if values.get("image").is_none() {
+            // The nodelet runs no other image than ours, whatever its name.
+            values["image"] = json!({"repository": "portcullis.invalid/portcullis"});
+        }
         let values = self.folder.write("values.json", values.to_string());
         let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/portcullis");
         let mut words = vec![verb, RELEASE, chart.to_str().unwrap(), "--values"];
         words.push(values.to_str().unwrap());
         words.extend(flags);
-        self.run(&words)
+        self.try_run(&words)
     }
 
     /// Runs helm in the release's namespace and returns what it printed; fails where it fails.
     pub(crate) fn run(&self, words: &[&str]) -> String {
-        let output = self.try_run(words);
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let wrong = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "helm {words:?}: {said}\n{wrong}");
-        said
+        content(&self.try_run(words))
     }
 
     /// The same, where failing is the point.
@@ -68,4 +74,12 @@ impl Helm {
             .output()
             .unwrap()
     }
+}
+
+/// What helm printed, where it succeeded.
+fn content(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "helm: {said}\n{wrong}");
+    said
 }

@@ -55,9 +55,36 @@ app.kubernetes.io/component: webhook
 
 {{- define "portcullis.image" -}}
 {{- $tag := default .Chart.AppVersion .Values.image.tag -}}
+{{- $repository := required (include "portcullis.noImage" .) .Values.image.repository -}}
 {{- with .Values.image.registry }}{{ . }}/{{ end -}}
-{{- .Values.image.repository }}:{{ $tag }}
+{{- $repository }}:{{ $tag }}
 {{- with .Values.image.digest }}@{{ . }}{{ end -}}
+{{- end }}
+
+{{/* Nobody publishes an image yet, and a default would be a name that somebody else can take. */}}
+{{- define "portcullis.noImage" -}}
+image.repository: must name an image of Portcullis that your nodes can pull; none is published. Build and push one in the project's folder:
+  docker build --tag registry.example.com/portcullis:{{ .Chart.AppVersion }} .
+  docker push registry.example.com/portcullis:{{ .Chart.AppVersion }}
+and add --set image.repository=registry.example.com/portcullis. For kind, `kind load docker-image` takes the place of the push.
+{{- end }}
+
+{{/* The configuration as the program reads it. */}}
+{{- define "portcullis.config" -}}
+apiVersion: portcullis.dev/v1alpha1
+kind: Configuration
+mode: {{ .Values.mode }}
+{{- $config := .Values.config }}
+{{- range tuple "rules" "profiles" "floor" }}
+{{- if not (get $config .) }}{{- $config = omit $config . }}{{- end }}
+{{- end }}
+{{ toYaml $config }}
+{{- if .Values.exceptions.enabled }}
+exceptions:
+  namespaces:
+    {{- default (list .Release.Namespace) .Values.exceptions.namespaces | toYaml | nindent 4 }}
+  requireExpiry: {{ .Values.exceptions.requireExpiry }}
+{{- end }}
 {{- end }}
 
 {{- define "portcullis.certificate" -}}
@@ -87,8 +114,6 @@ dnsPolicy: ClusterFirst
 schedulerName: default-scheduler
 terminationGracePeriodSeconds: 30
 enableServiceLinks: false
-# It talks to the API server.
-automountServiceAccountToken: true
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
