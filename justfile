@@ -24,6 +24,14 @@ e2e:
 install-yaml:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart rendered_files
 
+# Once there is a publisher: its name in place of the placeholders, `just publish-as acme ghcr.io/acme/portcullis`
+publish-as OWNER IMAGE: && install-yaml chart-docs
+    git grep -lzE '<owner>/portcullis|portcullis\.invalid' -- ':!tests/docs' ':!CHANGELOG.md' ':!justfile' | xargs -0 sed -i \
+        -e 's#https://portcullis\.invalid/portcullis#https://github.com/{{OWNER}}/portcullis#g' \
+        -e 's#portcullis\.invalid/portcullis#{{IMAGE}}#g' \
+        -e 's#<owner>/portcullis#{{OWNER}}/portcullis#g'
+    sed -i 's#^  repository: ""#  repository: {{IMAGE}}#' charts/portcullis/values.yaml
+
 # Writes the values table of the chart's README from the comments in values.yaml
 chart-docs:
     PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme

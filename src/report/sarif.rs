@@ -21,7 +21,7 @@ use super::{Item, Skipped, output::To};
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-const HOME: &str = "https://github.com/portcullis/portcullis";
+const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 
 pub(super) struct Sarif {
     out: To,

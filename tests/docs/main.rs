@@ -1,4 +1,4 @@
-//! Pages that name tests name such as there are.
+//! Pages that name tests name such as there are, and no file names an account of others.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,8 @@
     clippy::indexing_slicing,
     reason = "a test that cannot go on has failed"
 )]
+
+mod publisher;
 
 use std::fs;
 use std::path::{Path, PathBuf};

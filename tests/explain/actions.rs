@@ -198,12 +198,17 @@ fn the_action_installs_what_has_the_checksum() {
     let sum = String::from_utf8(sum.stdout).unwrap();
     let sha256 = sum.split(' ').next().unwrap().to_owned();
     let script = format!(
-        "#!/bin/sh\nfor last; do :; done\nwhile [ \"$1\" != --output ]; do shift; done\n\
+        "#!/bin/sh\nfor last; do :; done\necho \"$last\" >&2\nwhile [ \"$1\" != --output ]; do shift; done\n\
          cp \"{}/${{last##*/}}\" \"$2\"\n",
         folder.path().display()
     );
     executable(&folder, "curl", &script);
-    let machine = [("RUNNER_OS", "Linux"), ("RUNNER_ARCH", "X64"), ("VERSION", "v9.9.9")];
+    let machine = [
+        ("RUNNER_OS", "Linux"),
+        ("RUNNER_ARCH", "X64"),
+        ("VERSION", "v9.9.9"),
+        ("ACTION_REPOSITORY", "acme/portcullis"),
+    ];
     let install = |more: &[(&str, &str)]| step("install", &folder, &[&machine, more].concat());
     let is_installed = |(outcome, outputs): (Outcome, String)| {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
@@ -214,6 +219,16 @@ fn the_action_installs_what_has_the_checksum() {
     folder.write("SHA256SUMS", format!("{sum}{}  other.tar.gz\n", "0".repeat(64)));
     is_installed(install(&[]));
     is_installed(install(&[("SHA256", &sha256)]));
+
+    // From the releases of the action's own repository, or of that which is named; never from a fixed account.
+    let asked = |more: &[(&str, &str)]| install(more).0.err.lines().next().map(str::to_owned);
+    let release = |host: &str| format!("{host}/portcullis/releases/download/v9.9.9/{archive}");
+    assert_eq!(asked(&[]), Some(release("https://github.com/acme")));
+    let named = [("REPOSITORY", "b/portcullis"), ("GITHUB_SERVER_URL", "https://git.example")];
+    assert_eq!(asked(&named), Some(release("https://git.example/b")));
+    let (outcome, outputs) = install(&[("ACTION_REPOSITORY", "")]);
+    assert_eq!((outcome.status, &*outputs), (Some(2), ""));
+    assert!(outcome.out.starts_with("::error::it is not known who publishes"), "{outcome:?}");
 
     let refused = format!("::error::{archive} does not have the checksum that it must have\n");
     let wrong = "0".repeat(64);
