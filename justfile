@@ -52,6 +52,10 @@ node:
 oracle N="1000000":
     PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_ORACLE_CASES={{N}} cargo test --release --locked --test standard oracle -- --nocapture
 
+# Generated pods and policies: adding something strict admits nothing. `just law 1000000`
+law N="100000":
+    PORTCULLIS_LAW_CASES={{N}} cargo test --release --locked --test standard law -- --nocapture
+
 # Random input to the decoder and the review: `just fuzz 10000000`
 fuzz N="1000000":
     PORTCULLIS_CASES={{N}} cargo test --release --locked --test json --test bad_input

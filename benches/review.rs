@@ -16,7 +16,7 @@ use portcullis::{
     admission::{self, At, Context, Hook, Object, Outcome, Request, Review},
     config::Config,
     harden::{self, Scope},
-    pss::{self, Level, LevelVersion, NEWEST, Pod, Policy},
+    pss::{self, Defaults, Level, LevelVersion, NEWEST, Pod},
     record::{self, Decision, Metrics},
 };
 
@@ -74,7 +74,7 @@ fn respond(criterion: &mut Criterion) {
     let Ok(metrics) = Metrics::new(0) else { return };
     let restricted = LevelVersion::latest(Level::Restricted);
     let mut config = Config::embedded();
-    config.defaults = Policy { enforce: restricted, audit: restricted, warn: restricted };
+    config.defaults = Defaults { enforce: restricted, audit: restricted, warn: restricted };
     let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
     let mut group = criterion.benchmark_group("respond");
     each_request(|name, request| {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use crate::{
     harden,
     policy::{self, Honoured},
-    pss::{Level, LevelVersion, Policy},
+    pss::{Defaults, Level, LevelVersion},
 };
 
 /// All that a file can say.
@@ -15,7 +15,7 @@ pub struct Config {
     /// Whether anything is denied or changed at all.
     pub mode: Mode,
     /// The policy of a namespace without labels.
-    pub defaults: Policy,
+    pub defaults: Defaults,
     /// What is not judged.
     pub exemptions: Exemptions,
     /// Which defaults are added, and where.
@@ -31,7 +31,7 @@ impl Config {
     pub fn embedded() -> Self {
         Self {
             mode: Mode::Enforce,
-            defaults: Policy {
+            defaults: Defaults {
                 enforce: LevelVersion::latest(Level::Baseline),
                 audit: LevelVersion::latest(Level::Restricted),
                 warn: LevelVersion::latest(Level::Restricted),
@@ -55,7 +55,7 @@ impl Config {
     /// is privileged. Hardening is off.
     pub fn upstream() -> Self {
         Self {
-            defaults: Policy::PRIVILEGED,
+            defaults: Defaults::PRIVILEGED,
             harden: harden::Settings { mode: harden::Mode::Off, ..harden::Settings::default() },
             ..Self::embedded()
         }

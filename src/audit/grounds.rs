@@ -17,7 +17,7 @@ use crate::{
     findings::{Ground, Identity, Judges, Labels, Lint, Owners, Policy, Unread, lint},
     harden::Decision,
     policy::NamespacePolicy,
-    pss::{self, Level, LevelVersion, Minor},
+    pss::{self, Level, Levels, Minor},
 };
 
 use super::{
@@ -260,8 +260,7 @@ impl<'s> Grounds<'s> {
             caps: self.settings.caps,
         };
         let advice = self.advice(&policy.policy).map(|asked| Policy {
-            level: Some(asked.level),
-            version: Some(asked.version),
+            level: Some(asked),
             fail_on: Level::Privileged,
             ..judged.clone()
         });
@@ -270,15 +269,14 @@ impl<'s> Grounds<'s> {
         self.known.insert(format!("{}/", known.ground.name), known);
     }
 
-    /// The strictest of what is audited and warned of, if that can say more than what is enforced.
-    fn advice(&self, policy: &pss::Policy) -> Option<LevelVersion> {
+    /// What is audited or warned of, if that can say more than what is enforced.
+    fn advice(&self, policy: &pss::Policy) -> Option<Levels> {
         if self.settings.modes == Modes::Enforce {
             return None;
         }
-        let strictness = |pair: &LevelVersion| (pair.level, pair.version.resolve(self.newest));
-        let strictest = [policy.audit, policy.warn].into_iter().max_by_key(strictness)?;
-        let says_more = strictness(&strictest) != strictness(&policy.enforce);
-        (says_more && strictest.level > Level::Privileged).then_some(strictest)
+        let told = policy.audit.union(policy.warn).resolve(self.newest);
+        let says_more = !policy.enforce.resolve(self.newest).include_all(&told);
+        says_more.then_some(told)
     }
 
     fn exempt(&self, name: &str) -> Option<Exemption> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     dns,
     policy::{Expiry, Honoured},
-    pss::{LevelVersion, Policy},
+    pss::{Defaults, LevelVersion},
 };
 
 use super::{
@@ -183,14 +183,14 @@ fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Config> {
     }
 }
 
-fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, unset: &Policy) -> Policy {
+fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, unset: &Defaults) -> Defaults {
     let allowed = ["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"];
     let defaults = reader.section(fields, "defaults", &allowed);
     let mut pair = |level, version, unset: LevelVersion| LevelVersion {
         level: reader.parsed(&defaults, level).unwrap_or(unset.level),
         version: reader.parsed(&defaults, version).unwrap_or(unset.version),
     };
-    Policy {
+    Defaults {
         enforce: pair("enforce", "enforce-version", unset.enforce),
         audit: pair("audit", "audit-version", unset.audit),
         warn: pair("warn", "warn-version", unset.warn),

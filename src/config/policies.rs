@@ -118,7 +118,7 @@ fn contradictions(
             reader.problem(fields.at("allow"), &text);
         }
     }
-    if let Some(floor) = floor.filter(|floor| profile.enforce < floor.enforce)
+    if let Some(floor) = floor.filter(|floor| floor.enforce.is_above(profile.enforce))
         && !is_excepted(profile, floor)
     {
         let text = format!(

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{harden, pss::Policy};
+use crate::{harden, pss::Defaults};
 
 const UPSTREAM: &str =
     "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n";
@@ -46,8 +46,8 @@ fn bad(text: &str, error: &str) {
     assert_eq!(parse(text).unwrap_err().to_string(), error, "\n{text}");
 }
 
-fn words(policy: &Policy) -> String {
-    let Policy { enforce, audit, warn } = policy;
+fn words(defaults: &Defaults) -> String {
+    let Defaults { enforce, audit, warn } = defaults;
     format!("{enforce} {audit} {warn}")
 }
 

@@ -13,7 +13,7 @@ use crate::{
     admission::{Effect, Fault, Hook, Judgement, Outcome, PodJudgement, Request, Target},
     harden::Change,
     policy::Violation,
-    pss::{Level, LevelVersion, Minor, Version},
+    pss::{Level, LevelVersion, Levels, Minor, Version},
 };
 
 use super::Decision;
@@ -235,7 +235,7 @@ impl Metrics {
         match outcome {
             Outcome::Exempt(_) => self.exemptions.with_label_values(&of.0).inc(),
             Outcome::Privileged => {
-                self.count_evaluation("allow", "enforce", LevelVersion::PRIVILEGED, decision);
+                self.count_evaluation("allow", "enforce", Levels::PRIVILEGED, decision);
             }
             Outcome::Pod(PodJudgement { judgement, .. }) => {
                 self.count_invalid_labels(judgement, &of);
@@ -270,13 +270,14 @@ impl Metrics {
         }
     }
 
-    fn count_evaluation(
-        &self,
-        verdict: &str,
-        mode: &str,
-        pair: LevelVersion,
-        decision: &Decision<'_>,
-    ) {
+    fn count_evaluation(&self, verdict: &str, mode: &str, levels: Levels, decision: &Decision<'_>) {
+        // Upstream has one level a mode. Several are held to one by one, and what breaks one is denied by all.
+        for pair in levels.iter() {
+            self.count_pair(verdict, mode, pair, decision);
+        }
+    }
+
+    fn count_pair(&self, verdict: &str, mode: &str, pair: LevelVersion, decision: &Decision<'_>) {
         let [operation, resource, subresource] = Labels::of(decision.request).0;
         let level = pair.level.as_str();
         let count = |version: &str| {

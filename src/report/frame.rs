@@ -81,7 +81,7 @@ fn is_labelled(found: &Found) -> bool {
 
 fn note(workload: &Workload, broken: &Broken) -> String {
     let asked = match broken.requirement.level() {
-        Some(level) => format!("{level}, {}", workload.judged.version),
+        Some(level) => format!("{level}, {}", workload.judged.highest().version),
         None => "rule".to_owned(),
     };
     let hardens = if broken.is_hardened() { "; hardening sets it" } else { "" };

@@ -172,7 +172,7 @@ impl<'p> Human<'p> {
                 format!("{style}by their namespaces' policies{style:#}")
             }
             () if judged == asked => format!("{style}{judged}{style:#}"),
-            () => format!("{style}{judged}{style:#} ({})", asked.version),
+            () => format!("{style}{judged}{style:#} ({})", asked.highest().version),
         };
         writeln!(self.out, "{by}: {}", parts.join("; "))?;
         self.next(violations, hardenable)

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     findings::{self, Region, Summary},
     manifest::Line,
-    pss::LevelVersion,
+    pss::{LevelVersion, Levels},
 };
 
 use super::{About, Item, Skipped, namespace, output::To};
@@ -130,6 +130,9 @@ pub(super) struct Workload<'a> {
     level: &'static str,
     /// What is judged by, never `latest`.
     version: String,
+    /// Levels that hold as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<String>,
     allowed: bool,
     /// Only where the object is not judged.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -200,6 +203,11 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The levels that hold beside the highest.
+pub(super) fn beside(levels: Levels) -> Vec<String> {
+    levels.iter().skip(1).map(|pair| pair.to_string()).collect()
+}
+
 impl<'a> Workload<'a> {
     fn of(workload: &'a findings::Workload) -> Self {
         let identity = &workload.identity;
@@ -214,8 +222,9 @@ impl<'a> Workload<'a> {
             kind: &identity.kind,
             namespace: &identity.namespace,
             name: &identity.name,
-            level: workload.judged.level.as_str(),
-            version: workload.judged.version.to_string(),
+            level: workload.judged.level().as_str(),
+            version: workload.judged.highest().version.to_string(),
+            beside: beside(workload.judged),
             allowed: !workload.is_denied(),
             exempt: workload.exempt.map(|exemption| exemption.as_str()),
             meets: ladder.map(|ladder| ladder.now.as_str()),
@@ -289,8 +298,8 @@ impl<'a> Total<'a> {
             return Self { summary, judged: None };
         };
         let basis = policy.basis("");
-        let LevelVersion { level, version } = basis.judged();
-        let policy_version = basis.asked.version.to_string();
+        let LevelVersion { level, version } = basis.judged().highest();
+        let policy_version = basis.asked.highest().version.to_string();
         let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };
         Self { summary, judged: Some(judged) }
     }

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 use crate::findings::{self, Change, Extent, Namespace, Standing};
 
-use super::words::{GOOD, PLACE, WRONG, count, visible};
+use super::{
+    json::beside,
+    words::{GOOD, PLACE, WRONG, count, visible},
+};
 
 /// Names that are shown of one kind of thing.
 const MAX_SHOWN: usize = 20;
@@ -23,8 +26,15 @@ pub(super) struct Row<'a> {
     /// Those that set a policy; null when they could not be read.
     labels: Option<&'a BTreeMap<String, String>>,
     enforce: String,
+    /// Levels that are enforced as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    enforce_beside: Vec<String>,
     audit: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    audit_beside: Vec<String>,
     warn: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warn_beside: Vec<String>,
     /// Where `enforce` comes from.
     source: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,10 +96,13 @@ impl<'a> Row<'a> {
         Self {
             name: &ground.name,
             labels: ground.labels.as_ref(),
-            enforce: modes.enforce.to_string(),
-            audit: modes.audit.to_string(),
-            warn: modes.warn.to_string(),
-            source: ground.policy.source.to_string(),
+            enforce: modes.enforce.highest().to_string(),
+            enforce_beside: beside(modes.enforce),
+            audit: modes.audit.highest().to_string(),
+            audit_beside: beside(modes.audit),
+            warn: modes.warn.highest().to_string(),
+            warn_beside: beside(modes.warn),
+            source: ground.policy.source().to_string(),
             exempt: ground.exempt.map(|exemption| exemption.as_str()),
             selected: (namespace.extent == Extent::Selected).then_some(true),
             workloads: namespace.workloads.len() as u64,
@@ -161,12 +174,11 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
         writeln!(out, "exempt by the configuration, whatever its labels say; {size}\n")?;
         return Ok(());
     }
-    let source = &ground.policy.source;
-    let source = match ground.labels {
-        Some(_) => source.to_string(),
-        None => "default: its labels could not be read".to_owned(),
+    let enforced = match ground.labels {
+        Some(_) => ground.policy.enforced_by(),
+        None => format!("{} (default: its labels could not be read)", ground.enforce()),
     };
-    writeln!(out, "enforces {} ({source}); {size}", ground.enforce())?;
+    writeln!(out, "enforces {enforced}; {size}")?;
     levels(out, namespace)?;
     workloads(out, namespace)?;
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());

@@ -25,7 +25,7 @@ fn say(format: Format) -> String {
     };
     let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
     let settings = policy::Settings::default();
-    let policy = NamespacePolicy::of("shop", &labels, &pss::Policy::PRIVILEGED, &settings);
+    let policy = NamespacePolicy::of("shop", &labels, &pss::Defaults::PRIVILEGED, &settings);
     let ground = Ground {
         name: "shop".to_owned(),
         labels: Some(labels),

@@ -1,5 +1,6 @@
 //! The Standard as `portcullis::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
-//! pods, and upstream's policy library. Judges values only; serves nothing.
+//! pods, and upstream's policy library; and how levels of several sources come
+//! together. Judges values only; serves nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +19,7 @@ mod pods;
 
 mod cases;
 mod fixtures;
+mod law;
 mod oracle;
 mod properties;
 mod upstream;

@@ -3,7 +3,7 @@
 use crate::{
     harden::{self, Change},
     policy::{self, Grant, NamespacePolicy, Violation},
-    pss::{self, Caps, LevelVersion, Minor, Pod},
+    pss::{self, Caps, LevelVersion, Levels, Minor, Pod},
     rules::Mode,
 };
 
@@ -33,14 +33,9 @@ impl Judgement {
     ) -> Self {
         let pod = &policy.relax(pod, exceptions);
         // Modes that ask for the same share one evaluation.
-        let mut results: Vec<(LevelVersion, Vec<Violation>)> = Vec::with_capacity(3);
-        let mut judge = |pair: LevelVersion, mode: Mode| {
-            let known = results.iter().position(|(known, _)| *known == pair);
-            let index = known.unwrap_or_else(|| {
-                results.push((pair, policy::controls(pair, newest, pod, Caps::ANSWER)));
-                results.len() - 1
-            });
-            let mut violations = results.get(index).map(|(_, all)| all.clone()).unwrap_or_default();
+        let mut evaluation = policy::Evaluation::new(newest, pod, Caps::ANSWER);
+        let mut judge = |levels: Levels, mode: Mode| {
+            let mut violations = evaluation.violations(levels);
             violations.extend(policy::rules(policy.demands(), mode, pod, Caps::ANSWER));
             violations
         };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     harden::{Change, Field},
     policy::Violation,
-    pss::{LevelVersion, Pod},
+    pss::{Levels, Pod},
 };
 
 use super::fixes::Fixes;
@@ -20,12 +20,12 @@ pub fn reasons(violations: &[Violation]) -> String {
 }
 
 /// What is broken, as a name: `PodSecurity "restricted:latest"`, `rules`, or both.
-pub(super) fn broken(pair: LevelVersion, violations: &[Violation]) -> String {
+pub(super) fn broken(levels: Levels, violations: &[Violation]) -> String {
     let of_rules = violations.iter().filter(|violation| violation.requirement.is_rule());
     match of_rules.count() {
-        0 => format!("PodSecurity \"{pair}\""),
+        0 => format!("PodSecurity \"{levels}\""),
         rules if rules == violations.len() => "rules".to_owned(),
-        _ => format!("PodSecurity \"{pair}\" and rules"),
+        _ => format!("PodSecurity \"{levels}\" and rules"),
     }
 }
 
@@ -61,7 +61,7 @@ pub fn fix<'v>(
 /// A denial: the first line says it all, then what to set, then where the policy comes from. Whole lines only.
 pub(super) fn denial(first: &str, fixes: &Fixes<'_>, pod: &Pod<'_>, last: &[String]) -> String {
     let mut text = clean(first, MAX_DENIAL / 2);
-    let last: Vec<_> = last.iter().map(|line| clean(line, MAX_DENIAL / 4)).collect();
+    let last: Vec<_> = last.iter().map(|line| clean(line, MAX_DENIAL * 3 / 8)).collect();
     let last = last.join("\n");
     // "\n  and 16384 more" and the last lines always fit.
     let room = MAX_DENIAL - last.len() - 24;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     harden,
     policy::{NamespacePolicy, Violation},
-    pss::{InvalidLabel, Level, LevelVersion, List, Pod},
+    pss::{InvalidLabel, Levels, List, Pod},
 };
 
 use super::{
@@ -25,14 +25,14 @@ pub enum NamespaceReview {
     /// The configuration exempts the namespace, so its labels do nothing.
     ExemptButLabelled {
         /// The labelled modes and what they ask for.
-        ignored: Vec<(&'static str, LevelVersion)>,
+        ignored: Vec<(&'static str, Levels)>,
     },
     /// What the labels ask for is less than the configuration lets them.
     BelowFloor {
         /// What they ask for.
-        asked: LevelVersion,
+        asked: Levels,
         /// What is enforced.
-        enforced: LevelVersion,
+        enforced: Levels,
     },
     /// Pods that run already were held against the new enforced level.
     Scanned(Scan),
@@ -41,8 +41,8 @@ pub enum NamespaceReview {
 /// What was found among the pods that run already.
 #[derive(Debug)]
 pub struct Scan {
-    /// The new enforced pair.
-    pub enforce: LevelVersion,
+    /// The new enforced levels.
+    pub enforce: Levels,
     /// How many pods were judged.
     pub checked: usize,
     /// How many there are.
@@ -136,14 +136,9 @@ fn invalid_labels(policy: &NamespacePolicy, namespace: &Namespace) -> Vec<Invali
     policy.invalid.iter().cloned().chain(mode).collect()
 }
 
-/// Whether pods that were fine before may break what is enforced now.
+/// Whether pods that were fine before may break what is enforced now: upstream's rule, for each of the levels.
 fn is_stricter(before: &NamespacePolicy, after: &NamespacePolicy) -> bool {
-    is_higher(before.policy.enforce, after.policy.enforce) || before.profile != after.profile
-}
-
-fn is_higher(before: LevelVersion, after: LevelVersion) -> bool {
-    let is_relaxed = before.version == after.version && after.level <= before.level;
-    before != after && after.level != Level::Privileged && !is_relaxed
+    !before.policy.enforce.include_all(&after.policy.enforce) || before.profile != after.profile
 }
 
 /// Tells of labels that do nothing because the namespace is exempt.
@@ -153,7 +148,7 @@ fn exempt(
     context: Context<'_>,
 ) -> Outcome<'static> {
     let modes = policy.policy;
-    if modes.is_fully_privileged() || modes.is_equivalent(&context.config.defaults) {
+    if modes.is_fully_privileged() || modes.is_equivalent(&context.config.defaults.into()) {
         return Outcome::Ignore;
     }
     let is_labelled = |mode: &str| {
@@ -166,7 +161,7 @@ fn exempt(
     };
     let ignored = [("enforce", modes.enforce), ("audit", modes.audit), ("warn", modes.warn)]
         .into_iter()
-        .filter(|(mode, pair)| pair.level != Level::Privileged && is_labelled(mode))
+        .filter(|(mode, levels)| levels.forbid_anything() && is_labelled(mode))
         .collect();
     Outcome::Namespace(NamespaceReview::ExemptButLabelled { ignored })
 }

@@ -9,7 +9,7 @@ use crate::{
     config::Mode,
     harden::{Change, PatchText},
     policy::Violation,
-    pss::{Level, Pod},
+    pss::Pod,
 };
 
 use super::{
@@ -155,7 +155,7 @@ impl Draft {
                 ("would be rejected but for dry run", "but for dry run pods would be hardened")
             }
         };
-        if is_rejected && (enforce == warn || warn.level == Level::Privileged) {
+        if is_rejected && (enforce == warn || !warn.forbid_anything()) {
             let broken = message::broken(enforce, judgement.enforce());
             let will = format!("would violate {broken} and its pods {fate}");
             self.violations(judgement.enforce(), &will, pod);

@@ -49,18 +49,17 @@ impl Status {
     pub(super) fn forbidden(judgement: &Judgement, pod: &Pod<'_>, request: &Request<'_>) -> Self {
         let violations = judgement.enforce();
         let policy = &judgement.policy;
-        let pair = policy.policy.enforce;
         let first = format!(
             "{} {:?} is forbidden: violates {}: {}",
             message::cut(&request.resource),
             message::cut(display_name(request)),
-            message::broken(pair, violations),
+            message::broken(policy.policy.enforce, violations),
             message::reasons(violations)
         );
         let last = format!(
-            "policy: namespace {:?} enforces {pair} ({}){}",
+            "policy: namespace {:?} enforces {}{}",
             message::cut(&request.namespace),
-            policy.source,
+            policy.enforced_by(),
             rules(violations)
         );
         let expired = expired(&judgement.exceptions);

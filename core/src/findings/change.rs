@@ -93,7 +93,7 @@ impl Standing {
         workload.exempt.is_none().then_some(Self {
             meets: workload.ladder.now,
             hardened: workload.ladder.hardened,
-            enforced: workload.judged.level,
+            enforced: workload.judged.level(),
             broken: workload.violations.len() as u64,
         })
     }
@@ -102,7 +102,7 @@ impl Standing {
         namespace.ground.exempt.is_none().then(|| Self {
             meets: namespace.now,
             hardened: namespace.hardened,
-            enforced: namespace.ground.enforce().level,
+            enforced: namespace.ground.enforce().level(),
             broken: namespace.breaking.len() as u64,
         })
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     admission::Kind,
     harden, json, policy,
-    pss::{self, Pod, Policy, or_default},
+    pss::{self, Defaults, Pod, or_default},
 };
 
 use super::Identity;
@@ -186,7 +186,7 @@ pub fn of_namespace(
     object: &Identity,
 ) -> Vec<Lint> {
     let lint = |rule, field, message| Lint { rule, object: object.clone(), field, message };
-    let policy = pss::from_labels(labels, &Policy::PRIVILEGED);
+    let policy = pss::from_labels(labels, &Defaults::PRIVILEGED);
     let invalid = policy.invalid.into_iter().chain(harden::invalid_label(labels)).map(|label| {
         let message = format!("{:?} does not count: {}", label.value, label.allowed);
         lint(Rule::InvalidLabel, format!("metadata.labels[{}]", label.label), message)

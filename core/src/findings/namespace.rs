@@ -7,7 +7,7 @@ use crate::{
     admission::Exemption,
     harden::{self, Decision, MODE_LABEL},
     policy::{NamespacePolicy, Source},
-    pss::{CONTROLS, Control, Level, LevelVersion},
+    pss::{CONTROLS, Control, Level, LevelVersion, Levels},
 };
 
 use super::{Identity, Lint, Workload};
@@ -167,7 +167,7 @@ impl Namespace {
 
 impl Ground {
     /// What pods are denied by.
-    pub fn enforce(&self) -> LevelVersion {
+    pub fn enforce(&self) -> Levels {
         self.policy.policy.enforce
     }
 
@@ -177,7 +177,7 @@ impl Ground {
         let key = self.key()?;
         let is_invalid = self.policy.invalid.iter().any(|invalid| invalid.label == key);
         // What cannot be read is enforced as restricted, and nobody meant that.
-        let is_reached = level <= self.enforce().level && !is_invalid;
+        let is_reached = level <= self.enforce().level() && !is_invalid;
         (!is_reached && level > Level::Privileged).then(|| self.label(&[(key, level.as_str())]))
     }
 
@@ -187,8 +187,8 @@ impl Ground {
         let mut labels = self.labels.clone()?;
         labels.insert(key.to_owned(), level.as_str().to_owned());
         let mut policy = self.policy.policy;
-        policy.enforce.level = policy.enforce.level.max(level);
-        let is_enforced = self.enforce().level >= level;
+        policy.enforce = policy.enforce.and(LevelVersion::latest(level));
+        let is_enforced = self.enforce().level() >= level;
         let is_hardened = Decision::of(&labels, &policy, settings) == Decision::Apply;
         let mut set = Vec::new();
         if !is_enforced {
@@ -203,7 +203,7 @@ impl Ground {
     /// The label that sets the enforced level, in the family in which this namespace sets it.
     fn key(&self) -> Option<&'static str> {
         self.labels.as_ref()?;
-        Some(match self.policy.source {
+        Some(match self.policy.source() {
             Source::Label(key) => key,
             Source::Defaults | Source::Profile(_) | Source::UnknownProfile | Source::Floor => {
                 "pod-security.kubernetes.io/enforce"
@@ -279,7 +279,7 @@ mod tests {
             },
             location: None,
             exempt: None,
-            judged: LevelVersion::PRIVILEGED,
+            judged: Levels::PRIVILEGED,
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder,

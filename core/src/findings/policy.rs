@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Exemptions},
     harden,
     policy::{self, Covering, Exceptions, Grant, NamespacePolicy, Subject, Violation},
-    pss::{self, Caps, Level, LevelVersion, Minor, NEWEST, Pod, Version},
+    pss::{self, Caps, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
     rules::Mode,
 };
 
@@ -17,7 +17,7 @@ use super::Identity;
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Of namespaces without labels.
-    pub defaults: pss::Policy,
+    pub defaults: pss::Defaults,
     /// Rules, profiles and the floor.
     pub policies: Arc<policy::Settings>,
     /// What is known of namespaces.
@@ -30,9 +30,9 @@ pub struct Policy {
     pub owners: Owners,
     /// The namespace of what says none.
     pub namespace: String,
-    /// Replaces the level that a namespace enforces, and makes the version the latest.
-    pub level: Option<Level>,
-    /// Replaces the version.
+    /// Replaces the levels that a namespace enforces.
+    pub level: Option<Levels>,
+    /// Replaces their versions.
     pub version: Option<Version>,
     /// What `latest` means.
     pub newest: Minor,
@@ -74,16 +74,15 @@ pub struct Basis {
     /// Rules, and what is relaxed.
     pub policy: NamespacePolicy,
     /// As asked for.
-    pub asked: LevelVersion,
+    pub asked: Levels,
     /// What `latest` means, and newer versions.
     pub newest: Minor,
 }
 
 impl Basis {
     /// What is judged by: `restricted:v1.37`.
-    pub fn judged(&self) -> LevelVersion {
-        let version = Version::V1(self.asked.version.resolve(self.newest));
-        LevelVersion { level: self.asked.level, version }
+    pub fn judged(&self) -> Levels {
+        self.asked.resolve(self.newest).shown()
     }
 }
 
@@ -134,7 +133,7 @@ impl Policy {
             now,
             owners: Owners::Ignored,
             namespace: String::new(),
-            level,
+            level: level.map(|level| LevelVersion::latest(level).into()),
             version,
             newest: cluster.map_or(NEWEST, |cluster| cluster.min(NEWEST)),
             exemptions: config.exemptions,
@@ -150,8 +149,8 @@ impl Policy {
     pub fn basis(&self, namespace: &str) -> Basis {
         let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
         let policy = NamespacePolicy::of(namespace, labels, &self.defaults, &self.policies);
-        let mut asked = self.level.map_or(policy.policy.enforce, LevelVersion::latest);
-        asked.version = self.version.unwrap_or(asked.version);
+        let asked = self.level.unwrap_or(policy.policy.enforce);
+        let asked = self.version.map_or(asked, |version| asked.at(version));
         Basis { policy, asked, newest: self.newest }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     admission::Exemption,
-    policy::{NamespacePolicy, PROFILE_LABEL},
+    policy::{NamespacePolicy, PROFILE_LABEL, Source},
     pss::{Version, is_policy_label},
 };
 
@@ -70,6 +70,9 @@ fn floor(identity: &Identity, policy: &Policy, of: &NamespacePolicy) -> String {
         (Some(floor), None) if !floor.is_for(&identity.namespace) => {
             format!("{}, not for this namespace", floor.enforce)
         }
+        (Some(floor), None) if of.is_held_by(&Source::Floor) => {
+            format!("{}, which holds beside what is asked for", floor.enforce)
+        }
         (Some(floor), None) => format!("{}, which is asked for anyway", floor.enforce),
     }
 }
@@ -94,15 +97,18 @@ fn profile(of: &NamespacePolicy) -> String {
 fn level(policy: &Policy, basis: &Basis) -> String {
     let asked = basis.asked;
     if asked == basis.policy.policy.enforce {
-        return format!("{asked} ({})", basis.policy.source);
+        return basis.policy.enforced_by();
     }
     let given = if policy.level.is_some() { "--level" } else { "--policy-version" };
     format!("{asked} ({given})")
 }
 
 fn version(basis: &Basis) -> String {
-    let judged = basis.judged().version;
-    match basis.asked.version {
+    let judged = basis.judged();
+    let mut asked = basis.asked.iter().map(|pair| pair.version);
+    let (Some(asked), None) = (asked.next(), asked.next()) else { return judged.to_string() };
+    let judged = judged.highest().version;
+    match asked {
         Version::Latest => format!("{judged}, the latest"),
         asked @ Version::V1(_) if asked == judged => judged.to_string(),
         asked @ Version::V1(_) => format!("{judged}, since {asked} is newer than is known here"),

@@ -11,7 +11,7 @@ use crate::{
     admission::{self, Exemption},
     harden::{self, Change},
     policy::{Covering, Exception, Requirement, Violation},
-    pss::{self, Caps, Control, Finding, Level, LevelVersion, Minor, Place, Pod},
+    pss::{self, Caps, Control, Finding, Level, Levels, Minor, Place, Pod},
 };
 
 use super::{Basis, Judges, Location, Policy, Region, Replacement, Severity, trace};
@@ -54,8 +54,8 @@ pub struct Workload {
     pub location: Option<Location>,
     /// Why it was not judged, if it was not.
     pub exempt: Option<Exemption>,
-    /// What it is judged by: the version is never `latest`.
-    pub judged: LevelVersion,
+    /// What it is judged by: no version is `latest`.
+    pub judged: Levels,
     /// What it breaks, in the order of the Standard's table.
     pub violations: Vec<Broken>,
     /// What to set, one line each, grouped by container as in a denial.
@@ -212,7 +212,8 @@ impl Workload {
         // Nothing to harden is what well-kept manifests have in common.
         let applied = (!changes.is_empty()).then(|| harden::apply(pod, &changes));
         let hardened = applied.as_ref().unwrap_or(pod);
-        self.ladder = Ladder::of(pod, applied.as_ref(), basis.asked.version.resolve(basis.newest));
+        self.ladder =
+            Ladder::of(pod, applied.as_ref(), basis.asked.highest().version.resolve(basis.newest));
         let judged = match policy.judges {
             Judges::Written => pod,
             Judges::Hardened => hardened,

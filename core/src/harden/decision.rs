@@ -25,7 +25,7 @@ impl Decision {
         // Where nothing is judged, nobody asked for advice either.
         let is_judged = !policy.is_fully_privileged();
         match label.unwrap_or(settings.mode) {
-            Mode::Auto if policy.enforce.level == Level::Restricted => Self::Apply,
+            Mode::Auto if policy.enforce.level() == Level::Restricted => Self::Apply,
             Mode::Auto if is_judged => Self::Report,
             Mode::Apply if is_judged => Self::Apply,
             Mode::Report => Self::Report,

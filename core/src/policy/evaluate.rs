@@ -3,30 +3,148 @@
 use std::sync::Arc;
 
 use crate::{
-    pss::{self, Caps, Findings, LevelVersion, Minor},
+    pss::{self, Caps, Control, Findings, Levels, Minor, Revision},
     rules::{Check, Demand, Mode},
 };
 
 use super::{Relaxed, Requirement, Violation};
 
-/// What a pod breaks of a level, in the Standard's order. `newest` is what `latest` means.
+/// What a pod breaks of levels, in the Standard's order, each control once. `newest` is what `latest` means.
 ///
 /// Where a control is relaxed that takes another one's place (`capabilities_restricted` that of
 /// `capabilities_baseline`), that other one holds again: a relaxation lifts no more than it names.
 pub fn controls(
-    asked: LevelVersion,
+    levels: Levels,
     newest: Minor,
     pod: &Relaxed<'_, '_>,
     caps: Caps,
 ) -> Vec<Violation> {
-    let version = asked.version.resolve(newest);
-    let is_freed = |control| pod.is_freed(Requirement::Control(control));
-    pss::in_force(asked.level, version, is_freed)
-        .filter_map(|(control, revision)| {
+    Evaluation::new(newest, pod, caps).violations(levels)
+}
+
+/// A pod as it is held against several sets of levels: what is the same in them is evaluated once.
+#[derive(Debug)]
+pub struct Evaluation<'e, 'p, 'a> {
+    newest: Minor,
+    pod: &'e Relaxed<'p, 'a>,
+    caps: Caps,
+    known: Vec<(Levels, Vec<Violation>)>,
+}
+
+impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
+    /// Nothing is evaluated yet.
+    pub fn new(newest: Minor, pod: &'e Relaxed<'p, 'a>, caps: Caps) -> Self {
+        Self { newest, pod, caps, known: Vec::with_capacity(3) }
+    }
+
+    /// What the pod breaks of these levels.
+    pub fn violations(&mut self, levels: Levels) -> Vec<Violation> {
+        let shown = levels.shown();
+        let known = self.known.iter().find(|(known, _)| *known == shown);
+        let mut violations = match known {
+            Some((_, violations)) => violations.clone(),
+            None => {
+                let violations = self.of_shown(shown);
+                self.known.push((shown, violations.clone()));
+                violations
+            }
+        };
+        if levels.all().len() > 1 {
+            self.add_replaced(levels, &mut violations);
+        }
+        violations
+    }
+
+    fn of_shown(&self, levels: Levels) -> Vec<Violation> {
+        if let [only] = levels.all() {
+            let version = only.version.resolve(self.newest);
+            let in_force = pss::in_force(only.level, version, |control| self.is_freed(control));
+            return self.broken(in_force);
+        }
+        let demanded = self.demanded(levels);
+        let demanded = demanded.iter().filter(|demanded| demanded.replacement.is_none());
+        self.broken(demanded.map(|demanded| (demanded.control, demanded.revision)))
+    }
+
+    /// Adds what one level forbids, and another one does not by the control that takes its place there: upstream skips
+    /// some restricted controls for Windows. Where that control is broken, it names all there is to set.
+    fn add_replaced(&self, levels: Levels, violations: &mut Vec<Violation>) {
+        let is_met = |control: &'static Control| {
+            let control = Requirement::Control(control);
+            violations.iter().all(|violation| violation.requirement != control)
+        };
+        let demanded = self.demanded(levels);
+        let demanded = demanded.iter().filter(|demanded| demanded.replacement.is_some_and(is_met));
+        let more = self.broken(demanded.map(|demanded| (demanded.control, demanded.revision)));
+        if more.is_empty() {
+            return;
+        }
+        for Violation { requirement, findings } in more {
+            match violations.iter_mut().find(|known| known.requirement == requirement) {
+                Some(known) => {
+                    Arc::make_mut(&mut known.findings).merge(Arc::unwrap_or_clone(findings))
+                }
+                None => violations.push(Violation { requirement, findings }),
+            }
+        }
+        violations.sort_by_key(|violation| violation.requirement.position());
+    }
+
+    /// Every revision of a control that one of the levels has in force, once, in the table's order.
+    fn demanded(&self, levels: Levels) -> Vec<Demanded> {
+        let pairs = levels.all().iter();
+        let pairs = pairs.map(|pair| (pair.level, pair.version.resolve(self.newest)));
+        let replacement = |control, (level, version)| {
+            pss::replacement(control, level, version, |it| self.is_freed(it))
+        };
+        let mut all: Vec<Demanded> = Vec::new();
+        for control in pss::CONTROLS {
+            let begin = all.len();
+            for pair in pairs.clone().filter(|pair| control.level <= pair.0) {
+                let Some(revision) = control.at(pair.1) else { continue };
+                let is_same = |other: &Revision| other.since == revision.since;
+                let is_known = all.iter().skip(begin).any(|known| is_same(known.revision));
+                if is_known || replacement(control, pair).is_some() {
+                    continue;
+                }
+                let elsewhere =
+                    pairs.clone().filter(|other| control.at(other.1).is_some_and(is_same));
+                let replacement = elsewhere.clone().find_map(|other| replacement(control, other));
+                all.push(Demanded { control, revision, replacement });
+            }
+        }
+        all
+    }
+
+    fn is_freed(&self, control: &'static Control) -> bool {
+        self.pod.is_freed(Requirement::Control(control))
+    }
+
+    fn broken(
+        &self,
+        checks: impl Iterator<Item = (&'static Control, &'static Revision)>,
+    ) -> Vec<Violation> {
+        let mut broken: Vec<(Requirement, Findings)> = Vec::new();
+        for (control, revision) in checks {
             let requirement = Requirement::Control(control);
-            violation(requirement, pod.findings(requirement, caps, revision.check)?)
-        })
-        .collect()
+            let found = self.pod.findings(requirement, self.caps, revision.check);
+            let Some(found) = found.filter(|found| !found.is_empty()) else { continue };
+            match broken.last_mut().filter(|(known, _)| *known == requirement) {
+                Some((_, all)) => all.merge(found),
+                None => broken.push((requirement, found)),
+            }
+        }
+        let broken = broken.into_iter();
+        broken.filter_map(|(requirement, found)| violation(requirement, found)).collect()
+    }
+}
+
+/// A control as one of several levels has it in force.
+struct Demanded {
+    control: &'static Control,
+    revision: &'static Revision,
+    /// What takes the place of just this revision in another of the levels.
+    replacement: Option<&'static Control>,
 }
 
 /// What a pod breaks of the rules that have a mode, in their order.

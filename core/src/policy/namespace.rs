@@ -1,17 +1,21 @@
 //! What a namespace's pods are held against: the one order in which labels, profile and floor come together.
 //!
 //! 1. What is exempt is not judged at all: whoever asks has seen to that before.
-//! 2. The floor: nothing in the labels gets below it.
-//! 3. The profile or the labels, whichever is stricter; without either, the defaults. What the profile allows holds
-//!    only where its own level does: labels that ask for more hold whole.
+//! 2. The floor, the labels and the profile: what any of them forbids is forbidden. Without standard labels and without
+//!    a profile, the defaults stand in for them. Our labels are always added to that.
+//! 3. What the profile allows holds only where no level in force is above its own.
 //! 4. Exceptions relax what comes of it.
+//!
+//! So adding a floor, a label of ours, a level of a profile or a rule never admits what was denied. A profile replaces
+//! the defaults, and what it allows is allowed: both are what a profile is for. `tests/standard/law.rs` holds the law over
+//! generated pods.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     pss::{
-        self, Caps, InvalidLabel, Level, LevelVersion, Minor, Pod, Policy, enforced_by_standard,
-        from_labels,
+        self, Caps, Defaults, InvalidLabel, Level, LevelVersion, Levels, Minor, Pod, Policy,
+        enforced_by_standard, from_labels,
     },
     rules::{Demand, Mode},
 };
@@ -64,16 +68,16 @@ impl From<pss::Source> for Source {
 pub struct NamespacePolicy {
     /// The levels that are judged by.
     pub policy: Policy,
-    /// What set the enforced pair.
-    pub source: Source,
+    /// What each enforced pair comes from. Of equal pairs the first counts.
+    sources: Vec<(LevelVersion, Source)>,
     /// Labels that were not understood, in a fixed order.
     pub invalid: Vec<InvalidLabel>,
     /// The profile that it takes.
     pub profile: Option<Arc<Profile>>,
     /// What the built-in admission enforces, where a label tells it to.
     pub builtin: Option<LevelVersion>,
-    /// What would be enforced, were it not below the floor.
-    pub below_floor: Option<LevelVersion>,
+    /// What would be enforced without the floor, where all of it is below the floor.
+    pub below_floor: Option<Levels>,
     /// Rules of the configuration.
     rules: Arc<[Demand]>,
 }
@@ -83,13 +87,14 @@ impl NamespacePolicy {
     pub fn of(
         name: &str,
         labels: &BTreeMap<String, String>,
-        defaults: &Policy,
+        defaults: &Defaults,
         settings: &Settings,
     ) -> Self {
         let labelled = from_labels(labels, defaults);
+        let sources = labelled.sources.into_iter().map(|(pair, source)| (pair, source.into()));
         let mut composed = Self {
             policy: labelled.policy,
-            source: labelled.source.into(),
+            sources: sources.collect(),
             invalid: labelled.invalid,
             profile: None,
             builtin: enforced_by_standard(labels),
@@ -101,8 +106,8 @@ impl NamespacePolicy {
         }
         if let Some(floor) = settings.floor.as_ref().filter(|floor| floor.is_for(name)) {
             let asked = composed.policy.enforce;
-            composed.raise(floor.enforce, Source::Floor);
-            composed.below_floor = (asked < floor.enforce).then_some(asked);
+            composed.below_floor = floor.enforce.is_above(asked.highest()).then_some(asked);
+            composed.add(floor.enforce, Source::Floor);
         }
         composed
     }
@@ -114,21 +119,54 @@ impl NamespacePolicy {
                 value: taken.to_owned(),
                 allowed: "must be a profile of the configuration that this namespace may take",
             });
-            self.raise(LevelVersion::latest(Level::Restricted), Source::UnknownProfile);
+            self.add(LevelVersion::latest(Level::Restricted), Source::UnknownProfile);
             return;
         };
-        let source = Source::Profile(profile.name.clone());
-        match self.source {
-            Source::Label(_) => self.raise(profile.enforce, source),
-            _ => (self.policy.enforce, self.source) = (profile.enforce, source),
-        }
+        // It replaces the defaults: what labels ask for stays.
+        self.sources.retain(|(_, source)| *source != Source::Defaults);
+        self.sources.push((profile.enforce, Source::Profile(profile.name.clone())));
+        self.collect_enforced();
         self.profile = Some(Arc::clone(profile));
     }
 
-    fn raise(&mut self, enforce: LevelVersion, source: Source) {
-        if enforce > self.policy.enforce {
-            (self.policy.enforce, self.source) = (enforce, source);
-        }
+    fn add(&mut self, pair: LevelVersion, source: Source) {
+        self.sources.push((pair, source));
+        self.policy.enforce = self.policy.enforce.and(pair);
+    }
+
+    fn collect_enforced(&mut self) {
+        let mut pairs = self.sources.iter().map(|(pair, _)| *pair);
+        let first = pairs.next().map_or(Levels::PRIVILEGED, Levels::from);
+        self.policy.enforce = pairs.fold(first, Levels::and);
+    }
+
+    /// What sets the highest of the enforced levels.
+    pub fn source(&self) -> Source {
+        self.source_of(self.policy.enforce.highest())
+    }
+
+    /// What sets one of the enforced levels.
+    fn source_of(&self, pair: LevelVersion) -> Source {
+        let of_pair = self.sources.iter().find(|(known, _)| *known == pair);
+        of_pair.map_or(Source::Defaults, |(_, source)| source.clone())
+    }
+
+    /// Whether one of the enforced levels is there by this source alone.
+    pub fn is_held_by(&self, source: &Source) -> bool {
+        self.policy.enforce.iter().any(|pair| self.source_of(pair) == *source)
+    }
+
+    /// The enforced levels, each with its source.
+    pub fn enforced_each(&self) -> Vec<(LevelVersion, Source)> {
+        self.policy.enforce.iter().map(|pair| (pair, self.source_of(pair))).collect()
+    }
+
+    /// The enforced levels with their sources:
+    /// `restricted:v1.0 (label pod-security.kubernetes.io/enforce) and baseline:latest (floor of the configuration)`.
+    pub fn enforced_by(&self) -> String {
+        let each = self.enforced_each().into_iter();
+        let each = each.map(|(pair, source)| format!("{pair} ({source})"));
+        each.collect::<Vec<_>>().join(" and ")
     }
 
     /// The rules that hold: the configuration's, then the profile's.
@@ -137,13 +175,12 @@ impl NamespacePolicy {
         self.rules.iter().chain(required)
     }
 
-    /// What the profile allows, where its level is the one in force.
+    /// What the profile allows, where no level in force is above its own.
     pub fn grants(&self) -> impl Iterator<Item = Grant<'_>> {
         let profile = self.profile.as_deref();
+        let highest = self.policy.enforce.highest();
         let holds = |profile: &&Profile| {
-            profile.enforce == self.policy.enforce
-                || (profile.enforce.level, self.policy.enforce.level)
-                    == (Level::Privileged, Level::Privileged)
+            !highest.is_above(profile.enforce) || highest.level == Level::Privileged
         };
         profile.filter(holds).map(|profile| Grant::to_all(&profile.allow)).into_iter()
     }
@@ -174,10 +211,15 @@ mod tests {
     use super::*;
     use crate::{pattern::Pattern, policy::Floor};
 
+    fn pair(text: &str) -> LevelVersion {
+        let (level, version) = text.split_once(':').unwrap_or((text, "latest"));
+        LevelVersion { level: level.parse().unwrap(), version: version.parse().unwrap() }
+    }
+
     fn profile(name: &str, enforce: &str, namespaces: &str) -> (String, Arc<Profile>) {
         let profile = Profile {
             name: name.to_owned(),
-            enforce: LevelVersion::latest(enforce.parse().unwrap()),
+            enforce: pair(enforce),
             namespaces: namespaces
                 .split_whitespace()
                 .map(|it| it.parse::<Pattern>().unwrap())
@@ -188,33 +230,38 @@ mod tests {
         (name.to_owned(), Arc::new(profile))
     }
 
-    /// Labels as `key=value` words; the answer as level, source and whether the profile's `allow` holds.
+    /// Labels as `key=value` words, `our-` for ours; the answer as levels with their sources, and whether the profile's
+    /// `allow` holds.
     fn compose(namespace: &str, labels: &str, floor: Option<&str>) -> String {
         let labels = labels
             .split_whitespace()
             .map(|word| {
                 let (key, value) = word.split_once('=').unwrap();
-                let prefix =
-                    if key == "profile" { "portcullis.dev" } else { "pod-security.kubernetes.io" };
-                (format!("{prefix}/{key}"), value.to_owned())
+                let key = match key.strip_prefix("our-") {
+                    Some(key) => format!("portcullis.dev/{key}"),
+                    None if key == "profile" => PROFILE_LABEL.to_owned(),
+                    None => format!("pod-security.kubernetes.io/{key}"),
+                };
+                (key, value.to_owned())
             })
             .collect();
         let defaults =
-            Policy { enforce: LevelVersion::latest(Level::Restricted), ..Policy::PRIVILEGED };
+            Defaults { enforce: LevelVersion::latest(Level::Restricted), ..Defaults::PRIVILEGED };
         let profiles = [
             profile("legacy", "baseline", "shop team-*"),
             profile("open", "privileged", "shop"),
             profile("strict", "restricted", ""),
+            profile("old", "baseline:v1.20", "shop"),
         ];
         let floor = floor.map(|level| Floor {
-            enforce: LevelVersion::latest(level.parse().unwrap()),
+            enforce: pair(level),
             except: ["legacy".parse::<Pattern>().unwrap()].into_iter().collect(),
         });
         let settings =
             Settings { profiles: profiles.into_iter().collect(), floor, ..Settings::default() };
         let composed = NamespacePolicy::of(namespace, &labels, &defaults, &settings);
         let allow = if composed.grants().next().is_some() { " +allow" } else { "" };
-        format!("{} ({}){allow}", composed.policy.enforce.level, composed.source)
+        format!("{}{allow}", composed.enforced_by()).replace(":latest", "")
     }
 
     #[test]
@@ -226,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn of_profile_and_labels_the_stricter_holds() {
+    fn of_profile_and_labels_both_hold() {
         let enforce = "label pod-security.kubernetes.io/enforce";
         let compose = |labels| compose("shop", labels, None);
         assert_eq!(compose("enforce=restricted profile=legacy"), format!("restricted ({enforce})"));
@@ -237,6 +284,39 @@ mod tests {
         assert_eq!(
             compose("enforce=baseline profile=legacy"),
             format!("baseline ({enforce}) +allow")
+        );
+        assert_eq!(
+            compose("enforce=restricted enforce-version=v1.0 profile=legacy"),
+            format!("restricted:v1.0 ({enforce}) and baseline (profile legacy)")
+        );
+        assert_eq!(
+            compose("enforce=baseline enforce-version=v1.0 profile=legacy"),
+            format!("baseline (profile legacy) and baseline:v1.0 ({enforce}) +allow")
+        );
+        assert_eq!(
+            compose("enforce=baseline profile=old"),
+            format!("baseline ({enforce}) and baseline:v1.20 (profile old)")
+        );
+    }
+
+    #[test]
+    fn labels_of_ours_are_added_to_all_else() {
+        let ours = "label portcullis.dev/enforce";
+        let default = "default of the configuration";
+        let compose = |labels| compose("shop", labels, None);
+        assert_eq!(compose("our-enforce=privileged"), format!("restricted ({default})"));
+        assert_eq!(compose("our-enforce=restricted"), format!("restricted ({ours})"));
+        assert_eq!(
+            compose("our-enforce=restricted our-enforce-version=v1.0"),
+            format!("restricted ({default}) and restricted:v1.0 ({ours})")
+        );
+        assert_eq!(
+            compose("our-enforce=restricted our-enforce-version=v1.0 profile=legacy"),
+            format!("restricted:v1.0 ({ours}) and baseline (profile legacy)")
+        );
+        assert_eq!(
+            compose("our-enforce=privileged profile=legacy"),
+            "baseline (profile legacy) +allow"
         );
     }
 
@@ -263,6 +343,14 @@ mod tests {
             "restricted (label pod-security.kubernetes.io/enforce)"
         );
         assert_eq!(compose("shop", "profile=open", floor), "baseline (floor of the configuration)");
+        assert_eq!(
+            compose("shop", "enforce=restricted enforce-version=v1.0", floor),
+            "restricted:v1.0 (label pod-security.kubernetes.io/enforce) and baseline (floor of the configuration)"
+        );
+        assert_eq!(
+            compose("shop", "enforce=baseline", Some("baseline:v1.20")),
+            "baseline (label pod-security.kubernetes.io/enforce) and baseline:v1.20 (floor of the configuration)"
+        );
         assert_eq!(
             compose("legacy", "enforce=privileged", floor),
             "privileged (label pod-security.kubernetes.io/enforce)"

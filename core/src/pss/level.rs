@@ -113,9 +113,8 @@ impl FromStr for Version {
     }
 }
 
-/// A level and the version of it, written `restricted:v1.25`. The order is strictness: the level decides,
-/// and of one level the newer version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A level and the version of it, written `restricted:v1.25`. It has no order: see [`Levels`](super::Levels).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LevelVersion {
     /// How strict.
     pub level: Level,
@@ -132,9 +131,17 @@ impl LevelVersion {
         Self { level, version: Version::Latest }
     }
 
-    /// Whether both ask for the same: versions of `privileged` do not differ.
-    pub fn is_equivalent(self, other: Self) -> bool {
-        self == other || (self.level == Level::Privileged && other.level == Level::Privileged)
+    /// Whether it is a higher level, or a newer version of the same one. This decides what is named first, not what
+    /// is forbidden.
+    pub fn is_above(self, other: Self) -> bool {
+        (self.level, self.version) > (other.level, other.version)
+    }
+
+    /// Whether it forbids what the other one does: a level of the same version that is not lower. Privileged forbids
+    /// nothing in any version.
+    pub fn includes(self, other: Self) -> bool {
+        other.level == Level::Privileged
+            || (self.version == other.version && self.level >= other.level)
     }
 }
 

@@ -7,6 +7,7 @@ mod annotations;
 mod findings;
 mod labels;
 mod level;
+mod levels;
 mod pod;
 mod policy;
 mod resources;
@@ -37,16 +38,17 @@ pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
 pub use findings::{Caps, Findings};
 pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
+pub use levels::Levels;
 pub use pod::{
     Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
     PodSpec, Profile, SecurityContext, VolumeDevice, VolumeMount, WindowsOptions,
 };
 pub use policy::{
-    InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, enforced_by_standard,
+    Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, enforced_by_standard,
     from_labels, is_policy_label,
 };
 pub use resources::{Quantities, Resources};
-pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force};
+pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force, replacement};
 pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place, Violation};
 pub use volume::Volume;

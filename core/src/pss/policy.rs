@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use super::level::{Level, LevelVersion, Version};
+use super::{
+    level::{Level, LevelVersion, Version},
+    levels::Levels,
+};
 
 /// The six label keys of one prefix: of each mode its level and its version.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,33 +40,45 @@ pub fn is_policy_label(key: &str) -> bool {
 
 /// What each mode asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct Policy<L = Levels> {
     /// Pods that violate it are denied.
-    pub enforce: LevelVersion,
+    pub enforce: L,
     /// Violations are noted in the audit log.
-    pub audit: LevelVersion,
-    /// Violations are told to whoever asked.
-    pub warn: LevelVersion,
+    pub audit: L,
+    /// Violations are returned as warnings.
+    pub warn: L,
 }
 
-impl Policy {
+/// What each mode asks for where no label does: one level.
+pub type Defaults = Policy<LevelVersion>;
+
+impl Defaults {
     /// Nothing is judged: upstream's default.
     pub const PRIVILEGED: Self = Self {
         enforce: LevelVersion::PRIVILEGED,
         audit: LevelVersion::PRIVILEGED,
         warn: LevelVersion::PRIVILEGED,
     };
+}
 
+impl From<Defaults> for Policy {
+    fn from(Defaults { enforce, audit, warn }: Defaults) -> Self {
+        Self { enforce: enforce.into(), audit: audit.into(), warn: warn.into() }
+    }
+}
+
+impl Policy {
     /// Whether no mode can find a violation.
     pub fn is_fully_privileged(&self) -> bool {
-        [self.enforce, self.audit, self.warn].iter().all(|pair| pair.level == Level::Privileged)
+        ![self.enforce, self.audit, self.warn].iter().any(Levels::forbid_anything)
     }
 
     /// Whether both ask for the same in every mode.
     pub fn is_equivalent(&self, other: &Self) -> bool {
-        self.enforce.is_equivalent(other.enforce)
-            && self.audit.is_equivalent(other.audit)
-            && self.warn.is_equivalent(other.warn)
+        let is_same = |a: Levels, b: Levels| a.include_all(&b) && b.include_all(&a);
+        is_same(self.enforce, other.enforce)
+            && is_same(self.audit, other.audit)
+            && is_same(self.warn, other.warn)
     }
 }
 
@@ -111,30 +126,36 @@ impl fmt::Display for InvalidLabel {
 pub struct NamespacePolicy {
     /// What is judged by.
     pub policy: Policy,
-    /// What set the enforced pair.
-    pub source: Source,
+    /// What each pair of the enforced levels comes from. Of equal pairs the first counts.
+    pub sources: Vec<(LevelVersion, Source)>,
     /// Labels that were not understood, in a fixed order.
     pub invalid: Vec<InvalidLabel>,
 }
 
 /// Reads a namespace's labels over the defaults, as upstream's `PolicyToEvaluate` does for the standard
-/// prefix; where our own labels are set too, the stricter pair holds.
-pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Policy) -> NamespacePolicy {
+/// prefix. What our own labels ask for is added to that, so they lower neither a standard label nor a default.
+pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Defaults) -> NamespacePolicy {
     let standard = Labelled::read(labels, &STANDARD, defaults);
     let own = Labelled::read(labels, &OWN, defaults);
-    let own_enforces = own.enforce.beats(&standard.enforce);
-    let source = match (own_enforces, standard.enforce.is_set) {
-        (true, _) => Source::Label(OWN.enforce[0]),
-        (false, true) => Source::Label(STANDARD.enforce[0]),
-        (false, false) => Source::Defaults,
+    let of_standard = match standard.enforce.is_set {
+        true => Source::Label(STANDARD.enforce[0]),
+        false => Source::Defaults,
     };
+    let mut sources = vec![(standard.enforce.pair, of_standard)];
+    if own.enforce.is_set {
+        sources.push((own.enforce.pair, Source::Label(OWN.enforce[0])));
+    }
+    // Where both come to the same, the label is what people look for.
+    if !standard.enforce.is_set {
+        sources.reverse();
+    }
     NamespacePolicy {
         policy: Policy {
-            enforce: own.enforce.or_stricter(standard.enforce),
-            audit: own.audit.or_stricter(standard.audit),
-            warn: own.warn.or_stricter(standard.warn),
+            enforce: own.enforce.beside(standard.enforce),
+            audit: own.audit.beside(standard.audit),
+            warn: own.warn.beside(standard.warn),
         },
-        source,
+        sources,
         invalid: [standard.invalid, own.invalid].concat(),
     }
 }
@@ -144,7 +165,7 @@ pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Policy) -> Name
 pub fn enforced_by_standard(labels: &BTreeMap<String, String>) -> Option<LevelVersion> {
     let [level, version] = STANDARD.enforce;
     let is_set = labels.contains_key(level) || labels.contains_key(version);
-    is_set.then(|| Labelled::read(labels, &STANDARD, &Policy::PRIVILEGED).enforce.pair)
+    is_set.then(|| Labelled::read(labels, &STANDARD, &Defaults::PRIVILEGED).enforce.pair)
 }
 
 /// One mode as one prefix's labels give it.
@@ -156,12 +177,10 @@ struct Pair {
 }
 
 impl Pair {
-    fn beats(&self, other: &Self) -> bool {
-        self.is_set && (!other.is_set || self.pair > other.pair)
-    }
-
-    fn or_stricter(self, other: Self) -> LevelVersion {
-        if self.beats(&other) { self.pair } else { other.pair }
+    /// What our labels ask for, if they do, beside what the standard ones or the defaults ask for.
+    fn beside(self, standard: Self) -> Levels {
+        let levels = Levels::from(standard.pair);
+        if self.is_set { levels.and(self.pair) } else { levels }
     }
 }
 
@@ -174,7 +193,7 @@ struct Labelled {
 }
 
 impl Labelled {
-    fn read(labels: &BTreeMap<String, String>, keys: &Keys, defaults: &Policy) -> Self {
+    fn read(labels: &BTreeMap<String, String>, keys: &Keys, defaults: &Defaults) -> Self {
         let mut reader = Reader { labels, invalid: Vec::new() };
         // An unreadable level fails closed for enforce, open for audit and warn.
         let (enforce, level) = reader.mode(keys.enforce, defaults.enforce, Level::Restricted);
@@ -261,9 +280,11 @@ mod tests {
             })
             .collect();
         let defaults =
-            Policy { enforce: LevelVersion::latest(Level::Baseline), ..Policy::PRIVILEGED };
+            Defaults { enforce: LevelVersion::latest(Level::Baseline), ..Defaults::PRIVILEGED };
         let read = from_labels(&labels, &defaults);
         let Policy { enforce, audit, warn } = read.policy;
+        let [enforce, audit, warn] =
+            [enforce, audit, warn].map(|levels| levels.to_string().replace(", ", "+"));
         let invalid: Vec<_> = read.invalid.iter().map(|label| label.label).collect();
         format!("{enforce} {audit} {warn} {}", invalid.join(" "))
             .replace(":latest", "")
@@ -307,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn of_both_prefixes_the_stricter_pair_holds() {
+    fn of_both_prefixes_both_hold() {
         assert_eq!(
             read("enforce=privileged our-enforce=restricted our-enforce-version=v1.30"),
             "restricted:v1.30 privileged restricted:v1.30"
@@ -316,11 +337,30 @@ mod tests {
             read("enforce=restricted warn=baseline our-enforce=privileged"),
             "restricted privileged baseline"
         );
-        // Ours alone may loosen the defaults, as the standard ones may.
-        assert_eq!(read("our-enforce=privileged"), "privileged privileged privileged");
+        assert_eq!(
+            read("enforce=restricted enforce-version=v1.0 warn=privileged our-enforce=baseline"),
+            "restricted:v1.0+baseline privileged baseline"
+        );
+        assert_eq!(
+            read("audit=restricted audit-version=v1.9 our-audit=baseline our-audit-version=v1.8"),
+            "baseline restricted:v1.9+baseline:v1.8 privileged"
+        );
         assert_eq!(
             read("enforce=baseline our-enforce=y"),
             "restricted privileged baseline !our-enforce"
+        );
+    }
+
+    #[test]
+    fn labels_of_ours_lower_no_default() {
+        assert_eq!(read("our-enforce=privileged"), "baseline privileged privileged");
+        assert_eq!(
+            read("our-enforce-version=v1.20"),
+            "baseline+baseline:v1.20 privileged privileged"
+        );
+        assert_eq!(
+            read("our-enforce=restricted our-enforce-version=v1.20"),
+            "restricted:v1.20+baseline privileged restricted:v1.20"
         );
     }
 }

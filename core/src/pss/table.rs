@@ -103,23 +103,23 @@ pub fn in_force(
     CONTROLS
         .into_iter()
         .filter(move |control| {
-            control.level <= level && !is_overridden(control, level, version, &is_freed)
+            control.level <= level && replacement(control, level, version, &is_freed).is_none()
         })
         .filter_map(move |control| Some((control, control.at(version)?)))
 }
 
-fn is_overridden(
+/// The control that takes this one's place in a level and a version, if one does and is not freed.
+pub fn replacement(
     control: &Control,
     level: Level,
     version: Minor,
     is_freed: impl Fn(&'static Control) -> bool,
-) -> bool {
+) -> Option<&'static Control> {
     // Only a restricted control overrides, and only a baseline one: a test holds the table to it.
-    control.level < level
-        && CONTROLS
-            .into_iter()
-            .filter(|other| other.overrides == Some(control.id))
-            .any(|other| other.at(version).is_some() && !is_freed(other))
+    let takes_place = |other: &&'static Control| {
+        other.overrides == Some(control.id) && other.at(version).is_some() && !is_freed(other)
+    };
+    (control.level < level).then(|| CONTROLS.into_iter().find(takes_place)).flatten()
 }
 
 #[cfg(test)]

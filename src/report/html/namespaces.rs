@@ -30,8 +30,12 @@ impl Namespaces {
             )?;
             return writeln!(rows, "</tr>");
         }
-        let (enforced, source) = (ground.enforce(), ground.policy.source.to_string());
-        write!(rows, "<td>{}<br><small>{}</small></td><td>", enforced, Escaped(&source))?;
+        write!(rows, "<td>")?;
+        for (index, (pair, source)) in ground.policy.enforced_each().into_iter().enumerate() {
+            let (and, source) = (if index == 0 { "" } else { "<br>" }, source.to_string());
+            write!(rows, "{and}{pair}<br><small>{}</small>", Escaped(&source))?;
+        }
+        write!(rows, "</td><td>")?;
         badges(rows, namespace.now, namespace.hardened)?;
         write!(rows, "</td><td>")?;
         self.next(namespace)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     config::Problem,
-    report::output::To,
+    report::{json::beside, output::To},
     suite::{Compared, Tested, Tried},
 };
 
@@ -90,6 +90,9 @@ struct Workload<'a> {
     level: &'static str,
     /// What is judged by, never `latest`.
     version: String,
+    /// Levels that hold as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    beside: Vec<String>,
     controls: BTreeSet<&'static str>,
     warnings: BTreeSet<&'static str>,
     hardened: &'a BTreeSet<&'static str>,
@@ -169,8 +172,9 @@ impl<'a> Workload<'a> {
             namespace: &identity.namespace,
             name: &identity.name,
             verdict: found.verdict().as_str(),
-            level: workload.judged.level.as_str(),
-            version: workload.judged.version.to_string(),
+            level: workload.judged.level().as_str(),
+            version: workload.judged.highest().version.to_string(),
+            beside: beside(workload.judged),
             controls: found.denied_by(),
             warnings: found.warned_by(),
             hardened: &found.hardened,

@@ -251,8 +251,8 @@ fn is_admitted(work: &Work, exceptions: impl IntoIterator<Item = Exception>) -> 
     let exceptions: Exceptions = exceptions.into_iter().collect();
     let covering = exceptions.covering(&Subject::of(&pod, work.namespace, "dev"), at(NOW));
     let relaxed = Relaxed::by(&pod, &covering.grants());
-    controls(LevelVersion::latest(Level::Baseline), NEWEST, &relaxed, crate::pss::Caps::NONE)
-        .is_empty()
+    let levels = LevelVersion::latest(Level::Baseline).into();
+    controls(levels, NEWEST, &relaxed, crate::pss::Caps::NONE).is_empty()
 }
 
 fn exceptions(all: &[Written]) -> Vec<Exception> {
