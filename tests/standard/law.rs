@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How many generated pods are judged, where the environment does not say so.
-const PODS: u64 = 5_000;
+const PODS: u64 = 2_000;
 const PODS_VARIABLE: &str = "PORTCULLIS_LAW_CASES";
 const NAMESPACE: &str = "shop";
 const MODES: [&str; 3] = ["enforce", "audit", "warn"];
