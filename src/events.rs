@@ -1,7 +1,10 @@
 //! Events of denied pods, for who looks at a ReplicaSet that makes none. Off by default.
 //!
 //! They are written beside the answer and never before it: what does not fit into a short queue is dropped and
-//! counted. Who may reach the webhook's port can have them written, as many as a few a second: docs/reports.md.
+//! counted. One owner has one Event for the same reasons, which counts the further denials as a series, whichever
+//! replica denies. Who may reach the webhook's port can have them written, as many as a few a second: docs/reports.md.
+
+mod write;
 
 use std::{
     collections::HashMap,
@@ -10,19 +13,15 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, header::CONTENT_TYPE};
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::MicroTime, jiff::Timestamp};
 use kube::Client;
 use prometheus::IntCounterVec;
-use serde_json::json;
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use crate::{
     admission::{self, Answer, Outcome},
-    cluster::one_line,
     dns,
     pss::Pod,
 };
@@ -35,8 +34,6 @@ const APART: Duration = Duration::from_millis(200);
 const QUIET: Duration = Duration::from_secs(600);
 /// The most that is remembered of what was said.
 const REMEMBERED: usize = 1024;
-/// How long the API server may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The most bytes of a note: what the API server takes.
 const MAX_NOTE: usize = 1024;
 /// The most bytes of a name.
@@ -56,6 +53,15 @@ struct Denial {
     /// What is broken, and the name of a pod that nothing manages: others are made up anew each time.
     key: String,
     note: String,
+}
+
+impl Denial {
+    /// The same for the same reasons of the same owner, in every replica and after a restart.
+    fn id(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.namespace, &self.owner, &self.key).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 #[derive(Debug, Hash)]
@@ -78,7 +84,7 @@ impl Events {
             counts.with_label_values(&[result]);
         }
         let events = Self { queue, counts: counts.clone() };
-        (events, write(client, instance, denials, counts))
+        (events, follow(client, instance, denials, counts))
     }
 
     /// Tells of a pod that is denied for what it breaks, unless the API server throws the result away. Never waits.
@@ -119,7 +125,7 @@ fn owner(pod: &Pod<'_>) -> Option<Owner> {
     })
 }
 
-async fn write(
+async fn follow(
     client: Client,
     instance: String,
     mut denials: mpsc::Receiver<Denial>,
@@ -129,8 +135,8 @@ async fn write(
     let mut said = Said::default();
     let mut is_failing = false;
     while let Some(denial) = denials.recv().await {
-        let result = if said.is_new(&denial, Instant::now()) {
-            let sent = send(&client, &instance, &denial).await;
+        let result = if let Some(times) = said.times(&denial, Instant::now()) {
+            let sent = write::write(&client, &instance, &denial, times).await;
             if let (Err(error), false) = (&sent, is_failing) {
                 tracing::warn!(error, "an Event could not be written");
             }
@@ -144,62 +150,33 @@ async fn write(
     }
 }
 
-async fn send(client: &Client, instance: &str, denial: &Denial) -> Result<(), String> {
-    let namespace = &denial.namespace;
-    let regarding = match &denial.owner {
-        Some(Owner { api_version, kind, name, uid }) => {
-            json!({"apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid})
-        }
-        None => {
-            json!({"apiVersion": "v1", "kind": "Namespace", "namespace": namespace, "name": namespace})
-        }
-    };
-    let event = json!({
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"generateName": "portcullis-", "namespace": namespace},
-        "eventTime": MicroTime(Timestamp::now()),
-        "type": "Warning",
-        "reason": "PodDenied",
-        "action": "Admission",
-        "reportingController": "portcullis.dev/webhook",
-        "reportingInstance": instance,
-        "regarding": regarding,
-        "note": denial.note,
-    });
-    let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-    let request = Request::post(path)
-        .header(CONTENT_TYPE, "application/json")
-        .body(event.to_string().into_bytes())
-        .map_err(|error| error.to_string())?;
-    let asked = timeout(PATIENCE, client.request_text(request)).await;
-    let asked = asked.map_err(|_| "the API server did not answer in time".to_owned())?;
-    asked.map(drop).map_err(|error| one_line(&error))
-}
-
-/// What was said lately, as hashes.
+/// What was said lately, as hashes: when, and how often it was to be said again since.
 #[derive(Default)]
 struct Said {
-    at: HashMap<u64, Instant>,
+    at: HashMap<u64, (Instant, u32)>,
 }
 
 impl Said {
-    fn is_new(&mut self, denial: &Denial, now: Instant) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (&denial.namespace, &denial.owner, &denial.key).hash(&mut hasher);
-        let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
-        let key = hasher.finish();
-        if self.at.get(&key).is_some_and(is_recent) {
-            return false;
-        }
+    /// How many denials are to be told of now, this one included. None where the same was told of lately.
+    fn times(&mut self, denial: &Denial, now: Instant) -> Option<u32> {
+        let is_recent = |(at, _): &(Instant, u32)| now.duration_since(*at) < QUIET;
+        let key = denial.id();
+        let missed = match self.at.get_mut(&key) {
+            Some(said) if is_recent(said) => {
+                said.1 = said.1.saturating_add(1);
+                return None;
+            }
+            Some((_, missed)) => *missed,
+            None => 0,
+        };
         if self.at.len() >= REMEMBERED {
-            self.at.retain(|_, at| is_recent(at));
+            self.at.retain(|_, said| is_recent(said));
         }
         if self.at.len() >= REMEMBERED {
             self.at.clear();
         }
-        self.at.insert(key, now);
-        true
+        self.at.insert(key, (now, 0));
+        Some(missed.saturating_add(1))
     }
 }
 
@@ -213,6 +190,8 @@ fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn denial(name: &str, key: &str) -> Denial {
@@ -230,13 +209,16 @@ mod tests {
     fn the_same_is_said_once_in_ten_minutes() {
         let mut said = Said::default();
         let start = Instant::now();
-        assert!(said.is_new(&denial("web", "privileged"), start));
-        assert!(!said.is_new(&denial("web", "privileged"), start + QUIET / 2));
-        assert!(said.is_new(&denial("web", "hostPID"), start));
-        assert!(said.is_new(&denial("db", "privileged"), start));
-        assert!(said.is_new(&denial("web", "privileged"), start + QUIET));
+        let mut times = |name: &str, key: &str, at| said.times(&denial(name, key), at);
+        assert_eq!(times("web", "privileged", start), Some(1));
+        assert_eq!(times("web", "privileged", start + QUIET / 2), None);
+        assert_eq!(times("web", "privileged", start + QUIET / 2), None);
+        assert_eq!(times("web", "hostPID", start), Some(1));
+        assert_eq!(times("db", "privileged", start), Some(1));
+        assert_eq!(times("web", "privileged", start + QUIET), Some(3));
+        assert_eq!(times("web", "privileged", start + 2 * QUIET), Some(1));
         for i in 0..10 * REMEMBERED {
-            said.is_new(&denial(&i.to_string(), ""), start);
+            times(&i.to_string(), "", start);
         }
         assert!(said.at.len() <= REMEMBERED);
     }

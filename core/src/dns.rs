@@ -10,6 +10,33 @@ pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
+/// Whether a pattern in which `*` stands for any characters can be a label's: whether it matches one at all.
+pub fn is_label_pattern(pattern: &str) -> bool {
+    ["", "a"].iter().any(|any| is_label(&pattern.replace('*', any)))
+}
+
+/// The same of a subdomain.
+pub fn is_subdomain_pattern(pattern: &str) -> bool {
+    ["", "a"].iter().any(|any| is_subdomain(&pattern.replace('*', any)))
+}
+
+/// Whether this can be the key of an object's label: `app`, `app.kubernetes.io/name`.
+pub fn is_label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        Some((prefix, name)) => is_subdomain(prefix) && is_label_value(name) && !name.is_empty(),
+        None => is_label_value(key) && !key.is_empty(),
+    }
+}
+
+/// Whether this can be the value of an object's label. An empty one can.
+pub fn is_label_value(value: &str) -> bool {
+    let ends = |b: Option<u8>| b.is_none_or(|b| b.is_ascii_alphanumeric());
+    value.len() <= 63
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && ends(value.bytes().next())
+        && ends(value.bytes().next_back())
+}
+
 fn is_part(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     text.bytes().all(|b| alphanumeric(b) || b == b'-')
@@ -28,6 +55,34 @@ mod tests {
         }
         for name in ["", "-a", "a-", "A", "a.b", "a_b", "é", "a/b", "..", &"a".repeat(64)] {
             assert!(!is_label(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_something_or_are_none() {
+        for pattern in ["*", "a*", "*-a", "a-*", "a*b", "a", &format!("*{}", "a".repeat(63))] {
+            assert!(is_label_pattern(pattern), "{pattern}");
+        }
+        for pattern in ["", "-*", "*-", "A*", "a.*", "a_*", &format!("*{}", "a".repeat(64))] {
+            assert!(!is_label_pattern(pattern), "{pattern}");
+        }
+        assert!(is_subdomain_pattern("a.*") && is_subdomain_pattern("*.a"));
+        assert!(!is_subdomain_pattern(".*") && !is_subdomain_pattern("a..*"));
+    }
+
+    #[test]
+    fn object_labels() {
+        for key in ["a", "A_b.c-d", "app.kubernetes.io/name", &"a".repeat(63)] {
+            assert!(is_label_key(key), "{key}");
+        }
+        for key in ["", "/", "a/", "/a", "a/b/c", "-a", "a b", "App.io/a", &"a".repeat(64)] {
+            assert!(!is_label_key(key), "{key}");
+        }
+        for value in ["", "a", "A_b.c-d"] {
+            assert!(is_label_value(value), "{value}");
+        }
+        for value in ["*", "a*", "-a", "a-", "a b", "a/b", &"a".repeat(64)] {
+            assert!(!is_label_value(value), "{value}");
         }
     }
 

@@ -47,6 +47,7 @@ impl Invalid {
 /// # Errors
 /// The first thing that is wrong with it. Nothing of it holds then.
 pub fn compile(name: &str, spec: &Value, expiry: Expiry) -> Result<Exception, Invalid> {
+    let written = spec;
     let spec: PolicyExceptionSpec = serde_path_to_error::deserialize(spec).map_err(|error| {
         let path = error.path().to_string();
         let why = error.inner();
@@ -55,6 +56,7 @@ pub fn compile(name: &str, spec: &Value, expiry: Expiry) -> Result<Exception, In
             path => Invalid::new(path, why),
         }
     })?;
+    nothing_is_empty(written)?;
     Ok(Exception {
         name: name.to_owned(),
         matches: matches(&spec.matches)?,
@@ -63,6 +65,29 @@ pub fn compile(name: &str, spec: &Value, expiry: Expiry) -> Result<Exception, In
         owner: words("owner", &spec.owner, MAX_OWNER)?,
         expires: expires(spec.expires.as_deref(), expiry)?,
     })
+}
+
+/// An empty list or map would mean the same as none: everything in `match`, nothing in `allow`. Who writes one means
+/// something else.
+fn nothing_is_empty(spec: &Value) -> Result<(), Invalid> {
+    for part in ["match", "allow"] {
+        for (key, value) in spec.get(part).and_then(Value::as_object).into_iter().flatten() {
+            let is_empty = match value {
+                Value::Array(list) => list.is_empty(),
+                Value::Object(map) => map.is_empty(),
+                _ => false,
+            };
+            if is_empty {
+                let field = format!("{part}.{key}");
+                let why = match part {
+                    "match" => "must not be empty: leave it out where it is not to narrow anything",
+                    _ => "must not be empty",
+                };
+                return Err(Invalid::new(&field, why));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn words(field: &str, text: &str, most: usize) -> Result<String, Invalid> {
@@ -93,14 +118,12 @@ fn expires(text: Option<&str>, expiry: Expiry) -> Result<Option<SystemTime>, Inv
 
 fn matches(spec: &MatchSpec) -> Result<Match, Invalid> {
     let field = "match.namespaces";
-    if spec.namespaces.is_empty() {
-        return Err(Invalid::new(field, "must name at least one namespace"));
-    }
     let mut namespaces = Namespaces::default();
     for (path, text) in each(field, &spec.namespaces, MAX_SELECTORS)? {
         namespaces.add(text).map_err(|why| Invalid::value(&path, text, why))?;
     }
     let accounts = each("match.serviceAccounts", &spec.service_accounts, MAX_SELECTORS)?;
+    let account = |text: (String, &str)| account(text, &spec.namespaces);
     let images = each("match.images", &spec.images, MAX_SELECTORS)?;
     Ok(Match {
         namespaces,
@@ -131,12 +154,33 @@ fn pattern((path, text): (String, &str)) -> Result<Pattern, Invalid> {
     text.parse().map_err(|why| Invalid::value(&path, text, why))
 }
 
-fn account((path, text): (String, &str)) -> Result<Pattern, Invalid> {
-    match text.split_once(':') {
-        Some((namespace, name)) if ![namespace, name].contains(&"") && !name.contains(':') => {
-            pattern((path, text))
-        }
-        _ => Err(Invalid::value(&path, text, "must be namespace:name, each a name or a pattern")),
+/// An account that pods of some of these namespaces can have: theirs is of their own namespace.
+fn account((path, text): (String, &str), namespaces: &[String]) -> Result<Pattern, Invalid> {
+    let invalid = |why: &str| Err(Invalid::value(&path, text, why));
+    let Some((namespace, name)) = text.split_once(':') else {
+        return invalid("must be namespace:name, each a name or a pattern");
+    };
+    if !dns::is_label_pattern(namespace) || !dns::is_subdomain_pattern(name) {
+        return invalid("must be namespace:name, each a name or a pattern");
+    }
+    if !namespaces.iter().any(|other| can_be_the_same(namespace, other)) {
+        return invalid(
+            "must be an account of a namespace in match.namespaces: pods have accounts of their own namespace",
+        );
+    }
+    pattern((path, text))
+}
+
+/// Whether some name fits both patterns, as far as can be told: two that both have a `*` may.
+fn can_be_the_same(one: &str, other: &str) -> bool {
+    let fits = |pattern: &str, name: &str| {
+        pattern.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(name))
+    };
+    match (one.contains('*'), other.contains('*')) {
+        (true, true) => true,
+        (true, false) => fits(one, other),
+        (false, true) => fits(other, one),
+        (false, false) => one == other,
     }
 }
 
@@ -170,9 +214,16 @@ fn pod_labels(spec: &MatchSpec) -> Result<Vec<(String, String)>, Invalid> {
         return Err(Invalid::new(field, format_args!("must have at most {MAX_LABELS} labels")));
     }
     for (key, value) in &spec.pod_labels {
-        // The longest that a label can be: a longer one fits no pod.
-        if key.is_empty() || key.len() > 317 || value.len() > 63 {
-            return Err(Invalid::value(field, key, "must be a label that a pod can have"));
+        if !dns::is_label_key(key) {
+            return Err(Invalid::value(field, key, "must be a key that a label can have"));
+        }
+        if !dns::is_label_value(value) {
+            let field = format!("{field}[{}]", shown(key));
+            return Err(Invalid::value(
+                &field,
+                value,
+                "must be a value that a label can have: patterns are not known here",
+            ));
         }
     }
     Ok(spec.pod_labels.clone().into_iter().collect())
@@ -299,7 +350,7 @@ mod tests {
             ),
             ("/alow", json!({}), "spec.alow: unknown field `alow`"),
             ("/allow/capability", json!(["NET_RAW"]), "spec.allow.capability: unknown field"),
-            ("/match/namespaces", json!([]), "spec.match.namespaces: must name at least one"),
+            ("/match/namespaces", json!([]), "spec.match.namespaces: must not be empty"),
             ("/match/namespaces", Value::Null, "spec.match: missing field `namespaces`"),
             (
                 "/match/namespaces",
@@ -331,8 +382,49 @@ mod tests {
                 json!([{"kind": "Job", "name": "A"}]),
                 "spec.match.owners[0].name: \"A\": must be",
             ),
-            ("/match/podLabels", json!({"": "x"}), "spec.match.podLabels: \"\": must be a label"),
+            ("/match/podLabels", json!({"": "x"}), "spec.match.podLabels: \"\": must be a key"),
             ("/allow", json!({}), "spec.allow: must allow something"),
+            ("/match/podLabels", json!({}), "spec.match.podLabels: must not be empty"),
+            ("/match/images", json!([]), "spec.match.images: must not be empty"),
+            ("/match/owners", json!([]), "spec.match.owners: must not be empty"),
+            ("/match/serviceAccounts", json!([]), "spec.match.serviceAccounts: must not be empty"),
+            (
+                "/match/podLabels",
+                json!({"app": "web*"}),
+                "spec.match.podLabels[\"app\"]: \"web*\": must be a value",
+            ),
+            (
+                "/match/namespaces",
+                json!(["-*"]),
+                "spec.match.namespaces[0]: \"-*\": must be a pattern",
+            ),
+            (
+                "/match/serviceAccounts",
+                json!(["shopp:web"]),
+                "spec.match.serviceAccounts[0]: \"shopp:web\": must be an account of a namespace",
+            ),
+            (
+                "/allow/capabilities",
+                json!(["NET_RAWW"]),
+                "spec.allow.capabilities[0]: \"NET_RAWW\": must be a capability",
+            ),
+            ("/allow/capabilities", json!([]), "spec.allow.capabilities: must not be empty"),
+            (
+                "/allow/hostPorts",
+                json!(["99999"]),
+                "spec.allow.hostPorts[0]: \"99999\": must lie within 1-65535",
+            ),
+            ("/allow/hostPorts", json!(["200-100"]), "spec.allow.hostPorts[0]: \"200-100\": must"),
+            (
+                "/allow/volumeTypes",
+                json!(["hostpath"]),
+                "spec.allow.volumeTypes[0]: \"hostpath\": must be a source",
+            ),
+            (
+                "/allow/sysctls",
+                json!(["somaxconn"]),
+                "spec.allow.sysctls[0]: \"somaxconn\": must be the whole name",
+            ),
             (
                 "/allow/capabilities",
                 json!(["CAP_SYS_ADMIN"]),

@@ -8,7 +8,10 @@ use std::{
 
 use kube::api::DynamicObject;
 
-use crate::policy::{Exception, Exceptions, Expiry};
+use crate::{
+    admission::NOTICE,
+    policy::{Exception, Exceptions, Expiry},
+};
 
 use super::{
     census::Census,
@@ -82,6 +85,10 @@ impl Entry {
                 State::Expired,
                 Some("it allows nothing any more: delete it, or have it renewed".to_owned()),
             ),
+            Content::Held(exception) if exception.left(now).is_some_and(|left| left <= NOTICE) => (
+                State::Ending,
+                Some("it ends within seven days: have it renewed, or do without it".to_owned()),
+            ),
             Content::Held(_) => (State::Active, None),
             Content::Invalid(why) => (State::Invalid, Some(why.clone())),
             Content::Ignored => (
@@ -90,7 +97,7 @@ impl Entry {
             ),
         };
         let covers = match state {
-            State::Active => covers.or(self.told.covers),
+            State::Active | State::Ending => covers.or(self.told.covers),
             State::Expired | State::Invalid | State::Ignored => Some(0),
         };
         PolicyExceptionStatus {
@@ -260,7 +267,11 @@ mod tests {
         known.insert(entry("bad", ""));
         let end = jiff::Timestamp::from_second(1_801_353_600).unwrap();
         let before = SystemTime::from(end - jiff::SignedDuration::from_nanos(1));
-        assert_eq!(states(&known, before), "bad Invalid 0, good Active 7");
+        let week = SystemTime::from(end) - NOTICE;
+        let nanosecond = Duration::from_nanos(1);
+        assert_eq!(states(&known, week - nanosecond), "bad Invalid 0, good Active 7");
+        assert_eq!(states(&known, week), "bad Invalid 0, good Ending 7");
+        assert_eq!(states(&known, before), "bad Invalid 0, good Ending 7");
         assert_eq!(states(&known, end.into()), "bad Invalid 0, good Expired 0");
         assert_eq!(known.compiled().len(), 1);
         let notice = Duration::from_secs(60);

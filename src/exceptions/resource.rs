@@ -109,9 +109,7 @@ pub struct OwnerSpec {
     validation = Rule::new("!has(self.controls) || !has(self.hostNamespaces) || !('hostNamespaces' in self.controls)")
         .message("hostNamespaces must not be set where controls lists hostNamespaces: that allows all of them"),
     validation = Rule::new("!has(self.controls) || !has(self.sysctls) || !('sysctls' in self.controls)")
-        .message("sysctls must not be set where controls lists sysctls: that allows all of them"),
-    validation = Rule::new("!has(self.volumeTypes) || !has(self.hostPaths) || !('hostPath' in self.volumeTypes)")
-        .message("hostPaths must not be set where volumeTypes lists hostPath: that allows all of them")
+        .message("sysctls must not be set where controls lists sysctls: that allows all of them")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllowSpec {
@@ -181,7 +179,7 @@ impl std::fmt::Display for PortSpec {
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PolicyExceptionStatus {
-    /// Active, Expired, Invalid or Ignored.
+    /// Active, Ending, Expired, Invalid or Ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::state")]
     pub state: Option<State>,
@@ -204,6 +202,8 @@ pub struct PolicyExceptionStatus {
 pub enum State {
     /// It is in force.
     Active,
+    /// It is in force, and its last seven days have begun.
+    Ending,
     /// Its time is over.
     Expired,
     /// It says something that cannot be, and nothing of it holds.
@@ -214,12 +214,14 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Invalid, Self::Ignored];
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Ending, Self::Expired, Self::Invalid, Self::Ignored];
 
     /// As the status says it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "Active",
+            Self::Ending => "Ending",
             Self::Expired => "Expired",
             Self::Invalid => "Invalid",
             Self::Ignored => "Ignored",

@@ -3,7 +3,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::{MAX_VALUES, OwnerKind, Requirement};
+use crate::policy::{CAPABILITIES, MAX_VALUES, OwnerKind, Requirement, SYSCTL_ROOTS, VOLUME_TYPES};
 
 use super::{
     compile::{MAX_LABELS, MAX_OWNER, MAX_REASON, MAX_SELECTORS},
@@ -31,7 +31,7 @@ pub(super) fn expires(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn namespaces(_: &mut SchemaGenerator) -> Schema {
     let mut schema = set(
         MAX_SELECTORS,
-        &json_schema!({"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[-a-z0-9*]+$"}),
+        &json_schema!({"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?$"}),
     );
     schema.insert("minItems".to_owned(), 1.into());
     schema
@@ -40,7 +40,7 @@ pub(super) fn namespaces(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn service_accounts(_: &mut SchemaGenerator) -> Schema {
     set(
         MAX_SELECTORS,
-        &json_schema!({"type": "string", "maxLength": 253, "pattern": "^[-a-z0-9*]+:[-.a-z0-9*]+$"}),
+        &json_schema!({"type": "string", "maxLength": 253, "pattern": "^[a-z0-9*]([-a-z0-9*]*[a-z0-9*])?:[a-z0-9*]([-.a-z0-9*]*[a-z0-9*])?$"}),
     )
 }
 
@@ -73,24 +73,18 @@ pub(super) fn owner_name(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn pod_labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
+        "minProperties": 1,
         "maxProperties": MAX_LABELS,
-        "additionalProperties": {"type": "string", "maxLength": 63},
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": 63,
+            "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        },
     })
 }
 
 pub(super) fn capabilities(_: &mut SchemaGenerator) -> Schema {
-    set(
-        MAX_VALUES,
-        &json_schema!({
-            "type": "string",
-            "maxLength": 63,
-            "pattern": "^[A-Z][A-Z0-9_]*$",
-            "x-kubernetes-validations": [{
-                "rule": "!self.startsWith('CAP_')",
-                "message": "must be a capability as pods name it, without CAP_",
-            }],
-        }),
-    )
+    set(MAX_VALUES, &words(CAPABILITIES))
 }
 
 pub(super) fn host_paths(generator: &mut SchemaGenerator) -> Schema {
@@ -116,7 +110,11 @@ pub(super) fn host_path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// A port, as a pattern: what is above 65535 cannot be said otherwise of a text. That a range ends above its beginning
+/// is left to the status.
 pub(super) fn host_ports(_: &mut SchemaGenerator) -> Schema {
+    const PORT: &str =
+        "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
     set(
         MAX_VALUES,
         &json_schema!({
@@ -124,7 +122,7 @@ pub(super) fn host_ports(_: &mut SchemaGenerator) -> Schema {
             "minimum": 1,
             "maximum": 65_535,
             "maxLength": 11,
-            "pattern": "^[0-9]{1,5}(-[0-9]{1,5})?$",
+            "pattern": format!("^{PORT}(-{PORT})?$"),
         }),
     )
 }
@@ -134,16 +132,13 @@ pub(super) fn host_namespaces(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn volume_types(_: &mut SchemaGenerator) -> Schema {
-    set(
-        MAX_VALUES,
-        &json_schema!({"type": "string", "maxLength": 63, "pattern": "^[a-z][a-zA-Z0-9]*$"}),
-    )
+    set(MAX_VALUES, &words(VOLUME_TYPES))
 }
 
 pub(super) fn sysctls(_: &mut SchemaGenerator) -> Schema {
     set(
         MAX_VALUES,
-        &json_schema!({"type": "string", "maxLength": 253, "pattern": "^[-_a-z0-9]+([./][-_a-z0-9]+)*$"}),
+        &json_schema!({"type": "string", "maxLength": 253, "pattern": format!("^({})([./][-_a-z0-9]+)+$", SYSCTL_ROOTS.join("|"))}),
     )
 }
 

@@ -290,7 +290,7 @@ fn reports_and_events_take_rights_of_their_own() {
     assert_eq!(added("reports.mode=auto"), [&audit[..], &open, &older, &lease].concat());
     assert_eq!(added("reports.mode=openreports"), [&audit[..], &open, &lease].concat());
     assert_eq!(added("reports.mode=wgpolicy"), [&audit[..], &older, &lease].concat());
-    assert_eq!(added("events.enabled=true"), ["events.k8s.io events  create"]);
+    assert_eq!(added("events.enabled=true"), ["events.k8s.io events  create,patch"]);
     // The Lease goes with the release.
     let objects = helm.template(&[SHAPES[8]]);
     let job = find(&objects, "Job", "portcullis-cleanup");

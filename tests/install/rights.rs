@@ -52,6 +52,10 @@ fn every_right_to_reports_and_events_is_used_and_none_is_missing() {
         work(&cluster).await;
         let strict = cluster.namespace("strict", RESTRICTED).await;
         assert_eq!(admin.create(&pods(&strict), &privileged("denied")).await.code, 403);
+        // Replicas that know nothing of it add to the same Event.
+        cluster.rollout_restart().await;
+        cluster.rolled_out().await;
+        assert_eq!(admin.create(&pods(&strict), &privileged("denied")).await.code, 403);
         // A report is made, and taken away when its pod is mended: by a level that it meets.
         let shop = cluster
             .namespace("shop", &[("pod-security.kubernetes.io/enforce", "privileged")])

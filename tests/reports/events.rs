@@ -27,7 +27,7 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     let rules = json!([
         rule("", "namespaces", &["get", "list", "watch"]),
         rule("", "pods", &["list"]),
-        rule("events.k8s.io", "events", &["create"]),
+        rule("events.k8s.io", "events", &["create", "patch"]),
     ]);
     let kubeconfig = account(plane, &folder, &[Rights::Everywhere(rules)]).await;
     let flags = ["--events", "--identity=replica-1"];
@@ -70,6 +70,36 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     .await;
     assert_eq!(metric(&server, r#"portcullis_events_total{result="written"}"#).await, 2.0);
     assert_eq!(metric(&server, r#"portcullis_events_total{result="failed"}"#).await, 0.0);
+
+    // Another replica, or the same one after a restart, adds to the Event that is there.
+    let mut other = Portcullis::launch_by(&kubeconfig, Some(CONFIGURATION), &flags);
+    other.wait_ready().await;
+    other.register(plane).await;
+    let labels: serde_json::Map<String, Value> = other
+        .with_own_label(&[])
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
+    let relabel = json!({"metadata": {"labels": labels}});
+    admin.merge(&format!("/api/v1/namespaces/{shop}"), &relabel).await.granted();
+    let denied = metric(&other, r#"portcullis_events_total{result="written"}"#).await;
+    assert_eq!(denied, 0.0);
+    until("the other to be asked", PATIENCE, async || {
+        assert_eq!(admin.create(&pods(&shop), &privileged("bare")).await.code, 403);
+        let written = metric(&other, r#"portcullis_events_total{result="written"}"#).await;
+        (written > 0.0).then_some(())
+    })
+    .await;
+    let counted = until("a series", PATIENCE, async || {
+        let bare = events(&admin, &shop, 2).await.into_iter();
+        bare.filter(|event| event["regarding"]["kind"] == "Namespace")
+            .find_map(|event| event["series"]["count"].as_u64())
+    })
+    .await;
+    assert!(counted >= 2, "{counted}");
+    let all = events(&admin, &shop, 2).await;
+    assert_eq!(all.len(), 2, "one for each owner: {all:#?}");
+    assert_eq!(metric(&other, r#"portcullis_events_total{result="failed"}"#).await, 0.0);
 }
 
 /// Ours in the namespace, the oldest first, once there are so many.

@@ -1,14 +1,19 @@
 //! What exceptions mean for one request, and what is said of them.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    cmp::Reverse,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
-    policy::{Covering, Exception, Exceptions, Subject},
+    policy::{Covering, Exception, Exceptions, Grant, Subject},
     pss::Pod,
 };
 
 use super::{object::Target, request::Request};
 
+/// With how many expired exceptions, the latest, a denied pod is judged once more.
+const MOST_EXPIRED: usize = 8;
 /// How long before it ends those whom an exception covers are told so.
 pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -37,7 +42,7 @@ pub struct Note {
 pub struct Covered {
     /// Those in force.
     pub by: Vec<Note>,
-    /// Those that would have been, had they not expired.
+    /// Those without which it is denied: had they not expired, it would be allowed.
     pub expired: Vec<Note>,
     /// Those in force that end soon.
     pub ending: Vec<Note>,
@@ -71,17 +76,59 @@ impl<'e> At<'e> {
         exceptions.covering(&Subject::as_it_says(pod, namespace), self.now)
     }
 
-    /// What is told of them.
-    pub(super) fn told(self, covering: &Covering<'_>) -> Covered {
+    /// What is told of them. `allows` says whether what they cover is allowed with these grants.
+    pub(super) fn told(
+        self,
+        covering: &Covering<'_>,
+        allows: impl Fn(&[Grant<'_>]) -> bool,
+    ) -> Covered {
         let ends_soon = |exception: &&&Exception| {
             exception.expires.is_some_and(|expires| expires <= self.now + NOTICE)
         };
         Covered {
             by: covering.granted.iter().copied().map(Note::of).collect(),
-            expired: covering.expired.iter().copied().map(Note::of).collect(),
+            expired: missed(covering, allows).into_iter().map(Note::of).collect(),
             ending: covering.granted.iter().filter(ends_soon).copied().map(Note::of).collect(),
         }
     }
+}
+
+/// Those expired exceptions that would have allowed what is denied: as many as it takes, and those that could stand in
+/// for one of them.
+fn missed<'e>(
+    covering: &Covering<'e>,
+    allows: impl Fn(&[Grant<'_>]) -> bool,
+) -> Vec<&'e Exception> {
+    let allows_with = |expired: &[&Exception]| {
+        let expired = expired.iter().map(|exception| exception.grant());
+        let grants: Vec<_> = covering.grants().into_iter().chain(expired).collect();
+        allows(&grants)
+    };
+    let mut latest = covering.expired.clone();
+    latest.sort_by_key(|exception| Reverse(exception.expires));
+    latest.truncate(MOST_EXPIRED);
+    if latest.is_empty() || allows_with(&[]) || !allows_with(&latest) {
+        return Vec::new();
+    }
+    let mut needed = latest.clone();
+    for place in (0..needed.len()).rev() {
+        let exception = needed.remove(place);
+        if !allows_with(&needed) {
+            needed.insert(place, exception);
+        }
+    }
+    let stands_in = |exception: &&Exception| {
+        (0..needed.len()).any(|place| {
+            let mut others = needed.clone();
+            if let Some(other) = others.get_mut(place) {
+                *other = exception;
+            }
+            allows_with(&others)
+        })
+    };
+    latest.retain(stands_in);
+    latest.sort_by(|one, other| one.name.cmp(&other.name));
+    latest
 }
 
 impl Note {
@@ -97,5 +144,99 @@ impl Note {
     pub fn ends(&self) -> String {
         let time = self.ends.and_then(|ends| jiff::Timestamp::try_from(ends).ok());
         time.map_or_else(|| "never".to_owned(), |time| time.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        admission::{self, Context, Hook, Outcome, Review},
+        config::Config,
+        policy::{Allowed, Match, Relaxation},
+        pss::NEWEST,
+    };
+
+    /// One that has expired, for all of namespace `shop`.
+    fn expired(name: &str, allow: Allowed<'_>) -> Exception {
+        let mut relaxation = Relaxation::default();
+        relaxation.add(allow).unwrap();
+        let mut matches = Match::default();
+        matches.namespaces.add("shop").unwrap();
+        Exception {
+            name: format!("x/{name}"),
+            matches,
+            allow: relaxation,
+            reason: "why".to_owned(),
+            owner: "who".to_owned(),
+            expires: Some(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// The names of those that a denial is put down to, and what it says.
+    fn missed(spec: &str, exceptions: Vec<Exception>) -> (Vec<String>, String) {
+        let pods = r#"{"group":"","version":"v1","resource":"pods"}"#;
+        let text = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"1","resource":{pods},
+            "namespace":"shop","operation":"CREATE","object":{{"metadata":{{"name":"p"}},"spec":{spec}}}}}}}"#
+        );
+        let request = Request::decode(text.as_bytes()).unwrap();
+        let config = Config::embedded();
+        let exceptions: Exceptions = exceptions.into_iter().collect();
+        let excepted = At { exceptions: Some(&exceptions), now: SystemTime::UNIX_EPOCH };
+        let context = Context { config: &config, newest: NEWEST, excepted };
+        let Review::AwaitsPolicy(review) = admission::review(Hook::Validate, &request, context)
+        else {
+            panic!("a pod's verdict depends on its namespace");
+        };
+        let labels = [("pod-security.kubernetes.io/enforce".to_owned(), "baseline".to_owned())];
+        let outcome = review.with(Ok(&BTreeMap::from(labels)));
+        let answer = admission::answer(&outcome, &request, config.mode);
+        let Outcome::Pod(judged) = outcome else { panic!("{outcome:?}") };
+        let names = judged.judgement.exceptions.expired.into_iter().map(|note| note.name).collect();
+        (names, serde_json::to_string(&answer.denial).unwrap())
+    }
+
+    #[test]
+    fn only_what_would_have_prevented_a_denial_is_named() {
+        let raw = |name| expired(name, Allowed::Capability("NET_RAW"));
+        let trace = || expired("a-trace", Allowed::Capability("SYS_PTRACE"));
+        let pid = || expired("pid", Allowed::Control("hostNamespaces"));
+        let adding = |names: &str, more: &str| {
+            format!(
+                r#"{{{more}"containers":[{{"name":"c","securityContext":{{"capabilities":{{"add":[{names}]}}}}}}]}}"#
+            )
+        };
+        let host = r#""hostPID":true,"#;
+        for (spec, exceptions, expected) in [
+            // By its name the other is the first.
+            (adding(r#""NET_RAW""#, ""), vec![trace(), raw("raw")], &["x/raw"][..]),
+            (adding(r#""NET_RAW""#, ""), vec![trace()], &[]),
+            (
+                adding(r#""NET_RAW""#, ""),
+                vec![raw("raw-1"), raw("raw-2"), trace()],
+                &["x/raw-1", "x/raw-2"],
+            ),
+            (adding(r#""NET_RAW","SYS_PTRACE""#, ""), vec![raw("raw")], &[]),
+            (
+                adding(r#""NET_RAW","SYS_PTRACE""#, ""),
+                vec![trace(), pid(), raw("raw")],
+                &["x/a-trace", "x/raw"],
+            ),
+            (adding(r#""NET_RAW""#, host), vec![trace(), raw("raw")], &[]),
+            (adding(r#""NET_RAW""#, host), vec![trace(), raw("raw"), pid()], &["x/pid", "x/raw"]),
+            (
+                adding(r#""NET_RAW""#, host),
+                vec![raw("raw-1"), trace(), raw("raw-2"), pid()],
+                &["x/pid", "x/raw-1", "x/raw-2"],
+            ),
+            (adding("", ""), vec![trace(), raw("raw"), pid()], &[]),
+        ] {
+            let (names, denial) = missed(&spec, exceptions);
+            assert_eq!(names, expected, "{spec}");
+            assert_eq!(denial.contains("would have covered"), !expected.is_empty(), "{denial}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     config::Config,
     harden,
-    policy::NamespacePolicy,
+    policy::{Covering, Grant, NamespacePolicy},
     pss::{ContainerKind, InvalidLabel, Minor, Pod},
 };
 
@@ -246,7 +246,7 @@ impl<'r> AwaitsPolicy<'r> {
             hardening::foretell(self.request, pod, self.context, (&policy, &grants), harden);
         let judged = foretold.as_ref().unwrap_or(pod);
         let judgement = Judgement::of_pod(policy, judged, &grants, self.context.newest);
-        let judgement = judgement.covered(self.context.excepted.told(&covering));
+        let judgement = self.covered(judgement, &covering, judged);
         Outcome::Pod(PodJudgement { pod, judgement })
     }
 
@@ -263,8 +263,21 @@ impl<'r> AwaitsPolicy<'r> {
         let covering = self.context.excepted.of_request(self.request, template);
         let grants = covering.grants();
         let mut judged = TemplateJudgement::new(policy, template, harden, &grants, self.context);
-        judged.judgement = judged.judgement.covered(self.context.excepted.told(&covering));
+        let is_changed = !covering.expired.is_empty() && !judged.hardened.is_empty();
+        let hardened = is_changed.then(|| harden::apply(template, &judged.hardened));
+        let pod = hardened.as_ref().unwrap_or(template);
+        judged.judgement = self.covered(judged.judgement, &covering, pod);
         Outcome::Template(judged)
+    }
+
+    /// Adds what is told of the exceptions that cover a pod.
+    fn covered(&self, judgement: Judgement, covering: &Covering<'_>, pod: &Pod<'_>) -> Judgement {
+        let policy = &judgement.policy;
+        let allows = |grants: &[Grant<'_>]| {
+            policy.enforced(self.context.newest, &policy.relax(pod, grants)).is_empty()
+        };
+        let told = self.context.excepted.told(covering, allows);
+        judgement.covered(told)
     }
 
     /// Pods fail closed. Templates fail open, since their pods are judged once more, and so does hardening,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::rules::{Access, HostPath, Numbers};
 
-use super::{Relaxation, Requirement};
+use super::{CAPABILITIES, Relaxation, Requirement, SYSCTL_ROOTS, VOLUME_TYPES};
 
 /// The most values of one field.
 pub const MAX_VALUES: usize = 64;
@@ -146,30 +146,31 @@ fn room(taken: usize) -> Result<(), Refusal> {
 }
 
 fn capability(name: &str) -> Result<(), Refusal> {
-    let is_word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-    let starts = name.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
-    let is_one = !name.starts_with("CAP_") && name != "ALL";
-    let fits = starts && is_one && name.len() <= 63 && name.bytes().all(is_word);
-    fits.then_some(()).ok_or(
-        "must be a capability as pods name it, such as NET_RAW: upper-case, without CAP_, and not ALL"
+    CAPABILITIES.contains(&name).then_some(()).ok_or(
+        "must be a capability of Linux as pods name it, such as NET_RAW: upper-case, without CAP_, and not ALL"
             .into(),
     )
 }
 
 fn volume_type(name: &str) -> Result<(), Refusal> {
-    let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    let fits = starts && name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric());
-    // Its paths are listed one by one.
-    (fits && name != "hostPath").then_some(()).ok_or(
-        "must be a volume's field, such as nfs, and not hostPath: list its paths in hostPaths"
-            .into(),
-    )
+    if name == "hostPath" {
+        return Err(
+            "must be a volume's field other than hostPath: list its paths in hostPaths".into()
+        );
+    }
+    VOLUME_TYPES.contains(&name).then_some(()).ok_or_else(|| {
+        format!("must be a source of volumes as pods name it, one of {}", VOLUME_TYPES.join(", "))
+            .into()
+    })
 }
 
 fn sysctl(name: &str) -> Result<(), Refusal> {
     let is_inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_inner);
-    let fits = name.len() <= MAX_NAME && name.split(['.', '/']).all(is_part);
+    let mut parts = name.split(['.', '/']);
+    let is_rooted = parts.next().is_some_and(|root| SYSCTL_ROOTS.contains(&root));
+    let has_more = parts.clone().next().is_some();
+    let fits = name.len() <= MAX_NAME && is_rooted && has_more && parts.all(is_part);
     fits.then_some(())
         .ok_or("must be the whole name of a sysctl, such as net.core.somaxconn".into())
 }
@@ -222,6 +223,7 @@ mod tests {
             Allowed::Capability("ALL"),
             Allowed::Capability("net_raw"),
             Allowed::Capability("NET_*"),
+            Allowed::Capability("NET_RAWW"),
             Allowed::Capability(""),
             Allowed::HostPath("var/log", Access::ReadOnly),
             Allowed::HostPath("/", Access::ReadOnly),
@@ -235,7 +237,13 @@ mod tests {
             Allowed::VolumeType("hostPath"),
             Allowed::VolumeType("NFS"),
             Allowed::VolumeType("*"),
+            Allowed::VolumeType("hostpath"),
+            Allowed::VolumeType("persistentVolume"),
             Allowed::Sysctl("net.*"),
+            Allowed::Sysctl("net"),
+            Allowed::Sysctl("nett.core.somaxconn"),
+            Allowed::Sysctl("somaxconn"),
+            Allowed::Sysctl(""),
             Allowed::Sysctl("kernel."),
             Allowed::Control("runasnonroot"),
         ] {
@@ -247,7 +255,7 @@ mod tests {
     fn what_is_there_already_is_refused() {
         let path = |path, access| Allowed::HostPath(path, access);
         for values in [
-            [Allowed::Capability("A"), Allowed::Capability("A")],
+            [Allowed::Capability("NET_RAW"), Allowed::Capability("NET_RAW")],
             [Allowed::HostNamespace("ipc"), Allowed::HostNamespace("ipc")],
             [Allowed::Control("sysctls"), Allowed::Control("sysctls")],
             [path("/a", Access::ReadOnly), path("/a/", Access::ReadWrite)],
@@ -267,7 +275,11 @@ mod tests {
     fn single_values_beside_all_of_their_kind_are_a_contradiction() {
         for (value, all, field) in [
             (Allowed::HostPorts("80"), Allowed::Control("hostPorts"), "hostPorts"),
-            (Allowed::Capability("A"), Allowed::Control("capabilities_baseline"), "capabilities"),
+            (
+                Allowed::Capability("NET_RAW"),
+                Allowed::Control("capabilities_baseline"),
+                "capabilities",
+            ),
             (
                 Allowed::HostPath("/a", Access::ReadOnly),
                 Allowed::Control("hostPathVolumes"),

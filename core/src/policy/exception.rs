@@ -67,6 +67,9 @@ impl Namespaces {
     /// It cannot be either, or is there already.
     pub fn add(&mut self, text: &str) -> Result<(), Refusal> {
         let is_new = match text.split_once('*') {
+            Some(_) if !dns::is_label_pattern(text) => {
+                return Err("must be a pattern that some namespace fits".into());
+            }
             Some((start, _)) => {
                 let pattern: Pattern =
                     Pattern::from_str(text).map_err(|why| Refusal::from(why.to_string()))?;

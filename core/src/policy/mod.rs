@@ -5,6 +5,7 @@
 mod allowed;
 mod evaluate;
 mod exception;
+mod known_names;
 mod namespace;
 mod profile;
 mod relaxation;
@@ -17,6 +18,7 @@ pub use evaluate::{Evaluation, controls, rules};
 pub use exception::{
     Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
 };
+pub use known_names::{CAPABILITIES, SYSCTL_ROOTS, VOLUME_TYPES};
 pub use namespace::{NamespacePolicy, Source};
 pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
 pub use relaxation::{HostNamespace, Relaxation};
