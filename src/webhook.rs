@@ -12,18 +12,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     admission::{self, At, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
     cluster::{Cluster, Labels, LookupError, Pods},
-    config::Live,
+    config::{Config, Live},
     events::Events,
     exceptions, json,
-    pss::NEWEST,
+    policy::Exceptions,
+    pss::{Minor, NEWEST},
     record::{self, Decision, Metrics, Traces},
     server::{
-        BodyError, Intake,
+        BodyError, Intake, Peer, Received,
         body::{discard, shed},
     },
 };
@@ -82,10 +83,28 @@ async fn refuse(body: Body, status: StatusCode, why: &str) -> Response {
 }
 
 /// A request, apart from its body.
-struct Call<'h> {
+struct Call {
     hook: Hook,
-    headers: &'h HeaderMap,
+    headers: HeaderMap,
+    peer: Peer,
     started: Instant,
+    /// When the API server waits no longer.
+    deadline: Instant,
+}
+
+/// What is in force, taken once a request, so that all of it is judged by the same.
+struct InForce {
+    config: Arc<Config>,
+    exceptions: Option<Arc<Exceptions>>,
+    newest: Minor,
+    now: SystemTime,
+}
+
+/// A review that is being worked on. It owns all that it needs: a large one is decided on another thread.
+struct Job {
+    call: Call,
+    in_force: InForce,
+    received: Received,
 }
 
 /// What the cluster was asked for the sake of one request.
@@ -101,12 +120,27 @@ enum Need {
     Pods { namespace: String },
 }
 
-impl Webhook {
-    async fn handle(&self, hook: Hook, request: http::Request<Body>) -> Response {
+impl Call {
+    fn new(hook: Hook, head: Parts) -> Self {
         let started = Instant::now();
+        let peer = head.extensions.get().copied().unwrap_or_default();
+        let deadline = started + timeout(head.uri.query());
+        Self { hook, headers: head.headers, peer, started, deadline }
+    }
+}
+
+impl InForce {
+    fn context(&self) -> Context<'_> {
+        let excepted = At { exceptions: self.exceptions.as_deref(), now: self.now };
+        Context { config: &self.config, newest: self.newest, excepted }
+    }
+}
+
+impl Webhook {
+    async fn handle(self: Arc<Self>, hook: Hook, request: http::Request<Body>) -> Response {
         let (head, body) = request.into_parts();
-        let call = Call { hook, headers: &head.headers, started };
-        if !is_json(&head.headers) {
+        let call = Call::new(hook, head);
+        if !is_json(&call.headers) {
             discard(body, MAX_DISCARD).await;
             return self.bad_request("unexpected Content-Type: expected application/json");
         }
@@ -121,20 +155,28 @@ impl Webhook {
             }
             Err(error @ BodyError::Incomplete(_)) => return self.bad_request(&error.to_string()),
         };
-        let config = self.config.current();
-        let newest = self.cluster.as_ref().map_or(NEWEST, |cluster| cluster.newest());
-        let exceptions = self.exceptions.as_ref().map(|store| store.current());
-        let excepted = At { exceptions: exceptions.as_deref(), now: SystemTime::now() };
-        let context = Context { config: &config, newest, excepted };
+        let mut job = Job { call, in_force: self.in_force(), received };
         let mut known = Known::Nothing;
         loop {
-            let turn = self.intake.turn(&received).await;
-            let decided = self.decide(&call, &received.bytes, context, &known);
-            drop(turn);
+            let (peer, bytes) = (job.call.peer, job.received.bytes.len());
+            let webhook = Arc::clone(&self);
+            let decided = self.intake.work(peer, bytes, move || webhook.decide(job, &known)).await;
             match decided {
                 Ok(response) => return response,
-                Err(need) => known = self.ask(need, started + timeout(head.uri.query())).await,
+                Err((undecided, need)) => {
+                    known = self.ask(need, undecided.call.deadline).await;
+                    job = undecided;
+                }
             }
+        }
+    }
+
+    fn in_force(&self) -> InForce {
+        InForce {
+            config: self.config.current(),
+            exceptions: self.exceptions.as_ref().map(|store| store.current()),
+            newest: self.cluster.as_ref().map_or(NEWEST, |cluster| cluster.newest()),
+            now: SystemTime::now(),
         }
     }
 
@@ -142,17 +184,20 @@ impl Webhook {
     ///
     /// What was decoded never waits: a decoded body can take several times its size, and requests that wait
     /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
-    fn decide(
-        &self,
-        call: &Call<'_>,
-        body: &[u8],
-        context: Context<'_>,
-        known: &Known,
-    ) -> Result<Response, Need> {
-        let request = match Request::decode(body) {
+    fn decide(&self, job: Job, known: &Known) -> Result<Response, (Job, Need)> {
+        match self.try_decide(&job, known) {
+            Ok(response) => Ok(response),
+            Err(need) => Err((job, need)),
+        }
+    }
+
+    fn try_decide(&self, job: &Job, known: &Known) -> Result<Response, Need> {
+        let Job { call, in_force, received } = job;
+        let request = match Request::decode(&received.bytes) {
             Ok(request) => request,
             Err(error) => return Ok(self.bad_request(&error.to_string())),
         };
+        let context = in_force.context();
         let outcome = match admission::review(call.hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => match (known, self.cached(review.namespace())) {
@@ -196,7 +241,7 @@ impl Webhook {
     }
 
     /// An error would let it through where the failurePolicy is Ignore: so it is denied, by its uid.
-    fn too_large(&self, call: &Call<'_>, head: &[u8], limit: usize) -> Response {
+    fn too_large(&self, call: &Call, head: &[u8], limit: usize) -> Response {
         let request = match Request::decode_head(head) {
             Ok(request) => request,
             Err(error) => return self.bad_request(&error.to_string()),
@@ -208,7 +253,7 @@ impl Webhook {
 
     fn conclude(
         &self,
-        call: &Call<'_>,
+        call: &Call,
         request: &Request<'_>,
         outcome: &Outcome<'_>,
         context: Context<'_>,
@@ -220,7 +265,7 @@ impl Webhook {
             Decision { hook: call.hook, request, outcome, answer: &answer, context, took };
         record::record(&self.metrics, &decision);
         if let Some(traces) = &self.traces {
-            traces.record(&decision, call.headers);
+            traces.record(&decision, &call.headers);
         }
         if let Some(events) = &self.events {
             events.tell(request, outcome, &answer);

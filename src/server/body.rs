@@ -5,6 +5,8 @@
 //! never waits for budget: what finds none is shed, and the API server tries again elsewhere. Time
 //! is bounded by the connection's body deadline, which ends a read with an error.
 
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,16 +17,17 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use memmap2::MmapMut;
 use thiserror::Error;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 
 use super::budget::{Budget, Charge};
 use super::limits::BodyLimits;
+use super::turns::{Peer, Turns};
 
 /// What reads bodies. Cheap to clone; all clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Intake {
     budget: Arc<Budget>,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 /// A complete body. Its part of the budget is free again when this is dropped.
@@ -60,17 +63,36 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self { budget: Arc::new(Budget::new(limits)), turns: Arc::new(Semaphore::new(1)) }
+        Self { budget: Arc::new(Budget::new(limits)), turns: Arc::new(Turns::new(1)) }
     }
 
-    /// Waits until it is this body's turn to be looked into, which lasts until the value is dropped. Looking into a
-    /// body takes memory besides it: large ones have to take turns, small ones never wait.
-    pub async fn turn(&self, received: &Received) -> Option<SemaphorePermit<'_>> {
-        if received.bytes.len() <= self.budget.limits.small {
-            return None;
+    /// Does work on so many bytes of a body. Work on a small body is done at once, on the caller's thread: it takes
+    /// a few milliseconds. Work on a large body would hold up whatever else that thread serves, and it takes memory
+    /// beside the body: so it is done on a thread of its own, one body at a time, and the peers take turns.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        peer: Peer,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        if bytes <= self.budget.limits.small {
+            return work();
         }
-        // It is never closed.
-        self.turns.acquire().await.ok()
+        let turn = self.turns.take(peer).await;
+        // The work goes on when nobody waits for it any more, and so must its turn.
+        let done = spawn_blocking(move || {
+            let done = work();
+            drop(turn);
+            done
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends.
+                Err(_cancelled) => pending().await,
+            },
+        }
     }
 
     /// How much of the budget is used now, in bytes.

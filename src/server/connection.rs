@@ -26,6 +26,7 @@ use super::read_ahead::ReadAhead;
 use super::seldom::Seldom;
 use super::service::{Requests, Shared};
 use super::stats::{Counted, add_one};
+use super::turns::Peer;
 
 /// The most that hyper buffers of a header, or reads of a body at once, in bytes. The API server's
 /// headers are 300 bytes.
@@ -100,7 +101,7 @@ async fn serve_http<T>(io: T, peer: SocketAddr, meter: Arc<Meter>, shared: Arc<S
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let requests = Requests { shared, meter: Arc::clone(&meter) };
+    let requests = Requests { shared, meter: Arc::clone(&meter), peer: Peer(peer.ip()) };
     // No header_read_timeout: hyper's also closes idle connections.
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)

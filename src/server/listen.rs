@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::info;
 
@@ -80,6 +82,26 @@ pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown
     }
     info!(connections = connections.len(), "stopped serving");
     connections.abort().await;
+}
+
+/// The same on a thread of its own, which `tasks` owns: what it serves is answered however busy the caller's runtime
+/// is, as far as the system shares its processors fairly. Only the listener's own shutdown ends it.
+///
+/// # Errors
+/// When the system has no descriptors for another runtime.
+pub fn run_apart(
+    tasks: &mut JoinSet<()>,
+    listener: std::net::TcpListener,
+    serving: Serving,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    tasks.spawn_blocking(move || runtime.block_on(run(listener, serving, shutdown)));
+    Ok(())
 }
 
 /// How soon to try again what was not possible: to accept a connection, or to find room for one.

@@ -8,7 +8,7 @@
 //! - `listen` accepts, `connections` owns their tasks, and looks once a tick at what each is doing;
 //! - `meter` is the word through which a connection says so, and through which it is told to stop;
 //! - `connection`, `metered_io` and `service` are one connection, from handshake to last answer;
-//! - `body` reads request bodies under one budget for the whole process.
+//! - `body` reads request bodies under one budget for the whole process, and has large ones worked on in `turns`.
 
 pub mod admin;
 pub mod body;
@@ -26,11 +26,13 @@ mod service;
 pub mod shutdown;
 pub mod stats;
 pub mod tls;
+mod turns;
 
 pub use body::{BodyError, Intake, Received};
 pub use limits::{BodyLimits, Limits, Memory};
-pub use listen::{Serving, Transport, run};
+pub use listen::{Serving, Transport, run, run_apart};
 pub use readiness::Readiness;
 pub use shutdown::{Shutdown, Stage, Trigger};
 pub use stats::Stats;
 pub use tls::Identity;
+pub use turns::Peer;

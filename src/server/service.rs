@@ -19,6 +19,7 @@ use tower::Service;
 
 use super::meter::{Meter, Phase};
 use super::stats::{Counted, Stats, add_one};
+use super::turns::Peer;
 
 /// What all connections of a listener share.
 pub(super) struct Shared {
@@ -31,6 +32,7 @@ pub(super) struct Shared {
 pub(super) struct Requests {
     pub(super) shared: Arc<Shared>,
     pub(super) meter: Arc<Meter>,
+    pub(super) peer: Peer,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Requests {
@@ -47,7 +49,8 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             Some(_) => End::KeepAlive,
         };
         self.meter.enter(if body.is_end_stream() { Phase::Handling } else { Phase::Body });
-        let request = request.map(|inner| RequestBody { inner, meter: Arc::clone(&self.meter) });
+        let mut request = request.map(|inner| RequestBody { inner, meter: Arc::clone(&self.meter) });
+        request.extensions_mut().insert(self.peer);
         InFlight {
             future: Some(self.shared.app.clone().call(request)),
             shared: Arc::clone(&self.shared),

@@ -98,16 +98,13 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     if let Some(exceptions) = &exceptions {
         metrics.registry().register(Box::new(Exceptions::new(Arc::clone(exceptions))?))?;
     }
-    tasks.spawn(server::run(
-        admin,
-        Serving {
-            app: admin::router(readiness, metrics.registry().clone()),
-            transport: Transport::Plain,
-            limits: Limits::admin(),
-            stats: Arc::default(),
-        },
-        admin_stop,
-    ));
+    let admin_serving = Serving {
+        app: admin::router(readiness, metrics.registry().clone()),
+        transport: Transport::Plain,
+        limits: Limits::admin(),
+        stats: Arc::default(),
+    };
+    server::run_apart(&mut tasks, admin.into_std()?, admin_serving, admin_stop)?;
 
     let traces = flags.traces()?.map(Arc::new);
     let transport = Transport::Tls(match clients {

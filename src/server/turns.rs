@@ -1,0 +1,115 @@
+//! Turns at work that only so many requests may do at a time, shared fairly between peers.
+//!
+//! Each peer's address has one place in the queue, however many connections it opens: a crowd behind one address
+//! delays another address by one turn for each turn that the other takes.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Who sent a request, as far as the network says. The server puts it among the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Peer(pub IpAddr);
+
+impl Default for Peer {
+    /// For requests that came over no network.
+    fn default() -> Self {
+        Self(Ipv4Addr::UNSPECIFIED.into())
+    }
+}
+
+/// A number of turns for all peers together, and one at a time for each peer.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    all: Arc<Semaphore>,
+    by_peer: Mutex<HashMap<Peer, Weak<Semaphore>>>,
+}
+
+/// A turn, which lasts until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _all: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+}
+
+impl Turns {
+    pub(crate) fn new(at_once: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(at_once)), by_peer: Mutex::default() }
+    }
+
+    /// Waits for a turn. None is never returned: no queue is ever closed.
+    pub(crate) async fn take(&self, peer: Peer) -> Option<Turn> {
+        let own = self.queue(peer).acquire_owned().await.ok()?;
+        let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        Some(Turn { _all: all, _own: own })
+    }
+
+    /// The queue of one peer. It is forgotten when nobody waits in it and nobody has its turn.
+    fn queue(&self, peer: Peer) -> Arc<Semaphore> {
+        let mut queues = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = queues.get(&peer).and_then(Weak::upgrade) {
+            return queue;
+        }
+        queues.retain(|_, queue| queue.strong_count() > 0);
+        let queue = Arc::new(Semaphore::new(1));
+        queues.insert(peer, Arc::downgrade(&queue));
+        queue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use futures::{FutureExt, future::poll_immediate};
+
+    use super::*;
+
+    type Waiting<'t> = Pin<Box<dyn Future<Output = Option<Turn>> + 't>>;
+
+    fn peer(last: u8) -> Peer {
+        Peer(Ipv4Addr::new(10, 0, 0, last).into())
+    }
+
+    async fn ready(waiting: &mut Waiting<'_>) -> Option<Turn> {
+        poll_immediate(waiting).await.flatten()
+    }
+
+    #[tokio::test]
+    async fn a_crowd_behind_one_address_delays_another_by_one_turn() {
+        let turns = Turns::new(1);
+        let first = turns.take(peer(1)).await.unwrap();
+        let mut crowd: Vec<Waiting<'_>> =
+            (0..100).map(|_| turns.take(peer(1)).boxed_local()).collect();
+        for one in &mut crowd {
+            assert!(ready(one).await.is_none());
+        }
+        let mut honest: Waiting<'_> = turns.take(peer(2)).boxed_local();
+        assert!(ready(&mut honest).await.is_none(), "one turn for all");
+        drop(first);
+        // The crowd's next one was not in the queue for all while its own peer had a turn.
+        let turn = ready(&mut honest).await.expect("the next turn is the other peer's");
+        assert!(ready(&mut crowd[0]).await.is_none());
+        drop(turn);
+        assert!(ready(&mut crowd[0]).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn one_peer_has_one_turn_and_others_the_rest() {
+        let turns = Turns::new(2);
+        let _first = turns.take(peer(1)).await.unwrap();
+        assert!(poll_immediate(turns.take(peer(1))).await.is_none());
+        assert!(poll_immediate(turns.take(peer(2))).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn peers_are_forgotten() {
+        let turns = Turns::new(1);
+        for last in 0..=255 {
+            drop(turns.take(peer(last)).await);
+        }
+        assert_eq!(turns.by_peer.lock().unwrap().len(), 1, "the last, until the next one comes");
+    }
+}
