@@ -1,5 +1,7 @@
 //! The one line that every review takes: read, decode, policy, review, record, respond.
 
+mod scan;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -15,11 +17,13 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
 
 use crate::{
-    admission::{self, At, AwaitsPods, Context, Fault, Hook, Outcome, PodList, Request, Review},
-    cluster::{Cluster, Labels, LookupError, Pods},
+    admission::{
+        self, At, Context, Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted,
+    },
+    cluster::{Cluster, Labels, LookupError},
     config::{Config, Live},
     events::Events,
-    exceptions, json,
+    exceptions,
     policy::Exceptions,
     pss::{Minor, NEWEST},
     record::{self, Decision, Metrics, Traces},
@@ -29,11 +33,10 @@ use crate::{
     },
 };
 
+use scan::Scanner;
+
 /// How long a review may take where the API server does not say: its own default is 10 s.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most time that an update of a namespace's labels spends on the pods in it, as upstream.
-const MAX_SCAN: Duration = Duration::from_secs(1);
-
 /// Of a body that nobody wants, how much is read so that its sender sees the answer, in bytes.
 const MAX_DISCARD: u64 = 1 << 20;
 
@@ -93,6 +96,7 @@ struct Call {
 }
 
 /// What is in force, taken once a request, so that all of it is judged by the same.
+#[derive(Clone)]
 struct InForce {
     config: Arc<Config>,
     exceptions: Option<Arc<Exceptions>>,
@@ -111,13 +115,19 @@ struct Job {
 enum Known {
     Nothing,
     Labels(Result<Arc<Labels>, LookupError>),
-    Pods { pods: Result<Pods, LookupError>, deadline: Instant },
+    Pods(Scan),
 }
 
 /// What must be known before a request can be decided.
 enum Need {
     Labels { namespace: String },
-    Pods { namespace: String },
+    Pods(Box<PodScan>),
+}
+
+/// A review and what it waits for.
+struct Undecided {
+    job: Job,
+    need: Need,
 }
 
 impl Call {
@@ -160,12 +170,12 @@ impl Webhook {
         loop {
             let (peer, bytes) = (job.call.peer, job.received.bytes.len());
             let webhook = Arc::clone(&self);
-            let decided = self.intake.work(peer, bytes, move || webhook.decide(job, &known)).await;
+            let decided = self.intake.work(peer, bytes, move || webhook.decide(job, known)).await;
             match decided {
                 Ok(response) => return response,
-                Err((undecided, need)) => {
-                    known = self.ask(need, undecided.call.deadline).await;
-                    job = undecided;
+                Err(undecided) => {
+                    known = self.ask(undecided.need, &undecided.job).await;
+                    job = undecided.job;
                 }
             }
         }
@@ -184,14 +194,14 @@ impl Webhook {
     ///
     /// What was decoded never waits: a decoded body can take several times its size, and requests that wait
     /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
-    fn decide(&self, job: Job, known: &Known) -> Result<Response, (Job, Need)> {
+    fn decide(&self, job: Job, known: Known) -> Result<Response, Box<Undecided>> {
         match self.try_decide(&job, known) {
             Ok(response) => Ok(response),
-            Err(need) => Err((job, need)),
+            Err(need) => Err(Box::new(Undecided { job, need })),
         }
     }
 
-    fn try_decide(&self, job: &Job, known: &Known) -> Result<Response, Need> {
+    fn try_decide(&self, job: &Job, known: Known) -> Result<Response, Need> {
         let Job { call, in_force, received } = job;
         let request = match Request::decode(&received.bytes) {
             Ok(request) => request,
@@ -201,17 +211,17 @@ impl Webhook {
         let outcome = match admission::review(call.hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => match (known, self.cached(review.namespace())) {
-                (Known::Labels(Ok(labels)), _) => review.with(Ok(labels)),
+                (Known::Labels(Ok(labels)), _) => review.with(Ok(&labels)),
                 (Known::Labels(Err(error)), _) => review.with(Err(error.to_string())),
-                (Known::Nothing | Known::Pods { .. }, Some(labels)) => review.with(Ok(&labels)),
-                (Known::Nothing | Known::Pods { .. }, None) => {
+                (Known::Nothing | Known::Pods(_), Some(labels)) => review.with(Ok(&labels)),
+                (Known::Nothing | Known::Pods(_), None) => {
                     return Err(Need::Labels { namespace: review.namespace().to_owned() });
                 }
             },
             Review::AwaitsPods(review) => match known {
-                Known::Pods { pods, deadline } => scan(review, pods, *deadline),
+                Known::Pods(scan) => review.with(scan),
                 Known::Nothing | Known::Labels(_) => {
-                    return Err(Need::Pods { namespace: review.namespace().to_owned() });
+                    return Err(Need::Pods(Box::new(review.scan())));
                 }
             },
         };
@@ -226,16 +236,26 @@ impl Webhook {
         }
     }
 
-    async fn ask(&self, need: Need, deadline: Instant) -> Known {
-        let Some(cluster) = &self.cluster else {
-            return Known::Pods { pods: Ok(Pods::default()), deadline };
-        };
-        match need {
-            Need::Labels { namespace } => Known::Labels(cluster.namespace(&namespace).await),
-            Need::Pods { namespace } => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let deadline = Instant::now() + MAX_SCAN.min(left / 2);
-                Known::Pods { pods: cluster.pods(&namespace, deadline.into()).await, deadline }
+    async fn ask(&self, need: Need, job: &Job) -> Known {
+        match (need, &self.cluster) {
+            (Need::Labels { .. }, None) => Known::Labels(Ok(Arc::default())),
+            (Need::Labels { namespace }, Some(cluster)) => {
+                Known::Labels(cluster.namespace(&namespace).await)
+            }
+            (Need::Pods(scan), None) => Known::Pods(scan.finish(Unlisted::Known(0))),
+            (Need::Pods(scan), Some(cluster)) => {
+                let scanner = Scanner {
+                    cluster,
+                    intake: &self.intake,
+                    peer: job.call.peer,
+                    in_force: &job.in_force,
+                    deadline: scan::deadline(job.call.deadline),
+                };
+                let (scan, shortfall) = scanner.run(*scan).await;
+                if let Some(error) = shortfall {
+                    self.metrics.pods_unlisted.with_label_values(&[error.kind()]).inc();
+                }
+                Known::Pods(scan)
             }
         }
     }
@@ -279,32 +299,6 @@ impl Webhook {
         self.metrics.malformed.inc();
         tracing::debug!(why, "not a review");
         (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response()
-    }
-}
-
-/// Judges the pods that run in a namespace, until the deadline.
-fn scan(
-    review: AwaitsPods<'_>,
-    pods: &Result<Pods, LookupError>,
-    deadline: Instant,
-) -> Outcome<'static> {
-    let is_time_up = || Instant::now() >= deadline;
-    let pods = match pods {
-        Ok(pods) => pods,
-        Err(error) => return review.with(Err(error.to_string()), is_time_up),
-    };
-    let lists: Result<Vec<PodList<'_>>, _> =
-        pods.pages.iter().map(|text| json::from_str(text)).collect();
-    match lists {
-        Ok(lists) => {
-            let unfetched =
-                pods.remaining.and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-            let pods = lists.into_iter().flat_map(PodList::into_items).collect();
-            review.with(Ok((pods, unfetched)), is_time_up)
-        }
-        Err(error) => {
-            review.with(Err(format!("the list of pods cannot be read: {error}")), is_time_up)
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
-    admission::{Context, Hook, Object, Request, Review, answer, respond, review},
+    admission::{Context, Hook, Object, Request, Review, Unlisted, answer, respond, review},
     config::Config,
     pss::NEWEST,
 };
@@ -19,7 +19,10 @@ fuzz_target!(|body: &[u8]| {
         let outcome = match review(hook, &request, Context { config: &config, newest: NEWEST }) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
-            Review::AwaitsPods(review) => review.with(Ok((Vec::new(), 0)), || false),
+            Review::AwaitsPods(review) => {
+let none = review.scan().finish(Unlisted::Known(0));
+review.with(none)
+},
         };
         let answer = answer(&outcome, &request, config.mode);
         assert!(answer.denial.is_some() || !matches!(request.object, Object::Malformed(_)));

@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::cluster::Next;
+use crate::cluster::List;
 
 /// A page.
 #[derive(Debug)]
@@ -25,14 +22,14 @@ impl Page {
     /// What is wrong with the text.
     pub(crate) fn read(text: String) -> Result<Self, String> {
         let list: List<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let next = list.metadata.clone();
         let start = text.as_ptr().addr();
-        let items = list.items.unwrap_or_default().into_iter().map(|item| {
-            let at = item.get().as_ptr().addr() - start;
-            at..at + item.get().len()
+        let items = list.into_items().map(|item| {
+            let at = item.as_ptr().addr() - start;
+            at..at + item.len()
         });
         let items = items.collect();
-        let remaining = list.metadata.remaining_item_count;
-        let token = list.metadata.token();
+        let (remaining, token) = (next.remaining_item_count, next.token());
         Ok(Self { text, items, token, remaining })
     }
 
@@ -50,14 +47,6 @@ impl Page {
     pub(crate) fn count(&self) -> usize {
         self.items.len()
     }
-}
-
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(default)]
-    metadata: Next,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A token bucket.
+//! A token bucket, of requests or of bytes.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,15 +22,29 @@ impl Bucket {
         Self { per_second, at_once, level: Mutex::new(Level { tokens: at_once, at: now }) }
     }
 
-    /// Whether one more may pass.
-    pub(super) fn take(&self, now: Instant) -> bool {
+    /// Takes so many, if they are there.
+    pub(super) fn take(&self, tokens: f64, now: Instant) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = now.saturating_duration_since(level.at).as_secs_f64();
-        let filled = (level.tokens + passed * self.per_second).min(self.at_once);
-        let is_enough = filled >= 1.0;
-        *level =
-            Level { tokens: if is_enough { filled - 1.0 } else { filled }, at: now.max(level.at) };
+        self.fill(&mut level, now);
+        let is_enough = level.tokens >= tokens;
+        if is_enough {
+            level.tokens -= tokens;
+        }
         is_enough
+    }
+
+    /// Takes so many, whether they are there or not: what is known only afterwards. Nothing passes until the debt is
+    /// paid.
+    pub(super) fn spend(&self, tokens: f64, now: Instant) {
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fill(&mut level, now);
+        level.tokens -= tokens;
+    }
+
+    fn fill(&self, level: &mut Level, now: Instant) {
+        let passed = now.saturating_duration_since(level.at).as_secs_f64();
+        level.tokens = (level.tokens + passed * self.per_second).min(self.at_once);
+        level.at = now.max(level.at);
     }
 }
 
@@ -44,7 +58,7 @@ mod tests {
     fn lets_a_burst_and_then_a_rate_through() {
         let start = Instant::now();
         let bucket = Bucket::new(50.0, 100.0, start);
-        let passed = |at: Instant| (0..1000).filter(|_| bucket.take(at)).count();
+        let passed = |at: Instant| (0..1000).filter(|_| bucket.take(1.0, at)).count();
         assert_eq!(passed(start), 100);
         assert_eq!(passed(start + Duration::from_secs(1)), 50);
         assert_eq!(passed(start + Duration::from_secs(1)), 0);
@@ -52,5 +66,15 @@ mod tests {
         // A clock that is read out of order gives nothing away.
         assert_eq!(passed(start), 0);
         assert_eq!(passed(start + Duration::from_secs(60)), 0);
+    }
+
+    #[test]
+    fn what_was_spent_beyond_it_is_paid_back_first() {
+        let start = Instant::now();
+        let bucket = Bucket::new(10.0, 100.0, start);
+        bucket.spend(150.0, start);
+        assert!(!bucket.take(1.0, start + Duration::from_secs(5)));
+        assert!(bucket.take(10.0, start + Duration::from_secs(6)));
+        assert!(!bucket.take(1.0, start + Duration::from_secs(6)));
     }
 }

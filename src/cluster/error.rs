@@ -13,12 +13,33 @@ pub enum LookupError {
     /// More was asked than is asked of the API server.
     #[error("too many namespaces are being looked up")]
     RateLimited,
+    /// More bytes of pods were listed than are asked for in so short a time, or other lists are under way.
+    #[error("too many pods are being listed")]
+    TooManyLists,
+    /// A page of a list is larger than what may be in memory of it.
+    #[error("there is too little memory to list them")]
+    TooLittleMemory,
     /// No answer in time.
     #[error("the API server did not answer in time")]
     Timeout,
     /// What the API server said instead, or why it could not be asked. One line.
     #[error("{0}")]
     Api(String),
+}
+
+impl LookupError {
+    /// The kinds that [`kind`](Self::kind) tells apart.
+    pub const KINDS: [&str; 4] = ["rate", "memory", "time", "error"];
+
+    /// What kept us from knowing, as a label of a metric.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RateLimited | Self::TooManyLists => "rate",
+            Self::TooLittleMemory => "memory",
+            Self::Timeout => "time",
+            Self::NotFound | Self::Api(_) => "error",
+        }
+    }
 }
 
 impl From<kube::Error> for LookupError {

@@ -49,7 +49,7 @@ impl Reads {
         if let Some(flight) = flights.get(name).and_then(WeakShared::upgrade) {
             return Ok(flight);
         }
-        if !self.bucket.take(Instant::now()) {
+        if !self.bucket.take(1.0, Instant::now()) {
             return Err(LookupError::RateLimited);
         }
         let flight = self.read(name).boxed().shared();

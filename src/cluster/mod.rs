@@ -8,6 +8,7 @@ mod credentials;
 mod error;
 mod exec;
 mod kubeconfig;
+mod list;
 mod live;
 mod namespaces;
 mod no_proxy;
@@ -25,15 +26,19 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::{dns, pss::Minor};
+use crate::{
+    dns,
+    pss::Minor,
+    server::{Intake, Peer},
+};
 
 pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
 pub(crate) use error::{bounded, one_line, watch_line};
+pub(crate) use list::{List, Next};
 pub use namespaces::CacheState;
 pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
-pub(crate) use pods::Next;
-pub use pods::Pods;
+pub use pods::{Following, PodPage, PodPages};
 pub(crate) use retrying::Retrying;
 pub use surroundings::Surroundings;
 pub(crate) use version::minor_version;
@@ -53,21 +58,25 @@ struct Limits {
     reads_per_second: f64,
     /// And at once, after a quiet time.
     reads_at_once: f64,
-    /// Lists of pods at the same time.
+    /// Lists of pods at the same time, one of them for each peer.
     pod_lists: usize,
-    /// Bytes of one list of pods.
-    pod_bytes: usize,
+    /// Bytes of lists of pods that are always allowed, per second.
+    pod_bytes_per_second: f64,
+    /// And at once, after a quiet time: all labels of a large cluster changed one after the other.
+    pod_bytes_at_once: f64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        const MIB: f64 = 1024.0 * 1024.0;
         Self {
             silence: Duration::from_secs(u64::from(WATCH_SECONDS) + 3),
             read_timeout: Duration::from_secs(3),
             reads_per_second: 50.0,
             reads_at_once: 100.0,
-            pod_lists: 4,
-            pod_bytes: 64 << 20,
+            pod_lists: 2,
+            pod_bytes_per_second: 4.0 * MIB,
+            pod_bytes_at_once: 256.0 * MIB,
         }
     }
 }
@@ -128,15 +137,22 @@ impl Cluster {
         self.live.namespace(name).await
     }
 
-    /// The pods of a namespace, as far as they can be listed before the deadline and within the limits.
+    /// Begins to list the pods of a namespace for this peer. Pages are read by the intake, under its budget, until the
+    /// deadline.
     ///
     /// # Errors
-    /// Not even the first page could be read in time.
-    pub async fn pods(&self, namespace: &str, deadline: Instant) -> Result<Pods, LookupError> {
+    /// Other lists are under way until the deadline, or there can be no such namespace.
+    pub async fn pods<'c>(
+        &'c self,
+        namespace: &'c str,
+        intake: &'c Intake,
+        peer: Peer,
+        deadline: Instant,
+    ) -> Result<PodPages<'c>, LookupError> {
         if !dns::is_label(namespace) {
             return Err(LookupError::NotFound);
         }
-        self.pods.list(namespace, deadline).await
+        self.pods.list(namespace, intake, peer, deadline).await
     }
 
     /// Whether all namespaces have been listed once.

@@ -1,113 +1,210 @@
-//! The pods of one namespace, as the JSON of list pages. They are not decoded here beyond what leads to the
-//! next page.
+//! The pods of one namespace, as the JSON of list pages. They are not decoded here beyond what leads to the next page.
+//!
+//! Each page is as fresh as the first: a list from the API server's cache may miss a pod that was just admitted, and
+//! has no pages. One page is in memory at a time, under the budget of request bodies. How long the next one is follows
+//! from the size of the last: pods differ in size a thousandfold.
 
 use http::{Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use kube::{Client, api::ListParams, client::Body, core::Status};
-use serde::Deserialize;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
+use tokio::time::{Instant, timeout_at};
+
+use crate::server::{BodyError, Intake, Peer, Received, Turn, Turns};
+
+use super::{
+    Limits, List, LookupError, Next,
+    bucket::Bucket,
+    error::{bounded, one_line},
 };
 
-use super::{Limits, LookupError, error::bounded};
-
-/// Pods of one page: what client-go's pager asks for.
-const PAGE: u32 = 500;
+/// Pods of the first page.
+const FIRST: u32 = 50;
+/// Pods of one page, at most: what client-go's pager asks for.
+const MOST: u32 = 500;
+/// Pages larger than this make the following ones shorter, and much smaller ones longer.
+const WANTED: usize = 2 << 20;
+/// What a request costs beside the bytes of its answer, in bytes.
+const REQUEST: f64 = 65536.0;
 /// An error's body beyond this is not read.
 const ERROR_BYTES: usize = 64 << 10;
 
-/// The pods of a namespace, as far as they were listed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pods {
-    /// Each the JSON text of a v1 PodList.
-    pub pages: Vec<String>,
-    /// Whether these are all.
-    pub complete: bool,
-    /// How many pods are missing, if the API server said so.
-    pub remaining: Option<u64>,
-}
-
-/// Lists pods, for so many at a time.
+/// Lists pods, for so many at a time and so many bytes a second.
 pub(super) struct Lists {
     client: Client,
-    turns: Semaphore,
-    bytes: usize,
+    turns: Turns,
+    bucket: Bucket,
 }
 
 impl Lists {
     pub(super) fn new(client: Client, limits: Limits) -> Self {
-        Self { client, turns: Semaphore::new(limits.pod_lists), bytes: limits.pod_bytes }
+        let (rate, at_once) = (limits.pod_bytes_per_second, limits.pod_bytes_at_once);
+        let bucket = Bucket::new(rate, at_once, Instant::now());
+        Self { client, turns: Turns::new(limits.pod_lists), bucket }
     }
 
-    /// Lists the pods of a namespace, the name of which must be a DNS-1123 label. Each page is as fresh as
-    /// the first: a list from the API server's cache may miss a pod that was just admitted, and has no pages.
-    pub(super) async fn list(
-        &self,
-        namespace: &str,
+    /// Begins to list the pods of a namespace, the name of which must be a DNS-1123 label.
+    pub(super) async fn list<'c>(
+        &'c self,
+        namespace: &'c str,
+        intake: &'c Intake,
+        peer: Peer,
         deadline: Instant,
-    ) -> Result<Pods, LookupError> {
-        let late = |_| LookupError::Timeout;
-        let turn = timeout_at(deadline, self.turns.acquire()).await.map_err(late)?;
-        let mut pods = Pods::default();
-        let mut bytes = self.bytes;
-        let mut token = None;
-        loop {
-            let page = self.page(namespace, token.take(), bytes);
-            let page = timeout_at(deadline, page).await.map_err(late).flatten();
-            match page {
-                Ok(Some((text, next))) => {
-                    bytes = bytes.saturating_sub(text.len());
-                    pods.pages.push(text);
-                    pods.remaining = next.remaining_item_count;
-                    token = next.token();
-                    pods.complete = token.is_none();
-                }
-                // Too large, or late: better some than none.
-                Ok(None) => break,
-                Err(_) if !pods.pages.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-            if pods.complete {
-                pods.remaining = None;
-                break;
-            }
-        }
-        drop(turn);
-        Ok(pods)
-    }
-
-    /// One page and what leads to the next; none if it is larger than that.
-    async fn page(
-        &self,
-        namespace: &str,
-        token: Option<String>,
-        bytes: usize,
-    ) -> Result<Option<(String, Next)>, LookupError> {
-        let response = self.client.send(request(namespace, token)?).await?;
-        if !response.status().is_success() {
-            return Err(refusal(response).await);
-        }
-        let body = match Limited::new(response.into_body(), bytes).collect().await {
-            Ok(body) => Vec::from(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => return Ok(None),
-            Err(error) => return Err(LookupError::Api(bounded(&error.to_string()))),
-        };
-        let unreadable = |error: &dyn std::fmt::Display| {
-            LookupError::Api(bounded(&format!("a list of pods cannot be read: {error}")))
-        };
-        let text = String::from_utf8(body).map_err(|error| unreadable(&error))?;
-        let page: Page = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-        Ok(Some((text, page.metadata)))
+    ) -> Result<PodPages<'c>, LookupError> {
+        let turn = timeout_at(deadline, self.turns.take(peer)).await;
+        let turn = turn.ok().filter(|_| Instant::now() < deadline);
+        let turn = turn.ok_or(LookupError::TooManyLists)?;
+        let at = Some(Position { token: None, limit: FIRST });
+        Ok(PodPages { lists: self, namespace, intake, deadline, at, _turn: turn })
     }
 }
 
-fn request(namespace: &str, token: Option<String>) -> Result<Request<Body>, LookupError> {
-    let params = ListParams { limit: Some(PAGE), continue_token: token, ..ListParams::default() };
-    let pods = kube::core::Request::new(format!("/api/v1/namespaces/{namespace}/pods"));
-    let request = pods.list(&params);
-    let request = request.map_err(|error| LookupError::Api(bounded(&error.to_string())))?;
-    Ok(request.map(Body::from))
+/// The pages of a list that are still to come.
+pub struct PodPages<'c> {
+    lists: &'c Lists,
+    namespace: &'c str,
+    intake: &'c Intake,
+    deadline: Instant,
+    /// None after the last.
+    at: Option<Position>,
+    _turn: Option<Turn>,
+}
+
+/// Where a page begins, and how many pods it may have.
+struct Position {
+    token: Option<String>,
+    limit: u32,
+}
+
+/// A page as it came.
+#[derive(Debug)]
+pub struct PodPage(Received);
+
+/// What follows a page.
+#[derive(Debug)]
+pub struct Following {
+    next: Next,
+    bytes: usize,
+}
+
+impl PodPages<'_> {
+    /// The next page. None after the last, or where nobody has said what [follows](Self::follow) the last one.
+    ///
+    /// # Errors
+    /// It could not be read in time, or within the limits.
+    pub async fn next(&mut self) -> Result<Option<PodPage>, LookupError> {
+        let Some(mut at) = self.at.take() else { return Ok(None) };
+        loop {
+            if Instant::now() >= self.deadline {
+                return Err(LookupError::Timeout);
+            }
+            if !self.lists.bucket.take(REQUEST, Instant::now()) {
+                return Err(LookupError::TooManyLists);
+            }
+            let page = timeout_at(self.deadline, self.page(&at)).await;
+            match page.map_err(|_| LookupError::Timeout)? {
+                Err(LookupError::TooLittleMemory) if at.limit > 1 => {
+                    at.limit = (at.limit / 8).max(1)
+                }
+                Err(error) => return Err(error),
+                Ok(page) => {
+                    self.at = Some(at);
+                    return Ok(Some(PodPage(page)));
+                }
+            }
+        }
+    }
+
+    /// Goes on after the page that was returned last.
+    pub fn follow(&mut self, following: Following) {
+        let bytes = following.bytes;
+        let wanted = WANTED.min(self.intake.limits().page / 2);
+        self.at = self.at.take().zip(following.next.token()).map(|(at, token)| Position {
+            token: Some(token),
+            limit: limit_after(at.limit, bytes, wanted),
+        });
+    }
+
+    async fn page(&self, at: &Position) -> Result<Received, LookupError> {
+        let response = self.lists.client.send(self.request(at)?).await;
+        let response = response.map_err(|error| LookupError::Api(one_line(&error)))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        let body = axum::body::Body::new(response.into_body());
+        let page = self.intake.read_page(body).await;
+        let spent = match &page {
+            Ok(page) => page.bytes.len(),
+            Err(_) => self.intake.limits().page,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "pages have some megabytes")]
+        self.lists.bucket.spend(spent as f64, Instant::now());
+        page.map_err(|error| match error {
+            BodyError::Busy | BodyError::TooLarge { .. } => LookupError::TooLittleMemory,
+            BodyError::Incomplete(why) => LookupError::Api(bounded(&why)),
+        })
+    }
+
+    fn request(&self, at: &Position) -> Result<Request<Body>, LookupError> {
+        let params = ListParams {
+            limit: Some(at.limit),
+            continue_token: at.token.clone(),
+            ..ListParams::default()
+        };
+        let path = format!("/api/v1/namespaces/{}/pods", self.namespace);
+        let request = kube::core::Request::new(path).list(&params);
+        let request = request.map_err(|error| LookupError::Api(bounded(&error.to_string())))?;
+        Ok(request.map(Body::from))
+    }
+}
+
+impl PodPage {
+    /// Its size, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// Hands the JSON of each pod to `judge`, and how many pods follow, where that is known.
+    ///
+    /// # Errors
+    /// The page is no list.
+    pub fn read(
+        self,
+        judge: impl FnOnce(&[&str], Option<usize>),
+    ) -> Result<Following, LookupError> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            LookupError::Api(bounded(&format!("a list of pods cannot be read: {error}")))
+        };
+        let text = std::str::from_utf8(&self.0.bytes).map_err(|error| unreadable(&error))?;
+        let list: List<'_> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        let following = Following { next: list.metadata.clone(), bytes: text.len() };
+        let pods: Vec<_> = list.into_items().collect();
+        judge(&pods, following.unlisted());
+        Ok(following)
+    }
+}
+
+impl Following {
+    /// How many pods there are on following pages, where the API server says so.
+    pub fn unlisted(&self) -> Option<usize> {
+        if self.next.clone().token().is_none() {
+            return Some(0);
+        }
+        self.next.remaining_item_count.and_then(|count| usize::try_from(count).ok())
+    }
+}
+
+/// How many pods the page after one of so many bytes may have.
+fn limit_after(limit: u32, bytes: usize, wanted: usize) -> u32 {
+    if bytes > wanted {
+        let times = u32::try_from(bytes / wanted + 1).unwrap_or(u32::MAX);
+        (limit / times).max(1)
+    } else if bytes < wanted / 4 {
+        limit.saturating_mul(4).min(MOST)
+    } else if bytes < wanted / 2 {
+        limit.saturating_mul(2).min(MOST)
+    } else {
+        limit
+    }
 }
 
 async fn refusal(response: Response<Body>) -> LookupError {
@@ -118,26 +215,21 @@ async fn refusal(response: Response<Body>) -> LookupError {
     LookupError::Api(bounded(&format!("{message} (code {})", code.as_u16())))
 }
 
-/// A PodList without its pods.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: Next,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The metadata of a list: what leads to its next page.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Next {
-    #[serde(rename = "continue")]
-    token: Option<String>,
-    /// How many objects follow, where the API server says so.
-    pub(crate) remaining_item_count: Option<u64>,
-}
-
-impl Next {
-    /// None on the last page, where the API server may write an empty one.
-    pub(crate) fn token(self) -> Option<String> {
-        self.token.filter(|token| !token.is_empty())
+    #[test]
+    fn pages_become_as_long_as_their_pods_allow() {
+        let after = |limit: u32, pod: usize| limit_after(limit, limit as usize * pod, WANTED);
+        assert_eq!(after(FIRST, 8 << 10), 200, "ordinary pods");
+        assert_eq!(after(200, 8 << 10), 200);
+        assert_eq!(after(FIRST, 1 << 10), 200, "small ones");
+        assert_eq!(after(200, 1 << 10), MOST);
+        assert_eq!(after(FIRST, 128 << 10), 12, "large ones");
+        assert_eq!(after(12, 128 << 10), 12);
+        assert_eq!(after(FIRST, 3 << 20), 1);
+        assert_eq!(after(1, 3 << 20), 1);
+        assert_eq!(after(1, 10 << 10), 4, "and small ones again");
     }
 }

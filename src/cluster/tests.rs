@@ -1,3 +1,5 @@
+mod pods;
+
 use std::{
     convert::Infallible,
     sync::{
@@ -23,6 +25,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::server::BodyLimits;
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 
@@ -366,94 +369,10 @@ async fn what_cannot_be_a_name_is_not_asked_for() {
     let (cluster, _task) = Cluster::new(client);
     for name in ["", "..", "a/b", "a?x=y", "A", "a b", &"a".repeat(64)] {
         assert_eq!(cluster.namespace(name).await, Err(LookupError::NotFound));
-        assert_eq!(cluster.pods(name, far()).await, Err(LookupError::NotFound));
+        let intake = Intake::new(BodyLimits::default());
+        let pods = cluster.pods(name, &intake, Peer::default(), far()).await;
+        assert_eq!(pods.err(), Some(LookupError::NotFound));
     }
-}
-
-/// Three pages of pods, of which the last one is this.
-fn pages(last: impl Fn() -> BoxFuture<'static, Answer> + Send + Sync + 'static) -> Client {
-    api(move |uri| {
-        let page = |name: &str, metadata: serde_json::Value| {
-            text(json!({"kind": "PodList", "items": [{"metadata": {"name": name}}], "metadata": metadata}).to_string())
-        };
-        let answer = match uri.as_str() {
-            "/api/v1/namespaces/a/pods?&limit=500" => {
-                page("p1", json!({"continue": "x/y=", "remainingItemCount": 900}))
-            }
-            "/api/v1/namespaces/a/pods?&limit=500&continue=x%2Fy%3D" => {
-                page("p2", json!({"continue": "z", "remainingItemCount": 400}))
-            }
-            "/api/v1/namespaces/a/pods?&limit=500&continue=z" => return last(),
-            other => panic!("asked for {other}"),
-        };
-        Box::pin(async { answer })
-    })
-}
-
-#[tokio::test]
-async fn pods_are_listed_page_by_page() {
-    let client =
-        pages(|| Box::pin(async { text("{\"items\": [], \"metadata\": {\"continue\": \"\"}}") }));
-    let (cluster, _task) = Cluster::new(client);
-    let pods = cluster.pods("a", far()).await.unwrap();
-    assert_eq!(pods.pages.len(), 3);
-    assert!(pods.pages[1].contains("\"p2\""));
-    assert!(pods.complete);
-    assert_eq!(pods.remaining, None);
-}
-
-#[tokio::test]
-async fn what_was_listed_in_time_and_within_bounds_is_kept() {
-    let late = pages(|| Box::pin(std::future::pending()));
-    let gone = pages(|| Box::pin(async { refused(410, "expired") }));
-    let large = pages(|| {
-        Box::pin(async {
-            text(format!("{{\"items\": [\"{}\"], \"metadata\": {{}}}}", "x".repeat(1000)))
-        })
-    });
-    let limits = Limits { pod_bytes: 1000, ..Limits::default() };
-    let soon = Duration::from_millis(300);
-    for (client, within) in [(late, soon), (gone, soon * 100), (large, soon * 100)] {
-        let (cluster, _task) = Cluster::with_limits(client, limits);
-        let pods = cluster.pods("a", Instant::now() + within).await.unwrap();
-        assert_eq!((pods.pages.len(), pods.complete), (2, false));
-        assert_eq!(pods.remaining, Some(400));
-    }
-}
-
-#[tokio::test]
-async fn without_a_first_page_there_is_an_error() {
-    let refusing = api(|_| Box::pin(async { refused(403, "no") }));
-    let (cluster, _task) = Cluster::new(refusing);
-    let forbidden = LookupError::Api("no (code 403)".to_owned());
-    assert_eq!(cluster.pods("a", far()).await, Err(forbidden));
-
-    let silent = api(|_| Box::pin(std::future::pending()));
-    let (cluster, _task) = Cluster::new(silent);
-    let soon = Instant::now() + Duration::from_millis(20);
-    assert_eq!(cluster.pods("a", soon).await, Err(LookupError::Timeout));
-
-    let garbled = api(|_| Box::pin(async { text("<html>") }));
-    let (cluster, _task) = Cluster::new(garbled);
-    let Err(LookupError::Api(error)) = cluster.pods("a", far()).await else {
-        panic!("it was read");
-    };
-    assert!(error.starts_with("a list of pods cannot be read: "), "{error}");
-}
-
-#[tokio::test]
-async fn four_lists_at_a_time() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
-    let client = api(move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-        Box::pin(std::future::pending())
-    });
-    let (cluster, _task) = Cluster::new(client);
-    let soon = Instant::now() + Duration::from_millis(200);
-    let lists = join_all((0..10).map(|_| cluster.pods("a", soon))).await;
-    assert!(lists.iter().all(|list| *list == Err(LookupError::Timeout)));
-    assert_eq!(asked.load(Ordering::Relaxed), 4);
 }
 
 #[tokio::test]

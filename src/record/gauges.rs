@@ -80,12 +80,14 @@ const ROWS: [Row; 19] = [
     gauge("portcullis_requests_in_flight", "Requests in hand.", |state| {
         load(&state.stats.in_flight)
     }),
-    gauge("portcullis_body_memory_bytes", "Memory that the bodies in hand take.", |state| {
-        count(state.intake.used() as u64)
-    }),
+    gauge(
+        "portcullis_body_memory_bytes",
+        "Memory that the bodies and pages of pods in hand take.",
+        |state| count(state.intake.used() as u64),
+    ),
     gauge(
         "portcullis_body_memory_limit_bytes",
-        "Memory that bodies may take; what goes beyond is shed.",
+        "Memory that bodies and pages of pods may take; what goes beyond is shed.",
         |state| count(state.intake.limits().budget as u64),
     ),
     gauge("portcullis_connections", "Open connections to the webhook's port.", |state| {

@@ -11,6 +11,7 @@ use prometheus::{
 
 use crate::{
     admission::{Effect, Fault, Hook, Judgement, Outcome, PodJudgement, Request, Target},
+    cluster::LookupError,
     harden::Change,
     policy::Violation,
     pss::{Level, LevelVersion, Levels, Minor, Version},
@@ -45,6 +46,8 @@ pub struct Metrics {
     namespaces: Option<Namespaces>,
     /// Requests that were answered with 503.
     pub shed: IntCounter,
+    /// Lists of existing pods that did not come to their end, by `reason`.
+    pub pods_unlisted: IntCounterVec,
     /// Requests that were no reviews.
     pub malformed: IntCounter,
 }
@@ -140,11 +143,19 @@ impl Metrics {
                 }),
             },
             shed: make.counter("portcullis_requests_shed_total", "Requests answered with 503 for want of memory.")?,
+            pods_unlisted: make.counters(
+                "portcullis_pod_lists_incomplete_total",
+                "Lists of a namespace's existing pods that were not made or not finished, for want of rate, memory or time, or by an error.",
+                &["reason"],
+            )?,
             malformed: make.counter("portcullis_requests_malformed_total", "Requests that were no reviews.")?,
             registry,
         };
         metrics.start_as_upstream();
         metrics.start_excepted();
+        for reason in LookupError::KINDS {
+            metrics.pods_unlisted.with_label_values(&[reason]);
+        }
         Ok(metrics)
     }
 

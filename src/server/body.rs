@@ -38,8 +38,7 @@ pub struct Received {
     _charge: Charge,
 }
 
-/// Why there is no body. What was too much has been read and thrown away, so that the peer can read
-/// the answer.
+/// Why there is no body.
 #[derive(Debug, Error)]
 pub enum BodyError {
     /// The budget is used up: answer with [`shed`].
@@ -107,51 +106,70 @@ impl Intake {
         &self.budget.limits
     }
 
-    /// Reads a body to its end.
+    /// Reads a request's body to its end.
     ///
     /// # Errors
-    /// See [`BodyError`].
+    /// See [`BodyError`]. What was too much has been read and thrown away, so that the peer can read the answer.
     pub async fn read(&self, mut body: Body) -> Result<Received, BodyError> {
         let limits = &self.budget.limits;
         let length = body.size_hint().exact();
         if length.is_some_and(|length| length > limits.largest as u64) {
             return Err(self.too_large(Bytes::new(), body).await);
         }
-        let length = length.and_then(|length| usize::try_from(length).ok());
+        match self.collect(&mut body, limits.largest).await {
+            Ok(received) => Ok(received),
+            Err(BodyError::Busy) => {
+                discard(body, limits.discard).await;
+                Err(BodyError::Busy)
+            }
+            Err(BodyError::TooLarge { head, .. }) => Err(self.too_large(head, body).await),
+            Err(error @ BodyError::Incomplete(_)) => Err(error),
+        }
+    }
+
+    /// Reads the answer to a request of our own, such as a page of a list, under the same budget. It must have at most
+    /// [`BodyLimits::page`] bytes.
+    ///
+    /// # Errors
+    /// See [`BodyError`]. What was too much is not read.
+    pub async fn read_page(&self, mut body: Body) -> Result<Received, BodyError> {
+        let limit = self.budget.limits.page;
+        if body.size_hint().exact().is_some_and(|length| length > limit as u64) {
+            return Err(BodyError::TooLarge { head: Bytes::new(), limit });
+        }
+        self.collect(&mut body, limit).await
+    }
+
+    async fn collect(&self, body: &mut Body, limit: usize) -> Result<Received, BodyError> {
+        let limits = &self.budget.limits;
+        let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let mut charge = Charge::none(&self.budget);
-        let first = next(&mut body).await?.unwrap_or_default();
+        let first = next(body).await?.unwrap_or_default();
+        if first.len() > limit {
+            let head = first.slice(..first.len().min(limits.head));
+            return Err(BodyError::TooLarge { head, limit });
+        }
         if !charge.grow_to(first.len()) {
-            drop(first);
-            return Err(self.busy(body).await);
+            return Err(BodyError::Busy);
         }
         let mut collected = Collected::One(first);
         // `is_end_stream` is known before the end of a body with a length: one that came in one piece
         // is handed on as it is.
         while !body.is_end_stream() {
-            let Some(data) = next(&mut body).await? else {
+            let Some(data) = next(body).await? else {
                 break;
             };
             let needed = collected.len() + data.len();
-            if needed > limits.largest {
+            if needed > limit {
                 let head = collected.head(&data, limits.head);
-                drop((collected, data, charge));
-                return Err(self.too_large(head, body).await);
+                return Err(BodyError::TooLarge { head, limit });
             }
             if !charge.grow_to(collected.cost(needed, length, limits)) {
-                drop((collected, data, charge));
-                return Err(self.busy(body).await);
+                return Err(BodyError::Busy);
             }
-            collected = match collected.with(&data, length, limits) {
-                Some(collected) => collected,
-                None => return Err(self.busy(body).await),
-            };
+            collected = collected.with(&data, length, limits).ok_or(BodyError::Busy)?;
         }
         Ok(Received { bytes: collected.into_bytes(), _charge: charge })
-    }
-
-    async fn busy(&self, body: Body) -> BodyError {
-        discard(body, self.budget.limits.discard).await;
-        BodyError::Busy
     }
 
     /// `head` is what was read before it turned out too large, or nothing.

@@ -84,6 +84,8 @@ pub struct BodyLimits {
     pub reserve: usize,
     /// Up to this size a body is small.
     pub small: usize,
+    /// The largest page of a list of pods that is read for the sake of a namespace's update. Two may be in memory.
+    pub page: usize,
 }
 
 impl Default for BodyLimits {
@@ -96,6 +98,7 @@ impl Default for BodyLimits {
             budget: 96 * MIB,
             reserve: 8 * MIB,
             small: 256 << 10,
+            page: 12 * MIB,
         }
     }
 }
@@ -105,7 +108,7 @@ impl Default for BodyLimits {
 ///
 /// | of 64 MiB | for |
 /// | --- | --- |
-/// | 24 (three eighths) | bodies: the budget |
+/// | 24 (three eighths) | the budget: bodies, and of it at most 14 for two pages of pods |
 /// | 5 (a quarter of the largest body) | finding the strings of a body; large bodies take turns |
 /// | 16 (a quarter) | connections, 64 KiB each |
 /// | the rest | the program, the cache of namespaces, what a review is decoded into, and its answer |
@@ -130,7 +133,8 @@ impl Memory {
         let most = BodyLimits::default();
         let budget = most.budget.min(self.0 / 8 * 3);
         let reserve = most.reserve.min(budget / 8);
-        BodyLimits { largest: most.largest.min(budget - reserve), budget, reserve, ..most }
+        let page = most.page.min((budget - reserve) / 3);
+        BodyLimits { largest: most.largest.min(budget - reserve), budget, reserve, page, ..most }
     }
 
     /// How many connections fit, and how many of them may be in their handshake.
@@ -171,6 +175,11 @@ mod tests {
             assert_eq!(bodies.largest, largest, "{memory:?}");
             assert!(bodies.largest <= bodies.budget - bodies.reserve, "one always fits");
             assert!(bodies.small <= bodies.reserve, "the reserve has room for a small one");
+            assert!(
+                2 * bodies.page < bodies.budget - bodies.reserve,
+                "pages leave room for bodies"
+            );
+            assert!(bodies.page >= 3 * MIB, "the largest pod fits");
             assert_eq!(memory.connections(), connections, "{memory:?}");
         }
         assert_eq!(Memory::new(32 * MIB - 1), None);

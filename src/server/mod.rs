@@ -36,3 +36,4 @@ pub use shutdown::{Shutdown, Stage, Trigger};
 pub use stats::Stats;
 pub use tls::Identity;
 pub use turns::Peer;
+pub(crate) use turns::{Turn, Turns};

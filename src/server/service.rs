@@ -49,7 +49,8 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
             Some(_) => End::KeepAlive,
         };
         self.meter.enter(if body.is_end_stream() { Phase::Handling } else { Phase::Body });
-        let mut request = request.map(|inner| RequestBody { inner, meter: Arc::clone(&self.meter) });
+        let mut request =
+            request.map(|inner| RequestBody { inner, meter: Arc::clone(&self.meter) });
         request.extensions_mut().insert(self.peer);
         InFlight {
             future: Some(self.shared.app.clone().call(request)),

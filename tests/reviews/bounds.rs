@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis::{
-    admission::{Answer, At, Context, Hook, Request, Review, answer, respond, review},
+    admission::{Answer, At, Context, Hook, Request, Review, Unlisted, answer, respond, review},
     config::{Config, Mode},
     pss::{Level, LevelVersion, NEWEST},
 };
@@ -31,7 +31,10 @@ fn judge(hook: Hook, ask: &Ask, config: &Config) -> Answer {
         match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
-            Review::AwaitsPods(review) => review.with(Ok((Vec::new(), 0)), || false),
+            Review::AwaitsPods(review) => {
+                let none = review.scan().finish(Unlisted::Known(0));
+                review.with(none)
+            }
         };
     let answer = answer(&outcome, &request, config.mode);
     assert_bounded(&answer);

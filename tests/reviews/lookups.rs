@@ -169,3 +169,53 @@ async fn a_look_up_that_fails_denies_a_pod() {
         assert!(advised["auditAnnotations"]["error"].is_string(), "{advised:#}");
     }
 }
+
+/// Pages of pods are judged one after the other, on the way of every review: small ones and such as are judged on a
+/// thread of their own.
+#[tokio::test]
+async fn existing_pods_are_judged_page_by_page() {
+    const PODS: usize = 700;
+    for filler in [0, 5_000] {
+        let world = World::new(namespaces(std::iter::empty()), move |uri| {
+            let number = |name: &str| {
+                let pairs = uri.split(['?', '&']).filter_map(|pair| pair.split_once('='));
+                pairs.filter(|(key, _)| *key == name).find_map(|(_, value)| value.parse().ok())
+            };
+            let first: usize = number("continue").unwrap_or(0);
+            let end = PODS.min(first + number("limit").unwrap_or(PODS));
+            let pod = |index: usize| {
+                let mut pod = object(["bad", "good"][index % 2]);
+                pod["metadata"]["name"] = json!(format!("p{index:03}"));
+                pod["metadata"]["annotations"] = json!({"a": "x".repeat(filler)});
+                pod
+            };
+            let items: Vec<Value> = (first..end).map(pod).collect();
+            let metadata = match PODS - end {
+                0 => json!({}),
+                left => json!({"continue": end.to_string(), "remainingItemCount": left}),
+            };
+            (200, json!({"kind": "PodList", "metadata": metadata, "items": items}).to_string())
+        });
+        world.synced().await;
+        let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
+        let ask = Ask {
+            resource: "namespaces".to_owned(),
+            name: "shop".to_owned(),
+            operation: "UPDATE".to_owned(),
+            object: json!({"metadata": {"name": "shop", "labels": labels}}),
+            old_object: json!({"metadata": {"name": "shop", "labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
+            ..Ask::default()
+        };
+        let mut answer = world.ask("/validate", &ask).await;
+        assert_eq!(answer["allowed"], true);
+        let warnings: Vec<String> = serde_json::from_value(answer["warnings"].take()).unwrap();
+        // A machine that is busy with other tests may not come to the end within a second.
+        let is_whole =
+            warnings.len() == 2 && warnings[1] == "p000 (and 349 other pods): host namespaces";
+        assert!(
+            is_whole || warnings[0].contains(" of 700 existing pods were checked"),
+            "{warnings:?}"
+        );
+        assert!(warnings.iter().any(|warning| warning.starts_with("p000 (and ")), "{warnings:?}");
+    }
+}

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use portcullis::{
     admission::{
-        At, Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, answer, review,
+        At, Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer,
+        review,
     },
     config::{self, Config},
-    pss::{NEWEST, Pod},
+    pss::NEWEST,
 };
 use serde_json::{Value, json};
 
@@ -27,16 +28,36 @@ impl Pods {
         self.0.push(pod.to_string());
     }
 
-    fn read(&self) -> Vec<Pod<'_>> {
-        self.0.iter().map(|pod| serde_json::from_str(pod).unwrap()).collect()
+    fn texts(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
     }
 }
 
+/// What is listed of the pods.
+enum Listed<'p> {
+    /// Pages, and how many pods follow on each of them.
+    Pages(Vec<(Vec<&'p str>, usize)>),
+    /// Pages, and how many pods were not listed in the end.
+    Until(Vec<(Vec<&'p str>, usize)>, Unlisted),
+    Failed(&'static str),
+}
+
+/// All on one page.
+fn one_page(pods: &Pods) -> Listed<'_> {
+    Listed::Pages(vec![(pods.texts(), 0)])
+}
+
+/// In pages of this size.
+fn pages(pods: &Pods, size: usize) -> Vec<(Vec<&str>, usize)> {
+    let texts = pods.texts();
+    let count = texts.len();
+    let page =
+        |(index, page): (usize, &[_])| (page.to_vec(), count.saturating_sub((index + 1) * size));
+    texts.chunks(size).enumerate().map(page).collect()
+}
+
 /// Makes a namespace enforce baseline. What is answered to the pods that are given.
-fn scan(
-    pods: Result<(Vec<Pod<'_>>, usize), String>,
-    is_time_up: impl FnMut() -> bool,
-) -> (Scan, Vec<String>) {
+fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<String>) {
     let text = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n\
         defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n";
     let config = config::parse(text, Path::new("case")).unwrap();
@@ -55,8 +76,25 @@ fn scan(
     let Review::AwaitsPods(review) = review(Hook::Validate, &request, context) else {
         panic!("the pods are not asked for");
     };
-    assert_eq!(review.namespace(), "shop");
-    let outcome = review.with(pods, is_time_up);
+    let mut scan = review.scan();
+    assert_eq!(scan.namespace(), "shop");
+    let (pages, unlisted) = match listed {
+        Listed::Pages(pages) => (Ok(pages), Unlisted::Known(0)),
+        Listed::Until(pages, unlisted) => (Ok(pages), unlisted),
+        Listed::Failed(why) => (Err(why.to_owned()), Unlisted::Unknown),
+    };
+    let scan = match pages {
+        Ok(pages) => {
+            for (pods, to_come) in pages {
+                if scan.has_room() {
+                    scan.page(&pods, to_come, context, &mut is_time_up);
+                }
+            }
+            scan.finish(unlisted)
+        }
+        Err(why) => scan.fail(why),
+    };
+    let outcome = review.with(scan);
     let answer = answer(&outcome, &request, config.mode);
     assert!(answer.denial.is_none(), "never denied because of pods");
     assert!(answer.annotations.is_empty() && answer.patch.is_none());
@@ -77,8 +115,8 @@ fn pods_that_break_the_same_controls_are_told_together() {
     ] {
         pods.add(name, pod, None);
     }
-    let (scan, warnings) = scan(Ok((pods.read(), 0)), || false);
-    assert_eq!((scan.checked, scan.total), (5, 5), "all but the exempt runtime class");
+    let (scan, warnings) = scan(one_page(&pods), || false);
+    assert_eq!((scan.checked, scan.total), (5, Some(5)), "all but the exempt runtime class");
     assert_eq!(
         warnings,
         [
@@ -87,7 +125,7 @@ fn pods_that_break_the_same_controls_are_told_together() {
         ]
     );
     pods.0.truncate(3);
-    let (_, warnings) = self::scan(Ok((pods.read(), 0)), || false);
+    let (_, warnings) = self::scan(one_page(&pods), || false);
     assert_eq!(warnings[1], "b (and 1 other pod): host namespaces");
 }
 
@@ -99,7 +137,7 @@ fn groups_are_told_by_their_first_pods_name() {
     worse["metadata"]["name"] = "a".into();
     worse["spec"]["containers"][0]["securityContext"] = json!({"privileged": true});
     pods.0.push(worse.to_string());
-    let (_, warnings) = scan(Ok((pods.read(), 0)), || false);
+    let (_, warnings) = scan(one_page(&pods), || false);
     assert_eq!(warnings[1..], ["a: host namespaces, privileged container", "b: host namespaces"]);
 }
 
@@ -107,7 +145,7 @@ fn groups_are_told_by_their_first_pods_name() {
 fn pods_that_comply_are_not_told_of() {
     let mut pods = Pods(Vec::new());
     pods.add("a", "good", None);
-    let (scan, warnings) = scan(Ok((pods.read(), 0)), || false);
+    let (scan, warnings) = scan(one_page(&pods), || false);
     assert_eq!((scan.checked, warnings.len()), (1, 0));
 }
 
@@ -119,11 +157,13 @@ fn one_pod_of_each_controller_comes_first() {
     }
     pods.add("lonely", "bad", None);
     pods.add("other", "bad", Some("two"));
-    let (scan, warnings) = scan(Ok((pods.read(), 7)), || false);
-    assert_eq!((scan.checked, scan.total), (3000, 3008));
+    let listed = Listed::Until(vec![(pods.texts(), 7)], Unlisted::Known(7));
+    let (scan, warnings) = scan(listed, || false);
+    // Seven may be the first of their controllers.
+    assert_eq!((scan.checked, scan.total), (2993, Some(3008)));
     assert_eq!(scan.groups.len(), 1);
     assert_eq!(scan.groups[0].count, 2, "those after 2999 replicas are seen");
-    assert!(warnings[0].contains("3000 of 3008 existing pods"), "{warnings:?}");
+    assert!(warnings[0].contains("2993 of 3008 existing pods"), "{warnings:?}");
 }
 
 #[test]
@@ -132,8 +172,8 @@ fn no_more_than_3000_pods_are_judged() {
     for index in 0..3001 {
         pods.add(&format!("p{index:04}"), "bad", None);
     }
-    let (scan, warnings) = scan(Ok((pods.read(), 0)), || false);
-    assert_eq!((scan.checked, scan.total), (3000, 3001));
+    let (scan, warnings) = scan(one_page(&pods), || false);
+    assert_eq!((scan.checked, scan.total), (3000, Some(3001)));
     assert!(warnings[0].contains("3000 of 3001 existing pods"), "{warnings:?}");
     assert_eq!(warnings[2], "p0000 (and 2999 other pods): host namespaces");
 }
@@ -145,20 +185,72 @@ fn time_is_up_after_some_pods() {
         pods.add(name, "bad", None);
     }
     let mut looked = 0;
-    let (scan, warnings) = scan(Ok((pods.read(), 0)), || {
+    let (scan, warnings) = scan(one_page(&pods), || {
         looked += 1;
         looked == 2
     });
-    assert_eq!((scan.checked, scan.total), (2, 3));
+    assert_eq!((scan.checked, scan.total), (2, Some(3)));
     assert!(warnings[0].contains("2 of 3 existing pods"), "{warnings:?}");
 }
 
 #[test]
 fn pods_that_cannot_be_listed_are_told_of_too() {
-    let (scan, warnings) = scan(Err("the API server is away".to_owned()), || false);
+    let (scan, warnings) = scan(Listed::Failed("the API server is away"), || false);
     assert!(scan.failure.is_some());
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].ends_with("the API server is away"), "{warnings:?}");
+}
+
+/// However the pods are cut into pages: where there are no more than are judged, all are, and of more the first of
+/// each controller before any other.
+#[test]
+fn pages_change_nothing() {
+    let mut pods = Pods(Vec::new());
+    for index in 0..60 {
+        let owner = ["one", "two", "three"].get(index % 4).copied();
+        pods.add(&format!("p{index:02}"), ["bad", "good", "plain"][index % 3], owner);
+    }
+    let whole = scan(one_page(&pods), || false);
+    assert_eq!(whole.0.checked, 60);
+    for size in [1, 7, 59, 60] {
+        let (scan, warnings) = scan(Listed::Pages(pages(&pods, size)), || false);
+        assert_eq!((scan.checked, scan.total), (60, Some(60)), "{size}");
+        assert_eq!((scan.groups, warnings), (whole.0.groups.clone(), whole.1.clone()), "{size}");
+    }
+}
+
+#[test]
+fn replicas_on_early_pages_hide_no_pod_on_later_ones() {
+    let mut pods = Pods(Vec::new());
+    for index in 0..4000 {
+        pods.add(&format!("r{index}"), "good", Some("one"));
+    }
+    pods.add("lonely", "bad", None);
+    let (scan, warnings) = scan(Listed::Pages(pages(&pods, 500)), || false);
+    assert_eq!((scan.checked, scan.total), (3000, Some(4001)));
+    assert_eq!(scan.groups[0].pod, "lonely");
+    assert!(warnings[0].contains("3000 of 4001 existing pods"), "{warnings:?}");
+}
+
+#[test]
+fn what_is_no_pod_is_not_checked() {
+    let mut pods = Pods(Vec::new());
+    pods.add("a", "bad", None);
+    pods.0.extend(["7".to_owned(), r#"{"spec":{"containers":[[]]}}"#.to_owned(), "{".to_owned()]);
+    let (scan, _) = scan(one_page(&pods), || false);
+    assert_eq!((scan.checked, scan.total), (1, Some(4)));
+}
+
+#[test]
+fn a_count_that_nobody_knows_is_not_made_up() {
+    let mut pods = Pods(Vec::new());
+    pods.add("a", "good", None);
+    let listed = Listed::Until(vec![(pods.texts(), 0)], Unlisted::Unknown);
+    let (_, warnings) = scan(listed, || false);
+    assert_eq!(
+        warnings,
+        ["only 1 of the existing pods were checked against the new enforce level"]
+    );
 }
 
 /// Old enforced pair, new one, and whether the pods are looked at: upstream's three exceptions.

@@ -17,7 +17,8 @@ use super::{
     hardening::{Effect, Hardening},
     judgement::{Judgement, PodJudgement, TemplateJudgement},
     message,
-    namespace::{NamespaceReview, Scan},
+    namespace::NamespaceReview,
+    pod_scan::Scan,
     request::Request,
     review::{Fault, Outcome},
     status::{Status, describe},
@@ -258,11 +259,15 @@ impl Draft {
             ));
             return;
         }
-        let Scan { enforce, checked, total, groups, .. } = scan;
-        if checked < total {
-            self.warn(&format!(
+        let Scan { enforce, checked, groups, .. } = scan;
+        match scan.total {
+            Some(total) if total <= *checked => {}
+            Some(total) => self.warn(&format!(
                 "only {checked} of {total} existing pods were checked against the new enforce level"
-            ));
+            )),
+            None => self.warn(&format!(
+                "only {checked} of the existing pods were checked against the new enforce level"
+            )),
         }
         if !groups.is_empty() {
             let name = message::cut(&request.name);
@@ -277,6 +282,9 @@ impl Draft {
                 others => format!(" (and {others} other pods)"),
             };
             self.warn(&format!("{}{others}: {}", group.pod, group.reasons));
+        }
+        if scan.ungrouped > 0 {
+            self.warn(&format!("{} more pods violate it in other ways", scan.ungrouped));
         }
     }
 

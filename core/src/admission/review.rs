@@ -59,7 +59,7 @@ pub enum Review<'r> {
     /// The namespace's labels.
     AwaitsPolicy(AwaitsPolicy<'r>),
     /// The pods of a namespace whose policy becomes stricter.
-    AwaitsPods(AwaitsPods<'r>),
+    AwaitsPods(AwaitsPods),
 }
 
 /// What was decided, with the pod that it is about. Recording and answering match it exhaustively.
