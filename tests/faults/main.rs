@@ -18,9 +18,12 @@ mod support;
 
 mod away;
 mod crowd;
+mod hostile;
 mod idle;
 mod load;
+mod memory;
 mod namespaces;
+mod one_cpu;
 mod outage;
 mod replicas;
 mod silence;

@@ -1,7 +1,5 @@
 //! More and larger reviews than there is memory for.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::server::{DENIED, Server, ask};
+use crate::support::control_group::MemoryGroup;
 use crate::support::go::say;
 use crate::support::process::Folder;
 
@@ -19,47 +18,12 @@ const REVIEWS: usize = 40;
 /// Of each review, in bytes. All together they are more than ten times the limit.
 const SIZE: usize = 18 << 20;
 
-/// A control group that the kernel holds to the limit: what goes beyond is killed.
-struct Group(PathBuf);
-
-impl Group {
-    /// None where this user may not make one.
-    fn new() -> Option<Self> {
-        let name = format!("portcullis-memory-{}", std::process::id());
-        for (root, limit) in
-            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
-        {
-            let path = Path::new(root).join(&name);
-            if fs::create_dir(&path).is_ok() {
-                let group = Self(path);
-                if fs::write(group.0.join(limit), LIMIT.to_string()).is_ok() {
-                    return Some(group);
-                }
-            }
-        }
-        None
-    }
-
-    /// What it took at most, where the kernel says so, in bytes.
-    fn peak(&self) -> Option<usize> {
-        let files = ["memory.max_usage_in_bytes", "memory.peak"];
-        let text = files.iter().find_map(|file| fs::read_to_string(self.0.join(file)).ok())?;
-        text.trim().parse().ok()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
-fn serve(group: Option<&Group>) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", r#"[ -z "$0" ] || echo $$ > "$0/cgroup.procs"; exec "$@""#]);
-    command.arg(group.map_or(Path::new(""), |group| &group.0));
-    command.arg(env!("CARGO_BIN_EXE_portcullis")).args(["serve", "--standalone"]);
-    command.args(["--secure-port=0", "--admin-port=0"]);
+fn serve(group: Option<&MemoryGroup>) -> Command {
+    let program = env!("CARGO_BIN_EXE_portcullis").to_owned();
+    let words = group.map(MemoryGroup::enter).unwrap_or_default().into_iter().chain([program]);
+    let words: Vec<_> = words.collect();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).args(["serve", "--standalone", "--secure-port=0", "--admin-port=0"]);
     command.arg(format!("--memory-limit={LIMIT}")).env_remove("KUBERNETES_SERVICE_HOST");
     command
 }
@@ -74,7 +38,7 @@ fn large() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_reviews_are_shed_and_small_ones_served_within_the_limit() {
-    let group = Group::new();
+    let group = MemoryGroup::new(LIMIT);
     if group.is_none() {
         say("memory: no control group can be made here: the kernel does not enforce the limit");
     }
@@ -122,7 +86,7 @@ async fn large_reviews_are_shed_and_small_ones_served_within_the_limit() {
             status => panic!("{status}"),
         }
     }
-    let peak = group.as_ref().and_then(Group::peak);
+    let peak = group.as_ref().and_then(MemoryGroup::peak);
     eprintln!("{judged} judged, {shed} shed, {served} small ones served, peak {peak:?} bytes");
     assert!(shed > 0, "they would not fit");
     assert!(served > 0);

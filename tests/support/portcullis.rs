@@ -53,10 +53,23 @@ impl Portcullis {
         configuration: Option<&str>,
         flags: &[&str],
     ) -> Self {
+        Self::launch_in(&[], kubeconfig, configuration, flags)
+    }
+
+    /// The same, run by another program: the beginning of its command line.
+    pub(crate) fn launch_in(
+        runner: &[String],
+        kubeconfig: &Path,
+        configuration: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
         let folder = Folder::new("portcullis");
         let serving = Serving::new(&folder);
         let (port, admin_port) = (free_port(), free_port());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let program = env!("CARGO_BIN_EXE_portcullis");
+        let mut words = runner.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
+        command.args(words);
         command.arg("serve").arg("--kubeconfig").arg(kubeconfig);
         command.args(["--bind-address", "127.0.0.1"]);
         command.args(["--secure-port", &port.to_string(), "--admin-port", &admin_port.to_string()]);
@@ -117,6 +130,10 @@ impl Portcullis {
     /// A signal, such as `TERM`.
     pub(crate) fn signal(&mut self, name: &str) {
         self.process.signal(name);
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
     }
 
     /// Waits for the server to end by itself.
