@@ -51,7 +51,7 @@ async fn a_server_that_starts_first_denies_and_waits_for_the_api_server() {
     assert!(page.1.contains("[+]certificate ok"), "{}", page.1);
     assert!(page.1.contains("[-]namespaces failed: not listed yet"), "{}", page.1);
     assert_eq!(server.page("/livez").await.unwrap().0, 200);
-    let response = ask(&server, include_str!("../reviews/denied.json")).await;
+    let response = ask(&server, include_str!("../../src/cli/serve/samples/denied.json")).await;
     assert_eq!(response["allowed"], false);
     assert_eq!(response["status"]["code"], 500);
     let message = response["status"]["message"].as_str().unwrap();

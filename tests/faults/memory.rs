@@ -24,7 +24,7 @@ const MIB: usize = 1 << 20;
 /// At once, each on a connection of its own.
 const CLIENTS: usize = 8;
 /// A pod that breaks baseline, as an honest client sends it.
-const HONEST: &str = include_str!("../reviews/denied.json");
+const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_reviews_kill_no_replica_of_256_mib() {

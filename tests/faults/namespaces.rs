@@ -145,7 +145,7 @@ impl Judge {
     /// Whether a privileged pod is let into this namespace.
     async fn admits(&mut self, namespace: &str) -> bool {
         let mut review: Value =
-            serde_json::from_str(include_str!("../reviews/denied.json")).unwrap();
+            serde_json::from_str(include_str!("../../src/cli/serve/samples/denied.json")).unwrap();
         review["request"]["namespace"] = json!(namespace);
         let answer = self.0.post("/validate", review.to_string().as_bytes()).await;
         let answer: Value = serde_json::from_str(&answer.body).unwrap();

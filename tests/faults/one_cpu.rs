@@ -18,7 +18,7 @@ use crate::{report, scale};
 const MIB: usize = 1 << 20;
 /// The most that anything else may wait.
 const BOUND: Duration = Duration::from_millis(250);
-const HONEST: &str = include_str!("../reviews/denied.json");
+const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_small_reviews_are_answered_beside_the_largest_one() {

@@ -86,7 +86,7 @@ async fn the_static_program_serves_alone_in_its_root() {
     .await;
     let address = ([127, 0, 0, 1], port).into();
     let mut client = Client::connect(address, &serving.authority_pem, &[]).await.unwrap();
-    let denied = include_bytes!("../reviews/denied.json");
+    let denied = include_bytes!("../../src/cli/serve/samples/denied.json");
     let answer = client.post("/validate", denied).await;
 
     assert_eq!(answer.status(), 200);

@@ -41,7 +41,9 @@ fn the_api_server_alone_is_answered() {
         assert_eq!(developer.create(&pods(&strict), &privileged("bad")).await.code, 403);
         developer.create(&pods(&strict), &compliant("good")).await.granted();
         for replica in cluster.replicas() {
-            let stranger = ask(&cluster, &replica, include_str!("../reviews/denied.json")).await;
+            let stranger =
+                ask(&cluster, &replica, include_str!("../../src/cli/serve/samples/denied.json"))
+                    .await;
             assert!(stranger.is_err(), "answered: {stranger:?}");
         }
     });

@@ -177,7 +177,10 @@ async fn work(cluster: &Cluster) {
 
     // A namespace that the server has not heard of yet is read live. The API server is seldom that much ahead.
     for replica in cluster.replicas() {
-        let answer = ask(cluster, &replica, include_str!("../reviews/denied.json")).await.unwrap();
+        let answer =
+            ask(cluster, &replica, include_str!("../../src/cli/serve/samples/denied.json"))
+                .await
+                .unwrap();
         let absent = r#"failed to look up namespace \"shop\": not found"#;
         assert!(answer.contains(absent), "{answer}");
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use serde_json::Value;
@@ -15,8 +15,8 @@ use crate::support::process::{Folder, Process};
 use crate::support::wait::{PATIENCE, until};
 
 /// A review of a pod that breaks baseline, and one of a pod that can be hardened.
-pub(crate) const DENIED: &str = include_str!("../reviews/denied.json");
-pub(crate) const HARDENED: &str = include_str!("../reviews/hardened.json");
+pub(crate) const DENIED: &str = include_str!("../../src/cli/serve/samples/denied.json");
+pub(crate) const HARDENED: &str = include_str!("../../src/cli/serve/samples/hardened.json");
 
 /// A running server, killed when dropped.
 pub(crate) struct Server {
@@ -50,16 +50,28 @@ impl Server {
     }
 
     /// Runs a command that starts a standalone server.
-    pub(crate) async fn run(folder: Folder, mut command: Command) -> Self {
+    pub(crate) async fn run(folder: Folder, command: Command) -> Self {
         // Nothing stays where it is killed.
-        command.env("TMPDIR", folder.path());
+        let temporary = folder.path().to_owned();
+        Self::run_with_temporary(folder, command, &temporary).await
+    }
+
+    /// The same, with another folder for temporary files.
+    pub(crate) async fn run_with_temporary(
+        folder: Folder,
+        mut command: Command,
+        temporary: &Path,
+    ) -> Self {
+        command.env("TMPDIR", temporary);
         let log = folder.path().join("log");
         let mut process = Process::start(&command, &log);
         let (secure, admin) = until("the addresses", PATIENCE, async || {
             assert!(process.ended().is_none(), "portcullis ended: {}", process.log_tail());
             let text = fs::read_to_string(&log).unwrap();
             // Its last line: what comes before is there, too.
-            text.lines().find(|line| line.ends_with("/mutate"))?;
+            let is_last =
+                |line: &str| line.ends_with(" | base64 -d") || line.starts_with("no samples");
+            text.lines().find(|line| is_last(line))?;
             let line = text.lines().find(|line| line.starts_with("portcullis serves on "))?;
             let line = line.replace("localhost", "127.0.0.1");
             let mut addresses = line.split("://").skip(1);

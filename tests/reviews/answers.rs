@@ -26,9 +26,9 @@ macro_rules! answers {
 }
 
 answers! {
-    a_denied_pod: Validate "denied.json",
-    a_pod_as_it_is_hardened: Mutate "hardened.json",
-    a_pod_that_was_not_hardened: Validate "hardened.json",
+    a_denied_pod: Validate "../../src/cli/serve/samples/denied.json",
+    a_pod_as_it_is_hardened: Mutate "../../src/cli/serve/samples/hardened.json",
+    a_pod_that_was_not_hardened: Validate "../../src/cli/serve/samples/hardened.json",
     a_privileged_agent: Validate "agent.json",
     a_deployment_that_will_be_hardened: Validate "deployment.json",
     a_cron_job_whose_pods_will_be_rejected: Validate "cronjob.json",

@@ -127,10 +127,14 @@ fn requests_are_counted_once_under_upstreams_names() {
 #[test]
 fn the_sample_reviews_are_denied_and_hardened() {
     let server = server();
-    let denied = server.ask(Hook::Validate, include_str!("denied.json")).response();
+    let denied = server
+        .ask(Hook::Validate, include_str!("../../src/cli/serve/samples/denied.json"))
+        .response();
     assert_eq!(denied["allowed"], false);
     assert_eq!(denied["status"]["code"], 403);
-    let hardened = server.ask(Hook::Mutate, include_str!("hardened.json")).response();
+    let hardened = server
+        .ask(Hook::Mutate, include_str!("../../src/cli/serve/samples/hardened.json"))
+        .response();
     assert_eq!(hardened["allowed"], true);
     assert!(hardened["patch"].is_string());
 }

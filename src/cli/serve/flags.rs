@@ -24,7 +24,7 @@ use super::{
     election::Election,
     reporting::{Reporting, Telling},
     self_managed::SelfManaged,
-    standalone::{self, CaFile},
+    standalone,
 };
 
 /// Every flag is also an environment variable.
@@ -190,9 +190,9 @@ impl Flags {
         })
     }
 
-    /// The certificate: from files, to come when it is self-managed, or standalone one of its own with the file of
+    /// The certificate: from files, to come when it is self-managed, or standalone one of its own, with the PEM text of
     /// its CA.
-    pub(super) fn identity(&self) -> anyhow::Result<(Arc<Identity>, Option<CaFile>)> {
+    pub(super) fn identity(&self) -> anyhow::Result<(Arc<Identity>, Option<String>)> {
         match (&self.tls_cert_file, &self.tls_private_key_file) {
             (Some(certificate), Some(key)) => {
                 let files = tls::Files { certificate: certificate.clone(), key: key.clone() };

@@ -56,7 +56,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
     let config = Arc::new(flags.configuration()?);
-    let (identity, ca) = flags.identity()?;
+    let (identity, ca_pem) = flags.identity()?;
     let clients = flags.clients()?;
     let secure = flags.bind_secure().await?;
     let admin = flags.bind_admin().await?;
@@ -124,8 +124,9 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    if flags.standalone {
-        standalone::greet(secure_address, admin_address, ca.as_ref());
+    let trial = flags.standalone.then(|| standalone::Trial::write(ca_pem.as_deref()));
+    if let Some(trial) = &trial {
+        standalone::greet(secure_address, admin_address, trial);
     }
     let end = tokio::select! {
         () = serving => Ok(()),
