@@ -31,6 +31,42 @@ async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone(
     }
 }
 
+/// What an author has set in the containers alone does not hold for a new one, and the pod can be changed no more.
+#[tokio::test]
+async fn a_debug_container_gets_what_its_pod_has_in_its_containers_alone() {
+    let Ok((plane, server)) = standard().await else {
+        return;
+    };
+    let namespace = server.namespace(plane, "debugged-apart", RESTRICTED).await;
+    let admin = plane.user(Who::Admin).await;
+    let mut pod = compliant("web");
+    let of_pod = std::mem::take(&mut pod["spec"]["securityContext"]);
+    for (key, value) in of_pod.as_object().unwrap() {
+        pod["spec"]["containers"][0]["securityContext"][key] = value.clone();
+    }
+    pod["spec"].as_object_mut().unwrap().remove("securityContext");
+    let made = admin.create(&pods(&namespace), &pod).await.granted();
+    assert_eq!(made["spec"]["securityContext"], json!({}), "nothing was lacking");
+    let path = format!("{}/ephemeralcontainers", pod_path(&namespace, "web"));
+
+    // As `kubectl debug` sends it.
+    let debug = json!({"spec": {"ephemeralContainers": [{
+        "name": "debugger-x7k2p", "image": IMAGE, "stdin": true, "tty": true, "targetContainerName": "app",
+        "imagePullPolicy": "IfNotPresent", "terminationMessagePolicy": "File", "resources": {},
+    }]}});
+    let debugged = admin.strategic_merge(&path, &debug).await.granted();
+
+    assert_eq!(
+        debugged["spec"]["ephemeralContainers"][0]["securityContext"],
+        json!({
+            "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": true,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        })
+    );
+}
+
 #[tokio::test]
 async fn a_privileged_ephemeral_container_is_denied() {
     let Ok((plane, server)) = standard().await else {

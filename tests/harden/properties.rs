@@ -46,6 +46,31 @@ proptest! {
         }
     }
 
+    /// Wherever a pod that meets restricted has its settings, a plain container that is added to it does not break it.
+    #[test]
+    fn a_plain_debug_container_leaves_its_pod_restricted(at_pod in prop::array::uniform2(any::<bool>())) {
+        let [non_root, seccomp] = at_pod;
+        let own = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+        let (mut of_pod, mut of_container) = (json!({}), own);
+        let at = |is_at_pod, key: &str, value: Value, pod: &mut Value, container: &mut Value| {
+            let place = if is_at_pod { pod } else { container };
+            place[key] = value;
+        };
+        at(non_root, "runAsNonRoot", json!(true), &mut of_pod, &mut of_container);
+        let profile = json!({"type": "RuntimeDefault"});
+        at(seccomp, "seccompProfile", profile, &mut of_pod, &mut of_container);
+        let old = json!({"spec": {
+            "securityContext": of_pod,
+            "containers": [{"name": "web", "securityContext": of_container}],
+        }});
+        let mut pod = old.clone();
+        pod["spec"]["ephemeralContainers"] = json!([{"name": "debug", "image": "busybox"}]);
+        let held = Held::new(&pod, Some(&old), &settings(|_| true));
+        let after = held.after.to_string();
+        let breaks = broken(Level::Restricted, NEWEST, &read(&after));
+        prop_assert_eq!(breaks, Default::default(), "{}", after);
+    }
+
     /// Each way of leaving a field unset, beside what the ServiceAccount plugin and an author have mounted.
     #[test]
     fn a_linux_pod_that_only_left_things_unset_meets_the_rules(

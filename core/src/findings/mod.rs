@@ -13,7 +13,7 @@ mod workload;
 
 pub use change::{Change, Past, Standing, Way};
 pub use lint::Lint;
-pub use namespace::{Audited, Extent, Ground, Namespace, Read, Unread};
+pub use namespace::{Audited, Extent, Ground, Namespace, Presence, Read, Unread};
 pub use place::{Location, Position, Region, Replacement};
 pub use policy::{Basis, Judges, Labels, Owners, Policy, Severity};
 pub use summary::{Ranks, Summary};

@@ -1,7 +1,7 @@
 //! What an audit found in one namespace: what it could enforce, what stands in the way, and how to get there.
 //! Pure: values in, values out.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use crate::{
     admission::Exemption,
@@ -36,7 +36,7 @@ pub struct Namespace {
     /// What is written and does nothing.
     pub lints: Vec<Lint>,
     /// What of it could not be read: `list cronjobs.batch`. The levels hold for the rest alone.
-    pub unread: Vec<String>,
+    pub unread: Vec<Unread>,
     /// Whether the levels hold for all of it.
     pub extent: Extent,
 }
@@ -65,6 +65,31 @@ pub struct Ground {
     pub exempt: Option<Exemption>,
     /// What hardening does here.
     pub decision: Decision,
+    /// Whether Portcullis is asked about its pods.
+    pub presence: Presence,
+}
+
+/// Whether the API server of a cluster asks Portcullis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It does: a webhook of ours is registered.
+    #[default]
+    Installed,
+    /// It does not: what is in force is what the built-in admission reads from labels.
+    Absent,
+    /// Nobody could say.
+    Unknown,
+}
+
+impl Presence {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Absent => "absent",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A workload with what only a cluster knows of it.
@@ -88,7 +113,7 @@ pub struct Read {
     /// What is written and does nothing.
     pub lints: Vec<Lint>,
     /// What could not be read.
-    pub unread: Vec<String>,
+    pub unread: Vec<Unread>,
     /// How much was to be read.
     pub extent: Extent,
 }
@@ -100,6 +125,12 @@ pub struct Unread {
     pub what: String,
     /// Why not. One line.
     pub why: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
 }
 
 impl Namespace {
@@ -150,6 +181,12 @@ impl Namespace {
         }
     }
 
+    /// The highest level that all of it meets today, and once hardened. None where not all of it was read: the rest may
+    /// meet less.
+    pub fn meets(&self) -> Option<(Level, Level)> {
+        self.unread.is_empty().then_some((self.now, self.hardened))
+    }
+
     /// How many pods there are of all workloads.
     pub fn pods(&self) -> u64 {
         self.workloads.iter().map(|audited| audited.pods).sum()
@@ -169,6 +206,17 @@ impl Ground {
     /// What pods are denied by.
     pub fn enforce(&self) -> Levels {
         self.policy.policy.enforce
+    }
+
+    /// What the cluster denies pods by now, as far as that is known. `enforce` is what Portcullis would.
+    pub fn in_force(&self) -> Option<LevelVersion> {
+        match (self.presence, &self.labels) {
+            (Presence::Installed, _) => Some(self.enforce()),
+            (Presence::Absent, Some(_)) => {
+                Some(self.policy.builtin.unwrap_or(LevelVersion::PRIVILEGED))
+            }
+            (Presence::Absent, None) | (Presence::Unknown, _) => None,
+        }
     }
 
     /// The command that has the namespace enforce at least this level. None where it does already, or where its
@@ -258,6 +306,7 @@ mod tests {
             policy,
             exempt: None,
             decision,
+            presence: Presence::Installed,
         };
         let workloads = pods.iter().map(|text| {
             let pod: Pod<'_> = json::from_str(text).unwrap();
@@ -365,8 +414,10 @@ mod tests {
         let ground = audited("", &[]).ground;
         let selected = Read { extent: Extent::Selected, ..Read::default() };
         assert_eq!(Namespace::of(ground.clone(), selected, &config.harden).command, None);
-        let unread = Read { unread: vec!["list pods".to_owned()], ..Read::default() };
-        assert_eq!(Namespace::of(ground.clone(), unread, &config.harden).command, None);
+        let unread = Unread { what: "list pods".to_owned(), why: "forbidden".to_owned() };
+        let unread = Read { unread: vec![unread], ..Read::default() };
+        let unread = Namespace::of(ground.clone(), unread, &config.harden);
+        assert_eq!((unread.command.as_ref(), unread.meets()), (None, None), "nobody knows");
         let exempt = Ground { exempt: Some(Exemption::Namespace), ..ground.clone() };
         assert_eq!(Namespace::of(exempt, Read::default(), &config.harden).command, None);
         let unknown = Ground { labels: None, ..ground };

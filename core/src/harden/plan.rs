@@ -69,7 +69,8 @@ struct Planner<'p> {
 }
 
 impl Planner<'_> {
-    /// At the pod; if anything in it is meant to be root, in each container that is not.
+    /// At the pod; if anything in it is meant to be root, in each container that is not. Of a running pod in each new
+    /// ephemeral container: its other containers may have it in themselves alone.
     fn run_as_non_root(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.run_as_non_root.is_some());
@@ -77,8 +78,7 @@ impl Planner<'_> {
             let context = container.security_context.as_ref();
             context.is_none_or(|context| context.run_as_non_root.is_none())
         };
-        if self.is_debug()
-            || is_set
+        if is_set
             || self.pod.has_user_namespace()
             || !self.pod.containers().any(|(_, container)| lacks(container))
         {
@@ -90,25 +90,32 @@ impl Planner<'_> {
             context.run_as_user == Some(0) || windows_user.is_some_and(is_administrator)
         });
         let is_root = |container: &Container<'_>| is_root(self.pod, container);
-        if !is_root_by_default && !self.pod.containers().any(|(_, container)| is_root(container)) {
+        let is_any_root =
+            is_root_by_default || self.pod.containers().any(|(_, container)| is_root(container));
+        if !is_any_root && !self.is_debug() {
             return vec![Place::Pod];
         }
         self.open_containers(|container| lacks(container) && !is_root(container))
     }
 
+    /// At the pod; of a running one, in each new ephemeral container.
     fn seccomp_profile(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.seccomp_profile.is_some());
-        let set_by_all = self.pod.containers().all(|(_, container)| {
-            let context = container.security_context.as_ref();
-            context.is_some_and(|context| context.seccomp_profile.is_some())
-        });
         let annotation = self.pod.metadata.annotations.get(SECCOMP_POD);
         let is_named_elsewhere = annotation.is_some_and(|profile| !is_runtime_default(profile));
-        if self.is_debug() || is_set || set_by_all || is_named_elsewhere || self.pod.is_windows() {
+        if is_set || is_named_elsewhere || self.pod.is_windows() {
             return Vec::new();
         }
-        vec![Place::Pod]
+        let lacks = |container: &Container<'_>| {
+            let context = container.security_context.as_ref();
+            context.is_none_or(|context| context.seccomp_profile.is_none())
+        };
+        if self.is_debug() {
+            return self.open_containers(lacks);
+        }
+        let is_lacking = self.pod.containers().any(|(_, container)| lacks(container));
+        if is_lacking { vec![Place::Pod] } else { Vec::new() }
     }
 
     fn drop_capabilities(&self) -> Vec<Place> {
@@ -153,11 +160,11 @@ impl Planner<'_> {
     }
 
     /// At the pod. The API server refuses it there beside an annotation that says something else: then in each
-    /// container that has neither field nor annotation.
+    /// container that has neither field nor annotation. Of a running pod in each new ephemeral container.
     fn app_armor_profile(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.app_armor_profile.is_some());
-        if self.is_debug() || is_set {
+        if is_set {
             return Vec::new();
         }
         let annotations = || {
@@ -170,7 +177,11 @@ impl Planner<'_> {
                 && annotations().all(|(name, _)| container.name != *name)
         });
         let is_named_elsewhere = annotations().any(|(_, profile)| profile != "runtime/default");
-        if lacking.is_empty() || is_named_elsewhere { lacking } else { vec![Place::Pod] }
+        if lacking.is_empty() || is_named_elsewhere || self.is_debug() {
+            lacking
+        } else {
+            vec![Place::Pod]
+        }
     }
 
     /// What is asked of the pod as it came stays asked of it, though from v1.35 on the Standard lets pods with a user
