@@ -3,10 +3,15 @@
 //! etcd has them under `namespace/name`, and lists come in the order of these keys as bytes: `a-b/x` before `a/x`,
 //! since `-` comes before `/`. All lists are walked side by side in this order, so that one namespace after the
 //! other is complete and nothing of it need be kept.
+//!
+//! Other stores (old kine, dqlite) list in other orders. A list that does is left, and its objects are listed again a
+//! namespace at a time: there the order does not matter.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use kube::Client;
+
+use crate::findings::Unread;
 
 use super::{
     Event, Note,
@@ -32,8 +37,14 @@ pub(super) enum Role {
 pub(super) struct Feed {
     pub(super) resource: Resource,
     role: Role,
+    client: Client,
+    query: Query,
     list: List,
+    reach: Reach,
     ready: VecDeque<(String, Entry)>,
+    /// The namespace that is being read, and the names of its objects that were handed out.
+    namespace: String,
+    given: HashSet<String>,
     last: String,
     seam: Option<Seam>,
     state: State,
@@ -43,11 +54,27 @@ pub(super) struct Feed {
     pub(super) remaining: Option<u64>,
 }
 
+/// What a list goes over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All that was asked for, in the order of keys.
+    All,
+    /// One namespace after the other.
+    Namespace,
+}
+
 enum State {
     Open,
     Ended,
-    /// What follows could not be read.
-    Broken,
+    /// What follows could not be read, and why.
+    Broken(String),
+}
+
+/// What is wrong with a page.
+enum Fault {
+    Unreadable(String),
+    /// This key came after a greater one.
+    Order(String),
 }
 
 impl Feed {
@@ -59,8 +86,13 @@ impl Feed {
         Self {
             resource,
             role,
-            list: List::new(client, query),
+            list: List::new(client, query.clone()),
+            client: client.clone(),
+            query,
+            reach: Reach::All,
             ready: VecDeque::new(),
+            namespace: String::new(),
+            given: HashSet::new(),
             last: String::new(),
             seam: None,
             state: State::Open,
@@ -74,9 +106,12 @@ impl Feed {
         self.role == Role::Link || [resource::REPLICA_SETS, resource::JOBS].contains(&self.resource)
     }
 
-    /// Whether objects are missing from here on.
-    pub(super) fn is_broken(&self) -> bool {
-        matches!(self.state, State::Broken)
+    /// Why objects are missing from here on, where they are.
+    pub(super) fn broken(&self) -> Option<&str> {
+        match &self.state {
+            State::Broken(why) => Some(why),
+            State::Open | State::Ended => None,
+        }
     }
 
     /// The next object, if it is of this namespace. What there is to be told of the list meanwhile is added to
@@ -87,12 +122,21 @@ impl Feed {
         grounds: &mut Grounds<'_>,
         events: &mut Vec<Event>,
     ) -> Option<Entry> {
-        self.fill(grounds, events).await;
-        let (first, _) = self.ready.front()?;
-        if first != namespace {
-            return None;
+        if self.namespace != namespace {
+            self.enter(namespace);
         }
-        self.ready.pop_front().map(|(_, entry)| entry)
+        loop {
+            self.fill(grounds, events).await;
+            let (first, _) = self.ready.front()?;
+            if first != namespace {
+                return None;
+            }
+            let (_, entry) = self.ready.pop_front()?;
+            // After a list was begun anew, or left for another, objects come again.
+            if self.given.insert(entry.name.clone()) {
+                return Some(entry);
+            }
+        }
     }
 
     /// Waits for objects, unless there are some or none will come.
@@ -103,11 +147,15 @@ impl Feed {
                 Some(Ok((page, seam))) => {
                     if let Some(seam) = seam {
                         self.seam = Some(seam);
-                        events
-                            .push(Event::Note(Note { resource: self.resource.qualified(), seam }));
+                        let resource = self.resource.qualified();
+                        events.push(Event::Note(Note::Seam { resource, seam }));
                     }
-                    if let Err(refusal) = self.take(&page, grounds, events).await {
-                        self.refuse(&refusal, grounds, events);
+                    match self.take(&page, grounds, events).await {
+                        Ok(()) => {}
+                        Err(Fault::Order(key)) => self.leave_order(&key, grounds, events),
+                        Err(Fault::Unreadable(why)) => {
+                            self.refuse(&Refusal::Failed(why), grounds, events);
+                        }
                     }
                 }
                 // An API server without the resource has no object of it either.
@@ -117,10 +165,51 @@ impl Feed {
         }
     }
 
+    /// Turns to a namespace. One at a time, it is listed now.
+    fn enter(&mut self, namespace: &str) {
+        namespace.clone_into(&mut self.namespace);
+        self.given.clear();
+        if self.reach == Reach::Namespace {
+            self.ready.clear();
+            self.seam = None;
+            self.state = State::Open;
+            let path = self.resource.path(Some(namespace));
+            self.list = List::new(&self.client, Query { path, ..self.query.clone() });
+        }
+    }
+
+    /// Goes on a namespace at a time. Namespaces that were told of already may lack what was yet to come: that is named.
+    fn leave_order(&mut self, key: &str, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
+        let order = format!("{key} is listed after {}, out of order", self.last);
+        if !grounds.are_listed() {
+            return self.refuse(&Refusal::Failed(order), grounds, events);
+        }
+        events.push(Event::Note(Note::Order { resource: self.resource.qualified() }));
+        if let Some(told) = grounds.told() {
+            let what = format!("list {} up to namespace {told}", self.resource.qualified());
+            let why = format!("{order}: some of these may come later, and were not judged");
+            events.push(Event::Unread(Unread { what, why }));
+        }
+        self.reach = Reach::Namespace;
+        self.ready.clear();
+        let namespace = std::mem::take(&mut self.namespace);
+        let given = std::mem::take(&mut self.given);
+        if namespace.is_empty() {
+            self.state = State::Ended;
+            return;
+        }
+        self.enter(&namespace);
+        self.given = given;
+    }
+
     fn refuse(&mut self, refusal: &Refusal, grounds: &Grounds<'_>, events: &mut Vec<Event>) {
-        self.state = State::Broken;
+        self.state = State::Broken(refusal.to_string());
         let after = self.last.split_once('/').map(|(namespace, _)| namespace);
-        events.push(Event::Unread(grounds.unread_list(self.resource, after, refusal)));
+        let unread = match self.reach {
+            Reach::All => grounds.unread_list(self.resource, after, refusal),
+            Reach::Namespace => grounds.unread_in(self.resource, &self.namespace, refusal),
+        };
+        events.push(Event::Unread(unread));
     }
 
     async fn take(
@@ -128,23 +217,29 @@ impl Feed {
         page: &Page,
         grounds: &mut Grounds<'_>,
         events: &mut Vec<Event>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Fault> {
         self.count += page.count() as u64;
-        self.remaining = if page.token.is_some() { page.remaining } else { Some(0) };
+        let is_last = page.token.is_none();
+        self.remaining = match self.reach {
+            Reach::All if is_last => Some(0),
+            Reach::All => page.remaining,
+            Reach::Namespace => None,
+        };
         for json in page.items() {
             let object = Object::read(json).map_err(|error| {
-                Refusal::Failed(format!("an object in it cannot be read: {error}"))
+                Fault::Unreadable(format!("an object in it cannot be read: {error}"))
             })?;
             let namespace = &*object.metadata.namespace;
-            let key = format!("{namespace}/{}", object.metadata.name);
-            if key <= self.last {
-                if self.seam == Some(Seam::Anew) {
-                    continue;
+            if self.reach == Reach::All {
+                let key = format!("{namespace}/{}", object.metadata.name);
+                if key <= self.last {
+                    if self.seam == Some(Seam::Anew) {
+                        continue;
+                    }
+                    return Err(Fault::Order(key));
                 }
-                let why = format!("{key} is listed after {}, out of order", self.last);
-                return Err(Refusal::Failed(why));
+                self.last = key;
             }
-            self.last = key;
             let Some(bench) = grounds.bench(namespace, events).await else { continue };
             let entry = match self.role {
                 Role::Judged => bench.entry(self.resource, &object, json),

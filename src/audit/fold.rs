@@ -172,7 +172,7 @@ impl<'g> Fold<'g> {
             workloads: workloads.collect(),
             breaking: self.breaking,
             lints: self.lints,
-            unread: self.unread.into_iter().map(|unread| unread.what).collect(),
+            unread: self.unread,
             extent: Extent::Whole,
         }
     }

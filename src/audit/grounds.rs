@@ -14,7 +14,7 @@ use crate::{
     admission::Exemption,
     config::Config,
     dns,
-    findings::{Ground, Identity, Judges, Labels, Lint, Owners, Policy, Unread, lint},
+    findings::{Ground, Identity, Judges, Labels, Lint, Owners, Policy, Presence, Unread, lint},
     harden::Decision,
     policy::NamespacePolicy,
     pss::{self, Level, Levels, Minor},
@@ -41,6 +41,9 @@ pub(super) struct Grounds<'s> {
     /// Those that went away while others were read.
     gone: HashSet<String>,
     reading: Reading,
+    presence: Presence,
+    /// The last that was told of.
+    told: String,
 }
 
 /// A namespace and what is wrong with itself.
@@ -61,7 +64,12 @@ enum Reading {
 
 impl<'s> Grounds<'s> {
     /// None yet.
-    pub(super) fn new(client: &Client, settings: &'s Settings, newest: Minor) -> Self {
+    pub(super) fn new(
+        client: &Client,
+        settings: &'s Settings,
+        newest: Minor,
+        presence: Presence,
+    ) -> Self {
         Self {
             client: client.clone(),
             settings,
@@ -69,6 +77,8 @@ impl<'s> Grounds<'s> {
             known: BTreeMap::new(),
             gone: HashSet::new(),
             reading: Reading::Possible,
+            presence,
+            told: String::new(),
         }
     }
 
@@ -89,10 +99,8 @@ impl<'s> Grounds<'s> {
             };
             // One that comes twice is the same again.
             if seam == Some(Seam::Later) {
-                events.push(Event::Note(Note {
-                    resource: "namespaces".to_owned(),
-                    seam: Seam::Later,
-                }));
+                let resource = "namespaces".to_owned();
+                events.push(Event::Note(Note::Seam { resource, seam: Seam::Later }));
             }
             for json in page.items() {
                 match Object::read(json) {
@@ -144,7 +152,19 @@ impl<'s> Grounds<'s> {
 
     /// Forgets the first: nothing of it comes any more.
     pub(super) fn pop(&mut self) {
-        self.known.pop_first();
+        if let Some((key, _)) = self.known.pop_first() {
+            self.told = key;
+        }
+    }
+
+    /// The last namespace that was told of, if any was.
+    pub(super) fn told(&self) -> Option<&str> {
+        self.told.strip_suffix('/')
+    }
+
+    /// Whether all namespaces are known, so that each can be asked for by its name.
+    pub(super) fn are_listed(&self) -> bool {
+        self.reading == Reading::Possible
     }
 
     /// What is wrong with a namespace itself, which is told once.
@@ -171,6 +191,17 @@ impl<'s> Grounds<'s> {
             (false, _) => String::new(),
         };
         let what = format!("list {}{place}", resource.qualified());
+        Unread { what, why: refusal.to_string() }
+    }
+
+    /// The same in one namespace of them.
+    pub(super) fn unread_in(
+        &self,
+        resource: Resource,
+        namespace: &str,
+        refusal: &Refusal,
+    ) -> Unread {
+        let what = format!("list {} in namespace {namespace}", resource.qualified());
         Unread { what, why: refusal.to_string() }
     }
 
@@ -264,7 +295,7 @@ impl<'s> Grounds<'s> {
             fail_on: Level::Privileged,
             ..judged.clone()
         });
-        let ground = Ground { labels, policy, exempt, decision, name };
+        let ground = Ground { labels, policy, exempt, decision, name, presence: self.presence };
         let known = Known { policy: judged, advice, lints, ground };
         self.known.insert(format!("{}/", known.ground.name), known);
     }

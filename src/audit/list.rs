@@ -60,7 +60,7 @@ impl List {
     /// Begins to fetch the first page. To be called on a runtime.
     pub(crate) fn new(client: &Client, query: Query) -> Self {
         let mut list = Self { client: client.clone(), fetching: JoinSet::new() };
-        let cursor = Cursor { limit: query.page, query, token: None };
+        let cursor = Cursor { limit: Some(query.page), query, token: None, is_anew: false };
         list.fetch(cursor);
         list
     }
@@ -73,7 +73,7 @@ impl List {
         };
         if let Ok((page, _)) = &answer {
             cursor.token.clone_from(&page.token);
-            cursor.limit = cursor.limit_after(page.len());
+            cursor.limit = cursor.limit.map(|limit| cursor.limit_after(limit, page.len()));
             if cursor.token.is_some() {
                 self.fetch(cursor);
             }
@@ -94,7 +94,10 @@ impl List {
 struct Cursor {
     query: Query,
     token: Option<String>,
-    limit: NonZeroU32,
+    /// None: all of it at once.
+    limit: Option<NonZeroU32>,
+    /// Whether it was begun anew already.
+    is_anew: bool,
 }
 
 impl Cursor {
@@ -110,21 +113,31 @@ impl Cursor {
                     return Ok((page, seam));
                 }
                 Err(Refusal::Expired(token)) if seam.is_none() => {
-                    seam = Some(if token.is_some() { Seam::Later } else { Seam::Anew });
+                    seam = Some(if token.is_some() { Seam::Later } else { self.begin_anew() });
                     self.token = token;
                 }
-                Err(Refusal::TooLarge) if self.limit > NonZeroU32::MIN => {
-                    self.limit = shorter(self.limit, 8);
+                Err(Refusal::TooLarge) if self.limit.is_some_and(|limit| limit.get() > 1) => {
+                    self.limit = self.limit.map(|limit| shorter(limit, 8));
                 }
                 Err(refusal) => return Err(refusal),
             }
         }
     }
 
+    /// A list that is forgotten a second time is asked for at once, as client-go does: page by page it might never
+    /// come to its end.
+    fn begin_anew(&mut self) -> Seam {
+        if self.is_anew {
+            self.limit = None;
+        }
+        self.is_anew = true;
+        Seam::Anew
+    }
+
     fn request(&self) -> Result<Request<Vec<u8>>, String> {
         let params = ListParams {
             label_selector: self.query.selector.clone(),
-            limit: Some(self.limit.get()),
+            limit: self.limit.map(NonZeroU32::get),
             continue_token: self.token.clone(),
             ..ListParams::default()
         };
@@ -137,14 +150,14 @@ impl Cursor {
     }
 
     /// How long the page after one of so many bytes is to be.
-    fn limit_after(&self, bytes: usize) -> NonZeroU32 {
+    fn limit_after(&self, limit: NonZeroU32, bytes: usize) -> NonZeroU32 {
         if bytes > PAGE_BYTES {
             let times = u32::try_from(bytes / PAGE_BYTES + 1).unwrap_or(u32::MAX);
-            shorter(self.limit, times)
+            shorter(limit, times)
         } else if bytes < PAGE_BYTES / 4 {
-            self.limit.saturating_mul(NonZeroU32::MIN.saturating_add(1)).min(self.query.page)
+            limit.saturating_mul(NonZeroU32::MIN.saturating_add(1)).min(self.query.page)
         } else {
-            self.limit
+            limit
         }
     }
 }
@@ -162,10 +175,11 @@ mod tests {
         let page = NonZeroU32::new(500).unwrap();
         let query =
             Query { path: "/api/v1/pods".to_owned(), selector: None, form: Form::Whole, page };
-        let mut cursor = Cursor { query, token: None, limit: page };
+        let cursor = Cursor { query, token: None, limit: Some(page), is_anew: false };
+        let mut limit = page;
         let mut after = |bytes: usize| {
-            cursor.limit = cursor.limit_after(bytes);
-            cursor.limit.get()
+            limit = cursor.limit_after(limit, bytes);
+            limit.get()
         };
         assert_eq!(after(PAGE_BYTES), 500);
         assert_eq!(after(4 * PAGE_BYTES), 100);
@@ -184,7 +198,8 @@ mod tests {
             form: Form::Metadata,
             page,
         };
-        let cursor = Cursor { query, token: Some("x&y".to_owned()), limit: page };
+        let token = Some("x&y".to_owned());
+        let cursor = Cursor { query, token, limit: Some(page), is_anew: false };
         let request = cursor.request().unwrap();
         assert_eq!(
             request.uri(),

@@ -12,6 +12,7 @@ mod judge;
 mod list;
 mod object;
 mod page;
+mod presence;
 mod progress;
 mod resource;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use kube::Client;
 use crate::{
     cluster,
     config::Config,
-    findings::{Extent, Ground, Namespace, Read, Unread},
+    findings::{Extent, Ground, Namespace, Presence, Read, Unread},
     policy::Exceptions,
     pss::{Caps, Level, Minor, NEWEST},
 };
@@ -63,6 +64,8 @@ pub struct Settings {
     pub fail_on: Level,
     /// Objects of one page, at most.
     pub page: NonZeroU32,
+    /// Whether Portcullis is asked about pods, where that is known already.
+    pub presence: Option<Presence>,
     /// How many findings are kept of each requirement that a workload breaks.
     pub caps: Caps,
 }
@@ -89,23 +92,53 @@ pub enum Event {
     Progress(Progress),
 }
 
-/// That a list took longer than the API server keeps its past.
+/// What should be known beside the findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    /// Of what: `pods`.
-    pub resource: String,
-    /// How it went on.
-    pub seam: Seam,
+pub enum Note {
+    /// A list took longer than the API server keeps its past.
+    Seam {
+        /// Of what: `pods`.
+        resource: String,
+        /// How it went on.
+        seam: Seam,
+    },
+    /// A list came in another order than etcd's.
+    Order {
+        /// Of what: `pods`.
+        resource: String,
+    },
+    /// No webhook of ours is registered.
+    Absent,
+    /// Nobody could say whether one is.
+    Unknown(String),
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { resource, seam } = self;
-        let how = match seam {
-            Seam::Later => "what follows is of a later state",
-            Seam::Anew => "it was begun anew, and what was judged already is of an earlier state",
-        };
-        write!(f, "the list of {resource} took longer than the API server remembers: {how}")
+        match self {
+            Self::Seam { resource, seam } => {
+                let how = match seam {
+                    Seam::Later => "what follows is of a later state",
+                    Seam::Anew => {
+                        "it was begun anew, and what was judged already is of an earlier state"
+                    }
+                };
+                write!(
+                    f,
+                    "the list of {resource} took longer than the API server remembers: {how}"
+                )
+            }
+            Self::Order { resource } => write!(
+                f,
+                "the API server lists {resource} out of the order of their names: they are read a namespace at a time"
+            ),
+            Self::Absent => f.write_str(
+                "no webhook of Portcullis is registered in this cluster: what is reported is what it would enforce",
+            ),
+            Self::Unknown(why) => {
+                write!(f, "whether Portcullis enforces anything in this cluster is not known: {why}")
+            }
+        }
     }
 }
 
@@ -145,10 +178,14 @@ pub async fn run<E>(
 ) -> Result<(), Failure<E>> {
     let mut events = Vec::new();
     let newest = newest(client, &mut events).await.map_err(Failure::Api)?;
+    let presence = match settings.presence {
+        Some(presence) => presence,
+        None => present(client, &mut events).await,
+    };
     let mut audit = Audit {
         client,
         settings,
-        grounds: Grounds::new(client, settings, newest),
+        grounds: Grounds::new(client, settings, newest, presence),
         events,
         progress: Progress::default(),
     };
@@ -161,6 +198,16 @@ pub async fn run<E>(
         audit.walk(Some(name), &mut tell).await?;
     }
     Ok(())
+}
+
+async fn present(client: &Client, events: &mut Vec<Event>) -> Presence {
+    let (presence, why) = presence::presence(client).await;
+    events.extend(match presence {
+        Presence::Installed => None,
+        Presence::Absent => Some(Event::Note(Note::Absent)),
+        Presence::Unknown => Some(Event::Note(Note::Unknown(why.unwrap_or_default()))),
+    });
+    presence
 }
 
 /// What `latest` means. An API server that keeps its version to itself has the newest.
@@ -254,9 +301,10 @@ impl Audit<'_> {
             {
                 fold.add(feed.resource, entry);
             }
-            if feed.is_broken() {
+            if let Some(why) = feed.broken() {
                 fold.misses(feed.resource);
-                broken.push(format!("list {}", feed.resource.qualified()));
+                let what = format!("list {}", feed.resource.qualified());
+                broken.push(Unread { what, why: why.to_owned() });
             }
         }
         self.events.extend(fold.unread().iter().cloned().map(Event::Unread));

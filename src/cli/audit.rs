@@ -122,6 +122,7 @@ impl Flags {
             selector: self.selector.clone(),
             fail_on: self.fail_on,
             page: self.page_size,
+            presence: None,
             caps: Caps::REPORT,
         }
     }

@@ -8,7 +8,10 @@ use std::{
 
 use serde::Serialize;
 
-use crate::findings::{self, Change, Extent, Namespace, Standing};
+use crate::{
+    findings::{self, Change, Extent, Ground, Namespace, Presence, Standing},
+    pss::Level,
+};
 
 use super::{
     json::beside,
@@ -29,6 +32,11 @@ pub(super) struct Row<'a> {
     /// Levels that are enforced as well.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     enforce_beside: Vec<String>,
+    /// Whether the cluster asks Portcullis: installed, absent or unknown.
+    portcullis: &'static str,
+    /// What the cluster enforces now; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_force: Option<String>,
     audit: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audit_beside: Vec<String>,
@@ -44,7 +52,7 @@ pub(super) struct Row<'a> {
     selected: Option<bool>,
     workloads: u64,
     pods: u64,
-    /// The highest level that all of it meets; none where it is exempt.
+    /// The highest level that all of it meets; none where it is exempt, or where not all of it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     meets: Option<&'static str>,
     /// The same after hardening.
@@ -58,7 +66,7 @@ pub(super) struct Row<'a> {
     /// Names of pods.
     breaking: Vec<&'a str>,
     lints: Vec<Lint<'a>>,
-    unread: &'a [String],
+    unread: Vec<String>,
 }
 
 /// What is in the way of the next level.
@@ -81,7 +89,7 @@ impl<'a> Row<'a> {
     pub(super) fn of(namespace: &'a Namespace) -> Self {
         let ground = &namespace.ground;
         let modes = ground.policy.policy;
-        let is_judged = ground.exempt.is_none();
+        let meets = namespace.meets().filter(|_| ground.exempt.is_none());
         let lint = |lint: &'a findings::Lint| Lint {
             rule: lint.rule.id(),
             kind: &lint.object.kind,
@@ -98,6 +106,8 @@ impl<'a> Row<'a> {
             labels: ground.labels.as_ref(),
             enforce: modes.enforce.highest().to_string(),
             enforce_beside: beside(modes.enforce),
+            portcullis: ground.presence.as_str(),
+            in_force: ground.in_force().map(|in_force| in_force.to_string()),
             audit: modes.audit.highest().to_string(),
             audit_beside: beside(modes.audit),
             warn: modes.warn.highest().to_string(),
@@ -107,14 +117,14 @@ impl<'a> Row<'a> {
             selected: (namespace.extent == Extent::Selected).then_some(true),
             workloads: namespace.workloads.len() as u64,
             pods: namespace.pods(),
-            meets: is_judged.then(|| namespace.now.as_str()),
-            meets_hardened: is_judged.then(|| namespace.hardened.as_str()),
+            meets: meets.map(|(now, _)| now.as_str()),
+            meets_hardened: meets.map(|(_, hardened)| hardened.as_str()),
             blocks: namespace.blocks.iter().map(block).collect(),
             command: namespace.command.as_deref(),
             command_hardened: namespace.command_hardened.as_deref(),
             breaking: namespace.breaking.iter().map(|pod| pod.name.as_str()).collect(),
             lints: namespace.lints.iter().map(lint).collect(),
-            unread: &namespace.unread,
+            unread: namespace.unread.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -178,7 +188,7 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
         Some(_) => ground.policy.enforced_by(),
         None => format!("{} (default: its labels could not be read)", ground.enforce()),
     };
-    writeln!(out, "enforces {enforced}; {size}")?;
+    writeln!(out, "{} {enforced}{}; {size}", word(ground), in_force(ground))?;
     levels(out, namespace)?;
     workloads(out, namespace)?;
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
@@ -189,21 +199,26 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
     if let Some(more) = namespace.lints.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "  no effect  and {more} more")?;
     }
-    let unread: Vec<_> = namespace.unread.iter().map(String::as_str).collect();
+    let unread: Vec<_> = namespace.unread.iter().map(ToString::to_string).collect();
+    let unread: Vec<_> = unread.iter().map(String::as_str).collect();
     list(out, "not read, so there may be more", &unread)?;
     writeln!(out)
 }
 
 /// The same in one line.
 pub(super) fn line(namespace: &Namespace) -> String {
-    let (ground, now, hardened) = (&namespace.ground, namespace.now, namespace.hardened);
+    let ground = &namespace.ground;
     let name = visible(&ground.name);
     if ground.exempt.is_some() {
         return format!("{PLACE}{name}{PLACE:#}: exempt by the configuration");
     }
-    let mut parts = vec![format!("enforces {}", ground.enforce()), format!("meets {now}")];
-    if hardened > now {
-        parts.push(format!("{hardened} once hardened"));
+    let mut parts = vec![format!("{} {}{}", word(ground), ground.enforce(), in_force(ground))];
+    match namespace.meets() {
+        Some((now, hardened)) => {
+            parts.push(format!("meets {now}"));
+            parts.extend((hardened > now).then(|| format!("{hardened} once hardened")));
+        }
+        None => parts.push("what it meets is not known".to_owned()),
     }
     for (what, number) in [
         ("pods that break what is enforced", namespace.breaking.len()),
@@ -219,6 +234,30 @@ pub(super) fn line(namespace: &Namespace) -> String {
     format!("{PLACE}{name}{PLACE:#}: {}{command}", parts.join(", "))
 }
 
+/// Whether Portcullis holds pods to a level, or would.
+fn word(ground: &Ground) -> &'static str {
+    match ground.presence {
+        Presence::Installed => "enforces",
+        Presence::Absent | Presence::Unknown => "would enforce",
+    }
+}
+
+/// What is in force where Portcullis is not.
+fn in_force(ground: &Ground) -> String {
+    match (ground.presence, ground.in_force()) {
+        (Presence::Installed, _) => String::new(),
+        (Presence::Absent, Some(pair)) if pair.level == Level::Privileged => {
+            ", nothing is enforced now".to_owned()
+        }
+        (Presence::Absent, Some(pair)) => {
+            format!(", the built-in admission enforces {pair} now")
+        }
+        (Presence::Absent | Presence::Unknown, _) => {
+            ", what is enforced now is not known".to_owned()
+        }
+    }
+}
+
 fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
     let (now, hardened) = (namespace.now, namespace.hardened);
     let selected = match namespace.extent {
@@ -226,7 +265,15 @@ fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
         Extent::Selected => ", of what is selected",
     };
     let more = if hardened > now { format!(", {hardened} once hardened") } else { String::new() };
-    writeln!(out, "  meets      {now} today{more}{selected}")?;
+    match namespace.meets() {
+        Some(_) => writeln!(out, "  meets      {now} today{more}{selected}")?,
+        None => {
+            writeln!(
+                out,
+                "  meets      unknown, {now} at most{more}{selected}: not all of it could be read"
+            )?;
+        }
+    }
     if let Some(next) = namespace.next() {
         let blocks = namespace.blocks.iter().map(|(control, workloads)| {
             format!("{} ({})", control.id, count(u64::from(*workloads), "workload"))

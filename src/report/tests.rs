@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    findings::{Ground, Identity, Read, lint},
+    findings::{Ground, Identity, Presence, Read, lint},
     harden::{self, Decision},
     policy::{self, NamespacePolicy},
     pss,
@@ -32,6 +32,7 @@ fn say(format: Format) -> String {
         policy,
         exempt: None,
         decision: Decision::Nothing,
+        presence: Presence::Installed,
     };
     let read = Read { lints, ..Read::default() };
     let namespace = Namespace::of(ground, read, &harden::Settings::default());

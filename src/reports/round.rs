@@ -9,7 +9,7 @@ use crate::{
     audit::{self, Event, Failure, Modes, Templates},
     config::Config,
     exceptions::Store,
-    findings::Namespace,
+    findings::{Namespace, Presence},
     pss::{Caps, Level},
 };
 
@@ -67,6 +67,7 @@ impl<'r> Round<'r> {
             selector: None,
             fail_on: Level::Restricted,
             page: PAGE,
+            presence: Some(Presence::Installed),
             caps: Caps::SUMMARY,
         };
         let mut counts = Counts::default();

@@ -23,8 +23,9 @@ async fn every_form_says_what_the_json_says() {
     );
 
     let concise = say("concise");
-    let line =
-        format!("{name}: enforces baseline:latest, meets baseline, restricted once hardened");
+    let line = format!(
+        "{name}: would enforce baseline:latest, the built-in admission enforces baseline:latest now, meets baseline, restricted once hardened"
+    );
     assert!(concise.contains(&line) && concise.contains(&command), "{concise}");
 
     let html = say("html");

@@ -1,6 +1,8 @@
-//! An API server of an empty cluster, over TLS, on a runtime of its own. It notes who asks.
+//! An API server over TLS, on a runtime of its own: of an empty cluster, but for the answers that a test gives it. It
+//! notes who asks.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     net::Ipv4Addr,
     sync::{Arc, Mutex},
@@ -48,8 +50,12 @@ pub(crate) struct ApiServer {
     /// A client's certificate and key, PEM, which it trusts.
     pub(crate) client: (String, String),
     seen: Arc<Mutex<Vec<Seen>>>,
+    answers: Answers,
     runtime: Option<Runtime>,
 }
+
+/// By path: code and body.
+type Answers = Arc<Mutex<BTreeMap<String, (u16, Value)>>>;
 
 impl ApiServer {
     /// For 127.0.0.1, and 0.0.0.0, which leads to it as well and is no loopback address to Go.
@@ -63,12 +69,27 @@ impl ApiServer {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let noting = Arc::clone(&seen);
+        let answers = Answers::default();
+        let answering = Arc::clone(&answers);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&noting)));
+                let (noting, answering) = (Arc::clone(&noting), Arc::clone(&answering));
+                tokio::spawn(serve(acceptor.clone(), stream, noting, answering));
             }
         });
-        Self { port, serving, client, seen, runtime: Some(runtime) }
+        Self { port, serving, client, seen, answers, runtime: Some(runtime) }
+    }
+
+    /// Answers a path so from now on.
+    pub(crate) fn answer(&self, path: &str, code: u16, body: Value) {
+        self.answers.lock().unwrap().insert(path.to_owned(), (code, body));
+    }
+
+    /// Refuses it, as the API server says it.
+    pub(crate) fn forbid(&self, path: &str) {
+        let message = format!("User \"reader\" cannot get path {path}");
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "metadata": {}, "code": 403, "reason": "Forbidden", "message": message});
+        self.answer(path, 403, status);
     }
 
     /// What was asked since the last time.
@@ -140,7 +161,12 @@ fn acceptor(serving: &Serving, clients: CertificateDer<'static>) -> TlsAcceptor 
     TlsAcceptor::from(Arc::new(config))
 }
 
-async fn serve(acceptor: TlsAcceptor, stream: TcpStream, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answers: Answers,
+) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let (_, tls) = stream.get_ref();
     let server_name = tls.server_name().map(str::to_owned);
@@ -148,14 +174,16 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, seen: Arc<Mutex<Vec<See
     let service = service_fn(move |request: Request<Incoming>| {
         let (head, _) = request.into_parts();
         let path = head.uri.path().to_owned();
-        let answer = answer(&path).to_string();
+        let given = answers.lock().unwrap().get(&path).cloned();
+        let (code, answer) = given.unwrap_or_else(|| (200, answer(&path)));
         seen.lock().unwrap().push(Seen {
             path,
             headers: head.headers,
             server_name: server_name.clone(),
             has_certificate,
         });
-        std::future::ready(Ok::<_, Infallible>(Response::new(answer)))
+        let response = Response::builder().status(code).body(answer.to_string()).unwrap();
+        std::future::ready(Ok::<_, Infallible>(response))
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -4,6 +4,7 @@
 //! - `files`: which kubeconfigs are read, and how they are merged
 //! - `plugins`: credential plugins
 //! - `proxies`: CONNECT and SOCKS proxies
+//! - `knowing`: what an audit says where it may not read all, and where Portcullis is not installed
 //! - `outage`: what the server's log says while the API server is away
 
 #![allow(
@@ -16,6 +17,7 @@
 
 mod apiserver;
 mod files;
+mod knowing;
 mod kubeconfigs;
 mod outage;
 mod plugins;

@@ -211,7 +211,7 @@ impl Ground {
     /// What the cluster denies pods by now, as far as that is known. `enforce` is what Portcullis would.
     pub fn in_force(&self) -> Option<LevelVersion> {
         match (self.presence, &self.labels) {
-            (Presence::Installed, _) => Some(self.enforce()),
+            (Presence::Installed, _) => Some(self.enforce().highest()),
             (Presence::Absent, Some(_)) => {
                 Some(self.policy.builtin.unwrap_or(LevelVersion::PRIVILEGED))
             }

@@ -27,6 +27,7 @@ fn settings(page: u32) -> Settings {
         selector: None,
         fail_on: Level::Restricted,
         page: NonZeroU32::new(page).unwrap(),
+        presence: Some(Presence::Installed),
         caps: Caps::REPORT,
     }
 }

@@ -20,6 +20,10 @@ pub(super) struct Stub {
     /// Faults by the path and how many pages come before; each happens once unless it is for ever.
     faults: Vec<(String, usize, Fault)>,
     forbidden: Vec<String>,
+    /// Lists over all namespaces that come in another order than etcd's.
+    shuffled: Vec<String>,
+    /// Lists of which no page but the first is ever remembered.
+    forgetful: Vec<String>,
     /// A namespace that is there and not in the list.
     late: Option<String>,
     asked: BTreeMap<String, usize>,
@@ -54,15 +58,17 @@ impl Stub {
         self.forbidden.push(path.to_owned());
     }
 
+    pub(super) fn shuffle(&mut self, path: &str) {
+        self.shuffled.push(path.to_owned());
+    }
+
+    pub(super) fn forget(&mut self, path: &str) {
+        self.forgetful.push(path.to_owned());
+    }
+
     pub(super) fn late(&mut self, name: &str) {
         self.namespace(name, &json!({}));
         self.late = Some(name.to_owned());
-    }
-
-    /// Gives an object another namespace, and leaves it where it is in the list.
-    pub(super) fn rename(&mut self, path: &str, key: &str, namespace: &str) {
-        let object = self.objects.get_mut(path).and_then(|objects| objects.get_mut(key)).unwrap();
-        object["metadata"]["namespace"] = json!(namespace);
     }
 
     pub(super) fn client(self) -> (Client, Arc<Mutex<Self>>) {
@@ -89,6 +95,9 @@ impl Stub {
         if self.forbidden.iter().any(|forbidden| forbidden == path) {
             return refused(403, &json!({}));
         }
+        if self.forgetful.iter().any(|forgetful| forgetful == path) && query.contains("continue=") {
+            return refused(410, &json!({}));
+        }
         let pages = self.asked.entry(path.to_owned()).or_default();
         let fault = self.faults.iter().position(|(at, after, _)| at == path && after == pages);
         if let Some(fault) = fault {
@@ -111,7 +120,7 @@ impl Stub {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == name).map(|(_, value)| value.replace("%2F", "/"))
         };
-        let limit: usize = parameter("limit").unwrap().parse().unwrap();
+        let limit = parameter("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
         let after = parameter("continue").unwrap_or_default();
         let selector = parameter("labelSelector");
         let (all, within) = match path.split_once("/namespaces/") {
@@ -127,17 +136,24 @@ impl Stub {
             let app = object["metadata"]["labels"]["app"].as_str().unwrap_or_default();
             selector.as_ref().is_none_or(|selector| *selector == format!("app%3D{app}"))
         };
-        let mut rest = objects
+        let mut rest: Vec<_> = objects
             .iter()
             .filter(|(key, object)| key.starts_with(&within) && is_selected(object))
             .filter(|(key, _)| self.late.as_ref() != Some(*key))
-            .skip_while(|(key, _)| **key <= after);
-        let page: Vec<_> = rest.by_ref().take(limit).collect();
-        let remaining = rest.count();
-        let items: Vec<_> = page.iter().map(|(_, object)| (*object).clone()).collect();
+            .collect();
+        if self.shuffled.iter().any(|shuffled| shuffled == path) {
+            rest.sort_by_key(|(key, _)| key.bytes().rev().collect::<Vec<_>>());
+            let known = rest.iter().position(|(key, _)| **key == after);
+            rest.drain(..known.map_or(0, |known| known + 1));
+        } else {
+            rest.retain(|(key, _)| **key > after);
+        }
+        let remaining = rest.len().saturating_sub(limit);
+        rest.truncate(limit);
+        let items: Vec<_> = rest.iter().map(|(_, object)| (*object).clone()).collect();
         let mut metadata = json!({"resourceVersion": "1"});
         if remaining > 0 {
-            metadata["continue"] = json!(page.last().unwrap().0);
+            metadata["continue"] = json!(rest.last().unwrap().0);
             metadata["remainingItemCount"] = json!(remaining);
         }
         (200, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))

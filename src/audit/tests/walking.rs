@@ -98,7 +98,12 @@ async fn what_an_account_may_not_list_is_told_and_the_rest_judged() {
         "{:?}",
         told.workloads()
     );
-    assert!(told.namespaces.iter().all(|namespace| namespace.unread == ["list replicasets.apps"]));
+    for namespace in &told.namespaces {
+        let [unread] = &namespace.unread[..] else { panic!("{:?}", namespace.unread) };
+        assert_eq!(unread.what, "list replicasets.apps");
+        assert!(unread.why.contains("cannot list it (code 403)"), "{unread}");
+        assert_eq!(namespace.meets(), None, "nobody knows");
+    }
     assert!(told.namespaces.iter().all(|namespace| namespace.command.is_none()));
 }
 
@@ -142,15 +147,70 @@ async fn a_namespace_that_was_made_meanwhile_is_read_and_one_that_is_gone_is_lef
     assert_eq!(told.unread, [""; 0]);
 }
 
+/// As old kine and dqlite list: whatever the pages, nothing is missed without a word.
 #[tokio::test]
-async fn lists_out_of_order_are_not_believed() {
+async fn lists_out_of_order_are_read_a_namespace_at_a_time() {
+    for shuffled in [&[PODS][..], &[REPLICA_SETS, PODS], &[DEPLOYMENTS], &[DEPLOYMENTS, PODS]] {
+        for page in [1, 2, 3, 7, 500] {
+            let mut stub = shops();
+            for path in shuffled {
+                stub.shuffle(path);
+            }
+            let (client, stub) = stub.client();
+            let told = audit(&client, &settings(page)).await;
+            let what = format!("{shuffled:?} in pages of {page}: {:?}", told.unread);
+            assert_eq!(told.names(), ["empty", "shop-a", "shop", "shop0", "zoo"], "{what}");
+            let note = told.notes.iter().filter(|note| note.contains("a namespace at a time"));
+            assert_eq!(note.count(), shuffled.len(), "{what}: {:?}", told.notes);
+            if told.unread.is_empty() {
+                assert_eq!(told.workloads(), expected(), "{what}");
+            } else {
+                let is_named = |unread: &String| unread.contains("some of these may come later");
+                assert!(page < 7 && told.unread.iter().all(is_named), "{what}");
+            }
+            let log = &stub.lock().unwrap().log;
+            let alone = log.iter().filter(|uri| uri.contains("/namespaces/"));
+            assert!(alone.count() >= 5 * shuffled.len(), "{what}: {log:#?}");
+        }
+    }
+}
+
+/// Namespaces that nobody may list cannot be asked for by their names.
+#[tokio::test]
+async fn lists_out_of_order_without_namespaces_are_not_believed() {
     let mut stub = shops();
-    stub.put(PODS, "zoo", "z", json!({"metadata": {}, "spec": plain()}));
+    stub.shuffle(PODS);
+    stub.forbid("/api/v1/namespaces");
+    let told = audit(&stub.client().0, &settings(500)).await;
+    assert_eq!(told.unread.len(), 2, "{:?}", told.unread);
+    assert!(told.unread[1].contains("out of order"), "{:?}", told.unread);
+    assert!(told.namespaces.iter().all(|namespace| namespace.meets().is_none()));
+}
+
+#[tokio::test]
+async fn a_list_that_is_forgotten_again_and_again_is_asked_for_at_once() {
+    let mut stub = shops();
+    stub.forget(PODS);
     let (client, stub) = stub.client();
-    stub.lock().unwrap().rename(PODS, "zoo/z", "aaa");
-    let told = audit(&client, &settings(500)).await;
-    assert_eq!(told.unread.len(), 1, "{:?}", told.unread);
-    assert!(told.unread[0].contains("out of order"), "{:?}", told.unread);
+    let told = audit(&client, &settings(4)).await;
+    assert_eq!((told.workloads(), &told.unread[..]), (expected(), &[][..]));
+    let log = &stub.lock().unwrap().log;
+    let whole = log.iter().filter(|uri| uri.starts_with(PODS) && !uri.contains("limit="));
+    assert_eq!(whole.count(), 1, "{log:#?}");
+}
+
+#[tokio::test]
+async fn pods_that_may_not_be_listed_leave_their_namespace_unknown() {
+    let mut stub = shops();
+    stub.forbid("/api/v1/namespaces/shop/pods");
+    let namespaces = vec!["shop".to_owned(), "zoo".to_owned()];
+    let told = audit(&stub.client().0, &Settings { namespaces, ..settings(500) }).await;
+    let meets: Vec<_> = told.namespaces.iter().map(Namespace::meets).collect();
+    assert_eq!(meets, [None, Some((Level::Baseline, Level::Restricted))]);
+    let [unread] = &told.namespaces[0].unread[..] else {
+        panic!("{:?}", told.namespaces[0].unread)
+    };
+    assert!(unread.to_string().starts_with("list pods: is forbidden: User"), "{unread}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::{
-    findings::{Change, Namespace},
+    findings::{Change, Namespace, Presence},
     report::{namespace, words::count},
 };
 
@@ -35,8 +35,16 @@ impl Namespaces {
             let (and, source) = (if index == 0 { "" } else { "<br>" }, source.to_string());
             write!(rows, "{and}{pair}<br><small>{}</small>", Escaped(&source))?;
         }
-        write!(rows, "</td><td>")?;
-        badges(rows, namespace.now, namespace.hardened)?;
+        let absent = match ground.presence {
+            Presence::Installed => "",
+            Presence::Absent => "<br><small>would be: Portcullis is not in this cluster</small>",
+            Presence::Unknown => "<br><small>if Portcullis is in this cluster</small>",
+        };
+        write!(rows, "{absent}</td><td>")?;
+        match namespace.meets() {
+            Some((now, hardened)) => badges(rows, now, hardened)?,
+            None => write!(rows, "<span class=\"badge exempt\">unknown</span>")?,
+        }
         write!(rows, "</td><td>")?;
         self.next(namespace)?;
         self.wrong(namespace)?;
@@ -71,7 +79,10 @@ impl Namespaces {
         self.list("pods that break what is enforced", pods)?;
         let lints = namespace.lints.iter().map(ToString::to_string);
         self.list("without effect", lints.collect())?;
-        self.list("not read, so there may be more", namespace.unread.clone())
+        self.list(
+            "not read, so there may be more",
+            namespace.unread.iter().map(ToString::to_string).collect(),
+        )
     }
 
     fn list(&mut self, what: &str, items: Vec<String>) -> fmt::Result {
