@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
     str::FromStr as _,
     sync::Arc,
@@ -111,6 +111,10 @@ pub(super) struct Flags {
     outputs: Vec<Output>,
 }
 
+/// Where the configuration of the server is, nobody knows but who installed it, and which exceptions are honoured stands
+/// in it.
+const NOT_ASKED_FOR: &str = "--cluster without --config: the cluster's own configuration and PolicyExceptions were not asked for; name the server's configuration, as `kubectl -n portcullis get configmap portcullis -o jsonpath='{.data.config\\.yaml}'` prints it";
+
 /// Judges what the paths name.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
@@ -129,6 +133,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     policy.labels.others = flags.labels.iter().cloned().collect();
     policy.namespace = flags.namespace.clone().unwrap_or_default();
     if flags.cluster {
+        if flags.config.is_none() {
+            let _ = writeln!(io::stderr(), "portcullis: {NOT_ASKED_FOR}");
+        }
         let (cluster, exceptions) = surroundings(flags, exceptions, &honoured)?;
         policy.labels.known = cluster.namespaces;
         policy.newest = cluster.newest;

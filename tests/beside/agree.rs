@@ -227,6 +227,9 @@ async fn all_three_say_the_same() {
     assert!(of(5, "raw").contains("runAsNonRoot"), "{}", of(5, "raw"));
 
     assert_is_traced(plane, &folder, config, &namespaces[4]);
+    let outcome = portcullis(plane, "check", &["-o", "jsonl", "--cluster", file]);
+    let note = "the cluster's own configuration and PolicyExceptions were not asked for";
+    assert!(outcome.err.contains(note), "{outcome:?}");
 }
 
 /// The agent in a namespace with a profile, under an exception and one that has ended.

@@ -34,7 +34,7 @@ fn agent(name: &str, capabilities: &[&str]) -> Value {
 /// Warnings of exceptions that end.
 fn ends(answer: &Answer) -> Vec<&str> {
     let lines = answer.warnings.iter().map(String::as_str);
-    lines.filter(|line| line.starts_with("PolicyException")).collect()
+    lines.filter(|line| line.contains(": PolicyException")).collect()
 }
 
 async fn set_end(admin: &User, name: &str, end: &str) {
@@ -103,7 +103,8 @@ async fn an_exception_admits_what_it_names_until_it_ends() {
     // In its last seven days.
     let end = in_days(6);
     set_end(&admin, "life", &end).await;
-    let told = format!("PolicyException {OURS}/life of team-net covers this until {end}");
+    let told =
+        format!("Pod \"agent2\": PolicyException {OURS}/life of team-net covers this until {end}");
     until("the warning of its end", PATIENCE, async || {
         let answer = developer.create(&dry, &agent("agent2", &["NET_RAW"])).await;
         let is_told = ends(&answer) == [told.as_str()];

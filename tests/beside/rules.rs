@@ -44,7 +44,8 @@ async fn each_rule_does_what_its_mode_says() {
     assert_eq!(denial.ids(), ["hostNamespaces", "rules/imageTag"]);
 
     let answer = developer.create(&pods(&namespace), &plain("web")).await;
-    let warned = format!("would violate rules: {}", reason("rules/readOnlyRootFilesystem"));
+    let warned =
+        format!("Pod \"web\": would violate rules: {}", reason("rules/readOnlyRootFilesystem"));
     assert!(answer.warnings.contains(&warned), "{:?}", answer.warnings);
     let audited = reason("rules/runAsUserRange");
     assert!(!answer.warnings.iter().any(|line| line.contains(audited)), "{:?}", answer.warnings);

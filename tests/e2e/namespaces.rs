@@ -46,7 +46,8 @@ async fn a_stricter_level_warns_of_the_pods_that_are_there() {
     );
     assert_eq!(answer.code, 200, "{:#}", answer.body);
     assert_eq!(answer.warnings[0], first);
-    assert!(answer.warnings[1].starts_with("old: "), "{:?}", answer.warnings);
+    let group = format!("Namespace \"{namespace}\": old: ");
+    assert!(answer.warnings[1].starts_with(&group), "{:?}", answer.warnings);
     assert_eq!(answer.warnings.len(), 2);
 }
 

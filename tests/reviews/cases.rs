@@ -91,6 +91,7 @@ fn every_case_is_answered_and_counted() {
                 let (response, counts) = play(&case, &config, &at);
                 assert_eq!(response["uid"], UID, "{at}");
                 check(&response, &case.answer, &at);
+                named(&response, &at);
                 assert_eq!(counts, case.counts, "{at}: counted");
             });
             if is_right.is_err() {
@@ -169,9 +170,34 @@ fn check(response: &Value, expected: &Expected, at: &str) {
         .collect();
     assert_eq!(warnings.len(), expected.warnings.len(), "{at}: {warnings:#?}");
     for (warning, beginning) in warnings.iter().zip(&expected.warnings) {
+        let warning = unnamed(warning);
         assert!(warning.starts_with(beginning), "{at}: {warning}, expected {beginning}");
     }
     assert_eq!(patch(response), expected.patch, "{at}");
+}
+
+/// A warning without the object that it names first: `Deployment "web": `.
+fn unnamed(warning: &str) -> String {
+    let (dry_run, text) = match warning.strip_prefix("dry run, would deny: ") {
+        Some(text) => ("dry run, would deny: ", text),
+        None => ("", warning),
+    };
+    let behind = || {
+        let (kind, rest) = text.split_once(" \"")?;
+        let (_, rest) = rest.split_once('"')?;
+        rest.strip_prefix(": ").filter(|_| !kind.contains(' '))
+    };
+    format!("{dry_run}{}", behind().unwrap_or(text))
+}
+
+/// kubectl prints the same warning once: each names its object.
+fn named(response: &Value, at: &str) {
+    for warning in response["warnings"].as_array().into_iter().flatten() {
+        let warning = warning.as_str().unwrap();
+        let is_named =
+            ["\"web", "\"shop\"", "\"kube-system\""].iter().any(|name| warning.contains(name));
+        assert!(is_named, "{at}: {warning}");
+    }
 }
 
 /// `op path` of each operation of the answer's patch.

@@ -7,6 +7,8 @@ use crate::{
     pss::{Place, Pod},
 };
 
+use super::message::clean;
+
 /// What violations ask to be set, each once a place.
 #[derive(Debug)]
 pub(super) struct Fixes<'v> {
@@ -79,6 +81,31 @@ impl<'v> Fixes<'v> {
             }
             (line, left)
         })
+    }
+
+    /// At most so many lines of at most so many bytes, each of as many places as it has room for. The last says how many
+    /// things are left out.
+    pub(super) fn packed(&self, pod: &Pod<'_>, room: usize, most: usize) -> Vec<String> {
+        const MORE: usize = "; and 16384 more".len();
+        let room = room.saturating_sub(MORE);
+        let (mut lines, mut left) = (Vec::<String>::new(), self.len());
+        for (place, behind) in self.lines_by_place(pod, room) {
+            let has_room = |last: &&mut String| last.len() + 2 + place.len() <= room;
+            if let Some(last) = lines.last_mut().filter(has_room) {
+                last.push_str("; ");
+                last.push_str(&place);
+            } else if lines.len() < most {
+                lines.push(clean(&place, room));
+            } else {
+                break;
+            }
+            left = behind;
+        }
+        match lines.last_mut() {
+            Some(last) if left > 0 => last.push_str(&format!("; and {left} more")),
+            _ => {}
+        }
+        lines
     }
 
     /// Lines, as many as there is room for, and how many are left out.

@@ -3,8 +3,8 @@
 use crate::{
     config::Mode,
     harden::{self, Change, Decision, PatchText, Scope},
-    policy::{Grant, NamespacePolicy},
-    pss::{MIRROR, Pod},
+    policy::{self, Grant, NamespacePolicy},
+    pss::{Caps, MIRROR, Pod},
 };
 
 use super::{
@@ -22,8 +22,9 @@ pub struct Hardening<'r> {
     pub effect: Effect,
     /// What.
     pub changes: Vec<Change>,
-    /// Whether the pod breaks the enforced level all the same: it will be denied, whatever is added.
-    pub is_in_vain: bool,
+    /// Whether people are told otherwise: by a denial, which the pod gets whatever is added, or by the warnings of
+    /// `/validate`, which say what to set of a pod that is left as it is.
+    pub is_told_otherwise: bool,
 }
 
 /// Whether hardening acts.
@@ -94,12 +95,16 @@ pub(super) fn review<'r>(
     let covering = context.excepted.of_request(request, pod);
     let grants = covering.grants();
     let changes = plan(request, pod, context, (policy, &grants))?;
-    let is_in_vain = !changes.is_empty() && {
-        let hardened = harden::apply(pod, &changes);
-        let hardened = policy.relax(&hardened, &grants);
-        !policy.enforced(context.newest, &hardened).is_empty()
+    let is_warned_of = |pod: &Pod<'_>| {
+        let pod = policy.relax(pod, &grants);
+        !policy::controls(policy.policy.warn, context.newest, &pod, Caps::NONE).is_empty()
     };
-    Ok(Outcome::Harden(Hardening { pod, effect, changes, is_in_vain }))
+    let is_denied =
+        |pod: &Pod<'_>| !policy.enforced(context.newest, &policy.relax(pod, &grants)).is_empty();
+    let is_told_otherwise = !changes.is_empty()
+        && (is_denied(&harden::apply(pod, &changes))
+            || decision == Decision::Report && is_warned_of(pod) && !is_denied(pod));
+    Ok(Outcome::Harden(Hardening { pod, effect, changes, is_told_otherwise }))
 }
 
 fn plan(
@@ -171,10 +176,13 @@ mod tests {
     fn advice_is_left_out_where_the_pod_will_be_denied_all_the_same() {
         let enforce = |level| ("pod-security.kubernetes.io/enforce", level);
         let harden = |mode| ("portcullis.dev/harden", mode);
+        let warn = |level| ("pod-security.kubernetes.io/warn", level);
         for (containers, labels, key, is_told) in [
             (PLAIN, [enforce("restricted"), harden("apply")], "hardened", true),
             (PLAIN, [enforce("restricted"), harden("report")], "would-harden", true),
-            (PLAIN, [enforce("baseline"), harden("report")], "would-harden", true),
+            // `/validate` warns of it, in the same words.
+            (PLAIN, [enforce("baseline"), harden("report")], "would-harden", false),
+            (PLAIN, [warn("privileged"), harden("report")], "would-harden", true),
             (PRIVILEGED, [enforce("privileged"), harden("apply")], "hardened", true),
             (PRIVILEGED, [enforce("restricted"), harden("apply")], "hardened", false),
             (PRIVILEGED, [enforce("restricted"), harden("report")], "would-harden", false),

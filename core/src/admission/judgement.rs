@@ -66,10 +66,33 @@ impl Judgement {
         &self.audit
     }
 
+    /// What is broken of enforce and of warn, each requirement once: by the mode that includes the other, or by enforce.
+    pub fn strictest(&self) -> Strictest {
+        let (enforce, warn) = (self.policy.policy.enforce, self.policy.policy.warn);
+        let is_warned_of_more = self.enforce.is_empty() || warn.include_all(&enforce);
+        let (levels, first, second) = match is_warned_of_more && warn != enforce {
+            true => (warn, &self.warn, &self.enforce),
+            false => (enforce, &self.enforce, &self.warn),
+        };
+        let mut violations = first.clone();
+        let known = |one: &Violation| first.iter().any(|it| it.requirement == one.requirement);
+        violations.extend(second.iter().filter(|one| !known(one)).cloned());
+        Strictest { levels, violations }
+    }
+
     /// Violations that whoever asked is told of.
     pub fn warn(&self) -> &[Violation] {
         &self.warn
     }
+}
+
+/// What is broken of the stricter of two modes, and of the other what is not among it.
+#[derive(Debug)]
+pub struct Strictest {
+    /// Of the stricter mode.
+    pub levels: Levels,
+    /// Each requirement once.
+    pub violations: Vec<Violation>,
 }
 
 /// A pod, judged.

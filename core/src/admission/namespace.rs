@@ -78,9 +78,9 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
 
 /// Nothing is to be looked at, but that the floor holds is said.
 fn lenient(policy: &NamespacePolicy) -> Outcome<'static> {
-    match policy.below_floor {
+    match policy.labelled_below_floor() {
         Some(asked) => {
-            let enforced = policy.policy.enforce;
+            let (asked, enforced) = (*asked, policy.policy.enforce);
             Outcome::Namespace(NamespaceReview::BelowFloor { asked, enforced })
         }
         None => Outcome::Ignore,

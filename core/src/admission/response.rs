@@ -21,9 +21,15 @@ use super::{
     pod_scan::Scan,
     request::Request,
     review::{Fault, Outcome},
-    status::{Status, describe},
+    status::{Status, describe, display_name},
     warnings::{MAX_WARNING, Warnings},
 };
+
+/// The most lines in which a pod or a template is told what it breaks.
+const MOST_LINES: usize = 3;
+
+/// How the warnings of a dry run begin.
+const DRY_RUN: &str = "dry run, would deny: ";
 
 /// What is answered, before it is written.
 #[derive(Debug, Default)]
@@ -40,7 +46,7 @@ pub struct Answer {
 
 /// Says what was decided. In dry run nothing is denied or changed: it is said what would have been.
 pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answer {
-    let mut answer = Draft::default();
+    let mut answer = Draft { object: object(request), ..Draft::default() };
     match outcome {
         Outcome::Ignore => {}
         Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
@@ -55,8 +61,19 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
     if mode == Mode::DryRun {
         answer.only_say();
     }
-    let Draft { denial, warnings, annotations, patch } = answer;
+    let Draft { denial, warnings, annotations, patch, .. } = answer;
     Answer { denial, warnings: warnings.into_lines(), annotations, patch }
+}
+
+/// What a request is about, as warnings begin: `Deployment "web": `. kubectl prints the same warning once, so that the
+/// second object of a file with the same fault would seem to have none.
+fn object(request: &Request<'_>) -> String {
+    const MOST: usize = 80;
+    let kind = message::clean(&request.kind, MOST);
+    match message::clean(display_name(request), MOST) {
+        name if name.is_empty() => format!("{kind}: "),
+        name => format!("{kind} {name:?}: "),
+    }
 }
 
 /// The whole AdmissionReview, ready to be sent: compact JSON, the request not repeated.
@@ -120,6 +137,10 @@ struct Response<'a> {
 /// An answer that is being written.
 #[derive(Default)]
 struct Draft {
+    /// Whom warnings name.
+    object: String,
+    /// What to set, where it is denied.
+    fixes: Vec<String>,
     denial: Option<Status>,
     warnings: Warnings,
     annotations: BTreeMap<&'static str, String>,
@@ -132,23 +153,39 @@ impl Draft {
     }
 
     fn warn(&mut self, text: &str) {
-        self.warnings.add(text);
+        self.warnings.add(&format!("{}{text}", self.object));
+    }
+
+    /// Warns of violations, if there are any: what is broken in one line, and what to set in a few.
+    fn violations(&mut self, head: &str, violations: &[Violation], pod: &Pod<'_>) {
+        if !violations.is_empty() {
+            self.warn(head);
+            let room = MAX_WARNING.saturating_sub(self.object.len());
+            let lines = Fixes::of(violations).packed(pod, room, MOST_LINES - 1);
+            lines.iter().for_each(|line| self.warn(line));
+        }
     }
 
     fn pod(&mut self, PodJudgement { pod, judgement }: &PodJudgement<'_>, request: &Request<'_>) {
         self.policy_notes(judgement, pod);
         self.note("enforce-policy", judgement.policy.policy.enforce.to_string());
         if judgement.enforce().is_empty() {
-            self.violations(judgement.warn(), &would_violate(judgement), pod);
+            let (warn, violations) = (judgement.policy.policy.warn, judgement.warn());
+            let (broken, reasons) =
+                (message::broken(warn, violations), message::reasons(violations));
+            let head = format!("would violate {broken}: {reasons}");
+            self.violations(&head, violations, pod);
         } else {
             self.denial = Some(Status::forbidden(judgement, pod, request));
+            let room = MAX_WARNING.saturating_sub(self.object.len() + DRY_RUN.len());
+            self.fixes = Fixes::of(judgement.enforce()).packed(pod, room, MOST_LINES - 1);
         }
     }
 
     fn template(&mut self, template: &TemplateJudgement<'_>, mode: Mode) {
         let (pod, judgement) = (template.template, &template.judgement);
         self.policy_notes(judgement, pod);
-        let (enforce, warn) = (judgement.policy.policy.enforce, judgement.policy.policy.warn);
+        let enforce = judgement.policy.policy.enforce;
         let is_rejected = !judgement.enforce().is_empty();
         let (fate, hardened) = match mode {
             Mode::Enforce => ("will be rejected", "pods will be hardened"),
@@ -156,22 +193,19 @@ impl Draft {
                 ("would be rejected but for dry run", "but for dry run pods would be hardened")
             }
         };
-        if is_rejected && (enforce == warn || !warn.forbid_anything()) {
-            let broken = message::broken(enforce, judgement.enforce());
-            let will = format!("would violate {broken} and its pods {fate}");
-            self.violations(judgement.enforce(), &will, pod);
-            // One list for both levels, but rules are asked in one mode each.
-            let is_rule = |violation: &&Violation| violation.requirement.is_rule();
-            let rules: Vec<_> = judgement.warn().iter().filter(is_rule).cloned().collect();
-            self.violations(&rules, "would violate rules", pod);
-            return;
-        }
-        if is_rejected {
-            let broken = message::broken(enforce, judgement.enforce());
-            let will = format!("pods {fate}: would violate {broken}");
-            self.violations(judgement.enforce(), &will, pod);
-        }
-        self.violations(judgement.warn(), &would_violate(judgement), pod);
+        let all = judgement.strictest();
+        let (broken, reasons) =
+            (message::broken(all.levels, &all.violations), message::reasons(&all.violations));
+        let head = match is_rejected {
+            true if all.levels == enforce => {
+                format!("would violate {broken} and its pods {fate}: {reasons}")
+            }
+            true => {
+                format!("would violate {broken} and its pods {fate} by \"{enforce}\": {reasons}")
+            }
+            false => format!("would violate {broken}: {reasons}"),
+        };
+        self.violations(&head, &all.violations, pod);
         if !template.enforce_unhardened.is_empty() && !is_rejected {
             let set = message::changes(&template.hardened, pod, MAX_WARNING);
             let broken = message::broken(enforce, &template.enforce_unhardened);
@@ -220,14 +254,6 @@ impl Draft {
         }
     }
 
-    fn violations(&mut self, violations: &[Violation], what: &str, pod: &Pod<'_>) {
-        if !violations.is_empty() {
-            self.warn(&format!("{what}: {}", message::reasons(violations)));
-            let fixes = Fixes::of(violations);
-            self.warnings.add_lines(fixes.lines_by_place(pod, MAX_WARNING), fixes.len());
-        }
-    }
-
     fn namespace(&mut self, review: &NamespaceReview, request: &Request<'_>) {
         match review {
             NamespaceReview::ExemptButLabelled { ignored } => {
@@ -238,13 +264,13 @@ impl Draft {
                     [] => "policy".to_owned(),
                     all => format!("policy ({})", all.join(", ")),
                 };
-                self.warn(&format!(
+                self.warnings.add(&format!(
                     "namespace {name:?} is exempt from Pod Security by configuration: its {policy} will be ignored"
                 ));
             }
             NamespaceReview::BelowFloor { asked, enforced } => {
                 let name = message::cut(&request.name);
-                self.warn(&format!(
+                self.warnings.add(&format!(
                     "namespace {name:?} asks for {asked}, which is below the floor of the configuration: {enforced} is enforced"
                 ));
             }
@@ -271,7 +297,7 @@ impl Draft {
         }
         if !groups.is_empty() {
             let name = message::cut(&request.name);
-            self.warn(&format!(
+            self.warnings.add(&format!(
                 "existing pods in namespace {name:?} violate the new PodSecurity enforce level \"{enforce}\""
             ));
         }
@@ -298,8 +324,7 @@ impl Draft {
             Effect::Report => ("would-harden", "hardening would set"),
         };
         self.note(key, message::clean(&set, message::MAX_DENIAL));
-        // A denial says what to do: what was added to a pod that is not let in would only hide it.
-        if !hardening.is_in_vain {
+        if !hardening.is_told_otherwise {
             self.warn(&format!("{says} {set}"));
             self.caveat(&hardening.changes);
         }
@@ -328,12 +353,14 @@ impl Draft {
             "dry-run",
             message::clean(&format!("would deny: {}", status.message), message::MAX_DENIAL),
         );
-        let lines =
-            status.message.lines().map(|line| format!("dry run, would deny: {}", line.trim()));
-        self.warnings = std::mem::take(&mut self.warnings).behind(lines);
+        // What to set stands in lines that begin with a space, and is told in fewer.
+        let mut lines = status.message.lines().filter(|line| !line.starts_with(' '));
+        let first = lines.next().map(str::to_owned);
+        let policy = lines.collect::<Vec<_>>().join("; ");
+        let further = self.fixes.iter().chain((!policy.is_empty()).then_some(&policy));
+        let further = further.map(|line| format!("{}{line}", self.object));
+        let lines: Vec<_> =
+            first.into_iter().chain(further).map(|line| format!("{DRY_RUN}{line}")).collect();
+        self.warnings = std::mem::take(&mut self.warnings).behind(lines.into_iter());
     }
-}
-
-fn would_violate(judgement: &Judgement) -> String {
-    format!("would violate {}", message::broken(judgement.policy.policy.warn, judgement.warn()))
 }

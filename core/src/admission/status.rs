@@ -83,7 +83,8 @@ impl Status {
                 let name = message::cut(display_name(request));
                 let causes = invalid.iter().map(|label| Cause {
                     reason: "FieldValueInvalid",
-                    message: message::clean(&label.to_string(), MAX_WARNING),
+                    // Beside its field: kubectl prints both, and the message of the whole only where there is no cause.
+                    message: message::clean(&label.wrong(), MAX_WARNING),
                     field: format!("metadata.labels[{}]", label.label),
                 });
                 (

@@ -28,19 +28,6 @@ impl Warnings {
         self.left_out += usize::from(!self.takes(line));
     }
 
-    /// Adds lines of which each says how many things are behind it, `all` of them in all: only those that have room are
-    /// made.
-    pub(super) fn add_lines(&mut self, lines: impl Iterator<Item = (String, usize)>, all: usize) {
-        let mut left = all;
-        for (line, behind) in lines {
-            if !self.takes(&line) {
-                break;
-            }
-            left = behind;
-        }
-        self.left_out += left;
-    }
-
     /// Whether there was room for it.
     fn takes(&mut self, line: &str) -> bool {
         let line = clean(line, MAX_WARNING);

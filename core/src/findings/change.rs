@@ -35,7 +35,7 @@ pub struct Change {
 /// Which way it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It meets more, breaks less, or more is enforced.
+    /// It meets more, or breaks less of the same. That more is enforced makes nothing better.
     Better,
     /// It meets less, breaks more, or less is enforced.
     Worse,
@@ -80,13 +80,15 @@ impl Change {
 }
 
 impl Standing {
-    /// What counts first is what is met, then what is enforced; what is broken of different levels says nothing.
+    /// What counts first is what is met. That less is enforced is worse; that more is says nothing of what it meets, and
+    /// what is broken of different levels can not be compared.
     fn compare(self, other: Self) -> Ordering {
         let met = |standing: Self| (standing.meets, standing.hardened);
-        met(self)
-            .cmp(&met(other))
-            .then(self.enforced.cmp(&other.enforced))
-            .then(other.broken.cmp(&self.broken))
+        met(self).cmp(&met(other)).then_with(|| match self.enforced.cmp(&other.enforced) {
+            Ordering::Equal => other.broken.cmp(&self.broken),
+            Ordering::Less => Ordering::Equal,
+            Ordering::Greater => Ordering::Greater,
+        })
     }
 
     fn of_workload(workload: &Workload) -> Option<Self> {
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn more_met_more_enforced_or_less_broken_is_better() {
+    fn more_met_or_less_broken_is_better_and_more_enforced_is_not() {
         use Level::{Baseline, Privileged, Restricted};
         let way = |before, after| {
             let change = Change { what: named("shop"), before: Some(before), after: Some(after) };
@@ -275,7 +277,11 @@ mod tests {
             (standing(Baseline, Baseline, 2), None),
             (standing(Restricted, Baseline, 2), Some("better")),
             (standing(Privileged, Restricted, 0), Some("worse")),
-            (standing(Baseline, Restricted, 9), Some("better")),
+            (standing(Restricted, Restricted, 0), Some("better")),
+            (standing(Baseline, Restricted, 9), None),
+            (standing(Baseline, Restricted, 0), None),
+            (standing(Baseline, Privileged, 0), Some("worse")),
+            (standing(Restricted, Privileged, 0), Some("better")),
             (standing(Baseline, Baseline, 1), Some("better")),
             (standing(Baseline, Baseline, 3), Some("worse")),
         ] {

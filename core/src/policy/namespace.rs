@@ -112,6 +112,12 @@ impl NamespacePolicy {
         composed
     }
 
+    /// What a label asks for that is below the floor. A default below it is nobody's wish.
+    pub fn labelled_below_floor(&self) -> Option<&Levels> {
+        let is_labelled = self.sources.iter().any(|(_, source)| matches!(source, Source::Label(_)));
+        self.below_floor.as_ref().filter(|_| is_labelled)
+    }
+
     fn take(&mut self, taken: &str, namespace: &str, settings: &Settings) {
         let Some(profile) = settings.profile(taken, namespace) else {
             self.invalid.push(InvalidLabel {
@@ -233,6 +239,17 @@ mod tests {
     /// Labels as `key=value` words, `our-` for ours; the answer as levels with their sources, and whether the profile's
     /// `allow` holds.
     fn compose(namespace: &str, labels: &str, floor: Option<&str>) -> String {
+        let composed = policy(namespace, labels, floor, Level::Restricted);
+        let allow = if composed.grants().next().is_some() { " +allow" } else { "" };
+        format!("{}{allow}", composed.enforced_by()).replace(":latest", "")
+    }
+
+    fn policy(
+        namespace: &str,
+        labels: &str,
+        floor: Option<&str>,
+        default: Level,
+    ) -> NamespacePolicy {
         let labels = labels
             .split_whitespace()
             .map(|word| {
@@ -245,8 +262,7 @@ mod tests {
                 (key, value.to_owned())
             })
             .collect();
-        let defaults =
-            Defaults { enforce: LevelVersion::latest(Level::Restricted), ..Defaults::PRIVILEGED };
+        let defaults = Defaults { enforce: LevelVersion::latest(default), ..Defaults::PRIVILEGED };
         let profiles = [
             profile("legacy", "baseline", "shop team-*"),
             profile("open", "privileged", "shop"),
@@ -259,9 +275,28 @@ mod tests {
         });
         let settings =
             Settings { profiles: profiles.into_iter().collect(), floor, ..Settings::default() };
-        let composed = NamespacePolicy::of(namespace, &labels, &defaults, &settings);
-        let allow = if composed.grants().next().is_some() { " +allow" } else { "" };
-        format!("{}{allow}", composed.enforced_by()).replace(":latest", "")
+        NamespacePolicy::of(namespace, &labels, &defaults, &settings)
+    }
+
+    #[test]
+    fn only_a_label_asks_for_less_than_the_floor() {
+        for (labels, default, is_below) in [
+            ("", Level::Privileged, false),
+            ("warn=privileged", Level::Privileged, false),
+            ("enforce=privileged", Level::Privileged, true),
+            ("enforce=privileged", Level::Restricted, true),
+            ("our-enforce=privileged", Level::Privileged, true),
+            ("our-enforce=privileged", Level::Restricted, false),
+            ("enforce=privileged our-enforce=baseline", Level::Privileged, false),
+            ("enforce=baseline", Level::Privileged, false),
+            ("enforce=restricted", Level::Privileged, false),
+            ("enforce=strict", Level::Privileged, false),
+            ("profile=legacy", Level::Privileged, false),
+            ("enforce=privileged profile=legacy", Level::Privileged, false),
+        ] {
+            let policy = policy("shop", labels, Some("baseline"), default);
+            assert_eq!(policy.labelled_below_floor().is_some(), is_below, "{labels} {default}");
+        }
     }
 
     #[test]

@@ -111,13 +111,16 @@ pub struct InvalidLabel {
     pub allowed: &'static str,
 }
 
+impl InvalidLabel {
+    /// What is wrong, beside the field's name.
+    pub fn wrong(&self) -> String {
+        format!("Invalid value: {:?}: {}", self.value, self.allowed)
+    }
+}
+
 impl fmt::Display for InvalidLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "metadata.labels[{}]: Invalid value: {:?}: {}",
-            self.label, self.value, self.allowed
-        )
+        write!(f, "metadata.labels[{}]: {}", self.label, self.wrong())
     }
 }
 
