@@ -1,7 +1,12 @@
 //! Names that stand for many: `*` is any run of characters, the slash included, and all else is itself. Compiled when
 //! the configuration is read; matching takes time linear in the text, whatever pattern and text are.
 
-use std::{collections::BTreeSet, fmt, ops::Range};
+mod list;
+mod search;
+
+use std::{fmt, ops::Range};
+
+pub use list::{PatternMap, Patterns};
 
 /// The longest pattern, in bytes.
 pub const MAX_BYTES: usize = 253;
@@ -65,6 +70,11 @@ impl Pattern {
         self.stars.is_none()
     }
 
+    /// Of parts that were read as patterns, and is looked up as one.
+    pub(crate) fn joined(text: String) -> Self {
+        Self::of(text)
+    }
+
     /// What lies below it: a pattern for paths, a slash, and anything.
     pub fn below(&self) -> Self {
         Self::of(format!("{}/*", self.text))
@@ -110,47 +120,6 @@ impl std::str::FromStr for Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
-    }
-}
-
-/// Some patterns: a text matches if one of them matches it. None matches nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Patterns {
-    exact: BTreeSet<String>,
-    globs: Vec<Pattern>,
-}
-
-impl Patterns {
-    /// Whether any of them stands for this text.
-    pub fn matches(&self, text: &str) -> bool {
-        self.exact.contains(text) || self.globs.iter().any(|glob| glob.matches(text))
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.globs.is_empty()
-    }
-
-    /// As they are written: the exact ones first.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.exact.iter().map(String::as_str).chain(self.globs.iter().map(Pattern::as_str))
-    }
-}
-
-impl FromIterator<Pattern> for Patterns {
-    fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
-        let (exact, mut globs): (Vec<_>, Vec<_>) =
-            patterns.into_iter().partition(Pattern::is_exact);
-        // Equal lists are equal values, however they were written.
-        globs.sort_unstable();
-        globs.dedup();
-        Self { exact: exact.into_iter().map(|Pattern { text, .. }| text).collect(), globs }
-    }
-}
-
-impl fmt::Display for Patterns {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&few(self.iter()))
     }
 }
 
@@ -224,22 +193,6 @@ mod tests {
         assert!(Pattern::parse(&"a".repeat(253)).is_ok());
         assert_eq!(Pattern::parse(&"*".repeat(9)), Err(InvalidPattern::TooManyStars));
         assert!(Pattern::parse(&"*".repeat(8)).is_ok());
-    }
-
-    #[test]
-    fn a_list_matches_what_one_of_it_matches() {
-        let list = |texts: &[&str]| texts.iter().map(|text| pattern(text)).collect::<Patterns>();
-        let some = list(&["b", "x*", "a", "a"]);
-        assert!(some.matches("a") && some.matches("b") && some.matches("xyz"));
-        assert!(!some.matches("ab") && !some.matches("*") && !some.matches(""));
-        assert_eq!(some, list(&["x*", "a", "b", "x*"]));
-        assert_eq!(some.to_string(), "a, b, x*");
-        assert!(list(&[]).is_empty() && !some.is_empty() && !list(&["*"]).is_empty());
-        assert!(!list(&[]).matches(""));
-        assert_eq!(
-            list(&["a", "b", "c", "d", "e", "f*", "g"]).to_string(),
-            "a, b, c, d, e and 2 more"
-        );
     }
 
     /// By what a star means, tried in every way.

@@ -47,20 +47,13 @@ impl<'a> Reference<'a> {
         let (registry, rest) = split_registry(text);
         let (rest, digest) = split_off(rest, '@');
         let (path, tag) = split_off(rest, ':');
-        let repository = if registry == DEFAULT_REGISTRY && !path.contains('/') {
-            Cow::Owned(format!("{OFFICIAL}{path}"))
-        } else {
-            Cow::Borrowed(path)
-        };
+        let repository = completed(registry, path);
         let fits = !is_image_id(text)
             && is_registry(registry)
             && is_repository(&repository)
             && tag.is_none_or(is_tag)
             && digest.is_none_or(is_digest);
-        // In lower case a host of one word would be read as a user of the default registry.
-        let is_clear = registry.bytes().any(|byte| matches!(byte, b'.' | b':'))
-            || registry.eq_ignore_ascii_case("localhost");
-        let registry = if is_clear { lower_case(registry) } else { Cow::Borrowed(registry) };
+        let registry = compared(registry);
         fits.then_some(Self { registry, repository, tag, digest }).ok_or(InvalidReference)
     }
 
@@ -68,6 +61,22 @@ impl<'a> Reference<'a> {
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }
+}
+
+/// A repository as a registry knows it.
+pub(super) fn completed<'a>(registry: &str, path: &'a str) -> Cow<'a, str> {
+    if registry == DEFAULT_REGISTRY && !path.contains('/') {
+        Cow::Owned(format!("{OFFICIAL}{path}"))
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
+/// A registry as it is compared. In lower case a host of one word would be read as a user of the default registry.
+pub(super) fn compared(registry: &str) -> Cow<'_, str> {
+    let is_clear = registry.bytes().any(|byte| matches!(byte, b'.' | b':'))
+        || registry.eq_ignore_ascii_case("localhost");
+    if is_clear { lower_case(registry) } else { Cow::Borrowed(registry) }
 }
 
 /// An image that a pod names.
@@ -117,7 +126,7 @@ fn images<'p>(pod: &'p Pod<'_>) -> Vec<Image<'p>> {
 
 /// The registry, and what follows it. A first part without a dot, a port or an upper-case letter is none, but for
 /// `localhost`.
-fn split_registry(text: &str) -> (&str, &str) {
+pub(super) fn split_registry(text: &str) -> (&str, &str) {
     match text.split_once('/') {
         Some((OLD_DEFAULT_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
         Some((first, rest))
@@ -131,7 +140,7 @@ fn split_registry(text: &str) -> (&str, &str) {
     }
 }
 
-fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {
+pub(super) fn split_off(text: &str, separator: char) -> (&str, Option<&str>) {
     text.split_once(separator).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
@@ -168,7 +177,7 @@ fn is_host_part(part: &[u8]) -> bool {
         && !part.ends_with(b"-")
 }
 
-fn is_repository(text: &str) -> bool {
+pub(super) fn is_repository(text: &str) -> bool {
     text.len() <= MAX_REPOSITORY && text.as_bytes().split(|byte| *byte == b'/').all(is_component)
 }
 
@@ -183,14 +192,14 @@ fn is_component(bytes: &[u8]) -> bool {
         && bytes.split(is_word).all(is_separator)
 }
 
-fn is_tag(text: &str) -> bool {
+pub(super) fn is_tag(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= MAX_TAG
         && text.bytes().next().is_some_and(is_word)
         && text.bytes().all(|byte| is_word(byte) || byte == b'.' || byte == b'-')
 }
 
-fn is_digest(text: &str) -> bool {
+pub(super) fn is_digest(text: &str) -> bool {
     let (hex, length) = match text.split_once(':') {
         Some(("sha256", hex)) => (hex, 64),
         Some(("sha384", hex)) => (hex, 96),
@@ -200,7 +209,7 @@ fn is_digest(text: &str) -> bool {
     hex.len() == length && hex.bytes().all(is_lower_hex)
 }
 
-fn is_lower_hex(byte: u8) -> bool {
+pub(super) fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 

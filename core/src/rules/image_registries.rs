@@ -95,7 +95,7 @@ impl Repository {
 }
 
 /// Whether it is one with something in the place of each star.
-fn is_registry(pattern: &str) -> bool {
+pub(super) fn is_registry(pattern: &str) -> bool {
     let (host, port) = match pattern.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
         Some(_) | None => (pattern, None),
@@ -107,7 +107,7 @@ fn is_registry(pattern: &str) -> bool {
     image::is_registry(&filled)
 }
 
-fn is_repository(pattern: &str) -> bool {
+pub(super) fn is_repository(pattern: &str) -> bool {
     let is_known =
         |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/' | b'*');
     pattern.bytes().all(is_known) && pattern.split('/').all(|part| !part.is_empty())
