@@ -13,6 +13,8 @@ use super::{
 
 /// How many items a list may have whose items each cost something when a pod is judged.
 const MOST_ITEMS: usize = 256;
+/// How many patterns a list may have: however many there are, a pod pays for those that could fit.
+const MOST_PATTERNS: usize = 1024;
 
 /// Reads one file.
 pub(crate) struct Reader<'a> {
@@ -205,12 +207,21 @@ impl<'a> Reader<'a> {
 
     /// The items of a list field that may not be long.
     pub(crate) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
+        self.up_to(MOST_ITEMS, fields, name)
+    }
+
+    fn up_to<'n>(
+        &mut self,
+        most: usize,
+        fields: &Fields<'n>,
+        name: &str,
+    ) -> Vec<(String, &'n Node)> {
         let mut items = self.items(fields, name);
-        if let Some((path, node)) = items.get(MOST_ITEMS) {
-            let text = format!("{path}: a list may have at most {MOST_ITEMS} items");
+        if let Some((path, node)) = items.get(most) {
+            let text = format!("{path}: a list may have at most {most} items");
             self.problem(Some(node.at), &text);
         }
-        items.truncate(MOST_ITEMS);
+        items.truncate(most);
         items
     }
 
@@ -219,9 +230,29 @@ impl<'a> Reader<'a> {
         &mut self,
         fields: &Fields<'_>,
         name: &str,
+        take: impl FnMut(&str) -> Result<(), E>,
+    ) {
+        let items = self.few(fields, name);
+        self.take_each(items, take);
+    }
+
+    /// The same of a list of patterns, which may be longer.
+    pub(crate) fn each_pattern<E: fmt::Display>(
+        &mut self,
+        fields: &Fields<'_>,
+        name: &str,
+        take: impl FnMut(&str) -> Result<(), E>,
+    ) {
+        let items = self.up_to(MOST_PATTERNS, fields, name);
+        self.take_each(items, take);
+    }
+
+    fn take_each<E: fmt::Display>(
+        &mut self,
+        items: Vec<(String, &Node)>,
         mut take: impl FnMut(&str) -> Result<(), E>,
     ) {
-        for (path, node) in self.few(fields, name) {
+        for (path, node) in items {
             let Some(text) = self.scalar(node, &path) else {
                 continue;
             };

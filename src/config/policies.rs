@@ -133,13 +133,13 @@ fn contradictions(
 
 /// As they are written: of two patterns it is not asked whether one is within the other.
 fn is_excepted(profile: &Profile, floor: &Floor) -> bool {
-    let is_listed = |namespace| floor.except.iter().any(|listed| listed == namespace);
+    let is_listed = |namespace| floor.except.contains(namespace);
     !profile.namespaces.is_empty() && profile.namespaces.iter().all(is_listed)
 }
 
 fn patterns(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Patterns {
     let mut patterns = Vec::new();
-    reader.each(fields, name, |text| {
+    reader.each_pattern(fields, name, |text| {
         patterns.push(Pattern::parse(text)?);
         Ok::<_, InvalidPattern>(())
     });

@@ -147,8 +147,8 @@ fn app_armor_profile(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     if !is_given(reader, settings, "allowed") {
         return Check::AppArmorProfile(AppArmor::default());
     }
-    let mut allowed = Vec::new();
-    reader.each(settings, "allowed", |text| {
+    let mut allowed = BTreeSet::new();
+    reader.each_pattern(settings, "allowed", |text| {
         let profile = AppArmor::profile(text).map_err(|error| error.to_string())?;
         once(&mut allowed, profile)
     });
@@ -170,23 +170,19 @@ fn patterns(
     settings: &Fields<'_>,
     pattern: fn(&str) -> Result<Pattern, String>,
 ) -> Patterns {
-    let mut allowed = Vec::new();
-    reader.each(settings, "allowed", |text| once(&mut allowed, pattern(text)?));
+    let mut allowed = BTreeSet::new();
+    reader.each_pattern(settings, "allowed", |text| once(&mut allowed, pattern(text)?));
     allowed.into_iter().collect()
 }
 
 /// Adds a value that is not there yet.
-fn once<T: PartialEq>(list: &mut Vec<T>, value: T) -> Result<(), String> {
-    if list.contains(&value) {
-        return Err("must not be listed twice".to_owned());
-    }
-    list.push(value);
-    Ok(())
+fn once<T: Ord>(set: &mut BTreeSet<T>, value: T) -> Result<(), String> {
+    set.insert(value).then_some(()).ok_or_else(|| "must not be listed twice".to_owned())
 }
 
 fn resources(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     let mut names = |list| {
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         reader.each(settings, list, |text| {
             resource(text)?;
             once(&mut names, text.to_owned())
@@ -245,8 +241,8 @@ fn resource(name: &str) -> Result<(), String> {
 }
 
 fn image_registries(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
-    let mut allowed = Vec::new();
-    reader.each(settings, "allowed", |text| {
+    let mut allowed = BTreeSet::new();
+    reader.each_pattern(settings, "allowed", |text| {
         let repository = Repository::parse(text).map_err(|error| error.to_string())?;
         once(&mut allowed, repository)
     });
@@ -285,7 +281,7 @@ pub(super) fn ranges(
 }
 
 fn added_capabilities(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
-    let mut allowed = Vec::new();
+    let mut allowed = BTreeSet::new();
     reader.each(settings, "allowed", |text| {
         let is_known =
             |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
@@ -296,7 +292,7 @@ fn added_capabilities(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
         }
         once(&mut allowed, text.to_owned())
     });
-    Check::AddedCapabilities(allowed.into_iter().collect())
+    Check::AddedCapabilities(allowed)
 }
 
 /// Paths of the node: `{path: /var/log, readOnly: true}`.

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::{
     dns,
-    pattern::{Pattern, Patterns},
+    pattern::Pattern,
     policy::{Allowed, Exception, Expiry, Match, Namespaces, OwnerKind, Relaxation},
-    rules::Access,
+    rules::{Access, ImagePattern},
 };
 
 use super::resource::{AllowSpec, HostPathSpec, MatchSpec, OwnerSpec, PolicyExceptionSpec};
@@ -128,7 +128,7 @@ fn matches(spec: &MatchSpec) -> Result<Match, Invalid> {
     Ok(Match {
         namespaces,
         service_accounts: accounts.map(account).collect::<Result<_, _>>()?,
-        images: images.map(pattern).collect::<Result<Patterns, _>>()?,
+        images: images.map(image).collect::<Result<_, _>>()?,
         owners: owners(&spec.owners)?,
         pod_labels: pod_labels(spec)?,
     })
@@ -148,6 +148,10 @@ fn each<'t>(
         return Err(Invalid::value(field, twice, "must not be listed twice"));
     }
     Ok(texts.iter().enumerate().map(move |(i, text)| (format!("{field}[{i}]"), text.as_str())))
+}
+
+fn image((path, text): (String, &str)) -> Result<ImagePattern, Invalid> {
+    text.parse().map_err(|why| Invalid::value(&path, text, why))
 }
 
 fn pattern((path, text): (String, &str)) -> Result<Pattern, Invalid> {
@@ -385,6 +389,16 @@ mod tests {
             ("/match/podLabels", json!({"": "x"}), "spec.match.podLabels: \"\": must be a key"),
             ("/allow", json!({}), "spec.allow: must allow something"),
             ("/match/podLabels", json!({}), "spec.match.podLabels: must not be empty"),
+            (
+                "/match/images",
+                json!(["*agent:1"]),
+                "spec.match.images[0]: \"*agent:1\": must begin with a registry",
+            ),
+            (
+                "/match/images",
+                json!(["Nginx"]),
+                "spec.match.images[0]: \"Nginx\": must be an image, such as",
+            ),
             ("/match/images", json!([]), "spec.match.images: must not be empty"),
             ("/match/owners", json!([]), "spec.match.owners: must not be empty"),
             ("/match/serviceAccounts", json!([]), "spec.match.serviceAccounts: must not be empty"),

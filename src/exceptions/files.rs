@@ -1,5 +1,7 @@
 //! Exceptions from files, for whoever checks without a cluster, or a cluster with exceptions that are not there yet.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::{
@@ -30,15 +32,18 @@ pub struct Unreadable {
 /// What cannot be read, and what is invalid: all of it, since a check with half of its exceptions misleads.
 pub fn read(text: &[u8], expiry: Expiry) -> Result<Vec<Exception>, Vec<Unreadable>> {
     let mut exceptions: Vec<Exception> = Vec::new();
+    let mut names = HashSet::new();
     let mut errors = Vec::new();
     for document in manifest::values(text) {
         match document {
             Ok((extent, value)) => {
-                let mut tell = |object: &Value| {
-                    let known = &mut exceptions;
-                    if let Err(why) = exception(object, expiry).and_then(|it| add(known, it)) {
+                let mut tell = |object: &Value| match exception(object, expiry) {
+                    Ok(read) if !names.insert(read.name.clone()) => {
+                        let why = format!("PolicyException {} stands twice", read.name);
                         errors.push(Unreadable { line: Some(extent.line), why });
                     }
+                    Ok(read) => exceptions.push(read),
+                    Err(why) => errors.push(Unreadable { line: Some(extent.line), why }),
                 };
                 each(&value, MAX_NESTED, &mut tell);
             }
@@ -57,6 +62,7 @@ pub fn read_all(
     expiry: Expiry,
 ) -> Result<Vec<Exception>, (Source, Vec<Unreadable>)> {
     let mut all: Vec<Exception> = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
     for source in sources.into_iter().filter(|source| !matches!(source, Source::Skipped(..))) {
         let whole = |why| vec![Unreadable { line: None, why }];
         let text = source.read().map_err(whole);
@@ -64,21 +70,14 @@ pub fn read_all(
             Ok(read) => read,
             Err(wrong) => return Err((source, wrong)),
         };
-        if let Some(twice) = read.iter().find(|one| all.iter().any(|two| two.name == one.name)) {
+        if let Some(twice) = read.iter().find(|one| names.contains(&one.name)) {
             let why = format!("PolicyException {} stands in another file, too", twice.name);
             return Err((source, whole(why)));
         }
+        names.extend(read.iter().map(|exception| exception.name.clone()));
         all.extend(read);
     }
     Ok(all)
-}
-
-fn add(exceptions: &mut Vec<Exception>, exception: Exception) -> Result<(), String> {
-    if exceptions.iter().any(|known| known.name == exception.name) {
-        return Err(format!("PolicyException {} stands twice", exception.name));
-    }
-    exceptions.push(exception);
-    Ok(())
 }
 
 /// Tells of the exceptions in an object: itself, or those of a list.

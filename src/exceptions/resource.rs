@@ -67,7 +67,8 @@ pub struct MatchSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::service_accounts")]
     pub service_accounts: Vec<String>,
-    /// Images as the pods name them; "*" stands for any characters. Only containers that run one of them are excepted.
+    /// Images, compared as references: registry, repository, tag and digest, completed as Docker does; "*" stands for any
+    /// characters within one of these. Only containers that run one of them are excepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::images")]
     pub images: Vec<String>,

@@ -47,7 +47,7 @@ pub(super) fn service_accounts(_: &mut SchemaGenerator) -> Schema {
 pub(super) fn images(_: &mut SchemaGenerator) -> Schema {
     set(
         MAX_SELECTORS,
-        &json_schema!({"type": "string", "minLength": 1, "maxLength": 253, "pattern": r"^\S+$"}),
+        &json_schema!({"type": "string", "minLength": 1, "maxLength": 253, "pattern": r"^[-A-Za-z0-9._:@/*\[\]]+$"}),
     )
 }
 

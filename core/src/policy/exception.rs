@@ -2,7 +2,7 @@
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     str::FromStr as _,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,9 +11,10 @@ use std::{
 use crate::{
     dns,
     pattern::{Pattern, Patterns},
+    rules::{ImagePatterns, Reference},
 };
 
-use super::{Grant, Refusal, Relaxation, Subject};
+use super::{Grant, Refusal, Relaxation, Subject, exception_index::Index};
 
 /// A relaxation for certain workloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub struct Match {
     pub namespaces: Namespaces,
     /// `namespace:name`, or patterns of it.
     pub service_accounts: Patterns,
-    /// Images as pods name them: only containers that run one of these are excepted.
-    pub images: Patterns,
+    /// Only containers that run one of these are excepted.
+    pub images: ImagePatterns,
     /// What made the pod.
     pub owners: BTreeSet<(OwnerKind, String)>,
     /// Labels of the pod, which its author sets: they tell apart, they do not protect.
@@ -51,14 +52,19 @@ pub struct Match {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
     exact: BTreeSet<String>,
-    /// With what all that they match begins with.
-    patterns: BTreeSet<(String, Pattern)>,
+    patterns: BTreeSet<Pattern>,
 }
 
 impl Namespaces {
     /// Whether a namespace is one of them.
     pub fn contain(&self, name: &str) -> bool {
-        self.exact.contains(name) || self.patterns.iter().any(|(_, pattern)| pattern.matches(name))
+        self.exact.contains(name) || self.patterns.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// As they are written: the exact ones first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        let exact = self.exact.iter().map(String::as_str);
+        exact.chain(self.patterns.iter().map(Pattern::as_str))
     }
 
     /// Adds a name, or a pattern of names.
@@ -70,10 +76,10 @@ impl Namespaces {
             Some(_) if !dns::is_label_pattern(text) => {
                 return Err("must be a pattern that some namespace fits".into());
             }
-            Some((start, _)) => {
+            Some(_) => {
                 let pattern: Pattern =
                     Pattern::from_str(text).map_err(|why| Refusal::from(why.to_string()))?;
-                self.patterns.insert((start.to_owned(), pattern))
+                self.patterns.insert(pattern)
             }
             None if dns::is_label(text) => self.exact.insert(text.to_owned()),
             None => return Err("must be a namespace, or a pattern with \"*\"".into()),
@@ -146,16 +152,42 @@ impl Exception {
 }
 
 impl Match {
-    /// Whether a workload of its namespaces is one of those that it is for; `account` is asked for at need.
-    fn fits<'c>(&self, subject: &Subject<'_>, account: impl FnOnce() -> &'c str) -> bool {
+    /// Whether a workload is one of those that it is for.
+    fn fits(&self, facts: &Facts<'_>) -> bool {
+        let subject = &facts.subject;
         let is_owner = |(kind, name): (OwnerKind, &str)| {
             self.owners.iter().any(|(known, of)| *known == kind && of == name)
         };
+        let is_image = |image: &Reference<'_>| self.images.match_image(image);
         // What is cheap to ask, and most often says no, first.
-        (self.owners.is_empty() || subject.owners().any(is_owner))
+        self.namespaces.contain(subject.namespace())
+            && (self.owners.is_empty() || subject.owners().any(is_owner))
             && self.pod_labels.iter().all(|(key, value)| subject.has_label(key, value))
-            && (self.service_accounts.is_empty() || self.service_accounts.matches(account()))
-            && (self.images.is_empty() || subject.images().any(|image| self.images.matches(image)))
+            && (self.service_accounts.is_empty() || self.service_accounts.matches(facts.account()))
+            && (self.images.is_empty() || facts.images().iter().any(is_image))
+    }
+}
+
+/// A workload, with what is made of it when the first exception asks.
+pub(super) struct Facts<'s> {
+    pub(super) subject: Subject<'s>,
+    account: OnceCell<String>,
+    images: OnceCell<Vec<Reference<'s>>>,
+}
+
+impl<'s> Facts<'s> {
+    fn new(subject: Subject<'s>) -> Self {
+        Self { subject, account: OnceCell::new(), images: OnceCell::new() }
+    }
+
+    /// `namespace:name`.
+    pub(super) fn account(&self) -> &str {
+        self.account.get_or_init(|| self.subject.service_account())
+    }
+
+    /// The images of its containers, as far as they are references.
+    pub(super) fn images(&self) -> &[Reference<'s>] {
+        self.images.get_or_init(|| self.subject.images().collect())
     }
 }
 
@@ -194,17 +226,12 @@ pub enum Expiry {
     Optional,
 }
 
-/// All exceptions that are honoured, so kept that those for other namespaces cost nothing.
+/// All exceptions that are honoured, so kept that those for other workloads cost nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {
     /// By name.
     all: Vec<Arc<Exception>>,
-    /// Where those for a namespace stand, by its exact name.
-    exact: HashMap<Box<str>, Vec<usize>>,
-    /// Where those stand that have a pattern, by what all that it matches begins with. Each pattern is there once.
-    patterns: HashMap<Box<str>, Vec<(Pattern, Vec<usize>)>>,
-    /// The longest of these beginnings, in bytes.
-    longest: usize,
+    index: Index,
 }
 
 impl FromIterator<Exception> for Exceptions {
@@ -218,22 +245,8 @@ impl FromIterator<Arc<Exception>> for Exceptions {
         let mut all: Vec<Arc<Exception>> = exceptions.into_iter().collect();
         // So that nothing depends on the order in which they came.
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut index = Self { all, ..Self::default() };
-        for (place, exception) in index.all.iter().enumerate() {
-            let Namespaces { exact, patterns } = &exception.matches.namespaces;
-            for name in exact {
-                index.exact.entry(name.as_str().into()).or_default().push(place);
-            }
-            for (start, pattern) in patterns {
-                index.longest = index.longest.max(start.len());
-                let alike = index.patterns.entry(start.as_str().into()).or_default();
-                match alike.iter_mut().find(|(known, _)| known == pattern) {
-                    Some((_, places)) => places.push(place),
-                    None => alike.push((pattern.clone(), vec![place])),
-                }
-            }
-        }
-        index
+        let index = Index::new(all.iter().map(|exception| &**exception));
+        Self { all, index }
     }
 }
 
@@ -255,29 +268,18 @@ impl Exceptions {
 
     /// Those for a workload, at this time.
     pub fn covering(&self, subject: &Subject<'_>, now: SystemTime) -> Covering<'_> {
-        let account = OnceCell::new();
-        let account = || account.get_or_init(|| subject.service_account()).as_str();
-        let fits = |place: &usize| {
-            self.all.get(*place).is_some_and(|exception| exception.matches.fits(subject, account))
-        };
-        let mut places: Vec<_> = self.places(subject.namespace()).filter(fits).collect();
-        // One may list a namespace by its name and by several patterns.
-        places.sort_unstable();
-        places.dedup();
-        let all = places.into_iter().filter_map(|place| self.all.get(place)).map(|one| &**one);
-        let (expired, granted) = all.partition(|exception| exception.is_expired(now));
+        let facts = Facts::new(*subject);
+        let candidates = self.index.candidates(&facts).into_iter();
+        let candidates = candidates.filter_map(|number| self.all.get(number)).map(|one| &**one);
+        let fitting = candidates.filter(|exception| exception.matches.fits(&facts));
+        let (expired, granted) = fitting.partition(|exception| exception.is_expired(now));
         Covering { granted, expired }
     }
 
-    /// Where those stand of which a namespace is one.
-    fn places(&self, namespace: &str) -> impl Iterator<Item = usize> {
-        // A pattern is only looked at where the namespace begins as it does.
-        let ends = if self.patterns.is_empty() { 0..0 } else { 0..self.longest + 1 };
-        let starts = ends.map_while(|end| namespace.get(..end));
-        let patterns = starts.filter_map(|start| self.patterns.get(start)).flatten();
-        let fitting = patterns.filter(|(pattern, _)| pattern.matches(namespace));
-        let by_pattern = fitting.flat_map(|(_, places)| places);
-        self.exact.get(namespace).into_iter().flatten().chain(by_pattern).copied()
+    /// How many are asked about a workload: for tests, which count instead of measuring time.
+    #[cfg(test)]
+    fn asked(&self, subject: &Subject<'_>) -> usize {
+        self.index.candidates(&Facts::new(*subject)).len()
     }
 }
 

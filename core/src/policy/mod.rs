@@ -5,6 +5,7 @@
 mod allowed;
 mod evaluate;
 mod exception;
+mod exception_index;
 mod known_names;
 mod namespace;
 mod profile;

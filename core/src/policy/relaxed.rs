@@ -7,11 +7,10 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use crate::{
     harden::{Change, Field},
-    pattern::Patterns,
     pss::{
         Capabilities, Caps, Container, Findings, List, Place, Pod, Profile, SecurityContext, Text,
     },
-    rules::Images,
+    rules::{ImagePatterns, Images},
 };
 
 use super::{Relaxation, Requirement};
@@ -21,8 +20,9 @@ use super::{Relaxation, Requirement};
 pub struct Grant<'g> {
     /// What is allowed.
     pub relaxation: &'g Relaxation,
-    /// To containers of these images; what the pod as a whole is allowed then holds only where all are. None: to all.
-    pub images: Option<&'g Patterns>,
+    /// To containers of these images; what the pod as a whole is allowed then holds only where all its images are,
+    /// those of image volumes included. None: to all.
+    pub images: Option<&'g ImagePatterns>,
 }
 
 impl<'g> Grant<'g> {
@@ -79,15 +79,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     }
 
     fn grant(&mut self, grant: &Grant<'_>) {
-        let covered: HashSet<_> = self
-            .whole
-            .containers()
-            .filter(|(_, container)| {
-                grant.images.is_none_or(|images| images.matches(&container.image))
-            })
-            .map(|(place, _)| place)
-            .collect();
-        let is_all = covered.len() == self.whole.containers().count();
+        let (covered, is_all) = self.covered(grant.images);
         // Most pods use nothing of what is allowed, and need no copy.
         if is_all && grant.relaxation.concerns_pod(&self.rest) {
             grant.relaxation.take_out_of_pod(self.rest.to_mut());
@@ -111,6 +103,17 @@ impl<'p, 'a> Relaxed<'p, 'a> {
                 None => self.freed.push((*requirement, freed.clone())),
             }
         }
+    }
+
+    /// The containers that run one of these images, and whether nothing of the pod has another one: neither a container
+    /// nor an image volume.
+    fn covered(&self, images: Option<&ImagePatterns>) -> (HashSet<Place>, bool) {
+        let Some(images) = images else {
+            return (self.whole.containers().map(|(place, _)| place).collect(), true);
+        };
+        let (covered, others): (Vec<_>, Vec<_>) = self.images.places_by(images);
+        let is_container = |place: &Place| matches!(place, Place::Container { .. });
+        (covered.into_iter().filter(is_container).collect(), others.is_empty())
     }
 
     /// Whether anything of it is allowed or freed.

@@ -1,6 +1,11 @@
 //! The workload that exceptions are asked for.
 
-use crate::pss::{OwnerReference, Pod};
+use std::collections::HashSet;
+
+use crate::{
+    pss::{OwnerReference, Pod},
+    rules::Reference,
+};
 
 use super::OwnerKind;
 
@@ -84,8 +89,17 @@ impl<'s> Subject<'s> {
         format!("{}:{name}", self.namespace)
     }
 
-    pub(super) fn images(&self) -> impl Iterator<Item = &str> {
-        self.pod.containers().map(|(_, container)| &*container.image)
+    /// The images of its containers, as far as they are references.
+    pub(super) fn images(&self) -> impl Iterator<Item = Reference<'s>> + use<'s> {
+        let images = self.pod.containers().map(|(_, container)| container.image.as_str());
+        let mut seen = HashSet::new();
+        let images = images.filter(move |image| seen.insert(*image));
+        images.filter_map(|image| Reference::parse(image).ok())
+    }
+
+    /// The pod's labels.
+    pub(super) fn labels(&self) -> impl Iterator<Item = (&'s str, &'s str)> + use<'s> {
+        self.pod.metadata.labels.iter()
     }
 
     pub(super) fn has_label(&self, key: &str, value: &str) -> bool {

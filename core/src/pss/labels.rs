@@ -22,6 +22,13 @@ impl<'a> Labels<'a> {
     }
 }
 
+impl Labels<'_> {
+    /// Keys and values, as they are written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
 impl<'a> FromIterator<(&'a str, &'a str)> for Labels<'a> {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(labels: I) -> Self {
         Self(labels.into_iter().map(|(key, value)| (key.into(), value.into())).collect())

@@ -9,6 +9,8 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use crate::pss::{Place, Pod};
 
+use super::image_pattern::ImagePatterns;
+
 /// Where an image without a registry comes from.
 pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
 /// Its old name, which still stands for it.
@@ -100,6 +102,15 @@ impl<'p, 'a> Images<'p, 'a> {
     /// Of a pod. None is read yet.
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self { pod, read: OnceCell::new() }
+    }
+
+    /// The places whose images are among these, and those whose are not.
+    pub fn places_by(&self, patterns: &ImagePatterns) -> (Vec<Place>, Vec<Place>) {
+        let (known, others): (Vec<_>, Vec<_>) = self.iter().partition(|image| {
+            image.reference.as_ref().is_ok_and(|reference| patterns.match_image(reference))
+        });
+        let places = |images: Vec<&Image<'_>>| images.iter().map(|image| image.place).collect();
+        (places(known), places(others))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Image<'p>> {

@@ -28,7 +28,7 @@ const DEFAULT_TAG: &str = "latest";
 const ALGORITHMS: [&str; 3] = ["sha256:", "sha384:", "sha512:"];
 
 /// A pattern of images.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImagePattern {
     text: String,
     registry: Pattern,
@@ -36,7 +36,7 @@ pub struct ImagePattern {
     version: Version,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Version {
     Any,
     Tag(Pattern),
@@ -52,7 +52,7 @@ pub enum InvalidImagePattern {
     Pattern(#[from] InvalidPattern),
     /// A star stands where a registry could be, or not.
     #[error(
-        "must begin with a registry, or with \"*/\" for any: docker.io/acme-*/web:*, ghcr.io/acme/*, */web:1.2"
+        "must begin with a registry, or with \"*/\" for any: ghcr.io/acme/*, *.registry.example/web:*, */web:1.2"
     )]
     NoRegistry,
     /// `ghcr.io*` is `ghcr.io.evil.example`, too.

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use crate::{
-    pattern::{InvalidPattern, Pattern, few},
+    pattern::{InvalidPattern, Pattern, PatternMap, few},
     pss::{Finding, Findings, shown},
 };
 
@@ -24,8 +24,12 @@ pub(super) static RULE: Rule =
     Rule { id: "rules/imageRegistries", reason: "image from a registry that is not listed" };
 
 /// Where images may come from. From nowhere, if it is empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Registries(Vec<Repository>);
+#[derive(Clone, Debug, Default)]
+pub struct Registries {
+    all: Vec<Repository>,
+    /// Numbers of them, by patterns of registry and repository.
+    names: PatternMap,
+}
 
 /// A registry, or repositories in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,16 +123,36 @@ impl FromIterator<Repository> for Registries {
         // Equal lists are equal values, however they were written.
         all.sort_unstable();
         all.dedup();
-        Self(all)
+        let names = |(number, it): (usize, &Repository)| {
+            let names = match &it.repository {
+                Some(repositories) => repositories
+                    .iter()
+                    .map(|repository| format!("{}/{repository}", it.registry))
+                    .collect(),
+                None => vec![format!("{}/*", it.registry)],
+            };
+            names.into_iter().map(move |name| (Pattern::joined(name), number))
+        };
+        let names = all.iter().enumerate().flat_map(names).collect();
+        Self { all, names }
     }
 }
 
 impl Registries {
     /// Whether an image comes from one of them.
     pub fn allow(&self, image: &Reference<'_>) -> bool {
-        self.0.iter().any(|some| some.covers(image))
+        let could = self.names.get(&image.name()).into_iter();
+        could.filter_map(|number| self.all.get(number)).any(|some| some.covers(image))
     }
 }
+
+impl PartialEq for Registries {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
+
+impl Eq for Registries {}
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +165,7 @@ impl fmt::Display for Repository {
 
 impl fmt::Display for Registries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&few(&self.0))
+        f.pad(&few(&self.all))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     pss::{Level, LevelVersion, NEWEST, Pod},
 };
 
+mod index;
 mod oracle;
 
 fn at(seconds: u64) -> SystemTime {
@@ -15,6 +16,10 @@ fn at(seconds: u64) -> SystemTime {
 
 fn patterns(texts: &[&str]) -> Patterns {
     texts.iter().map(|text| text.parse::<Pattern>().unwrap()).collect()
+}
+
+fn images(texts: &[&str]) -> ImagePatterns {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 fn exception(name: &str, matches: Match) -> Exception {
@@ -86,9 +91,12 @@ fn all_that_is_named_must_fit() {
     assert!(covers(account("shop:web"), "dev") && covers(account("shop:*"), "dev"));
     assert!(!covers(account("web"), "dev") && !covers(account("other:web"), "dev"));
 
-    let image = |text| Match { images: patterns(&["nginx", text]), ..shop() };
+    let image = |text| Match { images: images(&["nginx", text]), ..shop() };
     assert!(covers(image("ghcr.io/shop/*"), "dev") && covers(image("busybox"), "dev"));
-    assert!(!covers(image("busybox:1"), "dev"));
+    assert!(
+        covers(image("busybox:latest"), "dev") && covers(image("docker.io/library/busybox"), "dev")
+    );
+    assert!(!covers(image("busybox:1"), "dev") && !covers(image("shop/*"), "dev"));
 
     let labels = |labels: &[(&str, &str)]| {
         let pod_labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();

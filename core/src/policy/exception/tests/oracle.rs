@@ -25,7 +25,7 @@ const SAFE: &str = "kernel.shm_rmid_forced";
 const SHARED: [(&str, &str); 3] =
     [("network", "hostNetwork"), ("pid", "hostPID"), ("ipc", "hostIPC")];
 const IMAGES: [&str; 3] = ["ghcr.io/shop/web:1", "ghcr.io/shop/agent:2", "busybox"];
-const IMAGE_PATTERNS: [&str; 4] = ["ghcr.io/shop/*", "*agent:2", "busybox", "nginx"];
+const IMAGE_PATTERNS: [&str; 4] = ["ghcr.io/shop/*", "*/shop/agent:2", "busybox", "nginx"];
 const NAMESPACES: [&str; 3] = ["shop", "team-a", "team-b"];
 const NAMESPACE_PATTERNS: [&str; 2] = ["team-*", "*"];
 const NOW: u64 = 1000;
@@ -45,6 +45,8 @@ struct Work {
     init: usize,
     containers: Vec<Made>,
     volumes: Vec<&'static str>,
+    /// Of a volume that is one.
+    image: Option<&'static str>,
     shared: Vec<(&'static str, &'static str)>,
     sysctls: Vec<&'static str>,
 }
@@ -80,11 +82,12 @@ prop_compose! {
         init in 0..3_usize,
         containers in prop::collection::vec(made(), 1..=3),
         volumes in prop::collection::vec(select(PATHS.to_vec()), 0..=2),
+        image in prop_oneof![6 => Just(None), 1 => select(IMAGES.to_vec()).prop_map(Some)],
         shared in subsequence(SHARED.to_vec(), 0..=1),
         sysctls in subsequence(SYSCTLS.to_vec(), 0..=1),
     ) -> Work {
         let init = init.min(containers.len() - 1);
-        Work { namespace, init, containers, volumes, shared, sysctls }
+        Work { namespace, init, containers, volumes, image, shared, sysctls }
     }
 }
 
@@ -135,11 +138,12 @@ impl Work {
             containers.map(|(index, made)| made.json(index, self.volumes.len())).collect();
         let (init, main) = containers.split_at(self.init);
         let volume = |(index, path): (usize, &&str)| json!({"name": format!("v{index}"), "hostPath": {"path": path}});
+        let image = self.image.map(|image| json!({"name": "image", "image": {"reference": image}}));
         let sysctl = |name| json!({"name": name, "value": "1"});
         let mut spec = json!({
             "initContainers": init,
             "containers": main,
-            "volumes": self.volumes.iter().enumerate().map(volume).collect::<Vec<_>>(),
+            "volumes": self.volumes.iter().enumerate().map(volume).chain(image).collect::<Vec<_>>(),
             "securityContext": {"sysctls": self.sysctls.iter().map(sysctl).collect::<Vec<_>>()},
         });
         for (_, field) in &self.shared {
@@ -165,7 +169,7 @@ impl Written {
         Exception {
             name: format!("x/{name}"),
             matches: Match {
-                images: patterns(&self.images),
+                images: images(&self.images),
                 ..within(&[&self.namespaces[..], &self.namespace_patterns].concat())
             },
             allow,
@@ -189,7 +193,7 @@ impl Written {
             || (self.namespace_patterns.contains(&"team-*") && work.namespace != "shop");
         let fits = |pattern: &&str| match *pattern {
             "ghcr.io/shop/*" => image.starts_with("ghcr.io/shop/"),
-            "*agent:2" => image == "ghcr.io/shop/agent:2",
+            "*/shop/agent:2" => image == "ghcr.io/shop/agent:2",
             exact => exact == image,
         };
         let is_over = matches!(self.ends, Some(end) if end <= NOW);
@@ -197,7 +201,8 @@ impl Written {
     }
 
     fn is_for_all(&self, work: &Work) -> bool {
-        work.containers.iter().all(|made| self.is_for(work, made.image))
+        let images = work.containers.iter().map(|made| made.image);
+        images.chain(work.image).all(|image| self.is_for(work, image))
     }
 
     fn names_port(&self, port: i32) -> bool {
