@@ -116,6 +116,21 @@ fn commands_name_policy_exceptions_in_full() {
     assert!(count > 5, "only {count} are named");
 }
 
+/// `--reuse-values` keeps the defaults of the chart that was installed before: what a new chart adds is missing.
+#[test]
+fn helm_upgrades_take_the_defaults_of_the_new_chart() {
+    let mut count = 0;
+    for file in ["docs", "charts", "deploy"].iter().flat_map(|folder| files(&project(folder))) {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        for line in text.lines().filter(|line| line.contains("helm ") && line.contains("upgrade "))
+        {
+            count += usize::from(line.contains("--reset-then-reuse-values"));
+            assert!(!line.contains(" --reuse-values"), "{}: {line}", file.display());
+        }
+    }
+    assert!(count > 5, "only {count} upgrades keep their values");
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()

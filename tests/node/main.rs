@@ -42,6 +42,7 @@ fn the_chart_runs_on_a_node() {
             workloads::a_deployment_is_denied_and_then_hardened(&ground).await;
             workloads::an_image_that_runs_as_root_is_foretold_and_refused(&ground).await;
             release::is_tested(&ground);
+            release::refuses_a_bad_configuration(&ground).await;
             upgrade::nobody_notices(&ground).await;
             release::is_uninstalled_and_pods_start(&ground).await;
         },

@@ -44,6 +44,22 @@ pub(crate) fn is_tested(ground: &Ground) {
     assert!(said.contains("Succeeded"), "{said}");
 }
 
+/// Helm prints what the program found, as the kubelet has it, and nothing of the release changes.
+pub(crate) async fn refuses_a_bad_configuration(ground: &Ground) {
+    let config = format!("/api/v1/namespaces/{RELEASE}/configmaps/{RELEASE}");
+    let before = ground.admin.get(&config).await.granted();
+    let flags = ["--reset-then-reuse-values", "--set", "config.rules.imagetag=enforce"];
+    let output =
+        tokio::task::block_in_place(|| ground.helm.try_release("upgrade", &values(), &flags));
+    let said = [output.stdout, output.stderr].concat();
+    // Helm 4 escapes the quotes.
+    let said = String::from_utf8_lossy(&said).replace('\\', "");
+    assert!(!output.status.success(), "{said}");
+    let problem = "unknown field \"rules.imagetag\" (did you mean \"imageTag\"?)";
+    assert!(said.contains("/etc/portcullis/config.yaml:") && said.contains(problem), "{said}");
+    assert_eq!(ground.admin.get(&config).await.granted(), before);
+}
+
 pub(crate) async fn is_uninstalled_and_pods_start(ground: &Ground) {
     let strict = ground.strict("afterwards", &[]).await;
     let privileged = json!({"name": "app", "image": APP, "securityContext": {"privileged": true}});
