@@ -16,4 +16,5 @@ mod levels;
 mod lookups;
 mod namespaces;
 mod objects;
+mod resize;
 mod routes;

@@ -50,6 +50,24 @@ impl Judgement {
         Self { policy, exceptions: Covered::default(), builtin, enforce, audit, warn }
     }
 
+    /// Judges an update that changes neither containers nor images, by the rules that it can break.
+    pub fn of_resize(
+        policy: NamespacePolicy,
+        pod: &Pod<'_>,
+        old: &Pod<'_>,
+        exceptions: &[Grant<'_>],
+    ) -> Self {
+        let pod = &policy.relax(pod, exceptions);
+        let judge = |mode| policy::raised(policy.demands(), mode, pod, old, Caps::ANSWER);
+        let [enforce, audit, warn] = [Mode::Enforce, Mode::Audit, Mode::Warn].map(judge);
+        Self { policy, exceptions: Covered::default(), builtin: None, enforce, audit, warn }
+    }
+
+    /// Whether no mode found anything.
+    pub fn is_clean(&self) -> bool {
+        self.enforce.is_empty() && self.audit.is_empty() && self.warn.is_empty()
+    }
+
     /// The same, with what is told of the exceptions that it was judged with.
     #[must_use]
     pub fn covered(self, exceptions: Covered) -> Self {

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     config::Config,
     harden,
-    policy::{Covering, Grant, NamespacePolicy},
-    pss::{ContainerKind, InvalidLabel, Minor, Pod},
+    policy::{self, Covering, Grant, NamespacePolicy},
+    pss::{Caps, ContainerKind, InvalidLabel, Minor, Pod},
+    rules::Mode,
 };
 
 use super::{
@@ -232,7 +233,9 @@ impl<'r> AwaitsPolicy<'r> {
         };
         if self.request.operation == Operation::Update {
             match &self.request.old_object {
-                Object::Pod(old) if !is_significant(pod, old) => return Outcome::Ignore,
+                Object::Pod(old) if !is_significant(pod, old) => {
+                    return self.judge_resize(policy, pod, old);
+                }
                 Object::Pod(_) => {}
                 other => return self.fail(unreadable(other)),
             }
@@ -248,6 +251,33 @@ impl<'r> AwaitsPolicy<'r> {
         let judgement = Judgement::of_pod(policy, judged, &grants, self.context.newest);
         let judgement = self.covered(judgement, &covering, judged);
         Outcome::Pod(PodJudgement { pod, judgement })
+    }
+
+    /// An update that upstream does not judge. Controls are about what a resize cannot change; rules are not.
+    fn judge_resize(
+        &self,
+        policy: NamespacePolicy,
+        pod: &'r Pod<'r>,
+        old: &Pod<'_>,
+    ) -> Outcome<'r> {
+        let exemptions = &self.context.config.exemptions;
+        if !policy.demands().any(|demand| demand.check.is_of_resize())
+            || exemptions.runtime_class(&pod.spec.runtime_class_name)
+        {
+            return Outcome::Ignore;
+        }
+        let covering = self.context.excepted.of_request(self.request, pod);
+        let judgement = Judgement::of_resize(policy, pod, old, &covering.grants());
+        if judgement.is_clean() {
+            return Outcome::Ignore;
+        }
+        let allows = |grants: &[Grant<'_>]| {
+            let policy = &judgement.policy;
+            let pod = policy.relax(pod, grants);
+            policy::raised(policy.demands(), Mode::Enforce, &pod, old, Caps::NONE).is_empty()
+        };
+        let told = self.context.excepted.told(&covering, allows);
+        Outcome::Pod(PodJudgement { pod, judgement: judgement.covered(told) })
     }
 
     fn judge_template(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome<'r> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    pss::{self, Caps, Control, Findings, Levels, Minor, Revision},
+    pss::{self, Caps, Control, Findings, Levels, Minor, Pod, Revision},
     rules::{Check, Demand, Mode},
 };
 
@@ -154,6 +154,34 @@ pub fn rules<'d>(
     pod: &Relaxed<'_, '_>,
     caps: Caps,
 ) -> Vec<Violation> {
+    rules_by(demands, mode, pod, caps, |check, rest, found| match check {
+        // What the API server lets a pod ask for depends on the pod as it is.
+        Check::UserNamespaces => check.find(pod.whole(), pod.images(), found),
+        // Images are what they are, whatever is allowed.
+        check => check.find(rest, pod.images(), found),
+    })
+}
+
+/// What an update breaks of the rules that have a mode, though it changes neither containers nor images: a resize. What
+/// the pod broke before, and no less, is not found again.
+pub fn raised<'d>(
+    demands: impl IntoIterator<Item = &'d Demand>,
+    mode: Mode,
+    pod: &Relaxed<'_, '_>,
+    old: &Pod<'_>,
+    caps: Caps,
+) -> Vec<Violation> {
+    let demands = demands.into_iter().filter(|demand| demand.check.is_of_resize());
+    rules_by(demands, mode, pod, caps, |check, rest, found| check.find_raised(rest, old, found))
+}
+
+fn rules_by<'d, 'a>(
+    demands: impl IntoIterator<Item = &'d Demand>,
+    mode: Mode,
+    pod: &Relaxed<'_, 'a>,
+    caps: Caps,
+    find: impl Fn(&Check, &Pod<'a>, &mut Findings),
+) -> Vec<Violation> {
     let mut judged: Vec<(&Check, Findings)> = Vec::new();
     for Demand { check, .. } in demands.into_iter().filter(|demand| demand.mode == mode) {
         // A rule may be asked for by the configuration and by the profile.
@@ -162,12 +190,7 @@ pub fn rules<'d>(
             continue;
         }
         let requirement = Requirement::Rule(check.rule());
-        let found = pod.findings(requirement, caps, |rest, found| match check {
-            // What the API server lets a pod ask for depends on the pod as it is.
-            Check::UserNamespaces => check.find(pod.whole(), pod.images(), found),
-            // Images are what they are, whatever is allowed.
-            check => check.find(rest, pod.images(), found),
-        });
+        let found = pod.findings(requirement, caps, |rest, found| find(check, rest, found));
         let Some(found) = found.filter(|found| !found.is_empty()) else { continue };
         match known.and_then(|at| judged.get_mut(at)) {
             Some((_, all)) => all.merge(found),

@@ -15,7 +15,7 @@ mod requirement;
 mod subject;
 
 pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
-pub use evaluate::{Evaluation, controls, rules};
+pub use evaluate::{Evaluation, controls, raised, rules};
 pub use exception::{
     Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
 };

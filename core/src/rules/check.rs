@@ -130,6 +130,18 @@ impl Check {
         }
     }
 
+    /// Whether an update can break it that changes neither containers nor images: a resize.
+    pub fn is_of_resize(&self) -> bool {
+        matches!(self, Self::Resources(_))
+    }
+
+    /// Finds what such an update breaks, compared with the pod as it was.
+    pub fn find_raised(&self, pod: &Pod<'_>, old: &Pod<'_>, found: &mut Findings) {
+        if let Self::Resources(demanded) = self {
+            resources::find_raised(demanded, pod, old, found);
+        }
+    }
+
     /// What a pod breaks; empty where it complies.
     pub fn findings(&self, pod: &Pod<'_>) -> Findings {
         let mut found = Findings::new(Caps::REPORT);

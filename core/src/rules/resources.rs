@@ -5,11 +5,13 @@
 //! A limit stands for a request that is not set, as the API server fills it in; what the pod as a whole has stands for
 //! what a container lacks. Ephemeral containers are not judged: the API lets them have none.
 //!
+//! On an update that changes neither containers nor images (`pods/resize`), only what rises counts.
+//!
 //! Bounded: no quantity of a container is above the settings' `max`, nor the pod's where a container lacks its own. What
 //! has no limit is not above any: `limits` demands one. Whether a request is above its limit is the API server's
 //! business. What is no quantity is none.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::pss::{self, ContainerKind, Finding, Findings, Place, Pod};
 
@@ -61,6 +63,35 @@ struct Amounts {
 }
 
 pub(super) fn find(demanded: &Resources, pod: &Pod<'_>, found: &mut Findings) {
+    each(demanded, pod, |finding, _| found.add(finding));
+}
+
+/// What an update of a pod breaks that the pod did not break before, or not so far: a pod that is above its bounds may be
+/// made smaller step by step.
+pub(super) fn find_raised(
+    demanded: &Resources,
+    pod: &Pod<'_>,
+    old: &Pod<'_>,
+    found: &mut Findings,
+) {
+    let mut before = HashMap::new();
+    each(demanded, old, |Finding { place, path, .. }, amount| {
+        before.insert((place, path), amount);
+    });
+    each(demanded, pod, |finding, amount| {
+        let key = (finding.place, finding.path.clone());
+        let is_raised = match (before.get(&key), amount) {
+            (Some(Amount::Of(old)), Amount::Of(new)) => new > *old,
+            (old, new) => old != Some(&new),
+        };
+        if is_raised {
+            found.add(finding);
+        }
+    });
+}
+
+/// Hands on all that is wrong, with the quantity that is set there.
+fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, Amount)) {
     let of_pod = pod.spec.resources.as_ref();
     let one = |name| One { name, max: demanded.max.get(name) };
     // Read once: a quantity may be as long as its author likes.
@@ -71,10 +102,12 @@ pub(super) fn find(demanded: &Resources, pod: &Pod<'_>, found: &mut Findings) {
     for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
         for &(one, shared) in &shared {
             let own = Amounts::of(container.resources.as_ref(), one.name);
-            found.extend(one.wrong(place, own));
-            found.extend(one.lacking(place, own, shared, demanded));
+            one.wrong(place, own).for_each(|(finding, amount)| tell(finding, amount));
+            let lacking = one.lacking(place, own, shared, demanded);
+            lacking.for_each(|finding| tell(finding, Amount::Unset));
             let of_pod = one.wrong(Place::Pod, shared.relied_on(own));
-            found.extend(of_pod.filter(|finding| told.insert(finding.path.clone())));
+            let of_pod = of_pod.filter(|(finding, _)| told.insert(finding.path.clone()));
+            of_pod.for_each(|(finding, amount)| tell(finding, amount));
         }
     }
 }
@@ -129,7 +162,7 @@ struct One<'r> {
 
 impl One<'_> {
     /// What is set and may not be.
-    fn wrong(self, place: Place, amounts: Amounts) -> impl Iterator<Item = Finding> {
+    fn wrong(self, place: Place, amounts: Amounts) -> impl Iterator<Item = (Finding, Amount)> {
         [(List::Requests, amounts.request), (List::Limits, amounts.limit)].into_iter().filter_map(
             move |(list, amount)| {
                 let path = self.path(list);
@@ -140,7 +173,7 @@ impl One<'_> {
                     }
                     (Amount::Unset | Amount::Of(_), _) => return None,
                 };
-                Some(Finding::new(place, path, fix))
+                Some((Finding::new(place, path, fix), amount))
             },
         )
     }
