@@ -12,6 +12,8 @@ use kube::config::{Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::source::message;
+
 use super::{
     credentials::{Identity, bearer},
     error::bounded,
@@ -148,7 +150,7 @@ fn not_started(exec: &ExecConfig, command: &str, error: &io::Error) -> String {
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-    last.map_or_else(String::new, |line| format!(": {}", bounded(line)))
+    last.map_or_else(String::new, |line| format!(": {}", bounded(message(line))))
 }
 
 #[derive(Deserialize)]

@@ -95,7 +95,7 @@ pub(super) fn select(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<S
             known(kubeconfig)
         )
     })?;
-    let context = find(&kubeconfig.contexts, |named| &named.name == name)
+    let context = find(&kubeconfig.contexts, |named| named.name == name)
         .and_then(|named| named.context.as_ref())
         .ok_or_else(|| format!("there is no context {:?}; {}", bounded(name), known(kubeconfig)))?;
     let cluster = find(&kubeconfig.clusters, |named| named.name == context.cluster)

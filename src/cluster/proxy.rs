@@ -141,11 +141,14 @@ mod tests {
         }
     }
 
+    /// A server, the kubeconfig's proxy-url, variables, and the proxy that is chosen.
+    type Case<'c> = (&'c str, Option<&'c str>, &'c [(&'c str, &'c str)], &'c str);
+
     #[test]
     fn it_is_chosen_as_kubectl_chooses() {
         let server = "https://api.example:6443";
         let set = ("HTTPS_PROXY", "http://proxy:3128");
-        let cases: &[(&str, Option<&str>, &[(&str, &str)], &str)] = &[
+        let cases: &[Case<'_>] = &[
             (server, None, &[], "none"),
             (server, None, &[set], "http://proxy:3128 (HTTPS_PROXY)"),
             (server, None, &[("https_proxy", "proxy:3128")], "http://proxy:3128 (https_proxy)"),

@@ -11,6 +11,7 @@ use std::{
 };
 
 pub use rendered::Rendered;
+pub(crate) use rendered::message;
 
 /// What is read of a directory; of files that are named, any.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];

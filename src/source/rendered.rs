@@ -113,8 +113,28 @@ fn output(mut child: Child, name: &str) -> Result<Vec<u8>, String> {
     if status.success() {
         return Ok(text);
     }
-    let words = complaint.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = complaint.lines().map(message).flat_map(str::split_whitespace);
+    let words = words.collect::<Vec<_>>().join(" ");
     Err(format!("{name} failed ({status}): {}", words.chars().take(MAX_WORDS).collect::<String>()))
+}
+
+/// A line without the head that klog writes before it: `E1130 08:00:00.123456    4711 memcache.go:265] `. Where in
+/// Kubernetes' sources it was written says nothing to its reader.
+pub(crate) fn message(line: &str) -> &str {
+    klog(line).unwrap_or(line)
+}
+
+fn klog(line: &str) -> Option<&str> {
+    let (head, text) = line.split_once("] ")?;
+    let mut words = head.split_whitespace();
+    let severity_and_date = words.next()?.strip_prefix(['I', 'W', 'E', 'F'])?;
+    let is_date =
+        severity_and_date.len() == 4 && severity_and_date.bytes().all(|byte| byte.is_ascii_digit());
+    let is_time = words.next()?.split(':').count() == 3;
+    let is_thread = words.next()?.bytes().all(|byte| byte.is_ascii_digit());
+    let (file, place) = words.next()?.rsplit_once(':')?;
+    let is_place = file.ends_with(".go") && place.bytes().all(|byte| byte.is_ascii_digit());
+    (is_date && is_time && is_thread && is_place && words.next().is_none()).then_some(text)
 }
 
 #[cfg(test)]
@@ -125,5 +145,22 @@ mod tests {
     fn a_path_is_never_an_option() {
         assert_eq!(operand(Path::new("--post-renderer=x")), "./--post-renderer=x");
         assert_eq!(operand(Path::new("charts/web")), "charts/web");
+    }
+
+    #[test]
+    fn what_klog_writes_before_a_line_is_left_out() {
+        for (line, expected) in [
+            (
+                "E1130 08:00:00.123456    4711 memcache.go:265] couldn't get it: refused",
+                "couldn't get it: refused",
+            ),
+            ("W1130 08:00:00.123456       1 warnings.go:70] a] b", "a] b"),
+            ("error: no kustomization.yaml", "error: no kustomization.yaml"),
+            ("E1130 is no head] of klog", "E1130 is no head] of klog"),
+            ("Error: [a] b", "Error: [a] b"),
+            ("", ""),
+        ] {
+            assert_eq!(message(line), expected);
+        }
     }
 }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Runtime,
+    task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -72,9 +73,10 @@ impl ApiServer {
         let answers = Answers::default();
         let answering = Arc::clone(&answers);
         runtime.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (noting, answering) = (Arc::clone(&noting), Arc::clone(&answering));
-                tokio::spawn(serve(acceptor.clone(), stream, noting, answering));
+                connections.spawn(serve(acceptor.clone(), stream, noting, answering));
             }
         });
         Self { port, serving, client, seen, answers, runtime: Some(runtime) }

@@ -1,5 +1,6 @@
 //! How the program reaches an API server: the program itself, with kubeconfigs, environments and proxies of every kind.
 //!
+//! - `emulated`: an API server that emulates an older version
 //! - `kubeconfigs`: every form of a kubeconfig, and what it is told of
 //! - `files`: which kubeconfigs are read, and how they are merged
 //! - `plugins`: credential plugins
@@ -16,6 +17,7 @@
 )]
 
 mod apiserver;
+mod emulated;
 mod files;
 mod knowing;
 mod kubeconfigs;

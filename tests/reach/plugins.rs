@@ -133,7 +133,7 @@ fn a_plugin_that_gives_nothing_is_named_with_why() {
         (json!({"command": ""}), "", "exec: command must name a credential plugin".to_owned()),
         (
             json!({}),
-            "echo secret; echo first >&2; echo 'log in again' >&2; exit 3",
+            "echo secret; echo first >&2; echo 'F1130 08:00:00.123456    4711 cred.go:123] log in again' >&2; exit 3",
             format!("{named} failed (exit status: 3): log in again"),
         ),
         (json!({}), "exit 1", format!("{named} failed (exit status: 1)\n")),

@@ -12,6 +12,9 @@ use crate::{
     },
 };
 
+/// A server's host, variables, and whether the proxy is used.
+type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], bool);
+
 struct World {
     folder: Folder,
     api: ApiServer,
@@ -71,7 +74,7 @@ fn the_environment_s_proxy_is_used_where_no_proxy_lets_it() {
     let bare = format!("127.0.0.1:{}", proxy.port);
     let socks_url = format!("socks5://127.0.0.1:{}", socks.port);
     let own_port = format!("0.0.0.0:{port}");
-    let cases: &[(&str, &[(&str, &str)], bool)] = &[
+    let cases: &[Case<'_>] = &[
         ("0.0.0.0", &[("HTTPS_PROXY", &url)], true),
         ("0.0.0.0", &[("https_proxy", &url)], true),
         ("0.0.0.0", &[("HTTPS_PROXY", &bare)], true),

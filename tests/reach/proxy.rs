@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
+    task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -69,9 +70,10 @@ impl Proxy {
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(async move {
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let manner = manner.clone();
-                tokio::spawn(async move { manner.serve(stream).await });
+                connections.spawn(async move { manner.serve(stream).await });
             }
         });
         Self { port, asked, runtime: Some(runtime) }
