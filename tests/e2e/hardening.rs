@@ -146,7 +146,7 @@ async fn auto_only_reports_where_restricted_is_not_enforced() {
 
     let answer = developer.create(&pods(&namespace), &plain("web")).await;
 
-    let line = r#"would violate PodSecurity "restricted:latest""#;
+    let line = r#"Pod "web": would violate PodSecurity "restricted:latest""#;
     assert!(
         answer.warnings.iter().any(|warning| warning.starts_with(line)),
         "{:?}",
