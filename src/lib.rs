@@ -38,6 +38,8 @@ pub mod leader;
 
 pub mod source;
 
+pub mod harmless;
+
 pub mod output_file;
 
 pub mod report;

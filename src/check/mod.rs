@@ -14,6 +14,9 @@ use crate::{
 
 use parallel::{Judged, Said};
 
+/// What to do about a patch, whose kustomization is not known.
+pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
+
 /// Judges all sources, and reports them in their order.
 ///
 /// # Errors
@@ -91,6 +94,7 @@ impl Judge<'_> {
                     Said::Workload(Box::new(self.workload(&manifest, &mut places)))
                 }
                 Reading::Ignored => Said::Ignored,
+                Reading::Patch(patch) => Said::Skipped(patch.line, format!("{patch}; {ADVICE}")),
                 Reading::Unreadable(unreadable) => Said::Unreadable(unreadable),
             })
         })
@@ -111,6 +115,7 @@ fn tell(source: &str, text: Option<&str>, said: &Said, report: &mut Report<'_>) 
     report.tell(match said {
         Said::Workload(workload) => Item::Workload(workload, text),
         Said::Ignored => Item::Ignored,
+        Said::Skipped(line, why) => Item::Skipped(Skipped { source, line: Some(*line), why }),
         Said::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
     })
 }

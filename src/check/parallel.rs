@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     findings::Workload,
-    manifest::{self, Unreadable},
+    manifest::{self, Line, Unreadable},
     source::Source,
 };
 
@@ -54,6 +54,7 @@ impl Judged<'_> {
 pub(super) enum Said {
     Workload(Box<Workload>),
     Ignored,
+    Skipped(Line, String),
     Unreadable(Unreadable),
 }
 

@@ -17,6 +17,7 @@ use crate::{
     cluster,
     config::{self, Config},
     findings::{Past, Summary},
+    harmless,
     manifest::Unreadable,
     pss::{Caps, Level},
     report::{About, Item, Output, Report},
@@ -171,6 +172,7 @@ impl Teller<'_> {
             Event::Note(note) => {
                 self.line.clear();
                 // That nobody reads it is no reason to stop.
+                let note = harmless::one_line(&note.to_string());
                 let _ = writeln!(io::stderr(), "portcullis: {note}");
                 Ok(())
             }

@@ -19,7 +19,7 @@ use crate::{
     policy::{self, Exception, Exceptions, Honoured, PROFILE_LABEL},
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
-    source::Source,
+    source::{self, Source},
 };
 
 use super::{
@@ -166,7 +166,8 @@ fn surroundings(
 }
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
-    let paths = flags.paths.iter().flat_map(|path| Source::of(path));
+    let paths = flags.paths.iter().flat_map(|path| Source::of(path)).collect();
+    let paths = source::without_patches(paths, &flags.kustomize).into_iter();
     let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
     let chart = flags.helm.iter().map(|chart| Source::helm(chart, &flags.values));
     let sources: Vec<_> = paths.chain(kustomizations).chain(chart).collect();

@@ -9,8 +9,9 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     config::{self, Config},
+    harmless::{Harmless, Styles},
     rewrite::{Colours, Form, Hardener, Summary},
-    source::Source,
+    source::{self, Source},
 };
 
 use super::Exit;
@@ -91,7 +92,10 @@ fn sources(flags: &Flags, form: Form) -> anyhow::Result<Vec<Source>> {
             anyhow::bail!("nothing to harden: name files or directories")
         }
         [] => vec![Source::Stdin],
-        paths => paths.iter().flat_map(|path| Source::of(path)).collect(),
+        paths => {
+            let sources = paths.iter().flat_map(|path| Source::of(path)).collect();
+            source::without_patches(sources, &[])
+        }
     };
     if form == Form::InPlace && sources.contains(&Source::Stdin) {
         anyhow::bail!("standard input cannot be replaced: without --in-place, use -o yaml");
@@ -101,7 +105,8 @@ fn sources(flags: &Flags, form: Form) -> anyhow::Result<Vec<Source>> {
 
 fn harden(sources: &[Source], hardener: &Hardener, form: Form) -> io::Result<Summary> {
     let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
-    let summary = crate::rewrite::run(sources, hardener, form, out, anstream::stderr())?;
+    let log = Harmless::new(anstream::stderr(), Styles::Removed);
+    let summary = crate::rewrite::run(sources, hardener, form, out, log)?;
     told(&summary, form)?;
     Ok(summary)
 }

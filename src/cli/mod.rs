@@ -23,7 +23,7 @@ use std::{env, io, process::ExitCode};
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
-use crate::{dns, findings::Summary};
+use crate::{dns, findings::Summary, harmless};
 
 /// Judges pods by the Pod Security Standards, hardens them, and says beforehand what it would do.
 #[derive(Debug, Parser)]
@@ -103,7 +103,7 @@ pub fn run() -> ExitCode {
     let exit = result.unwrap_or_else(|error| {
         // One line: what, and below which cause.
         let name = name.as_ref().map_or("portcullis", plugin::Name::typed);
-        anstream::eprintln!("{name}: {error:#}");
+        anstream::eprintln!("{name}: {}", harmless::text(&format!("{error:#}")));
         Exit::Failure
     });
     exit.into()

@@ -1,5 +1,7 @@
 //! Arguments that cannot be used: one line, as for all else that can be wrong at the start.
 
+use crate::harmless;
+
 use clap::error::{ContextKind, ErrorKind};
 
 /// Prints what is wrong, or the help that was asked for, and ends the process.
@@ -26,7 +28,7 @@ fn one_line(mut error: clap::Error) -> String {
         lines.join(" ").replace("For more", "for more")
     });
     let line = paragraphs.collect::<Vec<_>>().join("; ");
-    line.replace(char::is_control, " ").trim_end().to_owned()
+    harmless::one_line(&line).trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use std::{collections::BTreeSet, ops::Range};
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
 use crate::findings::{Broken, Found, Region, Severity, Workload};
+use crate::harmless;
 
 use super::words::visible;
 
 /// Containers that are shown of one violation: a pod may have hundreds.
 const MAX_SHOWN: usize = 10;
+/// Longer lines are not shown, in bytes: they would be once for each violation.
+const MAX_SOURCE: usize = 64 << 10;
 
 /// One violation of a workload; `text` is the source that it stands in.
 pub(super) fn render(
@@ -60,7 +63,8 @@ fn place<'a>(
         let context = context.and_then(|context| lines.context(found, context));
         primary.into_iter().chain(context)
     });
-    let snippet = Snippet::source(lines.text).line_start(lines.first).path(source);
+    let snippet =
+        Snippet::source(harmless::source(lines.text)).line_start(lines.first).path(source);
     vec![snippet.annotations(annotations.collect::<Vec<_>>()).into()]
 }
 
@@ -105,7 +109,8 @@ impl<'t> Lines<'t> {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let end = text.get(last..)?.find('\n').map_or(text.len(), |newline| last + newline);
         let line = usize::try_from(first.line).ok()?;
-        Some(Self { text: text.get(start..end)?, start, first: line })
+        let text = text.get(start..end).filter(|text| text.len() <= MAX_SOURCE)?;
+        Some(Self { text, start, first: line })
     }
 
     fn annotation(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {

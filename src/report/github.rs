@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 
 use crate::{
     findings::{Broken, Lint, Workload},
+    harmless,
     manifest::Unreadable,
 };
 
@@ -91,11 +92,10 @@ impl Github {
     }
 }
 
-/// What would end the command or begin another (`actions/toolkit`, `packages/core/src/command.ts`). Other control
-/// characters steer whatever shows the log.
+/// What would end the command or begin another (`actions/toolkit`, `packages/core/src/command.ts`).
 fn escaped(text: &str) -> String {
     let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    text.replace(char::is_control, " ")
+    harmless::one_line(&text)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     findings::{self, Region, Summary},
+    harmless,
     manifest::Line,
     pss::{LevelVersion, Levels},
 };
@@ -31,8 +32,7 @@ fn append(list: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {
     if !list.is_empty() {
         list.extend(b",\n");
     }
-    serde_json::to_writer(list, row)?;
-    Ok(())
+    harmless::json::write(list, row)
 }
 
 impl<'p> Json<'p> {
@@ -55,8 +55,7 @@ impl<'p> Json<'p> {
             self.out.write_all(b",\n")?;
         }
         self.is_empty = false;
-        // In one piece: many small ones cost more than they say.
-        self.out.write_all(&serde_json::to_vec(&row)?)
+        self.out.write_all(&harmless::json::to_vec(&row)?)
     }
 
     pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
@@ -74,7 +73,7 @@ impl<'p> Json<'p> {
             self.out.write_all(list)?;
         }
         self.out.write_all(b"],\"summary\":")?;
-        serde_json::to_writer(&mut self.out, &Total::of(summary, self.about))?;
+        harmless::json::write(&mut self.out, &Total::of(summary, self.about))?;
         self.out.write_all(b"}\n")?;
         self.out.finish()
     }
@@ -92,7 +91,7 @@ impl Jsonl {
 
     pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
-        self.out.write_all(&serde_json::to_vec(&row)?)?;
+        self.out.write_all(&harmless::json::to_vec(&row)?)?;
         self.out.write_all(b"\n")
     }
 

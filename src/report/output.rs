@@ -9,7 +9,10 @@ use std::{
 
 use clap::ValueEnum as _;
 
-use crate::output_file::OutputFile;
+use crate::{
+    harmless::{Harmless, Styles},
+    output_file::OutputFile,
+};
 
 use super::Format;
 
@@ -89,10 +92,22 @@ impl Output {
 
     pub(super) fn open(&self) -> io::Result<To> {
         let Some(file) = &self.file else {
-            return Ok(To { out: Stream::Standard(stdout(self.format)), width: width() });
+            return Ok(self.to(Stream::Standard(stdout(self.format)), width()));
         };
         let out = OutputFile::create(file).map_err(|error| named(file, &error))?;
-        Ok(To { out: Stream::File(out, file.clone()), width: None })
+        Ok(self.to(Stream::File(out, file.clone()), None))
+    }
+
+    fn to(&self, out: Stream, width: Option<usize>) -> To {
+        let out = match self.format {
+            Format::Human | Format::Concise => Filter::Text(Harmless::new(out, Styles::Kept)),
+            Format::Yaml | Format::Junit | Format::Html => {
+                Filter::Text(Harmless::new(out, Styles::Removed))
+            }
+            // They say the same in escapes, or are made of commands.
+            Format::Json | Format::Jsonl | Format::Sarif | Format::Github => Filter::Exact(out),
+        };
+        To { out, width }
     }
 }
 
@@ -124,9 +139,14 @@ fn named(file: &Path, error: &io::Error) -> io::Error {
 
 /// Where a form is written to.
 pub(super) struct To {
-    out: Stream,
+    out: Filter,
     /// Of the terminal, in columns, where it is one.
     pub(super) width: Option<usize>,
+}
+
+enum Filter {
+    Text(Harmless<Stream>),
+    Exact(Stream),
 }
 
 enum Stream {
@@ -138,8 +158,8 @@ impl To {
     /// All is written: a file takes its name.
     pub(super) fn finish(self) -> io::Result<()> {
         match self.out {
-            Stream::Standard(mut out) => out.flush(),
-            Stream::File(out, file) => out.commit().map_err(|error| named(&file, &error)),
+            Filter::Text(out) => out.finish()?.finish(),
+            Filter::Exact(out) => out.finish(),
         }
     }
 }
@@ -147,15 +167,40 @@ impl To {
 impl Write for To {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.out {
-            Stream::Standard(out) => out.write(bytes),
-            Stream::File(out, _) => out.write(bytes),
+            Filter::Text(out) => out.write(bytes),
+            Filter::Exact(out) => out.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.out {
-            Stream::Standard(out) => out.flush(),
-            Stream::File(out, _) => out.flush(),
+            Filter::Text(out) => out.flush(),
+            Filter::Exact(out) => out.flush(),
+        }
+    }
+}
+
+impl Stream {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Standard(mut out) => out.flush(),
+            Self::File(out, file) => out.commit().map_err(|error| named(&file, &error)),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Standard(out) => out.write(bytes),
+            Self::File(out, _) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Standard(out) => out.flush(),
+            Self::File(out, _) => out.flush(),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     explain,
     findings::{self, Broken, Found, Lint, Severity, Workload, lint},
+    harmless,
     manifest::{Line, Unreadable},
     policy::Requirement,
 };
@@ -63,8 +64,7 @@ impl Sarif {
         self.start()?;
         self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
-        serde_json::to_writer(&mut self.out, result)?;
-        Ok(())
+        self.out.write_all(&harmless::json::to_vec(result)?)
     }
 
     /// All that stands before the results.
@@ -94,7 +94,9 @@ impl Sarif {
             "executionSuccessful": self.is_successful,
             "toolExecutionNotifications": self.notifications,
         });
-        writeln!(self.out, "\n],\"invocations\":[{invocation}]}}]}}")?;
+        self.out.write_all(b"\n],\"invocations\":[")?;
+        harmless::json::write(&mut self.out, &invocation)?;
+        self.out.write_all(b"]}]}\n")?;
         self.out.finish()
     }
 }

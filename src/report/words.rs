@@ -1,7 +1,4 @@
-//! What several forms for people say alike. Text of manifests loses its control characters: it must not steer a
-//! terminal.
-
-use std::borrow::Cow;
+//! What several forms for people say alike.
 
 use clap::builder::styling::{AnsiColor, Style};
 
@@ -9,6 +6,8 @@ use crate::{
     findings::{Position, Workload},
     manifest::Unreadable,
 };
+
+pub(super) use crate::harmless::visible;
 
 use super::Skipped;
 
@@ -21,15 +20,6 @@ const ASIDE: Style = AnsiColor::Yellow.on_default();
 pub(super) fn count(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {what}{plural}")
-}
-
-/// Without what could steer a terminal.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().any(char::is_control) {
-        text.replace(char::is_control, " ").into()
-    } else {
-        text.into()
-    }
 }
 
 /// `deploy/web.yaml:12:9`, or as much as is known.

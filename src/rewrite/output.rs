@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    harmless,
     manifest::{Line, STACK},
     source::{Skip, Source},
 };
@@ -19,6 +20,10 @@ use super::{
 /// A link may lead to where nobody expects a change.
 const OUTSIDE: &str =
     "is a link that leads out of the directory that was named: name it, or where it leads to";
+
+/// A diff is printed where CI runners read commands.
+const ALTERED: &str = "the diff shows text that a terminal or a CI runner would take for a command, in another form: \
+                       git apply does not take it. Use --in-place";
 
 /// What is done with a text that hardening changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +131,10 @@ impl<W: Write, L: Write> Run<W, L> {
     }
 
     fn hardened(&mut self, source: &Source, old: &[u8], hardened: &Hardened) -> io::Result<()> {
+        for patch in &hardened.patches {
+            let why = format!("{patch}; harden what it changes");
+            self.skipped(source, Some(patch.line), &why)?;
+        }
         if self.form == Form::Yaml {
             self.text(&hardened.text)?;
         }
@@ -136,14 +145,20 @@ impl<W: Write, L: Write> Run<W, L> {
         match (self.form, source) {
             (Form::Diff(colours), source) => {
                 let old = str::from_utf8(old).unwrap_or_default();
-                let diff = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
+                let exact = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
+                let diff = harmless::text(&exact);
+                if diff != exact {
+                    writeln!(self.log, "portcullis: {source}: {ALTERED}")?;
+                }
                 let diff = match colours {
                     Colours::Never => diff,
                     Colours::Always => diff::coloured(&diff),
                 };
                 self.out.write_all(diff.as_bytes())?;
             }
-            (Form::Check, source) => writeln!(self.out, "{source}")?,
+            (Form::Check, source) => {
+                writeln!(self.out, "{}", harmless::one_line(&source.to_string()))?;
+            }
             (Form::Yaml, _) => {}
             (Form::InPlace, Source::File(path)) => {
                 if let Err(error) = file::replace(path, old, hardened.text.as_bytes()) {

@@ -33,6 +33,8 @@ pub struct Hardened {
     pub edits: Vec<Edit>,
     /// Whether any pod must not run as root that did not say so before.
     pub sets_non_root: bool,
+    /// What is left as it is, since it changes other objects.
+    pub patches: Vec<manifest::Patch>,
 }
 
 /// Why a text was left alone.
@@ -42,6 +44,12 @@ pub struct Refused {
     pub line: Option<Line>,
     /// What is wrong, and what to do.
     pub why: String,
+}
+
+/// What becomes of a text.
+struct Plan {
+    planned: Vec<Planned>,
+    patches: Vec<manifest::Patch>,
 }
 
 /// What is added to one object.
@@ -67,7 +75,7 @@ impl Hardener {
     /// All that cannot be read or changed: then nothing is.
     pub fn harden(&self, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
         let text = readable(bytes).map_err(|refused| vec![refused])?;
-        let planned = self.plan(text)?;
+        let Plan { planned, patches } = self.plan(text)?;
         let mut edits = edits(text, &planned)?;
         let hardened =
             edit::apply(text, &mut edits).map_err(|refusal| refused(text, vec![refusal]))?;
@@ -78,21 +86,22 @@ impl Hardener {
         }
         let mut fields = planned.iter().flat_map(|planned| &planned.changes);
         let sets_non_root = fields.any(|change| change.field == Field::RunAsNonRoot);
-        Ok(Hardened { text: hardened, edits, sets_non_root })
+        Ok(Hardened { text: hardened, edits, sets_non_root, patches })
     }
 
-    fn plan(&self, text: &str) -> Result<Vec<Planned>, Vec<Refused>> {
-        let (mut planned, mut unreadable) = (Vec::new(), Vec::new());
+    fn plan(&self, text: &str) -> Result<Plan, Vec<Refused>> {
+        let (mut planned, mut patches, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
             match reading {
                 Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
                 Reading::Ignored => {}
+                Reading::Patch(patch) => patches.push(patch),
                 Reading::Unreadable(why) => unreadable.push(Refused::from(why)),
             }
             Ok(())
         });
         match (unreadable.is_empty(), template_line(text)) {
-            (true, _) => Ok(planned),
+            (true, _) => Ok(Plan { planned, patches }),
             (false, Some(line)) => Err(vec![unrendered(line)]),
             (false, None) => Err(unreadable),
         }
@@ -100,6 +109,10 @@ impl Hardener {
 
     fn plan_object(&self, manifest: &Manifest<'_>) -> Option<Planned> {
         let pod = manifest.pod.as_deref()?;
+        // Whatever it is for, nothing runs in it: it may be meant for another pod.
+        if pod.spec.containers.is_empty() {
+            return None;
+        }
         if self.exemptions.namespace(&manifest.identity.namespace)
             || self.exemptions.runtime_class(&pod.spec.runtime_class_name)
         {
@@ -118,7 +131,7 @@ impl Hardener {
 
     fn is_done(&self, hardened: &str) -> Result<(), Refused> {
         match self.plan(hardened) {
-            Ok(planned) if planned.is_empty() => Ok(()),
+            Ok(plan) if plan.planned.is_empty() => Ok(()),
             Ok(_) => Err(verify::failed(None)),
             Err(mut refused) => Err(verify::failed(refused.pop())),
         }

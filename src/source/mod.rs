@@ -1,6 +1,7 @@
 //! Where manifests come from: files, what is found in directories or by a pattern, standard input, what another
 //! program renders. At most so much of each.
 
+mod kustomization;
 mod rendered;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use kustomization::without_patches;
 pub use rendered::Rendered;
 pub(crate) use rendered::message;
 
@@ -48,6 +50,19 @@ pub enum Skip {
         "it is a link to a directory outside of the one that was named: name it to have it read"
     )]
     LinkOutside,
+    /// What it changes is judged and hardened, and it is not: by this kustomization.
+    #[error("it is a patch of {}: judge what is rendered, with check -k {}", .0.display(), folder(.0).display())]
+    Patch(PathBuf),
+    /// It is no manifest.
+    #[error("it is a kustomization: judge what is rendered, with check -k {}", .0.display())]
+    Kustomization(PathBuf),
+}
+
+fn folder(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 impl Source {
@@ -198,6 +213,9 @@ impl Walk {
                 self.directory(&path, depth + 1);
             } else if kind.is_symlink() {
                 self.sources.extend(self.link(path));
+            } else if kustomization::is_one(&path) && !is_manifest(&path) {
+                let why = Skip::Kustomization(directory.to_owned());
+                self.sources.push(Source::Skipped(path, why));
             } else if is_manifest(&path) {
                 self.sources.push(if kind.is_file() {
                     Source::File(path)

@@ -15,7 +15,7 @@ use crate::{
     harden::{self, Decision},
     manifest::{self, Line, Manifest, Reading, Unreadable},
     policy::{Exceptions, Expiry},
-    source::Source,
+    source::{self, Skip, Source},
 };
 
 use super::{Case, Found, Manifests, Outcome, Suite, parse};
@@ -150,11 +150,17 @@ struct Bench {
 
 impl Bench {
     fn judge_path(&mut self, path: &Path) {
-        for source in Source::of(path) {
-            if matches!(source, Source::Skipped(..)) {
-                continue;
-            }
+        for source in source::without_patches(Source::of(path), &[]) {
             let name = source.to_string();
+            match source {
+                Source::Skipped(_, Skip::Patch(_)) => {
+                    let why = "is a patch of a kustomization: test what kustomize renders instead";
+                    self.problems.push(problem(&name, None, why));
+                    continue;
+                }
+                Source::Skipped(..) => continue,
+                _ => {}
+            }
             match source.read() {
                 Ok(text) => self
                     .judge_text(&text, |wrong| problem(&name, wrong.line.map(start), &wrong.why)),
@@ -174,6 +180,10 @@ impl Bench {
                     }
                 },
                 Reading::Ignored => {}
+                Reading::Patch(patch) => {
+                    let why = format!("{patch}; test what kustomize renders instead");
+                    self.problems.push(wrong(&Unreadable { line: Some(patch.line), why }));
+                }
                 Reading::Unreadable(unreadable) => self.problems.push(wrong(&unreadable)),
             }
             Ok(())

@@ -16,14 +16,14 @@ fn told(args: &[&str]) -> String {
 fn a_broken_document_does_not_touch_the_others() {
     assert_snapshot!(told(&["tests/manifests/broken.yaml"]), @r#"
     1 before denied
-    17 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
-    27 repeated key "hostNetwork": a mapping has each key once
-    37 Pod mistyped: invalid type: string "root", expected i64
-    39 a key must be a string, a number or a boolean; it looks like a template that is not rendered: give what renders it, as --helm does
-    41 not a Kubernetes object: it is no mapping
-    44 not a Kubernetes object: it has no kind
-    46 not a Kubernetes object: it has no apiVersion
-    50 after denied
+    18 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
+    28 repeated key "hostNetwork": a mapping has each key once
+    38 Pod mistyped: invalid type: string "root", expected i64
+    40 a key must be a string, a number or a boolean; it looks like a template that is not rendered: give what renders it, as --helm does
+    42 not a Kubernetes object: it is no mapping
+    45 not a Kubernetes object: it has no kind
+    47 not a Kubernetes object: it has no apiVersion
+    51 after denied
     "#);
 }
 
@@ -32,10 +32,10 @@ fn lists_are_judged_item_by_item() {
     assert_snapshot!(told(&["tests/manifests/lists.yaml"]), @r#"
     7 first denied
     21 nested denied
-    29 not a Kubernetes object: it has no kind
-    35 Pod mistyped: invalid type: map, expected a list
-    42 of-a-typed-list denied
-    49 second allowed
+    30 not a Kubernetes object: it has no kind
+    36 Pod mistyped: invalid type: map, expected a list
+    43 of-a-typed-list denied
+    50 second allowed
     "#);
 }
 
@@ -74,10 +74,10 @@ fn yaml_is_read_as_go_reads_it() {
     1 zero-as-a-float denied: user 0
     9 thousand-as-a-float allowed
     16 octal denied: user 0
-    26 yes-and-no denied
-    34 anchors denied
-    61 Pod half-a-user: invalid type: floating point `0.5`, expected i64
-    68 Pod a-user-too-large: invalid type: floating point `100000000000000000000000.0`, expected i64
+    27 yes-and-no denied
+    35 anchors denied
+    64 Pod half-a-user: invalid type: floating point `0.5`, expected i64
+    71 Pod a-user-too-large: invalid type: floating point `100000000000000000000000.0`, expected i64
     "#);
     // Each on the line of what is wrong, be it brought in by an alias or a merge key.
     let outcome = check(&["-o", "concise", "tests/manifests/yaml-forms.yaml"]);
@@ -214,7 +214,9 @@ fn other_kinds_are_ignored_and_counted() {
     let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
     // Of a kind that is judged the group decides, not its version.
     assert_eq!(document["summary"]["ignored"], 6);
-    assert_eq!(document["summary"]["objects"], 1);
+    assert_eq!(document["summary"]["objects"], 0);
+    let reason = document["skipped"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("Deployment  is a patch: it has no spec.selector"), "{reason}");
 }
 
 #[test]

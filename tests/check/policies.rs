@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::program::{Outcome, check, check_with, controls};
 
 const POD: &[u8] = b"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: kube-system}\n\
-spec:\n  runtimeClassName: kata\n  hostNetwork: true\n  containers: [{name: c}]\n";
+spec:\n  runtimeClassName: kata\n  hostNetwork: true\n  containers: [{name: c, image: c}]\n";
 
 fn judged(args: &[&str]) -> Outcome {
     check_with(&[&["-o", "jsonl"], args].concat(), POD)

@@ -82,7 +82,7 @@ fn a_wrong_command_line_is_status_2_and_says_what_is_allowed() {
 #[test]
 fn what_is_wrong_does_not_steer_a_terminal() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"a\\e[2Jb\\nc\"}\nspec: {hostPID: true, \
-               containers: [{name: \"\\e]0;x\\a\", securityContext: {privileged: true}}]}\n";
+               containers: [{name: \"\\e]0;x\\a\", image: a, securityContext: {privileged: true}}]}\n";
     let outcome = crate::program::check_with(&["-"], pod.as_bytes());
     assert!(outcome.out.contains("Pod a [2Jb c:"), "{}", outcome.out);
     assert!(outcome.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.out);

@@ -264,8 +264,35 @@ fn the_hooks_are_pre_commit_s() {
         assert_eq!(hook.types, ["yaml"]);
         let command = hook.id.split('-').nth(1).unwrap();
         assert!(hook.entry.starts_with(&format!("portcullis {command}")), "{}", hook.entry);
+        assert!(hook.entry.ends_with(" --"), "{}: pre-commit appends names of files", hook.entry);
         // One report, and no two that write one file.
         assert!(hook.require_serial);
+    }
+}
+
+/// As pre-commit runs them: the entry's words, then the names of files.
+#[test]
+fn a_hook_s_files_are_never_options() {
+    let hooks: Vec<Hook> = serde_saphyr::from_str(&read(".pre-commit-hooks.yaml")).unwrap();
+    let names = ["--config=x.yaml", "-o=json.yaml", "--help.yaml", "-i.yaml", "--level.yaml", "--"];
+    for hook in hooks {
+        let folder = Folder::new(&format!("hook-{}", hook.id));
+        for name in names {
+            folder.write(name, portcullis::explain::of("runAsNonRoot").unwrap().bad);
+        }
+        let (program, arguments) = hook.entry.split_once(' ').unwrap();
+        assert_eq!(program, "portcullis");
+        let mut command = Command::new(PORTCULLIS);
+        command.args(arguments.split(' ')).args(names).current_dir(folder.path());
+        let outcome = run(&mut command);
+        let said = format!("{}{}", outcome.out, outcome.err);
+        if arguments.starts_with("check") {
+            assert_eq!(outcome.status, Some(0), "{outcome:?}");
+            assert!(outcome.out.contains("6 objects judged"), "{outcome:?}");
+        } else {
+            assert_eq!(outcome.status, Some(0), "{outcome:?}");
+            assert!(said.contains("6 files hardened"), "{said}");
+        }
     }
 }
 

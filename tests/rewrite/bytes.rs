@@ -15,9 +15,9 @@ fn refused(text: &str) -> Vec<String> {
 
 #[test]
 fn each_line_keeps_the_line_break_of_its_neighbour() {
-    let text = pod("  - name: a\r\n  - name: b\n");
+    let text = pod("  - name: a\r\n    image: a\r\n  - name: b\n    image: b\n");
     let expected = pod(
-        "  - name: a\r\n    securityContext:\r\n      allowPrivilegeEscalation: false\r\n      capabilities:\r\n        drop:\r\n        - ALL\r\n  - name: b\n    securityContext:\n      allowPrivilegeEscalation: false\n      capabilities:\n        drop:\n        - ALL\n",
+        "  - name: a\r\n    image: a\r\n    securityContext:\r\n      allowPrivilegeEscalation: false\r\n      capabilities:\r\n        drop:\r\n        - ALL\r\n  - name: b\n    image: b\n    securityContext:\n      allowPrivilegeEscalation: false\n      capabilities:\n        drop:\n        - ALL\n",
     );
     assert_eq!(hardened(&text), expected);
 }
@@ -25,7 +25,7 @@ fn each_line_keeps_the_line_break_of_its_neighbour() {
 /// A line break that is added behind it would become part of the script.
 #[test]
 fn a_block_scalar_without_an_end_is_refused() {
-    let text = pod("  - name: a\n    args:\n    - |\n      sleep 1");
+    let text = pod("  - name: a\n    image: a\n    args:\n    - |\n      sleep 1");
     assert!(refused(&text)[0].starts_with("the text ends within a block scalar"));
     hardened(&format!("{text}\n"));
 }
@@ -33,7 +33,8 @@ fn a_block_scalar_without_an_end_is_refused() {
 #[test]
 fn blank_lines_that_are_part_of_a_scalar_stay_so() {
     for blank in ["\n", "\n\n", "      \n\n", "       \n"] {
-        let text = pod(&format!("  - name: a\n    args:\n    - |+\n      sleep 1\n{blank}"));
+        let text =
+            pod(&format!("  - name: a\n    image: a\n    args:\n    - |+\n      sleep 1\n{blank}"));
         let result = hardened(&text);
         assert!(result.starts_with(&text), "{result}");
         assert!(result.ends_with("        - ALL\n"), "{result}");
@@ -78,7 +79,7 @@ fn one_broken_document_keeps_the_text_as_it_is() {
 fn many_objects_take_no_longer_than_their_number() {
     let item = |i: usize| {
         format!(
-            "- apiVersion: v1\n  kind: Pod\n  metadata: {{name: p{i}}}\n  spec:\n    containers:\n    - name: a\n"
+            "- apiVersion: v1\n  kind: Pod\n  metadata: {{name: p{i}}}\n  spec:\n    containers:\n    - name: a\n      image: a\n"
         )
     };
     let items: String = (0..1_000).map(item).collect();

@@ -5,12 +5,13 @@ use proptest::prelude::*;
 use crate::{harden, hardened};
 
 /// Key by key, with where a comment or a blank line may stand between.
-const LINES: [&str; 22] = [
+const LINES: [&str; 24] = [
     "apiVersion: apps/v1",
     "kind: Deployment",
     "metadata:",
     "  name: web",
     "spec:",
+    "  selector: {matchLabels: {app: web}}",
     "  template:",
     "    spec:",
     "      initContainers:",
@@ -27,6 +28,7 @@ const LINES: [&str; 22] = [
     "          capabilities:",
     "            add: [NET_BIND_SERVICE]",
     "        name: logs",
+    "        image: shop/logs:1",
     "      restartPolicy: Always",
 ];
 

@@ -23,10 +23,11 @@ const EACH: usize = 2;
 
 /// A pod, or what makes it.
 fn wrapped(pod: &Value, kind: usize) -> Value {
+    let pod = &with_images(pod);
     let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod["spec"]});
     let deployment = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": pod["metadata"],
-        "spec": {"replicas": 2, "template": template},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template},
     });
     match kind {
         0 => pod.clone(),
@@ -37,6 +38,19 @@ fn wrapped(pod: &Value, kind: usize) -> Value {
         }),
         _ => json!({"apiVersion": "v1", "kind": "List", "items": [deployment, pod]}),
     }
+}
+
+/// A container without an image is part of a patch.
+fn with_images(pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+            if container["image"].as_str().is_none_or(str::is_empty) {
+                container["image"] = json!("app");
+            }
+        }
+    }
+    pod
 }
 
 /// The pods in what [`wrapped`] made.
@@ -106,7 +120,7 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
 
 /// Each in some of the forms, so that neighbours share none.
 fn prove_in_forms(pods: impl IntoIterator<Item = Value>) -> usize {
-    // No API server takes a container that is nothing, nor is there anything to add to.
+    // No API server takes a container that is nothing, nor a pod without any: there is nothing to add to.
     let pods = pods.into_iter().filter(|pod| !has_no_container(&pod["spec"]));
     let mut mended = 0;
     for (seed, pod) in pods.enumerate() {
@@ -121,7 +135,7 @@ fn prove_in_forms(pods: impl IntoIterator<Item = Value>) -> usize {
 fn has_no_container(spec: &Value) -> bool {
     let lists = ["initContainers", "containers", "ephemeralContainers"];
     let mut containers = lists.iter().filter_map(|list| spec[*list].as_array()).flatten();
-    containers.any(Value::is_null)
+    spec["containers"].as_array().is_none_or(Vec::is_empty) || containers.any(Value::is_null)
 }
 
 #[test]

@@ -50,12 +50,12 @@ items:
   kind: Pod
   spec:
     volumes: &shared [{name: data, emptyDir: {}}]
-    containers: [{name: web}]
+    containers: [{name: web, image: web}]
 - apiVersion: v1
   kind: Pod
   spec:
     volumes: *shared
-    containers: [{name: web}]
+    containers: [{name: web, image: web}]
 ";
     let refused = harden_by(everything(), text.as_bytes()).unwrap_err();
     let told = refused.iter().map(|one| format!("{}: {}", one.line.unwrap(), one.why));

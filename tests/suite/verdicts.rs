@@ -104,7 +104,7 @@ fn exempt_is_a_verdict_of_its_own() {
 #[test]
 fn versions_replace_the_policy_s_or_say_what_latest_is() {
     // One of the safe ones since v1.27.
-    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}, containers: [{name: a}]}}";
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}, containers: [{name: a, image: a}]}}";
     let verdict = |fields: &str, labels: &str| {
         let case = format!(
             "- name: a\n  labels: {{{labels}}}\n  manifest: |\n    {pod}\n  expect: [{{workload: all, verdict: allowed}}]\n"

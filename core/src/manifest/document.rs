@@ -14,7 +14,7 @@ use super::{Extent, Line, Unreadable, plain::Piece, yaml};
 pub(super) struct Document<'t> {
     /// Where it stands in the text.
     pub(super) extent: Extent,
-    /// The JSON, line by line as the source.
+    /// The JSON, line by line as the source: borrowed where it is the source's own.
     pub(super) json: Cow<'t, str>,
     /// Its parts, where it is plain YAML and not too long to keep them: whoever asks for places need not read it again.
     pub(super) parts: Option<Vec<Piece<'t>>>,

@@ -13,12 +13,16 @@ use super::{
     tree::{Stop, Tree},
 };
 
+const STRIDE: usize = 1 << 10;
+
 /// What is known of the places in one source. What it takes to know them is found out when it is first asked for.
 pub struct Places<'t> {
     source: Arc<str>,
     text: Option<&'t str>,
     /// The offset of each line's first byte.
     lines: OnceCell<Vec<usize>>,
+    /// How many characters stand before every [`STRIDE`]th byte: a line may be as long as the text.
+    characters: OnceCell<Vec<usize>>,
     /// Of the document that was asked for last. None where it is read, but not as its author's.
     tree: Option<(Range<usize>, Option<Tree<'t>>)>,
 }
@@ -26,7 +30,13 @@ pub struct Places<'t> {
 impl<'t> Places<'t> {
     /// Of a text, which may be no text at all.
     pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
-        Self { source, text: str::from_utf8(text).ok(), lines: OnceCell::new(), tree: None }
+        Self {
+            source,
+            text: str::from_utf8(text).ok(),
+            lines: OnceCell::new(),
+            characters: OnceCell::new(),
+            tree: None,
+        }
     }
 
     /// The text, if it is one.
@@ -125,9 +135,24 @@ impl<'t> Places<'t> {
         let lines = self.lines();
         let line = lines.partition_point(|start| *start <= byte);
         let start = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let before = self.text.and_then(|text| text.get(start..byte)).unwrap_or_default();
-        let column = before.chars().count() as u64 + 1;
-        Position { line: line as u64, column, byte }
+        let column = self.characters_before(byte).saturating_sub(self.characters_before(start)) + 1;
+        Position { line: line as u64, column: column as u64, byte }
+    }
+
+    fn characters_before(&self, byte: usize) -> usize {
+        let bytes = self.text.unwrap_or_default().as_bytes();
+        let strides = self.characters.get_or_init(|| {
+            let counts = bytes.chunks(STRIDE).scan(0, |sum, chunk| {
+                let before = *sum;
+                *sum += characters(chunk);
+                Some(before)
+            });
+            counts.collect()
+        });
+        let stride = byte / STRIDE;
+        let rest = bytes.get(stride * STRIDE..byte).unwrap_or_default();
+        // The text's end may be one stride behind the last.
+        strides.get(stride).copied().unwrap_or_else(|| characters(bytes)) + characters(rest)
     }
 
     fn lines(&self) -> &[usize] {
@@ -135,6 +160,11 @@ impl<'t> Places<'t> {
             document::line_starts(self.text.unwrap_or_default().as_bytes()).collect()
         })
     }
+}
+
+/// Those that begin in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count()
 }
 
 /// A field with its key. What an alias or a merge key brings in stands there.

@@ -10,6 +10,7 @@ pub mod edit;
 mod envelope;
 mod locate;
 mod object;
+mod patch;
 pub mod path;
 mod plain;
 
@@ -18,6 +19,7 @@ mod yaml;
 
 pub use locate::Places;
 pub use object::{Extent, Manifest};
+pub use patch::{Patch, Sign};
 
 /// What the reader of YAML needs for the deepest document that it takes, in bytes.
 pub const STACK: usize = 32 << 20;
@@ -81,6 +83,8 @@ pub enum Reading<'a> {
     Object(Box<Manifest<'a>>),
     /// It holds none.
     Ignored,
+    /// It changes another one, and is none itself.
+    Patch(Patch),
     /// It could not be read.
     Unreadable(Unreadable),
 }

@@ -1,6 +1,6 @@
 //! JSON text as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,9 +13,15 @@ use crate::{
 };
 
 use super::{
-    Line, Reading, Unreadable, defaults, document::Document, envelope::Envelope, plain::Piece, yaml,
+    Line, Reading, Unreadable, defaults,
+    document::Document,
+    envelope::Envelope,
+    patch::{self, Patch, Sign},
+    plain::Piece,
+    yaml,
 };
 
+const NO_OBJECT: &str = "not a Kubernetes object";
 /// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
 const MAX_NESTED: usize = 8;
 /// How much of a parser's words is shown: they may repeat a whole value.
@@ -77,6 +83,7 @@ struct Inherited {
 enum Content<'a> {
     Object(Box<Manifest<'a>>),
     Ignored,
+    Patch(Patch),
     List(Inherited, Vec<&'a RawValue>),
 }
 
@@ -85,8 +92,13 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         let object = json.trim_ascii_start();
         let (blank, _) = json.split_at(json.len() - object.len());
         let line = line.after_newlines(blank.as_bytes());
-        if let Ok(content) = self.content(object, line, inherited) {
-            return self.take(content, object, line, inherited);
+        let wrong = match self.content(object, line, inherited) {
+            Ok(content) => return self.take(content, object, line, inherited),
+            Err(wrong) => wrong,
+        };
+        // What is read is no object, whoever reads it; and the reader of YAML has said already what it means.
+        if wrong.why.starts_with(NO_OBJECT) || matches!(self.document.json, Cow::Owned(_)) {
+            return (self.tell)(Reading::Unreadable(wrong));
         }
         // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
         let again = match yaml::to_json(object, line) {
@@ -109,6 +121,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         let (mut inherited, items) = match content {
             Content::Object(manifest) => return (self.tell)(Reading::Object(manifest)),
             Content::Ignored => return (self.tell)(Reading::Ignored),
+            Content::Patch(patch) => return (self.tell)(Reading::Patch(patch)),
             Content::List(..) if parent.depth == MAX_NESTED => {
                 let why = format!("lists are nested more than {MAX_NESTED} deep");
                 return (self.tell)(Reading::Unreadable(Unreadable::at(line, why)));
@@ -154,15 +167,19 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
     where
         'd: 'a,
     {
+        let patch = |identity, sign| Content::Patch(Patch { line, identity, sign });
+        if patch::is_operations(json) {
+            return Ok(patch(None, Sign::Operations));
+        }
         if !json.starts_with('{') {
-            return Err(Unreadable::at(line, "not a Kubernetes object: it is no mapping"));
+            return Err(Unreadable::at(line, format!("{NO_OBJECT}: it is no mapping")));
         }
         let envelope = self.envelope(json, line, inherited)?;
         let kind = or(&envelope.kind, &inherited.kind);
         let api_version = or(&envelope.api_version, &inherited.api_version);
         for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
             if value.is_empty() {
-                let why = format!("not a Kubernetes object: it has no {field}");
+                let why = format!("{NO_OBJECT}: it has no {field}");
                 return Err(Unreadable::at(line, why));
             }
         }
@@ -188,9 +205,16 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             namespace: envelope.metadata.namespace.to_string(),
             name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
         };
+        if let Some(sign) = patch::directive(json) {
+            return Ok(patch(Some(identity), sign));
+        }
         // As the webhook reads it: one and the same verdict.
         let object = json::from_stranger(json, target)
             .map_err(|error| refused(&error, line, &identity.to_string()))?;
+        let pod = pod_of(object);
+        if let Some(sign) = patch::lacking(api_version, kind, json, pod.as_deref()) {
+            return Ok(patch(Some(identity), sign));
+        }
         Ok(Content::Object(Box::new(Manifest {
             identity,
             line,
@@ -198,7 +222,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             parts: self.document.parts.as_deref(),
             path: &inherited.path,
             root,
-            pod: pod_of(object),
+            pod,
         })))
     }
 }

@@ -5,7 +5,7 @@
 //! tabs, strange characters, and all mistakes. The parser of all YAML does, and says what is wrong. What both
 //! read, both read alike: tests hold them against each other.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use wide::u8x16;
 
@@ -13,8 +13,8 @@ use super::tree::{Kind, Quotes, Style};
 
 /// Deeper than manifests are.
 const MAX_DEPTH: usize = 48;
-/// More than mappings have: each new key is held against all.
-const MAX_KEYS: usize = 256;
+/// Beyond these, the keys of a mapping are looked up in a set: most mappings have few.
+const MAX_COMPARED: usize = 16;
 /// YAML has none that are longer than 1024.
 const MAX_KEY: usize = 1000;
 
@@ -39,17 +39,38 @@ pub(super) enum What<'t> {
     Scalar(Quotes, Cow<'t, str>),
 }
 
+/// What a text turned out to be.
+pub(super) enum Plain<'t> {
+    /// Plain, and these are its parts.
+    Parts(Vec<Piece<'t>>),
+    /// No YAML: plain as far as the key that a mapping has twice, which is on this line, from 0.
+    Repeated(u64, &'t str),
+    /// It holds anything that is not plain.
+    Unsure,
+}
+
 /// Reads the one document of a text. None where it holds anything that is not plain.
 pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
+    match read_or_repeated(text) {
+        Plain::Parts(parts) => Some(parts),
+        Plain::Repeated(..) | Plain::Unsure => None,
+    }
+}
+
+/// As [`read`], and says which key is repeated.
+pub(super) fn read_or_repeated(text: &str) -> Plain<'_> {
     if !is_printable(text.as_bytes()) && !text.chars().all(is_plain) {
-        return None;
+        return Plain::Unsure;
     }
     let pieces = Vec::with_capacity(text.len() / 12);
     let keys = Keys::default();
     let mut reader = Reader { text, at: 0, line: 0, column: 0, depth: 0, keys, pieces };
-    reader.line_start()?;
-    reader.block()?;
-    reader.is_done().then_some(reader.pieces)
+    let read = reader.line_start().and_then(|()| reader.block());
+    match (read, reader.keys.repeated) {
+        (Some(()), _) if reader.is_done() => Plain::Parts(reader.pieces),
+        (None, Some(key)) => Plain::Repeated(reader.line, key),
+        _ => Plain::Unsure,
+    }
 }
 
 /// Whether it is ASCII, and of its control characters has the end of a line alone.
@@ -110,12 +131,12 @@ impl<'t> Reader<'t> {
         let column = self.column;
         let first = self.pieces.len() + 1;
         self.start(Kind::Map(Style::Block))?;
-        let own_keys = self.keys.0.len();
+        let own_keys = self.keys.open();
         while let Some((key, quotes)) = self.key() {
             if self.is_done() || self.column != column {
                 break;
             }
-            let name = self.keys.take(own_keys, self.text.get(key.clone())?, quotes)?;
+            let name = self.keys.take(self.text.get(key.clone())?, quotes)?;
             let end = key.end;
             self.scalar(key, quotes, name.into());
             self.at = end + 1;
@@ -135,7 +156,7 @@ impl<'t> Reader<'t> {
         if self.pieces.len() == first {
             return None;
         }
-        self.keys.0.truncate(own_keys);
+        self.keys.close(own_keys);
         self.end(self.at..self.at)
     }
 
@@ -232,7 +253,7 @@ impl<'t> Reader<'t> {
         self.start(kind(Style::Flow))?;
         self.at += 1;
         self.skip_spaces();
-        let own_keys = self.keys.0.len();
+        let own_keys = self.keys.open();
         let mut is_first = true;
         while !is_first || self.byte(self.at) != close {
             is_first = false;
@@ -241,7 +262,7 @@ impl<'t> Reader<'t> {
                 let Piece { at, what: What::Scalar(quotes, _), .. } = self.pieces.last()? else {
                     return None;
                 };
-                self.keys.take(own_keys, self.text.get(at.clone())?, *quotes)?;
+                self.keys.take(self.text.get(at.clone())?, *quotes)?;
                 if self.byte(self.at) != b':' || self.byte(self.at + 1) != b' ' {
                     return None;
                 }
@@ -260,7 +281,7 @@ impl<'t> Reader<'t> {
             }
             self.skip_spaces();
         }
-        self.keys.0.truncate(own_keys);
+        self.keys.close(own_keys);
         self.end(self.at..self.at + 1)?;
         self.at += 1;
         Some(())
@@ -469,11 +490,31 @@ impl<'t> Reader<'t> {
 
 /// The keys so far of all mappings that are open, those of the innermost last.
 #[derive(Default)]
-struct Keys<'t>(Vec<&'t str>);
+struct Keys<'t> {
+    all: Vec<&'t str>,
+    /// Where those of the innermost begin.
+    own: usize,
+    /// Those of mappings with many, by where theirs begin.
+    sets: Vec<(usize, HashSet<&'t str>)>,
+    /// The first that a mapping has twice.
+    repeated: Option<&'t str>,
+}
 
 impl<'t> Keys<'t> {
-    /// What a key reads as. None of one that is there already from `own` on, or that may not be a string.
-    fn take(&mut self, own: usize, source: &'t str, quotes: Quotes) -> Option<&'t str> {
+    /// A mapping begins. Returns what [`Self::close`] needs.
+    fn open(&mut self) -> usize {
+        std::mem::replace(&mut self.own, self.all.len())
+    }
+
+    /// The innermost mapping ends.
+    fn close(&mut self, outer: usize) {
+        self.all.truncate(self.own);
+        self.sets.pop_if(|(own, _)| *own == self.own);
+        self.own = outer;
+    }
+
+    /// What a key reads as. None of one that is there already, or that may not be a string.
+    fn take(&mut self, source: &'t str, quotes: Quotes) -> Option<&'t str> {
         let key = match quotes {
             Quotes::Plain => source,
             _ => source.get(1..source.len().checked_sub(1)?)?,
@@ -482,12 +523,27 @@ impl<'t> Keys<'t> {
             Quotes::Plain => is_text(key),
             _ => !key.contains(['\\', '\'', '"']),
         };
-        let before = self.0.get(own..)?;
-        if !is_sound || before.len() == MAX_KEYS || before.contains(&key) {
+        if !is_sound {
             return None;
         }
-        self.0.push(key);
+        if self.is_known(key)? {
+            self.repeated = Some(key);
+            return None;
+        }
+        self.all.push(key);
         Some(key)
+    }
+
+    fn is_known(&mut self, key: &'t str) -> Option<bool> {
+        let own = self.all.get(self.own..)?;
+        if own.len() < MAX_COMPARED {
+            return Some(own.contains(&key));
+        }
+        if self.sets.last().is_none_or(|(start, _)| *start != self.own) {
+            self.sets.push((self.own, own.iter().copied().collect()));
+        }
+        let (_, set) = self.sets.last_mut()?;
+        Some(!set.insert(key))
     }
 }
 

@@ -20,10 +20,10 @@ use serde_saphyr::{DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned};
 
 use super::{
     Line, Unreadable,
-    plain::{self, Piece},
+    plain::{self, Piece, Plain},
 };
 
-use mapping::Mapping;
+use mapping::{Mapping, repeated};
 use write::{Json, plain_json};
 
 /// What aliases and merge keys may add to a document, in parser events: ten times what a large manifest has.
@@ -40,7 +40,16 @@ pub(super) fn read(
     text: &str,
     first: Line,
 ) -> Result<(String, Option<Vec<Piece<'_>>>), Unreadable> {
-    let parts = plain::read(text);
+    let parts = match plain::read_or_repeated(text) {
+        Plain::Parts(parts) => Some(parts),
+        Plain::Repeated(line, key) => {
+            return Err(Unreadable::at(
+                first.after(line),
+                format!("{}{}", repeated(key), hint(text)),
+            ));
+        }
+        Plain::Unsure => None,
+    };
     let json = match parts.as_ref().and_then(|parts| plain_json(text, parts)) {
         Some(json) => json,
         None => all_to_json(text, first)?,

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{
     config::Problem,
+    harmless,
     report::{json::beside, output::To},
     suite::{Compared, Tested, Tried},
 };
@@ -32,8 +33,7 @@ impl Json {
 
     pub(super) fn tell(&mut self, tested: &Tested) -> io::Result<()> {
         self.separate()?;
-        serde_json::to_writer(&mut self.out, &Suite::of(tested, self.traces))?;
-        Ok(())
+        harmless::json::write(&mut self.out, &Suite::of(tested, self.traces))
     }
 
     fn separate(&mut self) -> io::Result<()> {
@@ -49,7 +49,7 @@ impl Json {
             self.separate()?;
         }
         self.out.write_all(b"\n],\"summary\":")?;
-        serde_json::to_writer(&mut self.out, &total)?;
+        harmless::json::write(&mut self.out, &total)?;
         self.out.write_all(b"}\n")?;
         self.out.finish()
     }

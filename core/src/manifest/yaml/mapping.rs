@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use super::{Entry, From, Node, Value, Wrong};
 
+/// How much of a key is shown, in characters.
+const MAX_SHOWN: usize = 200;
+
 /// A mapping as go-yaml v2 fills one: in the order of the text, so that a merge key also replaces what stands before
 /// it (`decode.go`, `mapping` and `merge`).
 #[derive(Default)]
@@ -30,7 +33,7 @@ impl Mapping {
         let place = *self.places.entry(entry.key.clone()).or_insert(self.entries.len());
         match self.entries.get_mut(place) {
             Some(old) if old.from == From::Author && entry.from == From::Author => {
-                return Err(format!("repeated key {:?}: a mapping has each key once", entry.key));
+                return Err(repeated(&entry.key));
             }
             Some(old) => *old = entry,
             None => self.entries.push(entry),
@@ -51,6 +54,15 @@ impl Mapping {
             _ => Err(MERGED.to_owned()),
         }
     }
+}
+
+/// What is wrong with a key that a mapping has twice.
+pub(super) fn repeated(key: &str) -> String {
+    let mut shown: String = key.chars().take(MAX_SHOWN).collect();
+    if shown.len() < key.len() {
+        shown.push_str("...");
+    }
+    format!("repeated key {shown:?}: a mapping has each key once")
 }
 
 const MERGED: &str = "a merge key (<<) needs a mapping or a list of mappings";

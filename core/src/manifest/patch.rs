@@ -1,0 +1,285 @@
+//! Patches, which look like workloads and only change one: those of kustomize and of `kubectl patch`. What they are
+//! applied to is judged, and they are not: they leave out what is set elsewhere, and what is added to them would be
+//! set there, too.
+
+use std::fmt;
+
+use memchr::memmem;
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::{
+    findings::Identity,
+    json,
+    pss::{Place, Pod, or_default},
+};
+
+use super::Line;
+
+/// A document, or an item of a list, that is a patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// The line on which it starts.
+    pub line: Line,
+    /// What it changes. None of a JSON patch, which does not say.
+    pub identity: Option<Identity>,
+    /// What shows it.
+    pub sign: Sign,
+}
+
+/// What shows that a document is a patch: no API server would take it as an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// A list of operations (RFC 6902).
+    Operations,
+    /// A directive of a strategic merge patch, such as `$patch`.
+    Directive(&'static str),
+    /// A controller of `apps/v1` that selects no pods.
+    NoSelector,
+    /// A controller that says nothing of its pods.
+    NoTemplate,
+    /// A template whose pods have nothing to run.
+    NoContainers,
+    /// A container whose image is set elsewhere, as people call it.
+    NoImage(String),
+}
+
+/// `Deployment shop/web is a patch: container "web" has no image`.
+impl fmt::Display for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.identity {
+            Some(identity) => write!(f, "{identity} is a patch: {}", self.sign),
+            None => write!(f, "it is a patch: {}", self.sign),
+        }
+    }
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operations => f.write_str("it is a list of operations"),
+            Self::Directive(key) => write!(f, "it has the directive {key}"),
+            Self::NoSelector => f.write_str("it has no spec.selector"),
+            Self::NoTemplate => f.write_str("it has no pod template"),
+            Self::NoContainers => f.write_str("its pod has no containers"),
+            Self::NoImage(place) => write!(f, "{place} has no image"),
+        }
+    }
+}
+
+/// Of strategic merge patches, with what begins the names of those that name a field
+/// (`apimachinery/pkg/util/strategicpatch/patch.go`).
+const DIRECTIVES: [&str; 4] =
+    ["$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/"];
+
+/// The directive that stands anywhere in a JSON object.
+pub(super) fn directive(json: &str) -> Option<Sign> {
+    // Of a thousand manifests none has one.
+    let may_be = ["\"$", "\\u0024"]
+        .iter()
+        .any(|key| memmem::find(json.as_bytes(), key.as_bytes()).is_some());
+    let value = may_be.then(|| serde_json::from_str(json).ok())??;
+    in_value(&value).map(Sign::Directive)
+}
+
+fn in_value(value: &serde_json::Value) -> Option<&'static str> {
+    match value {
+        serde_json::Value::Object(map) => map.iter().find_map(|(key, value)| {
+            let is_it = |directive: &&&str| match directive.ends_with('/') {
+                true => key.starts_with(**directive),
+                false => key == **directive,
+            };
+            DIRECTIVES.iter().find(is_it).copied().or_else(|| in_value(value))
+        }),
+        serde_json::Value::Array(items) => items.iter().find_map(in_value),
+        _ => None,
+    }
+}
+
+/// What an object lacks that its API requires of it. `pod` is its pod, or what its template says of one.
+pub(super) fn lacking(
+    api_version: &str,
+    kind: &str,
+    json: &str,
+    pod: Option<&Pod<'_>>,
+) -> Option<Sign> {
+    if needs_selector(api_version, kind) && !has_selector(json) {
+        return Some(Sign::NoSelector);
+    }
+    let Some(pod) = pod else { return Some(Sign::NoTemplate) };
+    if pod.spec.containers.is_empty() && kind != "Pod" {
+        return Some(Sign::NoContainers);
+    }
+    let without = pod.containers().find(|(_, container)| container.image.is_empty());
+    without.map(|(place, _): (Place, _)| Sign::NoImage(place.describe(pod)))
+}
+
+/// Older versions of these set it from the template's labels, and a ReplicationController does to this day.
+fn needs_selector(api_version: &str, kind: &str) -> bool {
+    matches!(api_version, "apps/v1" | "apps/v1beta2")
+        && matches!(kind, "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
+}
+
+fn has_selector(json: &str) -> bool {
+    #[derive(Default, Deserialize)]
+    struct Object {
+        #[serde(default, deserialize_with = "or_default")]
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    struct Spec {
+        #[serde(default)]
+        selector: Option<IgnoredAny>,
+    }
+    // What cannot be read is told of elsewhere.
+    json::from_str::<Object>(json).map_or(true, |object| object.spec.selector.is_some())
+}
+
+/// Whether a text is a JSON patch.
+pub(super) fn is_operations(json: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Op {
+        Add,
+        Copy,
+        Move,
+        Remove,
+        Replace,
+        Test,
+    }
+    #[derive(Deserialize)]
+    struct Operation<'a> {
+        #[serde(rename = "op")]
+        _op: Op,
+        #[serde(borrow)]
+        path: std::borrow::Cow<'a, str>,
+    }
+    json.starts_with('[')
+        && serde_json::from_str::<Vec<Operation<'_>>>(json).is_ok_and(|all| {
+            let is_pointer = |it: &Operation<'_>| it.path.is_empty() || it.path.starts_with('/');
+            !all.is_empty() && all.iter().all(is_pointer)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use crate::manifest::{Reading, read};
+
+    /// The sign of each object in a text: empty for what is none.
+    fn signs(text: &str) -> Vec<String> {
+        let mut signs = Vec::new();
+        let Ok(()) = read::<Infallible>(text.as_bytes(), |reading| {
+            signs.push(match reading {
+                Reading::Patch(patch) => patch.sign.to_string(),
+                Reading::Object(_) => String::new(),
+                Reading::Ignored => "ignored".to_owned(),
+                Reading::Unreadable(wrong) => panic!("{wrong:?} in {text}"),
+            });
+            Ok(())
+        });
+        signs
+    }
+
+    fn deployment(spec: &str) -> String {
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n{spec}")
+    }
+
+    const SELECTOR: &str = "  selector: {matchLabels: {app: web}}\n";
+    const TEMPLATE: &str =
+        "  template:\n    spec:\n      containers:\n      - {name: web, image: web}\n";
+
+    #[test]
+    fn what_lacks_what_its_api_requires_is_a_patch() {
+        let template = |container: &str| TEMPLATE.replace("{name: web, image: web}", container);
+        for (spec, sign) in [
+            (format!("{SELECTOR}{TEMPLATE}"), ""),
+            (format!("  selector: {{}}\n{TEMPLATE}"), ""),
+            (TEMPLATE.to_owned(), "it has no spec.selector"),
+            (format!("  selector: null\n{TEMPLATE}"), "it has no spec.selector"),
+            ("  replicas: 3\n".to_owned(), "it has no spec.selector"),
+            (SELECTOR.to_owned(), "it has no pod template"),
+            (
+                format!("{SELECTOR}  template: {{spec: {{hostNetwork: true}}}}\n"),
+                "its pod has no containers",
+            ),
+            (format!("{SELECTOR}{}", template("{name: web}")), "container \"web\" has no image"),
+            (
+                format!("{SELECTOR}{}", template("{name: web, image: ''}")),
+                "container \"web\" has no image",
+            ),
+            (
+                format!("{SELECTOR}{}", template("{name: web, image: null}")),
+                "container \"web\" has no image",
+            ),
+            (format!("{SELECTOR}{}", template("{name: web, image: ' '}")), ""),
+            (
+                format!("{SELECTOR}{TEMPLATE}      initContainers: [{{name: db}}]\n"),
+                "init container \"db\" has no image",
+            ),
+        ] {
+            assert_eq!(signs(&deployment(&spec)), [sign], "{spec}");
+        }
+    }
+
+    #[test]
+    fn not_every_api_requires_a_selector() {
+        for (api_version, kind, sign) in [
+            ("apps/v1", "StatefulSet", "it has no spec.selector"),
+            ("apps/v1", "DaemonSet", "it has no spec.selector"),
+            ("apps/v1", "ReplicaSet", "it has no spec.selector"),
+            ("apps/v1beta2", "Deployment", "it has no spec.selector"),
+            ("apps/v1beta1", "Deployment", ""),
+            ("v1", "ReplicationController", ""),
+            ("batch/v1", "Job", ""),
+        ] {
+            let text = format!("apiVersion: {api_version}\nkind: {kind}\nspec:\n{TEMPLATE}");
+            assert_eq!(signs(&text), [sign], "{api_version} {kind}");
+        }
+        let pod =
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}]}\n";
+        assert_eq!(signs(pod), ["container \"a\" has no image"]);
+        assert_eq!(
+            signs("apiVersion: batch/v1\nkind: CronJob\nspec: {}\n"),
+            ["it has no pod template"]
+        );
+    }
+
+    #[test]
+    fn directives_and_operations_are_patches() {
+        let whole = deployment(&format!("{SELECTOR}{TEMPLATE}"));
+        let image = "image: web";
+        for (directive, sign) in [
+            ("$patch: delete", "it has the directive $patch"),
+            ("\"$retainKeys\": [type]", "it has the directive $retainKeys"),
+            ("$setElementOrder/env: []", "it has the directive $setElementOrder/"),
+            (
+                "$deleteFromPrimitiveList/args: [a]",
+                "it has the directive $deleteFromPrimitiveList/",
+            ),
+            ("args: [$patch, '$(HOME)', \"$patch: a\"]", ""),
+        ] {
+            let text = whole.replace(image, &format!("{image}, {directive}"));
+            assert_eq!(signs(&text), [sign], "{text}");
+        }
+        let escaped = r#"{"apiVersion": "v1", "kind": "Pod", "\u0024patch": "delete"}"#;
+        assert_eq!(signs(escaped), ["it has the directive $patch"]);
+        let operations = "it is a list of operations";
+        for text in [
+            "- op: replace\n  path: /spec/replicas\n  value: 3\n- {op: remove, path: /metadata}\n",
+            "[{\"op\": \"add\", \"path\": \"\", \"value\": {}}]",
+        ] {
+            assert_eq!(signs(text), [operations], "{text}");
+        }
+        assert_eq!(
+            signs(&format!("{whole}---\n- {{op: test, path: /a}}\n---\n{whole}")),
+            ["", operations, ""]
+        );
+    }
+
+    #[test]
+    fn items_of_lists_are_patches_one_by_one() {
+        let text = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: a}]}}\n- {apiVersion: v1, kind: Pod, metadata: {name: b}, spec: {containers: [{name: a}]}}\n- {apiVersion: v1, kind: ConfigMap}\n";
+        assert_eq!(signs(text), ["", "container \"a\" has no image", "ignored"]);
+    }
+}

@@ -1,0 +1,175 @@
+//! Text that others wrote, in output that people and CI runners read: it must not act on either. Every text that the
+//! program writes passes here; JSON escapes what others lose ([`json`]).
+//!
+//! CI runners take commands from what a step prints: GitHub `::command::` at the beginning of a line and `##[command]`
+//! anywhere (`actions/runner`, `ActionCommand.cs`), Azure Pipelines `##[…]` and `##vso[…]`, TeamCity `##teamcity[…]`.
+//! Terminals obey escape sequences, and show what bidirectional controls and characters without a width make of a line
+//! (CVE-2021-42574).
+
+pub mod json;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+/// A string in one line: without line breaks, and without what steers a terminal or hides in a text. As many bytes as
+/// before, so that offsets stay.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    replaced(text, |_| false)
+}
+
+/// A string in one line without what acts on a terminal or on a CI runner.
+pub fn one_line(text: &str) -> String {
+    without_commands(&visible(text)).into_owned()
+}
+
+/// The lines of a source as they are shown: as many bytes as before.
+pub fn source(text: &str) -> Cow<'_, str> {
+    replaced(text, |char| matches!(char, '\n' | '\r' | '\t'))
+}
+
+/// A text of several lines without what acts on a terminal or on a CI runner.
+pub fn text(text: &str) -> String {
+    text.split_inclusive('\n').map(|one| line(one, |_| false)).collect()
+}
+
+/// What is not shown as it is: characters that steer, that turn the direction, or that have no width.
+pub fn is_hidden(char: char) -> bool {
+    char.is_control()
+        || matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn replaced(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_replaced = |char: char| is_hidden(char) && !is_kept(char);
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(is_replaced) {
+        return text.into();
+    }
+    let shown = text.chars().flat_map(|char| {
+        let (sign, times) = match (is_replaced(char), char.len_utf8()) {
+            (false, _) => (char, 1),
+            (true, 1) => (' ', 1),
+            (true, 3) => (char::REPLACEMENT_CHARACTER, 1),
+            (true, bytes) => ('\u{b7}', bytes / 2),
+        };
+        std::iter::repeat_n(sign, times)
+    });
+    shown.collect::<String>().into()
+}
+
+/// One line with its end.
+fn line(line: &str, is_kept: impl Fn(char) -> bool) -> String {
+    let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
+    let (words, end) = line.split_at(line.len() - end);
+    // A carriage return alone has the terminal write over the line.
+    let end = if matches!(end, "" | "\n" | "\r\n") {
+        Cow::Borrowed(end)
+    } else {
+        end.replace('\r', " ").into()
+    };
+    let words = replaced(words, |char| char == '\t' || is_kept(char));
+    format!("{}{end}", without_commands(&words))
+}
+
+/// The second of two signs that begin a command becomes its wide form, which no runner knows, and which is part of a
+/// word in YAML and XML, too.
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    let Some(first) = next_command(text, 0) else { return text.into() };
+    let mut shown = String::with_capacity(text.len() + 8);
+    let (mut from, mut next) = (0, Some(first));
+    while let Some(at) = next {
+        shown.push_str(text.get(from..at).unwrap_or_default());
+        shown.push(if text.as_bytes().get(at) == Some(&b':') { '\u{ff1a}' } else { '\u{ff03}' });
+        from = at + 1;
+        next = next_command(text, from);
+    }
+    shown.push_str(text.get(from..).unwrap_or_default());
+    shown.into()
+}
+
+/// Where the second sign of a command stands, from a byte on.
+fn next_command(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (from.max(1)..bytes.len()).find(|&at| {
+        let sign = bytes.get(at).copied().filter(|sign| matches!(sign, b'#' | b':'));
+        let is_twice = sign.is_some() && bytes.get(at - 1).copied() == sign;
+        let mut after = bytes.get(at + 1..).unwrap_or_default().iter();
+        is_twice
+            && match sign {
+                Some(b'#') => after.find(|byte| !byte.is_ascii_alphabetic()) == Some(&b'['),
+                // Within a word it begins nothing: fe80::1, std::fs.
+                _ => !ends_with_word(bytes.get(..at - 1).unwrap_or_default()),
+            }
+    })
+}
+
+/// Styles are no words: what takes them away may come later.
+fn ends_with_word(bytes: &[u8]) -> bool {
+    let before = bytes.strip_suffix(b"m").map(<[u8]>::iter);
+    let is_parameter = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
+    let mut before = before.into_iter().flatten().rev().skip_while(is_parameter);
+    let is_style = before.next() == Some(&b'[') && before.next() == Some(&0x1b);
+    bytes.last().is_some_and(u8::is_ascii_alphanumeric) && !is_style
+}
+
+/// Whether what is written may have colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Styles {
+    /// The program's own: everything else is [`visible`] before it comes here.
+    Kept,
+    /// None.
+    Removed,
+}
+
+/// Passes on lines without what acts on a terminal or on a CI runner.
+pub struct Harmless<W: Write> {
+    out: W,
+    styles: Styles,
+    /// The line that is not complete.
+    line: Vec<u8>,
+}
+
+impl<W: Write> Harmless<W> {
+    /// Before a writer of text.
+    pub fn new(out: W, styles: Styles) -> Self {
+        Self { out, styles, line: Vec::new() }
+    }
+
+    /// The writer, after all that was written.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.pass()?;
+        Ok(self.out)
+    }
+
+    fn pass(&mut self) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&self.line);
+        let is_style = |char| self.styles == Styles::Kept && char == '\u{1b}';
+        self.out.write_all(line(&text, is_style).as_bytes())?;
+        self.line.clear();
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.pass()?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
