@@ -60,7 +60,8 @@ proptest! {
 #[test]
 fn few_of_ten_thousand_are_asked() {
     let shared = || Match { images: images(&["ghcr.io/shop/*"]), ..within(&["*"]) };
-    let forms: [(&str, fn(Match, usize) -> Match); 7] = [
+    type Make = fn(Match, usize) -> Match;
+    let forms: [(&str, Make); 7] = [
         ("namespaces", |_, number| within(&[&format!("shop-{number}")])),
         ("patterns of namespaces", |_, number| within(&[&format!("*-{number:05}-x")])),
         ("accounts", |shared, number| Match {
