@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::hostile::{
-    EVERYTHING, lists_of_ports, long_name, long_path, pod, stored_pod, sysctls, tightened,
+    EVERYTHING, containers, escapes, lists_of_ports, long_name, long_path, pod, stored_pod,
+    sysctls, tightened,
 };
 use crate::support::control_group::MemoryGroup;
 use crate::support::go::say;
@@ -21,7 +22,7 @@ use crate::support::stub::{Pods, StubCluster};
 use crate::{report, scale};
 
 const MIB: usize = 1 << 20;
-/// At once, each on a connection of its own.
+/// At once, each from an address of its own.
 const CLIENTS: usize = 8;
 /// A pod that breaks baseline, as an honest client sends it.
 const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
@@ -51,6 +52,8 @@ async fn attack(limit: usize) {
     let updates = run(&server, scans()).await;
     let (peak_of_updates, listed) = (group.peak(), stub.sent.load(Ordering::Relaxed));
     let all = run(&server, inputs(scale(24, 100))).await;
+    let peak_of_all = group.peak();
+    let largest = run(&server, largest(scale(4 * MIB, (limit / 4).min(39) * MIB))).await;
     let in_mib = |bytes: Option<usize>| {
         bytes.map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes / MIB))
     };
@@ -58,24 +61,28 @@ async fn attack(limit: usize) {
         &format!("hostile reviews, {CLIENTS} at once, in a control group of {limit} MiB"),
         &format!(
             "{} updates of namespaces at once: {:?}, {} MiB of pods listed, peak {}; {} reviews of A1 to A4: {:?}, \
-             peak {}; {} kills; {} honest reviews meanwhile, longest {:.0} ms",
+             peak {}; {} of the largest that are taken: {:?}, peak {}; {} kills; {} honest reviews meanwhile, longest \
+             {:.0} ms",
             updates.sent,
             updates.codes,
             listed >> 20,
             in_mib(peak_of_updates),
             all.sent,
             all.codes,
+            in_mib(peak_of_all),
+            largest.sent,
+            largest.codes,
             in_mib(group.peak()),
             group.kills(),
-            updates.honest.len() + all.honest.len(),
-            updates.longest().max(all.longest()).as_secs_f64() * 1000.0,
+            updates.honest.len() + all.honest.len() + largest.honest.len(),
+            updates.longest().max(all.longest()).max(largest.longest()).as_secs_f64() * 1000.0,
         ),
     );
     assert_eq!(group.kills(), 0);
     assert!(!server.has_ended(), "{}", server.log_tail());
     assert!(!updates.honest.is_empty() && !all.honest.is_empty(), "honest ones are answered");
     assert!(listed > 0);
-    for seen in [updates, all] {
+    for seen in [updates, all, largest] {
         // 503 is said where there is no memory left: the API server tries again.
         assert!(seen.codes.keys().all(|code| matches!(code, 200 | 503)), "{:?}", seen.codes);
         assert!(seen.codes[&200] > 0);
@@ -118,6 +125,14 @@ fn inputs(count: usize) -> Vec<Arc<[u8]>> {
     kinds.into_iter().cycle().take(count).collect()
 }
 
+/// Reviews of so many bytes, which break as much as they have room for, to both hooks.
+fn largest(bytes: usize) -> Vec<Arc<[u8]>> {
+    let name = (bytes / 15).saturating_sub(640 << 10);
+    let specs = [containers(bytes), lists_of_ports(15, name), long_path(bytes), escapes(bytes)];
+    let reviews = specs.iter().map(|spec| Arc::<[u8]>::from(pod(spec)));
+    reviews.flat_map(|review| [Arc::clone(&review), review]).collect()
+}
+
 /// What became of some reviews.
 struct Seen {
     sent: usize,
@@ -139,15 +154,16 @@ async fn run(server: &Portcullis, reviews: Vec<Arc<[u8]>>) -> Seen {
     let sent = reviews.len();
     let (reviews, next) = (Arc::new(reviews), Arc::new(AtomicUsize::new(0)));
     let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
+    for client in 0..CLIENTS {
+        let source = Ipv4Addr::new(127, 0, 1, u8::try_from(client).unwrap() + 1);
         let (reviews, next, ca) = (Arc::clone(&reviews), Arc::clone(&next), Arc::clone(&ca));
         clients.spawn(async move {
             let mut codes = BTreeMap::<u16, usize>::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(review) = reviews.get(index) else { return codes };
-                let hook = ["/validate", "/mutate"][index / 9 % 2];
-                let mut client = Client::connect(address, &ca, &[]).await.unwrap();
+                let hook = ["/validate", "/mutate"][index % 2];
+                let mut client = Client::connect_from(source, address, &ca).await.unwrap();
                 let answer = client.post(hook, review).await;
                 if answer.status() == 200 {
                     let answer: Value = serde_json::from_str(&answer.body).unwrap();

@@ -32,7 +32,7 @@ async fn health_and_small_reviews_are_answered_beside_the_largest_one() {
     let mut server = Portcullis::launch_in(&one, &stub.kubeconfig(), Some(EVERYTHING), &flags);
     server.wait_ready().await;
 
-    // Just below 40 MiB, which is the most that is taken.
+    // Just below 40 MiB, which is the most that is taken with 256 MiB.
     let bytes = scale(4, 39) * MIB;
     let ports = |room: usize| lists_of_ports(15, (room / 15).saturating_sub(640 << 10));
     for (kind, spec) in [

@@ -14,9 +14,9 @@ use crate::support::go::say;
 use crate::support::process::Folder;
 
 const LIMIT: usize = 64 << 20;
-const REVIEWS: usize = 40;
+const REVIEWS: usize = 48;
 /// Of each review, in bytes. All together they are more than ten times the limit.
-const SIZE: usize = 18 << 20;
+const SIZE: usize = 14 << 20;
 
 fn serve(group: Option<&MemoryGroup>) -> Command {
     let program = env!("CARGO_BIN_EXE_portcullis").to_owned();

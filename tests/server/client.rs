@@ -1,7 +1,7 @@
 //! A client that sends raw bytes, and knows just enough of TLS and HTTP to read the answers.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -66,9 +66,23 @@ impl Client<TlsStream<TcpStream>> {
         ca: &str,
         alpn: &[&[u8]],
     ) -> std::io::Result<Self> {
+        Self::connect_over(TcpStream::connect(address).await?, ca, alpn).await
+    }
+
+    /// The same from an address of its own, such as 127.0.0.2.
+    pub(crate) async fn connect_from(
+        source: Ipv4Addr,
+        address: SocketAddr,
+        ca: &str,
+    ) -> std::io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        Self::connect_over(socket.connect(address).await?, ca, &[]).await
+    }
+
+    async fn connect_over(stream: TcpStream, ca: &str, alpn: &[&[u8]]) -> std::io::Result<Self> {
         let connector = TlsConnector::from(Arc::new(client_config(ca, alpn)));
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = TcpStream::connect(address).await?;
         // A header and a body are two writes: the second would wait for an acknowledgement of the first.
         stream.set_nodelay(true)?;
         let stream = timeout(PATIENCE, connector.connect(name, stream)).await??;
