@@ -17,8 +17,9 @@ use super::{
     error::{bounded, one_line},
 };
 
-/// Pods of the first page.
-const FIRST: u32 = 50;
+/// Pods of the first page. The API server has made a page before we can find it too large: of the largest pods, these
+/// are some tens of megabytes.
+const FIRST: u32 = 10;
 /// Pods of one page, at most: what client-go's pager asks for.
 const MOST: u32 = 500;
 /// Pages larger than this make the following ones shorter, and much smaller ones longer.
@@ -222,12 +223,13 @@ mod tests {
     #[test]
     fn pages_become_as_long_as_their_pods_allow() {
         let after = |limit: u32, pod: usize| limit_after(limit, limit as usize * pod, WANTED);
-        assert_eq!(after(FIRST, 8 << 10), 200, "ordinary pods");
-        assert_eq!(after(200, 8 << 10), 200);
-        assert_eq!(after(FIRST, 1 << 10), 200, "small ones");
+        assert_eq!(after(FIRST, 8 << 10), 40, "ordinary pods");
+        assert_eq!(after(40, 8 << 10), 160);
+        assert_eq!(after(160, 8 << 10), 160);
+        assert_eq!(after(FIRST, 1 << 10), 40, "small ones");
         assert_eq!(after(200, 1 << 10), MOST);
-        assert_eq!(after(FIRST, 128 << 10), 12, "large ones");
-        assert_eq!(after(12, 128 << 10), 12);
+        assert_eq!(after(FIRST, 128 << 10), FIRST, "large ones");
+        assert_eq!(after(40, 128 << 10), 13);
         assert_eq!(after(FIRST, 3 << 20), 1);
         assert_eq!(after(1, 3 << 20), 1);
         assert_eq!(after(1, 10 << 10), 4, "and small ones again");

@@ -98,7 +98,7 @@ async fn what_was_listed_until_it_failed_is_kept() {
         let (cluster, _task) = Cluster::new(client);
         let (names, unlisted, error) =
             list(&cluster, &intake(1 << 20), Instant::now() + within).await;
-        assert_eq!((names.len(), unlisted), (50, Some(850)));
+        assert_eq!((names.len(), unlisted), (10, Some(890)));
         assert_eq!(error.map(|error| error.kind()), Some(kind));
     }
 }
@@ -165,7 +165,7 @@ async fn lists_are_limited_by_their_bytes() {
     let intake = intake(4 << 20);
     let (names, unlisted, error) = list(&cluster, &intake, far()).await;
     assert_eq!(error, Some(LookupError::TooManyLists));
-    assert_eq!((names.len(), unlisted), (250, Some(150)));
+    assert_eq!((names.len(), unlisted), (210, Some(190)));
     let before = asked.load(Ordering::Relaxed);
     for _ in 0..10 {
         let again = list(&cluster, &intake, far()).await;
