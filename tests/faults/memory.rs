@@ -53,7 +53,7 @@ async fn attack(limit: usize) {
     let (peak_of_updates, listed) = (group.peak(), stub.sent.load(Ordering::Relaxed));
     let all = run(&server, inputs(scale(24, 100))).await;
     let peak_of_all = group.peak();
-    let largest = run(&server, largest(scale(4 * MIB, (limit / 4).min(39) * MIB))).await;
+    let largest = run(&server, largest(scale(2 * MIB, (limit / 4).min(39) * MIB))).await;
     let in_mib = |bytes: Option<usize>| {
         bytes.map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes / MIB))
     };
