@@ -60,6 +60,10 @@ law N="100000":
 fuzz N="1000000":
     PORTCULLIS_CASES={{N}} cargo test --release --locked --test json --test bad_input
 
+# Hostile reviews: what each costs a byte of its body, in memory and work: `just hostile 10000`
+hostile N="3000":
+    PORTCULLIS_HOSTILE={{N}} cargo test --release --locked --test hostile -- --nocapture
+
 # Licences, bans and sources of dependencies; with the network also advisories
 deny:
     cargo deny --locked check bans licenses sources

@@ -34,6 +34,9 @@ pub(super) fn render(
     for fix in fixes(workload, broken) {
         group = group.element(Level::HELP.message(fix));
     }
+    if let Some(more) = left_out(broken) {
+        group = group.element(Level::NOTE.message(more));
+    }
     let note = note(workload, broken);
     group = group.element(Level::NOTE.message(note));
     renderer.render(&[group])
@@ -77,6 +80,12 @@ fn fixes(workload: &Workload, broken: &Broken) -> Vec<String> {
     let lines = broken.found.iter().map(|found| format!("{}: {}", found.place, found.fix));
     let lines = lines.map(|line| visible(&line).into_owned());
     lines.filter(|line| seen.insert(line.clone())).take(MAX_SHOWN).collect()
+}
+
+/// How many are neither in the frame nor below it.
+fn left_out(broken: &Broken) -> Option<String> {
+    let left = broken.more + broken.found.len().saturating_sub(MAX_SHOWN);
+    (left > 0).then(|| format!("and {left} more"))
 }
 
 fn is_labelled(found: &Found) -> bool {

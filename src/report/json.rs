@@ -164,6 +164,13 @@ struct Violation<'a> {
     hardenable: bool,
     fields: Vec<&'a str>,
     findings: Vec<Finding<'a>>,
+    /// How many there are beyond these, where there are too many to be listed.
+    #[serde(skip_serializing_if = "is_none")]
+    more: usize,
+}
+
+fn is_none(more: &usize) -> bool {
+    *more == 0
 }
 
 /// One thing to set.
@@ -244,6 +251,7 @@ impl<'a> Violation<'a> {
             hardenable: broken.is_hardened(),
             fields: broken.fields().collect(),
             findings: broken.found.iter().map(Finding::of).collect(),
+            more: broken.more,
         }
     }
 }

@@ -37,14 +37,20 @@ impl Table {
         // What is of baseline too has its place there.
         let of_restricted = ladder.restricted.iter().filter(|control| !is_of_baseline(control));
         self.rows.push([
-            visible(namespace).into_owned(),
-            visible(&format!("{}/{}", identity.kind, identity.name)).into_owned(),
+            visible(cut(namespace)).into_owned(),
+            visible(&format!("{}/{}", identity.kind, cut(&identity.name))).into_owned(),
             ladder.now.to_string(),
             cell(ladder.baseline.len()),
             cell(of_restricted.count()),
             format!("{hardened}/{}", violations.len()),
         ]);
     }
+}
+
+/// A name as a cell shows it: all rows are as wide as the widest.
+fn cut(name: &str) -> &str {
+    const MOST: usize = 253;
+    name.get(..name.floor_char_boundary(MOST)).unwrap_or_default()
 }
 
 fn is_of_baseline(control: &&&'static Control) -> bool {

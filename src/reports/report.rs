@@ -24,6 +24,8 @@ const PREFIX: &str = "portcullis-";
 
 /// The most bytes of a report; etcd takes 1.5 MB.
 const MAX_BYTES: usize = 64 << 10;
+/// The longest name that an object can have.
+const MAX_NAME: usize = 253;
 /// The most bytes of one text in it.
 const MAX_TEXT: usize = 1000;
 
@@ -41,7 +43,9 @@ impl Report {
     pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
         let workload = &audited.workload;
         // They become names, of a report and in a path. In an owner reference anything can stand.
-        let is_name = dns::is_label(&audited.uid) && dns::is_label(&workload.identity.namespace);
+        let is_name = dns::is_label(&audited.uid)
+            && dns::is_label(&workload.identity.namespace)
+            && workload.identity.name.len() <= MAX_NAME;
         if workload.violations.is_empty() || !is_name {
             return None;
         }
@@ -119,7 +123,7 @@ fn result(broken: &Broken) -> Value {
         }
         None => ("portcullis-rules", "Rules beside the Pod Security Standards", "medium"),
     };
-    let fix = listed(broken.message.split("; "), "; ");
+    let fix = listed(broken.message.split("; "), "; ", 0);
     json!({
         "source": US,
         "policy": policy,
@@ -130,7 +134,7 @@ fn result(broken: &Broken) -> Value {
         "scored": is_fail(broken),
         "message": format!("{}; to mend it: {fix}", broken.requirement.reason()),
         "properties": {
-            "fields": listed(broken.fields(), ", "),
+            "fields": listed(broken.fields(), ", ", broken.more),
             "fix": fix,
             "hardening": if broken.is_hardened() { "sets it" } else { "cannot set it" },
         },
@@ -143,9 +147,9 @@ fn is_fail(broken: &Broken) -> bool {
 }
 
 /// As many as there is room for.
-fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str) -> String {
+fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str, more: usize) -> String {
     let mut all = String::new();
-    let mut left_out = 0;
+    let mut left_out = more;
     for text in texts {
         if all.len() + separator.len() + text.len() > MAX_TEXT {
             left_out += 1;

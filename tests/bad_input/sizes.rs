@@ -41,11 +41,25 @@ fn lists_that_are_judged_are_bounded() {
 
 #[test]
 fn as_many_containers_as_are_taken_are_judged() {
-    const MOST: usize = 728;
+    // In one review; a kubelet runs 110 pods.
+    const MOST: usize = 250;
     let mut containers = vec![object("good")["spec"]["containers"][0].clone(); MOST];
     assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Allowed);
     containers[MOST - 1]["securityContext"]["privileged"] = true.into();
     assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Denied(403));
+}
+
+/// All lists of a review share one room, so that many small ones are as bounded as one that is large.
+#[test]
+fn lists_within_lists_are_bounded_together() {
+    let mounts = json!(vec![json!({}); 200]);
+    let containers = json!(vec![json!({"name": "a", "volumeMounts": mounts}); 100]);
+    assert_eq!(validated(&good_with("spec.containers", containers)), Verdict::Denied(400));
+    let ports = json!(vec![json!({"containerPort": 80, "hostPort": 80}); 16_000]);
+    assert_eq!(
+        validated(&good_with("spec.containers", json!([{"name": "a", "ports": ports}]))),
+        Verdict::Denied(403)
+    );
 }
 
 #[test]

@@ -63,11 +63,7 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
         (Operation::Create, "") | (Operation::Update, "ephemeralcontainers")
     );
     let is_mirror = match &request.object {
-        Object::Pod(pod) => {
-            let mut groups = request.user.groups.iter();
-            pod.metadata.annotations.get(MIRROR).is_some()
-                && groups.any(|group| *group == "system:nodes")
-        }
+        Object::Pod(pod) => request.user.is_node && pod.metadata.annotations.get(MIRROR).is_some(),
         _ => false,
     };
     request.target() == Target::Pod && is_open && !is_mirror

@@ -12,6 +12,8 @@ use crate::{
     pss::{Pod, Text, or_default},
 };
 
+use super::message::cut;
+
 /// What a request's resource says that its object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -223,7 +225,8 @@ struct NamespaceMetadata {
     labels: PolicyLabels,
 }
 
-/// The labels that set a policy; all others are skipped.
+/// The labels that set a policy; all others are skipped. The API allows values of 63 bytes: of longer ones the beginning
+/// tells that they mean nothing.
 #[derive(Default)]
 struct PolicyLabels(BTreeMap<String, String>);
 
@@ -246,7 +249,7 @@ impl<'de> Deserialize<'de> for PolicyLabels {
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     if policy::is_read(&key) {
                         let value = map.next_value::<Text<'de>>()?;
-                        labels.insert(key.to_string(), value.to_string());
+                        labels.insert(key.to_string(), cut(&value).to_owned());
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }

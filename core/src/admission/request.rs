@@ -10,10 +10,7 @@ use serde::{
     de::{self, DeserializeSeed, IgnoredAny},
 };
 
-use crate::{
-    json,
-    pss::{List, Text},
-};
+use crate::{json, pss::Text};
 
 use super::{
     message,
@@ -86,10 +83,39 @@ pub struct User<'a> {
     /// Empty for nobody.
     #[serde(borrow, default, rename = "username")]
     pub name: Text<'a>,
-    /// Groups.
-    #[serde(borrow, default)]
-    pub groups: List<Text<'a>>,
+    /// Whether one of the groups is that of nodes.
+    #[serde(default, rename = "groups", deserialize_with = "has_nodes")]
+    pub is_node: bool,
 }
+
+/// Whether `system:nodes` is one of the groups, none of which is kept.
+fn has_nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Visitor;
+
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of groups")
+        }
+
+        fn visit_unit<E>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
+            let mut is_found = false;
+            while let Some(group) = seq.next_element::<Text<'de>>()? {
+                is_found |= group == "system:nodes";
+            }
+            Ok(is_found)
+        }
+    }
+    deserializer.deserialize_any(Visitor)
+}
+
+/// The longest uid, in bytes. Those of an API server have 36, and an answer repeats it.
+const MAX_UID: usize = 64 << 10;
 
 /// A body that cannot be answered with a review: HTTP 400.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +129,9 @@ pub enum BadReview {
     /// An answer needs the request's uid.
     #[error("the review has no request.uid")]
     NoUid,
+    /// An answer would repeat it.
+    #[error("the review's request.uid is longer than {MAX_UID} bytes")]
+    LongUid,
 }
 
 impl<'a> Request<'a> {
@@ -121,6 +150,7 @@ impl<'a> Request<'a> {
             result = review.read(text, Some(target));
         }
         let Err(of_object) = result else { return review.finish() };
+        drop(review);
         // Was it only the object? Who asks for what must be known all the same, and that the text is whole.
         let mut review = Review::default();
         match review.read(text, Some(Target::Ignored)) {
@@ -186,11 +216,14 @@ impl<'a> Review<'a> {
         if request.uid.is_empty() {
             return Err(BadReview::NoUid);
         }
+        if request.uid.len() > MAX_UID {
+            return Err(BadReview::LongUid);
+        }
         if let Some(why) = unclear(&request) {
             request.object = Object::Malformed(why.to_owned());
         } else if let Some(kind) = request.foreign_kind() {
             let expected = request.target().kind().unwrap_or_default();
-            let why = format!("expected a {expected}, got kind {kind:?}");
+            let why = format!("expected a {expected}, got kind {:?}", message::cut(kind));
             request.object = Object::Unreadable(message::clean(&why, message::MAX_DENIAL / 2));
         }
         Ok(request)
@@ -201,6 +234,9 @@ impl<'a> Review<'a> {
         let mut request = self.request;
         if request.uid.is_empty() {
             return Err(BadReview::Unreadable(why(error)));
+        }
+        if request.uid.len() > MAX_UID {
+            return Err(BadReview::LongUid);
         }
         request.object = Object::Malformed(why(error));
         request.old_object = Object::Absent;

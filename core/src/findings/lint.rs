@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     admission::Kind,
     harden, json, policy,
-    pss::{self, Defaults, Pod, or_default},
+    pss::{self, Defaults, Pod, or_default, shown},
 };
 
 use super::Identity;
@@ -82,6 +82,9 @@ impl std::fmt::Display for Lint {
     }
 }
 
+/// The most lints of one pod: Linux has 41 capabilities.
+const MAX_LINTS: usize = 256;
+
 /// What is wrong with capabilities in a pod, or in a template that stands at `root`: `"spec.template."`.
 pub fn of_pod(pod: &Pod<'_>, root: &str, object: &Identity) -> Vec<Lint> {
     let mut lints = Vec::new();
@@ -91,11 +94,15 @@ pub fn of_pod(pod: &Pod<'_>, root: &str, object: &Identity) -> Vec<Lint> {
         for (list, names) in [("add", &capabilities.add), ("drop", &capabilities.drop)] {
             for (index, name) in names.iter().enumerate() {
                 let is_all = name.eq_ignore_ascii_case("ALL") && *name != "ALL";
+                if lints.len() == MAX_LINTS {
+                    return lints;
+                }
                 let (rule, message) = if list == "drop" && is_all && !drops_all {
-                    let message = format!("{:?} does not count: write \"ALL\"", name.as_str());
+                    let message = format!("{} does not count: write \"ALL\"", shown(name));
                     (Rule::LowerCaseAll, message)
                 } else if let Some(bare) = without_prefix(name) {
-                    let message = format!("capabilities have no CAP_ before them: write {bare:?}");
+                    let message =
+                        format!("capabilities have no CAP_ before them: write {}", shown(bare));
                     (Rule::CapabilityPrefix, message)
                 } else {
                     continue;
@@ -188,7 +195,7 @@ pub fn of_namespace(
     let lint = |rule, field, message| Lint { rule, object: object.clone(), field, message };
     let policy = pss::from_labels(labels, &Defaults::PRIVILEGED);
     let invalid = policy.invalid.into_iter().chain(harden::invalid_label(labels)).map(|label| {
-        let message = format!("{:?} does not count: {}", label.value, label.allowed);
+        let message = format!("{} does not count: {}", shown(&label.value), label.allowed);
         lint(Rule::InvalidLabel, format!("metadata.labels[{}]", label.label), message)
     });
     let keys = annotations.keys().filter(|key| policy::is_read(key));

@@ -34,14 +34,14 @@ pub struct Identity {
     pub name: String,
 }
 
-/// `Deployment shop/web`.
+/// `Deployment shop/web`. What is longer than any name of the API is cut: texts say it again and again.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.kind)?;
+        write!(f, "{} ", pss::key(&self.kind))?;
         if !self.namespace.is_empty() {
-            write!(f, "{}/", self.namespace)?;
+            write!(f, "{}/", pss::key(&self.namespace))?;
         }
-        f.write_str(&self.name)
+        f.write_str(&pss::key(&self.name))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Changes as a simulated pod: what the object will look like once it is patched, as far as the view goes.
 
-use crate::pss::{Container, Place, Pod, Profile, SecurityContext, Text};
+use std::collections::HashSet;
+
+use crate::pss::{Container, ContainerKind, Place, Pod, Profile, SecurityContext, Text};
 
 use super::{
     field::{Change, Field, Values},
@@ -53,15 +55,19 @@ fn set_in_pod(pod: &mut Pod<'_>, field: Field) {
 }
 
 fn remove_token(pod: &mut Pod<'_>) {
-    let token = Token::of(pod);
-    for (kind, container, mount) in token.mounts {
-        if let Some(container) = pod.spec.list_mut(kind).get_mut(container) {
-            container.volume_mounts.remove(mount);
+    let Token { volumes, mounts } = Token::of(pod);
+    let mounts: HashSet<_> = mounts.into_iter().collect();
+    for kind in ContainerKind::ALL {
+        for (container, it) in pod.spec.list_mut(kind).iter_mut().enumerate() {
+            let mut index = 0..;
+            it.volume_mounts.retain(|_| {
+                index.next().is_none_or(|index| !mounts.contains(&(kind, container, index)))
+            });
         }
     }
-    for volume in token.volumes {
-        pod.spec.volumes.remove(volume);
-    }
+    let volumes: HashSet<_> = volumes.into_iter().collect();
+    let mut index = 0..;
+    pod.spec.volumes.retain(|_| index.next().is_none_or(|index| !volumes.contains(&index)));
 }
 
 fn set_in_container(container: &mut Container<'_>, change: &Change) {

@@ -4,7 +4,7 @@
 //! None is mounted where the author mounted something: at the path, above it or below it. The token that the
 //! ServiceAccount plugin mounts in almost every container is no author's, and stays visible below.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
 use crate::pss::{Container, ContainerKind, Place, Pod, Text, Volume, VolumeMount};
 
@@ -45,7 +45,7 @@ impl MountPath {
 
     /// Whether one is the other or stands in it.
     pub fn overlaps(&self, other: &Self) -> bool {
-        is_in(&parts(&self.0), &parts(&other.0)) || is_in(&parts(&other.0), &parts(&self.0))
+        Parts(&self.0).relation(Parts(&other.0)) != Relation::Apart
     }
 }
 
@@ -87,7 +87,7 @@ impl EmptyDir {
 /// What each of these containers, whose roots become read-only, is given.
 pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<(Place, Values)> {
     let volumes = pod.spec.volumes.iter();
-    let mut taken: HashSet<_> = volumes.map(|volume| volume.name.as_str().to_owned()).collect();
+    let mut taken: HashSet<_> = volumes.map(|volume| Cow::Borrowed(volume.name.as_str())).collect();
     let mut planned = Vec::new();
     for place in places {
         // A pod that runs takes no more volumes.
@@ -100,7 +100,7 @@ pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<
         let free = paths.iter().filter(|path| is_free(container, path));
         let empty_dirs: Vec<_> = free
             .map(|path| EmptyDir { path: path.clone(), volume: name(&path.0, &container.name) })
-            .filter(|one| taken.insert(one.volume.clone()))
+            .filter(|one| taken.insert(Cow::Owned(one.volume.clone())))
             .collect();
         if !empty_dirs.is_empty() {
             planned.push((*place, Values::EmptyDirs(empty_dirs)));
@@ -110,30 +110,63 @@ pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<
 }
 
 fn is_free(container: &Container<'_>, path: &MountPath) -> bool {
-    let own = parts(&path.0);
+    let own = Parts(&path.0);
     let mounts = container.volume_mounts.iter().map(|mount| mount.mount_path.as_str());
     let devices = container.volume_devices.iter().map(|device| device.device_path.as_str());
-    mounts.chain(devices).map(parts).all(|other| {
-        let is_token_below = other == parts(token::MOUNT_PATH) && other.len() > own.len();
-        is_token_below || !(is_in(&own, &other) || is_in(&other, &own))
+    mounts.chain(devices).map(Parts).all(|other| match own.relation(other) {
+        Relation::Apart => true,
+        // The token.
+        Relation::Around => Parts(token::MOUNT_PATH).relation(other) == Relation::Same,
+        Relation::Same | Relation::Within => false,
     })
 }
 
-/// The parts of a path. A relative one starts at the root, as it does for the kubelet.
-fn parts(path: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    parts
+/// The parts of a path: without empty ones and `.`, and without what `..` takes back. A relative one starts at the root,
+/// as it does for the kubelet. They are found anew each time: a path may be as long as its author likes.
+#[derive(Clone, Copy, Debug)]
+struct Parts<'p>(&'p str);
+
+/// How one path stands to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Same,
+    /// The other is in it.
+    Around,
+    /// It is in the other.
+    Within,
+    Apart,
 }
 
-fn is_in(path: &[&str], folder: &[&str]) -> bool {
-    path.starts_with(folder)
+impl<'p> Parts<'p> {
+    /// From the last to the first: so it is known how many parts `..` takes back before they come.
+    fn reversed(self) -> impl Iterator<Item = &'p str> {
+        let mut taken_back = 0_usize;
+        self.0.rsplit('/').filter(move |part| match *part {
+            "" | "." => false,
+            ".." => {
+                taken_back += 1;
+                false
+            }
+            _ if taken_back > 0 => {
+                taken_back -= 1;
+                false
+            }
+            _ => true,
+        })
+    }
+
+    fn relation(self, other: Self) -> Relation {
+        let (own, others) = (self.reversed().count(), other.reversed().count());
+        // Of each the first parts, as many as both have.
+        let own_first = self.reversed().skip(own.saturating_sub(others));
+        let others_first = other.reversed().skip(others.saturating_sub(own));
+        match own.cmp(&others) {
+            _ if !own_first.eq(others_first) => Relation::Apart,
+            Ordering::Equal => Relation::Same,
+            Ordering::Less => Relation::Around,
+            Ordering::Greater => Relation::Within,
+        }
+    }
 }
 
 /// A DNS-1123 label that says what the volume is for: `portcullis-tmp-web`. What does not fit into one as it is, is cut
@@ -141,9 +174,11 @@ fn is_in(path: &[&str], folder: &[&str]) -> bool {
 fn name(path: &str, container: &str) -> String {
     const MOST: usize = 63;
     const HASH: usize = "-01234567".len();
-    let full = format!("portcullis{path}/{container}");
+    let full = || ["portcullis", path, "/", container].into_iter();
     let is_kept = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let written: String = full.chars().map(|c| if is_kept(c) { c } else { '-' }).collect();
+    let mut written = String::with_capacity(MOST + 1);
+    let characters = full().flat_map(str::chars).take(MOST + 1);
+    written.extend(characters.map(|c| if is_kept(c) { c } else { '-' }));
     let is_plain = path.chars().all(|c| is_kept(c) || c == '/')
         && container.chars().all(|c| is_kept(c) || c == '-')
         && !written.ends_with('-')
@@ -152,13 +187,13 @@ fn name(path: &str, container: &str) -> String {
         return written;
     }
     let cut = written.get(..written.len().min(MOST - HASH)).unwrap_or_default();
-    format!("{}-{:08x}", cut.trim_end_matches('-'), fnv1a(full.as_bytes()))
+    format!("{}-{:08x}", cut.trim_end_matches('-'), fnv1a(full().flat_map(str::bytes)))
 }
 
 /// The same in every version and on every machine, unlike the standard library's.
-fn fnv1a(bytes: &[u8]) -> u32 {
-    let step = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    bytes.iter().fold(0x811c_9dc5, step)
+fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    bytes.fold(0x811c_9dc5, step)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Which defaults a pod lacks: the hardening table, a row a function.
 
+use std::collections::HashSet;
+
 use crate::{
     pss::{APP_ARMOR_PREFIX, Container, ContainerKind, Place, Pod, SECCOMP_POD},
     rules::refuses_user_namespace,
@@ -26,7 +28,7 @@ pub enum Scope<'p> {
 
 /// The defaults that a pod lacks, none of which changes what its author set. In the table's order.
 pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<Change> {
-    let planner = Planner { pod, scope };
+    let planner = Planner::new(pod, scope);
     let rows: [(bool, Field, Row<'p>); 8] = [
         (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
         (settings.seccomp_profile, Field::SeccompProfile, Planner::seccomp_profile),
@@ -66,9 +68,21 @@ type Row<'p> = fn(&Planner<'p>) -> Vec<Place>;
 struct Planner<'p> {
     pod: &'p Pod<'p>,
     scope: Scope<'p>,
+    /// The names of the ephemeral containers that are there already: empty for a pod that is being made.
+    known: HashSet<&'p str>,
 }
 
-impl Planner<'_> {
+impl<'p> Planner<'p> {
+    fn new(pod: &'p Pod<'p>, scope: Scope<'p>) -> Self {
+        let known = match scope {
+            Scope::Create => HashSet::new(),
+            Scope::Debug { old } => {
+                old.spec.ephemeral_containers.iter().map(|one| one.name.as_str()).collect()
+            }
+        };
+        Self { pod, scope, known }
+    }
+
     /// At the pod; if anything in it is meant to be root, in each container that is not. Of a running pod in each new
     /// ephemeral container: its other containers may have it in themselves alone.
     fn run_as_non_root(&self) -> Vec<Place> {
@@ -171,10 +185,11 @@ impl Planner<'_> {
             let all = self.pod.metadata.annotations.iter();
             all.filter_map(|(key, value)| Some((key.strip_prefix(APP_ARMOR_PREFIX)?, value)))
         };
+        let annotated: HashSet<_> = annotations().map(|(name, _)| name).collect();
         let lacking = self.linux_containers(|container| {
             let context = container.security_context.as_ref();
             context.is_none_or(|context| context.app_armor_profile.is_none())
-                && annotations().all(|(name, _)| container.name != *name)
+                && !annotated.contains(container.name.as_str())
         });
         let is_named_elsewhere = annotations().any(|(_, profile)| profile != "runtime/default");
         if lacking.is_empty() || is_named_elsewhere || self.is_debug() {
@@ -245,9 +260,8 @@ impl Planner<'_> {
     fn is_open(&self, place: Place, container: &Container<'_>) -> bool {
         match (self.scope, place) {
             (Scope::Create, _) => true,
-            (Scope::Debug { old }, Place::Container { kind: ContainerKind::Ephemeral, .. }) => {
-                let known = old.spec.ephemeral_containers.iter();
-                !known.into_iter().any(|other| other.name == container.name)
+            (Scope::Debug { .. }, Place::Container { kind: ContainerKind::Ephemeral, .. }) => {
+                !self.known.contains(container.name.as_str())
             }
             (Scope::Debug { .. }, _) => false,
         }

@@ -11,6 +11,9 @@ use std::fmt;
 /// Levels of arrays and objects that may be read into types, as serde_json has it: reading recurses.
 const LEVELS: u8 = 127;
 
+/// A string of more bytes is handed over rather than copied.
+pub(super) const LONG: usize = 1024;
+
 pub(super) struct Deserializer<'de> {
     pub(super) reader: Reader<'de>,
     scratch: String,
@@ -26,6 +29,8 @@ pub(super) enum Trust {
     Stranger {
         /// Of all arrays of the text together.
         elements_left: usize,
+        /// In bytes, of what says that it takes some.
+        memory_left: usize,
     },
 }
 
@@ -38,7 +43,7 @@ impl<'de> Deserializer<'de> {
     /// Counts an element that is read into a type.
     #[inline]
     pub(super) fn count_element(&mut self) -> Result<(), Error> {
-        if let Trust::Stranger { elements_left } = &mut self.trust {
+        if let Trust::Stranger { elements_left, .. } = &mut self.trust {
             match elements_left.checked_sub(1) {
                 Some(left) => *elements_left = left,
                 None => {
@@ -47,6 +52,21 @@ impl<'de> Deserializer<'de> {
                         self.reader.at,
                     ));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a newtype of this name costs out of the memory that is left ([`super::price`]).
+    #[inline]
+    fn charge(&mut self, name: &str) -> Result<(), Error> {
+        let Trust::Stranger { memory_left, .. } = &mut self.trust else { return Ok(()) };
+        let price = name.strip_prefix("price:").and_then(|price| price.parse().ok()).unwrap_or(0);
+        match memory_left.checked_sub(price) {
+            Some(left) => *memory_left = left,
+            None => {
+                let why = "its lists hold more than those of any object of this size";
+                return Err(Error::refused(why, self.reader.at));
             }
         }
         Ok(())
@@ -81,6 +101,9 @@ impl<'de> Deserializer<'de> {
             Some(text) => visitor.visit_borrowed_str(text),
             None => match self.reader.string(&mut self.scratch)? {
                 Some(text) => visitor.visit_borrowed_str(text),
+                None if self.scratch.len() > LONG => {
+                    visitor.visit_string(std::mem::take(&mut self.scratch))
+                }
                 None => visitor.visit_str(&self.scratch),
             },
         }
@@ -252,9 +275,10 @@ impl<'de> serde::Deserializer<'de> for &mut Deserializer<'de> {
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        self.charge(name)?;
         visitor.visit_newtype_struct(self)
     }
 

@@ -52,7 +52,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error
 
 /// Like [`from_str`], for a value whose reading depends on what the caller knows already, of a text that a
 /// stranger may have sent. It takes less: no array where a struct belongs, since the API server takes none, and
-/// no more than [`MAX_ELEMENTS`] elements of arrays, since each can take many times its size as text.
+/// no more than [`MAX_ELEMENTS`] elements of arrays, which take no more than [`memory`] together.
 ///
 /// # Errors
 ///
@@ -61,7 +61,40 @@ pub fn from_stranger<'de, S: DeserializeSeed<'de>>(
     text: &'de str,
     seed: S,
 ) -> Result<S::Value, Error> {
-    read(text, seed, Trust::Stranger { elements_left: MAX_ELEMENTS })
+    let memory_left = memory(text.len());
+    read(text, seed, Trust::Stranger { elements_left: MAX_ELEMENTS, memory_left })
+}
+
+/// The most bytes that the elements of lists and maps take which are read of a text of so many bytes. `{}` is two bytes
+/// of a text and 400 of a view, so the text's length alone bounds nothing. A container as the API server sends it takes
+/// as much as its text at most: so this is enough for 200 containers with ten mounts each, and a view is copied up to
+/// three times while it is judged.
+pub const fn memory(bytes: usize) -> usize {
+    (128 << 10) + bytes / 4
+}
+
+/// What a value that takes so many bytes calls itself, as the name of a newtype: the reader then takes them out of
+/// [`memory`]. Other readers of serde pass over it.
+pub(crate) const fn price(bytes: usize) -> &'static str {
+    match bytes {
+        0..=8 => "price:8",
+        9..=16 => "price:16",
+        17..=24 => "price:24",
+        25..=32 => "price:32",
+        33..=40 => "price:40",
+        41..=48 => "price:48",
+        49..=64 => "price:64",
+        65..=80 => "price:80",
+        81..=96 => "price:96",
+        97..=128 => "price:128",
+        129..=256 => "price:256",
+        257..=384 => "price:384",
+        385..=416 => "price:416",
+        417..=448 => "price:448",
+        449..=480 => "price:480",
+        481..=512 => "price:512",
+        _ => "price:1024",
+    }
 }
 
 /// Elements of arrays that are read into types, of one text from a stranger. kube-apiserver takes requests of

@@ -1,5 +1,6 @@
 //! Strings: where they end, and what they say.
 
+use super::de::LONG;
 use super::error::Error;
 use super::index::WINDOW;
 use super::reader::Reader;
@@ -47,6 +48,8 @@ pub(super) fn no_end(start: usize) -> Error {
 #[cold]
 fn resolve(text: &str, scratch: &mut String, start: usize) -> Result<(), Error> {
     scratch.clear();
+    // No escape is shorter than what it says: without growing, a long string takes no more than its text.
+    scratch.reserve_exact(text.len());
     let mut rest = text;
     while let Some((plain, escape)) = rest.split_once('\\') {
         scratch.push_str(plain);
@@ -72,6 +75,9 @@ fn resolve(text: &str, scratch: &mut String, start: usize) -> Result<(), Error> 
         rest = behind.as_str();
     }
     scratch.push_str(rest);
+    if scratch.capacity() > LONG && scratch.len() < scratch.capacity() / 2 {
+        scratch.shrink_to_fit();
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ mod follow;
 #[cfg(test)]
 pub(in crate::manifest) mod tests;
 
-use std::{collections::HashMap, ops::Range};
+use std::{cell::RefCell, collections::HashMap, ops::Range};
 
 use granit_parser::{Parser, ScanError};
 
@@ -39,6 +39,8 @@ pub struct Tree<'t> {
     keys: HashMap<Id, Box<str>>,
     /// Where the node of each anchor is used again.
     uses: HashMap<Id, Vec<Id>>,
+    /// Of large mappings that were asked for a key: the places of entries by the hash of their key.
+    indexes: RefCell<HashMap<Id, HashMap<u64, Vec<usize>>>>,
 }
 
 /// Why a document has no tree, and at which byte of the source.

@@ -149,6 +149,6 @@ impl Relaxation {
         if self.volume_types.contains(source.as_str()) {
             return true;
         }
-        *source == "hostPath" && self.host_paths.iter().any(|path| path.allows(volume, mounts))
+        *source == "hostPath" && HostPath::allow(&self.host_paths, volume, mounts)
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::{MAX_LIST, Text};
+use super::text::{Charged, LONG, MAX_LIST, Text};
 
 /// The kubelet's mark on the API's copy of a static pod.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -66,10 +66,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
                             let limit = format!("more than {MAX_LIST} profile annotations");
                             return Err(de::Error::custom(limit));
                         }
-                        kept.push((key, map.next_value()?));
+                        let Charged(value) = map.next_value()?;
+                        kept.push((key, value));
                     } else {
                         map.next_value::<de::IgnoredAny>()?;
                     }
+                }
+                if kept.len() > LONG {
+                    kept.shrink_to_fit();
                 }
                 Ok(Annotations(kept))
             }

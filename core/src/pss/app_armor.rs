@@ -41,20 +41,18 @@ fn check(pod: &Pod<'_>, found: &mut Findings) {
                 "set securityContext.appArmorProfile.type to RuntimeDefault or Localhost, or remove it",
             )
         });
-    let annotations = pod
-        .metadata
-        .annotations
-        .iter()
-        .filter(|(key, value)| key.starts_with(APP_ARMOR_PREFIX) && !is_allowed_annotation(value))
-        .map(|(key, _)| {
+    found.extend(fields);
+    let annotations = pod.metadata.annotations.iter();
+    let forbidden = annotations
+        .filter(|(key, value)| key.starts_with(APP_ARMOR_PREFIX) && !is_allowed_annotation(value));
+    for (key, _) in forbidden {
+        found.add_with(Place::Metadata, || {
             let key = shown::key(key);
-            Finding::new(
-                Place::Metadata,
-                format!("annotations[{key}]"),
-                format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
-            )
+            let fix =
+                format!("set annotation {key} to runtime/default or localhost/*, or remove it");
+            Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
         });
-    found.extend(fields.chain(annotations));
+    }
 }
 
 fn is_forbidden(profile: &Profile<'_>) -> bool {

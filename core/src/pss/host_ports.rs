@@ -20,14 +20,13 @@ pub(super) static HOST_PORTS: Control = Control {
 };
 
 fn check(pod: &Pod<'_>, found: &mut Findings) {
-    found.extend(pod.containers().flat_map(|(place, container)| {
+    for (place, container) in pod.containers() {
         let ports = container.ports.iter().enumerate();
-        ports.filter(|(_, port)| port.host_port != 0).map(move |(index, port)| {
-            Finding::new(
-                place,
-                format!("ports[{index}].hostPort"),
-                format!("remove hostPort {}", port.host_port),
-            )
-        })
-    }));
+        for (index, port) in ports.filter(|(_, port)| port.host_port != 0) {
+            found.add_with(place, || {
+                let path = format!("ports[{index}].hostPort");
+                Finding::new(place, path, format!("remove hostPort {}", port.host_port))
+            });
+        }
+    }
 }

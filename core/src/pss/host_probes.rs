@@ -33,7 +33,7 @@ fn check(pod: &Pod<'_>, found: &mut Findings) {
 /// The handlers of a container that name a host, and how they would call it.
 fn hosts(container: &Container<'_>) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lifecycle = container.lifecycle.as_ref();
-    let handlers: [(_, Option<&Handler<'_>>); 5] = [
+    let handlers: [(_, Option<&Handler>); 5] = [
         ("livenessProbe", container.liveness_probe.as_ref()),
         ("readinessProbe", container.readiness_probe.as_ref()),
         ("startupProbe", container.startup_probe.as_ref()),
@@ -46,7 +46,7 @@ fn hosts(container: &Container<'_>) -> impl Iterator<Item = (&'static str, &'sta
         });
         [("httpGet", http), ("tcpSocket", tcp)]
             .into_iter()
-            .filter(|(_, target)| target.is_some_and(|target| !target.host.is_empty()))
+            .filter(|(_, target)| target.is_some_and(|target| target.is_named))
             .map(move |(action, _)| (name, action))
     })
 }

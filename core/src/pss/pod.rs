@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     annotations::Annotations,
@@ -160,14 +160,14 @@ pub struct Container<'a> {
     pub security_context: Option<SecurityContext<'a>>,
     #[serde(default)]
     pub ports: List<Port>,
-    #[serde(borrow, default)]
-    pub liveness_probe: Option<Handler<'a>>,
-    #[serde(borrow, default)]
-    pub readiness_probe: Option<Handler<'a>>,
-    #[serde(borrow, default)]
-    pub startup_probe: Option<Handler<'a>>,
-    #[serde(borrow, default)]
-    pub lifecycle: Option<Lifecycle<'a>>,
+    #[serde(default)]
+    pub liveness_probe: Option<Handler>,
+    #[serde(default)]
+    pub readiness_probe: Option<Handler>,
+    #[serde(default)]
+    pub startup_probe: Option<Handler>,
+    #[serde(default)]
+    pub lifecycle: Option<Lifecycle>,
     #[serde(borrow, default)]
     pub volume_mounts: List<VolumeMount<'a>>,
     #[serde(borrow, default)]
@@ -269,28 +269,34 @@ pub struct Port {
 /// `lifecycle`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Lifecycle<'a> {
-    #[serde(borrow, default)]
-    pub post_start: Option<Handler<'a>>,
-    #[serde(borrow, default)]
-    pub pre_stop: Option<Handler<'a>>,
+pub struct Lifecycle {
+    #[serde(default)]
+    pub post_start: Option<Handler>,
+    #[serde(default)]
+    pub pre_stop: Option<Handler>,
 }
 
 /// A probe or lifecycle handler: the two kinds that name a host.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Handler<'a> {
-    #[serde(borrow, default)]
-    pub http_get: Option<Host<'a>>,
-    #[serde(borrow, default)]
-    pub tcp_socket: Option<Host<'a>>,
+pub struct Handler {
+    #[serde(default)]
+    pub http_get: Option<Host>,
+    #[serde(default)]
+    pub tcp_socket: Option<Host>,
 }
 
 /// Where a handler connects; empty is the pod itself.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub struct Host<'a> {
-    #[serde(borrow, default)]
-    pub host: Text<'a>,
+pub struct Host {
+    /// Whether it names another than the pod: that is all that is asked of it.
+    #[serde(default, rename = "host", deserialize_with = "is_text")]
+    pub is_named: bool,
+}
+
+/// Whether a string is there that is not empty.
+fn is_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(!Text::deserialize(deserializer)?.is_empty())
 }
 
 /// `volumeMounts[*]`.

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::Text;
+use super::text::{Charged, Priced, Text};
 
 /// More resources than any container names: a stranger's list of keys is not kept.
 const MAX_RESOURCES: usize = 64;
@@ -66,13 +66,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Quantities<'a> {
                 let mut kept = Quantities::default();
                 while let Some(name) = map.next_key::<Text<'a>>()? {
                     if kept.get(&name).is_some() {
-                        return Err(de::Error::custom(format!("duplicate field `{name}`")));
+                        return Err(de::Error::custom(format_args!(
+                            "duplicate field `{name:.100}`"
+                        )));
                     }
                     if kept.0.len() == MAX_RESOURCES {
                         let limit = format!("more than {MAX_RESOURCES} resources");
                         return Err(de::Error::custom(limit));
                     }
-                    let Written(quantity) = map.next_value()?;
+                    let Charged(Written(quantity)) = map.next_value()?;
                     kept.0.push((name, quantity));
                 }
                 Ok(kept)
@@ -80,6 +82,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Quantities<'a> {
         }
         deserializer.deserialize_any(Visitor(PhantomData))
     }
+}
+
+/// With its name, and the text that is made of a number.
+impl Priced for Written<'_> {
+    const BYTES: usize = 2 * size_of::<Self>() + 24;
 }
 
 /// A quantity as a manifest may have it: a string, a number, or `null`, which Go reads as 0.

@@ -97,20 +97,17 @@ fn annotations(pod: &Pod<'_>, found: &mut Findings) {
         name.is_some_and(|name| names.contains(name))
     };
     let is_read = |key: &str| key == SECCOMP_POD || names_container(key);
-    found.extend(
-        pod.metadata
-            .annotations
-            .iter()
-            .filter(|(key, value)| is_read(key) && !is_allowed_annotation(value))
-            .map(|(key, _)| {
-                let key = shown::key(key);
-                Finding::new(
-                    Place::Metadata,
-                    format!("annotations[{key}]"),
-                    format!("set annotation {key} to runtime/default or localhost/*, or remove it"),
-                )
-            }),
-    );
+    let annotations = pod.metadata.annotations.iter();
+    let forbidden =
+        annotations.filter(|(key, value)| is_read(key) && !is_allowed_annotation(value));
+    for (key, _) in forbidden {
+        found.add_with(Place::Metadata, || {
+            let key = shown::key(key);
+            let fix =
+                format!("set annotation {key} to runtime/default or localhost/*, or remove it");
+            Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
+        });
+    }
 }
 
 fn is_allowed_annotation(value: &str) -> bool {

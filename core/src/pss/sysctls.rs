@@ -45,18 +45,12 @@ const SAFE: [(Minor, &str); 14] = [
 
 fn check(pod: &Pod<'_>, found: &mut Findings, revision: Minor) {
     let is_safe = |name: &str| SAFE.iter().any(|(since, safe)| *since <= revision && *safe == name);
-    found.extend(
-        pod.spec
-            .security_context
-            .iter()
-            .flat_map(|context| context.sysctls.iter().enumerate())
-            .filter(|(_, sysctl)| !is_safe(&sysctl.name))
-            .map(|(index, sysctl)| {
-                Finding::new(
-                    Place::Pod,
-                    format!("securityContext.sysctls[{index}].name"),
-                    format!("remove sysctl {}", shown(&sysctl.name)),
-                )
-            }),
-    );
+    let context = pod.spec.security_context.as_ref();
+    let sysctls = context.into_iter().flat_map(|context| context.sysctls.iter().enumerate());
+    for (index, sysctl) in sysctls.filter(|(_, sysctl)| !is_safe(&sysctl.name)) {
+        found.add_with(Place::Pod, || {
+            let path = format!("securityContext.sysctls[{index}].name");
+            Finding::new(Place::Pod, path, format!("remove sysctl {}", shown(&sysctl.name)))
+        });
+    }
 }

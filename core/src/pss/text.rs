@@ -1,14 +1,19 @@
 //! Text and lists as the view holds them: borrowed, `null` read as empty, bounded.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, ops::Deref};
+use std::{cmp::Ordering, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::json;
+
 /// More elements in one list than any object has that etcd would store (1.5 MiB).
 pub const MAX_LIST: usize = 16_384;
-/// The most memory that the elements of one list take, in bytes: enough for 728 containers, where a kubelet runs 110
-/// pods. What is made of each, such as a patch, can take eight times as much again.
+/// The most memory that the elements of one list take, in bytes. All lists of a text together may take as much as
+/// [`json::memory`] says.
 const MAX_LIST_BYTES: usize = 512 << 10;
+
+/// A list that no object has that runs somewhere.
+pub(super) const LONG: usize = 256;
 
 /// How many elements a list of these may have.
 const fn most<T>() -> usize {
@@ -18,14 +23,30 @@ const fn most<T>() -> usize {
     }
 }
 
-/// A string that borrows from the body where it has no escapes. serde's own `Option<Cow<str>>` never borrows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<'a>(Cow<'a, str>);
+/// A string that borrows from the body where it has no escapes, and is shared by copies of the view where it has some.
+/// serde's own `Option<Cow<str>>` never borrows.
+#[derive(Clone)]
+pub struct Text<'a>(Kept<'a>);
+
+#[derive(Clone)]
+enum Kept<'a> {
+    Borrowed(&'a str),
+    Shared(Arc<String>),
+}
 
 impl Text<'_> {
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Kept::Borrowed(text) => text,
+            Kept::Shared(text) => text,
+        }
+    }
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Self(Kept::Borrowed(""))
     }
 }
 
@@ -33,37 +54,63 @@ impl Deref for Text<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.0
+        self.as_str()
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+impl PartialOrd for Text<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
     }
 }
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        self.0 == other
+        self.as_str() == other
     }
 }
 
 impl PartialEq<&str> for Text<'_> {
     fn eq(&self, other: &&str) -> bool {
-        self.0 == *other
+        self.as_str() == *other
     }
 }
 
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self(Kept::Borrowed(text))
     }
 }
 
 impl From<String> for Text<'_> {
     fn from(text: String) -> Self {
-        Self(Cow::Owned(text))
+        Self(Kept::Shared(Arc::new(text)))
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
@@ -79,15 +126,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Borrowed(text)))
+                Ok(Text::from(text))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
+                Ok(Text::from(text.to_owned()))
             }
 
             fn visit_string<E>(self, text: String) -> Result<Text<'a>, E> {
-                Ok(Text(Cow::Owned(text)))
+                Ok(Text::from(text))
             }
 
             fn visit_unit<E>(self) -> Result<Text<'a>, E> {
@@ -95,6 +142,46 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
         }
         deserializer.deserialize_any(Visitor(PhantomData))
+    }
+}
+
+/// How many bytes of the view an element of a list, or an entry of a map, takes.
+pub(super) trait Priced {
+    /// In bytes.
+    const BYTES: usize;
+}
+
+impl<T> Priced for Option<T> {
+    const BYTES: usize = size_of::<T>();
+}
+
+/// An entry of a map of strings.
+impl Priced for Text<'_> {
+    const BYTES: usize = 2 * size_of::<Self>();
+}
+
+/// What is taken out of [`json::memory`](crate::json::memory) before it is read.
+pub(super) struct Charged<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de> + Priced> Deserialize<'de> for Charged<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Charged<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Charged<T>, D::Error> {
+                T::deserialize(deserializer).map(Charged)
+            }
+        }
+        deserializer.deserialize_newtype_struct(json::price(T::BYTES), Visitor(PhantomData))
     }
 }
 
@@ -151,12 +238,16 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
                 let mut list = Vec::new();
-                while let Some(element) = seq.next_element::<Option<T>>()? {
+                while let Some(Charged(element)) = seq.next_element::<Charged<Option<T>>>()? {
                     if list.len() == most::<T>() {
                         let limit = format!("a list has more than {} elements", most::<T>());
                         return Err(de::Error::custom(limit));
                     }
                     list.push(element.unwrap_or_default());
+                }
+                // A long list that has just grown takes twice its size.
+                if list.len() > LONG {
+                    list.shrink_to_fit();
                 }
                 Ok(List(list))
             }

@@ -5,9 +5,9 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::{List, Text};
+use super::text::{Charged, List, Priced, Text};
 
-/// More sources than any volume has: a stranger's list of keys is not kept.
+/// More sources than any volume has, which has one: a stranger's list of keys is not kept.
 const MAX_SOURCES: usize = 16;
 
 /// `spec.volumes[*]`.
@@ -57,6 +57,15 @@ struct ProjectedSource {
     service_account_token: Option<de::IgnoredAny>,
 }
 
+/// A source of which only the key is kept.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Source(Option<de::IgnoredAny>);
+
+impl Priced for Source {
+    const BYTES: usize = 2 * size_of::<Text<'_>>();
+}
+
 impl<'a> Volume<'a> {
     /// Reads the value of one source, and says whether it is set.
     fn read<'de: 'a, A: de::MapAccess<'de>>(
@@ -82,7 +91,10 @@ impl<'a> Volume<'a> {
                     .is_some_and(|mut all| all.any(|one| one.service_account_token.is_some()));
                 Ok(read.is_some())
             }
-            _ => Ok(map.next_value::<Option<de::IgnoredAny>>()?.is_some()),
+            _ => {
+                let Charged(Source(read)) = map.next_value()?;
+                Ok(read.is_some())
+            }
         }
     }
 }
@@ -105,7 +117,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
                         volume.name = map.next_value()?;
                     } else if volume.has(&key) {
                         // Go reads the last one, which may be null.
-                        return Err(de::Error::custom(format!("duplicate field `{key}`")));
+                        return Err(de::Error::custom(format_args!(
+                            "duplicate field `{key:.100}`"
+                        )));
                     } else if volume.read(&key, &mut map)? {
                         if volume.sources.len() == MAX_SOURCES {
                             let limit = format!("a volume has more than {MAX_SOURCES} sources");

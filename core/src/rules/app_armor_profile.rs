@@ -103,15 +103,17 @@ pub(super) fn find(allowed: &AppArmor, pod: &Pod<'_>, found: &mut Findings) {
         .filter_map(|(place, profile)| Some((place, profile?)))
         .filter(|(_, profile)| !allowed.allows_field(profile))
         .map(|(place, profile)| Finding::new(place, field(profile), fix()));
+    found.extend(bad_fields);
     let bad_annotations = annotations(pod)
-        .filter(|(_, value)| !value.is_empty() && !allowed.allows_annotation(value))
-        .map(|(name, _)| {
-            let key = key(&format!("{APP_ARMOR_PREFIX}{name}"));
+        .filter(|(_, value)| !value.is_empty() && !allowed.allows_annotation(value));
+    for (name, _) in bad_annotations {
+        found.add_with(Place::Metadata, || {
+            let key = format!("{APP_ARMOR_PREFIX}{}", key(name));
             let fix =
                 format!("remove annotation {key}, or set it to one that is allowed: {allowed}");
             Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
         });
-    found.extend(bad_fields.chain(bad_annotations));
+    }
     if of_pod.is_none() {
         let annotated = annotations(pod).filter(|(_, value)| !value.is_empty());
         let annotated: BTreeSet<_> = annotated.map(|(name, _)| name).collect();

@@ -9,10 +9,7 @@
 //! Allowed: `true` in every mount of a volume whose path is listed as read-only alone. What is mounted below it on the
 //! node stays writable, unless `recursiveReadOnly` is set as well; links are the node's, and are not seen.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeSet, fmt};
 
 use crate::{
     pattern::few,
@@ -64,20 +61,22 @@ impl HostPath {
         self.access
     }
 
-    /// Whether a volume is no more than this allows: its path, and how the containers of its pod mount it.
-    pub fn allows(&self, volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
-        let path = volume.host_path.as_ref().and_then(|path| Plain::of(path));
-        path.is_some_and(|path| self.covers(&path)) && self.allows_mounts(volume, mounts)
+    /// Whether a volume is no more than one of these allows: its path, and how the containers of its pod mount it.
+    pub fn allow(paths: &[Self], volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
+        let path = volume.host_path.as_ref().and_then(|path| Clear::of(path));
+        path.is_some_and(|path| {
+            paths.iter().any(|it| it.covers(path) && it.allows_mounts(volume, mounts))
+        })
     }
 
     /// Whether it is the same path as another one's, or below it.
     pub fn is_within(&self, other: &Self) -> bool {
-        other.covers(&self.path)
+        other.covers(Clear(&self.path.0))
     }
 
-    fn covers(&self, path: &Plain) -> bool {
-        let rest = path.0.strip_prefix(&self.path.0);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    fn covers(&self, path: Clear<'_>) -> bool {
+        let mut parts = path.parts();
+        Clear(&self.path.0).parts().all(|own| parts.next() == Some(own))
     }
 
     fn allows_mounts(&self, volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
@@ -93,44 +92,56 @@ struct Plain(String);
 impl Plain {
     /// `None` for a path that may lead elsewhere.
     fn of(path: &str) -> Option<Self> {
-        if !path.starts_with('/') || path.contains('\\') {
-            return None;
-        }
-        let mut plain = String::with_capacity(path.len());
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => return None,
-                part => {
-                    plain.push('/');
-                    plain.push_str(part);
-                }
-            }
-        }
-        Some(Self(plain))
+        let parts = Clear::of(path)?.parts();
+        Some(Self(parts.flat_map(|part| ["/", part]).collect()))
+    }
+}
+
+/// The same as it is written: a pod's path may be long, and is not copied.
+#[derive(Clone, Copy)]
+struct Clear<'p>(&'p str);
+
+impl<'p> Clear<'p> {
+    /// `None` for a path that may lead elsewhere.
+    fn of(path: &'p str) -> Option<Self> {
+        let is_clear = path.starts_with('/')
+            && !path.contains('\\')
+            && path.split('/').all(|part| part != "..");
+        is_clear.then_some(Self(path))
+    }
+
+    fn parts(self) -> impl Iterator<Item = &'p str> {
+        self.0.split('/').filter(|part| !matches!(*part, "" | "."))
     }
 }
 
 /// Which volumes a pod's containers may write to, and where they mount them. Found once, so that many volumes of many
 /// mounts cost no more than both.
 #[derive(Clone, Debug, Default)]
-pub struct WritableMounts<'p>(BTreeMap<&'p str, Vec<(Place, usize)>>);
+pub struct WritableMounts<'p>(Vec<(&'p str, Place, usize)>);
 
 impl<'p> WritableMounts<'p> {
     /// Those of a pod.
     pub fn of(pod: &'p Pod<'_>) -> Self {
-        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (place, container) in pod.containers() {
-            let mounts = container.volume_mounts.iter().enumerate();
-            for (index, mount) in mounts.filter(|(_, mount)| !mount.read_only) {
-                found.entry(mount.name.as_str()).or_default().push((place, index));
-            }
-        }
+        let all = || {
+            pod.containers().flat_map(|(place, container)| {
+                let mounts = container.volume_mounts.iter().enumerate();
+                let writable = mounts.filter(|(_, mount)| !mount.read_only);
+                writable.map(move |(index, mount)| (mount.name.as_str(), place, index))
+            })
+        };
+        let mut found = Vec::with_capacity(all().count());
+        found.extend(all());
+        found.sort_by_key(|(name, ..)| *name);
         Self(found)
     }
 
-    fn of_volume(&self, volume: &Volume<'_>) -> &[(Place, usize)] {
-        self.0.get(volume.name.as_str()).map_or(&[], Vec::as_slice)
+    fn of_volume(&self, volume: &Volume<'_>) -> &[(&'p str, Place, usize)] {
+        let name = volume.name.as_str();
+        let start = self.0.partition_point(|(other, ..)| *other < name);
+        let rest = self.0.get(start..).unwrap_or_default();
+        let length = rest.partition_point(|(other, ..)| *other == name);
+        rest.get(..length).unwrap_or_default()
     }
 }
 
@@ -152,19 +163,21 @@ pub(super) fn find(allowed: &[HostPath], pod: &Pod<'_>, found: &mut Findings) {
     // The API allows no two volumes of the same name: mounts of these are told of once.
     let mut told = BTreeSet::new();
     for (index, volume, path) in volumes {
-        let path = Plain::of(path);
-        let covers = |allowed: &&HostPath| path.as_ref().is_some_and(|path| allowed.covers(path));
+        let path = Clear::of(path);
+        let covers = |allowed: &&HostPath| path.is_some_and(|path| allowed.covers(path));
         let mut covering = allowed.iter().filter(covers).peekable();
         let Some(&first) = covering.peek() else {
-            found.add(not_listed(Place::Volume { index }, allowed));
+            let place = Place::Volume { index };
+            found.add_with(place, || not_listed(place, allowed));
             continue;
         };
         let is_allowed = covering.any(|allowed| allowed.allows_mounts(volume, &mounts));
         if is_allowed || !told.insert(&volume.name) {
             continue;
         }
-        let writable = mounts.of_volume(volume).iter();
-        found.extend(writable.map(|(place, mount)| mounted_writable(*place, *mount, first)));
+        for &(_, place, mount) in mounts.of_volume(volume) {
+            found.add_with(place, || mounted_writable(place, mount, first));
+        }
     }
 }
 

@@ -12,15 +12,17 @@ pub(super) static RULE: Rule =
     Rule { id: "rules/hostPorts", reason: "host ports that are not listed" };
 
 pub(super) fn find(allowed: &Ranges, pod: &Pod<'_>, found: &mut Findings) {
-    found.extend(pod.containers().flat_map(|(place, container)| {
+    for (place, container) in pod.containers() {
         let ports = container.ports.iter().enumerate();
         let others = ports
             .filter(|(_, port)| port.host_port != 0 && !allowed.contains(port.host_port.into()));
-        others.map(move |(index, port)| {
-            let path = format!("ports[{index}].hostPort");
-            Finding::new(place, path, fix(allowed, port.host_port))
-        })
-    }));
+        for (index, port) in others {
+            found.add_with(place, || {
+                let path = format!("ports[{index}].hostPort");
+                Finding::new(place, path, fix(allowed, port.host_port))
+            });
+        }
+    }
 }
 
 fn fix(allowed: &Ranges, port: i32) -> String {

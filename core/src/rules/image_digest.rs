@@ -15,8 +15,10 @@ pub(super) static RULE: Rule = Rule { id: "rules/imageDigest", reason: "image wi
 pub(super) fn find(images: &Images<'_, '_>, found: &mut Findings) {
     let has_digest = |reference: &Reference<'_>| reference.digest.is_some();
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(has_digest));
-    found.extend(broken.map(|image| {
-        let fix = format!("give {} a digest: @sha256:...", shown(image.text));
-        Finding::new(image.place, image.field, fix)
-    }));
+    for image in broken {
+        found.add_with(image.place, || {
+            let fix = format!("give {} a digest: @sha256:...", shown(image.text));
+            Finding::new(image.place, image.field, fix)
+        });
+    }
 }

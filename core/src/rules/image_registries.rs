@@ -173,14 +173,16 @@ pub(super) fn find(allowed: &Registries, images: &Images<'_, '_>, found: &mut Fi
     // A text that is no reference comes from nowhere.
     let is_allowed = |reference: &Reference<'_>| allowed.allow(reference);
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_allowed));
-    found.extend(broken.map(|image| {
-        let name = match &image.reference {
-            Ok(reference) => shown(&reference.name()),
-            Err(_) => shown(image.text),
-        };
-        let fix = format!("replace {name} by an image from {allowed}");
-        Finding::new(image.place, image.field, fix)
-    }));
+    for image in broken {
+        found.add_with(image.place, || {
+            let name = match &image.reference {
+                Ok(reference) => shown(&reference.name()),
+                Err(_) => shown(image.text),
+            };
+            let fix = format!("replace {name} by an image from {allowed}");
+            Finding::new(image.place, image.field, fix)
+        });
+    }
 }
 
 #[cfg(test)]

@@ -15,10 +15,12 @@ pub(super) static RULE: Rule = Rule { id: "rules/imageTag", reason: "image witho
 
 pub(super) fn find(images: &Images<'_, '_>, found: &mut Findings) {
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_fixed));
-    found.extend(broken.map(|image| {
-        let fix = format!("give {} a tag other than latest, or a digest", shown(image.text));
-        Finding::new(image.place, image.field, fix)
-    }));
+    for image in broken {
+        found.add_with(image.place, || {
+            let fix = format!("give {} a tag other than latest, or a digest", shown(image.text));
+            Finding::new(image.place, image.field, fix)
+        });
+    }
 }
 
 fn is_fixed(reference: &Reference<'_>) -> bool {

@@ -220,6 +220,9 @@ fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
             let id = if index == 0 { broken.requirement.id() } else { "" };
             violation(rows, id, broken, found)?;
         }
+        if broken.more > 0 {
+            writeln!(rows, "<tr><td></td><td>and {} more</td><td></td></tr>", broken.more)?;
+        }
     }
     writeln!(rows, "</tbody></table>")
 }

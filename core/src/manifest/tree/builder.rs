@@ -1,6 +1,6 @@
 //! A tree from what is read of a text, part by part.
 
-use std::{collections::HashMap, ops::Range};
+use std::{cell::RefCell, collections::HashMap, ops::Range};
 
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle};
 
@@ -224,7 +224,7 @@ impl Builder {
 
     pub(super) fn finish(self, text: &str) -> Option<Tree<'_>> {
         let Self { nodes, children, root, keys, uses, .. } = self;
-        Some(Tree { text, nodes, children, root: root?, keys, uses })
+        Some(Tree { text, nodes, children, root: root?, keys, uses, indexes: RefCell::default() })
     }
 }
 

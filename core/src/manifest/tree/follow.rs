@@ -1,8 +1,21 @@
 //! Ways through a tree: from a node to what stands below it, through aliases and merge keys.
 
-use std::ops::Range;
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    ops::Range,
+};
 
 use super::{Found, Id, Kind, MAX_MERGES, Node, Quotes, Raw, Step, Stop, Style};
+
+/// Mappings of more entries are looked into by an index.
+const LARGE: usize = 64;
+
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
 
 impl<'n> Found<'n, '_> {
     /// The deepest that is there.
@@ -101,7 +114,29 @@ impl<'n> Node<'n> {
 
     /// A key of this mapping itself and its value.
     pub fn get(self, key: &str) -> Option<(Self, Self)> {
-        self.entries().find(|(own, _)| own.is_key(key))
+        self.entries_of(key).next()
+    }
+
+    /// The entries of a key, in their order.
+    fn entries_of(self, key: &str) -> impl Iterator<Item = (Self, Self)> {
+        let is_large = self.entries().len() > LARGE;
+        let places = if is_large { self.places(key) } else { Vec::new() };
+        let found = places.into_iter().filter_map(move |place| self.entries().nth(place));
+        let rest = if is_large { None } else { Some(self.entries()) };
+        found.chain(rest.into_iter().flatten()).filter(move |(own, _)| own.is_key(key))
+    }
+
+    /// Where in a large mapping a key may be: looked for once, however often it is asked for keys.
+    fn places(self, key: &str) -> Vec<usize> {
+        let mut indexes = self.tree.indexes.borrow_mut();
+        let index = indexes.entry(self.id).or_insert_with(|| {
+            let mut index: HashMap<u64, Vec<usize>> = HashMap::new();
+            for (place, (own, _)) in self.entries().enumerate() {
+                index.entry(hash(own.key().unwrap_or_default())).or_default().push(place);
+            }
+            index
+        });
+        index.get(&hash(key)).cloned().unwrap_or_default()
     }
 
     /// What a key of a mapping reads as: None of what is no scalar.
@@ -126,8 +161,8 @@ impl<'n> Node<'n> {
 
     fn merged_within(self, key: &str, depth: usize) -> Option<Stop<'n>> {
         let depth = depth.checked_sub(1)?;
-        let merges = self.entries().filter(|(own, _)| own.is_key("<<"));
-        merges.into_iter().find_map(|(merge, from)| {
+        let mut merges = self.entries_of("<<");
+        merges.find_map(|(merge, from)| {
             let from = from.target().unwrap_or(from);
             let sources = std::iter::once(from).chain(from.items());
             sources.into_iter().find_map(|source| {

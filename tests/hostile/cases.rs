@@ -1,0 +1,120 @@
+//! Hostile reviews, each from a number alone.
+
+use serde_json::{Value, json};
+
+use crate::{
+    fields::{self, Fields, Piece, Row, Shape},
+    objects::Ask,
+    random::Random,
+    world::users,
+};
+
+/// What is made hostile, and how large.
+pub(crate) struct Case {
+    pieces: Vec<Piece>,
+    holder: Holder,
+    seed: u64,
+    user: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Holder {
+    Pod,
+    /// An update of both, with a change in what runs.
+    Update,
+    /// What `kubectl debug` adds.
+    Debug,
+    Template(&'static str),
+}
+
+/// Elements and bytes of one case, before they are scaled.
+const ELEMENTS: [usize; 6] = [1, 1, 20, 200, 1000, 4000];
+const LENGTHS: [usize; 6] = [0, 1, 8, 60, 2000, 60_000];
+
+impl Case {
+    /// One row alone: each list in turn long, each text in turn.
+    pub(crate) fn alone(row: &Row, seed: u64) -> Self {
+        Self::of(&[row], &mut Random::new(seed), seed)
+    }
+
+    /// Some rows together.
+    pub(crate) fn together(fields: &Fields, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let rows = fields.rows();
+        let number = 1 + random.below(9);
+        let chosen: Vec<_> = (0..number).map(|_| random.pick(&rows)).collect();
+        Self::of(&chosen, &mut random, seed)
+    }
+
+    fn of(rows: &[&Row], random: &mut Random, seed: u64) -> Self {
+        let holders: Vec<_> = fields::holders().into_keys().collect();
+        let holder = match random.below(6) {
+            0 | 1 => Holder::Pod,
+            2 => Holder::Update,
+            3 => Holder::Debug,
+            _ => Holder::Template(*random.pick::<&str>(&holders)),
+        };
+        // Elements of the same lists meet, so that one pod has much wrong in each.
+        let shared: Vec<_> = (0..2).map(|_| *random.pick(&ELEMENTS)).collect();
+        let pieces = rows.iter().map(|row| {
+            let mut counts: Vec<_> = (0..row.depth())
+                .map(|at| if random.one_in(3) { *random.pick(&ELEMENTS) } else { shared[at % 2] })
+                .collect();
+            // No more elements in all than a body of some MiB has.
+            while counts.iter().product::<usize>() > 20_000 {
+                let largest = counts.iter_mut().max().unwrap();
+                *largest = (*largest / 4).max(1);
+            }
+            let total: usize = counts.iter().product::<usize>().max(1);
+            let length = (*random.pick(&LENGTHS)).min(600_000 / total);
+            let shape = *random.pick(&[
+                Shape::Equal,
+                Shape::Distinct,
+                Shape::Distinct,
+                Shape::Escaped,
+                Shape::Odd,
+            ]);
+            Piece { row: (*row).clone(), counts, length, shape }
+        });
+        let pieces = pieces.collect();
+        Self { pieces, holder, seed, user: *random.pick(&users()) }
+    }
+
+    /// The review, with so many times the elements, or where there are none as many times the text.
+    pub(crate) fn review(&self, times: usize) -> String {
+        let scaled = |piece: &Piece| {
+            let mut piece = piece.clone();
+            match piece.counts.iter_mut().max().filter(|most| **most > 1) {
+                Some(most) => *most *= times,
+                None => piece.length *= times,
+            }
+            piece
+        };
+        let pieces: Vec<_> = self.pieces.iter().map(scaled).collect();
+        let pod = fields::pod(&pieces, &mut Random::new(self.seed));
+        ask(self.holder, pod, self.user).text()
+    }
+}
+
+fn ask(holder: Holder, pod: Value, user: &str) -> Ask {
+    let ask = Ask { user: user.to_owned(), ..Ask::default() };
+    match holder {
+        Holder::Pod => Ask { object: pod, ..ask },
+        Holder::Update => {
+            let mut old = pod.clone();
+            old["spec"]["containers"] = json!([]);
+            Ask { object: pod, old_object: old, operation: "UPDATE".to_owned(), ..ask }
+        }
+        Holder::Debug => Ask {
+            old_object: pod.clone(),
+            object: pod,
+            operation: "UPDATE".to_owned(),
+            subresource: "ephemeralcontainers".to_owned(),
+            ..ask
+        },
+        Holder::Template(resource) => {
+            let object = fields::holders()[resource](pod);
+            Ask { object, resource: resource.to_owned(), ..ask }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Nothing that a client sends costs more than its size: every string and every list that the view reads, made long,
+//! many, equal, distinct, escaped and nested, alone and together, in pods, templates, ephemeral containers and
+//! namespaces, over every control, rule, relaxation and hardening.
+//!
+//! What it costs is counted. Bytes allocated at the peak are held to twice the body and 1 MiB; all that is allocated, to a
+//! constant a byte. Steps that allocate nothing are counted in processor time of the thread, as a ratio of four times the
+//! size to once: a loop within a loop takes sixteen times as long, and at most eight is allowed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../reviews/objects.rs"]
+mod objects;
+#[path = "../generator/random.rs"]
+mod random;
+
+mod cases;
+mod fields;
+mod reviews;
+mod world;
