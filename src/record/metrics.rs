@@ -84,7 +84,7 @@ impl Metrics {
         let metrics = Self {
             evaluations: make.counters(
                 "pod_security_evaluations_total",
-                "Policy evaluations, not counting ignored or exempt requests.",
+                "Policy evaluations, not counting ignored or exempt requests. Where a namespace is held to several levels, each of them counts, with the decision on the request.",
                 &[
                     "decision",
                     "policy_level",
