@@ -4,7 +4,7 @@
 use std::fmt::{self, Display};
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::objects::{apps, compliant, deployment, pods, template};
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
@@ -20,6 +20,12 @@ enum Object {
     Deployment,
     PodTemplate,
     CronJob,
+    /// As many annotations as the API server takes.
+    LadenPod,
+    /// So many labels.
+    LadenNamespace,
+    /// A large template, too.
+    LadenDeployment,
 }
 
 /// How it is asked for.
@@ -54,6 +60,7 @@ const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
 fn rows() -> Vec<Row> {
     use Ask::{Create, Delete, Patch, Replace};
     use Object::{CronJob, Deployment, Namespace, Pod, PodTemplate};
+    use Object::{LadenDeployment, LadenNamespace, LadenPod};
     let metadata = |key: &str, value: Value| Patch(json!({"metadata": {key: value}}));
     let spec = |key: &str, value: Value| Patch(json!({"spec": {key: value}}));
     let container = |list: &str, name: &str, key: &str, value: Value| {
@@ -124,10 +131,25 @@ fn rows() -> Vec<Row> {
         (PodTemplate, "", template_image(&["template"]), true),
         (CronJob, "", metadata("labels", json!({"seen": "yes"})), false),
         (CronJob, "", template_image(&["spec", "jobTemplate", "spec", "template"]), true),
+        // What conditions may cost is bounded, and what costs more is refused: then nothing could be deleted either.
+        (LadenPod, "", metadata("finalizers", Value::Null), false),
+        (LadenPod, "", metadata("labels", json!({"seen": "yes"})), false),
+        (LadenPod, "", metadata("annotations", json!({"seen": "yes"})), true),
+        (LadenPod, "", metadata("annotations", Value::Null), true),
+        (LadenPod, "", container("containers", "app", "image", json!(image)), true),
+        (LadenNamespace, "", metadata("finalizers", json!(["example.com/another"])), false),
+        (LadenNamespace, "", metadata("labels", json!({"seen": "yes"})), true),
+        (LadenDeployment, "", metadata("finalizers", json!(["example.com/another"])), false),
+        (LadenDeployment, "", template_image(&["spec", "template"]), true),
     ]
     .into_iter()
     .map(|(object, subresource, ask, is_judged)| Row { object, subresource, ask, is_judged })
     .collect()
+}
+
+/// Nearly 256 KiB of keys, which is as much as annotations may take.
+fn many() -> Map<String, Value> {
+    (0..50_000).map(|number| (format!("{number:x}"), json!(""))).collect()
 }
 
 fn owner() -> Value {
@@ -136,6 +158,7 @@ fn owner() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_is_asked_about_what_is_judged_and_nothing_else() {
+    use Object::{LadenNamespace, LadenPod, Namespace, Pod};
     let start = || ControlPlane::start(BuiltInPodSecurity::Off);
     let Ok(mut plane) = tokio::task::spawn_blocking(start).await.unwrap() else { return };
     let mut server = Portcullis::start(&plane, None, &[]).await;
@@ -161,8 +184,7 @@ async fn the_server_is_asked_about_what_is_judged_and_nothing_else() {
     for (path, row) in while_away {
         let answer = ask(&admin, &path, &row).await;
         // Advice is no verdict: what it cannot be had for goes on without it.
-        let is_advised =
-            matches!(row.object, Object::Deployment | Object::PodTemplate | Object::CronJob);
+        let is_advised = !matches!(row.object, Pod | LadenPod | Namespace | LadenNamespace);
         if row.is_judged && !is_advised {
             assert_eq!(answer.code, 500, "{row}: {:#}", answer.body);
             let message = answer.message();
@@ -194,16 +216,18 @@ async fn make(
     let mut init = pod["spec"]["containers"][0].clone();
     init["name"] = json!("init");
     pod["spec"]["initContainers"] = json!([init]);
-    let (path, object) = match object {
-        Object::Pod => (pods(namespace), pod),
-        Object::Namespace => {
+    let is_laden =
+        matches!(object, Object::LadenPod | Object::LadenNamespace | Object::LadenDeployment);
+    let (path, mut object) = match object {
+        Object::Pod | Object::LadenPod => (pods(namespace), pod),
+        Object::Namespace | Object::LadenNamespace => {
             let labels = server.with_own_label(&[]);
             (
                 String::from("/api/v1/namespaces"),
                 crate::support::control_plane::namespace(&name, &labels),
             )
         }
-        Object::Deployment => {
+        Object::Deployment | Object::LadenDeployment => {
             (apps(namespace, "deployments"), deployment(&name, &compliant(&name)))
         }
         Object::PodTemplate => (
@@ -217,8 +241,25 @@ async fn make(
             (batch, json!({"metadata": {"name": name}, "spec": spec}))
         }
     };
+    if is_laden {
+        lade(&mut object);
+    }
     admin.create(&path, &object).await.granted();
     format!("{path}/{name}")
+}
+
+fn lade(object: &mut Value) {
+    let metadata = &mut object["metadata"];
+    let mut annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
+    annotations.extend(many());
+    metadata["annotations"] = json!(annotations);
+    if object["kind"] == "Namespace" {
+        let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+        labels.extend(many().into_iter().take(20_000));
+    }
+    if let Some(container) = object.pointer_mut("/spec/template/spec/containers/0") {
+        container["args"] = json!(vec![""; 100_000]);
+    }
 }
 
 async fn ask(admin: &User, path: &str, row: &Row) -> Answer {

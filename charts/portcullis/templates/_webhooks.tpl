@@ -43,10 +43,14 @@ matchConditions:
   {{- end }}
 {{- end }}
 
-{{/* A pod: its spec, or one of the annotations that the Standard reads. */}}
+{{/* A pod: its spec, or one of the annotations that the Standard reads. The API server bounds what a condition may cost,
+and looks through keys at a cost that is quadratic in their number, so that more than 100 changed annotations are not
+looked through: the server is asked. */}}
 {{- define "portcullis.changesPod" -}}
 object.?spec != oldObject.?spec ||
+object.?metadata.?annotations != oldObject.?metadata.?annotations &&
 [[object, oldObject], [oldObject, object]].exists(pair,
+pair[0].?metadata.?annotations.orValue({}).size() > 100 ||
 pair[0].?metadata.?annotations.orValue({}).exists(key,
 (key.startsWith('container.apparmor.security.beta.kubernetes.io/') ||
 key.startsWith('container.seccomp.security.alpha.kubernetes.io/') ||
