@@ -20,8 +20,8 @@ use super::{Relaxation, Requirement};
 pub struct Grant<'g> {
     /// What is allowed.
     pub relaxation: &'g Relaxation,
-    /// To containers of these images; what the pod as a whole is allowed then holds only where all its images are,
-    /// those of image volumes included. None: to all.
+    /// To containers of these images that mount no image volume of another image; what the pod as a whole is allowed
+    /// then holds only where all its images are, those of image volumes included. None: to all.
     pub images: Option<&'g ImagePatterns>,
 }
 
@@ -105,15 +105,26 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         }
     }
 
-    /// The containers that run one of these images, and whether nothing of the pod has another one: neither a container
-    /// nor an image volume.
+    /// The containers that run one of these images and mount no other one, and whether nothing of the pod has another
+    /// one: neither a container nor an image volume.
     fn covered(&self, images: Option<&ImagePatterns>) -> (HashSet<Place>, bool) {
         let Some(images) = images else {
             return (self.whole.containers().map(|(place, _)| place).collect(), true);
         };
-        let (covered, others): (Vec<_>, Vec<_>) = self.images.places_by(images);
-        let is_container = |place: &Place| matches!(place, Place::Container { .. });
-        (covered.into_iter().filter(is_container).collect(), others.is_empty())
+        let (covered, others) = self.images.places_by(images);
+        let volume = |place: &Place| match place {
+            Place::Volume { index } => Some(self.whole.spec.volumes.get(*index)?.name.as_str()),
+            Place::Metadata | Place::Pod | Place::Container { .. } => None,
+        };
+        let foreign: HashSet<_> = others.iter().filter_map(volume).collect();
+        // A container may run what it mounts.
+        let is_covered = |place: &Place| {
+            container(self.whole, *place).is_some_and(|container| {
+                let mut mounts = container.volume_mounts.iter();
+                foreign.is_empty() || mounts.all(|mount| !foreign.contains(mount.name.as_str()))
+            })
+        };
+        (covered.into_iter().filter(is_covered).collect(), others.is_empty())
     }
 
     /// Whether anything of it is allowed or freed.

@@ -112,11 +112,12 @@ fn an_image_volume_is_one_of_the_pods_images() {
     allow.add(Allowed::Capability("NET_RAW")).unwrap();
     let exceptions: Exceptions =
         [Exception { allow, ..exception("x/y", own) }].into_iter().collect();
-    let broken = |volume: &str| {
+    let broken = |volume: &str, mounted: &str| {
         let text = format!(
             r#"{{"spec": {{
                 "hostNetwork": true,
                 "containers": [{{"name": "a", "image": "ghcr.io/shop/web:1",
+                    "volumeMounts": [{{"name": "{mounted}", "mountPath": "/bin"}}],
                     "securityContext": {{"capabilities": {{"add": ["NET_RAW"]}}}}}}],
                 "volumes": [{{"name": "v", "image": {{"reference": "{volume}"}}}}]
             }}}}"#
@@ -128,9 +129,11 @@ fn an_image_volume_is_one_of_the_pods_images() {
         let violations = controls(levels, NEWEST, &relaxed, crate::pss::Caps::NONE);
         violations.iter().map(|it| it.requirement.id()).collect::<Vec<_>>()
     };
-    assert_eq!(broken("ghcr.io/shop/model:1"), [""; 0]);
-    // The container keeps what containers are allowed; the pod as a whole is not covered.
-    assert_eq!(broken("ghcr.io/evil/model:1"), ["hostNamespaces"]);
-    assert_eq!(broken("shop/model"), ["hostNamespaces"]);
-    assert_eq!(broken(""), ["hostNamespaces"]);
+    assert_eq!(broken("ghcr.io/shop/model:1", "v"), [""; 0]);
+    for foreign in ["ghcr.io/evil/model:1", "shop/model", ""] {
+        // The container keeps what containers are allowed; the pod as a whole is not covered.
+        assert_eq!(broken(foreign, "other"), ["hostNamespaces"], "{foreign}");
+        // Unless it mounts the image: then it may run it.
+        assert_eq!(broken(foreign, "v"), ["capabilities_baseline", "hostNamespaces"], "{foreign}");
+    }
 }

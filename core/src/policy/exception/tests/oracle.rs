@@ -37,6 +37,7 @@ struct Made {
     ports: Vec<i32>,
     /// Of each volume: whether it is mounted, and if so, to be written to.
     mounts: Vec<Option<bool>>,
+    mounts_image: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -71,8 +72,9 @@ prop_compose! {
         capabilities in subsequence(CAPABILITIES.to_vec(), 0..=2),
         ports in subsequence(PORTS.to_vec(), 0..=2),
         mounts in prop::collection::vec(prop::option::of(any::<bool>()), 2),
+        mounts_image in any::<bool>(),
     ) -> Made {
-        Made { image, capabilities, ports, mounts }
+        Made { image, capabilities, ports, mounts, mounts_image }
     }
 }
 
@@ -82,7 +84,7 @@ prop_compose! {
         init in 0..3_usize,
         containers in prop::collection::vec(made(), 1..=3),
         volumes in prop::collection::vec(select(PATHS.to_vec()), 0..=2),
-        image in prop_oneof![6 => Just(None), 1 => select(IMAGES.to_vec()).prop_map(Some)],
+        image in prop_oneof![4 => Just(None), 1 => select(IMAGES.to_vec()).prop_map(Some)],
         shared in subsequence(SHARED.to_vec(), 0..=1),
         sysctls in subsequence(SYSCTLS.to_vec(), 0..=1),
     ) -> Work {
@@ -120,12 +122,13 @@ impl Made {
             Some(json!({"name": name, "mountPath": "/m", "readOnly": !is_written}))
         };
         let mounts = self.mounts.iter().enumerate().take(volumes).filter_map(mount);
+        let image = self.mounts_image.then(|| json!({"name": "image", "mountPath": "/image"}));
         let port = |port| json!({"containerPort": 80, "hostPort": port});
         json!({
             "name": format!("c{index}"),
             "image": self.image,
             "ports": self.ports.iter().map(port).collect::<Vec<_>>(),
-            "volumeMounts": mounts.collect::<Vec<_>>(),
+            "volumeMounts": mounts.chain(image).collect::<Vec<_>>(),
             "securityContext": {"capabilities": {"add": self.capabilities}},
         })
     }
@@ -235,7 +238,12 @@ fn all_is_named(work: &Work, all: &[Written]) -> bool {
         |volume: usize| work.containers.iter().any(|made| made.mounts[volume] == Some(true));
     let is_made = |made: &Made| {
         let of_one = |named: &dyn Fn(&Written) -> bool| {
-            all.iter().any(|it| it.is_for(work, made.image) && named(it))
+            all.iter().any(|it| {
+                let mounted = work.image.filter(|_| made.mounts_image);
+                it.is_for(work, made.image)
+                    && mounted.is_none_or(|image| it.is_for(work, image))
+                    && named(it)
+            })
         };
         let mut capabilities = made.capabilities.iter().filter(|name| **name != HARMLESS);
         let mut ports = made.ports.iter().filter(|port| **port != 0);
