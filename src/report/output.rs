@@ -95,7 +95,7 @@ impl Output {
             return Ok(self.to(Stream::Standard(stdout(self.format)), width()));
         };
         let out = OutputFile::create(file).map_err(|error| named(file, &error))?;
-        Ok(self.to(Stream::File(out, file.clone()), None))
+        Ok(self.to(Stream::File(Box::new(out), file.clone()), None))
     }
 
     fn to(&self, out: Stream, width: Option<usize>) -> To {
@@ -151,7 +151,7 @@ enum Filter {
 
 enum Stream {
     Standard(super::Out),
-    File(OutputFile, PathBuf),
+    File(Box<OutputFile>, PathBuf),
 }
 
 impl To {

@@ -106,7 +106,7 @@ fn yaml(value: &serde_json::Value, indent: usize, texts: &mut Texts<'_>, out: &m
 fn world(all: &[String]) -> TempDir {
     let mut texts = Texts(all.iter().cycle());
     let folder = TempDir::new().unwrap();
-    let mut write = |name: String, text: String| {
+    let write = |name: String, text: String| {
         fs::write(folder.path().join(name.replace('/', "|")), text).unwrap();
     };
     let one = pod(&mut texts);

@@ -52,7 +52,7 @@ impl Case {
             0 | 1 => Holder::Pod,
             2 => Holder::Update,
             3 => Holder::Debug,
-            _ => Holder::Template(*random.pick::<&str>(&holders)),
+            _ => Holder::Template(random.pick::<&str>(&holders)),
         };
         // Elements of the same lists meet, so that one pod has much wrong in each.
         let shared: Vec<_> = (0..2).map(|_| *random.pick(&ELEMENTS)).collect();

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, env, sync::Arc};
 
 use portcullis::{
     policy::{Floor, NamespacePolicy, PROFILE_LABEL, Profile, Relaxation, Requirement, Settings},
-    pss::{CONTROLS, Caps, Defaults, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
+    pss::{
+        CONTROLS, Caps, Control, Defaults, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version,
+    },
     rules::{Check, Demand, Mode},
 };
 
@@ -102,6 +104,33 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
         by_several += u64::from(alone.iter().filter(|ids| !ids.is_empty()).count() > 1);
     }
     assert!(by_several > pods / 10 && by_replaced > pods / 100, "{by_several} {by_replaced}");
+}
+
+/// The control of restricted lets a volume of two sources through, which the baseline control denies. A floor that ends
+/// what the profile allows asks for the former again, and must not lose the latter.
+#[test]
+fn a_floor_that_ends_what_a_profile_allows_keeps_what_that_brought_back() {
+    let pod = r#"{"spec":{"containers":[{"name":"app","securityContext":{"allowPrivilegeEscalation":false,
+        "capabilities":{"drop":["ALL"]},"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}}],
+        "volumes":[{"name":"two","emptyDir":{},"hostPath":{"path":"/"}}]}}"#;
+    let pod: Pod<'_> = portcullis::json::from_str(pod).unwrap();
+    let restricted = |version| LevelVersion { level: Level::Restricted, version };
+    let volumes = Requirement::find("restrictedVolumes").unwrap();
+    let before = Setup {
+        defaults: [LevelVersion::PRIVILEGED, restricted(Version::Latest), LevelVersion::PRIVILEGED],
+        standard: <[Label; 3]>::default(),
+        ours: <[Label; 3]>::default(),
+        profile: Some(restricted(Version::V1(Minor(30)))),
+        allow: Relaxation { requirements: vec![volumes], ..Relaxation::default() },
+        floor: None,
+        rules: Vec::new(),
+        newest: NEWEST,
+    };
+    let after = Setup { floor: Some(restricted(Version::Latest)), ..before.clone() };
+    assert_eq!(before.verdicts(&pod), [true, true, false]);
+    assert_eq!(after.verdicts(&pod), [true, true, false]);
+    // By itself restricted admits it, as upstream does.
+    assert!(broken(Level::Restricted, NEWEST, &pod).is_empty());
 }
 
 impl Setup {
@@ -232,7 +261,7 @@ fn label(random: &mut Random) -> Label {
 fn relaxation(random: &mut Random) -> Relaxation {
     let mut allow = Relaxation::default();
     for _ in 0..random.below(4) {
-        allow.requirements.push(Requirement::Control(*random.pick(&CONTROLS)));
+        allow.requirements.push(Requirement::Control(random.pick::<&Control>(&CONTROLS)));
     }
     if random.one_in(2) {
         allow.capabilities = ["NET_RAW", "SYS_ADMIN"].map(str::to_owned).into();

@@ -117,7 +117,7 @@ impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
     }
 
     fn is_freed(&self, control: &'static Control) -> bool {
-        self.pod.is_freed(Requirement::Control(control))
+        !self.pod.replaces(Requirement::Control(control))
     }
 
     fn broken(

@@ -192,9 +192,13 @@ impl NamespacePolicy {
     }
 
     /// A pod with what the profile allows it, and these exceptions.
-    pub fn relax<'p, 'a>(&self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
+    pub fn relax<'p, 'a>(&'p self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
         let grants: Vec<_> = self.grants().chain(exceptions.iter().copied()).collect();
-        Relaxed::by(pod, &grants)
+        let relaxed = Relaxed::by(pod, &grants);
+        match &self.profile {
+            Some(profile) => relaxed.beside_replaced(&profile.allow.requirements),
+            None => relaxed,
+        }
     }
 
     /// What a pod breaks of all that is enforced: the level, then the rules. Which, without what is to be set.

@@ -39,6 +39,8 @@ pub struct Relaxed<'p, 'a> {
     /// Without the values that are allowed.
     rest: Cow<'p, Pod<'a>>,
     freed: Vec<(Requirement, Freed)>,
+    /// Controls that replace no other one, though they are asked in full.
+    beside: &'p [Requirement],
     images: Images<'p, 'a>,
 }
 
@@ -65,7 +67,13 @@ impl Freed {
 impl<'p, 'a> Relaxed<'p, 'a> {
     /// A pod of which everything is asked.
     pub fn nothing(pod: &'p Pod<'a>) -> Self {
-        Self { whole: pod, rest: Cow::Borrowed(pod), freed: Vec::new(), images: Images::of(pod) }
+        Self {
+            whole: pod,
+            rest: Cow::Borrowed(pod),
+            freed: Vec::new(),
+            beside: &[],
+            images: Images::of(pod),
+        }
     }
 
     /// A pod with all that is granted to it.
@@ -142,9 +150,18 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         &self.images
     }
 
-    /// Whether any part of the pod need not meet it.
-    pub fn is_freed(&self, requirement: Requirement) -> bool {
-        self.freed.iter().any(|(freed, _)| *freed == requirement)
+    /// The same, where these controls replace no other one. They are those of a profile whose `allow` does not hold: a
+    /// control of restricted lets a few pods through that the baseline one denies, so to ask it in full again would admit
+    /// what was denied while it was freed.
+    #[must_use]
+    pub fn beside_replaced(self, requirements: &'p [Requirement]) -> Self {
+        Self { beside: requirements, ..self }
+    }
+
+    /// Whether it takes the place of a baseline control: not where any part of the pod need not meet it.
+    pub fn replaces(&self, requirement: Requirement) -> bool {
+        let mut freed = self.freed.iter().map(|(freed, _)| freed).chain(self.beside);
+        freed.all(|freed| *freed != requirement)
     }
 
     /// What a check finds in the parts of the pod that must meet the requirement. None where no part must.
