@@ -317,8 +317,8 @@ fn impossible_resources_are_refused() {
 
 #[test]
 fn impossible_host_paths_are_refused() {
-    let form = "must be a path that begins with \"/\", without \"..\" and \"\\\"";
-    for path in ["var/log", "/var/../etc", "C:\\logs", "/var\\log"] {
+    let form = "must be a path that begins with \"/\", without \"..\", \"\\\" and \"*\": it is for all that is below it, too";
+    for path in ["var/log", "/var/../etc", "C:\\logs", "/var\\log", "/var/*"] {
         bad(
             &format!("hostPaths: {{mode: warn, allowed: [{{path: '{path}'}}]}}"),
             &format!("44: rules.hostPaths.allowed[0].path: {path:?}: {form}"),

@@ -102,7 +102,7 @@ pub(super) fn host_path(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
         "maxLength": 1024,
-        "pattern": "^(/[^/]+)+/?$",
+        "pattern": "^(/[^/*]+)+/?$",
         "x-kubernetes-validations": [{
             "rule": "!(self + '/').contains('/../') && !(self + '/').contains('/./')",
             "message": "must be an absolute path below /, without . and ..",

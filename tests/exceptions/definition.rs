@@ -147,6 +147,12 @@ async fn what_cannot_be_is_refused_by_the_name_of_its_field() {
         ),
         (
             "/allow/hostPaths",
+            json!([{"path": "/var/*"}]),
+            "spec.allow.hostPaths[0].path",
+            "should match",
+        ),
+        (
+            "/allow/hostPaths",
             json!([{"path": "/a", "readOnly": true}, {"path": "/a"}]),
             "spec.allow.hostPaths[1]",
             "Duplicate value",

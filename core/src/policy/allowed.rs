@@ -228,6 +228,7 @@ mod tests {
             Allowed::HostPath("var/log", Access::ReadOnly),
             Allowed::HostPath("/", Access::ReadOnly),
             Allowed::HostPath("/var/../etc", Access::ReadOnly),
+            Allowed::HostPath("/var/*", Access::ReadOnly),
             Allowed::HostPorts("0"),
             Allowed::HostPorts("65536"),
             Allowed::HostPorts("+80"),

@@ -39,16 +39,20 @@ pub enum Access {
 
 /// What was written instead of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a path that begins with \"/\", without \"..\" and \"\\\"")]
+#[error(
+    "must be a path that begins with \"/\", without \"..\", \"\\\" and \"*\": it is for all that is below it, too"
+)]
 pub struct InvalidHostPath;
 
 impl HostPath {
     /// Reads a path of the configuration.
     ///
     /// # Errors
-    /// A path that is relative, or has `..` or a backslash in it.
+    /// A path that is relative, or has `..`, a backslash or a star in it. A star would be one literally, and match
+    /// nothing.
     pub fn parse(path: &str, access: Access) -> Result<Self, InvalidHostPath> {
-        Ok(Self { path: Plain::of(path).ok_or(InvalidHostPath)?, access })
+        let plain = Plain::of(path).filter(|_| !path.contains('*'));
+        Ok(Self { path: plain.ok_or(InvalidHostPath)?, access })
     }
 
     /// Whether two are about the same path, whatever the access.
