@@ -137,14 +137,18 @@ fn causes(violations: &[Violation]) -> Vec<Cause> {
     causes
 }
 
-/// The first exception that would have covered it.
+/// The first exception that would have covered it, and the names of those that it needs beside that one, or that could
+/// replace it.
 fn expired(exceptions: &Covered) -> Option<String> {
-    let first = exceptions.expired.first()?;
+    let (first, others) = exceptions.expired.split_first()?;
     let (name, owner, ended) = (&first.name, &first.owner, first.ends());
-    Some(message::clean(
-        &format!("PolicyException {name} of {owner} would have covered it, but ended at {ended}"),
-        MAX_WARNING,
-    ))
+    let mut text =
+        format!("PolicyException {name} of {owner} would have covered it, but ended at {ended}");
+    if !others.is_empty() {
+        let names: Vec<_> = others.iter().map(|note| note.name.as_str()).collect();
+        text = format!("{text}; other expired exceptions that concern it: {}", names.join(", "));
+    }
+    Some(message::clean(&text, MAX_WARNING))
 }
 
 /// The broken rules, to be looked up: ` and rules/imageTag, rules/resources`.
