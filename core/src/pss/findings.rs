@@ -68,13 +68,19 @@ impl Findings {
         }
     }
 
-    /// Adds what was found by the same requirement with other settings, but for what is kept already.
+    /// Adds what was found by the same requirement with other settings, but for what is kept already. Those that are
+    /// not kept may be the same on both sides: so many are counted as there are at least.
     pub fn merge(&mut self, other: Self) {
         let known: HashSet<_> = self.kept.iter().cloned().collect();
-        self.total += other.more();
+        let (total, is_whole) = (self.total, self.more() == 0);
+        let others = other.total;
         other.kept.into_iter().filter(|finding| !known.contains(finding)).for_each(|finding| {
             self.add(finding);
         });
+        if !is_whole {
+            self.total = total.max(self.kept.len());
+        }
+        self.total = self.total.max(others);
     }
 
     /// Those that are kept.
@@ -164,5 +170,25 @@ mod tests {
         others.extend([at(1, "b"), at(1, "c")]);
         findings.merge(others);
         assert_eq!(findings, [at(0, "a"), at(1, "b"), at(1, "c")]);
+    }
+
+    #[test]
+    fn the_same_beyond_the_caps_is_counted_once() {
+        let of = |range: std::ops::Range<usize>| {
+            let mut findings = Findings::new(Caps { at_place: 2, in_all: 5 });
+            findings.extend(range.map(|index| at(index, "set it")));
+            findings
+        };
+        for (one, other, total) in [
+            (0..40, 0..40, 40),
+            (0..40, 0..3, 40),
+            (0..3, 0..40, 40),
+            (0..3, 2..5, 5),
+            (0..40, 35..90, 55),
+        ] {
+            let mut findings = of(one.clone());
+            findings.merge(of(other.clone()));
+            assert_eq!(findings.len(), total, "{one:?} {other:?}");
+        }
     }
 }
