@@ -22,4 +22,5 @@ mod random;
 mod cases;
 mod fields;
 mod reviews;
+mod texts;
 mod world;

@@ -23,6 +23,8 @@ pub struct Places<'t> {
     lines: OnceCell<Vec<usize>>,
     /// How many characters stand before every [`STRIDE`]th byte: a line may be as long as the text.
     characters: OnceCell<Vec<usize>>,
+    /// Of the line that was asked for last: all objects of a text may begin on one, which may be one word.
+    first_word: Option<(Line, Region)>,
     /// Of the document that was asked for last. None where it is read, but not as its author's.
     tree: Option<(Range<usize>, Option<Tree<'t>>)>,
 }
@@ -35,6 +37,7 @@ impl<'t> Places<'t> {
             text: str::from_utf8(text).ok(),
             lines: OnceCell::new(),
             characters: OnceCell::new(),
+            first_word: None,
             tree: None,
         }
     }
@@ -46,7 +49,11 @@ impl<'t> Places<'t> {
 
     /// Says where an object stands, and where what is wrong with it.
     pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
-        let region = self.first_word(manifest.line);
+        let region = match self.first_word {
+            Some((line, region)) if line == manifest.line => region,
+            _ => self.first_word(manifest.line),
+        };
+        self.first_word = Some((manifest.line, region));
         workload.location = Some(Location { source: Arc::clone(&self.source), region });
         if workload.violations.is_empty() {
             return;
