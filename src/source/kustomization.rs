@@ -27,7 +27,7 @@ pub(super) fn is_one(path: &Path) -> bool {
     path.file_name().is_some_and(|name| NAMES.iter().any(|known| name == *known))
 }
 
-/// The same sources, but those that a kustomization lists as patches are skipped. Known are the kustomizations beside
+/// The same sources, but those that a kustomization lists as patches are skipped, and kustomizations without a kind. Known are the kustomizations beside
 /// and above the sources, those in `rendered`, and the components that all of them name.
 pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source> {
     let mut known = Kustomizations::default();
@@ -37,13 +37,14 @@ pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source
         }
     }
     rendered.iter().for_each(|folder| known.read(folder, MAX_COMPONENTS));
-    if known.patches.is_empty() {
-        return sources;
-    }
     let without = |source: Source| match &source {
         Source::File(path) | Source::Outside(path) => match known.listing(path) {
             Some(kustomization) => {
                 Source::Skipped(path.clone(), Skip::Patch(kustomization.to_owned()))
+            }
+            None if is_one(path) && has_no_kind(path) => {
+                let why = Skip::Kustomization(super::folder(path).to_owned());
+                Source::Skipped(path.clone(), why)
             }
             None => source,
         },
@@ -121,9 +122,21 @@ impl Kustomizations {
     }
 
     fn listing(&self, path: &Path) -> Option<&Path> {
+        if self.patches.is_empty() {
+            return None;
+        }
         let path = fs::canonicalize(path).ok()?;
         self.patches.get(&path).map(PathBuf::as_path)
     }
+}
+
+/// Whether a file says of nothing in it what kind it is, as kustomize takes it and no API server does.
+fn has_no_kind(file: &Path) -> bool {
+    let Some(text) = read(file) else { return false };
+    let mut documents = manifest::values(text.as_bytes());
+    documents.all(|document| {
+        document.is_ok_and(|(_, value)| value.is_object() && value.get("kind").is_none())
+    })
 }
 
 fn read(file: &Path) -> Option<String> {

@@ -119,7 +119,7 @@ fn components_and_kustomizations_of_the_same_run_are_known() {
     let folder = folder(&[
         (
             "app/kustomization.yaml",
-            "components: [../component]\npatches: [{path: ../shared/a.yaml}]\n",
+            "kind: Kustomization\ncomponents: [../component]\npatches: [{path: ../shared/a.yaml}]\n",
         ),
         ("component/kustomization.yaml", "kind: Component\npatches: [{path: ../shared/b.yaml}]\n"),
         ("shared/a.yaml", WHOLE),
@@ -183,4 +183,21 @@ fn a_test_of_a_patch_is_an_error_that_says_what_to_test() {
         assert_eq!(outcome.status, Some(2), "{}", outcome.out);
         assert!(outcome.out.contains("test what kustomize renders instead"), "{}", outcome.out);
     }
+}
+
+#[test]
+fn a_kustomization_without_a_kind_is_no_error() {
+    let listing = "resources: [other.yaml]\n";
+    let folder = folder(&[("a/kustomization.yaml", listing), ("a/other.yaml", PATCH)]);
+    for path in [".", "a", "a/kustomization.yaml"] {
+        for command in ["check", "harden"] {
+            let outcome = portcullis(folder.path(), &[command, path]);
+            assert_eq!(outcome.status, Some(0), "{command} {path}: {outcome:?}");
+            let said = format!("{}{}", outcome.out, outcome.err);
+            assert!(said.contains("it is a kustomization"), "{command} {path}: {said}");
+        }
+    }
+    // kubectl would apply it.
+    fs::write(folder.path().join("a/kustomization.yaml"), WHOLE).unwrap();
+    assert_eq!(portcullis(folder.path(), &["check", "a"]).status, Some(1));
 }
