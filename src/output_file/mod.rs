@@ -11,7 +11,7 @@ mod tests;
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, Seek as _, Write},
+    io::{self, IsTerminal as _, Seek as _, Write},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
 };
@@ -19,6 +19,7 @@ use std::{
 use tempfile::{Builder, NamedTempFile};
 
 use target::Target;
+pub use target::{end, own_stdout};
 
 /// What a new file may have at most: the umask takes from it.
 const NEW_FILE: u32 = 0o666;
@@ -71,6 +72,11 @@ impl OutputFile {
             return Err(io::Error::other("it is no regular file"));
         }
         Self::create(path)
+    }
+
+    /// Whether people read what is written as it is written.
+    pub fn is_terminal(&self) -> bool {
+        self.out.get_ref().is_terminal()
     }
 
     fn stage(path: PathBuf, existing: Option<Metadata>) -> io::Result<Self> {

@@ -22,11 +22,42 @@ pub(super) enum Target {
     },
 }
 
-/// Follows a path.
+/// What a path leads to: nothing is opened.
+enum End {
+    /// In a folder of descriptors.
+    Descriptor(PathBuf),
+    Existing(PathBuf, Metadata),
+    New(PathBuf),
+}
+
+/// Opens what a path leads to.
 ///
 /// # Errors
 /// A directory, a file that may not be written to, a folder that is not there.
 pub(super) fn of(path: &Path) -> io::Result<Target> {
+    match follow(path)? {
+        End::Descriptor(path) => descriptor(&path).map(Target::Stream),
+        End::Existing(path, about) => existing(path, about),
+        End::New(path) => Ok(Target::Regular { path, existing: None }),
+    }
+}
+
+/// The path behind all links: the same of all paths that lead to one file.
+///
+/// # Errors
+/// A directory, a folder that is not there.
+pub fn end(path: &Path) -> io::Result<PathBuf> {
+    Ok(match follow(path)? {
+        End::Descriptor(path) | End::Existing(path, _) | End::New(path) => path,
+    })
+}
+
+/// The [`end`] of the names of standard output.
+pub fn own_stdout() -> PathBuf {
+    own_descriptor("1")
+}
+
+fn follow(path: &Path) -> io::Result<End> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(io::ErrorKind::IsADirectory.into());
     }
@@ -40,13 +71,11 @@ pub(super) fn of(path: &Path) -> io::Result<Target> {
         let here = folder.join(name);
         match fs::symlink_metadata(&here) {
             Ok(about) if about.is_symlink() && holds_descriptors(&folder) => {
-                return descriptor(&here).map(Target::Stream);
+                return Ok(End::Descriptor(here));
             }
             Ok(about) if about.is_symlink() => path = folder.join(fs::read_link(&here)?),
-            Ok(about) => return existing(here, about),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Target::Regular { path: here, existing: None });
-            }
+            Ok(about) => return Ok(End::Existing(here, about)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(End::New(here)),
             Err(error) => return Err(error),
         }
     }
@@ -83,8 +112,7 @@ fn holds_descriptors(folder: &Path) -> bool {
 /// A descriptor that a shell has opened. What is behind it is not replaced, even where it is a regular file: the shell
 /// goes on writing to it.
 fn descriptor(path: &Path) -> io::Result<File> {
-    let own = PathBuf::from(format!("/proc/{}/fd", std::process::id()));
-    let is_own = |number: &str| *path == own.join(number);
+    let is_own = |number: &str| path == own_descriptor(number);
     let copy = match () {
         // A socket cannot be opened by its name, and a file would be written to from its beginning.
         () if is_own("1") => io::stdout().as_fd().try_clone_to_owned()?,
@@ -92,4 +120,8 @@ fn descriptor(path: &Path) -> io::Result<File> {
         () => return OpenOptions::new().append(true).open(path),
     };
     Ok(File::from(copy))
+}
+
+fn own_descriptor(number: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{number}", std::process::id()))
 }

@@ -7,11 +7,12 @@ use std::{
     str::FromStr,
 };
 
+use anstream::adapter::StripBytes;
 use clap::ValueEnum as _;
 
 use crate::{
     harmless::{Harmless, Styles},
-    output_file::OutputFile,
+    output_file::{self, OutputFile},
 };
 
 use super::Format;
@@ -74,7 +75,8 @@ impl Output {
     /// Which do not go together.
     pub fn all(asked: &[Self]) -> Result<Vec<Self>, String> {
         for (index, output) in asked.iter().enumerate() {
-            if let Some(other) = asked.iter().take(index).find(|other| other.file == output.file) {
+            let end = output.end();
+            if let Some(other) = asked.iter().take(index).find(|other| other.end() == end) {
                 let target = match &output.file {
                     Some(file) => file.display().to_string(),
                     None => "standard output".to_owned(),
@@ -90,12 +92,21 @@ impl Output {
         Ok(asked.to_vec())
     }
 
+    /// Two that have the same end would write over each other, by whatever names and links.
+    fn end(&self) -> PathBuf {
+        let Some(file) = &self.file else { return output_file::own_stdout() };
+        // Why it leads nowhere is said when it is opened.
+        output_file::end(file).unwrap_or_else(|_| file.clone())
+    }
+
     pub(super) fn open(&self) -> io::Result<To> {
         let Some(file) = &self.file else {
             return Ok(self.to(Stream::Standard(stdout(self.format)), width()));
         };
         let out = OutputFile::create(file).map_err(|error| named(file, &error))?;
-        Ok(self.to(Stream::File(Box::new(out), file.clone()), None))
+        let is_for_people = matches!(self.format, Format::Human | Format::Concise);
+        let strip = (is_for_people && !out.is_terminal()).then(StripBytes::new);
+        Ok(self.to(Stream::File { out: Box::new(out), strip, path: file.clone() }, None))
     }
 
     fn to(&self, out: Stream, width: Option<usize>) -> To {
@@ -151,7 +162,12 @@ enum Filter {
 
 enum Stream {
     Standard(super::Out),
-    File(Box<OutputFile>, PathBuf),
+    File {
+        out: Box<OutputFile>,
+        /// Takes away the colours, which only a terminal shows.
+        strip: Option<StripBytes>,
+        path: PathBuf,
+    },
 }
 
 impl To {
@@ -184,7 +200,7 @@ impl Stream {
     fn finish(self) -> io::Result<()> {
         match self {
             Self::Standard(mut out) => out.flush(),
-            Self::File(out, file) => out.commit().map_err(|error| named(&file, &error)),
+            Self::File { out, path, .. } => out.commit().map_err(|error| named(&path, &error)),
         }
     }
 }
@@ -193,14 +209,22 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Standard(out) => out.write(bytes),
-            Self::File(out, _) => out.write(bytes),
+            Self::File { out, strip: None, path } => {
+                out.write(bytes).map_err(|error| named(path, &error))
+            }
+            Self::File { out, strip: Some(strip), path } => {
+                for part in strip.strip_next(bytes) {
+                    out.write_all(part).map_err(|error| named(path, &error))?;
+                }
+                Ok(bytes.len())
+            }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Standard(out) => out.flush(),
-            Self::File(out, _) => out.flush(),
+            Self::File { out, path, .. } => out.flush().map_err(|error| named(path, &error)),
         }
     }
 }
@@ -233,5 +257,14 @@ mod tests {
         assert!(outputs(&["human", "json=a", "yaml=b"]).is_ok());
         assert!(outputs(&["human", "json"]).unwrap_err().contains("standard output"));
         assert!(outputs(&["json=a", "yaml=a"]).unwrap_err().contains("both go to a"));
+        assert!(outputs(&["human", "json=//dev/../dev/stdout"]).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink("a", at("link")).unwrap();
+        for other in ["a", "./a", "link"] {
+            let other = format!("yaml={}/{other}", folder.path().display());
+            let first = format!("json={}", at("a").display());
+            assert!(outputs(&[&first, &other]).is_err(), "{other}");
+        }
     }
 }

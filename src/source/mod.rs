@@ -178,8 +178,19 @@ fn matching(pattern: &Path) -> Vec<Source> {
         Ok(paths) => paths,
         Err(error) => return unlisted(format!("is no pattern: {error}")),
     };
+    let root = fs::canonicalize(literal(pattern)).unwrap_or_default();
     let sources: Vec<_> = paths
         .flat_map(|path| match path {
+            // As in a directory: who wrote the pattern did not see where a link leads.
+            Ok(path) if fs::canonicalize(&path).is_ok_and(|target| !target.starts_with(&root)) => {
+                vec![if path.is_dir() {
+                    Source::Skipped(path, Skip::LinkOutside)
+                } else if path.is_file() {
+                    Source::Outside(path)
+                } else {
+                    not_regular(path)
+                }]
+            }
             Ok(path) if path.exists() && !path.is_file() && !path.is_dir() => {
                 vec![not_regular(path)]
             }
@@ -188,6 +199,13 @@ fn matching(pattern: &Path) -> Vec<Source> {
         })
         .collect();
     if sources.is_empty() { unlisted("nothing matches this pattern".to_owned()) } else { sources }
+}
+
+/// The directory above all that a pattern can match.
+fn literal(pattern: &Path) -> PathBuf {
+    let plain: PathBuf =
+        pattern.components().take_while(|part| !is_pattern(part.as_ref())).collect();
+    if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain }
 }
 
 /// The way through a directory.

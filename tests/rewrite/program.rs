@@ -274,7 +274,8 @@ fn links_that_lead_out_of_the_named_directory_are_refused() {
     symlink("../elsewhere", path("tree/other")).unwrap();
     symlink("below/pod.yaml", path("tree/in.yaml")).unwrap();
     symlink("tree", path("link")).unwrap();
-    for args in [&["-i", "tree"][..], &["-i", "link"], &["--check", "tree"], &["tree"]] {
+    let patterns = &["-i", "tree/*", "tree/b*/*.yaml"][..];
+    for args in [&["-i", "tree"][..], &["-i", "link"], &["--check", "tree"], &["tree"], patterns] {
         let run = harden_in(folder.path(), args);
         assert_eq!(run.status, Some(2), "{args:?}: {}", run.err);
         for name in ["out.yaml", "other"] {

@@ -1,7 +1,6 @@
 //! `serve --standalone`: a first try without a cluster.
 
 use std::{
-    fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{certificates, server::Identity};
+use crate::{certificates, output_file, server::Identity};
 
 /// A review of a pod that is denied, and one of a pod that is hardened. Each file's name is what becomes of the pod.
 const SAMPLES: [(&str, &str); 2] = [
@@ -42,11 +41,11 @@ impl Trial {
     pub(super) fn write(ca_pem: Option<&str>) -> std::io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("portcullis-").tempdir()?;
         for (name, review) in SAMPLES {
-            fs::write(folder.path().join(name), review)?;
+            output_file::write(&folder.path().join(name), review.as_bytes())?;
         }
         let ca = ca_pem.map(|pem| {
             let file = folder.path().join("ca.pem");
-            fs::write(&file, pem).map(|()| file)
+            output_file::write(&file, pem.as_bytes()).map(|()| file)
         });
         Ok(Self { ca: ca.transpose()?, folder })
     }
