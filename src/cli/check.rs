@@ -29,6 +29,11 @@ use super::{
 
 /// No flag is an environment variable: what is found depends on the command line alone.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Patches are named and not judged, such as those that a kustomization lists, or a container without \
+    an image: judge what is rendered, with -k. Pipes and devices in directories are skipped, and links to directories \
+    outside of the one that is named are not followed."
+)]
 pub(super) struct Flags {
     /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
     /// for standard input; without any, standard input

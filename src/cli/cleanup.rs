@@ -21,7 +21,10 @@ use kube::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::cluster::{self, one_line};
+use crate::{
+    cluster::{self, one_line},
+    harmless,
+};
 
 use super::Exit;
 
@@ -87,7 +90,13 @@ fn tell(target: &Target, removed: &Result<Removed, String>) {
     let _ = match removed {
         Ok(Removed::Deleted) => writeln!(io::stdout(), "{target}: deleted"),
         Ok(Removed::WasAbsent) => writeln!(io::stdout(), "{target}: not there"),
-        Err(why) => writeln!(io::stderr(), "portcullis: {target}: {why}"),
+        Err(why) => {
+            writeln!(
+                io::stderr(),
+                "portcullis: {}",
+                harmless::one_line(&format!("{target}: {why}"))
+            )
+        }
     };
 }
 

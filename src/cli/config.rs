@@ -9,7 +9,10 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use serde::Serialize;
 
-use crate::config::{self, Config, ConfigError, Problem};
+use crate::{
+    config::{self, Config, ConfigError, Problem},
+    harmless,
+};
 
 use super::{Exit, output};
 
@@ -55,7 +58,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let Command::Validate(flags) = &flags.command;
     let result = read(&flags.file);
     match flags.output {
-        Format::Human => output::text(human(&flags.file, &result).as_bytes())?,
+        Format::Human => output::text(harmless::text(&human(&flags.file, &result)).as_bytes())?,
         Format::Json => output::text(&json(&flags.file, &result)?)?,
     };
     Ok(if result.is_ok() { Exit::Clean } else { Exit::Failure })
@@ -107,14 +110,14 @@ struct Row<'r> {
     message: &'r str,
 }
 
-fn json(file: &Path, result: &Result<Config, ConfigError>) -> serde_json::Result<Vec<u8>> {
+fn json(file: &Path, result: &Result<Config, ConfigError>) -> io::Result<Vec<u8>> {
     let problems = result.as_ref().err().map_or(&[][..], |error| &error.problems);
     let report = Report {
         file: file.to_string_lossy().into_owned(),
         valid: result.is_ok(),
         problems: problems.iter().map(Row::from).collect(),
     };
-    let mut text = serde_json::to_vec_pretty(&report)?;
+    let mut text = harmless::json::to_vec(&report)?;
     text.push(b'\n');
     Ok(text)
 }

@@ -19,7 +19,9 @@ use super::Exit;
 /// No flag is an environment variable: what is changed depends on the command line alone.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit status: 0 done, whatever the diff shows; 1 only with --check, if there is anything to \
+    after_help = "Patches are named and never changed, such as those that a kustomization lists, or a container without \
+    an image: harden what they change. Links are followed and stay; one that leads out of the directory or pattern \
+    that is named is refused.\n\nExit status: 0 done, whatever the diff shows; 1 only with --check, if there is anything to \
     harden; 2 if something could not be done. Such files are told with the reason and stay as they are; all others \
     are done."
 )]

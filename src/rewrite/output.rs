@@ -148,7 +148,7 @@ impl<W: Write, L: Write> Run<W, L> {
                 let exact = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
                 let diff = harmless::text(&exact);
                 if diff != exact {
-                    writeln!(self.log, "portcullis: {source}: {ALTERED}")?;
+                    self.say(source, None, ALTERED)?;
                 }
                 let diff = match colours {
                     Colours::Never => diff,
@@ -202,21 +202,22 @@ impl<W: Write, L: Write> Run<W, L> {
         why: &dyn fmt::Display,
     ) -> io::Result<()> {
         self.summary.skipped += 1;
-        match line {
-            Some(line) => writeln!(self.log, "portcullis: {source}:{line}: skipped: {why}"),
-            None => writeln!(self.log, "portcullis: {source}: skipped: {why}"),
-        }
+        self.say(source, line, &format!("skipped: {why}"))
     }
 
     fn refused(&mut self, source: &Source, refused: &[Refused]) -> io::Result<()> {
         self.summary.refused += 1;
         for Refused { line, why } in refused {
-            match line {
-                Some(line) => writeln!(self.log, "portcullis: {source}:{line}: {why}")?,
-                None => writeln!(self.log, "portcullis: {source}: {why}")?,
-            }
+            self.say(source, *line, why)?;
         }
         Ok(())
+    }
+
+    /// One line, whatever the source is called.
+    fn say(&mut self, source: &Source, line: Option<Line>, what: &str) -> io::Result<()> {
+        let place = line.map_or_else(|| source.to_string(), |line| format!("{source}:{line}"));
+        let said = format!("portcullis: {place}: {what}");
+        writeln!(self.log, "{}", harmless::one_line(&said))
     }
 }
 
