@@ -44,7 +44,7 @@ pub struct Covered {
     pub by: Vec<Note>,
     /// Those without which it is denied: had they not expired, it would be allowed.
     pub expired: Vec<Note>,
-    /// Those in force that end soon.
+    /// Those in force that end soon, and without which it would be denied.
     pub ending: Vec<Note>,
 }
 
@@ -82,18 +82,22 @@ impl<'e> At<'e> {
         covering: &Covering<'_>,
         allows: impl Fn(&[Grant<'_>]) -> bool,
     ) -> Covered {
-        let ends_soon = |exception: &&&Exception| {
+        let ends_soon = |exception: &&Exception| {
             exception.expires.is_some_and(|expires| expires <= self.now + NOTICE)
         };
+        let granted = covering.granted.iter().copied();
+        let (expired, granted) = granted.partition(ends_soon);
+        let once_ended = Covering { granted, expired };
+        let notes = |exceptions: Vec<&Exception>| exceptions.into_iter().map(Note::of).collect();
         Covered {
-            by: covering.granted.iter().copied().map(Note::of).collect(),
-            expired: missed(covering, allows).into_iter().map(Note::of).collect(),
-            ending: covering.granted.iter().filter(ends_soon).copied().map(Note::of).collect(),
+            by: notes(covering.granted.clone()),
+            expired: notes(missed(covering, &allows)),
+            ending: notes(missed(&once_ended, &allows)),
         }
     }
 }
 
-/// Those expired exceptions that would have allowed what is denied: as many as it takes, and those that could stand in
+/// Those expired exceptions that would have allowed what is denied without them: as many as it takes, and those that could stand in
 /// for one of them.
 fn missed<'e>(
     covering: &Covering<'e>,
@@ -177,6 +181,35 @@ mod tests {
 
     /// The names of those that a denial is put down to, and what it says.
     fn missed(spec: &str, exceptions: Vec<Exception>) -> (Vec<String>, String) {
+        let (covered, denial) = told(spec, exceptions);
+        (covered.expired.into_iter().map(|note| note.name).collect(), denial)
+    }
+
+    #[test]
+    fn an_end_is_told_to_those_who_need_the_exception() {
+        let ending = |name, allow| Exception {
+            expires: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1)),
+            ..expired(name, allow)
+        };
+        let exceptions = || {
+            vec![
+                ending("raw", Allowed::Capability("NET_RAW")),
+                ending("pid", Allowed::HostNamespace("pid")),
+            ]
+        };
+        for (spec, expected) in [
+            (r#"{"containers":[{"name":"c"}]}"#, &[][..]),
+            (r#"{"hostPID":true,"containers":[{"name":"c"}]}"#, &["x/pid"]),
+            // It is denied now, and not only later.
+            (r#"{"hostPID":true,"hostIPC":true,"containers":[{"name":"c"}]}"#, &[]),
+        ] {
+            let ending = told(spec, exceptions()).0.ending;
+            let names: Vec<_> = ending.iter().map(|note| note.name.as_str()).collect();
+            assert_eq!(names, expected, "{spec}");
+        }
+    }
+
+    fn told(spec: &str, exceptions: Vec<Exception>) -> (Covered, String) {
         let pods = r#"{"group":"","version":"v1","resource":"pods"}"#;
         let text = format!(
             r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"1","resource":{pods},
@@ -195,8 +228,7 @@ mod tests {
         let outcome = review.with(Ok(&BTreeMap::from(labels)));
         let answer = admission::answer(&outcome, &request, config.mode);
         let Outcome::Pod(judged) = outcome else { panic!("{outcome:?}") };
-        let names = judged.judgement.exceptions.expired.into_iter().map(|note| note.name).collect();
-        (names, serde_json::to_string(&answer.denial).unwrap())
+        (judged.judgement.exceptions, serde_json::to_string(&answer.denial).unwrap())
     }
 
     #[test]

@@ -293,7 +293,8 @@ impl<'r> AwaitsPolicy<'r> {
         let covering = self.context.excepted.of_request(self.request, template);
         let grants = covering.grants();
         let mut judged = TemplateJudgement::new(policy, template, harden, &grants, self.context);
-        let is_changed = !covering.expired.is_empty() && !judged.hardened.is_empty();
+        let is_covered = !(covering.granted.is_empty() && covering.expired.is_empty());
+        let is_changed = is_covered && !judged.hardened.is_empty();
         let hardened = is_changed.then(|| harden::apply(template, &judged.hardened));
         let pod = hardened.as_ref().unwrap_or(template);
         judged.judgement = self.covered(judged.judgement, &covering, pod);
