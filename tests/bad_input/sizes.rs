@@ -49,6 +49,34 @@ fn as_many_containers_as_are_taken_are_judged() {
     assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Denied(403));
 }
 
+/// As templates of charts write them, without what a cluster adds.
+#[test]
+fn the_largest_honest_pods_are_judged() {
+    let pod = |containers: usize, mounts: usize, variables: usize| {
+        let mut container = object("good")["spec"]["containers"][0].clone();
+        let mount =
+            |at: usize| json!({"name": format!("v{at}"), "mountPath": format!("/mnt/v{at}")});
+        let variable = |at: usize| json!({"name": format!("SETTING_{at}"), "value": "some value"});
+        container["volumeMounts"] = (0..mounts).map(mount).collect();
+        container["env"] = (0..variables).map(variable).collect();
+        container["ports"] = json!([{"name": "http", "containerPort": 8080, "protocol": "TCP"}]);
+        container["resources"] = json!({
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            "limits": {"cpu": "500m", "memory": "256Mi"},
+        });
+        container["terminationMessagePath"] = "/dev/termination-log".into();
+        container["imagePullPolicy"] = "IfNotPresent".into();
+        good_with("spec.containers", json!(vec![container; containers]))
+    };
+    for (containers, mounts, variables) in [(110, 30, 50), (250, 1, 5), (250, 3, 10), (20, 50, 0)] {
+        assert_eq!(
+            validated(&pod(containers, mounts, variables)),
+            Verdict::Allowed,
+            "{containers} containers, {mounts} mounts, {variables} variables"
+        );
+    }
+}
+
 /// All lists of a review share one room, so that many small ones are as bounded as one that is large.
 #[test]
 fn lists_within_lists_are_bounded_together() {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    fields::{self, Fields, Piece, Row, Shape},
+    fields::{self, Fields, Piece, Row},
     objects::Ask,
     random::Random,
+    text::{self, Shape},
     world::users,
 };
 
@@ -46,6 +47,23 @@ impl Case {
         Self::of(&chosen, &mut random, seed)
     }
 
+    /// A pod of one row that has each of its values wrong, a few times.
+    pub(crate) fn broken(row: &Row, seed: u64, length: usize) -> Self {
+        let counts = vec![7; row.depth()];
+        Self::pod(Piece { row: row.clone(), counts, length, shape: Shape::Distinct }, seed)
+    }
+
+    /// A pod of one row whose innermost list has so many elements, none like another.
+    pub(crate) fn long(row: &Row, elements: usize) -> Self {
+        let mut counts = vec![1; row.depth()];
+        counts.last_mut().unwrap().clone_from(&elements);
+        Self::pod(Piece { row: row.clone(), counts, length: 8, shape: Shape::Distinct }, 0)
+    }
+
+    fn pod(piece: Piece, seed: u64) -> Self {
+        Self { pieces: vec![piece], holder: Holder::Pod, seed, user: users()[0] }
+    }
+
     fn of(rows: &[&Row], random: &mut Random, seed: u64) -> Self {
         let holders: Vec<_> = fields::holders().into_keys().collect();
         let holder = match random.below(6) {
@@ -67,13 +85,7 @@ impl Case {
             }
             let total: usize = counts.iter().product::<usize>().max(1);
             let length = (*random.pick(&LENGTHS)).min(600_000 / total);
-            let shape = *random.pick(&[
-                Shape::Equal,
-                Shape::Distinct,
-                Shape::Distinct,
-                Shape::Escaped,
-                Shape::Odd,
-            ]);
+            let shape = *random.pick(&text::SHAPES);
             Piece { row: (*row).clone(), counts, length, shape }
         });
         let pieces = pieces.collect();

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::random::Random;
+use crate::{
+    random::Random,
+    text::{self, Shape},
+};
 
 /// What the view reads of a pod.
 #[derive(Deserialize)]
@@ -31,19 +34,6 @@ pub(crate) enum Leaf {
 pub(crate) enum Kind {
     Text,
     Path,
-}
-
-/// What a text is made of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Shape {
-    /// The same everywhere.
-    Equal,
-    /// One for each element, with a long beginning in common.
-    Distinct,
-    /// Of characters that JSON and people see escaped.
-    Escaped,
-    /// Of characters that only people see escaped.
-    Odd,
 }
 
 /// One row as a case has it: how many elements each of its lists has, and how long its texts are.
@@ -106,7 +96,7 @@ fn made(path: &str, piece: &Piece, counts: &[usize], number: &mut usize) -> Valu
         let entries = (0..if is_prefix { count } else { 1 }).map(|_| {
             let value = made(rest, piece, inner, number);
             let key = if is_prefix {
-                format!("{key}{}", text(piece.shape, piece.length, *number))
+                format!("{key}{}", text::of(piece.shape, piece.length, *number))
             } else {
                 key.to_owned()
             };
@@ -123,20 +113,11 @@ fn made(path: &str, piece: &Piece, counts: &[usize], number: &mut usize) -> Valu
 fn leaf(piece: &Piece, number: usize) -> Value {
     match &piece.row.1 {
         Leaf::Values(values) => values[number % values.len()].clone(),
-        Leaf::Kind(Kind::Text) => text(piece.shape, piece.length, number).into(),
+        Leaf::Kind(Kind::Text) => text::of(piece.shape, piece.length, number).into(),
         Leaf::Kind(Kind::Path) => {
             let part = if number.is_multiple_of(3) { "/../a" } else { "/a" };
             part.repeat(piece.length / part.len() + 1).into()
         }
-    }
-}
-
-fn text(shape: Shape, length: usize, number: usize) -> String {
-    match shape {
-        Shape::Equal => "a".repeat(length),
-        Shape::Distinct => format!("{}{number}", "a".repeat(length.saturating_sub(4))),
-        Shape::Escaped => "\u{1}\"".repeat(length / 8 + 1),
-        Shape::Odd => "\u{80}".repeat(length / 2 + 1),
     }
 }
 

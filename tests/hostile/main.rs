@@ -21,6 +21,10 @@ mod random;
 
 mod cases;
 mod fields;
+mod namespaces;
+mod ratio;
+mod reports;
 mod reviews;
+mod text;
 mod texts;
 mod world;

@@ -1,14 +1,18 @@
 //! What hostile reviews cost.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use allocation_counter::{AllocationInfo, measure};
-use cpu_time::ThreadTime;
+use portcullis::{admission::Hook, config::Mode, policy::Requirement};
 use serde_json::Value;
 
 use crate::{
     cases::Case,
     fields::Fields,
+    namespaces,
     world::{Asked, World, asks, logged},
 };
 
@@ -52,8 +56,7 @@ fn cost(world: &World, body: &[u8], asked: Asked) -> AllocationInfo {
     measure(|| drop(world.review(body, asked)))
 }
 
-fn held(world: &World, case: &Case, name: &str, asked: Asked, worst: &mut Worst) {
-    let body = case.review(1);
+fn held(world: &World, body: &str, name: &str, asked: Asked, worst: &mut Worst) {
     let size = body.len() as u64;
     let cost = cost(world, body.as_bytes(), asked);
     assert!(
@@ -67,14 +70,14 @@ fn held(world: &World, case: &Case, name: &str, asked: Asked, worst: &mut Worst)
         cost.bytes_total
     );
     worst.cases += 1;
-    *worst.said.entry(said(world, &body, asked)).or_default() += 1;
+    *worst.said.entry(said(world, body, asked)).or_default() += 1;
     let over = cost.bytes_max.saturating_sub(BESIDE) as f64 / size as f64;
     worst.peak = (worst.peak.0.max(over), worst.peak.1.max(cost.bytes_max));
     let work = cost.bytes_total.saturating_sub(WORK_BESIDE) as f64 / size as f64;
     worst.work = worst.work.max(work);
 }
 
-fn cases() -> u64 {
+pub(crate) fn cases() -> u64 {
     std::env::var("PORTCULLIS_HOSTILE").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
 }
 
@@ -93,7 +96,7 @@ fn each_field_alone_costs_no_more_than_its_size() {
                 let seed = round * 1000 + number as u64;
                 let case = Case::alone(row, seed);
                 let asked = asks[(number + round as usize * 7) % asks.len()];
-                held(&world, &case, &format!("{} {seed}", row.0), asked, &mut worst);
+                held(&world, &case.review(1), &format!("{} {seed}", row.0), asked, &mut worst);
             }
         }
     });
@@ -108,7 +111,7 @@ fn fields_together_cost_no_more_than_their_size() {
             let asked = asks[seed as usize % asks.len()];
             held(
                 &world,
-                &Case::together(&fields, seed),
+                &Case::together(&fields, seed).review(1),
                 &format!("case {seed}"),
                 asked,
                 &mut worst,
@@ -119,55 +122,55 @@ fn fields_together_cost_no_more_than_their_size() {
 }
 
 /// Whether it is allowed, or with which code it is denied.
-fn said(world: &World, body: &str, asked: Asked) -> String {
+pub(crate) fn said(world: &World, body: &str, asked: Asked) -> String {
     let answer: Value = serde_json::from_slice(&world.review(body.as_bytes(), asked)).unwrap();
     let response = &answer["response"];
     let is_noted = |key: &str| response["auditAnnotations"].get(key).is_some();
     format!("{} {} {}", response["allowed"], response["status"]["code"], is_noted("error"))
 }
 
-/// Processor time of this thread, the least of some runs, in microseconds.
-fn time(world: &World, body: &[u8], asked: Asked) -> u64 {
-    let runs = (0..5).map(|_| {
-        let start = ThreadTime::now();
-        world.review(body, asked);
-        u64::try_from(start.elapsed().as_micros()).unwrap()
+#[test]
+fn a_namespace_costs_no_more_than_its_size() {
+    let (world, asks, mut worst) = (World::new(), asks(), Worst::default());
+    logged(|| {
+        for seed in 0..cases() {
+            let asked = asks[seed as usize % asks.len()];
+            let body = namespaces::review(seed, 1);
+            held(&world, &body, &format!("namespace {seed}"), asked, &mut worst);
+        }
     });
-    runs.min().unwrap().max(1)
+    eprintln!("namespaces: {worst}");
+    assert!(worst.said.keys().any(|said| said.contains("422")), "no label is refused");
 }
 
-/// Four times as much takes at most eight times as long, where a loop within a loop takes sixteen.
+/// What a denial names: the ids of controls and rules.
+fn denied(world: &World, body: &str, asked: Asked) -> BTreeSet<String> {
+    let answer: Value = serde_json::from_slice(&world.review(body.as_bytes(), asked)).unwrap();
+    let causes = answer["response"]["status"]["details"]["causes"].as_array().cloned();
+    let causes = causes.unwrap_or_default().into_iter();
+    causes.filter_map(|cause| cause["reason"].as_str().map(str::to_owned)).collect()
+}
+
+/// Each field with each value wrong, under every policy that denies: no control and no rule is left out.
 #[test]
-fn four_times_as_much_takes_no_more_than_eight_times_as_long() {
-    let (world, fields, asks) = (World::new(), Fields::read(), asks());
+fn every_requirement_is_broken_by_a_hostile_review() {
+    let (world, fields, mut worst) = (World::enforcing(), Fields::read(), Worst::default());
+    let enforcing: Vec<_> = asks()
+        .into_iter()
+        .filter(|asked| asked.hook == Hook::Validate && asked.mode == Mode::Enforce)
+        .collect();
+    let mut broken = BTreeSet::new();
     logged(|| {
-        let (mut worst, mut compared) = (0.0_f64, 0);
-        for seed in 0..cases() / 3 {
-            let case = Case::together(&fields, seed);
-            let (small, large) = (case.review(1), case.review(4));
-            let asked = asks[seed as usize % asks.len()];
-            // A review whose lists are refused is not judged: that is another way.
-            let is_same = said(&world, &small, asked) == said(&world, &large, asked);
-            if !is_same {
-                continue;
-            }
-            compared += 1;
-            let before = time(&world, small.as_bytes(), asked);
-            let after = time(&world, large.as_bytes(), asked);
-            let grown = large.len() as f64 / small.len() as f64;
-            let ratio = after as f64 / before as f64 / grown;
-            // What takes less than this has no loop worth finding.
-            if after > 20_000 {
-                assert!(
-                    ratio < 2.0,
-                    "case {seed}: {asked:?}: {} bytes: {before} us, {}: {after} us",
-                    small.len(),
-                    large.len()
-                );
-                worst = worst.max(ratio);
+        for (number, row) in fields.rows().iter().enumerate() {
+            for (asked, length) in enforcing.iter().zip([8, 0, 300, 8, 8]) {
+                let body = Case::broken(row, number as u64, length).review(1);
+                held(&world, &body, &row.0, *asked, &mut worst);
+                broken.extend(denied(&world, &body, *asked));
             }
         }
-        eprintln!("time a byte grows by {worst:.2} at most, over {compared} cases");
-        assert!(compared * 2 > cases() / 3, "{compared}: most cases are refused");
     });
+    eprintln!("broken: {worst}");
+    let missing: Vec<_> =
+        Requirement::all().map(Requirement::id).filter(|id| !broken.contains(*id)).collect();
+    assert!(missing.is_empty(), "no review breaks {missing:?}");
 }

@@ -18,6 +18,8 @@ use portcullis::{
 };
 use tokio::runtime::Runtime;
 
+const CONFIG: &str = include_str!("config.yaml");
+
 /// Everything on.
 pub(crate) struct World {
     config: Config,
@@ -61,6 +63,15 @@ pub(crate) fn asks() -> Vec<Asked> {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(CONFIG)
+    }
+
+    /// Every rule denies what breaks it.
+    pub(crate) fn enforcing() -> Self {
+        Self::with(&CONFIG.replace(": warn", ": enforce").replace(": audit", ": enforce"))
+    }
+
+    fn with(config: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let metrics = Metrics::new(10).unwrap();
         // Nobody listens there: what is told is dropped.
@@ -74,7 +85,7 @@ impl World {
             Events::new(client.unwrap(), "test".to_owned(), metrics.events().unwrap());
         drop(_entered);
         Self {
-            config: config::parse(include_str!("config.yaml"), Path::new("config.yaml")).unwrap(),
+            config: config::parse(config, Path::new("config.yaml")).unwrap(),
             exceptions: exceptions(),
             metrics,
             traces,
