@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
-    admission::{Context, Hook, Object, Request, Review, Unlisted, answer, respond, review},
+    admission::{At, Context, Hook, Object, Request, Review, Unlisted, answer, respond, review},
     config::Config,
     pss::NEWEST,
 };
@@ -16,13 +16,14 @@ fuzz_target!(|body: &[u8]| {
     let Ok(request) = Request::decode(body) else { return };
     let config = Config::standalone();
     for hook in [Hook::Validate, Hook::Mutate] {
-        let outcome = match review(hook, &request, Context { config: &config, newest: NEWEST }) {
+        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+        let outcome = match review(hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
             Review::AwaitsPods(review) => {
-let none = review.scan().finish(Unlisted::Known(0));
-review.with(none)
-},
+                let none = review.scan().finish(Unlisted::Known(0));
+                review.with(none)
+            }
         };
         let answer = answer(&outcome, &request, config.mode);
         assert!(answer.denial.is_some() || !matches!(request.object, Object::Malformed(_)));

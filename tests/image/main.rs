@@ -27,7 +27,7 @@ use support::wait::{PATIENCE, until};
 use tokio::net::TcpStream;
 
 /// What the image may weigh, in bytes.
-const MOST: u64 = 15_000_000;
+const MOST: u64 = 25_000_000;
 
 #[test]
 fn its_last_stage_is_one_program_of_nobody() {
