@@ -76,7 +76,7 @@ impl<'e> At<'e> {
         exceptions.covering(&Subject::as_it_says(pod, namespace), self.now)
     }
 
-    /// What is told of them. `allows` says whether what they cover is allowed with these grants.
+    /// The notes on them. `allows` says whether what they cover is allowed with these grants.
     pub(super) fn told(
         self,
         covering: &Covering<'_>,

@@ -301,7 +301,7 @@ impl<'r> AwaitsPolicy<'r> {
         Outcome::Template(judged)
     }
 
-    /// Adds what is told of the exceptions that cover a pod.
+    /// Adds the notes on the exceptions that cover a pod.
     fn covered(&self, judgement: Judgement, covering: &Covering<'_>, pod: &Pod<'_>) -> Judgement {
         let policy = &judgement.policy;
         let allows = |grants: &[Grant<'_>]| {

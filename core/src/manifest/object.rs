@@ -96,7 +96,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             Ok(content) => return self.take(content, object, line, inherited),
             Err(wrong) => wrong,
         };
-        // What is read is no object, whoever reads it; and the reader of YAML has said already what it means.
+        // The YAML reader cannot help: no reader finds an object here, or the JSON came from that reader.
         if wrong.why.starts_with(NO_OBJECT) || matches!(self.document.json, Cow::Owned(_)) {
             return (self.tell)(Reading::Unreadable(wrong));
         }
