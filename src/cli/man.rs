@@ -7,10 +7,11 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Command, ValueHint};
+use clap_mangen::Man;
 
 use crate::output_file;
 
-use super::{Exit, output, plugin::Name, roff};
+use super::{Exit, output, plugin::Name};
 
 /// roff, for `man -l -`.
 #[derive(Args, Debug)]
@@ -27,7 +28,10 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     let mut command = name.command().display_name(name.file()).disable_help_subcommand(true);
     command.build();
     match &flags.folder {
-        None => output::text(roff::page(&command).as_bytes()),
+        None => {
+            let (_, page) = page(&command)?;
+            output::text(&page)
+        }
         Some(folder) => {
             fs::create_dir_all(folder)
                 .with_context(|| format!("{} could not be made", folder.display()))?;
@@ -37,11 +41,21 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     }
 }
 
-/// The page of a command and those of the commands below it.
+/// Writes the page of a command and those of the commands below it.
 fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
-    let file = folder.join(format!("{}.1", roff::name(command)));
-    output_file::write(&file, roff::page(command).as_bytes())
+    let (name, page) = page(command)?;
+    let file = folder.join(name);
+    output_file::write(&file, &page)
         .with_context(|| format!("{} could not be written", file.display()))?;
     let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set());
     shown.try_for_each(|command| write(command, folder))
+}
+
+/// A page and its file name.
+fn page(command: &Command) -> anyhow::Result<(String, Vec<u8>)> {
+    let source = concat!("Portcullis ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone()).source(source);
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    Ok((man.get_filename(), page))
 }

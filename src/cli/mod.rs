@@ -14,7 +14,6 @@ mod man;
 mod offered;
 mod output;
 mod plugin;
-mod roff;
 mod serve;
 mod test;
 mod usage;

@@ -59,14 +59,10 @@ impl Name {
     }
 }
 
-/// Prints what the last of kubectl's words may become: a candidate and a tab and its meaning a line, and in the end
-/// what the shell is to do besides.
+/// Prints the completions of the last of kubectl's words.
 pub(super) fn answer(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
-    let words: Vec<_> = words.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let name = Name { file: PLUGIN.to_owned() };
-    let mut command = name.command();
-    command.build();
-    output::text(complete::complete(&command, &words).to_string().as_bytes())
+    output::text(complete::complete(name.command(), words).as_bytes())
 }
 
 #[cfg(test)]

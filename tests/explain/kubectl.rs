@@ -69,8 +69,14 @@ fn words_are_completed_in_cobra_s_words() {
     let names: Vec<_> = forms.iter().filter_map(|form| form.split('\t').next()).collect();
     assert_eq!(names, ["json", "jsonl", "junit", ":4"]);
     assert_eq!(complete(&["man", ""]), [":16"]);
+    assert_eq!(complete(&["check", "web.yaml", "--", ""]), [":0"]);
+    assert_eq!(complete(&["check", "--config", ""]), [":0"]);
+    assert_eq!(complete(&["check", "--level=r"]), ["--level=restricted", ":4"]);
+    assert_eq!(complete(&["check", "--level", "baseline", "web.yaml", "--lev"]).len(), 2);
+    assert_eq!(complete(&["nothing-like-it"]), [":4"]);
     let flags = complete(&["check", "--lev"]);
     assert!(flags[0].starts_with("--level\tThe level"), "{flags:?}");
+    assert_eq!(flags[1..], [":4"]);
     assert_eq!(complete(&[]), [":4"]);
 }
 
