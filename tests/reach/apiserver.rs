@@ -5,7 +5,11 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     net::Ipv4Addr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use http::{HeaderMap, Request, Response};
@@ -53,6 +57,8 @@ pub(crate) struct ApiServer {
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Answers,
     runtime: Option<Runtime>,
+    /// Milliseconds before each answer.
+    pause: Arc<AtomicU64>,
 }
 
 /// By path: code and body.
@@ -72,19 +78,27 @@ impl ApiServer {
         let noting = Arc::clone(&seen);
         let answers = Answers::default();
         let answering = Arc::clone(&answers);
+        let pause = Arc::<AtomicU64>::default();
+        let pausing = Arc::clone(&pause);
         runtime.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (noting, answering) = (Arc::clone(&noting), Arc::clone(&answering));
-                connections.spawn(serve(acceptor.clone(), stream, noting, answering));
+                let pausing = Arc::clone(&pausing);
+                connections.spawn(serve(acceptor.clone(), stream, noting, answering, pausing));
             }
         });
-        Self { port, serving, client, seen, answers, runtime: Some(runtime) }
+        Self { port, serving, client, seen, answers, runtime: Some(runtime), pause }
     }
 
     /// Answers a path so from now on.
     pub(crate) fn answer(&self, path: &str, code: u16, body: Value) {
         self.answers.lock().unwrap().insert(path.to_owned(), (code, body));
+    }
+
+    /// Waits so long before each answer from now on.
+    pub(crate) fn slow_down(&self, pause: Duration) {
+        self.pause.store(pause.as_millis().try_into().unwrap(), Ordering::Relaxed);
     }
 
     /// Refuses it, as the API server says it.
@@ -168,6 +182,7 @@ async fn serve(
     stream: TcpStream,
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Answers,
+    pause: Arc<AtomicU64>,
 ) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let (_, tls) = stream.get_ref();
@@ -185,7 +200,11 @@ async fn serve(
             has_certificate,
         });
         let response = Response::builder().status(code).body(answer.to_string()).unwrap();
-        std::future::ready(Ok::<_, Infallible>(response))
+        let pause = Duration::from_millis(pause.load(Ordering::Relaxed));
+        async move {
+            tokio::time::sleep(pause).await;
+            Ok::<_, Infallible>(response)
+        }
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -3,24 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::{
-    apiserver::ApiServer,
     program::{Outcome, command, run},
-    support::process::Folder,
+    world::World,
 };
 
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-struct World {
-    folder: Folder,
-    api: ApiServer,
-}
-
 impl World {
     /// Two namespaces: `free` has no label, `held` enforces baseline. A webhook of ours is registered.
-    fn new(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let api = ApiServer::start(&folder);
+    fn with_namespaces(name: &str) -> Self {
+        let world = Self::new(name);
         let namespaces = json!([
             {"metadata": {"name": "free"}},
             {"metadata": {"name": "held", "labels": {ENFORCE: "baseline"}}},
@@ -28,10 +21,9 @@ impl World {
         for namespace in namespaces.as_array().unwrap() {
             let path =
                 format!("/api/v1/namespaces/{}", namespace["metadata"]["name"].as_str().unwrap());
-            api.answer(&path, 200, namespace.clone());
+            world.api.answer(&path, 200, namespace.clone());
         }
-        api.answer("/api/v1/namespaces", 200, list(&namespaces));
-        let world = Self { folder, api };
+        world.api.answer("/api/v1/namespaces", 200, list(&namespaces));
         world.register(&["other.example", "enforce.portcullis.dev"]);
         world
     }
@@ -42,9 +34,8 @@ impl World {
         self.api.answer(WEBHOOKS, 200, list(&all));
     }
 
-    fn audit(&self, args: &[&str]) -> Outcome {
-        let kubeconfig = self.api.kubeconfig(&json!({}), &json!({}));
-        let file = self.folder.write("kubeconfig", kubeconfig.to_string());
+    fn audit_in_form(&self, args: &[&str]) -> Outcome {
+        let file = self.kubeconfig(&json!({}), &json!({}));
         // The last -o is in force beside none.
         let mut command = std::process::Command::new(command().get_program());
         run(command.arg("audit").args(args).arg("--kubeconfig").arg(file).env_remove("NO_PROXY"))
@@ -57,7 +48,7 @@ fn list(items: &Value) -> Value {
 
 #[test]
 fn pods_that_may_not_be_read_are_fine_in_no_form() {
-    let world = World::new("forbidden-pods");
+    let world = World::with_namespaces("forbidden-pods");
     for (path, what) in [
         ("/api/v1/namespaces/free/pods", "list pods"),
         ("/apis/apps/v1/namespaces/free/deployments", "list deployments.apps"),
@@ -68,14 +59,14 @@ fn pods_that_may_not_be_read_are_fine_in_no_form() {
         for form in
             ["human", "concise", "json", "jsonl", "yaml", "sarif", "junit", "github", "html"]
         {
-            let outcome = world.audit(&["-n", "free", "-o", form]);
+            let outcome = world.audit_in_form(&["-n", "free", "-o", form]);
             assert_eq!(outcome.status, Some(2), "{form}: {outcome:?}");
             let out =
                 outcome.out.replace("\\\"", "\"").replace("&quot;", "\"").replace("&#34;", "\"");
             assert!(out.contains(&why), "{form}: {out}");
             assert!(!out.contains("meets restricted"), "{form}: {out}");
         }
-        let human = world.audit(&["-n", "free"]).out;
+        let human = world.audit_in_form(&["-n", "free"]).out;
         assert!(
             human.contains("  meets      unknown, restricted at most: not all of it could be read"),
             "{human}"
@@ -84,10 +75,10 @@ fn pods_that_may_not_be_read_are_fine_in_no_form() {
             human.contains(&format!("not read, so there may be more: {what}: {why}")),
             "{human}"
         );
-        let concise = world.audit(&["-n", "free", "-o", "concise"]).out;
+        let concise = world.audit_in_form(&["-n", "free", "-o", "concise"]).out;
         assert!(concise.contains("what it meets is not known"), "{concise}");
         let json: Value =
-            serde_json::from_str(&world.audit(&["-n", "free", "-o", "json"]).out).unwrap();
+            serde_json::from_str(&world.audit_in_form(&["-n", "free", "-o", "json"]).out).unwrap();
         let row = &json["namespaces"][0];
         assert_eq!(
             (&row["meets"], &row["meetsHardened"], &row["command"]),
@@ -95,13 +86,13 @@ fn pods_that_may_not_be_read_are_fine_in_no_form() {
         );
         assert_eq!(row["unread"], json!([format!("{what}: {why}")]));
         world.api.answer(path, 200, list(&json!([])));
-        assert_eq!(world.audit(&["-n", "free"]).status, Some(0));
+        assert_eq!(world.audit_in_form(&["-n", "free"]).status, Some(0));
     }
 }
 
 #[test]
 fn whether_portcullis_is_there_is_said() {
-    let world = World::new("presence");
+    let world = World::with_namespaces("presence");
     let rows = |outcome: &Outcome| -> Vec<[Value; 3]> {
         let report: Value = serde_json::from_str(&outcome.out).unwrap();
         let rows = report["namespaces"].as_array().unwrap().clone();
@@ -111,35 +102,35 @@ fn whether_portcullis_is_there_is_said() {
     };
     let baseline = json!("baseline:latest");
 
-    let outcome = world.audit(&["-o", "json"]);
+    let outcome = world.audit_in_form(&["-o", "json"]);
     let both = [baseline.clone(), json!("installed"), baseline.clone()];
     assert_eq!((rows(&outcome), outcome.err.as_str()), (vec![both.clone(), both], ""));
-    let human = world.audit(&[]).out;
+    let human = world.audit_in_form(&[]).out;
     assert!(
         human.contains("free: enforces baseline:latest (default of the configuration); "),
         "{human}"
     );
 
     world.register(&["other.example"]);
-    let outcome = world.audit(&["-o", "json"]);
+    let outcome = world.audit_in_form(&["-o", "json"]);
     let free = [baseline.clone(), json!("absent"), json!("privileged:latest")];
     let held = [baseline.clone(), json!("absent"), baseline.clone()];
     assert_eq!(rows(&outcome), [free, held]);
     assert!(outcome.err.contains("no webhook of Portcullis is registered"), "{}", outcome.err);
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    let human = world.audit(&[]).out;
+    let human = world.audit_in_form(&[]).out;
     let free = "free: would enforce baseline:latest (default of the configuration), nothing is enforced now; ";
     let held = "the built-in admission enforces baseline:latest now; ";
     assert!(human.contains(free) && human.contains(held), "{human}");
 
     world.api.forbid(WEBHOOKS);
-    let outcome = world.audit(&["-o", "json"]);
+    let outcome = world.audit_in_form(&["-o", "json"]);
     let unknown = [baseline, json!("unknown"), Value::Null];
     assert_eq!(rows(&outcome), [unknown.clone(), unknown]);
     let why =
         "whether Portcullis enforces anything in this cluster is not known: User \"reader\" cannot";
     assert!(outcome.err.contains(why), "{}", outcome.err);
     assert_eq!(outcome.status, Some(0), "nothing that is judged was missing: {outcome:?}");
-    let human = world.audit(&[]).out;
+    let human = world.audit_in_form(&[]).out;
     assert!(human.contains("what is enforced now is not known; "), "{human}");
 }

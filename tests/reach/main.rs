@@ -6,6 +6,9 @@
 //! - `plugins`: credential plugins
 //! - `proxies`: CONNECT and SOCKS proxies
 //! - `knowing`: what an audit says where it may not read all, and where Portcullis is not installed
+//! - `past`: an earlier report that is no regular file
+//! - `serving`: the server behind a proxy
+//! - `slow`: an API server that takes its time
 //! - `outage`: what the server's log says while the API server is away
 
 #![allow(
@@ -22,9 +25,13 @@ mod files;
 mod knowing;
 mod kubeconfigs;
 mod outage;
+mod past;
 mod plugins;
 mod program;
 mod proxies;
 mod proxy;
+mod serving;
+mod slow;
 #[path = "../support/mod.rs"]
 mod support;
+mod world;

@@ -5,26 +5,19 @@ use std::{fs, os::unix::fs::symlink};
 use serde_json::{Value, json};
 
 use crate::{
-    apiserver::ApiServer,
     program::{Outcome, audit},
-    support::process::Folder,
+    world::World,
 };
 
 const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
-struct World {
-    folder: Folder,
-    api: ApiServer,
-}
-
 impl World {
-    fn new(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let api = ApiServer::start(&folder);
-        // A script that was just written may be busy for another test's child: a shell reads it.
-        symlink("/bin/sh", folder.path().join("shell")).unwrap();
-        Self { folder, api }
+    /// One whose plugin is run by a shell: a script that was just written may be busy for another test's child.
+    fn with_shell(name: &str) -> Self {
+        let world = Self::new(name);
+        symlink("/bin/sh", world.folder.path().join("shell")).unwrap();
+        world
     }
 
     /// A script beside the kubeconfig, which counts its runs.
@@ -34,7 +27,7 @@ impl World {
         let _ = fs::remove_file(self.folder.path().join("runs"));
     }
 
-    fn audit(&self, exec: &Value) -> Outcome {
+    fn audit_with_plugin(&self, exec: &Value) -> Outcome {
         let mut all = json!({
             "apiVersion": V1,
             // Relative to the kubeconfig's folder.
@@ -45,8 +38,7 @@ impl World {
         for (key, value) in exec.as_object().unwrap() {
             all[key] = value.clone();
         }
-        let kubeconfig = self.api.kubeconfig(&json!({}), &json!({"exec": all}));
-        audit(&self.folder.write("kubeconfig", kubeconfig.to_string()), &[])
+        audit(&self.kubeconfig(&json!({}), &json!({"exec": all})), &[])
     }
 
     fn runs(&self) -> usize {
@@ -61,13 +53,13 @@ fn prints(version: &str, status: &Value) -> String {
 
 #[test]
 fn a_plugin_is_told_what_it_needs_and_run_once() {
-    let world = World::new("plugin");
+    let world = World::with_shell("plugin");
     let token =
         prints(V1, &json!({"token": "printed\n", "expirationTimestamp": "2099-01-01T00:00:00Z"}));
     world.plugin(&format!(
         "echo \"$KUBERNETES_EXEC_INFO\" > info; echo \"$REGION $1\" > told\n{token}"
     ));
-    let outcome = world.audit(&json!({
+    let outcome = world.audit_with_plugin(&json!({
         "env": [{"name": "REGION", "value": "north"}],
         "provideClusterInfo": true,
         "interactiveMode": "IfAvailable",
@@ -88,19 +80,19 @@ fn a_plugin_is_told_what_it_needs_and_run_once() {
 
 #[test]
 fn tokens_that_expire_are_fetched_again_and_certificates_are_shown() {
-    let world = World::new("plugin-kinds");
+    let world = World::with_shell("plugin-kinds");
     world.plugin(&prints(
         V1BETA1,
         &json!({"token": "t", "expirationTimestamp": "2020-01-01T00:00:00Z"}),
     ));
-    let outcome = world.audit(&json!({"apiVersion": V1BETA1}));
+    let outcome = world.audit_with_plugin(&json!({"apiVersion": V1BETA1}));
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     assert!(world.runs() > 2, "it has expired before each request: {}", world.runs());
     world.api.seen();
 
     let (certificate, key) = &world.api.client;
     world.plugin(&prints(V1, &json!({"clientCertificateData": certificate, "clientKeyData": key})));
-    let outcome = world.audit(&json!({}));
+    let outcome = world.audit_with_plugin(&json!({}));
     assert_eq!((outcome.status, world.runs()), (Some(0), 1), "{outcome:?}");
     assert!(world.api.seen().iter().all(|seen| seen.has_certificate));
 
@@ -108,14 +100,14 @@ fn tokens_that_expire_are_fetched_again_and_certificates_are_shown() {
     world.plugin(&format!(
         "printf 'apiVersion: {V1}\\nkind: ExecCredential\\nstatus:\\n  token: yaml\\n'"
     ));
-    let outcome = world.audit(&json!({}));
+    let outcome = world.audit_with_plugin(&json!({}));
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     assert_eq!(world.api.seen()[0].header("authorization"), Some("Bearer yaml"));
 }
 
 #[test]
 fn a_plugin_that_gives_nothing_is_named_with_why() {
-    let world = World::new("plugin-fails");
+    let world = World::with_shell("plugin-fails");
     let path = world.folder.path().join("./shell").display().to_string();
     let named = format!("the credential plugin {path:?}");
     let hint = "Install it:\n  gcloud components install gke-gcloud-auth-plugin\n";
@@ -169,7 +161,7 @@ fn a_plugin_that_gives_nothing_is_named_with_why() {
     ];
     for (exec, body, why) in cases {
         world.plugin(body);
-        let outcome = world.audit(&exec);
+        let outcome = world.audit_with_plugin(&exec);
         assert_eq!((outcome.status, outcome.out.as_str()), (Some(2), ""), "{why}");
         let err = &outcome.err;
         assert!(err.contains(&why) && !err.contains("secret"), "{why}: {err}");

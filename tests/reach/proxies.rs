@@ -3,35 +3,22 @@
 use serde_json::{Value, json};
 
 use crate::{
-    apiserver::ApiServer,
     program::{Outcome, audit},
     proxy::{Proxy, Speaks},
     support::{
         control_plane::{ControlPlane, Who},
         process::Folder,
     },
+    world::World,
 };
 
 /// A server's host, variables, and whether the proxy is used.
 type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], bool);
 
-struct World {
-    folder: Folder,
-    api: ApiServer,
-}
-
 impl World {
-    fn new(name: &str) -> Self {
-        let folder = Folder::new(name);
-        let api = ApiServer::start(&folder);
-        Self { folder, api }
-    }
-
     /// A run with these fields of the cluster, and these variables.
-    fn audit(&self, cluster: &Value, variables: &[(&str, &str)]) -> Outcome {
-        let kubeconfig = self.api.kubeconfig(cluster, &json!({}));
-        let file = self.folder.write("kubeconfig", kubeconfig.to_string());
-        audit(&file, variables)
+    fn audit_through(&self, cluster: &Value, variables: &[(&str, &str)]) -> Outcome {
+        audit(&self.kubeconfig(cluster, &json!({})), variables)
     }
 }
 
@@ -54,7 +41,7 @@ fn a_kubeconfig_s_proxy_is_used_whatever_the_environment_says() {
         // The proxy alone finds a name that nobody else knows.
         for server in [format!("127.0.0.1:{port}"), "api.example:6443".to_owned()] {
             let cluster = json!({"proxy-url": url, "server": format!("https://{server}")});
-            let outcome = world.audit(&cluster, &[("NO_PROXY", "*")]);
+            let outcome = world.audit_through(&cluster, &[("NO_PROXY", "*")]);
             assert_eq!(outcome.status, Some(0), "{url} {server}: {outcome:?}");
             let asked = proxy.asked();
             assert!(!asked.is_empty(), "{url} {server}: nothing went through it");
@@ -96,14 +83,14 @@ fn the_environment_s_proxy_is_used_where_no_proxy_lets_it() {
     ];
     for (host, variables, is_used) in cases {
         let cluster = json!({"server": format!("https://{host}:{port}")});
-        let outcome = world.audit(&cluster, variables);
+        let outcome = world.audit_through(&cluster, variables);
         assert_eq!(outcome.status, Some(0), "{host} {variables:?}: {outcome:?}");
         assert_eq!(!proxy.asked().is_empty(), *is_used, "{host} {variables:?}");
         assert!(!world.api.seen().is_empty());
     }
 
     let cluster = json!({"server": "https://api.example"});
-    let outcome = world.audit(&cluster, &[("HTTPS_PROXY", &socks_url)]);
+    let outcome = world.audit_through(&cluster, &[("HTTPS_PROXY", &socks_url)]);
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     assert!(socks.asked().iter().all(|place| place == "api.example:443"));
 }
@@ -127,7 +114,7 @@ fn a_proxy_that_does_not_help_is_named_without_its_password() {
         ("ftp://x:secret@127.0.0.1:1".to_owned(), "proxy-url: it has another scheme; must be"),
         (refused, "the proxy asks for credentials"),
     ] {
-        let outcome = world.audit(&json!({"proxy-url": url}), &[]);
+        let outcome = world.audit_through(&json!({"proxy-url": url}), &[]);
         assert_eq!((outcome.status, outcome.out.as_str()), (Some(2), ""), "{url}");
         let err = &outcome.err;
         assert!(err.contains(why) && !err.contains("secret"), "{url}: {err}");

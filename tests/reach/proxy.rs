@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
+    sync::Notify,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
@@ -43,6 +44,7 @@ impl Speaks {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     asked: Arc<Mutex<Vec<String>>>,
+    cutting: Arc<Notify>,
     runtime: Option<Runtime>,
 }
 
@@ -69,14 +71,26 @@ impl Proxy {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
+        let cutting = Arc::<Notify>::default();
+        let cut = Arc::clone(&cutting);
         runtime.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let manner = manner.clone();
-                connections.spawn(async move { manner.serve(stream).await });
+                let (manner, cut) = (manner.clone(), Arc::clone(&cut));
+                connections.spawn(async move {
+                    tokio::select! {
+                        _ = manner.serve(stream) => {}
+                        () = cut.notified() => {}
+                    }
+                });
             }
         });
-        Self { port, asked, runtime: Some(runtime) }
+        Self { port, asked, cutting, runtime: Some(runtime) }
+    }
+
+    /// Closes every connection.
+    pub(crate) fn cut(&self) {
+        self.cutting.notify_waiters();
     }
 
     /// Where it was asked to connect to since the last time.

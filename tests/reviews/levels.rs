@@ -1,15 +1,14 @@
 //! Levels that come from several sources, in whole reviews: all of them hold, and the answer names each.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use portcullis::{
-    admission::{Answer, At, Context, Hook, Request, Review, answer, review},
-    config,
-    pss::NEWEST,
-};
+use portcullis::admission::Answer;
 use serde_json::{Value, json};
 
-use crate::objects::Ask;
+use crate::{
+    decide::{answer_about_pod, asks_for_pods, configured},
+    objects::Ask,
+};
 
 const STANDARD: &str = "pod-security.kubernetes.io";
 
@@ -23,28 +22,10 @@ fn labels(words: &str) -> BTreeMap<String, String> {
     words.map(|(name, value)| (key(name), value.to_owned())).collect()
 }
 
-fn read(configuration: &str) -> config::Config {
-    let text = format!("apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n{configuration}");
-    config::parse(&text, Path::new("case")).unwrap()
-}
-
 /// What is answered to a pod with this spec.
 fn judge(configuration: &str, words: &str, spec: &Value) -> Answer {
-    let config = read(configuration);
-    let ask = Ask {
-        resource: "pods".to_owned(),
-        name: "web".to_owned(),
-        operation: "CREATE".to_owned(),
-        object: json!({"metadata": {"name": "web"}, "spec": spec}),
-        ..Ask::default()
-    };
-    let text = ask.text();
-    let request = Request::decode(text.as_bytes()).unwrap();
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
-    let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
-        panic!("a pod waits for its namespace");
-    };
-    answer(&waiting.with(Ok(&labels(words))), &request, config.mode)
+    let ask = Ask::pod(json!({"metadata": {"name": "web"}, "spec": spec}));
+    answer_about_pod(&ask, &configured(configuration), &labels(words))
 }
 
 /// Meets restricted:v1.0. The probe breaks baseline since v1.34, Unconfined since v1.19.
@@ -122,7 +103,7 @@ fn labels_of_ours_do_not_lower_a_default() {
 
 #[test]
 fn pods_of_a_namespace_are_asked_for_where_anything_more_is_forbidden() {
-    let config = read("floor: {level: baseline, version: v1.30}");
+    let config = configured("floor: {level: baseline, version: v1.30}");
     for (old, new, asks) in [
         ("enforce=baseline", "enforce=baseline", false),
         ("enforce=restricted", "enforce=baseline", false),
@@ -135,20 +116,8 @@ fn pods_of_a_namespace_are_asked_for_where_anything_more_is_forbidden() {
         ("enforce=baseline", "enforce=baseline our-enforce=restricted", true),
         ("", "our-enforce=privileged", false),
     ] {
-        let namespace = |words| json!({"metadata": {"name": "shop", "labels": labels(words)}});
-        let ask = Ask {
-            resource: "namespaces".to_owned(),
-            name: "shop".to_owned(),
-            operation: "UPDATE".to_owned(),
-            object: namespace(new),
-            old_object: namespace(old),
-            ..Ask::default()
-        };
-        let text = ask.text();
-        let request = Request::decode(text.as_bytes()).unwrap();
-        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
-        let is_asked = matches!(review(Hook::Validate, &request, context), Review::AwaitsPods(_));
-        assert_eq!(is_asked, asks, "{old:?} to {new:?}");
+        let ask = Ask::relabelling(&json!(labels(old)), &json!(labels(new)));
+        assert_eq!(asks_for_pods(&ask, &config), asks, "{old:?} to {new:?}");
     }
 }
 

@@ -197,15 +197,8 @@ async fn existing_pods_are_judged_page_by_page() {
             (200, json!({"kind": "PodList", "metadata": metadata, "items": items}).to_string())
         });
         world.synced().await;
-        let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
-        let ask = Ask {
-            resource: "namespaces".to_owned(),
-            name: "shop".to_owned(),
-            operation: "UPDATE".to_owned(),
-            object: json!({"metadata": {"name": "shop", "labels": labels}}),
-            old_object: json!({"metadata": {"name": "shop", "labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}),
-            ..Ask::default()
-        };
+        let labels = |level| json!({"pod-security.kubernetes.io/enforce": level});
+        let ask = Ask::relabelling(&labels("privileged"), &labels("baseline"));
         let mut answer = world.ask("/validate", &ask).await;
         assert_eq!(answer["allowed"], true);
         let warnings: Vec<String> = serde_json::from_value(answer["warnings"].take()).unwrap();

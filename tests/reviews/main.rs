@@ -12,6 +12,7 @@ mod ask;
 mod bounds;
 mod cases;
 mod counted;
+mod decide;
 mod levels;
 mod lookups;
 mod namespaces;

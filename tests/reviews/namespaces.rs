@@ -1,18 +1,15 @@
 //! A namespace whose policy becomes stricter, and the pods that run in it.
 
-use std::path::Path;
-
 use portcullis::{
-    admission::{
-        At, Context, Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer,
-        review,
-    },
-    config::{self, Config},
-    pss::NEWEST,
+    admission::{Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer, review},
+    config::Config,
 };
 use serde_json::{Value, json};
 
-use crate::objects::{Ask, object};
+use crate::{
+    decide::{asks_for_pods, configured, context},
+    objects::{Ask, object},
+};
 
 /// Pods as the API server lists them.
 struct Pods(Vec<String>);
@@ -58,21 +55,12 @@ fn pages(pods: &Pods, size: usize) -> Vec<(Vec<&str>, usize)> {
 
 /// Makes a namespace enforce baseline. What is answered to the pods that are given.
 fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<String>) {
-    let text = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n\
-        defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n";
-    let config = config::parse(text, Path::new("case")).unwrap();
+    let config =
+        configured("defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n");
     let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
-    let ask = Ask {
-        resource: "namespaces".to_owned(),
-        name: "shop".to_owned(),
-        operation: "UPDATE".to_owned(),
-        object: json!({"metadata": {"name": "shop", "labels": labels}}),
-        old_object: json!({"metadata": {"name": "shop"}}),
-        ..Ask::default()
-    };
-    let text = ask.text();
+    let text = Ask::relabelling(&json!({}), &labels).text();
     let request = Request::decode(text.as_bytes()).unwrap();
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+    let context = context(&config);
     let Review::AwaitsPods(review) = review(Hook::Validate, &request, context) else {
         panic!("the pods are not asked for");
     };
@@ -274,24 +262,14 @@ fn pods_are_looked_at_only_where_enforce_becomes_stricter() {
         ("privileged:v1.20", "privileged", false),
     ];
     let config = Config::embedded();
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
     for (old, new, is_looked_at) in rows {
-        let namespace = |pair: &str| {
+        let labels = |pair: &str| {
             let (level, version) = pair.split_once(':').unwrap_or((pair, "latest"));
             let [key, version_key] = ["enforce", "enforce-version"]
                 .map(|key| format!("pod-security.kubernetes.io/{key}"));
-            json!({"metadata": {"labels": {key: level, version_key: version}}})
+            json!({key: level, version_key: version})
         };
-        let ask = Ask {
-            resource: "namespaces".to_owned(),
-            operation: "UPDATE".to_owned(),
-            object: namespace(new),
-            old_object: namespace(old),
-            ..Ask::default()
-        };
-        let text = ask.text();
-        let request = Request::decode(text.as_bytes()).unwrap();
-        let review = review(Hook::Validate, &request, context);
-        assert_eq!(matches!(review, Review::AwaitsPods(_)), is_looked_at, "{old} to {new}");
+        let ask = Ask::relabelling(&labels(old), &labels(new));
+        assert_eq!(asks_for_pods(&ask, &config), is_looked_at, "{old} to {new}");
     }
 }

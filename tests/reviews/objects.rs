@@ -65,6 +65,18 @@ impl Ask {
         Self { object, ..Self::default() }
     }
 
+    /// A namespace that gets these labels in the place of those.
+    pub(crate) fn relabelling(old: &Value, new: &Value) -> Self {
+        Self {
+            resource: "namespaces".to_owned(),
+            name: "shop".to_owned(),
+            operation: "UPDATE".to_owned(),
+            object: json!({"metadata": {"name": "shop", "labels": new}}),
+            old_object: json!({"metadata": {"name": "shop", "labels": old}}),
+            ..Self::default()
+        }
+    }
+
     /// The same with objects in the place of their names.
     pub(crate) fn filled(&self) -> Self {
         Self { object: filled(&self.object), old_object: filled(&self.old_object), ..self.clone() }

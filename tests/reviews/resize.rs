@@ -1,15 +1,14 @@
 //! Updates that change neither containers nor images: only a resize is judged, by the rule that it can break.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
-use portcullis::{
-    admission::{Answer, At, Context, Hook, Request, Review, answer, review},
-    config,
-    pss::NEWEST,
-};
+use portcullis::admission::Answer;
 use serde_json::{Value, json};
 
-use crate::objects::Ask;
+use crate::{
+    decide::{answer_about_pod, configured},
+    objects::Ask,
+};
 
 const BOUNDED: &str =
     "resources: {mode: MODE, requests: [cpu], limits: [memory], max: {memory: 2Gi}}";
@@ -17,31 +16,22 @@ const BOUNDED: &str =
 /// What is answered where a pod with these resources of its one container becomes one with those.
 fn update(subresource: &str, mode: &str, old: &Value, new: &Value) -> Answer {
     let rules = BOUNDED.replace("MODE", mode);
-    let text = format!(
-        "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\ndefaults: {{enforce: restricted}}\nrules: {{{rules}, imageTag: enforce}}\n"
-    );
-    let config = config::parse(&text, Path::new("case")).unwrap();
+    let config = configured(&format!(
+        "defaults: {{enforce: restricted}}\nrules: {{{rules}, imageTag: enforce}}\n"
+    ));
     // It breaks restricted and a rule about images, as it did before.
     let pod = |resources: &Value| {
         let container = json!({"name": "app", "image": "app", "resources": resources});
         json!({"metadata": {"name": "web"}, "spec": {"containers": [container]}})
     };
     let ask = Ask {
-        resource: "pods".to_owned(),
         subresource: subresource.to_owned(),
-        name: "web".to_owned(),
         operation: "UPDATE".to_owned(),
         object: pod(new),
         old_object: pod(old),
         ..Ask::default()
     };
-    let text = ask.text();
-    let request = Request::decode(text.as_bytes()).unwrap();
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
-    let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
-        panic!("a pod waits for its namespace");
-    };
-    answer(&waiting.with(Ok(&BTreeMap::new())), &request, config.mode)
+    answer_about_pod(&ask, &config, &BTreeMap::new())
 }
 
 /// `request limit` of memory, `-` for none; the cpu is requested.
