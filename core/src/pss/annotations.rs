@@ -5,7 +5,12 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::text::{Charged, LONG, MAX_LIST, Text};
+use super::{
+    findings::Findings,
+    shown,
+    text::{Charged, LONG, MAX_LIST, Text},
+    violation::{Finding, Place},
+};
 
 /// The kubelet's mark on the API's copy of a static pod.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -29,6 +34,22 @@ impl<'a> Annotations<'a> {
     /// The value of one key.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// Adds a finding for each profile that is forbidden, by its key and value.
+    pub(super) fn find_profiles(
+        &self,
+        found: &mut Findings,
+        is_forbidden: impl Fn(&str, &str) -> bool,
+    ) {
+        for (key, _) in self.iter().filter(|(key, value)| is_forbidden(key, value)) {
+            found.add_with(Place::Metadata, || {
+                let key = shown::key(key);
+                let fix =
+                    format!("set annotation {key} to runtime/default or localhost/*, or remove it");
+                Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
+            });
+        }
     }
 
     /// Whether a key of the object is one that is kept.

@@ -12,7 +12,6 @@ use super::{
     findings::Findings,
     level::{Level, Minor},
     pod::{Pod, Profile},
-    shown,
     table::{Control, Revision},
     violation::{Finding, Place},
 };
@@ -42,17 +41,9 @@ fn check(pod: &Pod<'_>, found: &mut Findings) {
             )
         });
     found.extend(fields);
-    let annotations = pod.metadata.annotations.iter();
-    let forbidden = annotations
-        .filter(|(key, value)| key.starts_with(APP_ARMOR_PREFIX) && !is_allowed_annotation(value));
-    for (key, _) in forbidden {
-        found.add_with(Place::Metadata, || {
-            let key = shown::key(key);
-            let fix =
-                format!("set annotation {key} to runtime/default or localhost/*, or remove it");
-            Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
-        });
-    }
+    pod.metadata.annotations.find_profiles(found, |key, value| {
+        key.starts_with(APP_ARMOR_PREFIX) && !is_allowed_annotation(value)
+    });
 }
 
 fn is_forbidden(profile: &Profile<'_>) -> bool {

@@ -17,7 +17,6 @@ use super::{
     findings::Findings,
     level::{Level, Minor},
     pod::{Pod, Profile},
-    shown,
     table::{Control, Revision},
     violation::{Finding, Place, missing},
 };
@@ -97,17 +96,9 @@ fn annotations(pod: &Pod<'_>, found: &mut Findings) {
         name.is_some_and(|name| names.contains(name))
     };
     let is_read = |key: &str| key == SECCOMP_POD || names_container(key);
-    let annotations = pod.metadata.annotations.iter();
-    let forbidden =
-        annotations.filter(|(key, value)| is_read(key) && !is_allowed_annotation(value));
-    for (key, _) in forbidden {
-        found.add_with(Place::Metadata, || {
-            let key = shown::key(key);
-            let fix =
-                format!("set annotation {key} to runtime/default or localhost/*, or remove it");
-            Finding::new(Place::Metadata, format!("annotations[{key}]"), fix)
-        });
-    }
+    pod.metadata
+        .annotations
+        .find_profiles(found, |key, value| is_read(key) && !is_allowed_annotation(value));
 }
 
 fn is_allowed_annotation(value: &str) -> bool {
