@@ -24,13 +24,8 @@ mod way;
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use kube::Client;
-use tokio::time::Instant;
 
-use crate::{
-    dns,
-    pss::Minor,
-    server::{Intake, Peer},
-};
+use crate::{dns, pss::Minor};
 
 pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::LookupError;
@@ -38,7 +33,7 @@ pub(crate) use error::{bounded, one_line, watch_line};
 pub(crate) use list::{List, Next};
 pub use namespaces::CacheState;
 pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
-pub use pods::{Following, PodPage, PodPages};
+pub use pods::{Following, PodLists, PodPage, PodPages};
 pub(crate) use retrying::Retrying;
 pub use surroundings::Surroundings;
 pub(crate) use version::minor_version;
@@ -85,7 +80,8 @@ impl Default for Limits {
 pub struct Cluster {
     namespaces: namespaces::Cache,
     live: live::Reads,
-    pods: pods::Lists,
+    /// The pods of its namespaces.
+    pub pods: PodLists,
     version: version::Known,
 }
 
@@ -103,7 +99,7 @@ impl Cluster {
         let cluster = Arc::new(Self {
             namespaces: namespaces::Cache::default(),
             live: live::Reads::new(client.clone(), limits),
-            pods: pods::Lists::new(client.clone(), limits),
+            pods: PodLists::new(client.clone(), limits),
             version: version::Known::default(),
         });
         let following = Arc::clone(&cluster);
@@ -135,24 +131,6 @@ impl Cluster {
             return Err(LookupError::NotFound);
         }
         self.live.namespace(name).await
-    }
-
-    /// Begins to list the pods of a namespace for this peer. Pages are read by the intake, under its budget, until the
-    /// deadline.
-    ///
-    /// # Errors
-    /// Other lists are under way until the deadline, or there can be no such namespace.
-    pub async fn pods<'c>(
-        &'c self,
-        namespace: &'c str,
-        intake: &'c Intake,
-        peer: Peer,
-        deadline: Instant,
-    ) -> Result<PodPages<'c>, LookupError> {
-        if !dns::is_label(namespace) {
-            return Err(LookupError::NotFound);
-        }
-        self.pods.list(namespace, intake, peer, deadline).await
     }
 
     /// Whether all namespaces have been listed once.

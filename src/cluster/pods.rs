@@ -9,7 +9,10 @@ use http_body_util::{BodyExt, Limited};
 use kube::{Client, api::ListParams, client::Body, core::Status};
 use tokio::time::{Instant, timeout_at};
 
-use crate::server::{BodyError, Intake, Peer, Received, Turn, Turns};
+use crate::{
+    dns,
+    server::{BodyError, Intake, Peer, Received, Turn, Turns},
+};
 
 use super::{
     Limits, List, LookupError, Next,
@@ -30,27 +33,34 @@ const REQUEST: f64 = 65536.0;
 const ERROR_BYTES: usize = 64 << 10;
 
 /// Lists pods, for so many at a time and so many bytes a second.
-pub(super) struct Lists {
+pub struct PodLists {
     client: Client,
     turns: Turns,
     bucket: Bucket,
 }
 
-impl Lists {
+impl PodLists {
     pub(super) fn new(client: Client, limits: Limits) -> Self {
         let (rate, at_once) = (limits.pod_bytes_per_second, limits.pod_bytes_at_once);
         let bucket = Bucket::new(rate, at_once, Instant::now());
         Self { client, turns: Turns::new(limits.pod_lists), bucket }
     }
 
-    /// Begins to list the pods of a namespace, the name of which must be a DNS-1123 label.
-    pub(super) async fn list<'c>(
+    /// Begins to list the pods of a namespace for this peer. The intake reads the pages, under its budget, until the
+    /// deadline.
+    ///
+    /// # Errors
+    /// Other lists are under way until the deadline, or no namespace can have this name.
+    pub async fn list<'c>(
         &'c self,
         namespace: &'c str,
         intake: &'c Intake,
         peer: Peer,
         deadline: Instant,
     ) -> Result<PodPages<'c>, LookupError> {
+        if !dns::is_label(namespace) {
+            return Err(LookupError::NotFound);
+        }
         let turn = timeout_at(deadline, self.turns.take(peer)).await;
         let turn = turn.ok().filter(|_| Instant::now() < deadline);
         let turn = turn.ok_or(LookupError::TooManyLists)?;
@@ -61,7 +71,7 @@ impl Lists {
 
 /// The pages of a list that are still to come.
 pub struct PodPages<'c> {
-    lists: &'c Lists,
+    lists: &'c PodLists,
     namespace: &'c str,
     intake: &'c Intake,
     deadline: Instant,

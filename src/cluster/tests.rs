@@ -22,10 +22,11 @@ use serde_json::json;
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
+    time::Instant,
 };
 
 use super::*;
-use crate::server::BodyLimits;
+use crate::server::{BodyLimits, Intake, Peer};
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 
@@ -370,7 +371,7 @@ async fn what_cannot_be_a_name_is_not_asked_for() {
     for name in ["", "..", "a/b", "a?x=y", "A", "a b", &"a".repeat(64)] {
         assert_eq!(cluster.namespace(name).await, Err(LookupError::NotFound));
         let intake = Intake::new(BodyLimits::default());
-        let pods = cluster.pods(name, &intake, Peer::default(), far()).await;
+        let pods = cluster.pods.list(name, &intake, Peer::default(), far()).await;
         assert_eq!(pods.err(), Some(LookupError::NotFound));
     }
 }

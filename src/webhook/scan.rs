@@ -33,7 +33,7 @@ impl Scanner<'_> {
     pub(super) async fn run(&self, scan: PodScan) -> (Scan, Option<LookupError>) {
         let namespace = scan.namespace().to_owned();
         let deadline = self.deadline.into();
-        let pages = self.cluster.pods(&namespace, self.intake, self.peer, deadline).await;
+        let pages = self.cluster.pods.list(&namespace, self.intake, self.peer, deadline).await;
         match pages {
             Ok(pages) => self.read(pages, scan).await,
             Err(error) => (scan.fail(error.to_string()), Some(error)),

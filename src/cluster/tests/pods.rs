@@ -14,7 +14,7 @@ async fn list(
     deadline: Instant,
 ) -> (Vec<String>, Option<usize>, Option<LookupError>) {
     let (mut names, mut unlisted) = (Vec::new(), None);
-    let mut pages = match cluster.pods("a", intake, Peer::default(), deadline).await {
+    let mut pages = match cluster.pods.list("a", intake, Peer::default(), deadline).await {
         Ok(pages) => pages,
         Err(error) => return (names, unlisted, Some(error)),
     };
@@ -140,7 +140,7 @@ async fn two_lists_at_a_time_and_one_for_each_peer() {
         let cluster = &cluster;
         let ask = |index: u8| async move {
             let peer = Peer(std::net::Ipv4Addr::new(10, 0, 0, index % peers).into());
-            match cluster.pods("a", intake, peer, soon).await {
+            match cluster.pods.list("a", intake, peer, soon).await {
                 Ok(mut pages) => pages.next().await.err(),
                 Err(error) => Some(error),
             }
