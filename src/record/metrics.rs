@@ -387,6 +387,7 @@ impl Labels {
         let subresource = match request.subresource.as_str() {
             "" => "",
             "ephemeralcontainers" => "ephemeralcontainers",
+            "finalize" => "finalize",
             "resize" => "resize",
             "status" => "status",
             _ => "other",

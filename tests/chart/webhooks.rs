@@ -71,7 +71,10 @@ fn each_matches_what_it_judges() {
             "CREATE,UPDATE batch cronjobs,jobs",
         ]
     );
-    assert_eq!(matched("namespaces.portcullis.dev"), ["CREATE,UPDATE  namespaces"]);
+    assert_eq!(
+        matched("namespaces.portcullis.dev"),
+        ["CREATE,UPDATE  namespaces,namespaces/finalize,namespaces/status"]
+    );
     assert_eq!(
         matched("harden.portcullis.dev"),
         ["CREATE  pods", "UPDATE  pods/ephemeralcontainers"]

@@ -121,32 +121,32 @@ async fn a_namespace_cannot_take_another_ones_name_label() {
     }
 }
 
-/// Labels can be changed through `status` and `finalize`, too, which the built-in admission does not look at either:
-/// what comes that way holds as if it had come by the door, and what cannot be read fails closed.
+/// Labels change through `status` and `finalize`, too: they are judged there as they are at the namespace itself.
 #[tokio::test]
-async fn labels_that_come_by_a_subresource_hold_like_others() {
+async fn labels_that_come_by_a_subresource_are_judged_like_others() {
     let Ok((plane, server)) = standard().await else { return };
     let (admin, developer) = (plane.user(Who::Admin).await, plane.user(Who::Developer).await);
-    for (subresource, level, version) in [
-        ("status", "restricted", "latest"),
-        ("status", "strict", "latest"),
-        ("finalize", "strict", "v1.30"),
-    ] {
-        let namespace = server.namespace(plane, "by-status", PRIVILEGED).await;
+    for subresource in ["status", "finalize"] {
+        let namespace = server.namespace(plane, "by-subresource", PRIVILEGED).await;
         let path = format!("/api/v1/namespaces/{namespace}");
-        await_verdict(&admin, &namespace, &privileged("probe"), 201).await;
-        let mut object = admin.get(&path).await.granted();
-        object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = json!(level);
-        object["metadata"]["labels"]["pod-security.kubernetes.io/enforce-version"] = json!(version);
-        let path = format!("{path}/{subresource}");
+        admin.create(&pods(&namespace), &privileged("old")).await.granted();
+        let object = admin.get(&path).await.granted();
+        let labelled = |level| {
+            let mut object = object.clone();
+            object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = json!(level);
+            object
+        };
+        let at = format!("{path}/{subresource}");
 
-        assert_eq!(developer.replace(&path, &object).await.code, 403, "{path}");
-        admin.replace(&path, &object).await.granted();
-        let kept = admin.get(&format!("/api/v1/namespaces/{namespace}")).await.granted();
-        if kept["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == level {
-            await_verdict(&admin, &namespace, &privileged("probe"), 403).await;
-        } else {
-            await_verdict(&admin, &namespace, &privileged("probe"), 201).await;
-        }
+        assert_eq!(developer.replace(&at, &labelled("restricted")).await.code, 403, "{at}");
+        let invalid = admin.replace(&at, &labelled("strict")).await;
+        assert_eq!((invalid.code, invalid.reason()), (422, "Invalid"), "{:#}", invalid.body);
+        let stricter = admin.replace(&at, &labelled("restricted")).await;
+        assert_eq!(stricter.code, 200, "{:#}", stricter.body);
+        let warning = format!("existing pods in namespace \"{namespace}\" violate");
+        assert!(stricter.warnings[0].starts_with(&warning), "{:?}", stricter.warnings);
+        let kept = admin.get(&path).await.granted();
+        assert_eq!(kept["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
+        await_verdict(&admin, &namespace, &privileged("probe"), 403).await;
     }
 }

@@ -35,6 +35,8 @@ enum Ask {
     Patch(Value),
     /// A PUT of the object as it is.
     Replace,
+    /// A PUT of the object with another label.
+    Relabel,
     Create(Value),
     Delete,
 }
@@ -43,7 +45,7 @@ enum Ask {
 #[derive(Debug)]
 struct Row {
     object: Object,
-    /// `status`, or nothing.
+    /// Such as `status`, or nothing.
     subresource: &'static str,
     ask: Ask,
     is_judged: bool,
@@ -58,7 +60,7 @@ impl Display for Row {
 const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
 
 fn rows() -> Vec<Row> {
-    use Ask::{Create, Delete, Patch, Replace};
+    use Ask::{Create, Delete, Patch, Relabel, Replace};
     use Object::{CronJob, Deployment, Namespace, Pod, PodTemplate};
     use Object::{LadenDeployment, LadenNamespace, LadenPod};
     let metadata = |key: &str, value: Value| Patch(json!({"metadata": {key: value}}));
@@ -112,6 +114,10 @@ fn rows() -> Vec<Row> {
             true,
         ),
         (Namespace, "status", metadata("annotations", json!({"seen": "yes"})), false),
+        (Namespace, "status", Replace, false),
+        (Namespace, "status", metadata("labels", json!({"seen": "yes"})), true),
+        (Namespace, "finalize", Replace, false),
+        (Namespace, "finalize", Relabel, true),
         (Namespace, "", Delete, false),
         (Deployment, "", Replace, false),
         (Deployment, "", metadata("labels", json!({"seen": "yes"})), false),
@@ -269,8 +275,11 @@ async fn ask(admin: &User, path: &str, row: &Row) -> Answer {
     };
     match &row.ask {
         Ask::Patch(patch) => admin.strategic_merge(&at, patch).await,
-        Ask::Replace => {
-            let object = admin.get(path).await.granted();
+        Ask::Replace | Ask::Relabel => {
+            let mut object = admin.get(path).await.granted();
+            if matches!(row.ask, Ask::Relabel) {
+                object["metadata"]["labels"]["seen"] = json!("yes");
+            }
             admin.replace(&at, &object).await
         }
         Ask::Create(object) => {

@@ -45,7 +45,11 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         &["pods", "pods/ephemeralcontainers", "pods/resize"],
         &["CREATE", "UPDATE"]
     )]);
-    let namespaces = json!([rule("", &["namespaces"], &["CREATE", "UPDATE"])]);
+    let namespaces = json!([rule(
+        "",
+        &["namespaces", "namespaces/finalize", "namespaces/status"],
+        &["CREATE", "UPDATE"]
+    )]);
     let advise = json!([
         rule("", &["replicationcontrollers", "podtemplates"], &["CREATE", "UPDATE"]),
         rule(

@@ -22,9 +22,9 @@ pub enum Target {
     Pod,
     /// A kind that makes pods from a template.
     Template(Kind),
-    /// `namespaces`.
+    /// `namespaces`, and those subresources of it that hold a namespace.
     Namespace,
-    /// Nothing that is judged: `pods/exec`, `deployments/scale`, `namespaces/status`.
+    /// Nothing that is judged: `pods/exec`, `deployments/scale`.
     Ignored,
     /// A resource that this build does not know: there is no saying where its pod stands.
     Unknown,
@@ -102,7 +102,9 @@ impl Target {
                 | "status",
             ) => Self::Ignored,
             ("", "pods", _) => Self::Pod,
-            ("", "namespaces", "") => Self::Namespace,
+            // Labels change by each of them: upstream's strategies keep the old spec or status, and no metadata
+            // (`registry/core/namespace/strategy.go`).
+            ("", "namespaces", "" | "finalize" | "status") => Self::Namespace,
             ("", "namespaces", _) => Self::Ignored,
             (_, _, "") => KINDS
                 .iter()
