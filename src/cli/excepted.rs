@@ -1,25 +1,37 @@
 //! Exceptions for the commands that judge once: from files, and from the cluster that they look at.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use kube::Client;
 
 use crate::{
-    exceptions,
+    exceptions, harmless,
     policy::{Exception, Exceptions, Honoured},
     source::Source,
 };
 
-/// Those in files and directories. Whoever names a file means it: it does not matter for which namespace it is.
+/// Those in files and directories, whatever namespace they are for: the user named the files. Notes on standard error
+/// name what of them allows nothing.
 pub(super) fn of_files(paths: &[PathBuf], settings: &Honoured) -> anyhow::Result<Vec<Exception>> {
     let sources = paths.iter().flat_map(|path| Source::of(path));
-    exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
+    let read = exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
         let lines = wrong.iter().map(|wrong| match wrong.line {
             Some(line) => format!("{source}:{line}: {}", wrong.why),
             None => format!("{source}: {}", wrong.why),
         });
         anyhow::anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
-    })
+    })?;
+    for exception in &read {
+        if let Some(note) = exception.allow.idle_note() {
+            let line = harmless::one_line(&format!("PolicyException {}: {note}", exception.name));
+            let _ = writeln!(io::stderr(), "portcullis: {line}");
+        }
+    }
+    Ok(read)
 }
 
 /// Those in files, and those that the configuration honours of a cluster.

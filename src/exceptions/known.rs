@@ -52,7 +52,11 @@ pub(super) struct Entry {
 
 #[derive(Clone, Debug)]
 enum Content {
-    Held(Arc<Exception>),
+    Held {
+        exception: Arc<Exception>,
+        /// What of it allows nothing, where anything does not.
+        idle: Option<String>,
+    },
     Invalid(String),
     /// One of too many.
     Ignored,
@@ -65,11 +69,13 @@ impl Entry {
         let namespace = object.metadata.namespace.clone()?;
         let spec = object.data.get("spec").unwrap_or(&serde_json::Value::Null);
         let content = match compile(&format!("{namespace}/{name}"), spec, expiry) {
-            Ok(exception) => Content::Held(Arc::new(exception)),
+            Ok(exception) => {
+                Content::Held { idle: exception.allow.idle_note(), exception: Arc::new(exception) }
+            }
             Err(why) => Content::Invalid(why.to_string()),
         };
         let size = match content {
-            Content::Held(_) => spec.to_string().len(),
+            Content::Held { .. } => spec.to_string().len(),
             Content::Invalid(_) | Content::Ignored => 0,
         };
         Some((
@@ -81,15 +87,17 @@ impl Entry {
     /// What its status is to say. What counts the workloads does so later: what was said of them stays until then.
     pub(super) fn status(&self, covers: Option<u32>, now: SystemTime) -> PolicyExceptionStatus {
         let (state, message) = match &self.content {
-            Content::Held(exception) if exception.is_expired(now) => (
+            Content::Held { exception, .. } if exception.is_expired(now) => (
                 State::Expired,
                 Some("it allows nothing any more: delete it, or have it renewed".to_owned()),
             ),
-            Content::Held(exception) if exception.left(now).is_some_and(|left| left <= NOTICE) => (
-                State::Ending,
-                Some("it ends within seven days: have it renewed, or do without it".to_owned()),
-            ),
-            Content::Held(_) => (State::Active, None),
+            Content::Held { exception, .. }
+                if exception.left(now).is_some_and(|left| left <= NOTICE) =>
+            {
+                let message = "it ends within seven days: have it renewed, or do without it";
+                (State::Ending, Some(message.to_owned()))
+            }
+            Content::Held { idle, .. } => (State::Active, idle.clone()),
             Content::Invalid(why) => (State::Invalid, Some(why.clone())),
             Content::Ignored => (
                 State::Ignored,
@@ -134,7 +142,7 @@ impl Known {
     /// Adds one, or puts it in the place of what was known of it. Where there is no room, it is ignored.
     pub(super) fn insert(&mut self, (key, mut entry): (Key, Entry)) {
         self.remove(&key);
-        if let Content::Held(_) = entry.content {
+        if let Content::Held { .. } = entry.content {
             let fits = self.held < self.limits.exceptions
                 && self.bytes.saturating_add(entry.size) <= self.limits.bytes;
             if fits {
@@ -144,7 +152,7 @@ impl Known {
                 (entry.content, entry.size) = (Content::Ignored, 0);
             }
         }
-        let is_held = matches!(entry.content, Content::Held(_));
+        let is_held = matches!(entry.content, Content::Held { .. });
         if !is_held && self.entries.len() - self.held >= self.limits.names {
             self.left_out += 1;
             return;
@@ -154,7 +162,7 @@ impl Known {
 
     pub(super) fn remove(&mut self, key: &Key) {
         if let Some(old) = self.entries.remove(key)
-            && let Content::Held(_) = old.content
+            && let Content::Held { .. } = old.content
         {
             self.held -= 1;
             self.bytes -= old.size;
@@ -191,7 +199,7 @@ impl Known {
     /// Those that are honoured.
     pub(super) fn compiled(&self) -> Exceptions {
         let held = self.entries.values().filter_map(|entry| match &entry.content {
-            Content::Held(exception) => Some(Arc::clone(exception)),
+            Content::Held { exception, .. } => Some(Arc::clone(exception)),
             Content::Invalid(_) | Content::Ignored => None,
         });
         held.collect()
@@ -201,13 +209,13 @@ impl Known {
     /// many are invalid or ignored that it shows.
     pub(super) fn census(&self, notice: Duration, now: SystemTime) -> Census {
         let held = self.entries.values().filter_map(|entry| match &entry.content {
-            Content::Held(exception) => Some(&**exception),
+            Content::Held { exception, .. } => Some(&**exception),
             Content::Invalid(_) | Content::Ignored => None,
         });
         let mut census = Census::of(held, notice, now);
         for entry in self.entries.values() {
             match entry.content {
-                Content::Held(_) => {}
+                Content::Held { .. } => {}
                 Content::Invalid(_) => census.invalid += 1,
                 Content::Ignored => census.ignored += 1,
             }
@@ -284,6 +292,32 @@ mod tests {
         let status = bad.status(Some(9), before);
         assert_eq!(status.message.as_deref(), Some("spec.reason: must not be empty"));
         assert_eq!((status.covers, status.observed_generation), (Some(0), Some(3)));
+    }
+
+    #[test]
+    fn a_status_names_what_allows_nothing() {
+        let mut spec = json!({
+            "match": {"namespaces": ["shop"]},
+            "allow": {"volumeTypes": ["emptyDir"]},
+            "reason": "r", "owner": "o", "expires": "2027-01-31T00:00:00Z",
+        });
+        let message = |spec: &serde_json::Value| {
+            let object = json!({
+                "apiVersion": "portcullis.dev/v1alpha1",
+                "kind": "PolicyException",
+                "metadata": {"name": "e", "namespace": "p"},
+                "spec": spec,
+            });
+            let object = serde_json::from_value(object).unwrap();
+            let (_, entry) = Entry::read(&object, Expiry::Required).unwrap();
+            let status = entry.status(None, SystemTime::UNIX_EPOCH);
+            assert_eq!(status.state, Some(State::Active));
+            status.message
+        };
+        let expected = "it allows nothing: every level allows volumeTypes emptyDir anyway";
+        assert_eq!(message(&spec).as_deref(), Some(expected));
+        spec["allow"] = json!({"volumeTypes": ["nfs"]});
+        assert_eq!(message(&spec), None);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::program::{Outcome, check, check_with, controls};
+use crate::{
+    program::{Outcome, check, check_with, controls},
+    support::process::Folder,
+};
 
 const POD: &[u8] = b"apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: kube-system}\n\
 spec:\n  runtimeClassName: kata\n  hostNetwork: true\n  containers: [{name: c, image: c}]\n";
@@ -148,4 +151,25 @@ fn rules_that_do_not_enforce_are_warnings() {
         assert_eq!(summary["summary"]["violating"], i32::from(denies), "{mode}");
         assert_eq!(report("junit").contains("<failure"), denies, "{mode}");
     }
+}
+
+#[test]
+fn an_exception_that_allows_nothing_is_noted() {
+    let folder = Folder::new("idle-exception");
+    let exception = |allow: &str| {
+        format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyException\nmetadata: {{name: e}}\n\
+             spec:\n  match: {{namespaces: [kube-system]}}\n  allow: {allow}\n  reason: r\n  owner: o\n  \
+             expires: \"2999-01-01T00:00:00Z\"\n"
+        )
+    };
+    let noted = |allow: &str| {
+        let file = folder.write("exception.yaml", exception(allow));
+        let outcome = judged(&["--exceptions", file.to_str().unwrap()]);
+        assert_eq!(outcome.rows().len(), 1, "{outcome:?}");
+        outcome.err
+    };
+    let note = "portcullis: PolicyException e: it allows nothing: every level allows volumeTypes emptyDir anyway\n";
+    assert_eq!(noted("{volumeTypes: [emptyDir]}"), note);
+    assert_eq!(noted("{volumeTypes: [nfs]}"), "");
 }

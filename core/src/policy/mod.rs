@@ -6,6 +6,7 @@ mod allowed;
 mod evaluate;
 mod exception;
 mod exception_index;
+mod idle;
 mod known_names;
 mod namespace;
 mod profile;

@@ -258,7 +258,7 @@ fn lacks(container: &Container<'_>, field: Field) -> bool {
 }
 
 /// A container of the same name that breaks nothing.
-fn harmless<'a>(container: &Container<'a>) -> Container<'a> {
+pub(super) fn harmless<'a>(container: &Container<'a>) -> Container<'a> {
     let capabilities =
         Capabilities { drop: List::from(vec![Text::from("ALL")]), ..Capabilities::default() };
     let seccomp_profile = Profile { kind: Text::from("RuntimeDefault"), ..Profile::default() };

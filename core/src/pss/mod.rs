@@ -41,7 +41,7 @@ pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST
 pub use levels::Levels;
 pub use pod::{
     Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
-    PodSpec, Profile, SecurityContext, VolumeDevice, VolumeMount, WindowsOptions,
+    PodSpec, Profile, SecurityContext, Sysctl, VolumeDevice, VolumeMount, WindowsOptions,
 };
 pub use policy::{
     Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, enforced_by_standard,
