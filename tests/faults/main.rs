@@ -25,6 +25,7 @@ mod memory;
 mod namespaces;
 mod one_cpu;
 mod outage;
+mod real_pods;
 mod replicas;
 mod silence;
 mod soak;

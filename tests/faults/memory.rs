@@ -21,7 +21,7 @@ use crate::support::portcullis::Portcullis;
 use crate::support::stub::{Pods, StubCluster};
 use crate::{report, scale};
 
-const MIB: usize = 1 << 20;
+pub(crate) const MIB: usize = 1 << 20;
 /// At once, each from an address of its own.
 const CLIENTS: usize = 8;
 /// A pod that breaks baseline, as an honest client sends it.
@@ -49,11 +49,12 @@ async fn attack(limit: usize) {
     let mut server = Portcullis::launch_in(&group.enter(), &stub.kubeconfig(), config, &flags);
     server.wait_ready().await;
 
-    let updates = run(&server, scans()).await;
+    let updates = run(&server, scans(), "web").await;
     let (peak_of_updates, listed) = (group.peak(), stub.sent.load(Ordering::Relaxed));
-    let all = run(&server, inputs(scale(24, 100))).await;
+    let all = run(&server, inputs(scale(24, 100)), "web").await;
     let peak_of_all = group.peak();
-    let largest = run(&server, largest(scale(2 * MIB, (limit / 4).min(39) * MIB))).await;
+    let largest = largest(scale(2 * MIB, (limit / 4).min(39) * MIB));
+    let largest = run(&server, largest, "web").await;
     let in_mib = |bytes: Option<usize>| {
         bytes.map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes / MIB))
     };
@@ -134,21 +135,28 @@ fn largest(bytes: usize) -> Vec<Arc<[u8]>> {
 }
 
 /// What became of some reviews.
-struct Seen {
-    sent: usize,
-    codes: BTreeMap<u16, usize>,
+pub(crate) struct Seen {
+    pub(crate) sent: usize,
+    pub(crate) codes: BTreeMap<u16, usize>,
+    /// The first warning of each, where there were any.
+    pub(crate) warnings: Vec<String>,
     /// How long the honest ones took that were sent meanwhile.
-    honest: Vec<Duration>,
+    pub(crate) honest: Vec<Duration>,
 }
 
 impl Seen {
-    fn longest(&self) -> Duration {
+    pub(crate) fn longest(&self) -> Duration {
         self.honest.iter().max().copied().unwrap_or_default()
     }
 }
 
-/// Sends all of them, so many at once, to both hooks in turn, and honest ones beside them.
-async fn run(server: &Portcullis, reviews: Vec<Arc<[u8]>>) -> Seen {
+/// Sends all of them, so many at once, to both hooks in turn, and honest ones beside them: of pods that the policy of
+/// this namespace denies.
+pub(crate) async fn run(
+    server: &Portcullis,
+    reviews: Vec<Arc<[u8]>>,
+    honest_namespace: &str,
+) -> Seen {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
     let ca: Arc<str> = server.serving.authority_pem.as_str().into();
     let sent = reviews.len();
@@ -158,18 +166,20 @@ async fn run(server: &Portcullis, reviews: Vec<Arc<[u8]>>) -> Seen {
         let source = Ipv4Addr::new(127, 0, 1, u8::try_from(client).unwrap() + 1);
         let (reviews, next, ca) = (Arc::clone(&reviews), Arc::clone(&next), Arc::clone(&ca));
         clients.spawn(async move {
-            let mut codes = BTreeMap::<u16, usize>::new();
+            let mut answers = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(review) = reviews.get(index) else { return codes };
+                let Some(review) = reviews.get(index) else { return answers };
                 let hook = ["/validate", "/mutate"][index % 2];
                 let mut client = Client::connect_from(source, address, &ca).await.unwrap();
                 let answer = client.post(hook, review).await;
+                let mut warning = None;
                 if answer.status() == 200 {
                     let answer: Value = serde_json::from_str(&answer.body).unwrap();
                     assert_eq!(answer["response"]["uid"], "1");
+                    warning = answer["response"]["warnings"][0].as_str().map(str::to_owned);
                 }
-                *codes.entry(answer.status()).or_default() += 1;
+                answers.push((answer.status(), warning));
             }
         });
     }
@@ -177,7 +187,7 @@ async fn run(server: &Portcullis, reviews: Vec<Arc<[u8]>>) -> Seen {
     let honest = {
         let is_over = Arc::clone(&is_over);
         let mut client = Client::connect(address, &ca, &[]).await.unwrap();
-        let review = HONEST.replace("\"shop\"", "\"web\"");
+        let review = HONEST.replace("\"shop\"", &format!("\"{honest_namespace}\""));
         async move {
             let mut times = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
@@ -197,8 +207,10 @@ async fn run(server: &Portcullis, reviews: Vec<Arc<[u8]>>) -> Seen {
     };
     let (all, honest) = tokio::join!(attack, honest);
     let mut codes = BTreeMap::<u16, usize>::new();
-    for (code, count) in all.into_iter().flatten() {
-        *codes.entry(code).or_default() += count;
+    let mut warnings = Vec::new();
+    for (code, warning) in all.into_iter().flatten() {
+        *codes.entry(code).or_default() += 1;
+        warnings.extend(warning);
     }
-    Seen { sent, codes, honest }
+    Seen { sent, codes, warnings, honest }
 }

@@ -1,0 +1,92 @@
+//! Forged updates of namespaces that are full of pods, on a real API server: they cost a replica no more than their share
+//! of its memory.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::hostile::tightened;
+use crate::memory::{MIB, run};
+use crate::objects::{pods, privileged};
+use crate::support::control_group::MemoryGroup;
+use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
+use crate::support::go::say;
+use crate::support::portcullis::Portcullis;
+use crate::support::user::User;
+use crate::{RESTRICTED, report, scale};
+
+/// The bytes of each pod's annotation in one namespace: ordinary pods, and nearly the largest that the API server takes.
+const SIZES: [usize; 4] = [8 << 10, 32 << 10, 128 << 10, 250 << 10];
+/// What a replica may take, in MiB.
+const LIMIT: usize = 128;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn updates_of_namespaces_full_of_real_pods_kill_no_replica() {
+    let Some(group) = MemoryGroup::new(LIMIT * MIB) else {
+        say("faults: skipped: no control group can be made here: nothing would kill the server");
+        return;
+    };
+    let Ok(mut plane) = ControlPlane::start(BuiltInPodSecurity::Off) else { return };
+    let admin = plane.user(Who::Admin).await;
+    let honest = plane.namespace("honest", RESTRICTED).await;
+    let mut namespaces = Vec::new();
+    for size in SIZES {
+        let namespace = plane.namespace("full", &[]).await;
+        // `<` takes six bytes of JSON, as the API server writes it.
+        let count = scale(8, 64) * MIB / size;
+        fill(&admin, &namespace, count, "<".repeat(size)).await;
+        namespaces.push((namespace, count));
+    }
+    plane.stop_controllers();
+    let flags = [format!("--memory-limit={}", LIMIT * MIB), "--log-level=warn".to_owned()];
+    let flags = flags.each_ref().map(String::as_str);
+    let kubeconfig = plane.kubeconfig(Who::Portcullis);
+    let mut server = Portcullis::launch_in(&group.enter(), &kubeconfig, None, &flags);
+    server.wait_ready().await;
+
+    let scans = namespaces.iter().map(|(name, _)| Arc::<[u8]>::from(tightened(name)));
+    // Only `/validate` looks at pods, and the hooks take turns.
+    let scans = scans.flat_map(|scan| [Arc::clone(&scan), scan]).collect();
+    let seen = run(&server, scans, &honest).await;
+
+    let peak = group.peak().map_or("unknown".to_owned(), |bytes| format!("{} MiB", bytes / MIB));
+    let counts: Vec<_> = namespaces.iter().map(|(_, count)| count.to_string()).collect();
+    report(
+        &format!(
+            "namespaces of {} real pods, tightened at once, in {LIMIT} MiB",
+            counts.join(", ")
+        ),
+        &format!(
+            "{:?}, peak {peak}, {} kills; {} honest reviews meanwhile, longest {:.0} ms; said: {:?}",
+            seen.codes,
+            group.kills(),
+            seen.honest.len(),
+            seen.longest().as_secs_f64() * 1000.0,
+            seen.warnings,
+        ),
+    );
+    assert_eq!(group.kills(), 0);
+    assert!(!server.has_ended(), "{}", server.log_tail());
+    assert!(seen.codes.keys().all(|code| matches!(code, 200 | 503)), "{:?}", seen.codes);
+    assert!(!seen.honest.is_empty(), "honest reviews are answered");
+    let are_pods_told = seen.warnings.iter().any(|warning| warning.contains("existing pods"));
+    assert!(are_pods_told, "no pods were listed: {:?}", seen.warnings);
+}
+
+/// Makes pods that break restricted, some at a time.
+async fn fill(admin: &User, namespace: &str, count: usize, text: String) {
+    let (path, text): (Arc<str>, Arc<str>) = (pods(namespace).into(), text.into());
+    let mut making = JoinSet::new();
+    for index in 0..count {
+        if making.len() >= 32 {
+            making.join_next().await.unwrap().unwrap();
+        }
+        let (admin, path, text) = (admin.clone(), Arc::clone(&path), Arc::clone(&text));
+        making.spawn(async move {
+            let mut pod = privileged(&format!("p{index}"));
+            pod["metadata"]["annotations"] = serde_json::json!({"a": &*text});
+            admin.create(&path, &pod).await.granted();
+        });
+    }
+    making.join_all().await;
+}
