@@ -28,7 +28,9 @@ fuzz_target!(|body: &[u8]| {
         let answer = answer(&outcome, &request, config.mode);
         assert!(answer.denial.is_some() || !matches!(request.object, Object::Malformed(_)));
         assert!(answer.denial.as_ref().is_none_or(|denial| denial.message.len() <= 1024));
-        assert!(answer.warnings.iter().map(|warning| warning.chars().count()).sum::<usize>() <= 4000);
+        assert!(
+            answer.warnings.iter().map(|warning| warning.chars().count()).sum::<usize>() <= 4000
+        );
         let text = respond(&answer, &request.uid);
         let response = serde_json::from_slice::<Value>(&text).expect("the answer is JSON");
         assert_eq!(response["response"]["uid"], request.uid.as_str());

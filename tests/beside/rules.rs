@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::{
     denial::denied,
-    objects::{plain, pods},
+    objects::{plain, pod_path, pods},
     support::{control_plane::Who, webhooks::ENFORCE as WEBHOOK},
-    world::{ENFORCE, world},
+    world::{ENFORCE, PROFILE, world},
 };
 
 fn reason(id: &str) -> &'static str {
@@ -76,4 +76,24 @@ async fn rules_hold_where_the_level_is_privileged() {
     let denial = denied(&admin.create(&pods(&namespace), &pod).await, "newest");
 
     assert_eq!(denial.ids(), ["rules/imageTag"]);
+}
+
+#[tokio::test]
+async fn a_resize_above_a_bound_is_denied() {
+    let Ok((plane, server)) = world().await else { return };
+    let namespace = server.namespace(plane, "bounded", &[(PROFILE, "bounded")]).await;
+    let admin = plane.user(Who::Admin).await;
+    let limit = |memory: &str| json!({"requests": {"cpu": "100m"}, "limits": {"memory": memory}});
+    let mut pod = plain("web");
+    pod["spec"]["containers"][0]["resources"] = limit("1Gi");
+    admin.create(&pods(&namespace), &pod).await.granted();
+    let path = format!("{}/resize", pod_path(&namespace, "web"));
+    let resize = |memory: &str| json!({"spec": {"containers": [{"name": "app", "resources": limit(memory)}]}});
+
+    let denial = denied(&admin.strategic_merge(&path, &resize("900Gi")).await, "web");
+    assert_eq!(denial.ids(), ["rules/resources"]);
+    assert!(denial.fixes().contains("resources.limits.memory to at most 2Gi"), "{denial:?}");
+    let resized = admin.strategic_merge(&path, &resize("1536Mi")).await.granted();
+    let limits = &resized["spec"]["containers"][0]["resources"]["limits"];
+    assert_eq!(limits["memory"], "1536Mi");
 }

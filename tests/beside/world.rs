@@ -50,6 +50,9 @@ profiles:
     level: restricted
     namespaces: ["rooted-*"]
     allow: {controls: [runAsNonRoot]}
+  bounded:
+    level: baseline
+    require: {resources: {mode: enforce, requests: [cpu], limits: [memory], max: {memory: 2Gi}}}
   tokenless:
     level: restricted
     require: {serviceAccountToken: enforce}
