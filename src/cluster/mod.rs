@@ -41,8 +41,8 @@ pub(crate) use version::minor_version;
 /// The labels of a namespace that a policy is made of; others are not kept.
 pub type Labels = BTreeMap<String, String>;
 
-/// How much is asked of the API server. Strangers reach the webhook's port too, and must not reach the API
-/// server through it as often as they please.
+/// How much is asked of the API server. Untrusted clients reach the webhook's port too, and must not
+/// reach the API server through it as often as they please.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     /// How long the API server may send nothing while namespaces are listed or watched.

@@ -32,7 +32,7 @@ const WRITES_APART: Duration = Duration::from_millis(50);
 /// After one that was refused, it is left alone for so long.
 const RETRY: Duration = Duration::from_secs(60);
 /// How often it is looked for exceptions in namespaces where they are not honoured.
-const STRANGERS: Duration = Duration::from_secs(300);
+const IGNORED_EVERY: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE: u32 = 100;
 /// Who has written it.
@@ -69,7 +69,7 @@ impl<'s> Teller<'s> {
     }
 
     async fn run(&mut self) {
-        let mut strangers = Instant::now();
+        let mut next_ignored = Instant::now();
         loop {
             self.later.retain(|_, until| *until > Instant::now());
             for (key, status) in self.store.untold(SystemTime::now()) {
@@ -78,9 +78,9 @@ impl<'s> Teller<'s> {
                 }
             }
             // Where none are honoured nobody waits for one, and there may be no right to list them.
-            if Instant::now() >= strangers && self.store.honours_any() {
-                self.tell_strangers().await;
-                strangers = Instant::now() + STRANGERS;
+            if Instant::now() >= next_ignored && self.store.honours_any() {
+                self.tell_ignored().await;
+                next_ignored = Instant::now() + IGNORED_EVERY;
             }
             sleep(LOOK).await;
         }
@@ -126,7 +126,7 @@ impl<'s> Teller<'s> {
 
     /// Says of those that are not honoured where they are that they are not: nobody watches them, and whoever wrote one
     /// may wait for it.
-    async fn tell_strangers(&mut self) {
+    async fn tell_ignored(&mut self) {
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
         let mut params = ListParams::default().limit(PAGE);
         loop {

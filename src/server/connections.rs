@@ -138,7 +138,7 @@ impl Connections {
     /// Orders one connection to end: the one that has been longest in the middle of sending, else the one idle
     /// longest, of those that never asked anything if there are such. Who dawdles has to go before an API server that
     /// keeps a connection for its next request. One whose request is being answered is never cut off: then the
-    /// newcomer waits, which costs the API server less than a request lost. So it does where strangers have only just
+    /// newcomer waits, which costs the API server less than a request lost. So it does where untrusted clients have only just
     /// begun: in a moment they will have asked, or dawdled.
     fn evict(&mut self) {
         let stalls = |moment: Moment, age| {

@@ -1,4 +1,4 @@
-//! The numbers that keep strangers from harming the server, with their defaults and reasons.
+//! The numbers that keep untrusted clients from harming the server, with their defaults and reasons.
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ pub struct Serving {
     pub app: Router,
     /// What it speaks.
     pub transport: Transport,
-    /// What it grants strangers.
+    /// What it grants untrusted clients.
     pub limits: Limits,
     /// Where it counts.
     pub stats: Arc<Stats>,

@@ -1,4 +1,4 @@
-//! For log lines that strangers could cause without end: one in ten seconds, with a count of the rest.
+//! For log lines that untrusted clients could cause without end: one in ten seconds, with a count of the rest.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

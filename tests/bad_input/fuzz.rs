@@ -99,7 +99,7 @@ fn hold(server: &Server, hook: Hook, body: &[u8], number: u64) -> Verdict {
     verdict
 }
 
-/// The patch applies to the object that it was made for. Only strangers send a null in a list of containers.
+/// The patch applies to the object that it was made for. Only untrusted clients send a null in a list of containers.
 fn assert_applies(reply: &Reply, mut review: Value, number: u64) {
     use base64::Engine as _;
     let Some(patch) = reply.response()["patch"].as_str().map(str::to_owned) else { return };

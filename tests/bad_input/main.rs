@@ -1,4 +1,4 @@
-//! What a stranger may send. It is answered with a clear HTTP 400 or an explicit denial by its uid, never with an allow
+//! What an untrusted client may send. It is answered with a clear HTTP 400 or an explicit denial by its uid, never with an allow
 //! that an honest reading would deny, and never with a panic.
 #![allow(
     clippy::unwrap_used,

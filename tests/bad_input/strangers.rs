@@ -108,7 +108,7 @@ fn content_is_json_or_nothing() {
     assert!(verdict(&reply, None) != Verdict::Allowed);
 }
 
-/// Strangers reach this port: what operators see is on the other one.
+/// Untrusted clients reach this port: what operators see is on the other one.
 #[test]
 fn the_webhook_port_has_nothing_but_reviews() {
     let server = server();

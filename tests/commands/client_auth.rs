@@ -82,7 +82,7 @@ async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {
 
     let wrong = flags("someone-else");
     let other = Portcullis::start(&plane, None, &wrong.each_ref().map(String::as_str)).await;
-    let (_, answer) = other.try_namespace(&plane, "strangers", &[]).await;
+    let (_, answer) = other.try_namespace(&plane, "other-client", &[]).await;
     assert_eq!(answer.code, 500, "{:#}", answer.body);
     assert!(answer.message().contains("failed calling webhook"), "{}", answer.message());
     assert!(other.log().contains("a client's certificate has no allowed name"), "{}", other.log());

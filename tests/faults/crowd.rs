@@ -1,4 +1,4 @@
-//! Strangers who open connections and dawdle.
+//! Untrusted clients that open connections and dawdle.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

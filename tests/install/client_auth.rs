@@ -41,10 +41,10 @@ fn the_api_server_alone_is_answered() {
         assert_eq!(developer.create(&pods(&strict), &privileged("bad")).await.code, 403);
         developer.create(&pods(&strict), &compliant("good")).await.granted();
         for replica in cluster.replicas() {
-            let stranger =
+            let untrusted =
                 ask(&cluster, &replica, include_str!("../../src/cli/serve/samples/denied.json"))
                     .await;
-            assert!(stranger.is_err(), "answered: {stranger:?}");
+            assert!(untrusted.is_err(), "answered: {untrusted:?}");
         }
     });
 }

@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// An error counts as the end: what strangers are told is nobody's promise.
+    /// An error counts as the end: nobody promises what untrusted clients are told.
     async fn read(&mut self, piece: &mut [u8]) -> usize {
         timeout(PATIENCE, self.stream.read(piece))
             .await

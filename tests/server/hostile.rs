@@ -1,4 +1,4 @@
-//! What a stranger may try, and what an honest client still gets meanwhile.
+//! What an untrusted client may try, and what an honest client still gets meanwhile.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! - `harness`: starts a server on a free port
 //! - `client`: sends it raw bytes
 //! - `http`: what a well-meaning client sees
-//! - `hostile`: what a stranger may try
+//! - `hostile`: what an untrusted client may try
 //! - `bodies`: too large, too many, not as announced
 //! - `crowds`: more connections than there is room for
 //! - `flood`: handshakes as fast as they come

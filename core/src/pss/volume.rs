@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::text::{Charged, List, Priced, Text};
 
-/// More sources than any volume has, which has one: a stranger's list of keys is not kept.
+/// More sources than any volume has, which has one: an untrusted client's list of keys is not kept.
 const MAX_SOURCES: usize = 16;
 
 /// `spec.volumes[*]`.
