@@ -95,7 +95,7 @@ impl Bench<'_> {
         if entry.owner.is_some() && object.spec.replicas == Some(0) {
             return entry;
         }
-        let (pod, is_template) = match json::from_stranger(json, resource.target) {
+        let (pod, is_template) = match json::from_untrusted(json, resource.target) {
             Ok(admission::Object::Pod(pod)) => (pod, false),
             Ok(admission::Object::Template(Some(template))) => (template, true),
             Ok(_) => return entry,

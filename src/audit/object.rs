@@ -68,8 +68,8 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(json: &'a str) -> Result<Self, json::Error> {
-        json::from_stranger(json, PhantomData)
+    pub(super) fn read(json: &'a str) -> Result<Self, serde_json::Error> {
+        json::from_untrusted(json, PhantomData)
     }
 
     /// Who manages it, if anything does. That the kubelet owns the pods of its manifests tells nothing: no two of

@@ -181,14 +181,13 @@ mod tests {
     use crate::{
         config::Config,
         findings::{Policy, Workload},
-        json,
         pss::Pod,
     };
 
     /// Of a pod in a namespace that enforces this level.
     fn audited(spec: &Value, enforced: Level) -> Audited {
         let text = serde_json::json!({ "spec": spec }).to_string();
-        let pod: Pod<'_> = json::from_str(&text).unwrap();
+        let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
         let identity = Identity {
             api_version: "v1".to_owned(),
             kind: "Pod".to_owned(),

@@ -169,7 +169,6 @@ mod tests {
     use crate::{
         config::Config,
         findings::{Identity, Policy},
-        json,
         pss::Pod,
     };
 
@@ -177,7 +176,7 @@ mod tests {
     const HOST: &str = r#"{"spec":{"hostNetwork":true,"containers":[{"name":"a"}]}}"#;
 
     fn found(name: &str, pod: &str, hardened: &[&'static str]) -> Found {
-        let pod: Pod<'_> = json::from_str(pod).unwrap();
+        let pod: Pod<'_> = serde_json::from_str(pod).unwrap();
         let identity = Identity {
             api_version: "v1".to_owned(),
             kind: "Pod".to_owned(),

@@ -82,7 +82,7 @@ fn what_is_wrong_with(case: &Case) -> Vec<String> {
 
 fn found(check: &Check, pod: &Value) -> Vec<Found> {
     let text = pod.to_string();
-    let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+    let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     let findings = check.findings(&pod);
     let found = findings
         .iter()

@@ -19,7 +19,7 @@ fn rule(name: &str, setting: &str, value: Value) -> Check {
 /// The fields that are found in a pod with this spec.
 fn found(check: &Check, spec: &Value) -> Vec<String> {
     let text = json!({"spec": spec}).to_string();
-    let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+    let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     check.findings(&pod).iter().map(|finding| finding.field("")).collect()
 }
 

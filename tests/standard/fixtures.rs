@@ -52,7 +52,7 @@ fn judge(fixture: &Fixture) -> Vec<String> {
     let mut pod = pod.clone();
     default_volumes(&mut pod);
     let text = pod.to_string();
-    let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+    let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     versions
         .iter()
         .filter_map(|version| {

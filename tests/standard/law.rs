@@ -49,7 +49,7 @@ fn what_makes_a_policy_stricter_admits_nothing() {
     let mut denied = 0;
     for number in 0..pods {
         let text = generator.pod(number);
-        let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+        let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
         let mut random = Random::new(!number);
         let setup = Setup::random(&mut random);
         for (added, before, after) in setup.additions() {
@@ -70,7 +70,7 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
     let (mut by_several, mut by_replaced) = (0, 0);
     for number in 0..pods {
         let text = generator.pod(number);
-        let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+        let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
         let mut random = Random::new(!number);
         let setup =
             Setup { allow: Relaxation::default(), rules: Vec::new(), ..Setup::random(&mut random) };
@@ -113,7 +113,7 @@ fn a_floor_that_ends_what_a_profile_allows_keeps_what_that_brought_back() {
     let pod = r#"{"spec":{"containers":[{"name":"app","securityContext":{"allowPrivilegeEscalation":false,
         "capabilities":{"drop":["ALL"]},"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}}],
         "volumes":[{"name":"two","emptyDir":{},"hostPath":{"path":"/"}}]}}"#;
-    let pod: Pod<'_> = portcullis::json::from_str(pod).unwrap();
+    let pod: Pod<'_> = serde_json::from_str(pod).unwrap();
     let restricted = |version| LevelVersion { level: Level::Restricted, version };
     let volumes = Requirement::find("restrictedVolumes").unwrap();
     let before = Setup {

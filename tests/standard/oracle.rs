@@ -82,7 +82,7 @@ struct Comparison {
 
 impl Comparison {
     fn hear(&mut self, question: &Question, theirs: &[Verdict<'_>]) {
-        let pod: Pod<'_> = portcullis::json::from_str(&question.pod)
+        let pod: Pod<'_> = serde_json::from_str(&question.pod)
             .unwrap_or_else(|error| panic!("only upstream can read {}: {error}", question.pod));
         for (policy, theirs) in question.policies.iter().zip(theirs) {
             let version = policy.version.resolve(NEWEST);

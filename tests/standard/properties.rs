@@ -69,7 +69,7 @@ fn each_pod(mut judge: impl FnMut(&str, &Pod<'_>)) {
     let generator = Generator::new();
     for number in 0..PODS {
         let text = generator.pod(number);
-        let pod: Pod<'_> = portcullis::json::from_str(&text).unwrap();
+        let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
         judge(&text, &pod);
     }
 }

@@ -188,7 +188,7 @@ impl<'a> Request<'a> {
 }
 
 /// An error quotes what it is about, which can be as long as its sender likes.
-fn why(error: &json::Error) -> String {
+fn why(error: &serde_json::Error) -> String {
     message::clean(&error.to_string(), message::MAX_DENIAL / 2)
 }
 
@@ -202,8 +202,8 @@ struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
-    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), json::Error> {
-        json::from_stranger(text, ReviewSeed { review: self, target })
+    fn read(&mut self, text: &'a str, target: Option<Target>) -> Result<(), serde_json::Error> {
+        json::from_untrusted(text, ReviewSeed { review: self, target })
     }
 
     /// Of a text that was read to its end.
@@ -230,7 +230,7 @@ impl<'a> Review<'a> {
     }
 
     /// Of a text that breaks off or is no review: what was read of it is no ground to allow anything.
-    fn broken(self, error: &json::Error) -> Result<Request<'a>, BadReview> {
+    fn broken(self, error: &serde_json::Error) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
         if request.uid.is_empty() {
             return Err(BadReview::Unreadable(why(error)));

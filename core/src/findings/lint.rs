@@ -135,7 +135,7 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
         None if group.is_empty() && object.kind == "Pod" => (&[][..], ""),
         None => return Vec::new(),
     };
-    let Ok(node) = json::from_stranger(json, std::marker::PhantomData::<Node>) else {
+    let Ok(node) = json::from_untrusted(json, std::marker::PhantomData::<Node>) else {
         return Vec::new();
     };
     let spec = path.iter().chain(&["spec"]).try_fold(&node, |node, name| node.child(name));
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn capabilities_are_exact_words() {
-        let pod: Pod<'_> = json::from_str(
+        let pod: Pod<'_> = serde_json::from_str(
             r#"{"spec":{"initContainers":[{"securityContext":{"capabilities":{"drop":["all"]}}}],"containers":[
             {"securityContext":{"capabilities":{"add":["CAP_NET_ADMIN","NET_RAW"],"drop":["cap_all"]}}},
             {"securityContext":{"capabilities":{"drop":["ALL","all"]}}}, {"name":"plain"}]}}"#,

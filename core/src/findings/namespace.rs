@@ -271,7 +271,6 @@ mod tests {
     use crate::{
         config::Config,
         findings::Ladder,
-        json,
         policy::NamespacePolicy,
         pss::{NEWEST, Pod},
     };
@@ -309,7 +308,7 @@ mod tests {
             presence: Presence::Installed,
         };
         let workloads = pods.iter().map(|text| {
-            let pod: Pod<'_> = json::from_str(text).unwrap();
+            let pod: Pod<'_> = serde_json::from_str(text).unwrap();
             let changes = harden::plan(&pod, &config.harden, harden::Scope::Create);
             let ladder = Ladder::of(&pod, Some(&harden::apply(&pod, &changes)), NEWEST);
             Audited { workload: workload(ladder), uid: String::new(), pods: 1 }

@@ -91,10 +91,7 @@ impl<'a> Envelope<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        json,
-        manifest::{Line, yaml},
-    };
+    use crate::manifest::{Line, yaml};
 
     #[test]
     fn parts_say_what_the_json_says() {
@@ -106,7 +103,7 @@ mod tests {
             let (json, parts) = yaml::read(text, Line::FIRST).unwrap();
             let parts = parts.unwrap();
             let of_parts = Envelope::of_parts(&parts);
-            match json::from_str::<Envelope<'_>>(&json) {
+            match serde_json::from_str::<Envelope<'_>>(&json) {
                 Ok(envelope) => assert_eq!(of_parts, Some(envelope), "{text}"),
                 Err(_) => assert_eq!(of_parts, None, "{text}"),
             }

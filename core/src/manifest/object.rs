@@ -153,8 +153,8 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         let parts = self.document.parts.as_ref().filter(|_| inherited.depth == 0);
         match parts.and_then(|parts| Envelope::of_parts(parts)) {
             Some(envelope) => Ok(envelope),
-            None => json::from_str(json)
-                .map_err(|error| refused(&error, line, "apiVersion, kind or metadata")),
+            None => serde_json::from_str(json)
+                .map_err(|error| unreadable(&error, line, "apiVersion, kind or metadata")),
         }
     }
 
@@ -209,8 +209,8 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             return Ok(patch(Some(identity), sign));
         }
         // As the webhook reads it: one and the same verdict.
-        let object = json::from_stranger(json, target)
-            .map_err(|error| refused(&error, line, &identity.to_string()))?;
+        let object = json::from_untrusted(json, target)
+            .map_err(|error| unreadable(&error, line, &identity.to_string()))?;
         let pod = pod_of(object);
         if let Some(sign) = patch::lacking(api_version, kind, json, pod.as_deref()) {
             return Ok(patch(Some(identity), sign));
@@ -259,7 +259,7 @@ fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
     }
 }
 
-/// What a list has, unread: [`json`] has no raw values.
+/// What a list has, unread.
 #[derive(Deserialize)]
 struct Items<'a> {
     #[serde(borrow, default)]
@@ -272,20 +272,8 @@ fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
 
 /// The parser's words with the line of the source instead of the text's own.
 fn unreadable(error: &serde_json::Error, first: Line, what: &str) -> Unreadable {
-    wrong(&error.to_string(), error.line(), first, what)
-}
-
-fn refused(error: &json::Error, first: Line, what: &str) -> Unreadable {
-    wrong(&error.to_string(), error.line(), first, what)
-}
-
-fn wrong(error: &str, line: usize, first: Line, what: &str) -> Unreadable {
-    // Both readers say the place within the text that they were given: it is said once, of the whole file.
-    let words = error.rsplit_once(" at line ").map_or(error, |(words, _)| words);
-    let words = match words.strip_prefix("line ") {
-        Some(rest) => rest.split_once(": ").map_or(rest, |(_, words)| words),
-        None => words,
-    };
+    let (line, error) = (error.line(), error.to_string());
+    let words = error.rsplit_once(" at line ").map_or(&*error, |(words, _)| words);
     let mut why = format!("{what}: ");
     why.extend(words.chars().take(MAX_WHY));
     let lines = line.saturating_sub(1).try_into().unwrap_or_default();

@@ -9,7 +9,6 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     findings::Identity,
-    json,
     pss::{Place, Pod, or_default},
 };
 
@@ -135,7 +134,7 @@ fn has_selector(json: &str) -> bool {
         selector: Option<IgnoredAny>,
     }
     // What cannot be read is told of elsewhere.
-    json::from_str::<Object>(json).map_or(true, |object| object.spec.selector.is_some())
+    serde_json::from_str::<Object>(json).map_or(true, |object| object.spec.selector.is_some())
 }
 
 /// Whether a text is a JSON patch.

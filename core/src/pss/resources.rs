@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Resources<'_>, String> {
-        crate::json::from_str(text).map_err(|error| error.to_string())
+        serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
     #[test]
