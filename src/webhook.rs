@@ -115,7 +115,7 @@ struct Job {
 enum Known {
     Nothing,
     Labels(Result<Arc<Labels>, LookupError>),
-    Pods(Scan),
+    Pods(Box<Scan>),
 }
 
 /// What must be known before a request can be decided.
@@ -126,7 +126,7 @@ enum Need {
 
 /// A review and what it waits for.
 struct Undecided {
-    job: Job,
+    job: Box<Job>,
     need: Need,
 }
 
@@ -165,7 +165,8 @@ impl Webhook {
             }
             Err(error @ BodyError::Incomplete(_)) => return self.bad_request(&error.to_string()),
         };
-        let mut job = Job { call, in_force: self.in_force(), received };
+        // In boxes, as are the futures that few requests wait for: every request pays for the size of this one.
+        let mut job = Box::new(Job { call, in_force: self.in_force(), received });
         let mut known = Known::Nothing;
         loop {
             let (peer, bytes) = (job.call.peer, job.received.bytes.len());
@@ -173,9 +174,9 @@ impl Webhook {
             let decided = self.intake.work(peer, bytes, move || webhook.decide(job, known)).await;
             match decided {
                 Ok(response) => return response,
-                Err(undecided) => {
-                    known = self.ask(undecided.need, &undecided.job).await;
-                    job = undecided.job;
+                Err(Undecided { job: same, need }) => {
+                    job = same;
+                    known = Box::pin(self.ask(need, &job)).await;
                 }
             }
         }
@@ -194,11 +195,8 @@ impl Webhook {
     ///
     /// What was decoded never waits: a decoded body can take several times its size, and requests that wait
     /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
-    fn decide(&self, job: Job, known: Known) -> Result<Response, Box<Undecided>> {
-        match self.try_decide(&job, known) {
-            Ok(response) => Ok(response),
-            Err(need) => Err(Box::new(Undecided { job, need })),
-        }
+    fn decide(&self, job: Box<Job>, known: Known) -> Result<Response, Undecided> {
+        self.try_decide(&job, known).map_err(|need| Undecided { job, need })
     }
 
     fn try_decide(&self, job: &Job, known: Known) -> Result<Response, Need> {
@@ -219,7 +217,7 @@ impl Webhook {
                 }
             },
             Review::AwaitsPods(review) => match known {
-                Known::Pods(scan) => review.with(scan),
+                Known::Pods(scan) => review.with(*scan),
                 Known::Nothing | Known::Labels(_) => {
                     return Err(Need::Pods(Box::new(review.scan())));
                 }
@@ -242,7 +240,7 @@ impl Webhook {
             (Need::Labels { namespace }, Some(cluster)) => {
                 Known::Labels(cluster.namespace(&namespace).await)
             }
-            (Need::Pods(scan), None) => Known::Pods(scan.finish(Unlisted::Known(0))),
+            (Need::Pods(scan), None) => Known::Pods(Box::new(scan.finish(Unlisted::Known(0)))),
             (Need::Pods(scan), Some(cluster)) => {
                 let scanner = Scanner {
                     cluster,
@@ -255,7 +253,7 @@ impl Webhook {
                 if let Some(error) = shortfall {
                     self.metrics.pods_unlisted.with_label_values(&[error.kind()]).inc();
                 }
-                Known::Pods(scan)
+                Known::Pods(Box::new(scan))
             }
         }
     }

@@ -77,6 +77,14 @@ impl Intake {
         if bytes <= self.budget.limits.small {
             return work();
         }
+        Box::pin(self.work_apart(peer, work)).await
+    }
+
+    async fn work_apart<T: Send + 'static>(
+        &self,
+        peer: Peer,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let turn = self.turns.take(peer).await;
         // The work goes on when nobody waits for it any more, and so must its turn.
         let done = spawn_blocking(move || {
