@@ -5,9 +5,8 @@ FROM docker.io/library/rust:1-bookworm AS build
 RUN cargo install cargo-auditable --version 0.7.7 --locked
 WORKDIR /src
 COPY . .
-# Static glibc. Only with a target named are build scripts and procedural macros spared the flags. Packed relocations
-# save half a megabyte, and folding functions whose code is the same another part of one.
-ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs -C link-arg=-Wl,--icf=all"
+# Static glibc. Only with a target named are build scripts and procedural macros spared the flag.
+ENV RUSTFLAGS="-C target-feature=+crt-static"
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && cargo auditable build --release --locked --target "$target" \
     && strip -o /portcullis "target/$target/release/portcullis"

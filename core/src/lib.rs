@@ -1,8 +1,7 @@
 //! What reads and decides in Portcullis, and nothing else: no I/O, no clock, no log. All that it needs it is given as
 //! values.
 //!
-//! A package of its own, so that it cannot reach what does I/O, and so that it is compiled for speed while the rest of
-//! the program is compiled for size.
+//! A package of its own, so that it cannot reach what does I/O.
 
 pub mod admission;
 
