@@ -8,6 +8,7 @@ mod diff;
 mod file;
 mod output;
 mod text;
+mod touched;
 mod verify;
 
 pub use output::{Colours, Form, Summary, run};

@@ -23,13 +23,24 @@ pub(super) struct Document<'t> {
 /// Parts take five times as much memory as the text.
 const MAX_KEPT: usize = 1 << 20;
 
+const CUT: &str = "not JSON that can be read: it ends before it is closed";
+
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// All documents of a text, in its order. Empty ones are left out.
 pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
-    chunks(text).flat_map(|chunk| {
-        if chunk.trimmed().text.starts_with(b"{") { chunk.json() } else { chunk.yaml() }
+    chunks(text).flat_map(|chunk| match chunk.trimmed().text.first() {
+        Some(b'{' | b'[') => chunk.json(),
+        _ => chunk.yaml(),
     })
+}
+
+/// What is left of a text where its JSON ends.
+enum Left<'t> {
+    /// A value that began, and whose end is not there. YAML has no end for it, either: it need not be read again.
+    Cut(Chunk<'t>),
+    /// Commas at the end, comments, keys without quotes: YAML may still know what it says.
+    Odd(Chunk<'t>),
 }
 
 /// A part of the text, and the line and the offset of its first byte.
@@ -114,19 +125,18 @@ impl<'t> Chunk<'t> {
 
     fn json(self) -> Vec<Result<Document<'t>, Unreadable>> {
         let mut documents = Vec::new();
-        let mut broken = match self.as_str() {
-            Ok(text) => self.json_values(text, &mut documents),
-            Err(_) => Some(self),
+        let mut broken = match self.json_values(&mut documents) {
+            Some(Left::Cut(chunk) | Left::Odd(chunk)) => Some(chunk),
+            None => None,
         };
         while let Some(chunk) = broken {
             let (piece, rest) = chunk.trimmed().piece();
             // Only within its own lines, lest many that are never closed be read to the end each.
-            let left = match piece.as_str() {
-                Ok(text) => piece.json_values(text, &mut documents),
-                Err(_) => Some(piece),
-            };
-            // Commas at the end, comments, 1e3 for a number: YAML may still know what it says.
-            documents.extend(left.into_iter().flat_map(Self::yaml));
+            match piece.json_values(&mut documents) {
+                Some(Left::Cut(chunk)) => documents.push(Err(Unreadable::at(chunk.line, CUT))),
+                Some(Left::Odd(chunk)) => documents.extend(chunk.yaml()),
+                None => {}
+            }
             broken = rest;
         }
         documents
@@ -135,17 +145,22 @@ impl<'t> Chunk<'t> {
     /// Reads values from the start, and returns what is left from the first that is none.
     fn json_values(
         self,
-        text: &'t str,
         documents: &mut Vec<Result<Document<'t>, Unreadable>>,
-    ) -> Option<Self> {
+    ) -> Option<Left<'t>> {
+        let Ok(text) = self.as_str() else { return Some(Left::Odd(self)) };
         let mut values =
             serde_json::Deserializer::from_str(text).into_iter::<&serde_json::value::RawValue>();
         let mut at = self;
         loop {
             let start = values.byte_offset();
             let value = values.next()?;
-            let Ok(value) = value else {
-                return self.from(start).map(Self::trimmed);
+            let value = match value {
+                Ok(value) => value,
+                Err(error) => {
+                    let left = self.from(start)?.trimmed();
+                    let is_cut = error.is_eof() && matches!(left.text.first(), Some(b'{' | b'['));
+                    return Some(if is_cut { Left::Cut(left) } else { Left::Odd(left) });
+                }
             };
             let json = value.get();
             let offset = values.byte_offset() - json.len();
@@ -157,10 +172,11 @@ impl<'t> Chunk<'t> {
         }
     }
 
-    /// Up to the next line that begins with `{`, and what follows.
+    /// Up to the next line that begins with `{`, and what follows. A list is one piece.
     fn piece(self) -> (Self, Option<Self>) {
         let is_start = |&at: &usize| at > 0 && self.text.get(at) == Some(&b'{');
-        match line_starts(self.text).find(is_start) {
+        let is_list = self.text.starts_with(b"[");
+        match line_starts(self.text).find(is_start).filter(|_| !is_list) {
             Some(end) => {
                 let text = self.text.get(..end).unwrap_or_default();
                 (Self { text, ..self }, self.from(end))

@@ -8,6 +8,7 @@ mod defaults;
 mod document;
 pub mod edit;
 mod envelope;
+mod json_text;
 mod locate;
 mod object;
 mod patch;
@@ -17,9 +18,12 @@ mod plain;
 pub mod tree;
 mod yaml;
 
+pub use json_text::compact;
 pub use locate::Places;
 pub use object::{Extent, Manifest};
 pub use patch::{Patch, Sign};
+
+use std::borrow::Cow;
 
 /// What the reader of YAML needs for the deepest document that it takes, in bytes.
 pub const STACK: usize = 32 << 20;
@@ -113,15 +117,19 @@ pub fn read<E>(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> Result<(), E>) 
     Ok(())
 }
 
-/// The documents of a text as values, each with where it stands: what [`read`] reads, and all else in it.
+/// The documents of a text as JSON, each with where it stands: what [`read`] reads, and all else in it.
+pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<(Extent, Cow<'_, str>), Unreadable>> {
+    document::read(text).map(|document| document.map(|document| (document.extent, document.json)))
+}
+
+/// The same as values.
 pub fn values(
     text: &[u8],
 ) -> impl Iterator<Item = Result<(Extent, serde_json::Value), Unreadable>> {
-    document::read(text).map(|document| {
-        let document = document?;
-        let line = document.extent.line;
-        let value = serde_json::from_str(&document.json)
-            .map_err(|error| Unreadable::at(line, error.to_string()))?;
-        Ok((document.extent, value))
+    documents(text).map(|document| {
+        let (extent, json) = document?;
+        let value = serde_json::from_str(&json)
+            .map_err(|error| Unreadable::at(extent.line, error.to_string()))?;
+        Ok((extent, value))
     })
 }

@@ -1,0 +1,108 @@
+//! A document as a value of which only what patches touch is taken apart. All else in it is JSON text.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use json_patch::Patch;
+use serde::{
+    Deserializer as _,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::manifest::compact;
+
+/// A place in a document, and which places below it are touched. Where there are none, all of it is.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    below: BTreeMap<String, Self>,
+    /// How many items the old document has here, if it has a list.
+    items: usize,
+}
+
+/// Which document is read: of the new one, items behind the old ones are touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Old,
+    New,
+}
+
+impl Touched {
+    /// The root of a document, by the paths in these patches.
+    pub(super) fn by<'p>(patches: impl Iterator<Item = &'p Patch>) -> Self {
+        let mut root = Self::default();
+        for operation in patches.flat_map(|patch| &patch.0) {
+            let tokens = operation.path().tokens();
+            tokens.fold(&mut root, |place, token| {
+                place.below.entry(token.decoded().into_owned()).or_default()
+            });
+        }
+        root
+    }
+
+    /// Reads a document. The old one comes first.
+    pub(super) fn read(&mut self, json: &str, side: Side) -> Result<Value, serde_json::Error> {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        if self.below.is_empty() {
+            return serde_json::from_str(json);
+        }
+        match json.trim_ascii_start().as_bytes().first() {
+            Some(b'{' | b'[') => reader.deserialize_any(Reader { place: self, side }),
+            _ => serde_json::from_str(json),
+        }
+    }
+
+    fn item(&mut self, index: usize, json: &str, side: Side) -> Result<Value, serde_json::Error> {
+        if let Some(place) = self.below.get_mut(index.to_string().as_str()) {
+            return place.read(json, side);
+        }
+        match side {
+            Side::New if index >= self.items => serde_json::from_str(json),
+            Side::Old | Side::New => Ok(compact(json).into()),
+        }
+    }
+}
+
+struct Reader<'r> {
+    place: &'r mut Touched,
+    side: Side,
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let (mut map, mut others) = (Map::new(), String::new());
+        while let Some(key) = entries.next_key::<Cow<'_, str>>()? {
+            let value: &RawValue = entries.next_value()?;
+            match self.place.below.get_mut(key.as_ref()) {
+                Some(place) => {
+                    let value = place.read(value.get(), self.side).map_err(A::Error::custom)?;
+                    map.insert(key.into_owned(), value);
+                }
+                None => {
+                    let key = serde_json::to_string(&key).map_err(A::Error::custom)?;
+                    others.extend([&key, ":", &compact(value.get()), ","]);
+                }
+            }
+        }
+        // No operation touches this key.
+        map.insert("\0others".to_owned(), others.into());
+        Ok(map.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            let item = self.place.item(list.len(), item.get(), self.side);
+            list.push(item.map_err(A::Error::custom)?);
+        }
+        if self.side == Side::Old {
+            self.place.items = list.len();
+        }
+        Ok(list.into())
+    }
+}
