@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    clock::TIMES,
     fields::{self, Fields, Piece, Row},
     objects::Ask,
     random::Random,
@@ -35,16 +36,25 @@ const LENGTHS: [usize; 6] = [0, 1, 8, 60, 2000, 60_000];
 impl Case {
     /// One row alone: each list in turn long, each text in turn.
     pub(crate) fn alone(row: &Row, seed: u64) -> Self {
-        Self::of(&[row], &mut Random::new(seed), seed)
+        Self::of(&[row], &mut Random::new(seed), seed, 1)
     }
 
     /// Some rows together.
     pub(crate) fn together(fields: &Fields, seed: u64) -> Self {
+        Self::some(fields, seed, 1)
+    }
+
+    /// The same with a sixteenth of the elements, or of the text, at most.
+    pub(crate) fn small(fields: &Fields, seed: u64) -> Self {
+        Self::some(fields, seed, TIMES)
+    }
+
+    fn some(fields: &Fields, seed: u64, part: usize) -> Self {
         let mut random = Random::new(seed);
         let rows = fields.rows();
         let number = 1 + random.below(9);
         let chosen: Vec<_> = (0..number).map(|_| random.pick(&rows)).collect();
-        Self::of(&chosen, &mut random, seed)
+        Self::of(&chosen, &mut random, seed, part)
     }
 
     /// A pod of one row that has each of its values wrong, a few times.
@@ -64,7 +74,7 @@ impl Case {
         Self { pieces: vec![piece], holder: Holder::Pod, seed, user: users()[0] }
     }
 
-    fn of(rows: &[&Row], random: &mut Random, seed: u64) -> Self {
+    fn of(rows: &[&Row], random: &mut Random, seed: u64, part: usize) -> Self {
         let holders: Vec<_> = fields::holders().into_keys().collect();
         let holder = match random.below(6) {
             0 | 1 => Holder::Pod,
@@ -79,12 +89,12 @@ impl Case {
                 .map(|at| if random.one_in(3) { *random.pick(&ELEMENTS) } else { shared[at % 2] })
                 .collect();
             // No more elements in all than a body of some MiB has.
-            while counts.iter().product::<usize>() > 20_000 {
+            while counts.iter().product::<usize>() > 20_000 / part {
                 let largest = counts.iter_mut().max().unwrap();
                 *largest = (*largest / 4).max(1);
             }
             let total: usize = counts.iter().product::<usize>().max(1);
-            let length = (*random.pick(&LENGTHS)).min(600_000 / total);
+            let length = (*random.pick(&LENGTHS)).min(600_000 / part / total);
             let shape = *random.pick(&text::SHAPES);
             Piece { row: (*row).clone(), counts, length, shape }
         });

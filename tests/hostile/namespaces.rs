@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{objects::Ask, random::Random, text};
+use crate::{clock::TIMES, objects::Ask, random::Random, text};
 
 /// Policy labels and what looks like them.
 const KEYS: [&str; 8] = [
@@ -22,12 +22,12 @@ const VALUES: [&str; 6] = ["restricted", "baseline", "v1.18", "agent", "latest",
 const COUNTS: [usize; 4] = [0, 1, 300, 5_000];
 const LENGTHS: [usize; 4] = [0, 8, 60, 20_000];
 
-/// A review of a namespace that is made or changed, from a number alone.
-pub(crate) fn review(seed: u64, times: usize) -> String {
+/// A review of a namespace that is made or changed, from a number alone, with so many sixteenths of its size.
+pub(crate) fn review(seed: u64, parts: usize) -> String {
     let mut random = Random::new(seed);
     let is_update = random.one_in(2);
-    let object = namespace(&mut random, times);
-    let old_object = if is_update { namespace(&mut random, times) } else { Value::Null };
+    let object = namespace(&mut random, parts);
+    let old_object = if is_update { namespace(&mut random, parts) } else { Value::Null };
     let operation = if is_update { "UPDATE" } else { "CREATE" };
     let ask = Ask {
         resource: "namespaces".to_owned(),
@@ -40,24 +40,24 @@ pub(crate) fn review(seed: u64, times: usize) -> String {
     ask.text()
 }
 
-fn namespace(random: &mut Random, times: usize) -> Value {
-    let mut labels = map(random, times);
+fn namespace(random: &mut Random, parts: usize) -> Value {
+    let mut labels = map(random, parts);
     for _ in 0..random.below(4) {
         let value = if random.one_in(3) {
-            "restricted\u{1}".repeat(*random.pick(&LENGTHS) * times)
+            "restricted\u{1}".repeat(*random.pick(&LENGTHS) * parts / TIMES)
         } else {
             (*random.pick(&VALUES)).to_owned()
         };
         labels.insert((*random.pick(&KEYS)).to_owned(), value.into());
     }
-    let finalizers: Vec<_> = map(random, times).into_iter().map(|(key, _)| key).collect();
+    let finalizers: Vec<_> = map(random, parts).into_iter().map(|(key, _)| key).collect();
     json!({
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
             "name": "shop",
             "labels": labels,
-            "annotations": map(random, times),
+            "annotations": map(random, parts),
             "finalizers": finalizers,
         },
         "spec": {"finalizers": ["kubernetes"]},
@@ -65,7 +65,7 @@ fn namespace(random: &mut Random, times: usize) -> Value {
 }
 
 /// Entries whose keys begin alike, some of them as policy labels do.
-fn map(random: &mut Random, times: usize) -> Map<String, Value> {
+fn map(random: &mut Random, parts: usize) -> Map<String, Value> {
     let count = *random.pick(&COUNTS);
     let length = (*random.pick(&LENGTHS)).min(400_000 / count.max(1));
     let shape = *random.pick(&text::SHAPES);
@@ -74,5 +74,5 @@ fn map(random: &mut Random, times: usize) -> Map<String, Value> {
         let value = text::of(shape, length, number);
         (format!("{start}{}{number}", text::of(shape, length / 4, number)), value.into())
     };
-    (0..count * times).map(entry).collect()
+    (0..(count * parts).div_ceil(TIMES)).map(entry).collect()
 }

@@ -1,10 +1,8 @@
-//! Steps that allocate nothing, as processor time of four times the size to once. A loop within a loop takes sixteen
-//! times as long, and at most eight is allowed.
-
-use cpu_time::ThreadTime;
+//! Whole reviews, in processor time of sixteen times the size to once: what is beside the steps of judging.
 
 use crate::{
     cases::Case,
+    clock::{TIMES, compared},
     fields::Fields,
     namespaces,
     reviews::{cases, said},
@@ -12,47 +10,30 @@ use crate::{
 };
 
 /// What takes less than this has no loop worth finding, in microseconds.
-const FLOOR: u64 = 5_000;
-/// The most that a byte may take of what it took in a text of a quarter of the size.
-const MOST: f64 = 2.0;
-/// A machine that is busy with other things is asked again: a loop within a loop is there each time.
-const ATTEMPTS: usize = 4;
+const FLOOR: f64 = 2_000.0;
 /// The longest list that the ratio begins with.
-const LONGEST: usize = 4_000;
-
-/// Processor time of this thread, the least of some runs, in microseconds.
-fn time(world: &World, body: &str, asked: Asked) -> u64 {
-    let runs = (0..4).map(|_| {
-        let start = ThreadTime::now();
-        world.review(body.as_bytes(), asked);
-        u64::try_from(start.elapsed().as_micros()).unwrap()
-    });
-    runs.min().unwrap().max(1)
-}
+const LONGEST: usize = 1_000;
 
 /// How much longer a byte takes in the large one.
 fn held(world: &World, name: &str, asked: Asked, small: &str, large: &str) -> f64 {
-    let mut last = (0, 0, 0.0);
-    for _ in 0..ATTEMPTS {
-        let (before, after) = (time(world, small, asked), time(world, large, asked));
-        let grown = large.len() as f64 / small.len() as f64;
-        last = (before, after, after as f64 / before as f64 / grown);
-        if after < FLOOR || last.2 < MOST {
-            return last.2;
+    let run = |body: &str| drop(world.review(body.as_bytes(), asked));
+    let parts = large.len() as f64 / small.len() as f64;
+    match compared(FLOOR, parts, || run(small), || run(large)) {
+        Ok(times) => times.map_or(0.0, |times| times.ratio()),
+        Err(times) => {
+            panic!("{name}: {asked:?}: {} and {} bytes: {times}", small.len(), large.len())
         }
     }
-    let (small, large, (before, after, _)) = (small.len(), large.len(), last);
-    panic!("{name}: {asked:?}: {small} bytes: {before} us, {large} bytes: {after} us");
 }
 
 #[test]
-fn four_times_as_much_takes_no_more_than_eight_times_as_long() {
+fn sixteen_times_as_much_takes_a_review_sixteen_times_as_long() {
     let (world, fields, asks) = (World::new(), Fields::read(), asks());
     logged(|| {
-        let (mut worst, mut compared) = (0.0_f64, 0);
-        for seed in 0..cases() / 3 {
-            let case = Case::together(&fields, seed);
-            let (small, large) = (case.review(1), case.review(4));
+        let (mut worst, mut compared, tried) = (0.0_f64, 0, cases() / 5);
+        for seed in 0..tried {
+            let case = Case::small(&fields, seed);
+            let (small, large) = (case.review(1), case.review(TIMES));
             let asked = asks[seed as usize % asks.len()];
             // A review whose lists are refused is not judged: that is another way.
             if said(&world, &small, asked) == said(&world, &large, asked) {
@@ -61,13 +42,13 @@ fn four_times_as_much_takes_no_more_than_eight_times_as_long() {
             }
         }
         eprintln!("together: time a byte grows by {worst:.2} at most, over {compared} cases");
-        assert!(compared * 2 > cases() / 3, "{compared}: most cases are refused");
+        assert!(compared * 2 > tried, "{compared}: most cases are refused");
     });
 }
 
 /// Each list alone, as long as it is taken.
 #[test]
-fn a_list_four_times_as_long_takes_no_more_than_eight_times_as_long() {
+fn a_list_sixteen_times_as_long_takes_a_review_sixteen_times_as_long() {
     let (world, fields, asks) = (World::new(), Fields::read(), asks());
     logged(|| {
         let (mut worst, mut compared) = (0.0_f64, 0);
@@ -81,8 +62,8 @@ fn a_list_four_times_as_long_takes_no_more_than_eight_times_as_long() {
             }
             let asked = asks[number % asks.len()];
             let halves = std::iter::successors(Some(LONGEST), |length| Some(length / 2));
-            let taken = halves.take_while(|length| *length > 200).find_map(|length| {
-                let (small, large) = (Case::long(row, length), Case::long(row, length * 4));
+            let taken = halves.take_while(|length| *length > 50).find_map(|length| {
+                let (small, large) = (Case::long(row, length), Case::long(row, length * TIMES));
                 let (small, large) = (small.review(1), large.review(1));
                 let is_same = said(&world, &small, asked) == said(&world, &large, asked);
                 is_same.then_some((small, large))
@@ -98,11 +79,11 @@ fn a_list_four_times_as_long_takes_no_more_than_eight_times_as_long() {
 }
 
 #[test]
-fn a_namespace_four_times_as_large_takes_no_more_than_eight_times_as_long() {
+fn a_namespace_sixteen_times_as_large_takes_sixteen_times_as_long() {
     let (world, asks) = (World::new(), asks());
     logged(|| {
         for seed in 0..cases() / 3 {
-            let (small, large) = (namespaces::review(seed, 1), namespaces::review(seed, 4));
+            let (small, large) = (namespaces::review(seed, 1), namespaces::review(seed, TIMES));
             held(&world, &format!("namespace {seed}"), asks[0], &small, &large);
         }
     });

@@ -1,10 +1,9 @@
-//! What hostile manifests cost `check` and `harden`: four times the text takes at most so many times the memory, in all
-//! and at the peak, and the processor's time, where a loop within a loop takes sixteen times as much.
+//! What hostile manifests cost `check` and `harden`: sixteen times the text takes at most so many times the memory, in all
+//! and at the peak, and processor time in proportion.
 
 use std::{hint::black_box, sync::Arc, time::SystemTime};
 
 use allocation_counter::measure;
-use cpu_time::ThreadTime;
 use portcullis::{
     config::Config,
     findings::{Policy, Workload},
@@ -12,10 +11,14 @@ use portcullis::{
     rewrite::Hardener,
 };
 
-/// Of four times as much.
-const AT_MOST: f64 = 6.0;
+use crate::clock::{TIMES, compared};
+
+/// How many times as much memory the large text may take.
+const AT_MOST: f64 = 24.0;
 /// What takes less processor time than this, in microseconds, has no loop worth finding.
-const WORTH: u64 = 20_000;
+const FLOOR: f64 = 10_000.0;
+/// How many parts the small text has, and the large one.
+const PARTS: [usize; 2] = [2_048 / TIMES, 2_048];
 
 const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{"hostNetwork":true,"containers":[{"name":"a","image":"a"}]}}"#;
 const PATCH: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{"containers":[{"name":"a"}]}}"#;
@@ -31,7 +34,7 @@ fn numbered(parts: usize, part: impl Fn(usize) -> String) -> String {
     (0..parts).map(part).collect()
 }
 
-/// Each has a name, and how it is made of some thousand parts.
+/// Each has a name, and how it is made of some parts.
 const TEXTS: [(&str, Made); 22] = [
     ("keys", |n| numbered(n * 4, |index| format!("key{index}: 1\n"))),
     ("keys in braces", |n| format!("{{{}}}", numbered(n * 4, |index| format!("k{index}: 1, ")))),
@@ -76,28 +79,24 @@ fn check(text: &str, policy: &Policy) {
     });
 }
 
-/// Processor time of this thread, in microseconds.
-fn time(run: impl Fn()) -> u64 {
-    let start = ThreadTime::now();
-    run();
-    u64::try_from(start.elapsed().as_micros()).unwrap().max(1)
-}
-
-fn is_linear(what: &str, run: impl Fn(usize)) {
-    let parts = [1_000, 4_000];
-    let ratio = |[small, large]: [u64; 2]| large as f64 / small as f64;
-    let [small, large] = parts.map(|parts| measure(|| run(parts)));
-    let beside = 64 << 10;
-    let total = [small.bytes_total + beside, large.bytes_total + beside];
-    let peak = [small.bytes_max + beside, large.bytes_max + beside];
-    assert!(ratio(total) < AT_MOST, "{what}: allocates {total:?} bytes");
-    assert!(ratio(peak) < AT_MOST, "{what}: {peak:?} bytes at the peak");
-    // Other programs share caches with this one: it is slow if it always is.
-    let slow = (0..3).map(|_| parts.map(|parts| time(|| run(parts))));
-    let slow: Vec<_> =
-        slow.map_while(|times| (times[1] > WORTH && ratio(times) > 8.0).then_some(times)).collect();
-    assert!(slow.len() < 3, "{what}: {slow:?} us");
-    eprintln!("{what}: {:.1}, at the peak {:.1}", ratio(total), ratio(peak));
+fn is_linear(what: &str, texts: &[String; 2], run: impl Fn(&str)) {
+    let [small, large] = texts.each_ref().map(|text| measure(|| run(text)));
+    let ratio = |small: u64, large: u64| {
+        let beside = 64 << 10;
+        (large + beside) as f64 / (small + beside) as f64
+    };
+    let total = ratio(small.bytes_total, large.bytes_total);
+    let peak = ratio(small.bytes_max, large.bytes_max);
+    assert!(total < AT_MOST, "{what}: allocates {total:.1} times as much: {small:?} {large:?}");
+    assert!(peak < AT_MOST, "{what}: {peak:.1} times as much at the peak: {small:?} {large:?}");
+    let [small, large] = texts;
+    match compared(FLOOR, TIMES as f64, || run(small), || run(large)) {
+        Ok(times) => {
+            let times = times.map_or("little time".to_owned(), |times| times.to_string());
+            eprintln!("{what}: {total:.1}, at the peak {peak:.1}; {times}");
+        }
+        Err(times) => panic!("{what}: {times}"),
+    }
 }
 
 fn on_a_stack_of_its_own(test: impl FnOnce() + Send + 'static) {
@@ -105,25 +104,23 @@ fn on_a_stack_of_its_own(test: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn four_times_the_manifest_costs_check_no_more_than_six_times() {
+fn sixteen_times_the_manifest_costs_check_no_more_than_24_times() {
     on_a_stack_of_its_own(|| {
         let policy = Policy::new(Config::embedded(), None, None, None, SystemTime::now());
         for (name, text) in TEXTS {
-            let texts = [1_000, 4_000].map(text);
-            is_linear(name, |parts| check(&texts[usize::from(parts > 1_000)], &policy));
+            is_linear(name, &PARTS.map(text), |text| check(text, &policy));
         }
     });
 }
 
 #[test]
-fn four_times_the_manifest_costs_harden_no_more_than_six_times() {
+fn sixteen_times_the_manifest_costs_harden_no_more_than_24_times() {
     on_a_stack_of_its_own(|| {
         let hardener = Hardener::new(Config::embedded());
         for (name, text) in TEXTS {
-            let texts = [1_000, 4_000].map(text);
-            is_linear(name, |parts| {
+            is_linear(name, &PARTS.map(text), |text| {
                 // What is refused costs, too.
-                let _ = black_box(hardener.harden(texts[usize::from(parts > 1_000)].as_bytes()));
+                let _ = black_box(hardener.harden(text.as_bytes()));
             });
         }
     });

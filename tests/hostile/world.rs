@@ -18,7 +18,7 @@ use portcullis::{
 };
 use tokio::runtime::Runtime;
 
-const CONFIG: &str = include_str!("config.yaml");
+pub(crate) const CONFIG: &str = include_str!("config.yaml");
 
 /// Everything on.
 pub(crate) struct World {

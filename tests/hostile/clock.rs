@@ -1,0 +1,70 @@
+//! Whether something takes time in proportion to its size: what has sixteen times the size, beside as much of what has
+//! once. Both take as long, and a loop within a loop takes sixteen times as long as it should.
+//!
+//! Processor time of the thread is taken, in turns, and the least of some runs: what else a machine does only adds.
+
+use std::fmt;
+
+use cpu_time::ThreadTime;
+
+/// How many times as large the large one is.
+pub(crate) const TIMES: usize = 16;
+/// The most that the large one may take of what as many small ones take. Sorting takes up to 2; caches and neighbours add to it.
+const MOST: f64 = 4.0;
+/// Pairs of runs, where the first does not say enough.
+const PAIRS: usize = 7;
+/// Of the small one in each pair.
+const RUNS: u32 = 4;
+
+/// Processor time in microseconds: of the large one, and of as many small ones.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    large: f64,
+    small: f64,
+}
+
+impl Times {
+    /// How many times as long a byte takes in the large one.
+    pub(crate) fn ratio(self) -> f64 {
+        self.large / self.small
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (large, small) = (self.large, self.small);
+        write!(f, "{large:.0} us, and {small:.0} us in {TIMES} parts: {:.1} times", self.ratio())
+    }
+}
+
+fn time(run: impl FnOnce()) -> f64 {
+    let start = ThreadTime::now();
+    run();
+    start.elapsed().as_secs_f64() * 1e6
+}
+
+/// Both take what is to be run. What takes less than `floor` microseconds has no loop worth finding. `parts` is how many
+/// small ones are as large as the large one.
+///
+/// # Errors
+/// What takes too long.
+pub(crate) fn compared(
+    floor: f64,
+    parts: f64,
+    mut small: impl FnMut(),
+    mut large: impl FnMut(),
+) -> Result<Option<Times>, Times> {
+    let mut least = Times { large: f64::INFINITY, small: f64::INFINITY };
+    for _ in 0..PAIRS {
+        least.large = least.large.min(time(&mut large));
+        if least.large < floor {
+            return Ok(None);
+        }
+        let one = time(|| (0..RUNS).for_each(|_| small())) / f64::from(RUNS);
+        least.small = least.small.min(one * parts);
+        if least.ratio() < MOST {
+            return Ok(Some(least));
+        }
+    }
+    Err(least)
+}
