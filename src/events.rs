@@ -89,7 +89,7 @@ impl Events {
 
     /// Tells of a pod that is denied for what it breaks, unless the API server throws the result away. Never waits.
     pub fn tell(&self, request: &admission::Request<'_>, outcome: &Outcome<'_>, answer: &Answer) {
-        let (Outcome::Pod(review), Some(denial)) = (outcome, &answer.denial) else { return };
+        let (Outcome::Pod(verdict), Some(denial)) = (outcome, &answer.denial) else { return };
         // It becomes part of a path.
         if request.dry_run || !dns::is_label(&request.namespace) {
             return;
@@ -98,8 +98,8 @@ impl Events {
             self.counts.with_label_values(&["dropped"]).inc();
             return;
         };
-        let owner = owner(review.pod);
-        let mut key = admission::reasons(review.judgement.enforce());
+        let owner = owner(verdict.case.pod);
+        let mut key = admission::reasons(&verdict.enforce);
         if owner.is_none() {
             key.push_str(&cut(&request.name, MAX_NAME));
         }

@@ -17,14 +17,12 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
 
 use crate::{
-    admission::{
-        self, At, Context, Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted,
-    },
+    admission::{self, Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted},
     cluster::{Cluster, Labels, LookupError},
     config::{Config, Live},
     events::Events,
     exceptions,
-    policy::Exceptions,
+    policy::{At, Context, Exceptions},
     pss::{Minor, NEWEST},
     record::{self, Decision, Metrics, Traces},
     server::{

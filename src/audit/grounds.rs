@@ -11,17 +11,14 @@ use http::Request;
 use kube::Client;
 
 use crate::{
-    admission::Exemption,
     config::Config,
     dns,
-    findings::{Ground, Identity, Judges, Labels, Lint, Owners, Policy, Presence, Unread, lint},
-    harden::Decision,
-    policy::NamespacePolicy,
-    pss::{self, Level, Levels, Minor},
+    findings::{Ground, Identity, Labels, Lint, Owners, Policy, Presence, Unread, lint},
+    pss::Minor,
 };
 
 use super::{
-    Event, Modes, Note, Settings,
+    Event, Note, Settings,
     ask::{Refusal, ask},
     judge::Bench,
     list::{Form, List, Query, Seam},
@@ -35,6 +32,7 @@ const NAMESPACES: &str = "/api/v1/namespaces";
 pub(super) struct Grounds<'s> {
     client: Client,
     settings: &'s Settings,
+    config: Arc<Config>,
     newest: Minor,
     /// By the keys that objects in them begin with: a name and `/`.
     known: BTreeMap<String, Known>,
@@ -50,7 +48,6 @@ pub(super) struct Grounds<'s> {
 struct Known {
     ground: Ground,
     policy: Policy,
-    advice: Option<Policy>,
     lints: Vec<Lint>,
 }
 
@@ -73,6 +70,7 @@ impl<'s> Grounds<'s> {
         Self {
             client: client.clone(),
             settings,
+            config: Arc::new(settings.config.clone()),
             newest,
             known: BTreeMap::new(),
             gone: HashSet::new(),
@@ -139,8 +137,6 @@ impl<'s> Grounds<'s> {
         Some(Bench {
             ground: &known.ground,
             policy: &known.policy,
-            advice: known.advice.as_ref(),
-            config: self.config(),
             templates: self.settings.templates,
         })
     }
@@ -266,61 +262,29 @@ impl<'s> Grounds<'s> {
     }
 
     fn know(&mut self, name: String, labels: Option<BTreeMap<String, String>>, lints: Vec<Lint>) {
-        let none = BTreeMap::new();
-        let set = labels.as_ref().unwrap_or(&none);
-        let config = self.config();
-        let policy = NamespacePolicy::of(&name, set, &config.defaults, &config.policies);
-        let decision = Decision::of(set, &policy.policy, &self.config().harden);
-        let exempt = self.exempt(&name);
-        let judged = Policy {
-            defaults: config.defaults,
-            policies: Arc::clone(&config.policies),
-            labels: Labels { known: [(name.clone(), set.clone())].into(), ..Labels::default() },
-            exceptions: Arc::clone(&self.settings.exceptions),
-            now: SystemTime::now(),
-            owners: Owners::Believed,
-            namespace: String::new(),
-            level: None,
-            version: None,
-            newest: self.newest,
-            exemptions: self.config().exemptions.clone(),
-            harden: self.config().harden.clone(),
-            judges: Judges::Written,
-            fail_on: self.settings.fail_on,
-            is_traced: false,
-            caps: self.settings.caps,
+        let set = labels.clone().unwrap_or_default();
+        let mut policy =
+            Policy::new(Arc::clone(&self.config), None, None, Some(self.newest), SystemTime::now());
+        policy.labels = Labels { known: [(name.clone(), set)].into(), ..Labels::default() };
+        policy.exceptions = Arc::clone(&self.settings.exceptions);
+        policy.owners = Owners::Believed;
+        policy.modes = self.settings.modes;
+        policy.fail_on = self.settings.fail_on;
+        policy.caps = self.settings.caps;
+        let ground = Ground {
+            labels,
+            policy: policy.basis(&name).policy,
+            exempt: policy.context().exempt_namespace(&name),
+            name,
+            presence: self.presence,
         };
-        let advice = self.advice(&policy.policy).map(|asked| Policy {
-            level: Some(asked),
-            fail_on: Level::Privileged,
-            ..judged.clone()
-        });
-        let ground = Ground { labels, policy, exempt, decision, name, presence: self.presence };
-        let known = Known { policy: judged, advice, lints, ground };
+        let known = Known { policy, lints, ground };
         self.known.insert(format!("{}/", known.ground.name), known);
-    }
-
-    /// What is audited or warned of, if that can say more than what is enforced.
-    fn advice(&self, policy: &pss::Policy) -> Option<Levels> {
-        if self.settings.modes == Modes::Enforce {
-            return None;
-        }
-        let told = policy.audit.union(policy.warn).resolve(self.newest);
-        let says_more = !policy.enforce.resolve(self.newest).include_all(&told);
-        says_more.then_some(told)
-    }
-
-    fn exempt(&self, name: &str) -> Option<Exemption> {
-        self.config().exemptions.namespace(name).then_some(Exemption::Namespace)
     }
 
     fn refuse(&mut self, what: &str, refusal: &Refusal, events: &mut Vec<Event>) {
         self.reading = Reading::Refused;
         let why = format!("{refusal}; without its labels a namespace is judged by the defaults");
         events.push(Event::Unread(Unread { what: what.to_owned(), why }));
-    }
-
-    fn config(&self) -> &'s Config {
-        &self.settings.config
     }
 }

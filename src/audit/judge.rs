@@ -1,11 +1,14 @@
 //! An object of a list, judged: by its namespace's policy and by every level. Pure: it is given all that it needs.
 
+use std::borrow::Cow;
+
 use crate::{
     admission,
-    config::{Config, Mode},
-    findings::{Broken, Ground, Identity, Lint, Policy, Workload, lint},
-    harden::{self, Decision, Scope},
+    config::Mode,
+    findings::{Ground, Identity, Lint, Policy, Workload, lint},
+    harden::{Decision, Scope},
     json,
+    policy::PodCase,
     pss::Pod,
 };
 
@@ -29,9 +32,6 @@ pub(super) struct Bench<'g> {
     pub(super) ground: &'g Ground,
     /// What the ground and the configuration come to for a pod.
     pub(super) policy: &'g Policy,
-    /// What pods are judged by beside that, to be told of.
-    pub(super) advice: Option<&'g Policy>,
-    pub(super) config: &'g Config,
     pub(super) templates: Templates,
 }
 
@@ -87,7 +87,7 @@ impl Entry {
     }
 }
 
-impl Bench<'_> {
+impl<'g> Bench<'g> {
     /// Judges an object that was read from this JSON.
     pub(super) fn entry(&self, resource: Resource, object: &Object<'_>, json: &str) -> Entry {
         let mut entry = Entry::link(object);
@@ -113,37 +113,27 @@ impl Bench<'_> {
             let applied = object.metadata.annotations.get(LAST_APPLIED);
             entry.lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         }
-        let pod = if is_template { self.as_made(*pod) } else { *pod };
-        let mut workload = Workload::judge(identity, Some(&pod), resource.root(), self.policy);
+        let made = is_template.then(|| self.as_made(&identity, &pod)).flatten();
+        let pod = made.as_ref().unwrap_or(&pod);
+        let workload = Workload::judge(identity.clone(), Some(pod), resource.root(), self.policy);
         entry.is_breaking = !is_template && workload.is_denied();
-        if let Some(advice) = self.advice {
-            let identity = workload.identity.clone();
-            let advised = Workload::judge(identity, Some(&pod), resource.root(), advice);
-            merge_advice(&mut workload, advised);
-        }
         entry.content = Content::Judged(Box::new(workload));
         entry
     }
 
-    /// A pod as it will be made from a template.
-    fn as_made<'p>(&self, template: Pod<'p>) -> Pod<'p> {
+    /// A pod as it will be made from a template, where hardening adds anything to it.
+    fn as_made<'p>(&self, identity: &'p Identity, template: &'p Pod<'p>) -> Option<Pod<'p>>
+    where
+        'g: 'p,
+    {
         let is_hardened = self.templates == Templates::AsAdmitted
-            && self.ground.decision == Decision::Apply
-            && self.ground.exempt.is_none()
-            && self.config.mode == Mode::Enforce;
-        if !is_hardened {
-            return template;
-        }
-        let changes = harden::plan(&template, &self.config.harden, Scope::Create);
-        harden::apply(&template, &changes)
+            && self.ground.policy.hardening == Decision::Apply
+            && self.policy.config.mode == Mode::Enforce;
+        let subject = self.policy.subject(identity, template);
+        let policy = Cow::Borrowed(&self.ground.policy);
+        let case = PodCase::new(&subject, policy, self.policy.context());
+        case.ok().filter(|_| is_hardened)?.harden(Scope::Create).into_hardened()
     }
-}
-
-/// Adds what is only advised on: of controls that are not broken already.
-fn merge_advice(workload: &mut Workload, advised: Workload) {
-    let enforced: Vec<_> = workload.violations.iter().map(|broken| broken.requirement).collect();
-    let is_new = |broken: &Broken| !enforced.contains(&broken.requirement);
-    workload.violations.extend(advised.violations.into_iter().filter(is_new));
 }
 
 /// The name of an object of this namespace.

@@ -26,7 +26,7 @@ use kube::Client;
 use crate::{
     cluster,
     config::Config,
-    findings::{Extent, Ground, Namespace, Presence, Read, Unread},
+    findings::{Extent, Ground, Modes, Namespace, Presence, Read, Unread},
     policy::Exceptions,
     pss::{Caps, Level, Minor, NEWEST},
 };
@@ -68,15 +68,6 @@ pub struct Settings {
     pub presence: Option<Presence>,
     /// How many findings are kept of each requirement that a workload breaks.
     pub caps: Caps,
-}
-
-/// Which modes of a namespace's policy are judged by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Modes {
-    /// Violations are of what the namespace enforces.
-    Enforce,
-    /// And then of what it audits or warns of, as [`crate::findings::Severity::Warning`]: of each control once.
-    All,
 }
 
 /// What an audit has to tell.

@@ -4,9 +4,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    admission::Exemption,
     findings::{Broken, Found, Ladder, Workload},
-    policy::Requirement,
+    policy::{Exemption, Requirement},
     pss::Control,
 };
 
@@ -55,6 +54,7 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
         if !broken.is_hardened() {
             known.hardening.clear();
         }
+        known.mode = known.mode.max(broken.mode);
         known.severity = known.severity.max(broken.severity);
         add(known, broken);
     }

@@ -13,10 +13,10 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::{
-    audit::{self, Event, Failure, Line, Modes, Settings, Templates},
+    audit::{self, Event, Failure, Line, Settings, Templates},
     cluster,
     config::{self, Config},
-    findings::{Past, Summary},
+    findings::{Modes, Past, Summary},
     harmless,
     manifest::Unreadable,
     pss::{Caps, Level},

@@ -14,9 +14,9 @@ use clap::Args;
 use crate::{
     cluster::{self, Surroundings},
     config::{self, Config},
-    findings::{Judges, Policy},
+    findings::Policy,
     harden::MODE_LABEL,
-    policy::{self, Exception, Exceptions, Honoured, PROFILE_LABEL},
+    policy::{self, Exception, Exceptions, Form, Honoured, PROFILE_LABEL},
     pss::{Level, Minor, Version},
     report::{About, Output, Report},
     source::{self, Source},
@@ -132,7 +132,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         policy.fail_on = level;
     }
     if flags.assume_hardened {
-        policy.judges = Judges::Hardened;
+        policy.form = Form::Hardened;
     }
     policy.is_traced = flags.trace;
     policy.labels.others = flags.labels.iter().cloned().collect();

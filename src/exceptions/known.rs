@@ -8,10 +8,7 @@ use std::{
 
 use kube::api::DynamicObject;
 
-use crate::{
-    admission::NOTICE,
-    policy::{Exception, Exceptions, Expiry},
-};
+use crate::policy::{Exception, Exceptions, Expiry, NOTICE};
 
 use super::{
     census::Census,

@@ -13,8 +13,8 @@ use prometheus::{
 };
 
 use crate::{
-    admission::NOTICE,
     exceptions::{Census, Store},
+    policy::NOTICE,
 };
 
 use super::gauges::{count, flag, timestamp};

@@ -4,7 +4,10 @@
 
 use tracing::{Level, debug, enabled, info};
 
-use crate::admission::{Note, Outcome, PodJudgement, Request};
+use crate::{
+    admission::{Outcome, Request},
+    policy::Note,
+};
 
 use super::{Decision, metrics};
 
@@ -50,12 +53,12 @@ pub(super) fn write(decision: &Decision<'_>) {
 /// Whether someone should read of it: what was denied or could not be judged, also in dry run.
 fn is_notable(decision: &Decision<'_>) -> bool {
     match decision.outcome {
-        Outcome::Pod(PodJudgement { judgement, .. }) => !judgement.enforce().is_empty(),
+        Outcome::Pod(verdict) => !verdict.enforce.is_empty(),
         Outcome::Refuse(_) | Outcome::Pass(_) => true,
         Outcome::Ignore
         | Outcome::Exempt(_)
         | Outcome::Privileged
-        | Outcome::Template(_)
+        | Outcome::Template { .. }
         | Outcome::Namespace(_)
         | Outcome::Harden(_) => false,
     }
@@ -74,11 +77,8 @@ struct Line<'r> {
 impl<'r> Line<'r> {
     fn of(decision: &Decision<'r>) -> Self {
         let violations = match decision.outcome {
-            Outcome::Pod(PodJudgement { judgement, .. }) if !judgement.enforce().is_empty() => {
-                judgement.enforce()
-            }
-            Outcome::Pod(PodJudgement { judgement, .. }) => judgement.warn(),
-            Outcome::Template(template) => template.judgement.warn(),
+            Outcome::Pod(verdict) if !verdict.enforce.is_empty() => &*verdict.enforce,
+            Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => &verdict.warn,
             Outcome::Ignore
             | Outcome::Exempt(_)
             | Outcome::Privileged
@@ -88,10 +88,10 @@ impl<'r> Line<'r> {
             | Outcome::Pass(_) => &[],
         };
         let ids: Vec<_> = violations.iter().map(|violation| violation.requirement.id()).collect();
-        let covered = decision.outcome.judgement().map(|judgement| &judgement.exceptions);
+        let covered = decision.outcome.verdict().map(|verdict| &verdict.exceptions);
         Self {
             exceptions: covered.map(|covered| names(&covered.by)).unwrap_or_default(),
-            expired: covered.map(|covered| names(&covered.expired)).unwrap_or_default(),
+            expired: covered.map(|covered| names(&covered.missed)).unwrap_or_default(),
             kind: cut(&decision.request.kind),
             name: cut(name(decision.request)),
             violations: ids.join(","),

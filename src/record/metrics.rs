@@ -10,10 +10,10 @@ use prometheus::{
 };
 
 use crate::{
-    admission::{Effect, Fault, Hook, Judgement, Outcome, PodJudgement, Request, Target},
+    admission::{Effect, Fault, Hook, Outcome, Request, Target},
     cluster::LookupError,
     harden::Change,
-    policy::Violation,
+    policy::{Verdict, Violation},
     pss::{Level, LevelVersion, Levels, Minor, Version},
 };
 
@@ -211,19 +211,19 @@ impl Metrics {
             self.count_as_upstream(decision);
         }
         match outcome {
-            Outcome::Pod(PodJudgement { judgement, .. }) => {
-                self.count_violations(judgement);
-                self.count_excepted(judgement, word(outcome));
-                if !judgement.enforce().is_empty() {
+            Outcome::Pod(verdict) => {
+                self.count_violations(verdict);
+                self.count_excepted(verdict, word(outcome));
+                if !verdict.enforce.is_empty() {
                     self.count_namespace(request);
-                    if !judgement.exceptions.expired.is_empty() {
+                    if !verdict.exceptions.missed.is_empty() {
                         self.lapsed.inc();
                     }
                 }
             }
-            Outcome::Template(template) => {
-                self.count_violations(&template.judgement);
-                self.count_excepted(&template.judgement, word(outcome));
+            Outcome::Template { verdict, .. } => {
+                self.count_violations(verdict);
+                self.count_excepted(verdict, word(outcome));
             }
             Outcome::Harden(hardening) => self.count_changes(&hardening.changes, hardening.effect),
             Outcome::Ignore
@@ -248,17 +248,17 @@ impl Metrics {
             Outcome::Privileged => {
                 self.count_evaluation("allow", "enforce", Levels::PRIVILEGED, decision);
             }
-            Outcome::Pod(PodJudgement { judgement, .. }) => {
-                self.count_invalid_labels(judgement, &of);
-                let modes = judgement.policy.policy;
-                let is_allowed = judgement.enforce().is_empty();
-                let verdict = if is_allowed { "allow" } else { "deny" };
-                self.count_evaluation(verdict, "enforce", modes.enforce, decision);
-                self.count_advice(judgement, is_allowed, decision);
+            Outcome::Pod(verdict) => {
+                self.count_invalid_labels(verdict, &of);
+                let is_allowed = verdict.enforce.is_empty();
+                let word = if is_allowed { "allow" } else { "deny" };
+                let enforced = verdict.policy().policy.enforce;
+                self.count_evaluation(word, "enforce", enforced, decision);
+                self.count_advice(verdict, is_allowed, decision);
             }
-            Outcome::Template(template) => {
-                self.count_invalid_labels(&template.judgement, &of);
-                self.count_advice(&template.judgement, true, decision);
+            Outcome::Template { verdict, .. } => {
+                self.count_invalid_labels(verdict, &of);
+                self.count_advice(verdict, true, decision);
             }
             // Upstream's webhook answers these before it counts, and counts nothing of a namespace.
             Outcome::Refuse(
@@ -270,13 +270,13 @@ impl Metrics {
         }
     }
 
-    fn count_advice(&self, judgement: &Judgement, is_allowed: bool, decision: &Decision<'_>) {
-        let modes = judgement.policy.policy;
-        if !judgement.audit().is_empty() {
+    fn count_advice(&self, verdict: &Verdict<'_>, is_allowed: bool, decision: &Decision<'_>) {
+        let modes = verdict.policy().policy;
+        if !verdict.audit.is_empty() {
             self.count_evaluation("deny", "audit", modes.audit, decision);
         }
         // Who is denied is not warned, and not counted as warned.
-        if is_allowed && !judgement.warn().is_empty() {
+        if is_allowed && !verdict.warn.is_empty() {
             self.count_evaluation("deny", "warn", modes.warn, decision);
         }
     }
@@ -303,8 +303,8 @@ impl Metrics {
         }
     }
 
-    fn count_invalid_labels(&self, judgement: &Judgement, of: &Labels) {
-        if !judgement.policy.invalid.is_empty() {
+    fn count_invalid_labels(&self, verdict: &Verdict<'_>, of: &Labels) {
+        if !verdict.policy().invalid.is_empty() {
             self.count_error("false", of);
         }
     }
@@ -314,12 +314,9 @@ impl Metrics {
         self.errors.with_label_values(&[fatal, operation, resource, subresource]).inc();
     }
 
-    fn count_violations(&self, judgement: &Judgement) {
-        let modes: [(&str, &[Violation]); 3] = [
-            ("enforce", judgement.enforce()),
-            ("audit", judgement.audit()),
-            ("warn", judgement.warn()),
-        ];
+    fn count_violations(&self, verdict: &Verdict<'_>) {
+        let modes: [(&str, &[Violation]); 3] =
+            [("enforce", &verdict.enforce), ("audit", &verdict.audit), ("warn", &verdict.warn)];
         for (mode, violations) in modes {
             for violation in violations {
                 self.violations.with_label_values(&[violation.requirement.id(), mode]).inc();
@@ -327,11 +324,11 @@ impl Metrics {
         }
     }
 
-    fn count_excepted(&self, judgement: &Judgement, outcome: &str) {
-        if !judgement.exceptions.by.is_empty() {
+    fn count_excepted(&self, verdict: &Verdict<'_>, outcome: &str) {
+        if !verdict.exceptions.by.is_empty() {
             self.excepted.with_label_values(&[EXCEPTION, outcome]).inc();
         }
-        if judgement.policy.grants().any(|grant| !grant.relaxation.is_empty()) {
+        if verdict.policy().grants().any(|grant| !grant.relaxation.is_empty()) {
             self.excepted.with_label_values(&[PROFILE, outcome]).inc();
         }
     }
@@ -364,10 +361,10 @@ pub(super) fn word(outcome: &Outcome<'_>) -> &'static str {
         Outcome::Ignore => "ignored",
         Outcome::Exempt(_) => "exempt",
         Outcome::Privileged => "privileged",
-        Outcome::Pod(PodJudgement { judgement, .. }) if judgement.enforce().is_empty() => "allowed",
+        Outcome::Pod(verdict) if verdict.enforce.is_empty() => "allowed",
         Outcome::Pod(_) => "denied",
-        Outcome::Template(template) if template.judgement.enforce().is_empty() => "template",
-        Outcome::Template(_) => "template_rejected",
+        Outcome::Template { verdict, .. } if verdict.enforce.is_empty() => "template",
+        Outcome::Template { .. } => "template_rejected",
         Outcome::Namespace(_) => "namespace",
         Outcome::Harden(hardening) if hardening.changes.is_empty() => "already_hard",
         Outcome::Harden(hardening) => match hardening.effect {

@@ -124,10 +124,10 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
         let fields = hardening.changes.iter().map(|change| change.field.name());
         attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
     }
-    if let Some(judgement) = outcome.judgement() {
-        let policy = judgement.policy.policy.enforce.to_string();
+    if let Some(verdict) = outcome.verdict() {
+        let policy = verdict.policy().policy.enforce.to_string();
         attributes.push(KeyValue::new("portcullis.policy", policy));
-        let controls = judgement.enforce().iter().map(|violation| violation.requirement.id());
+        let controls = verdict.enforce.iter().map(|violation| violation.requirement.id());
         attributes.push(KeyValue::new("portcullis.violations", list(controls)));
     }
     attributes

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
+    config::Config,
     findings::{Ground, Identity, Presence, Read, lint},
-    harden::{self, Decision},
-    policy::{self, NamespacePolicy},
-    pss,
+    harden,
+    policy::NamespacePolicy,
 };
 
 /// What a form says of a namespace with a label that has no effect.
@@ -24,14 +24,12 @@ fn say(format: Format) -> String {
         name: "shop".to_owned(),
     };
     let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
-    let settings = policy::Settings::default();
-    let policy = NamespacePolicy::of("shop", &labels, &pss::Defaults::PRIVILEGED, &settings);
+    let policy = NamespacePolicy::new("shop", &labels, &Config::upstream());
     let ground = Ground {
         name: "shop".to_owned(),
         labels: Some(labels),
         policy,
         exempt: None,
-        decision: Decision::Nothing,
         presence: Presence::Installed,
     };
     let read = Read { lints, ..Read::default() };

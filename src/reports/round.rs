@@ -6,10 +6,10 @@ use kube::Client;
 use tokio::time::Instant;
 
 use crate::{
-    audit::{self, Event, Failure, Modes, Templates},
+    audit::{self, Event, Failure, Templates},
     config::Config,
     exceptions::Store,
-    findings::{Namespace, Presence},
+    findings::{Modes, Namespace, Presence},
     pss::{Caps, Level},
 };
 
@@ -77,8 +77,8 @@ impl<'r> Round<'r> {
             match event {
                 Event::Namespace(namespace) => {
                     for audited in &namespace.workloads {
-                        for name in &audited.workload.exceptions.by {
-                            *covers.entry(name.clone()).or_default() += 1;
+                        for note in &audited.workload.exceptions.by {
+                            *covers.entry(note.name.clone()).or_default() += 1;
                         }
                     }
                     self.namespace(&namespace, &mut counts, desk.as_mut()).await;

@@ -11,10 +11,10 @@ use std::{
 use crate::{
     config::{self, Config, ConfigError, Problem},
     exceptions,
-    findings::{Judges, Policy, Workload},
+    findings::{Policy, Workload},
     harden::{self, Decision},
     manifest::{self, Line, Manifest, Reading, Unreadable},
-    policy::{Exceptions, Expiry},
+    policy::{Exceptions, Expiry, Form},
     source::{self, Skip, Source},
 };
 
@@ -199,12 +199,10 @@ impl Bench {
         } else if !given.is_empty() && *given != identity.namespace {
             return Err(format!("{identity} is not of the case's namespace {given:?}"));
         }
-        let basis = self.policy.basis(&identity.namespace);
-        let labels = &self.policy.labels.others;
-        let decision = Decision::of(labels, &basis.policy.policy, &self.policy.harden);
-        self.policy.judges = match decision {
-            Decision::Apply => Judges::Hardened,
-            Decision::Report | Decision::Nothing => Judges::Written,
+        let decision = self.policy.basis(&identity.namespace).policy.hardening;
+        self.policy.form = match decision {
+            Decision::Apply => Form::Hardened,
+            Decision::Report | Decision::Nothing => Form::Written,
         };
         let pod = manifest.pod.as_deref();
         let mut workload = Workload::judge(identity, pod, manifest.root, &self.policy);

@@ -40,8 +40,7 @@ fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<Strin
         violations.iter().map(|violation| violation.requirement.id().to_owned()).collect()
     };
     match waiting.with(Ok(&labels)) {
-        Outcome::Pod(pod) => ids(pod.judgement.enforce()),
-        Outcome::Template(template) => ids(template.judgement.enforce()),
+        Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => ids(&verdict.enforce),
         other => panic!("not judged: {other:?}"),
     }
 }

@@ -1,13 +1,15 @@
 //! Stricter means stricter: adding a floor, a label of ours, a profile's level or a rule never admits a pod that was
 //! denied. And what is enforced is the union: a pod is denied exactly where one of the levels alone denies it.
 
-use std::{collections::BTreeMap, env, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, env, sync::Arc};
 
 use portcullis::{
-    policy::{Floor, NamespacePolicy, PROFILE_LABEL, Profile, Relaxation, Requirement, Settings},
-    pss::{
-        CONTROLS, Caps, Control, Defaults, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version,
+    config::Config,
+    policy::{
+        At, Context, Floor, Form, PROFILE_LABEL, PodCase, Profile, Relaxation, Requirement,
+        Settings, Subject,
     },
+    pss::{CONTROLS, Control, Defaults, Level, LevelVersion, Minor, NEWEST, Pod, Version},
     rules::{Check, Demand, Mode},
 };
 
@@ -74,17 +76,14 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
         let mut random = Random::new(!number);
         let setup =
             Setup { allow: Relaxation::default(), rules: Vec::new(), ..Setup::random(&mut random) };
-        let policy = setup.policy();
         let expected = setup.expected();
         let alone = expected
             .iter()
             .map(|pair| broken(pair.level, pair.version.resolve(setup.newest), &pod));
         let alone: Vec<_> = alone.collect();
-        let relaxed = policy.relax(&pod, &[]);
-        let violations = policy.enforced(setup.newest, &relaxed);
-        let ids: Vec<_> = violations.iter().map(|it| it.requirement.id()).collect();
+        let [ids, ..] = setup.broken(&pod);
         let is_denied = alone.iter().any(|ids| !ids.is_empty());
-        let shown = || format!("{setup:#?}\n{} against {expected:?}\n{text}", policy.enforced_by());
+        let shown = || format!("{setup:#?}\nagainst {expected:?}\n{text}");
         assert_eq!(!ids.is_empty(), is_denied, "{}", shown());
         // Nothing is found that no level asks for, nothing twice, and all in the table's order.
         assert!(
@@ -166,7 +165,7 @@ impl Setup {
         additions
     }
 
-    fn policy(&self) -> NamespacePolicy {
+    fn labels_and_config(&self) -> (BTreeMap<String, String>, Config) {
         let mut labels = BTreeMap::new();
         let families =
             [("pod-security.kubernetes.io", &self.standard), ("portcullis.dev", &self.ours)];
@@ -192,18 +191,25 @@ impl Setup {
             settings.profiles.insert(profile.name.clone(), Arc::new(profile));
         }
         settings.floor = self.floor.map(|enforce| Floor { enforce, except: Default::default() });
-        NamespacePolicy::of(NAMESPACE, &labels, &Defaults { enforce, audit, warn }, &settings)
+        let defaults = Defaults { enforce, audit, warn };
+        (labels, Config { defaults, policies: Arc::new(settings), ..Config::embedded() })
+    }
+
+    /// The ids of what the pod breaks of each mode.
+    fn broken(&self, pod: &Pod<'_>) -> [Vec<&'static str>; 3] {
+        let (labels, config) = self.labels_and_config();
+        let context = Context { config: &config, newest: self.newest, excepted: At::nothing() };
+        let policy = Cow::Owned(context.policy(NAMESPACE, &labels));
+        let case = PodCase::new(&Subject::made_by(pod, NAMESPACE, None), policy, context).unwrap();
+        [Mode::Enforce, Mode::Audit, Mode::Warn].map(|mode| {
+            let violations = case.broken(Form::Written, mode);
+            violations.iter().map(|violation| violation.requirement.id()).collect()
+        })
     }
 
     /// Whether the pod breaks what each of the modes asks for.
     fn verdicts(&self, pod: &Pod<'_>) -> [bool; 3] {
-        let policy = self.policy();
-        let relaxed = policy.relax(pod, &[]);
-        let advised = |levels: Levels| {
-            !portcullis::policy::controls(levels, self.newest, &relaxed, Caps::NONE).is_empty()
-        };
-        let is_denied = !policy.enforced(self.newest, &relaxed).is_empty();
-        [is_denied, advised(policy.policy.audit), advised(policy.policy.warn)]
+        self.broken(pod).map(|ids| !ids.is_empty())
     }
 
     /// The levels that are to be enforced, put together here once more.

@@ -9,6 +9,7 @@ use portcullis::{
     admission::{At, Context, Effect, Hook, Outcome, Request, Review, review},
     config::{self, Config},
     harden::PatchText,
+    policy::Violation,
     pss::NEWEST,
 };
 use serde_json::{Value, json};
@@ -69,16 +70,20 @@ fn by_webhook(object: &Value, labels: &BTreeMap<String, String>, config: &Config
         let patch: json_patch::Patch = serde_json::from_slice(patch.as_bytes()).unwrap();
         json_patch::patch(&mut object, &patch).unwrap();
     }
-    let judgement = asked(Hook::Validate, &object, labels, config, |outcome| match outcome {
-        Outcome::Pod(pod) => pod.judgement,
-        Outcome::Template(template) => {
-            added.extend(template.hardened.iter().map(|change| change.field.name().to_owned()));
-            template.judgement
+    let denied = asked(Hook::Validate, &object, labels, config, |outcome| match outcome {
+        Outcome::Pod(verdict) => ids(&verdict.enforce),
+        Outcome::Template { verdict, .. } => {
+            let changes = verdict.case.changes.iter();
+            added.extend(changes.map(|change| change.field.name().to_owned()));
+            ids(&verdict.enforce)
         }
         other => panic!("not judged: {other:?}"),
     });
-    let ids = judgement.enforce().iter().map(|violation| violation.requirement.id().to_owned());
-    (ids.collect(), added)
+    (denied, added)
+}
+
+fn ids(violations: &[Violation]) -> BTreeSet<String> {
+    violations.iter().map(|violation| violation.requirement.id().to_owned()).collect()
 }
 
 fn by_test(objects: &[Value], labels: &BTreeMap<String, String>) -> Vec<Found> {

@@ -1,16 +1,19 @@
 //! What `/mutate` decides.
 
+use std::borrow::Cow;
+
 use crate::{
     config::Mode,
-    harden::{self, Change, Decision, PatchText, Scope},
-    policy::{self, Grant, NamespacePolicy},
-    pss::{Caps, MIRROR, Pod},
+    harden::{Change, Decision, PatchText, Scope},
+    policy::{Context, Form, NamespacePolicy, PodCase},
+    pss::{MIRROR, Pod},
+    rules,
 };
 
 use super::{
     object::{Object, Target},
     request::{Operation, Request},
-    review::{Context, Exemption, Fault, Outcome, unreadable},
+    review::{Fault, Outcome, subject, unreadable},
 };
 
 /// What hardening adds to a pod.
@@ -72,67 +75,43 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
 /// Plans the changes of a request that [`applies_to`].
 pub(super) fn review<'r>(
     request: &'r Request<'r>,
-    context: Context<'_>,
-    policy: &NamespacePolicy,
-    decision: Decision,
+    context: Context<'r>,
+    policy: NamespacePolicy,
 ) -> Result<Outcome<'r>, Fault> {
+    let decision = policy.hardening;
     let effect = match decision {
         Decision::Apply if context.config.mode == Mode::Enforce => Effect::Apply,
         Decision::Apply | Decision::Report => Effect::Report,
         Decision::Nothing => return Ok(Outcome::Ignore),
     };
     let pod = match &request.object {
-        Object::Pod(pod) => pod,
+        Object::Pod(pod) => &**pod,
         other => return Err(unreadable(other)),
     };
-    if context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
-        return Ok(Outcome::Exempt(Exemption::RuntimeClass));
-    }
-    let covering = context.excepted.of_request(request, pod);
-    let grants = covering.grants();
-    let changes = plan(request, pod, context, (policy, &grants))?;
-    let is_warned_of = |pod: &Pod<'_>| {
-        let pod = policy.relax(pod, &grants);
-        !policy::controls(policy.policy.warn, context.newest, &pod, Caps::NONE).is_empty()
+    let case = match PodCase::new(&subject(request, pod), Cow::Owned(policy), context) {
+        Ok(case) => case.harden(scope(request)?),
+        Err(exemption) => return Ok(Outcome::Exempt(exemption)),
     };
-    let is_denied =
-        |pod: &Pod<'_>| !policy.enforced(context.newest, &policy.relax(pod, &grants)).is_empty();
-    let is_told_otherwise = !changes.is_empty()
-        && (is_denied(&harden::apply(pod, &changes))
-            || decision == Decision::Report && is_warned_of(pod) && !is_denied(pod));
-    Ok(Outcome::Harden(Hardening { pod, effect, changes, is_told_otherwise }))
+    let is_denied = |form| !case.broken(form, rules::Mode::Enforce).is_empty();
+    let is_warned = |form| {
+        let violations = case.broken(form, rules::Mode::Warn);
+        violations.iter().any(|violation| !violation.requirement.is_rule())
+    };
+    let is_told_otherwise = !case.changes.is_empty()
+        && (is_denied(Form::Hardened)
+            || decision == Decision::Report
+                && is_warned(Form::Written)
+                && !is_denied(Form::Written));
+    Ok(Outcome::Harden(Hardening { pod, effect, changes: case.changes, is_told_otherwise }))
 }
 
-fn plan(
-    request: &Request<'_>,
-    pod: &Pod<'_>,
-    context: Context<'_>,
-    (policy, exceptions): (&NamespacePolicy, &[Grant<'_>]),
-) -> Result<Vec<Change>, Fault> {
-    let scope = match (request.operation, &request.old_object) {
-        (Operation::Create, _) => Scope::Create,
-        (_, Object::Pod(old)) => Scope::Debug { old },
-        (_, other) => return Err(unreadable(other)),
-    };
-    let changes = harden::plan(pod, &context.config.harden, scope);
-    Ok(policy.relax(pod, exceptions).without_relaxed(changes))
-}
-
-/// In dry run nothing was added before validation: the pod as it would have been, so that what is said of it is
-/// what would have happened. `None` where it is judged as it came.
-pub(super) fn foretell<'r>(
-    request: &Request<'_>,
-    pod: &Pod<'r>,
-    context: Context<'_>,
-    relaxed: (&NamespacePolicy, &[Grant<'_>]),
-    decision: Decision,
-) -> Option<Pod<'r>> {
-    let is_missing = context.config.mode == Mode::DryRun && decision == Decision::Apply;
-    if !is_missing || !applies_to(request) {
-        return None;
+/// What of its pod a request that [`applies_to`] may still change.
+pub(super) fn scope<'r>(request: &'r Request<'_>) -> Result<Scope<'r>, Fault> {
+    match (request.operation, &request.old_object) {
+        (Operation::Create, _) => Ok(Scope::Create),
+        (_, Object::Pod(old)) => Ok(Scope::Debug { old }),
+        (_, other) => Err(unreadable(other)),
     }
-    let changes = plan(request, pod, context, relaxed).ok()?;
-    (!changes.is_empty()).then(|| harden::apply(pod, &changes))
 }
 
 #[cfg(test)]

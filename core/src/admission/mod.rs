@@ -2,10 +2,8 @@
 //!
 //! Pure: no I/O, no clock, no log. What a decision needs from the cluster is given to it as a value.
 
-mod exceptions;
 mod fixes;
 mod hardening;
-mod judgement;
 mod message;
 mod namespace;
 mod object;
@@ -16,14 +14,16 @@ mod review;
 mod status;
 mod warnings;
 
-pub use exceptions::{At, Covered, NOTICE, Note};
+#[cfg(test)]
+mod exceptions_tests;
+
+pub use crate::policy::{At, Context};
 pub use hardening::{Effect, Hardening};
-pub use judgement::{Judgement, PodJudgement, TemplateJudgement};
 pub use message::{fix, fixes, reasons};
 pub use namespace::{AwaitsPods, NamespaceReview};
 pub use object::{Kind, Namespace, Object, Target};
 pub use pod_scan::{Group, PodScan, Scan, Unlisted};
 pub use request::{BadReview, Operation, Request, User};
 pub use response::{Answer, answer, respond};
-pub use review::{AwaitsPolicy, Context, Exemption, Fault, Hook, Outcome, Review, review};
+pub use review::{AwaitsPolicy, Fault, Hook, Outcome, Review, review};
 pub use status::{Status, display_name};

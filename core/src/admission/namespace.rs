@@ -2,7 +2,7 @@
 
 use crate::{
     harden,
-    policy::NamespacePolicy,
+    policy::{Context, NamespacePolicy},
     pss::{InvalidLabel, Levels},
 };
 
@@ -10,7 +10,7 @@ use super::{
     object::{Namespace, Object},
     pod_scan::{PodScan, Scan},
     request::{Operation, Request},
-    review::{Context, Fault, Outcome, Review, unreadable},
+    review::{Fault, Outcome, Review, unreadable},
 };
 
 /// What a namespace's author is told.
@@ -38,11 +38,8 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
         Object::Namespace(namespace) => namespace,
         other => return Review::Decided(Outcome::Refuse(unreadable(other))),
     };
-    let is_exempt = context.config.exemptions.namespace(&request.namespace);
-    let read = |namespace: &Namespace| {
-        let (name, config) = (&request.namespace, context.config);
-        NamespacePolicy::of(name, &namespace.labels, &config.defaults, &config.policies)
-    };
+    let is_exempt = context.exempt_namespace(&request.namespace).is_some();
+    let read = |namespace: &Namespace| context.policy(&request.namespace, &namespace.labels);
     let policy = read(new);
     let invalid = invalid_labels(&policy, new);
     match request.operation {

@@ -4,17 +4,17 @@
 //! the size of a pod, and all of it ends with [`MAX_PODS`].
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashSet},
     marker::PhantomData,
 };
 
 use crate::{
     json,
-    policy::{NamespacePolicy, Violation},
+    policy::{Context, Form, NamespacePolicy, PodCase, Subject},
     pss::{Levels, Pod},
+    rules::Mode,
 };
-
-use super::review::Context;
 
 /// The most existing pods that an update of labels judges, as upstream.
 const MAX_PODS: usize = 3000;
@@ -117,7 +117,7 @@ impl PodScan {
         for text in pods {
             // What is no pod is not checked, which the counts say.
             let Some(pod) = read(text) else { continue };
-            if context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
+            if context.exempt_pod(&self.namespace, &pod).is_some() {
                 self.listed -= 1;
             } else if self.is_replica(&pod) {
                 replicas.push(text);
@@ -175,7 +175,11 @@ impl PodScan {
 
     fn judge(&mut self, pod: &Pod<'_>, context: Context<'_>) {
         self.checked += 1;
-        let violations = self.violations(pod, context);
+        // The API server says who made a pod that runs, and this denies nothing.
+        let subject = Subject::as_it_says(pod, &self.namespace);
+        let case = PodCase::new(&subject, Cow::Borrowed(&self.policy), context);
+        let violations = case.map(|case| case.broken(Form::Written, Mode::Enforce));
+        let violations = violations.unwrap_or_default();
         if violations.is_empty() {
             return;
         }
@@ -191,12 +195,6 @@ impl PodScan {
         } else {
             self.ungrouped += 1;
         }
-    }
-
-    fn violations(&self, pod: &Pod<'_>, context: Context<'_>) -> Vec<Violation> {
-        let covering = context.excepted.of_running(&self.namespace, pod);
-        let pod = self.policy.relax(pod, &covering.grants());
-        self.policy.enforced(context.newest, &pod)
     }
 }
 

@@ -8,14 +8,13 @@ use serde::{Serialize, Serializer};
 use crate::{
     config::Mode,
     harden::{Change, PatchText},
-    policy::Violation,
-    pss::Pod,
+    policy::{Verdict, Violation},
+    pss::{Levels, Pod},
 };
 
 use super::{
     fixes::Fixes,
     hardening::{Effect, Hardening},
-    judgement::{Judgement, PodJudgement, TemplateJudgement},
     message,
     namespace::NamespaceReview,
     pod_scan::Scan,
@@ -51,8 +50,8 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
         Outcome::Ignore => {}
         Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
         Outcome::Privileged => answer.note("enforce-policy", "privileged:latest"),
-        Outcome::Pod(judgement) => answer.pod(judgement, request),
-        Outcome::Template(judgement) => answer.template(judgement, mode),
+        Outcome::Pod(verdict) => answer.pod(verdict, request),
+        Outcome::Template { verdict, unhardened } => answer.template(verdict, unhardened, mode),
         Outcome::Namespace(review) => answer.namespace(review, request),
         Outcome::Harden(hardening) => answer.hardening(hardening),
         Outcome::Refuse(fault) => answer.refuse(fault, request),
@@ -166,38 +165,39 @@ impl Draft {
         }
     }
 
-    fn pod(&mut self, PodJudgement { pod, judgement }: &PodJudgement<'_>, request: &Request<'_>) {
-        self.policy_notes(judgement, pod);
-        self.note("enforce-policy", judgement.policy.policy.enforce.to_string());
-        if judgement.enforce().is_empty() {
-            let (warn, violations) = (judgement.policy.policy.warn, judgement.warn());
+    fn pod(&mut self, verdict: &Verdict<'_>, request: &Request<'_>) {
+        self.policy_notes(verdict);
+        let (pod, modes) = (verdict.case.pod, verdict.policy().policy);
+        self.note("enforce-policy", modes.enforce.to_string());
+        if verdict.enforce.is_empty() {
+            let violations = &verdict.warn;
             let (broken, reasons) =
-                (message::broken(warn, violations), message::reasons(violations));
+                (message::broken(modes.warn, violations), message::reasons(violations));
             let head = format!("would violate {broken}: {reasons}");
             self.violations(&head, violations, pod);
         } else {
-            self.denial = Some(Status::forbidden(judgement, pod, request));
+            self.denial = Some(Status::forbidden(verdict, request));
             let room = MAX_WARNING.saturating_sub(self.object.len() + DRY_RUN.len());
-            self.fixes = Fixes::of(judgement.enforce()).packed(pod, room, MOST_LINES - 1);
+            self.fixes = Fixes::of(&verdict.enforce).packed(pod, room, MOST_LINES - 1);
         }
     }
 
-    fn template(&mut self, template: &TemplateJudgement<'_>, mode: Mode) {
-        let (pod, judgement) = (template.template, &template.judgement);
-        self.policy_notes(judgement, pod);
-        let enforce = judgement.policy.policy.enforce;
-        let is_rejected = !judgement.enforce().is_empty();
+    fn template(&mut self, verdict: &Verdict<'_>, unhardened: &[Violation], mode: Mode) {
+        let (pod, changes) = (verdict.case.pod, &verdict.case.changes);
+        self.policy_notes(verdict);
+        let enforce = verdict.policy().policy.enforce;
+        let is_rejected = !verdict.enforce.is_empty();
         let (fate, hardened) = match mode {
             Mode::Enforce => ("will be rejected", "pods will be hardened"),
             Mode::DryRun => {
                 ("would be rejected but for dry run", "but for dry run pods would be hardened")
             }
         };
-        let all = judgement.strictest();
+        let (levels, violations) = strictest(verdict);
         let (broken, reasons) =
-            (message::broken(all.levels, &all.violations), message::reasons(&all.violations));
+            (message::broken(levels, &violations), message::reasons(&violations));
         let head = match is_rejected {
-            true if all.levels == enforce => {
+            true if levels == enforce => {
                 format!("would violate {broken} and its pods {fate}: {reasons}")
             }
             true => {
@@ -205,50 +205,50 @@ impl Draft {
             }
             false => format!("would violate {broken}: {reasons}"),
         };
-        self.violations(&head, &all.violations, pod);
-        if !template.enforce_unhardened.is_empty() && !is_rejected {
-            let set = message::changes(&template.hardened, pod, MAX_WARNING);
-            let broken = message::broken(enforce, &template.enforce_unhardened);
+        self.violations(&head, &violations, pod);
+        if !unhardened.is_empty() {
+            let set = message::changes(changes, pod, MAX_WARNING);
+            let broken = message::broken(enforce, unhardened);
             self.warn(&format!("{hardened} to pass {broken}: {set}"));
-            self.caveat(&template.hardened);
+            self.caveat(changes);
         }
     }
 
-    /// Who is excepted is told before it ends, and the audit log of all that was let through so.
-    fn exception_notes(&mut self, judgement: &Judgement) {
-        if let Some(profile) = &judgement.policy.profile {
+    /// The audit log gets every exception, the user only those that are needed and end soon.
+    fn exception_notes(&mut self, verdict: &Verdict<'_>) {
+        if let Some(profile) = &verdict.policy().profile {
             self.note("profile", profile.name.clone());
         }
-        let names: Vec<_> = judgement.exceptions.by.iter().map(|note| note.name.as_str()).collect();
+        let names: Vec<_> = verdict.exceptions.by.iter().map(|note| note.name.as_str()).collect();
         if !names.is_empty() {
             self.note("exceptions", message::clean(&names.join(", "), message::MAX_DENIAL));
         }
-        if let Some(asked) = judgement.builtin.filter(|_| judgement.enforce().is_empty()) {
+        if let Some(asked) = verdict.builtin.filter(|_| verdict.enforce.is_empty()) {
             self.warn(&format!(
                 "allowed by Portcullis, but the built-in Pod Security admission denies it: label pod-security.kubernetes.io/enforce asks for {asked}"
             ));
         }
-        for note in &judgement.exceptions.ending {
+        for note in &verdict.exceptions.ending {
             let (name, owner, ends) = (&note.name, &note.owner, note.ends());
             self.warn(&format!("PolicyException {name} of {owner} covers this until {ends}"));
         }
     }
 
-    fn policy_notes(&mut self, judgement: &Judgement, pod: &Pod<'_>) {
-        self.exception_notes(judgement);
-        if !judgement.policy.invalid.is_empty() {
+    fn policy_notes(&mut self, verdict: &Verdict<'_>) {
+        self.exception_notes(verdict);
+        if !verdict.policy().invalid.is_empty() {
             let invalid: Vec<_> =
-                judgement.policy.invalid.iter().map(ToString::to_string).collect();
+                verdict.policy().invalid.iter().map(ToString::to_string).collect();
             let text = format!("Failed to parse policy: {}", invalid.join("; "));
             self.note("error", message::clean(&text, message::MAX_DENIAL));
         }
-        if !judgement.audit().is_empty() {
-            let pair = judgement.policy.policy.audit;
-            let reasons = message::reasons(judgement.audit());
-            let fixes = Fixes::of(judgement.audit());
-            let lines = fixes.lines_by_place(pod, message::MAX_DENIAL);
+        if !verdict.audit.is_empty() {
+            let pair = verdict.policy().policy.audit;
+            let reasons = message::reasons(&verdict.audit);
+            let fixes = Fixes::of(&verdict.audit);
+            let lines = fixes.lines_by_place(verdict.case.pod, message::MAX_DENIAL);
             let fixes = Fixes::joined(lines, "; ", message::MAX_DENIAL, fixes.len());
-            let broken = message::broken(pair, judgement.audit());
+            let broken = message::broken(pair, &verdict.audit);
             let text = ["would violate ", &broken, ": ", &reasons, " (", &fixes, ")"].concat();
             self.note("audit-violations", message::clean(&text, message::MAX_DENIAL));
         }
@@ -363,4 +363,18 @@ impl Draft {
             first.into_iter().chain(further).map(|line| format!("{DRY_RUN}{line}")).collect();
         self.warnings = std::mem::take(&mut self.warnings).behind(lines.into_iter());
     }
+}
+
+/// What is broken of enforce and of warn, each requirement once: by the mode that includes the other, or by enforce.
+fn strictest(verdict: &Verdict<'_>) -> (Levels, Vec<Violation>) {
+    let modes = verdict.policy().policy;
+    let is_warned_of_more = verdict.enforce.is_empty() || modes.warn.include_all(&modes.enforce);
+    let (levels, first, second) = match is_warned_of_more && modes.warn != modes.enforce {
+        true => (modes.warn, &verdict.warn, &verdict.enforce),
+        false => (modes.enforce, &verdict.enforce, &verdict.warn),
+    };
+    let mut violations = first.clone();
+    let is_known = |one: &Violation| first.iter().any(|it| it.requirement == one.requirement);
+    violations.extend(second.iter().filter(|one| !is_known(one)).cloned());
+    (levels, violations)
 }

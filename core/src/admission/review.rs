@@ -3,20 +3,23 @@
 //! A decision may wait for what only the cluster knows: a namespace's labels, or the pods that run in it.
 //! [`review`] says so by its value, and the waiting value takes the answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use crate::{
-    config::Config,
-    harden,
-    policy::{self, Covering, Grant, NamespacePolicy},
-    pss::{Caps, ContainerKind, InvalidLabel, Minor, Pod},
-    rules::Mode,
+    config::Mode,
+    harden::{Decision, Scope},
+    policy::{
+        self, Context, Exemption, Form, NamespacePolicy, PodCase, Subject, Verdict, Violation,
+    },
+    pss::{Caps, ContainerKind, InvalidLabel, Pod},
+    rules,
 };
 
 use super::{
-    exceptions::At,
     hardening::{self, Hardening},
-    judgement::{Judgement, PodJudgement, TemplateJudgement},
     namespace::{self, AwaitsPods, NamespaceReview},
     object::{Object, Target},
     request::{Operation, Request},
@@ -41,17 +44,6 @@ impl Hook {
     }
 }
 
-/// What holds for every request.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'c> {
-    /// The configuration in force.
-    pub config: &'c Config,
-    /// What `latest` means: the newest version that both the build and the cluster know.
-    pub newest: Minor,
-    /// What is excepted, and now.
-    pub excepted: At<'c>,
-}
-
 /// A decision, or what it waits for.
 #[derive(Debug)]
 pub enum Review<'r> {
@@ -73,9 +65,14 @@ pub enum Outcome<'r> {
     /// Enforce, audit and warn are all privileged.
     Privileged,
     /// A pod, judged.
-    Pod(PodJudgement<'r>),
+    Pod(Verdict<'r>),
     /// A controller's template, judged as its pods will be.
-    Template(TemplateJudgement<'r>),
+    Template {
+        /// As they will be hardened, or would be but for dry run.
+        verdict: Verdict<'r>,
+        /// What they would break without that, of the enforced level, where they break nothing with it.
+        unhardened: Vec<Violation>,
+    },
     /// A namespace and its labels.
     Namespace(NamespaceReview),
     /// What hardening adds to a pod, or would.
@@ -86,12 +83,11 @@ pub enum Outcome<'r> {
     Pass(Fault),
 }
 
-impl Outcome<'_> {
-    /// What a pod or a template was found to break, where one was judged.
-    pub fn judgement(&self) -> Option<&Judgement> {
+impl<'r> Outcome<'r> {
+    /// The verdict on a pod or a template, where one was judged.
+    pub fn verdict(&self) -> Option<&Verdict<'r>> {
         match self {
-            Self::Pod(PodJudgement { judgement, .. })
-            | Self::Template(TemplateJudgement { judgement, .. }) => Some(judgement),
+            Self::Pod(verdict) | Self::Template { verdict, .. } => Some(verdict),
             Self::Ignore
             | Self::Exempt(_)
             | Self::Privileged
@@ -99,28 +95,6 @@ impl Outcome<'_> {
             | Self::Harden(_)
             | Self::Refuse(_)
             | Self::Pass(_) => None,
-        }
-    }
-}
-
-/// Why something is not judged at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exemption {
-    /// Its namespace.
-    Namespace,
-    /// Who asks.
-    User,
-    /// Its runtime class.
-    RuntimeClass,
-}
-
-impl Exemption {
-    /// The value of the audit annotation `exempt`, as upstream writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Namespace => "namespace",
-            Self::User => "user",
-            Self::RuntimeClass => "runtimeClass",
         }
     }
 }
@@ -168,7 +142,8 @@ pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) ->
         (Hook::Mutate, ..) if !hardening::applies_to(request) => Outcome::Ignore,
         (Hook::Validate, _, Target::Namespace) => return namespace::review(request, context),
         (_, _, Target::Namespace | Target::Pod | Target::Template(_) | Target::Unknown) => {
-            match exemption(request, context.config) {
+            let by_user = || context.exempt_user(&request.user.name);
+            match context.exempt_namespace(&request.namespace).or_else(by_user) {
                 Some(exemption) => Outcome::Exempt(exemption),
                 None => {
                     return Review::AwaitsPolicy(AwaitsPolicy { hook, request, context, target });
@@ -177,14 +152,6 @@ pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) ->
         }
     };
     Review::Decided(outcome)
-}
-
-fn exemption(request: &Request<'_>, config: &Config) -> Option<Exemption> {
-    let exemptions = &config.exemptions;
-    if exemptions.namespace(&request.namespace) {
-        return Some(Exemption::Namespace);
-    }
-    exemptions.user(&request.user.name).then_some(Exemption::User)
 }
 
 /// A review of a pod or a template that waits for its namespace's labels.
@@ -211,24 +178,21 @@ impl<'r> AwaitsPolicy<'r> {
                 return self.fail(Fault::Lookup { namespace, why });
             }
         };
-        let config = self.context.config;
-        let namespace = self.namespace();
-        let policy = NamespacePolicy::of(namespace, labels, &config.defaults, &config.policies);
-        let harden = harden::Decision::of(labels, &policy.policy, &config.harden);
+        let policy = self.context.policy(self.namespace(), labels);
         let is_privileged = policy.is_open();
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod) if is_privileged => Outcome::Privileged,
             (Hook::Validate, _) if is_privileged => Outcome::Ignore,
-            (Hook::Validate, Target::Pod) => self.judge_pod(policy, harden),
-            (Hook::Validate, _) => self.judge_template(policy, harden),
-            (Hook::Mutate, _) => hardening::review(self.request, self.context, &policy, harden)
+            (Hook::Validate, Target::Pod) => self.judge_pod(policy),
+            (Hook::Validate, _) => self.judge_template(policy),
+            (Hook::Mutate, _) => hardening::review(self.request, self.context, policy)
                 .unwrap_or_else(|fault| self.fail(fault)),
         }
     }
 
-    fn judge_pod(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome<'r> {
+    fn judge_pod(self, policy: NamespacePolicy) -> Outcome<'r> {
         let pod = match &self.request.object {
-            Object::Pod(pod) => pod,
+            Object::Pod(pod) => &**pod,
             other => return self.fail(unreadable(other)),
         };
         if self.request.operation == Operation::Update {
@@ -240,17 +204,21 @@ impl<'r> AwaitsPolicy<'r> {
                 other => return self.fail(unreadable(other)),
             }
         }
-        if self.context.config.exemptions.runtime_class(&pod.spec.runtime_class_name) {
-            return Outcome::Exempt(Exemption::RuntimeClass);
-        }
-        let covering = self.context.excepted.of_request(self.request, pod);
-        let grants = covering.grants();
-        let foretold =
-            hardening::foretell(self.request, pod, self.context, (&policy, &grants), harden);
-        let judged = foretold.as_ref().unwrap_or(pod);
-        let judgement = Judgement::of_pod(policy, judged, &grants, self.context.newest);
-        let judgement = self.covered(judgement, &covering, judged);
-        Outcome::Pod(PodJudgement { pod, judgement })
+        // In dry run nothing was added before: the pod is judged as it would have been.
+        let is_unhardened =
+            self.context.config.mode == Mode::DryRun && policy.hardening == Decision::Apply;
+        let case = match self.case(pod, policy) {
+            Ok(case) => case,
+            Err(exemption) => return Outcome::Exempt(exemption),
+        };
+        let case = match is_unhardened && hardening::applies_to(self.request) {
+            true => match hardening::scope(self.request) {
+                Ok(scope) => case.harden(scope),
+                Err(fault) => return self.fail(fault),
+            },
+            false => case,
+        };
+        Outcome::Pod(policy::judge(case, Form::Hardened, Caps::ANSWER))
     }
 
     /// An update that upstream does not judge. Controls are about what a resize cannot change; rules are not.
@@ -258,57 +226,37 @@ impl<'r> AwaitsPolicy<'r> {
         &self,
         policy: NamespacePolicy,
         pod: &'r Pod<'r>,
-        old: &Pod<'_>,
+        old: &'r Pod<'r>,
     ) -> Outcome<'r> {
-        let exemptions = &self.context.config.exemptions;
-        if !policy.demands().any(|demand| demand.check.is_of_resize())
-            || exemptions.runtime_class(&pod.spec.runtime_class_name)
-        {
+        if !policy.demands().any(|demand| demand.check.is_of_resize()) {
             return Outcome::Ignore;
         }
-        let covering = self.context.excepted.of_request(self.request, pod);
-        let judgement = Judgement::of_resize(policy, pod, old, &covering.grants());
-        if judgement.is_clean() {
-            return Outcome::Ignore;
-        }
-        let allows = |grants: &[Grant<'_>]| {
-            let policy = &judgement.policy;
-            let pod = policy.relax(pod, grants);
-            policy::raised(policy.demands(), Mode::Enforce, &pod, old, Caps::NONE).is_empty()
-        };
-        let told = self.context.excepted.told(&covering, allows);
-        Outcome::Pod(PodJudgement { pod, judgement: judgement.covered(told) })
+        let Ok(case) = self.case(pod, policy) else { return Outcome::Ignore };
+        let verdict = policy::judge(case.resized_from(old), Form::Written, Caps::ANSWER);
+        if verdict.is_clean() { Outcome::Ignore } else { Outcome::Pod(verdict) }
     }
 
-    fn judge_template(self, policy: NamespacePolicy, harden: harden::Decision) -> Outcome<'r> {
+    fn judge_template(self, policy: NamespacePolicy) -> Outcome<'r> {
         let template = match &self.request.object {
             Object::Template(Some(template)) => template,
             Object::Template(None) => return Outcome::Ignore,
             Object::Ignored => return self.fail(Fault::UnknownResource),
             other => return self.fail(unreadable(other)),
         };
-        if self.context.config.exemptions.runtime_class(&template.spec.runtime_class_name) {
-            return Outcome::Exempt(Exemption::RuntimeClass);
-        }
-        let covering = self.context.excepted.of_request(self.request, template);
-        let grants = covering.grants();
-        let mut judged = TemplateJudgement::new(policy, template, harden, &grants, self.context);
-        let is_covered = !(covering.granted.is_empty() && covering.expired.is_empty());
-        let is_changed = is_covered && !judged.hardened.is_empty();
-        let hardened = is_changed.then(|| harden::apply(template, &judged.hardened));
-        let pod = hardened.as_ref().unwrap_or(template);
-        judged.judgement = self.covered(judged.judgement, &covering, pod);
-        Outcome::Template(judged)
+        let case = match self.case(template, policy) {
+            Ok(case) if case.policy.hardening == Decision::Apply => case.harden(Scope::Create),
+            Ok(case) => case,
+            Err(exemption) => return Outcome::Exempt(exemption),
+        };
+        let verdict = policy::judge(case, Form::Hardened, Caps::ANSWER);
+        let is_hardened = verdict.enforce.is_empty() && !verdict.case.changes.is_empty();
+        let unhardened = || verdict.case.broken(Form::Written, rules::Mode::Enforce);
+        let unhardened = is_hardened.then(unhardened).unwrap_or_default();
+        Outcome::Template { verdict, unhardened }
     }
 
-    /// Adds the notes on the exceptions that cover a pod.
-    fn covered(&self, judgement: Judgement, covering: &Covering<'_>, pod: &Pod<'_>) -> Judgement {
-        let policy = &judgement.policy;
-        let allows = |grants: &[Grant<'_>]| {
-            policy.enforced(self.context.newest, &policy.relax(pod, grants)).is_empty()
-        };
-        let told = self.context.excepted.told(covering, allows);
-        judgement.covered(told)
+    fn case(&self, pod: &'r Pod<'r>, policy: NamespacePolicy) -> Result<PodCase<'r>, Exemption> {
+        PodCase::new(&subject(self.request, pod), Cow::Owned(policy), self.context)
     }
 
     /// Pods fail closed. Templates fail open, since their pods are judged once more, and so does hardening,
@@ -321,6 +269,18 @@ impl<'r> AwaitsPolicy<'r> {
             (Hook::Validate, Target::Template(_) | Target::Unknown) | (Hook::Mutate, _) => {
                 Outcome::Pass(fault)
             }
+        }
+    }
+}
+
+/// What exceptions are asked about: a template is made by its object, a pod by whom its controller names.
+pub(super) fn subject<'r>(request: &'r Request<'_>, pod: &'r Pod<'r>) -> Subject<'r> {
+    match request.target() {
+        Target::Template(_) => {
+            Subject::of_template(pod, &request.namespace, &request.kind, &request.name)
+        }
+        Target::Pod | Target::Namespace | Target::Ignored | Target::Unknown => {
+            Subject::of(pod, &request.namespace, &request.user.name)
         }
     }
 }

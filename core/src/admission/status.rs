@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{policy::Violation, pss::Pod};
+use crate::policy::{ExceptionSummary, Verdict, Violation};
 
 use super::{
-    exceptions::Covered, fixes::Fixes, judgement::Judgement, message, object::Object,
-    request::Request, review::Fault, warnings::MAX_WARNING,
+    fixes::Fixes, message, object::Object, request::Request, review::Fault, warnings::MAX_WARNING,
 };
 
 /// The most causes of a denial.
@@ -46,9 +45,8 @@ struct Cause {
 }
 
 impl Status {
-    pub(super) fn forbidden(judgement: &Judgement, pod: &Pod<'_>, request: &Request<'_>) -> Self {
-        let violations = judgement.enforce();
-        let policy = &judgement.policy;
+    pub(super) fn forbidden(verdict: &Verdict<'_>, request: &Request<'_>) -> Self {
+        let (violations, policy) = (&*verdict.enforce, verdict.policy());
         let first = format!(
             "{} {:?} is forbidden: violates {}: {}",
             message::cut(&request.resource),
@@ -62,9 +60,9 @@ impl Status {
             policy.enforced_by(),
             rules(violations)
         );
-        let expired = expired(&judgement.exceptions);
+        let expired = expired(&verdict.exceptions);
         let last: Vec<_> = [last].into_iter().chain(expired).collect();
-        let message = message::denial(&first, &Fixes::of(violations), pod, &last);
+        let message = message::denial(&first, &Fixes::of(violations), verdict.case.pod, &last);
         Self::failure(403, "Forbidden", message, request, causes(violations))
     }
 
@@ -139,8 +137,8 @@ fn causes(violations: &[Violation]) -> Vec<Cause> {
 
 /// The first exception that would have covered it, and the names of those that it needs beside that one, or that could
 /// replace it.
-fn expired(exceptions: &Covered) -> Option<String> {
-    let (first, others) = exceptions.expired.split_first()?;
+fn expired(exceptions: &ExceptionSummary) -> Option<String> {
+    let (first, others) = exceptions.missed.split_first()?;
     let (name, owner, ended) = (&first.name, &first.owner, first.ends());
     let mut text =
         format!("PolicyException {name} of {owner} would have covered it, but ended at {ended}");

@@ -15,6 +15,6 @@ pub use change::{Change, Past, Standing, Way};
 pub use lint::Lint;
 pub use namespace::{Audited, Extent, Ground, Namespace, Presence, Read, Unread};
 pub use place::{Location, Position, Region, Replacement};
-pub use policy::{Basis, Judges, Labels, Owners, Policy, Severity};
+pub use policy::{Basis, Labels, Modes, Owners, Policy, Severity};
 pub use summary::{Ranks, Summary};
-pub use workload::{Broken, Excepted, Found, Identity, Ladder, Workload};
+pub use workload::{Broken, Found, Identity, Ladder, Workload};

@@ -4,9 +4,8 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    admission::Exemption,
     harden::{self, Decision, MODE_LABEL},
-    policy::{NamespacePolicy, Source},
+    policy::{Exemption, NamespacePolicy, Source},
     pss::{CONTROLS, Control, Level, LevelVersion, Levels},
 };
 
@@ -63,8 +62,6 @@ pub struct Ground {
     pub policy: NamespacePolicy,
     /// Whether the configuration exempts it.
     pub exempt: Option<Exemption>,
-    /// What hardening does here.
-    pub decision: Decision,
     /// Whether Portcullis is asked about its pods.
     pub presence: Presence,
 }
@@ -297,14 +294,12 @@ mod tests {
             })
             .collect();
         let config = Config::embedded();
-        let policy = NamespacePolicy::of("shop", &labels, &config.defaults, &config.policies);
-        let decision = Decision::of(&labels, &policy.policy, &config.harden);
+        let policy = NamespacePolicy::new("shop", &labels, &config);
         let ground = Ground {
             name: "shop".to_owned(),
             labels: Some(labels),
             policy,
             exempt: None,
-            decision,
             presence: Presence::Installed,
         };
         let workloads = pods.iter().map(|text| {
@@ -332,7 +327,7 @@ mod tests {
             fixes: Vec::new(),
             ladder,
             changes: Vec::new(),
-            exceptions: crate::findings::Excepted::default(),
+            exceptions: crate::policy::ExceptionSummary::default(),
             trace: Vec::new(),
         }
     }

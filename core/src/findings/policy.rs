@@ -3,23 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use crate::{
-    admission::Exemption,
-    config::{Config, Exemptions},
-    harden,
-    policy::{self, Covering, Exceptions, Grant, NamespacePolicy, Subject, Violation},
+    config::Config,
+    policy::{At, Context, Exceptions, Form, NamespacePolicy, Requirement, Subject},
     pss::{self, Caps, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
     rules::Mode,
 };
 
 use super::Identity;
 
-/// What a configuration and the labels of namespaces come to, what is exempt of it, and what hardening would add.
+/// What a configuration and the labels of namespaces come to, and what of it is judged.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Of namespaces without labels.
-    pub defaults: pss::Defaults,
-    /// Rules, profiles and the floor.
-    pub policies: Arc<policy::Settings>,
+    /// Users do not stand in manifests: their exemptions have no effect.
+    pub config: Arc<Config>,
     /// What is known of namespaces.
     pub labels: Labels,
     /// What is excepted.
@@ -36,12 +32,10 @@ pub struct Policy {
     pub version: Option<Version>,
     /// What `latest` means.
     pub newest: Minor,
-    /// Of the configuration. Users do not stand in manifests: their exemptions have no effect.
-    pub exemptions: Exemptions,
-    /// What `/mutate` would add.
-    pub harden: harden::Settings,
     /// What is judged.
-    pub judges: Judges,
+    pub form: Form,
+    /// By which levels.
+    pub modes: Modes,
     /// What breaks this level is an error, what only breaks a higher one a warning. Nothing breaks privileged.
     pub fail_on: Level,
     /// Whether it is told what led to each verdict.
@@ -105,29 +99,27 @@ impl Severity {
     }
 }
 
-/// What of a pod is held against the level.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Judges {
-    /// The pod as it is written.
-    #[default]
-    Written,
-    /// The pod as it will be after hardening.
-    Hardened,
+/// Which modes of a namespace's policy are judged by. Rules are, in all modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// Violations are of what the namespace enforces.
+    Enforce,
+    /// And then of what it audits or warns of, as [`Severity::Warning`]: of each control once.
+    All,
 }
 
 impl Policy {
     /// What the configuration enforces, unless a level or a version replaces it. A level without a version is
     /// its latest. `cluster` is the version of the cluster, where it is known: `latest` is no newer than that.
     pub fn new(
-        config: Config,
+        config: impl Into<Arc<Config>>,
         level: Option<Level>,
         version: Option<Version>,
         cluster: Option<Minor>,
         now: SystemTime,
     ) -> Self {
         Self {
-            defaults: config.defaults,
-            policies: config.policies,
+            config: config.into(),
             labels: Labels::default(),
             exceptions: Arc::default(),
             now,
@@ -136,71 +128,54 @@ impl Policy {
             level: level.map(|level| LevelVersion::latest(level).into()),
             version,
             newest: cluster.map_or(NEWEST, |cluster| cluster.min(NEWEST)),
-            exemptions: config.exemptions,
-            harden: config.harden,
-            judges: Judges::Written,
+            form: Form::Written,
+            modes: Modes::Enforce,
             fail_on: Level::Restricted,
             is_traced: false,
             caps: Caps::REPORT,
         }
     }
 
+    /// What every judgement shares.
+    pub fn context(&self) -> Context<'_> {
+        let excepted = At { exceptions: Some(&self.exceptions), now: self.now };
+        Context { config: &self.config, newest: self.newest, excepted }
+    }
+
     /// What the pods of a namespace are judged by.
     pub fn basis(&self, namespace: &str) -> Basis {
         let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
-        let policy = NamespacePolicy::of(namespace, labels, &self.defaults, &self.policies);
+        let policy = self.context().policy(namespace, labels);
         let asked = self.level.unwrap_or(policy.policy.enforce);
         let asked = self.version.map_or(asked, |version| asked.at(version));
         Basis { policy, asked, newest: self.newest }
     }
 
-    /// What a pod breaks, with how bad that is: of the level, then of the rules.
-    pub fn violations(
-        &self,
-        basis: &Basis,
-        pod: &Pod<'_>,
-        exceptions: &[Grant<'_>],
-        caps: Caps,
-    ) -> Vec<(Violation, Severity)> {
-        let pod = basis.policy.relax(pod, exceptions);
-        let controls = policy::controls(basis.asked, basis.newest, &pod, caps).into_iter();
-        let controls = controls.map(|violation| {
-            let level = violation.requirement.level().unwrap_or(Level::Privileged);
-            (violation, self.severity(level))
-        });
-        let rules = [Mode::Enforce, Mode::Audit, Mode::Warn].into_iter().flat_map(|mode| {
-            let severity = if mode == Mode::Enforce { Severity::Error } else { Severity::Warning };
-            let broken = policy::rules(basis.policy.demands(), mode, &pod, caps).into_iter();
-            broken.map(move |violation| (violation, severity))
-        });
-        controls.chain(rules).collect()
+    /// The levels of each mode.
+    pub(super) fn levels(&self, basis: &Basis) -> pss::Policy {
+        let (enforce, none) = (basis.asked, Levels::PRIVILEGED);
+        match self.modes {
+            Modes::Enforce => pss::Policy { enforce, audit: none, warn: none },
+            Modes::All => pss::Policy { enforce, ..basis.policy.policy },
+        }
     }
 
-    /// The exceptions that cover an object.
-    pub fn covering(&self, identity: &Identity, pod: &Pod<'_>) -> Covering<'_> {
+    /// What exceptions are asked about.
+    pub fn subject<'s>(&self, identity: &'s Identity, pod: &'s Pod<'s>) -> Subject<'s> {
         let namespace = identity.namespace.as_str();
-        if self.exceptions.is_empty() {
-            return Covering::default();
-        }
-        let subject = match (identity.kind.as_str(), self.owners) {
+        match (identity.kind.as_str(), self.owners) {
             ("Pod", Owners::Ignored) => Subject::made_by(pod, namespace, None),
             ("Pod", Owners::Believed) => Subject::as_it_says(pod, namespace),
             (kind, _) => Subject::of_template(pod, namespace, kind, &identity.name),
-        };
-        self.exceptions.covering(&subject, self.now)
-    }
-
-    /// How bad it is to break a control of a level.
-    fn severity(&self, level: Level) -> Severity {
-        if level <= self.fail_on { Severity::Error } else { Severity::Warning }
-    }
-
-    /// Why an object is not judged, if it is not.
-    pub fn exemption(&self, identity: &Identity, pod: Option<&Pod<'_>>) -> Option<Exemption> {
-        if self.exemptions.namespace(&identity.namespace) {
-            return Some(Exemption::Namespace);
         }
-        let class = &pod?.spec.runtime_class_name;
-        self.exemptions.runtime_class(class).then_some(Exemption::RuntimeClass)
+    }
+
+    /// How bad it is to break a requirement of a mode.
+    pub(super) fn severity(&self, requirement: Requirement, mode: Mode) -> Severity {
+        let is_error = |level: Level| level <= self.fail_on;
+        match mode == Mode::Enforce && requirement.level().is_none_or(is_error) {
+            true => Severity::Error,
+            false => Severity::Warning,
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! What led to a verdict, step by step in the one order in which it is decided. Pure: values in, lines out.
 
 use crate::{
-    admission::Exemption,
-    policy::{NamespacePolicy, PROFILE_LABEL, Source},
+    policy::{Exemption, NamespacePolicy, Note, PROFILE_LABEL, Source},
     pss::{Version, is_policy_label},
 };
 
-use super::{Basis, Excepted, Identity, Policy, Severity, Workload};
+use super::{Basis, Identity, Policy, Severity, Workload};
 
 /// One line a step: `level    baseline:latest (label pod-security.kubernetes.io/enforce)`.
 pub(super) fn of(workload: &Workload, policy: &Policy, basis: &Basis) -> Vec<String> {
@@ -62,7 +61,7 @@ fn exempt(exemption: Exemption) -> String {
 }
 
 fn floor(identity: &Identity, policy: &Policy, of: &NamespacePolicy) -> String {
-    match (&policy.policies.floor, of.below_floor) {
+    match (&policy.config.policies.floor, of.below_floor) {
         (None, _) => "none".to_owned(),
         (Some(floor), Some(asked)) => {
             format!("{} is enforced, though {asked} is asked for", floor.enforce)
@@ -124,13 +123,15 @@ fn rules(of: &NamespacePolicy) -> String {
 }
 
 fn exceptions(workload: &Workload) -> String {
-    let Excepted { by, expired } = &workload.exceptions;
+    let names =
+        |notes: &[Note]| notes.iter().map(|note| note.name.as_str()).collect::<Vec<_>>().join(", ");
+    let (by, expired) = (&workload.exceptions.by, &workload.exceptions.expired);
     let mut parts = Vec::new();
     if !by.is_empty() {
-        parts.push(by.join(", "));
+        parts.push(names(by));
     }
     if !expired.is_empty() {
-        parts.push(format!("no more: {}", expired.join(", ")));
+        parts.push(format!("no more: {}", names(expired)));
     }
     if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
 }

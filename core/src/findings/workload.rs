@@ -8,13 +8,16 @@ use std::{
 };
 
 use crate::{
-    admission::{self, Exemption},
-    harden::{self, Change},
-    policy::{Covering, Exception, Requirement, Violation},
+    admission,
+    harden::{Change, Scope},
+    policy::{
+        self, ExceptionSummary, Exemption, Form, MODES, PodCase, Requirement, Verdict, Violation,
+    },
     pss::{self, Caps, Control, Finding, Level, Levels, Minor, Place, Pod},
+    rules::Mode,
 };
 
-use super::{Basis, Judges, Location, Policy, Region, Replacement, Severity, trace};
+use super::{Location, Policy, Region, Replacement, Severity, trace};
 
 /// The most lines of what to set in a workload: more than any that runs needs.
 const MAX_FIXES: usize = 1024;
@@ -65,27 +68,9 @@ pub struct Workload {
     /// What hardening adds where it is applied, whatever is judged.
     pub changes: Vec<Change>,
     /// The exceptions that cover it.
-    pub exceptions: Excepted,
+    pub exceptions: ExceptionSummary,
     /// What led to the verdict, one line a step, where that is asked for.
     pub trace: Vec<String>,
-}
-
-/// The exceptions that cover a workload, each `namespace/name`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excepted {
-    /// Those in force.
-    pub by: Vec<String>,
-    /// Those that would have been, had they not expired.
-    pub expired: Vec<String>,
-}
-
-impl Excepted {
-    fn of(covering: &Covering<'_>) -> Self {
-        let names = |exceptions: &[&Exception]| {
-            exceptions.iter().map(|exception| exception.name.clone()).collect()
-        };
-        Self { by: names(&covering.granted), expired: names(&covering.expired) }
-    }
 }
 
 /// A control that it breaks.
@@ -93,6 +78,8 @@ impl Excepted {
 pub struct Broken {
     /// Which.
     pub requirement: Requirement,
+    /// The strictest mode that asks for it.
+    pub mode: Mode,
     /// How bad that is.
     pub severity: Severity,
     /// What must change; never empty.
@@ -181,22 +168,30 @@ impl Workload {
         if identity.namespace.is_empty() {
             identity.namespace.clone_from(&policy.namespace);
         }
-        let exempt = policy.exemption(&identity, pod);
-        let basis = policy.basis(&identity.namespace);
+        let (basis, context) = (policy.basis(&identity.namespace), policy.context());
         let mut workload = Self {
-            identity,
             location: None,
-            exempt,
+            exempt: context.exempt_namespace(&identity.namespace),
+            identity,
             judged: basis.judged(),
             violations: Vec::new(),
             fixes: Vec::new(),
             ladder: Ladder::TOP,
             changes: Vec::new(),
-            exceptions: Excepted::default(),
+            exceptions: ExceptionSummary::default(),
             trace: Vec::new(),
         };
-        if let (Some(pod), None) = (pod, exempt) {
-            workload.fill(pod, root, policy, &basis);
+        if let Some(pod) = pod {
+            let (identity, own) = (workload.identity.clone(), Cow::Borrowed(&basis.policy));
+            match PodCase::new(&policy.subject(&identity, pod), own, context) {
+                Ok(case) => {
+                    let case = case.with_levels(policy.levels(&basis)).harden(Scope::Create);
+                    let version = basis.asked.highest().version.resolve(basis.newest);
+                    workload.ladder = Ladder::of(pod, case.hardened(), version);
+                    workload.fill(policy::judge(case, policy.form, policy.caps), root, policy);
+                }
+                Err(exemption) => workload.exempt = Some(exemption),
+            }
         }
         if policy.is_traced {
             workload.trace = trace::of(&workload, policy, &basis);
@@ -204,60 +199,34 @@ impl Workload {
         workload
     }
 
-    fn fill(&mut self, pod: &Pod<'_>, root: &str, policy: &Policy, basis: &Basis) {
-        let changes = harden::plan(pod, &policy.harden, harden::Scope::Create);
-        let covering = policy.covering(&self.identity, pod);
-        let grants = covering.grants();
-        let changes = basis.policy.relax(pod, &grants).without_relaxed(changes);
-        // Nothing to harden is what well-kept manifests have in common.
-        let applied = (!changes.is_empty()).then(|| harden::apply(pod, &changes));
-        let hardened = applied.as_ref().unwrap_or(pod);
-        self.ladder =
-            Ladder::of(pod, applied.as_ref(), basis.asked.highest().version.resolve(basis.newest));
-        let judged = match policy.judges {
-            Judges::Written => pod,
-            Judges::Hardened => hardened,
-        };
-        let violations = policy.violations(basis, judged, &grants, policy.caps);
-        let left = match (violations.is_empty(), policy.judges, &applied) {
-            (false, Judges::Written, Some(hardened)) => {
-                Some(policy.violations(basis, hardened, &grants, Caps::NONE))
-            }
-            // Judged is what is hardened already, or nothing would change.
-            _ => None,
-        };
-        let is_hardened = |violation: &Violation| {
-            let remains = |(other, _): &(Violation, _)| other.requirement == violation.requirement;
-            left.as_ref().is_some_and(|left| !left.iter().any(remains))
-        };
-        let hardening = |violation: &Violation| {
-            let is_its =
-                |change: &&Change| change.field.requirement() == Some(violation.requirement.id());
-            let its = changes.iter().filter(is_its);
-            if is_hardened(violation) { its.cloned().collect() } else { Vec::new() }
-        };
-        self.exceptions = Excepted::of(&covering);
-        let all = violations.iter().map(|(violation, _)| violation);
-        self.fixes = admission::fixes(all, judged, MAX_FIXES);
+    fn fill(&mut self, verdict: Verdict<'_>, root: &str, policy: &Policy) {
+        let (denied, advised) = (enforced_and_rules(&verdict), advised(&verdict));
+        let judged = verdict.pod();
+        self.fixes =
+            admission::fixes(denied.iter().map(|(_, violation)| *violation), judged, MAX_FIXES);
+        let hardening = Mending::new(&verdict);
         let mut parts = Parts::new(judged, root);
-        self.violations = violations
-            .iter()
-            .map(|(violation, severity)| Broken {
+        self.violations = denied
+            .into_iter()
+            .chain(advised)
+            .map(|(mode, violation)| Broken {
                 requirement: violation.requirement,
-                severity: *severity,
+                mode,
+                severity: policy.severity(violation.requirement, mode),
                 found: violation.findings.iter().map(|one| parts.found(one)).collect(),
                 more: violation.findings.more(),
                 message: admission::fix([violation], judged, MAX_MESSAGE),
-                hardening: hardening(violation),
+                hardening: hardening.of(mode, violation),
                 mends: Vec::new(),
             })
             .collect();
-        self.changes = changes;
+        self.exceptions = verdict.exceptions;
+        self.changes = verdict.case.changes;
     }
 
-    /// Whether its pods are denied, however bad a command calls what they break. Rules that only warn or audit deny none.
+    /// Whether its pods are denied, however bad a command calls what they break.
     pub fn is_denied(&self) -> bool {
-        self.violations.iter().any(Broken::is_enforced)
+        self.violations.iter().any(|broken| broken.mode == Mode::Enforce)
     }
 
     /// Whether it breaks anything that makes the command fail.
@@ -267,11 +236,6 @@ impl Workload {
 }
 
 impl Broken {
-    /// Whether pods are denied for it, however bad a command calls it: of the level all is enforced, of the rules some.
-    pub fn is_enforced(&self) -> bool {
-        self.requirement.level().is_some() || self.severity == Severity::Error
-    }
-
     /// Whether hardening would mend it.
     pub fn is_hardened(&self) -> bool {
         !self.hardening.is_empty()
@@ -282,6 +246,60 @@ impl Broken {
         let mut seen = HashSet::new();
         let fields = self.found.iter().map(|found| found.field.as_str());
         fields.filter(move |field| seen.insert(*field))
+    }
+}
+
+/// What is enforced, then the rules of the other modes.
+fn enforced_and_rules<'v>(verdict: &'v Verdict<'_>) -> Vec<(Mode, &'v Violation)> {
+    let rules = advice(verdict).filter(|(_, violation)| violation.requirement.is_rule());
+    verdict.enforce.iter().map(|violation| (Mode::Enforce, violation)).chain(rules).collect()
+}
+
+/// The controls of the other modes, each once, that are not enforced.
+fn advised<'v>(verdict: &'v Verdict<'_>) -> Vec<(Mode, &'v Violation)> {
+    let mut all: Vec<(Mode, &Violation)> = Vec::new();
+    for (mode, violation) in advice(verdict) {
+        let known = verdict.enforce.iter().chain(all.iter().map(|(_, violation)| *violation));
+        let is_known = known.into_iter().any(|it| it.requirement == violation.requirement);
+        if !is_known && !violation.requirement.is_rule() {
+            all.push((mode, violation));
+        }
+    }
+    all.sort_by_key(|(_, violation)| violation.requirement.position());
+    all
+}
+
+fn advice<'v>(verdict: &'v Verdict<'_>) -> impl Iterator<Item = (Mode, &'v Violation)> {
+    let audit = verdict.audit.iter().map(|violation| (Mode::Audit, violation));
+    audit.chain(verdict.warn.iter().map(|violation| (Mode::Warn, violation)))
+}
+
+/// Which violations hardening would fix.
+struct Mending<'v> {
+    changes: &'v [Change],
+    /// What each mode still finds in the hardened pod. None where the judged pod is the hardened one.
+    left: Option<[Vec<Violation>; 3]>,
+}
+
+impl<'v> Mending<'v> {
+    fn new(verdict: &'v Verdict<'_>) -> Self {
+        let case = &verdict.case;
+        let differs = verdict.form == Form::Written && case.hardened().is_some();
+        let left =
+            (differs && !verdict.is_clean()).then(|| case.by_mode(Form::Hardened, Caps::NONE));
+        Self { changes: &case.changes, left }
+    }
+
+    /// The changes that fix a violation of a mode; none if it is still there after them.
+    fn of(&self, mode: Mode, violation: &Violation) -> Vec<Change> {
+        let requirement = violation.requirement;
+        let left = self.left.iter().flat_map(|left| MODES.iter().zip(left));
+        let left = left.filter(|(of, _)| **of == mode).flat_map(|(_, left)| left);
+        if self.left.is_none() || left.into_iter().any(|it| it.requirement == requirement) {
+            return Vec::new();
+        }
+        let is_its = |change: &&Change| change.field.requirement() == Some(requirement.id());
+        self.changes.iter().filter(is_its).cloned().collect()
     }
 }
 

@@ -3,10 +3,13 @@
 //! Pure: no I/O, no clock, no log.
 
 mod allowed;
+mod context;
 mod evaluate;
 mod exception;
 mod exception_index;
+mod exception_summary;
 mod idle;
+mod judge;
 mod known_names;
 mod namespace;
 mod profile;
@@ -16,10 +19,13 @@ mod requirement;
 mod subject;
 
 pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
+pub use context::{At, Context, Exemption};
 pub use evaluate::{Evaluation, controls, raised, rules};
 pub use exception::{
     Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
 };
+pub use exception_summary::{ExceptionSummary, NOTICE, Note};
+pub use judge::{Form, MODES, PodCase, Verdict, judge};
 pub use known_names::{CAPABILITIES, SYSCTL_ROOTS, VOLUME_TYPES};
 pub use namespace::{NamespacePolicy, Source};
 pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};

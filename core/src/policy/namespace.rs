@@ -13,16 +13,16 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
+    config::Config,
+    harden::Decision,
     pss::{
-        self, Caps, Defaults, InvalidLabel, Level, LevelVersion, Levels, Minor, Pod, Policy,
-        enforced_by_standard, from_labels,
+        self, InvalidLabel, Level, LevelVersion, Levels, Pod, Policy, enforced_by_standard,
+        from_labels,
     },
-    rules::{Demand, Mode},
+    rules::Demand,
 };
 
 use super::{
-    Violation,
-    evaluate::{controls, rules},
     profile::{PROFILE_LABEL, Profile, Settings},
     relaxed::{Grant, Relaxed},
 };
@@ -78,19 +78,17 @@ pub struct NamespacePolicy {
     pub builtin: Option<LevelVersion>,
     /// What would be enforced without the floor, where all of it is below the floor.
     pub below_floor: Option<Levels>,
+    /// What hardening does to its pods.
+    pub hardening: Decision,
     /// Rules of the configuration.
     rules: Arc<[Demand]>,
 }
 
 impl NamespacePolicy {
-    /// From a namespace's name and labels, over the configuration's defaults.
-    pub fn of(
-        name: &str,
-        labels: &BTreeMap<String, String>,
-        defaults: &Defaults,
-        settings: &Settings,
-    ) -> Self {
-        let labelled = from_labels(labels, defaults);
+    /// From a namespace's name and labels, and what the configuration says.
+    pub fn new(name: &str, labels: &BTreeMap<String, String>, config: &Config) -> Self {
+        let settings = &config.policies;
+        let labelled = from_labels(labels, &config.defaults);
         let sources = labelled.sources.into_iter().map(|(pair, source)| (pair, source.into()));
         let mut composed = Self {
             policy: labelled.policy,
@@ -99,6 +97,7 @@ impl NamespacePolicy {
             profile: None,
             builtin: enforced_by_standard(labels),
             below_floor: None,
+            hardening: Decision::Nothing,
             rules: Arc::clone(&settings.rules),
         };
         if let Some(taken) = labels.get(PROFILE_LABEL) {
@@ -109,6 +108,7 @@ impl NamespacePolicy {
             composed.below_floor = floor.enforce.is_above(asked.highest()).then_some(asked);
             composed.add(floor.enforce, Source::Floor);
         }
+        composed.hardening = Decision::of(labels, &composed.policy, &config.harden);
         composed
     }
 
@@ -201,13 +201,6 @@ impl NamespacePolicy {
         }
     }
 
-    /// What a pod breaks of all that is enforced: the level, then the rules. Which, without what is to be set.
-    pub fn enforced(&self, newest: Minor, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
-        let mut violations = controls(self.policy.enforce, newest, pod, Caps::NONE);
-        violations.extend(rules(self.demands(), Mode::Enforce, pod, Caps::NONE));
-        violations
-    }
-
     /// Whether nothing at all is judged.
     pub fn is_open(&self) -> bool {
         self.invalid.is_empty()
@@ -219,7 +212,7 @@ impl NamespacePolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pattern::Pattern, policy::Floor};
+    use crate::{pattern::Pattern, policy::Floor, pss::Defaults};
 
     fn pair(text: &str) -> LevelVersion {
         let (level, version) = text.split_once(':').unwrap_or((text, "latest"));
@@ -279,7 +272,8 @@ mod tests {
         });
         let settings =
             Settings { profiles: profiles.into_iter().collect(), floor, ..Settings::default() };
-        NamespacePolicy::of(namespace, &labels, &defaults, &settings)
+        let config = Config { defaults, policies: Arc::new(settings), ..Config::embedded() };
+        NamespacePolicy::new(namespace, &labels, &config)
     }
 
     #[test]

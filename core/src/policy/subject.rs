@@ -72,6 +72,11 @@ impl<'s> Subject<'s> {
         Self::made_by(pod, namespace, owner)
     }
 
+    /// The pod or the template.
+    pub fn pod(&self) -> &'s Pod<'s> {
+        self.pod
+    }
+
     /// Where it is.
     pub fn namespace(&self) -> &'s str {
         self.namespace

@@ -1,0 +1,229 @@
+//! The one judge of pods and templates. Both webhooks and every command judge by it, in one order: exemption, policy of
+//! the namespace, exceptions, hardening, evaluation.
+//!
+//! Pure: no I/O, no clock, no log.
+
+use std::borrow::Cow;
+
+use crate::{
+    harden::{self, Change, Scope},
+    pss::{self, Caps, LevelVersion, Levels, Pod, Policy},
+    rules::Mode,
+};
+
+use super::{
+    Context, Covering, Evaluation, ExceptionSummary, Exemption, Grant, NamespacePolicy, Relaxed,
+    Subject, Violation,
+    evaluate::{raised, rules},
+};
+
+/// The modes, in the order in which a pod is judged by them.
+pub const MODES: [Mode; 3] = [Mode::Enforce, Mode::Audit, Mode::Warn];
+
+/// Which state of a pod is judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As it is written.
+    #[default]
+    Written,
+    /// With what hardening adds.
+    Hardened,
+}
+
+/// A pod or a template, and everything that its verdict depends on.
+#[derive(Debug)]
+pub struct PodCase<'a> {
+    /// The policy of its namespace.
+    pub policy: Cow<'a, NamespacePolicy>,
+    /// As it is written.
+    pub pod: &'a Pod<'a>,
+    /// What hardening adds: nothing that the profile or an exception makes unnecessary.
+    pub changes: Vec<Change>,
+    pub(super) context: Context<'a>,
+    /// The levels of each mode.
+    levels: Policy,
+    pub(super) exceptions: Covering<'a>,
+    hardened: Option<Box<Pod<'a>>>,
+    /// The pod before an update that changes neither containers nor images.
+    old: Option<&'a Pod<'a>>,
+}
+
+impl<'a> PodCase<'a> {
+    /// Finds the exceptions for a pod or a template.
+    ///
+    /// # Errors
+    /// Its namespace or its runtime class is exempt.
+    pub fn new(
+        subject: &Subject<'a>,
+        policy: Cow<'a, NamespacePolicy>,
+        context: Context<'a>,
+    ) -> Result<Self, Exemption> {
+        let pod = subject.pod();
+        match context.exempt_pod(subject.namespace(), pod) {
+            Some(exemption) => Err(exemption),
+            None => Ok(Self {
+                levels: policy.policy,
+                policy,
+                pod,
+                changes: Vec::new(),
+                exceptions: context.excepted.covering(subject),
+                context,
+                hardened: None,
+                old: None,
+            }),
+        }
+    }
+
+    /// Judges by other levels than those of the namespace. Rules and what is allowed stay.
+    #[must_use]
+    pub fn with_levels(self, levels: Policy) -> Self {
+        Self { levels, ..self }
+    }
+
+    /// Adds what hardening sets in a pod, whether or not the namespace hardens.
+    #[must_use]
+    pub fn harden(mut self, scope: Scope<'_>) -> Self {
+        let changes = harden::plan(self.pod, &self.context.config.harden, scope);
+        if !changes.is_empty() {
+            self.changes = self.relax(self.pod, &self.exceptions.grants()).without_relaxed(changes);
+            let hardened = || Box::new(harden::apply(self.pod, &self.changes));
+            self.hardened = (!self.changes.is_empty()).then(hardened);
+        }
+        self
+    }
+
+    /// Judges an update that changes neither containers nor images, only by the rules that it can break.
+    #[must_use]
+    pub fn resized_from(self, old: &'a Pod<'a>) -> Self {
+        Self { old: Some(old), ..self }
+    }
+
+    /// The pod in one form: as it is written where hardening adds nothing.
+    pub fn pod(&self, form: Form) -> &Pod<'a> {
+        match (form, &self.hardened) {
+            (Form::Hardened, Some(hardened)) => hardened,
+            (Form::Hardened, None) | (Form::Written, _) => self.pod,
+        }
+    }
+
+    /// The pod with what hardening adds, if it adds anything.
+    pub fn hardened(&self) -> Option<&Pod<'a>> {
+        self.hardened.as_deref()
+    }
+
+    /// The same, for keeps.
+    pub fn into_hardened(self) -> Option<Pod<'a>> {
+        self.hardened.map(|pod| *pod)
+    }
+
+    /// What a form of the pod breaks of one mode: the levels, then the rules. Which requirements, without what to set.
+    pub fn broken(&self, form: Form, mode: Mode) -> Vec<Violation> {
+        self.broken_with(form, mode, &self.exceptions.grants())
+    }
+
+    /// The same with other exceptions.
+    pub(super) fn broken_with(
+        &self,
+        form: Form,
+        mode: Mode,
+        exceptions: &[Grant<'_>],
+    ) -> Vec<Violation> {
+        let pod = &self.relax(self.pod(form), exceptions);
+        self.of_mode(mode, pod, &mut self.evaluation(pod, Caps::NONE), Caps::NONE)
+    }
+
+    /// What a form of the pod breaks of each of [`MODES`].
+    pub fn by_mode(&self, form: Form, caps: Caps) -> [Vec<Violation>; 3] {
+        let pod = &self.relax(self.pod(form), &self.exceptions.grants());
+        self.of_modes(pod, caps)
+    }
+
+    /// Modes with the same levels share one evaluation.
+    fn of_modes(&self, pod: &Relaxed<'_, 'a>, caps: Caps) -> [Vec<Violation>; 3] {
+        let evaluation = &mut self.evaluation(pod, caps);
+        MODES.map(|mode| self.of_mode(mode, pod, evaluation, caps))
+    }
+
+    fn relax<'p>(&'p self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
+        self.policy.relax(pod, exceptions)
+    }
+
+    fn evaluation<'e, 'p>(&self, pod: &'e Relaxed<'p, 'a>, caps: Caps) -> Evaluation<'e, 'p, 'a> {
+        Evaluation::new(self.context.newest, pod, caps)
+    }
+
+    fn of_mode(
+        &self,
+        mode: Mode,
+        pod: &Relaxed<'_, 'a>,
+        evaluation: &mut Evaluation<'_, '_, 'a>,
+        caps: Caps,
+    ) -> Vec<Violation> {
+        if let Some(old) = self.old {
+            return raised(self.policy.demands(), mode, pod, old, caps);
+        }
+        let mut violations = evaluation.violations(self.levels_of(mode));
+        violations.extend(rules(self.policy.demands(), mode, pod, caps));
+        violations
+    }
+
+    fn levels_of(&self, mode: Mode) -> Levels {
+        match mode {
+            Mode::Enforce => self.levels.enforce,
+            Mode::Audit => self.levels.audit,
+            Mode::Warn => self.levels.warn,
+        }
+    }
+
+    /// What the built-in admission is told to enforce, where it would still deny what is relaxed here.
+    fn builtin(&self, pod: &Relaxed<'_, '_>) -> Option<LevelVersion> {
+        let asked = self.policy.builtin.filter(|_| self.old.is_none() && pod.is_relaxed())?;
+        let version = asked.version.resolve(self.context.newest);
+        pss::broken(asked.level, version, pod.whole()).next().map(|_| asked)
+    }
+}
+
+/// What a pod or a template breaks.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// What was judged.
+    pub case: PodCase<'a>,
+    /// In which form.
+    pub form: Form,
+    /// Reasons to deny.
+    pub enforce: Vec<Violation>,
+    /// For the audit log.
+    pub audit: Vec<Violation>,
+    /// For the user.
+    pub warn: Vec<Violation>,
+    /// The exceptions that cover it.
+    pub exceptions: ExceptionSummary,
+    /// What the built-in admission enforces, where it would deny what is relaxed here.
+    pub builtin: Option<LevelVersion>,
+}
+
+/// Judges a form of a pod or a template by all modes.
+pub fn judge(case: PodCase<'_>, form: Form, caps: Caps) -> Verdict<'_> {
+    let relaxed = &case.relax(case.pod(form), &case.exceptions.grants());
+    let [enforce, audit, warn] = case.of_modes(relaxed, caps);
+    let builtin = case.builtin(relaxed);
+    let exceptions = ExceptionSummary::new(&case, form);
+    Verdict { case, form, enforce, audit, warn, exceptions, builtin }
+}
+
+impl<'a> Verdict<'a> {
+    /// The pod as it was judged.
+    pub fn pod(&self) -> &Pod<'a> {
+        self.case.pod(self.form)
+    }
+
+    /// The policy that it was judged by.
+    pub fn policy(&self) -> &NamespacePolicy {
+        &self.case.policy
+    }
+
+    /// Whether no mode finds anything.
+    pub fn is_clean(&self) -> bool {
+        self.enforce.is_empty() && self.audit.is_empty() && self.warn.is_empty()
+    }
+}
