@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     dns,
-    server::{BodyError, Intake, Peer, Received, Turn, Turns},
+    server::{BodyError, FairQueue, Intake, Peer, Received, Turn},
 };
 
 use super::{
@@ -35,7 +35,7 @@ const ERROR_BYTES: usize = 64 << 10;
 /// Lists pods, for so many at a time and so many bytes a second.
 pub struct PodLists {
     client: Client,
-    turns: Turns,
+    queue: FairQueue,
     bucket: Bucket,
 }
 
@@ -43,7 +43,7 @@ impl PodLists {
     pub(super) fn new(client: Client, limits: Limits) -> Self {
         let (rate, at_once) = (limits.pod_bytes_per_second, limits.pod_bytes_at_once);
         let bucket = Bucket::new(rate, at_once, Instant::now());
-        Self { client, turns: Turns::new(limits.pod_lists), bucket }
+        Self { client, queue: FairQueue::new(limits.pod_lists), bucket }
     }
 
     /// Begins to list the pods of a namespace for this peer. The intake reads the pages, under its budget, until the
@@ -61,7 +61,7 @@ impl PodLists {
         if !dns::is_label(namespace) {
             return Err(LookupError::NotFound);
         }
-        let turn = timeout_at(deadline, self.turns.take(peer)).await;
+        let turn = timeout_at(deadline, self.queue.turn(peer)).await;
         let turn = turn.ok().filter(|_| Instant::now() < deadline);
         let turn = turn.ok_or(LookupError::TooManyLists)?;
         let at = Some(Position { token: None, limit: FIRST });

@@ -20,14 +20,14 @@ use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use super::budget::{Budget, Charge};
+use super::fair_queue::{FairQueue, Peer};
 use super::limits::BodyLimits;
-use super::turns::{Peer, Turns};
 
 /// What reads bodies. Cheap to clone; all clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Intake {
     budget: Arc<Budget>,
-    turns: Arc<Turns>,
+    large: Arc<FairQueue>,
 }
 
 /// A complete body. Its part of the budget is free again when this is dropped.
@@ -62,7 +62,7 @@ impl Intake {
     /// With an empty budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
-        Self { budget: Arc::new(Budget::new(limits)), turns: Arc::new(Turns::new(1)) }
+        Self { budget: Arc::new(Budget::new(limits)), large: Arc::new(FairQueue::new(1)) }
     }
 
     /// Does work on so many bytes of a body. Work on a small body is done at once, on the caller's thread: it takes
@@ -85,7 +85,7 @@ impl Intake {
         peer: Peer,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        let turn = self.turns.take(peer).await;
+        let turn = self.large.turn(peer).await;
         // The work goes on when nobody waits for it any more, and so must its turn.
         let done = spawn_blocking(move || {
             let done = work();

@@ -1,32 +1,31 @@
-//! One connection, from the TLS handshake to its last answer, all in one task.
+//! One connection, from the TLS handshake to its last answer, in one task.
 //!
-//! It has no timers. Whether it may go on is the accept loop's word, which comes through the
-//! [`Meter`] and is obeyed only after everything that has arrived was looked at: a request that is
-//! already there is served, not cut off.
+//! It has no timers. The accept loop orders it to stop through [`Progress`]. The task obeys only after it has looked
+//! at everything that has arrived: a request that is already there is served, not cut off.
 
-use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
+use futures::future::poll_immediate;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tracing::{debug, warn};
 
+use super::fair_queue::Peer;
 use super::listen::Transport;
-use super::meter::{Meter, Phase};
-use super::metered_io::MeteredIo;
+use super::progress::{Phase, Progress};
+use super::progress_io::ProgressIo;
+use super::rate_limited_log::RateLimitedLog;
 use super::read_ahead::ReadAhead;
-use super::seldom::Seldom;
-use super::service::{Requests, Shared};
+use super::service::{Shared, answer};
 use super::stats::{Counted, add_one};
-use super::turns::Peer;
 
 /// The most that hyper buffers of a header, or reads of a body at once, in bytes. The API server's
 /// headers are 300 bytes.
@@ -37,25 +36,19 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     transport: Transport,
-    meter: Arc<Meter>,
+    progress: Arc<Progress>,
     shared: Arc<Shared>,
 ) {
     let _counted = Counted::new(&shared.stats, |stats| &stats.connections);
     // A failure means that the peer is gone, which the first read says too.
     let _ = stream.set_nodelay(true);
     match transport {
-        Transport::Plain => {
-            meter.enter(Phase::Idle);
-            serve_http(stream, peer, meter, shared).await;
-        }
-        Transport::Tls(config) => match handshake(stream, config, &meter, &shared).await {
-            Ok(tls) => {
-                meter.enter(Phase::Idle);
-                serve_http(tls, peer, meter, shared).await;
-            }
+        Transport::Plain => serve_http(stream, peer, &progress, &shared).await,
+        Transport::Tls(config) => match handshake(stream, config, &progress, &shared).await {
+            Ok(stream) => serve_http(stream, peer, &progress, &shared).await,
             Err(error) => {
                 add_one(&shared.stats.failed_handshakes);
-                report_failed_handshake(peer, &error);
+                log_failed_handshake(peer, &error);
             }
         },
     }
@@ -64,32 +57,23 @@ pub(super) async fn serve(
 async fn handshake(
     stream: TcpStream,
     config: Arc<ServerConfig>,
-    meter: &Meter,
+    progress: &Progress,
     shared: &Shared,
-) -> io::Result<tokio_rustls::server::TlsStream<ReadAhead>> {
+) -> io::Result<TlsStream<ReadAhead>> {
     let _counted = Counted::new(&shared.stats, |stats| &stats.handshakes);
-    let accept = TlsAcceptor::from(config).accept(ReadAhead::new(stream));
-    let mut accept = pin!(accept);
-    let mut watch = Watch::default();
-    poll_fn(|cx| {
-        watch.by(meter, cx);
-        match accept.as_mut().poll(cx) {
-            Poll::Pending if meter.stopped().is_some() => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            poll => poll,
-        }
-    })
-    .await
+    tokio::select! {
+        biased;
+        accepted = TlsAcceptor::from(config).accept(ReadAhead::new(stream)) => accepted,
+        _ = progress.stopped() => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
-/// A peer that refuses our certificate is the operator's business. All else is port scans and probes:
-/// nobody's.
-fn report_failed_handshake(peer: SocketAddr, error: &io::Error) {
-    static WARNED: Seldom = Seldom::new();
+/// A client that refuses our certificate needs the operator's attention. All else is port scans and probes.
+fn log_failed_handshake(peer: SocketAddr, error: &io::Error) {
+    static LOG: RateLimitedLog = RateLimitedLog::new();
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
     let alert = matches!(tls, Some(rustls::Error::AlertReceived(_)));
-    match alert.then(|| WARNED.now()).flatten() {
+    match alert.then(|| LOG.next()).flatten() {
         Some(unsaid) => {
             warn!(%peer, %error, unsaid, "a client refused the handshake: does its CA bundle fit?");
         }
@@ -97,51 +81,31 @@ fn report_failed_handshake(peer: SocketAddr, error: &io::Error) {
     }
 }
 
-async fn serve_http<T>(io: T, peer: SocketAddr, meter: Arc<Meter>, shared: Arc<Shared>)
+async fn serve_http<T>(io: T, peer: SocketAddr, progress: &Arc<Progress>, shared: &Shared)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let requests = Requests { shared, meter: Arc::clone(&meter), peer: Peer(peer.ip()) };
+    progress.enter(Phase::Idle);
+    let service = service_fn(|request| answer(request, Peer(peer.ip()), progress, shared));
     // No header_read_timeout: hyper's also closes idle connections.
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(MeteredIo::new(io, Arc::clone(&meter))), requests);
+        .serve_connection(TokioIo::new(ProgressIo::new(io, Arc::clone(progress))), service);
     let mut connection = pin!(connection);
-    let mut watch = Watch::default();
-    let end = poll_fn(|cx| {
-        watch.by(&meter, cx);
-        if let Poll::Ready(end) = connection.as_mut().poll(cx) {
-            return Poll::Ready(end);
-        }
-        match meter.stopped() {
-            None => Poll::Pending,
-            Some(Phase::Idle) => {
-                // Says goodbye, as far as that goes without waiting for the peer.
+    let end = tokio::select! {
+        biased;
+        end = &mut connection => end,
+        phase = progress.stopped() => {
+            if phase == Phase::Idle {
+                // Sends TLS's close_notify, as far as that goes without waiting for the peer.
                 connection.as_mut().graceful_shutdown();
-                match connection.as_mut().poll(cx) {
-                    Poll::Pending => Poll::Ready(Ok(())),
-                    end @ Poll::Ready(_) => end,
-                }
+                poll_immediate(connection).await.unwrap_or(Ok(()))
+            } else {
+                Ok(())
             }
-            Some(_) => Poll::Ready(Ok(())),
         }
-    })
-    .await;
+    };
     if let Err(error) = end {
         debug!(%peer, %error, "connection ended");
-    }
-}
-
-/// Registers the task with the meter once, not at each poll.
-#[derive(Default)]
-struct Watch(Option<Waker>);
-
-impl Watch {
-    fn by(&mut self, meter: &Meter, cx: &Context<'_>) {
-        let known = self.0.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
-        if !known {
-            meter.wake_by(cx.waker());
-            self.0 = Some(cx.waker().clone());
-        }
     }
 }

@@ -19,8 +19,8 @@ use tracing::{error, warn};
 use super::connection;
 use super::limits::Limits;
 use super::listen::{Serving, Transport};
-use super::meter::{Meter, Moment, Phase};
-use super::seldom::Seldom;
+use super::progress::{Phase, Progress, Snapshot};
+use super::rate_limited_log::RateLimitedLog;
 use super::service::Shared;
 use super::stats::add_one;
 
@@ -48,30 +48,31 @@ pub(super) type Ended = Result<(Id, ()), JoinError>;
 
 /// What is known of one connection.
 struct Entry {
-    meter: Arc<Meter>,
-    /// What it did when last looked at, and since when. The time is that of the first look, thus
-    /// never too early.
-    moment: Moment,
+    progress: Arc<Progress>,
+    /// What it did at the last look, and since when. The time is that of the first look, thus never too early.
+    seen: Snapshot,
     since: Instant,
     /// Whether it was ordered to end that.
-    ordered: bool,
+    is_ordered: bool,
     /// Tells apart those that were first looked at together.
     number: u64,
 }
 
 impl Entry {
     fn look(&mut self, now: Instant) {
-        let moment = self.meter.moment();
-        if moment != self.moment {
-            self.moment = moment;
-            self.since = now;
-            self.ordered = false;
+        let seen = self.progress.snapshot();
+        if seen != self.seen {
+            (self.seen, self.since, self.is_ordered) = (seen, now, false);
         }
     }
 
     fn stop(&mut self) {
-        self.ordered = true;
-        self.meter.stop(self.moment);
+        self.is_ordered = true;
+        self.progress.stop(self.seen);
+    }
+
+    fn is_sending(&self) -> bool {
+        matches!(self.seen.phase(), Phase::Handshake | Phase::Head | Phase::Body)
     }
 }
 
@@ -97,22 +98,17 @@ impl Connections {
         if !self.has_room() {
             return Some((stream, peer));
         }
-        let meter = Arc::new(Meter::new());
+        let progress = Arc::new(Progress::new());
+        let (seen, since) = (progress.snapshot(), Instant::now());
         let task = self.tasks.spawn(connection::serve(
             stream,
             peer,
             self.transport.clone(),
-            Arc::clone(&meter),
+            Arc::clone(&progress),
             Arc::clone(&self.shared),
         ));
         self.admitted += 1;
-        let entry = Entry {
-            moment: meter.moment(),
-            meter,
-            since: Instant::now(),
-            ordered: false,
-            number: self.admitted,
-        };
+        let entry = Entry { progress, seen, since, is_ordered: false, number: self.admitted };
         self.entries.insert(task.id(), entry);
         None
     }
@@ -124,10 +120,13 @@ impl Connections {
         }
         // Below this many connections there cannot be too many handshakes.
         if self.tasks.len() >= self.limits.handshakes {
-            let shaking = |entry: &&Entry| entry.meter.moment().phase() == Phase::Handshake;
-            if self.entries.values().filter(shaking).count() >= self.limits.handshakes {
-                self.evict_first(|moment, age| {
-                    moment.phase() == Phase::Handshake && age >= STALLED_HANDSHAKE
+            let is_shaking = |entry: &Entry| entry.seen.phase() == Phase::Handshake;
+            self.look();
+            if self.entries.values().filter(|entry| is_shaking(entry)).count()
+                >= self.limits.handshakes
+            {
+                self.evict_first(|entry, age| {
+                    (is_shaking(entry) && age >= STALLED_HANDSHAKE).then_some(0)
                 });
                 return false;
             }
@@ -136,48 +135,42 @@ impl Connections {
     }
 
     /// Orders one connection to end: the one that has been longest in the middle of sending, else the one idle
-    /// longest, of those that never asked anything if there are such. Who dawdles has to go before an API server that
-    /// keeps a connection for its next request. One whose request is being answered is never cut off: then the
-    /// newcomer waits, which costs the API server less than a request lost. So it does where untrusted clients have only just
-    /// begun: in a moment they will have asked, or dawdled.
+    /// longest, of those that never asked anything if there are such. A slow sender has to go before an API server
+    /// that keeps a connection for its next request. One whose request is being answered is never cut off: then the
+    /// new connection waits, which costs the API server less than a request lost. It also waits where other clients
+    /// have only just begun: in a moment they will have asked, or stalled.
     fn evict(&mut self) {
-        let stalls = |moment: Moment, age| {
-            matches!(moment.phase(), Phase::Handshake | Phase::Head | Phase::Body) && age >= STALLED
-        };
-        let is_idle = |moment: Moment| moment.phase() == Phase::Idle;
-        if self.evict_first(stalls)
-            || self.evict_first(|moment, _| is_idle(moment) && !moment.has_asked())
-        {
-            return;
-        }
-        let has_begun = |entry: &Entry| {
-            let moment = entry.meter.moment();
-            matches!(moment.phase(), Phase::Handshake | Phase::Head | Phase::Body)
-                && !moment.has_asked()
-        };
-        if !self.entries.values().any(has_begun) {
-            self.evict_first(|moment, _| is_idle(moment));
-        }
+        self.look();
+        let is_new = |entry: &Entry| entry.is_sending() && !entry.seen.has_asked();
+        let has_new = self.entries.values().any(is_new);
+        self.evict_first(|entry, age| match entry.seen.phase() {
+            Phase::Handshake | Phase::Head | Phase::Body => (age >= STALLED).then_some(0),
+            Phase::Idle if !entry.seen.has_asked() => Some(1),
+            Phase::Idle => (!has_new).then_some(2),
+            Phase::Handling | Phase::Answering => None,
+        });
     }
 
-    /// Orders the first of those to end that may. Says whether one is on its way out.
-    fn evict_first(&mut self, may: impl Fn(Moment, Duration) -> bool) -> bool {
+    fn look(&mut self) {
         let now = Instant::now();
-        for entry in self.entries.values_mut() {
-            entry.look(now);
+        self.entries.values_mut().for_each(|entry| entry.look(now));
+    }
+
+    /// Orders the connection of the lowest rank, and of those the oldest, to end, unless one is on its way out.
+    fn evict_first(&mut self, rank: impl Fn(&Entry, Duration) -> Option<u8>) {
+        if self.entries.values().any(|entry| entry.is_ordered) {
+            return;
         }
-        if self.entries.values().any(|entry| entry.ordered) {
-            return true;
-        }
-        let first = self
+        let now = Instant::now();
+        let ranked = self
             .entries
             .values_mut()
-            .filter(|entry| may(entry.moment, now - entry.since))
-            .min_by_key(|entry| (entry.since, entry.number));
-        let Some(entry) = first else { return false };
-        entry.stop();
-        add_one(&self.shared.stats.evicted);
-        true
+            .filter_map(|entry| Some((rank(entry, now - entry.since)?, entry)));
+        let first = ranked.min_by_key(|(rank, entry)| (*rank, entry.since, entry.number));
+        if let Some((_, entry)) = first {
+            entry.stop();
+            add_one(&self.shared.stats.evicted);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -205,11 +198,11 @@ impl Connections {
         let draining = self.shared.draining.load(Ordering::Relaxed);
         for entry in self.entries.values_mut() {
             entry.look(now);
-            let phase = entry.moment.phase();
+            let phase = entry.seen.phase();
             let Some(allowed) = allowed(&self.limits, phase, draining) else {
                 continue;
             };
-            if !entry.ordered && now - entry.since >= allowed {
+            if !entry.is_ordered && now - entry.since >= allowed {
                 entry.stop();
                 if phase != Phase::Idle {
                     add_one(&self.shared.stats.timed_out);
@@ -220,8 +213,8 @@ impl Connections {
 
     /// For when the system does not let us accept a connection.
     pub(super) fn without_descriptors(&mut self, error: &io::Error) {
-        static WARNED: Seldom = Seldom::new();
-        if let Some(unsaid) = WARNED.now() {
+        static LOG: RateLimitedLog = RateLimitedLog::new();
+        if let Some(unsaid) = LOG.next() {
             warn!(%error, unsaid, "cannot accept connections: trying again");
         }
         const ENFILE: i32 = 23;
@@ -252,6 +245,6 @@ fn allowed(limits: &Limits, phase: Phase, draining: bool) -> Option<Duration> {
         Phase::Head => limits.head,
         Phase::Body => limits.body,
         Phase::Handling => return None,
-        Phase::Answering | Phase::Flushing => limits.answer,
+        Phase::Answering => limits.answer,
     })
 }

@@ -22,7 +22,7 @@ use x509_parser::extensions::GeneralName;
 
 use super::pair::{PairError, chain, malformed, read};
 use super::{Bad, Trouble, again_and_again};
-use crate::server::seldom::Seldom;
+use crate::server::rate_limited_log::RateLimitedLog;
 
 /// Verifies clients. Without a good certificate there is no connection.
 #[derive(Debug)]
@@ -113,8 +113,8 @@ impl ClientAuth {
         if names.iter().any(|name| self.allowed.contains(name)) {
             return Ok(());
         }
-        static WARNED: Seldom = Seldom::new();
-        if let Some(unsaid) = WARNED.now() {
+        static LOG: RateLimitedLog = RateLimitedLog::new();
+        if let Some(unsaid) = LOG.next() {
             let (names, allowed) = (names.join(","), self.allowed.join(","));
             tracing::warn!(names, allowed, unsaid, "a client's certificate has no allowed name");
         }

@@ -1,4 +1,4 @@
-//! Turns at work that only so many requests may do at a time, shared fairly between peers.
+//! A queue for work that only so many requests may do at a time, fair between peers.
 //!
 //! Each peer's address has one place in the queue, however many connections it opens: a crowd behind one address
 //! delays another address by one turn for each turn that the other takes.
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Who sent a request, as far as the network says. The server puts it among the extensions of each request.
+/// The address that a request came from. The server puts it among the extensions of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer(pub IpAddr);
 
@@ -22,7 +22,7 @@ impl Default for Peer {
 
 /// A number of turns for all peers together, and one at a time for each peer.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct FairQueue {
     all: Arc<Semaphore>,
     by_peer: Mutex<HashMap<Peer, Weak<Semaphore>>>,
 }
@@ -34,13 +34,13 @@ pub(crate) struct Turn {
     _own: OwnedSemaphorePermit,
 }
 
-impl Turns {
+impl FairQueue {
     pub(crate) fn new(at_once: usize) -> Self {
         Self { all: Arc::new(Semaphore::new(at_once)), by_peer: Mutex::default() }
     }
 
     /// Waits for a turn. None is never returned: no queue is ever closed.
-    pub(crate) async fn take(&self, peer: Peer) -> Option<Turn> {
+    pub(crate) async fn turn(&self, peer: Peer) -> Option<Turn> {
         let own = self.queue(peer).acquire_owned().await.ok()?;
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Turn { _all: all, _own: own })
@@ -79,14 +79,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_crowd_behind_one_address_delays_another_by_one_turn() {
-        let turns = Turns::new(1);
-        let first = turns.take(peer(1)).await.unwrap();
+        let queue = FairQueue::new(1);
+        let first = queue.turn(peer(1)).await.unwrap();
         let mut crowd: Vec<Waiting<'_>> =
-            (0..100).map(|_| turns.take(peer(1)).boxed_local()).collect();
+            (0..100).map(|_| queue.turn(peer(1)).boxed_local()).collect();
         for one in &mut crowd {
             assert!(ready(one).await.is_none());
         }
-        let mut honest: Waiting<'_> = turns.take(peer(2)).boxed_local();
+        let mut honest: Waiting<'_> = queue.turn(peer(2)).boxed_local();
         assert!(ready(&mut honest).await.is_none(), "one turn for all");
         drop(first);
         // The crowd's next one was not in the queue for all while its own peer had a turn.
@@ -98,18 +98,18 @@ mod tests {
 
     #[tokio::test]
     async fn one_peer_has_one_turn_and_others_the_rest() {
-        let turns = Turns::new(2);
-        let _first = turns.take(peer(1)).await.unwrap();
-        assert!(poll_immediate(turns.take(peer(1))).await.is_none());
-        assert!(poll_immediate(turns.take(peer(2))).await.is_some());
+        let queue = FairQueue::new(2);
+        let _first = queue.turn(peer(1)).await.unwrap();
+        assert!(poll_immediate(queue.turn(peer(1))).await.is_none());
+        assert!(poll_immediate(queue.turn(peer(2))).await.is_some());
     }
 
     #[tokio::test]
     async fn peers_are_forgotten() {
-        let turns = Turns::new(1);
+        let queue = FairQueue::new(1);
         for last in 0..=255 {
-            drop(turns.take(peer(last)).await);
+            drop(queue.turn(peer(last)).await);
         }
-        assert_eq!(turns.by_peer.lock().unwrap().len(), 1, "the last, until the next one comes");
+        assert_eq!(queue.by_peer.lock().unwrap().len(), 1, "the last, until the next one comes");
     }
 }

@@ -1,24 +1,25 @@
-//! For log lines that untrusted clients could cause without end: one in ten seconds, with a count of the rest.
+//! A limit for log lines that untrusted clients could cause without end.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_secs(10);
 
-pub(super) struct Seldom(Mutex<State>);
+/// Lets one line pass in ten seconds, and counts the others.
+pub(super) struct RateLimitedLog(Mutex<State>);
 
 struct State {
     last: Option<Instant>,
     unsaid: u64,
 }
 
-impl Seldom {
+impl RateLimitedLog {
     pub(super) const fn new() -> Self {
         Self(Mutex::new(State { last: None, unsaid: 0 }))
     }
 
     /// How many lines were left out since the last one, if it is time for one.
-    pub(super) fn now(&self) -> Option<u64> {
+    pub(super) fn next(&self) -> Option<u64> {
         self.at(Instant::now())
     }
 
@@ -43,12 +44,12 @@ mod tests {
 
     #[test]
     fn says_the_first_then_counts() {
-        let seldom = Seldom::new();
+        let log = RateLimitedLog::new();
         let start = Instant::now();
-        assert_eq!(seldom.at(start), Some(0));
-        assert_eq!(seldom.at(start), None);
-        assert_eq!(seldom.at(start + APART / 2), None);
-        assert_eq!(seldom.at(start + APART), Some(2));
-        assert_eq!(seldom.at(start + APART), None);
+        assert_eq!(log.at(start), Some(0));
+        assert_eq!(log.at(start), None);
+        assert_eq!(log.at(start + APART / 2), None);
+        assert_eq!(log.at(start + APART), Some(2));
+        assert_eq!(log.at(start + APART), None);
     }
 }

@@ -1,35 +1,33 @@
-//! The plain-text side of a connection, between TLS and hyper: notes in the [`Meter`] when a request
-//! begins to arrive and when an answer has left, and ends a read that was ordered to stop.
-//!
-//! It never waits by itself and never looks at what the bytes say.
+//! The plain text of a connection, between TLS and hyper: notes in [`Progress`] when a request begins to arrive and
+//! when an answer has left, and ends a read that was ordered to stop.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::meter::{Meter, Phase};
+use super::progress::{Phase, Progress};
 
-pub(super) struct MeteredIo<T> {
+pub(super) struct ProgressIo<T> {
     inner: T,
-    meter: Arc<Meter>,
+    progress: Arc<Progress>,
 }
 
-impl<T> MeteredIo<T> {
-    pub(super) fn new(inner: T, meter: Arc<Meter>) -> Self {
-        Self { inner, meter }
+impl<T> ProgressIo<T> {
+    pub(super) fn new(inner: T, progress: Arc<Progress>) -> Self {
+        Self { inner, progress }
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for MeteredIo<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ProgressIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(phase @ (Phase::Head | Phase::Body)) = self.meter.stopped() {
+        if let Some(phase @ (Phase::Head | Phase::Body)) = self.progress.order() {
             let what = match phase {
                 Phase::Head => "the request's header did not come in time",
                 _ => "the request's body did not come in time",
@@ -38,7 +36,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for MeteredIo<T> {
         }
         let result = poll_read_all(Pin::new(&mut self.inner), cx, out);
         if !out.filled().is_empty() {
-            self.meter.advance(Phase::Idle, Phase::Head);
+            self.progress.advance(Phase::Idle, Phase::Head);
         }
         result
     }
@@ -66,7 +64,7 @@ fn poll_read_all<T: AsyncRead>(
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for MeteredIo<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for ProgressIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,23 +73,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for MeteredIo<T> {
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.inner).poll_flush(cx);
         // hyper flushes only when it has nothing left to write.
         if matches!(result, Poll::Ready(Ok(()))) {
-            self.meter.advance(Phase::Flushing, Phase::Idle);
+            self.progress.advance(Phase::Answering, Phase::Idle);
         }
         result
     }
