@@ -1,6 +1,6 @@
 //! Reads request bodies under one budget for the whole process.
 //!
-//! Bytes are counted as they arrive: a stranger's Content-Length reserves nothing. A reserve of the
+//! Bytes are counted as they arrive: a client's Content-Length reserves nothing. A reserve of the
 //! budget is for small bodies, so that ordinary reviews pass while a few huge ones fill the rest. It
 //! never waits for budget: what finds none is shed, and the API server tries again elsewhere. Time
 //! is bounded by the connection's body deadline, which ends a read with an error.
@@ -10,9 +10,10 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
+use http::header::{CONNECTION, RETRY_AFTER};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use memmap2::MmapMut;
@@ -152,32 +153,25 @@ impl Intake {
         let limits = &self.budget.limits;
         let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let mut charge = Charge::none(&self.budget);
-        let first = next(body).await?.unwrap_or_default();
-        if first.len() > limit {
-            let head = first.slice(..first.len().min(limits.head));
-            return Err(BodyError::TooLarge { head, limit });
-        }
-        if !charge.grow_to(first.len()) {
-            return Err(BodyError::Busy);
-        }
-        let mut collected = Collected::One(first);
-        // `is_end_stream` is known before the end of a body with a length: one that came in one piece
-        // is handed on as it is.
+        let mut buffer = Buffer::Piece(Bytes::new());
+        // The end of a body with a length is known before it is read: one that came in one piece is handed on as it is.
         while !body.is_end_stream() {
             let Some(data) = next(body).await? else {
                 break;
             };
-            let needed = collected.len() + data.len();
+            let (before, needed) = (buffer.bytes(), buffer.bytes().len() + data.len());
             if needed > limit {
-                let head = collected.head(&data, limits.head);
+                let head = before.iter().chain(&data).take(limits.head).copied().collect();
                 return Err(BodyError::TooLarge { head, limit });
             }
-            if !charge.grow_to(collected.cost(needed, length, limits)) {
+            let room = if before.is_empty() { needed } else { room(needed, length, limits) };
+            if !charge.grow_to(room) {
                 return Err(BodyError::Busy);
             }
-            collected = collected.with(&data, length, limits).ok_or(BodyError::Busy)?;
+            let most = length.unwrap_or(limits.largest).min(limits.largest);
+            buffer = buffer.with(data, room, limits.small, most).ok_or(BodyError::Busy)?;
         }
-        Ok(Received { bytes: collected.into_bytes(), _charge: charge })
+        Ok(Received { bytes: buffer.into(), _charge: charge })
     }
 
     /// `head` is what was read before it turned out too large, or nothing.
@@ -212,14 +206,9 @@ pub async fn discard(mut body: Body, at_most: u64) {
 /// The answer to a request that there is no room for: the API server tries again at once, on a new
 /// connection, which may lead to another replica.
 #[must_use]
-pub fn shed() -> Response<Body> {
-    let mut response = Response::new(Body::from("too busy: try again\n"));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    headers.insert(RETRY_AFTER, HeaderValue::from_static("0"));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+pub fn shed() -> Response {
+    let headers = [(RETRY_AFTER, "0"), (CONNECTION, "close")];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "too busy: try again\n").into_response()
 }
 
 /// The next piece of data; trailers are skipped.
@@ -243,106 +232,84 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// How much room a small body of `needed` bytes so far gets, in bytes: twice that, so that it is not copied for each
-/// piece, but no more than it says it has, and no more than is small.
-fn capacity(needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
+/// How much room a body of `needed` bytes so far costs, in bytes. A small one gets twice that, so that it is not copied
+/// for each piece, but no more than it says it has, and no more than is small.
+fn room(needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
     let most = length.unwrap_or(limits.small).min(limits.small);
     needed.saturating_mul(2).min(most).max(needed)
 }
 
 /// What has come of a body.
-enum Collected {
-    One(Bytes),
+enum Buffer {
+    Piece(Bytes),
     Small(Vec<u8>),
-    Large(Large),
+    Large(Mapping),
 }
 
 /// Memory straight from the system, as long as the body says it is or may be. It takes none until it is written to, so
 /// nothing is ever copied to make more room, and all of it is given back at once: an allocator would keep it.
-struct Large {
+struct Mapping {
     memory: MmapMut,
     length: usize,
 }
 
-impl AsRef<[u8]> for Large {
+impl AsRef<[u8]> for Mapping {
     fn as_ref(&self) -> &[u8] {
         self.memory.get(..self.length).unwrap_or_default()
     }
 }
 
-impl Large {
-    fn new(room: usize) -> Option<Self> {
-        Some(Self { memory: MmapMut::map_anon(room).ok()?, length: 0 })
-    }
-
-    /// Whether there was room.
-    fn push(&mut self, data: &[u8]) -> bool {
+impl Mapping {
+    /// None where there is no room.
+    fn with(mut self, data: &[u8]) -> Option<Self> {
         let end = self.length + data.len();
-        let Some(room) = self.memory.get_mut(self.length..end) else { return false };
-        room.copy_from_slice(data);
+        self.memory.get_mut(self.length..end)?.copy_from_slice(data);
         self.length = end;
-        true
+        Some(self)
     }
 }
 
-impl Collected {
+impl Buffer {
     fn bytes(&self) -> &[u8] {
         match self {
-            Self::One(bytes) => bytes,
+            Self::Piece(bytes) => bytes,
             Self::Small(bytes) => bytes,
-            Self::Large(large) => large.as_ref(),
+            Self::Large(mapping) => mapping.as_ref(),
         }
     }
 
-    fn len(&self) -> usize {
-        self.bytes().len()
-    }
-
-    /// What the body costs of the budget once it has `needed` bytes.
-    fn cost(&self, needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
-        match self {
-            Self::One(_) | Self::Small(_) if needed <= limits.small => {
-                capacity(needed, length, limits)
+    /// With more of it. `most` is the length of a body that is not small. None where the system has no memory.
+    fn with(self, data: Bytes, room: usize, small: usize, most: usize) -> Option<Self> {
+        let needed = self.bytes().len() + data.len();
+        Some(match self {
+            Self::Piece(first) if first.is_empty() => Self::Piece(data),
+            Self::Large(mapping) => Self::Large(mapping.with(&data)?),
+            Self::Piece(_) | Self::Small(_) if needed > small => {
+                let memory = MmapMut::map_anon(most.max(needed)).ok()?;
+                let mapping = Mapping { memory, length: 0 };
+                Self::Large(mapping.with(self.bytes())?.with(&data)?)
             }
-            Self::One(_) | Self::Small(_) | Self::Large(_) => needed,
-        }
-    }
-
-    /// With more of it. None where the system has no memory.
-    fn with(self, data: &[u8], length: Option<usize>, limits: &BodyLimits) -> Option<Self> {
-        let needed = self.len() + data.len();
-        if needed <= limits.small {
-            let mut all = match self {
-                Self::Small(all) => all,
-                other => other.bytes().to_vec(),
-            };
-            if needed > all.capacity() {
-                all.reserve_exact(capacity(needed, length, limits) - all.len());
+            Self::Piece(_) | Self::Small(_) => {
+                let mut all = match self {
+                    Self::Small(all) => all,
+                    other => other.bytes().to_vec(),
+                };
+                if needed > all.capacity() {
+                    all.reserve_exact(room - all.len());
+                }
+                all.extend_from_slice(&data);
+                Self::Small(all)
             }
-            all.extend_from_slice(data);
-            return Some(Self::Small(all));
-        }
-        let mut large = match self {
-            Self::Large(large) => large,
-            other => {
-                let room = length.unwrap_or(limits.largest).min(limits.largest).max(needed);
-                let mut large = Large::new(room)?;
-                large.push(other.bytes()).then_some(())?;
-                large
-            }
-        };
-        large.push(data).then_some(Self::Large(large))
+        })
     }
+}
 
-    fn head(&self, data: &[u8], most: usize) -> Bytes {
-        self.bytes().iter().chain(data).take(most).copied().collect()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::One(bytes) => bytes,
-            Self::Small(bytes) => bytes.into(),
-            Self::Large(large) => Bytes::from_owner(large),
+impl From<Buffer> for Bytes {
+    fn from(buffer: Buffer) -> Self {
+        match buffer {
+            Buffer::Piece(bytes) => bytes,
+            Buffer::Small(bytes) => bytes.into(),
+            Buffer::Large(mapping) => Self::from_owner(mapping),
         }
     }
 }
@@ -365,7 +332,7 @@ mod tests {
             (10, Some(5), 10),
             (100, Some(100), 100),
         ] {
-            assert_eq!(capacity(needed, length, &limits()), expected, "{needed} of {length:?}");
+            assert_eq!(room(needed, length, &limits()), expected, "{needed} of {length:?}");
         }
     }
 
@@ -373,14 +340,15 @@ mod tests {
     fn a_large_one_costs_what_has_come_of_it() {
         let limits = limits();
         for length in [Some(3000), Some(1 << 40), Some(20), None] {
-            let mut body = Collected::One(Bytes::from(vec![b'a'; 90]));
+            let mut body = Buffer::Piece(Bytes::from(vec![b'a'; 90]));
             let mut expected = vec![b'a'; 90];
             for piece in [vec![b'b'; 5], vec![b'c'; 15], vec![b'd'; 1000]] {
                 expected.extend_from_slice(&piece);
-                let cost = body.cost(expected.len(), length, &limits);
-                assert!((expected.len()..=100.max(expected.len())).contains(&cost), "{cost}");
+                let room = room(expected.len(), length, &limits);
+                assert!((expected.len()..=100.max(expected.len())).contains(&room), "{room}");
+                let most = length.unwrap_or(limits.largest).min(limits.largest);
                 // One that is longer than it says cannot come from hyper.
-                match body.with(&piece, length, &limits) {
+                match body.with(piece.into(), room, limits.small, most) {
                     Some(more) => body = more,
                     None => {
                         assert_eq!(length, Some(20));
@@ -389,7 +357,7 @@ mod tests {
                 }
                 assert_eq!(body.bytes(), expected);
             }
-            assert_eq!(body.into_bytes(), expected);
+            assert_eq!(Bytes::from(body), expected);
         }
     }
 }

@@ -70,28 +70,3 @@ impl fmt::Display for Report {
         writeln!(f, "readyz check {all}")
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_failure_makes_all_unready() {
-        let readiness = Readiness::default()
-            .and("certificate", || Ok(()))
-            .and("namespaces", || Err("not\nsynced".to_owned()));
-        let report = readiness.report();
-        assert!(!report.is_ready());
-        assert_eq!(
-            report.to_string(),
-            "[+]certificate ok\n[-]namespaces failed: not synced\nreadyz check failed\n"
-        );
-    }
-
-    #[test]
-    fn no_condition_is_ready() {
-        let report = Readiness::default().report();
-        assert!(report.is_ready());
-        assert_eq!(report.to_string(), "readyz check passed\n");
-    }
-}

@@ -108,39 +108,3 @@ impl Signals {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn stages_only_go_forward() {
-        let (trigger, mut shutdown) = shutdown();
-        assert_eq!(shutdown.stage(), Stage::Serving);
-        trigger.drain();
-        assert_eq!(shutdown.changed().await, Stage::Draining);
-        trigger.abort();
-        trigger.drain();
-        assert_eq!(shutdown.changed().await, Stage::Aborted);
-        assert_eq!(shutdown.stage(), Stage::Aborted);
-    }
-
-    #[tokio::test]
-    async fn the_first_signal_drains_and_the_second_aborts() {
-        let signals = Signals::catch().unwrap();
-        let (trigger, mut shutdown) = shutdown();
-        let raise = |name: &str| {
-            let line = format!("kill -{name} {}", std::process::id());
-            assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
-        };
-        let watch = async {
-            raise("TERM");
-            assert_eq!(shutdown.changed().await, Stage::Draining);
-            raise("INT");
-            assert_eq!(shutdown.changed().await, Stage::Aborted);
-        };
-        tokio::join!(signals.pull(&trigger), watch);
-    }
-}

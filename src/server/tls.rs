@@ -6,14 +6,13 @@
 
 mod client_auth;
 mod pair;
-mod trouble;
+mod reloaded;
 mod validity;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::danger::ClientCertVerifier;
@@ -24,12 +23,12 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 pub use client_auth::ClientAuth;
-pub use pair::PairError;
-pub use trouble::Bad;
+pub use pair::FileError;
+pub use reloaded::Bad;
 pub use validity::Validity;
 
-use pair::{Contents, Pair};
-use trouble::{Trouble, again_and_again};
+use pair::Pair;
+use reloaded::{Reloaded, keep_fresh};
 use validity::rfc3339;
 
 /// Where the certificate chain and its key are, both PEM.
@@ -43,18 +42,7 @@ pub struct Files {
 
 /// The certificate that is shown to clients, and where it comes from. Without one, no handshake succeeds.
 #[derive(Debug)]
-pub struct Identity {
-    current: ArcSwapOption<Pair>,
-    source: Option<Source>,
-    trouble: Trouble,
-}
-
-#[derive(Debug)]
-struct Source {
-    files: Files,
-    /// What they held when they were last read, unless that may become good without changing.
-    last: Mutex<Option<Contents>>,
-}
+pub struct Identity(Reloaded<Pair, 2>);
 
 /// For readiness and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,25 +58,14 @@ impl Identity {
     ///
     /// # Errors
     /// When they cannot be used now: says which file, and what is wrong with it.
-    pub fn load(files: Files) -> Result<Arc<Self>, PairError> {
-        let contents = Contents::read(&files)?;
-        let pair = Pair::parse(&files, &contents, SystemTime::now())?;
-        let source = Source { files, last: Mutex::new(Some(contents)) };
-        Ok(Arc::new(Self { source: Some(source), ..Self::of(Some(pair)) }))
+    pub fn load(files: Files) -> Result<Arc<Self>, FileError> {
+        Ok(Arc::new(Self(Reloaded::load([files.certificate, files.key])?)))
     }
 
-    /// None yet: somebody will [`replace`](Self::replace) it.
+    /// None yet: [`replace`](Self::replace) provides it.
     #[must_use]
     pub fn awaited() -> Arc<Self> {
-        Arc::new(Self::of(None))
-    }
-
-    fn of(pair: Option<Pair>) -> Self {
-        Self {
-            current: ArcSwapOption::from_pointee(pair),
-            source: None,
-            trouble: Trouble::default(),
-        }
+        Arc::new(Self(Reloaded::without_files(None)))
     }
 
     /// One that was made in memory and stays, its own certificate first in the chain.
@@ -100,7 +77,7 @@ impl Identity {
         key: PrivateKeyDer<'static>,
     ) -> Result<Arc<Self>, String> {
         let pair = Pair::new(chain, key).map_err(|error| error.to_string())?;
-        Ok(Arc::new(Self::of(Some(pair))))
+        Ok(Arc::new(Self(Reloaded::without_files(Some(pair)))))
     }
 
     /// Puts a certificate in force that was made in memory, its own first in the chain.
@@ -112,74 +89,51 @@ impl Identity {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), String> {
-        self.put(Pair::new(chain, key).map_err(|error| error.to_string())?);
+        let pair = Pair::new(chain, key).map_err(|error| error.to_string())?;
+        log_new(&self.0.put(pair));
         Ok(())
     }
 
-    fn put(&self, pair: Pair) {
-        let not_after = rfc3339(pair.validity.until);
-        self.current.store(Some(Arc::new(pair)));
-        self.settle();
-        tracing::info!(not_after, "new certificate in force");
-    }
-
-    /// Reads the files again every so often (10 s is usual), for as long as it is polled. Returns at
-    /// once when there are no files.
+    /// Reads the files again every so often (10 s is usual), for as long as it is polled. Returns at once when there
+    /// are no files.
     pub async fn keep_fresh(self: Arc<Self>, every: Duration) {
-        if self.source.is_none() {
-            return;
+        if self.0.has_files() {
+            keep_fresh(self, every, Self::reload).await;
         }
-        again_and_again(self, every, Self::reload).await;
     }
 
     /// Reads the files again, and puts them in force if they have changed and are good. Blocks.
     pub fn reload(&self, now: SystemTime) {
-        let Some(source) = &self.source else { return };
-        let mut last = source.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match Contents::read(&source.files) {
-            Ok(contents) if last.as_ref() == Some(&contents) => return,
-            Ok(contents) => {
-                let parsed = Pair::parse(&source.files, &contents, now);
-                // What is only too early may become good without changing.
-                let keep = !matches!(parsed, Err(PairError::NotYetValid { .. }));
-                *last = keep.then_some(contents);
-                parsed
-            }
-            Err(error) => {
-                *last = None;
-                Err(error)
-            }
-        };
-        match outcome {
-            Ok(pair) => self.put(pair),
-            Err(error) => self.complain(&error.to_string(), now),
+        match self.0.reload(now) {
+            None => {}
+            Some(Ok(pair)) => log_new(&pair),
+            Some(Err(error)) => log_bad(&error),
         }
     }
 
     /// Says, once, why there is no newer certificate and should be one. One line.
     pub fn complain(&self, why: &str, now: SystemTime) {
-        if self.trouble.note(why, now) {
-            tracing::error!(error = why, "no new certificate, the old one stays");
+        if self.0.note(why, now) {
+            log_bad(why);
         }
     }
 
     /// Says, once, what a certificate is waited for. One line.
     pub fn wait(&self, why: &str, now: SystemTime) {
-        if self.trouble.note(why, now) {
+        if self.0.note(why, now) {
             tracing::info!(why, "waiting for a certificate");
         }
     }
 
     /// All is well again.
     pub fn settle(&self) {
-        self.trouble.settle();
+        self.0.settle();
     }
 
     /// What is in force, and what is wrong with what is not.
     #[must_use]
     pub fn status(&self) -> Status {
-        let validity = self.current.load().as_ref().map(|pair| pair.validity);
-        Status { validity, bad: self.trouble.get() }
+        Status { validity: self.0.get().map(|pair| pair.validity), bad: self.0.bad() }
     }
 
     /// For readiness: whether the certificate in force is valid now.
@@ -187,27 +141,26 @@ impl Identity {
     /// # Errors
     /// When it is not; one line that says why.
     pub fn valid(&self, now: SystemTime) -> Result<(), String> {
-        let status = self.status();
-        let mut why = match status.validity {
-            None => "there is no certificate yet".to_owned(),
-            Some(Validity { until, .. }) if now > until => {
-                format!("the certificate expired at {}", rfc3339(until))
-            }
-            Some(Validity { from, .. }) if now < from => {
-                format!("the certificate is not valid before {}", rfc3339(from))
-            }
-            Some(_) => return Ok(()),
-        };
-        if let Some(bad) = status.bad {
-            why = format!("{why}, and a newer one cannot be had: {}", bad.why);
-        }
-        Err(why)
+        let Status { validity, bad } = self.status();
+        let none = || Err("there is no certificate yet".to_owned());
+        validity.map_or_else(none, |validity| validity.check(now)).map_err(|why| match bad {
+            Some(bad) => format!("{why}, and a newer one cannot be had: {}", bad.why),
+            None => why,
+        })
     }
+}
+
+fn log_new(pair: &Pair) {
+    tracing::info!(not_after = rfc3339(pair.validity.until), "new certificate in force");
+}
+
+fn log_bad(error: &str) {
+    tracing::error!(error, "no new certificate, the old one stays");
 }
 
 impl ResolvesServerCert for Identity {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.current.load().as_ref().map(|pair| Arc::clone(&pair.key))
+        self.0.get().map(|pair| Arc::clone(&pair.key))
     }
 }
 

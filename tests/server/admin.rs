@@ -103,3 +103,23 @@ async fn half_a_header_is_ended() {
     client.send("GET /li").await;
     client.ended().await;
 }
+
+#[test]
+fn one_failure_makes_all_unready() {
+    let readiness = Readiness::default()
+        .and("certificate", || Ok(()))
+        .and("namespaces", || Err("not\nsynced".to_owned()));
+    let report = readiness.report();
+    assert!(!report.is_ready());
+    assert_eq!(
+        report.to_string(),
+        "[+]certificate ok\n[-]namespaces failed: not synced\nreadyz check failed\n"
+    );
+}
+
+#[test]
+fn no_condition_is_ready() {
+    let report = Readiness::default().report();
+    assert!(report.is_ready());
+    assert_eq!(report.to_string(), "readyz check passed\n");
+}

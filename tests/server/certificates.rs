@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use portcullis::server::tls::{Files, PairError};
+use portcullis::server::tls::{FileError, Files};
 use portcullis::server::{BodyLimits, Identity};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::ServerName;
@@ -79,7 +79,7 @@ impl Secret {
 /// The message about a pair of files, without the directory's name.
 fn refused(certificate: &str, key: &str) -> String {
     let secret = Secret::new(&Made { certificate: certificate.to_owned(), key: key.to_owned() });
-    let error: PairError = Identity::load(secret.files()).unwrap_err();
+    let error: FileError = Identity::load(secret.files()).unwrap_err();
     let message = error.to_string();
     assert!(!message.contains('\n'), "{message}");
     message.replace(&format!("{}/", secret.path().display()), "")

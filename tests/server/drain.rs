@@ -1,9 +1,11 @@
 //! The end of a server, as kube-apiserver sees it.
 
+use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use portcullis::server::Limits;
+use portcullis::server::shutdown::{self, Signals};
+use portcullis::server::{Limits, Stage};
 
 use crate::harness::{Server, eventually, limits};
 
@@ -87,4 +89,33 @@ async fn aborting_waits_for_nothing() {
     server.trigger.abort();
     server.finished().await;
     busy.ended().await;
+}
+
+#[tokio::test]
+async fn stages_only_go_forward() {
+    let (trigger, mut shutdown) = shutdown::shutdown();
+    assert_eq!(shutdown.stage(), Stage::Serving);
+    trigger.drain();
+    assert_eq!(shutdown.changed().await, Stage::Draining);
+    trigger.abort();
+    trigger.drain();
+    assert_eq!(shutdown.changed().await, Stage::Aborted);
+    assert_eq!(shutdown.stage(), Stage::Aborted);
+}
+
+#[tokio::test]
+async fn the_first_signal_drains_and_the_second_aborts() {
+    let signals = Signals::catch().unwrap();
+    let (trigger, mut shutdown) = shutdown::shutdown();
+    let raise = |name: &str| {
+        let line = format!("kill -{name} {}", std::process::id());
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    };
+    let watch = async {
+        raise("TERM");
+        assert_eq!(shutdown.changed().await, Stage::Draining);
+        raise("INT");
+        assert_eq!(shutdown.changed().await, Stage::Aborted);
+    };
+    tokio::join!(signals.pull(&trigger), watch);
 }

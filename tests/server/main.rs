@@ -26,3 +26,4 @@ mod flood;
 mod harness;
 mod hostile;
 mod http;
+mod limits;

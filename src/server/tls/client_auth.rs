@@ -5,10 +5,9 @@
 //! let it live shortly.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
@@ -20,20 +19,16 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::extensions::GeneralName;
 
-use super::pair::{PairError, chain, malformed, read};
-use super::{Bad, Trouble, again_and_again};
+use super::pair::{FileError, chain, unusable};
+use super::reloaded::{Bad, FromFiles, Reloaded, keep_fresh};
 use crate::server::rate_limited_log::RateLimitedLog;
 
 /// Verifies clients. Without a good certificate there is no connection.
 #[derive(Debug)]
 pub struct ClientAuth {
-    file: PathBuf,
     /// Empty: every name.
     allowed: Vec<String>,
-    current: ArcSwap<Verifier>,
-    /// What the file held when it was last read.
-    last: Mutex<Option<Vec<u8>>>,
-    trouble: Trouble,
+    verifier: Reloaded<Verifier, 1>,
 }
 
 #[derive(Debug)]
@@ -45,52 +40,22 @@ impl ClientAuth {
     ///
     /// # Errors
     /// When the file cannot be used: says what is wrong with it.
-    pub fn load(file: PathBuf, allowed: Vec<String>) -> Result<Arc<Self>, PairError> {
-        let contents = read(&file)?;
-        let verifier = Verifier::parse(&file, &contents)?;
-        Ok(Arc::new(Self {
-            file,
-            allowed,
-            current: ArcSwap::from_pointee(verifier),
-            last: Mutex::new(Some(contents)),
-            trouble: Trouble::default(),
-        }))
+    pub fn load(file: PathBuf, allowed: Vec<String>) -> Result<Arc<Self>, FileError> {
+        Ok(Arc::new(Self { allowed, verifier: Reloaded::load([file])? }))
     }
 
     /// Reads the file again every so often (10 s is usual), for as long as it is polled.
     pub async fn keep_fresh(self: Arc<Self>, every: Duration) {
-        again_and_again(self, every, Self::reload).await;
+        keep_fresh(self, every, Self::reload).await;
     }
 
     /// Reads the file again, and puts it in force if it has changed and is good. Blocks.
     pub fn reload(&self, now: SystemTime) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match read(&self.file) {
-            Ok(contents) if last.as_ref() == Some(&contents) => return,
-            Ok(contents) => {
-                let parsed = Verifier::parse(&self.file, &contents);
-                *last = Some(contents);
-                parsed
-            }
-            Err(error) => {
-                *last = None;
-                Err(error)
-            }
-        };
-        match outcome {
-            Ok(verifier) => {
-                self.current.store(Arc::new(verifier));
-                self.trouble.settle();
-                tracing::info!("new authorities of clients in force");
-            }
-            Err(error) => {
-                let why = error.to_string();
-                if self.trouble.note(&why, now) {
-                    tracing::error!(
-                        error = why,
-                        "new authorities of clients not used, the old ones stay"
-                    );
-                }
+        match self.verifier.reload(now) {
+            None => {}
+            Some(Ok(_)) => tracing::info!("new authorities of clients in force"),
+            Some(Err(error)) => {
+                tracing::error!(error, "new authorities of clients not used, the old ones stay");
             }
         }
     }
@@ -98,11 +63,12 @@ impl ClientAuth {
     /// Why the newest file is not in force; none if it is.
     #[must_use]
     pub fn bad(&self) -> Option<Bad> {
-        self.trouble.get()
+        self.verifier.bad()
     }
 
-    fn verifier(&self) -> Arc<Verifier> {
-        self.current.load_full()
+    fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+        let verifier = self.verifier.get().map(|verifier| Arc::clone(&verifier.0));
+        verifier.ok_or_else(|| TlsError::General("there is no verifier".to_owned()))
     }
 
     fn check_names(&self, certificate: &CertificateDer<'_>) -> Result<(), TlsError> {
@@ -122,17 +88,21 @@ impl ClientAuth {
     }
 }
 
-impl Verifier {
-    fn parse(file: &std::path::Path, pem: &[u8]) -> Result<Self, PairError> {
+impl FromFiles<1> for Verifier {
+    fn parse(
+        [file]: &[PathBuf; 1],
+        [pem]: &[Vec<u8>; 1],
+        _: SystemTime,
+    ) -> Result<Self, FileError> {
         let mut roots = RootCertStore::empty();
         for certificate in chain(file, pem)? {
             roots.add(certificate).map_err(|error| {
-                malformed(file, format!("a certificate of no authority that can be used: {error}"))
+                unusable(file, &format!("a certificate of no authority that can be used: {error}"))
             })?;
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let verifier = verifier.build().map_err(|error| malformed(file, error.to_string()))?;
+        let verifier = verifier.build().map_err(|error| unusable(file, &error.to_string()))?;
         Ok(Self(verifier))
     }
 }
@@ -163,7 +133,7 @@ impl ClientCertVerifier for ClientAuth {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, TlsError> {
-        let verified = self.verifier().0.verify_client_cert(end_entity, intermediates, now)?;
+        let verified = self.verifier()?.verify_client_cert(end_entity, intermediates, now)?;
         self.check_names(end_entity)?;
         Ok(verified)
     }
@@ -174,7 +144,7 @@ impl ClientCertVerifier for ClientAuth {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.verifier().0.verify_tls12_signature(message, certificate, signature)
+        self.verifier()?.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -183,10 +153,10 @@ impl ClientCertVerifier for ClientAuth {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.verifier().0.verify_tls13_signature(message, certificate, signature)
+        self.verifier()?.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier().0.supported_verify_schemes()
+        self.verifier().map(|verifier| verifier.supported_verify_schemes()).unwrap_or_default()
     }
 }

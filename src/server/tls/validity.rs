@@ -1,6 +1,6 @@
 //! When a certificate is valid.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use x509_parser::certificate::X509Certificate;
 
@@ -18,32 +18,34 @@ impl Validity {
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
         let validity = certificate.validity();
         Self {
-            from: system_time(validity.not_before.timestamp()),
-            until: system_time(validity.not_after.timestamp()),
+            from: validity.not_before.to_datetime().into(),
+            until: validity.not_after.to_datetime().into(),
         }
     }
 
     /// Whether that is now.
     #[must_use]
     pub fn contains(&self, now: SystemTime) -> bool {
-        self.from <= now && now <= self.until
+        self.check(now).is_ok()
+    }
+
+    /// Whether that is now.
+    ///
+    /// # Errors
+    /// It is not; one line that says why.
+    pub fn check(&self, now: SystemTime) -> Result<(), String> {
+        if now > self.until {
+            return Err(format!("the certificate expired at {}", rfc3339(self.until)));
+        }
+        if now < self.from {
+            return Err(format!("the certificate is not valid before {}", rfc3339(self.from)));
+        }
+        Ok(())
     }
 }
 
-fn system_time(unix_seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(unix_seconds.unsigned_abs());
-    let time = if unix_seconds < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(distance)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(distance)
-    };
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-/// A time for people; times that no calendar has are shown as the nearest one that it has.
+/// A time for people. A certificate may be valid until the last second of the year 9999, which jiff does not have.
 pub(super) fn rfc3339(time: SystemTime) -> String {
-    let limit =
-        if time < SystemTime::UNIX_EPOCH { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    let seconds = jiff::Timestamp::try_from(time).unwrap_or(limit);
-    seconds.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX);
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
