@@ -15,7 +15,8 @@ fn memory_is_shared_out() {
         (256, 96 * MIB, 8 * MIB, 40 * MIB, (1024, 512)),
         (4096, 96 * MIB, 8 * MIB, 40 * MIB, (1024, 512)),
     ] {
-        let memory = Memory::new(memory * MIB).unwrap();
+        let bytes = memory * MIB;
+        let memory = Memory::new(bytes).unwrap();
         let bodies = memory.bodies();
         assert_eq!((bodies.budget, bodies.reserve), (budget, reserve), "{memory:?}");
         assert_eq!(bodies.largest, largest, "{memory:?}");
@@ -25,7 +26,7 @@ fn memory_is_shared_out() {
         assert!(bodies.page >= 3 * MIB, "the largest pod fits");
         assert_eq!(memory.connections(), connections, "{memory:?}");
         let shares = bodies.budget + bodies.largest / 4 * 5 + connections.0 * (64 << 10);
-        assert!(shares + 2 * MIB <= memory.0, "{memory:?}: {shares}");
+        assert!(shares + 2 * MIB <= bytes, "{memory:?}: {shares}");
     }
     assert_eq!(Memory::new(32 * MIB - 1), None);
 }

@@ -11,6 +11,7 @@
 //! - `certificates`: files, reload, self-signed
 //! - `client_auth`: who may connect at all
 //! - `admin`: the second port
+//! - `limits`: how memory is shared out, and how deadlines go together
 
 // What clippy.toml allows in tests it allows in the tests themselves only, not in what they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
