@@ -6,7 +6,10 @@
 use std::{collections::HashSet, sync::Mutex};
 
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+    Histogram, IntCounter, IntCounterVec, Registry, register_gauge_vec_with_registry as gauge_vec,
+    register_histogram_vec_with_registry as histogram_vec,
+    register_int_counter_vec_with_registry as counter_vec,
+    register_int_counter_with_registry as counter,
 };
 
 use crate::{
@@ -66,23 +69,25 @@ impl Metrics {
     /// # Errors
     /// If two metrics were to share a name.
     pub fn new(namespaces: usize) -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let make = Maker { registry: &registry };
-        let duration = make.histogram(
+        let registry = &Registry::new();
+        let duration = histogram_vec!(
             "portcullis_request_duration_seconds",
             "From the beginning of the body to the answer.",
             &["hook"],
+            BUCKETS.to_vec(),
+            registry
         )?;
-        let info = make.gauges(
+        let info = gauge_vec!(
             "portcullis_build_info",
             "Always 1.",
             &["version", "newest_policy_version"],
+            registry
         )?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), &crate::pss::NEWEST.to_string()])
             .set(1.0);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let metrics = Self {
-            evaluations: make.counters(
+            evaluations: counter_vec!(
                 "pod_security_evaluations_total",
                 "Policy evaluations, not counting ignored or exempt requests. Where a namespace is held to several levels, each of them counts, with the decision on the request.",
                 &[
@@ -94,62 +99,81 @@ impl Metrics {
                     "resource",
                     "subresource",
                 ],
+                registry
             )?,
-            exemptions: make.counters(
+            exemptions: counter_vec!(
                 "pod_security_exemptions_total",
                 "Exempt requests, not counting ignored ones.",
                 &["request_operation", "resource", "subresource"],
+                registry
             )?,
-            errors: make.counters(
+            errors: counter_vec!(
                 "pod_security_errors_total",
                 "Errors that prevented normal evaluation; not fatal ones fell back to restricted:latest.",
                 &["fatal", "request_operation", "resource", "subresource"],
+                registry
             )?,
-            duration: [Hook::Validate, Hook::Mutate].map(|hook| duration.with_label_values(&[hook.as_str()])),
-            requests: make.counters(
+            duration: [Hook::Validate, Hook::Mutate]
+                .map(|hook| duration.with_label_values(&[hook.as_str()])),
+            requests: counter_vec!(
                 "portcullis_requests_total",
                 "Reviews answered, by what was decided.",
                 &["hook", "outcome"],
+                registry
             )?,
-            violations: make.counters(
+            violations: counter_vec!(
                 "portcullis_violations_total",
                 "Broken controls, by mode of the namespace's policy.",
                 &["control", "mode"],
+                registry
             )?,
-            hardened: make.counters(
+            hardened: counter_vec!(
                 "portcullis_hardened_fields_total",
                 "Fields that hardening set (apply) or would have set (report).",
                 &["field", "mode"],
+                registry
             )?,
-            excepted: make.counters(
+            excepted: counter_vec!(
                 "portcullis_excepted_total",
                 "Pods and templates judged that an exception or their profile's allow covers, whether they needed it or not.",
                 &["relaxation", "outcome"],
+                registry
             )?,
-            lapsed: make.counter(
+            lapsed: counter!(
                 "portcullis_denials_after_expiry_total",
                 "Pods denied that an exception would have covered, had it not expired.",
+                registry
             )?,
             namespaces: match namespaces {
                 0 => None,
                 most => Some(Namespaces {
-                    denials: make.counters(
+                    denials: counter_vec!(
                         "portcullis_namespace_denials_total",
                         "Pods that violate what their namespace enforces; namespaces beyond the cap are `other`.",
                         &["namespace"],
+                        registry
                     )?,
                     known: Mutex::default(),
                     most,
                 }),
             },
-            shed: make.counter("portcullis_requests_shed_total", "Requests answered with 503 for want of memory.")?,
-            pods_unlisted: make.counters(
+            shed: counter!(
+                "portcullis_requests_shed_total",
+                "Requests answered with 503 for want of memory.",
+                registry
+            )?,
+            pods_unlisted: counter_vec!(
                 "portcullis_pod_lists_incomplete_total",
                 "Lists of a namespace's existing pods that were not made or not finished, for want of rate, memory or time, or by an error.",
                 &["reason"],
+                registry
             )?,
-            malformed: make.counter("portcullis_requests_malformed_total", "Requests that were no reviews.")?,
-            registry,
+            malformed: counter!(
+                "portcullis_requests_malformed_total",
+                "Requests that were no reviews.",
+                registry
+            )?,
+            registry: registry.clone(),
         };
         metrics.start_as_upstream();
         metrics.start_excepted();
@@ -193,9 +217,8 @@ impl Metrics {
     /// # Errors
     /// If there is one already.
     pub fn events(&self) -> prometheus::Result<IntCounterVec> {
-        let make = Maker { registry: &self.registry };
         let help = "Events of denied pods: written, repeated (the same was said lately), dropped (too many), failed.";
-        make.counters("portcullis_events_total", help, &["result"])
+        counter_vec!("portcullis_events_total", help, &["result"], self.registry)
     }
 
     pub(super) fn count(&self, decision: &Decision<'_>) {
@@ -395,47 +418,5 @@ impl Labels {
             _ => "controller",
         };
         Self([request.operation.as_str(), resource, subresource])
-    }
-}
-
-/// Makes metrics and registers them.
-struct Maker<'r> {
-    registry: &'r Registry,
-}
-
-impl Maker<'_> {
-    fn register<C: prometheus::core::Collector + Clone + 'static>(
-        &self,
-        metric: C,
-    ) -> prometheus::Result<C> {
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-        self.register(GaugeVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn histogram(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<HistogramVec> {
-        let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.register(HistogramVec::new(options, labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.register(IntCounter::new(name, help)?)
     }
 }
