@@ -40,7 +40,7 @@ fn an_earlier_report_comes_through_a_named_pipe_or_a_descriptor() {
     let expected = changes(&from_file.out);
     assert!(expected.as_array().is_some_and(|changes| !changes.is_empty()), "{from_file:?}");
 
-    let (to, text) = (fifo.clone(), past.out.clone());
+    let (to, text) = (fifo.clone(), past.out);
     // It blocks until somebody reads, and would fail a second reader.
     let writer = thread::spawn(move || fs::write(to, text));
     let from_pipe = run(command().arg("--kubeconfig").arg(&kubeconfig).arg("--diff").arg(&fifo));

@@ -8,13 +8,16 @@ use crate::pss::{
 
 use super::{Relaxation, Requirement, relaxed::harmless};
 
+/// Makes a pod that has one value, and breaks nothing else.
+type PodWith = fn(&str) -> Pod<'_>;
+
 /// The most values that a note names.
 const MOST_NAMED: usize = 8;
 
 impl Relaxation {
     /// Those values, each after its field. Of capabilities a rule may still forbid them.
     pub fn idle(&self) -> Vec<(&'static str, &str)> {
-        let fields: [(_, _, fn(&str) -> Pod<'_>); 3] = [
+        let fields: [(_, _, PodWith); 3] = [
             ("capabilities", &self.capabilities, pod_with_capability),
             ("volumeTypes", &self.volume_types, pod_with_volume),
             ("sysctls", &self.sysctls, pod_with_sysctl),
