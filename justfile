@@ -18,15 +18,15 @@ test:
 
 # Only the tests on a real API server
 e2e:
-    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test control_plane --test e2e --test beside --test exceptions
+    PORTCULLIS_REQUIRE_E2E=1 cargo test --locked --test cluster
 
 # Writes what is made from the chart: deploy/install.yaml, the parts of deploy/kustomize, certs/cert-manager.yaml
 install-yaml:
-    PORTCULLIS_REWRITE=1 cargo test --locked --test chart rendered_files
+    PORTCULLIS_REWRITE=1 cargo test --locked --test cluster chart::rendered_files
 
 # Once there is a publisher: its name in place of the placeholders, `just publish-as acme ghcr.io/acme/portcullis`
 publish-as OWNER IMAGE: && install-yaml chart-docs
-    git grep -lzE '<owner>/portcullis|portcullis\.invalid' -- ':!tests/docs' ':!CHANGELOG.md' ':!justfile' | xargs -0 sed -i \
+    git grep -lzE '<owner>/portcullis|portcullis\.invalid' -- ':!tests/fast/docs' ':!CHANGELOG.md' ':!justfile' | xargs -0 sed -i \
         -e 's#https://portcullis\.invalid/portcullis#https://github.com/{{OWNER}}/portcullis#g' \
         -e 's#portcullis\.invalid/portcullis#{{IMAGE}}#g' \
         -e 's#<owner>/portcullis#{{OWNER}}/portcullis#g'
@@ -34,7 +34,7 @@ publish-as OWNER IMAGE: && install-yaml chart-docs
 
 # Writes the values table of the chart's README from the comments in values.yaml
 chart-docs:
-    PORTCULLIS_REWRITE=1 cargo test --locked --test chart readme
+    PORTCULLIS_REWRITE=1 cargo test --locked --test cluster chart::readme
 
 # Writes the definition of PolicyExceptions from its types
 crd:
@@ -42,7 +42,7 @@ crd:
 
 # Writes docs/controls.md from the texts of `explain`
 controls:
-    PORTCULLIS_REWRITE=1 cargo test --locked --test explain pages
+    PORTCULLIS_REWRITE=1 cargo test --locked --test fast explain::pages
 
 # The chart and the image on a real node, with kubelet and containerd; needs root and Debian's packages
 node:
@@ -50,15 +50,15 @@ node:
 
 # Generated pods, judged by us and by upstream's policy library: `just oracle 10000000`
 oracle N="1000000":
-    PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_ORACLE_CASES={{N}} cargo test --release --locked --test standard oracle -- --nocapture
+    PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_ORACLE_CASES={{N}} cargo test --release --locked --test fast standard::oracle -- --nocapture
 
 # Generated pods and policies: adding something strict admits nothing. `just law 1000000`
 law N="100000":
-    PORTCULLIS_LAW_CASES={{N}} cargo test --release --locked --test standard law -- --nocapture
+    PORTCULLIS_LAW_CASES={{N}} cargo test --release --locked --test fast standard::law -- --nocapture
 
-# Random input to the decoder and the review: `just fuzz 10000000`
+# Random reviews: `just fuzz 10000000`
 fuzz N="1000000":
-    PORTCULLIS_CASES={{N}} cargo test --release --locked --test json --test bad_input
+    PORTCULLIS_CASES={{N}} cargo test --release --locked --test fast bad_input
 
 # Hostile reviews: what each costs a byte of its body, in memory and work: `just hostile 10000`
 hostile N="3000":
@@ -78,7 +78,7 @@ bench-webhook BEFORE="":
 
 # An audit of 100,000 pods in 2,000 namespaces on a real API server: its memory, and where the time goes
 bench-audit:
-    PORTCULLIS_REQUIRE_E2E=1 cargo test --release --locked --test audit bulk -- --ignored --nocapture
+    PORTCULLIS_REQUIRE_E2E=1 cargo test --release --locked --test cluster audit::bulk -- --ignored --nocapture
 
 # `check` against kyverno apply and kube-score; needs Go and GNU time, and half an hour for the first build of Kyverno
 bench-check:
@@ -86,8 +86,12 @@ bench-check:
 
 # Faults at full length, 40 minutes: the rows of docs/reliability.md; needs root for some, and `ulimit -n 20000`
 faults:
-    ulimit -n 20000; PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1 \
-        cargo test --release --locked --test faults --test certificates -- --nocapture --test-threads=1
+    #!/usr/bin/env sh
+    set -e
+    ulimit -n 20000
+    export PORTCULLIS_FAULTS=full PORTCULLIS_ROTATIONS=10 PORTCULLIS_REQUIRE_E2E=1
+    cargo test --release --locked --test faults -- --nocapture --test-threads=1
+    cargo test --release --locked --test cluster certificates:: -- --nocapture --test-threads=1
 
 # The container image, with docker or podman: `just image registry.example/portcullis:dev`
 image TAG="portcullis:dev":

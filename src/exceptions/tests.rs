@@ -1,4 +1,4 @@
-//! The store on an API server that answers as it is told. A real one is in `tests/exceptions`.
+//! The store on an API server that answers as it is told. A real one is in `tests/cluster/exceptions`.
 
 use std::{
     collections::HashMap,

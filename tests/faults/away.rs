@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::objects::{apps, compliant, deployment, pod_path, pods, privileged, template};
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
+use crate::support::objects::{apps, compliant, deployment, pod_path, pods, privileged, template};
 use crate::support::portcullis::Portcullis;
 use crate::support::user::{Answer, User};
 use crate::support::wait::{PATIENCE, until};

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, head};
+use crate::support::client::{Client, head};
 use crate::support::control_plane::ControlPlane;
 use crate::support::portcullis::Portcullis;
 use crate::{footprint, quantiles, report, scale};

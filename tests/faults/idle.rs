@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::objects::{pods, privileged};
 use crate::support::control_plane::{ControlPlane, Who};
+use crate::support::objects::{pods, privileged};
 use crate::support::portcullis::Portcullis;
 use crate::{RESTRICTED, report, scale};
 

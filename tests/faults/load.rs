@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::objects::{compliant, pods, privileged};
+use crate::support::objects::{compliant, pods, privileged};
 use crate::support::user::{Answer, User};
 
 /// Running load.

@@ -9,10 +9,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "../server/client.rs"]
-mod client;
-#[path = "../e2e/objects.rs"]
-mod objects;
 #[path = "../support/mod.rs"]
 mod support;
 

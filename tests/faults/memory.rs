@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::client::Client;
 use crate::hostile::{
     EVERYTHING, containers, escapes, lists_of_ports, long_name, long_path, pod, stored_pod,
     sysctls, tightened,
 };
+use crate::support::client::Client;
 use crate::support::control_group::MemoryGroup;
 use crate::support::go::say;
 use crate::support::portcullis::Portcullis;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::client::Client;
 use crate::hostile::{EVERYTHING, containers, escapes, lists_of_ports, long_path, pod};
+use crate::support::client::Client;
 use crate::support::go::say;
 use crate::support::portcullis::Portcullis;
 use crate::support::process::is_installed;

@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::objects::{await_verdict, compliant, pods, privileged};
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
+use crate::support::objects::{await_verdict, compliant, pods, privileged};
 use crate::support::portcullis::Portcullis;
 use crate::support::wait::{PATIENCE, until};
 use crate::{RESTRICTED, report, scale};
@@ -74,5 +74,5 @@ async fn verify(plane: &ControlPlane, server: &Portcullis, strict: &str) {
     let lenient = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": null}}});
     admin.merge(&format!("/api/v1/namespaces/{changing}"), &lenient).await.granted();
     // Baseline is the default: a privileged pod is denied still, one that sets nothing is not.
-    await_verdict(&admin, &changing, &crate::objects::plain("plain"), 201).await;
+    await_verdict(&admin, &changing, &crate::support::objects::plain("plain"), 201).await;
 }

@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 
 use crate::hostile::tightened;
 use crate::memory::{MIB, run};
-use crate::objects::{pods, privileged};
 use crate::support::control_group::MemoryGroup;
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
 use crate::support::go::say;
+use crate::support::objects::{pods, privileged};
 use crate::support::portcullis::Portcullis;
 use crate::support::user::User;
 use crate::{RESTRICTED, report, scale};

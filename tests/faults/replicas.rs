@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::load::{Load, Report};
-use crate::objects::{await_verdict, plain};
 use crate::support::cluster::{Cluster, PROGRAMS};
 use crate::support::control_plane::Who;
 use crate::support::namespaces::in_namespaces;
 use crate::support::nodelet::Restarts;
+use crate::support::objects::{await_verdict, plain};
 use crate::support::wait::{PATIENCE, until};
 use crate::{RESTRICTED, quantiles, report, scale};
 

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::objects::{await_verdict, pods, privileged};
 use crate::support::control_plane::{ControlPlane, Who};
+use crate::support::objects::{await_verdict, pods, privileged};
 use crate::support::portcullis::Portcullis;
 use crate::support::process::Folder;
 use crate::support::user::User;

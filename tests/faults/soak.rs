@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::client::Client;
+use crate::support::client::Client;
 use crate::support::control_plane::{ControlPlane, Who};
 use crate::support::portcullis::Portcullis;
 use crate::{RESTRICTED, footprint, report, scale};

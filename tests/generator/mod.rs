@@ -3,8 +3,8 @@
 //! types can hold. Needs `mod pods` beside it.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
-mod random;
-mod text;
+pub(crate) mod random;
+pub(crate) mod text;
 
 use std::collections::BTreeMap;
 

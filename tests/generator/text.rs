@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Random;
 
 /// The text of a value, without line breaks.
-pub(super) fn odd(value: &Value, random: &mut Random) -> String {
+pub(crate) fn odd(value: &Value, random: &mut Random) -> String {
     let mut text = String::new();
     write(&mut text, value, random);
     text

@@ -14,7 +14,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "../reviews/objects.rs"]
+#[path = "../fast/reviews/objects.rs"]
 mod objects;
 #[path = "../generator/random.rs"]
 mod random;

@@ -9,8 +9,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-#[path = "../server/client.rs"]
-mod client;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,8 +16,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use client::Client;
 use support::certificates::Serving;
+use support::client::Client;
 use support::go::say;
 use support::image::{Stage, static_program};
 use support::process::{Folder, Process, free_port};

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::image;
-use crate::objects::pods;
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
 use crate::support::go::Program;
 use crate::support::helm::{Helm, RELEASE};
 use crate::support::node::parts::Parts;
 use crate::support::node::{Node, pause_image};
+use crate::support::objects::pods;
 use crate::support::process::Folder;
 use crate::support::services::Services;
 use crate::support::user::User;

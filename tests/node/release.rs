@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::ground::{APP, Ground, are_ready};
 use crate::image;
-use crate::objects::{pod, pods};
 use crate::rights::{assert_read_only, assert_restricted, status};
 use crate::support::control_plane::namespace;
 use crate::support::go::say;
 use crate::support::helm::RELEASE;
+use crate::support::objects::{pod, pods};
 use crate::support::wait::{PATIENCE, until};
 
 /// Of our server's pods.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::ground::{APP, Ground, ROOT, are_ready};
-use crate::objects::{apps, deployment, pod, pods};
 use crate::rights::assert_restricted;
 use crate::support::control_plane::Who;
+use crate::support::objects::{apps, deployment, pod, pods};
 use crate::support::wait::{PATIENCE, until};
 
 /// A pod whose author set nothing.

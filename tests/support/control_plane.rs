@@ -1,10 +1,12 @@
 //! A real etcd, kube-apiserver and kube-controller-manager on loopback ports.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use rcgen::KeyPair;
@@ -93,13 +95,19 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The one that the tests of this process share, without the built-in Pod Security.
+    /// The one that the tests of the calling folder share, without the built-in Pod Security: what
+    /// those of another folder do to a whole cluster is not seen there.
     /// Tests keep to namespaces of their own, and leave it running.
+    #[track_caller]
     pub(crate) fn shared() -> Result<&'static Self, Skip> {
-        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        static SHARED: Mutex<BTreeMap<&Path, &OnceLock<ControlPlane>>> =
+            Mutex::new(BTreeMap::new());
         // Each test that is skipped says so, not only the first.
         require_go()?;
-        Ok(SHARED
+        let folder = Path::new(Location::caller().file()).parent().unwrap();
+        let shared =
+            *SHARED.lock().unwrap().entry(folder).or_insert_with(|| Box::leak(Box::default()));
+        Ok(shared
             .get_or_init(|| Self::start(BuiltInPodSecurity::Off).expect("Go was there just now")))
     }
 

@@ -2,8 +2,10 @@
 //! its users, and our own server registered with it. Never anything that is asserted.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod certificates;
+pub(crate) mod client;
 pub(crate) mod client_certificates;
 pub(crate) mod cluster;
 pub(crate) mod control_group;
@@ -16,10 +18,12 @@ mod names;
 pub(crate) mod namespaces;
 pub(crate) mod node;
 pub(crate) mod nodelet;
+pub(crate) mod objects;
 pub(crate) mod portcullis;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod review;
+pub(crate) mod server;
 pub(crate) mod services;
 pub(crate) mod stub;
 pub(crate) mod user;

@@ -7,7 +7,7 @@
 //! 4. Exceptions relax what comes of it.
 //!
 //! So adding a floor, a label of ours, a level of a profile or a rule never admits what was denied. A profile replaces
-//! the defaults, and what it allows is allowed: both are what a profile is for. `tests/standard/law.rs` holds the law over
+//! the defaults, and what it allows is allowed: both are what a profile is for. `tests/fast/standard/law.rs` holds the law over
 //! generated pods.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};

@@ -1,0 +1,143 @@
+//! Runs Helm on the chart. It asserts nothing but that Helm did what it was asked for.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::go::{Program, Skip, build};
+use crate::support::process::Folder;
+
+/// The namespace and the release's name, where a test is not about them.
+pub(crate) const NAME: &str = "portcullis";
+
+/// The image that a test installs, where it is not about that: a name that resolves nowhere.
+pub(crate) const IMAGE: &str = "portcullis.invalid/portcullis";
+
+/// For Helm on a cluster without nodes, where nothing runs the pod of the configuration's check: tests/cluster/install has one.
+pub(crate) const NO_CHECK: &str = "configCheck.enabled=false";
+
+/// One of the two Helms in use, with folders of its own for what it remembers.
+#[derive(Debug)]
+pub(crate) struct Helm {
+    program: PathBuf,
+    home: Folder,
+}
+
+impl Helm {
+    pub(crate) fn v3() -> Result<Self, Skip> {
+        Ok(Self { program: build(Program::Helm3)?, home: Folder::new("helm3") })
+    }
+
+    pub(crate) fn v4() -> Result<Self, Skip> {
+        Ok(Self { program: build(Program::Helm4)?, home: Folder::new("helm4") })
+    }
+
+    pub(crate) fn both() -> Result<[Self; 2], Skip> {
+        Ok([Self::v3()?, Self::v4()?])
+    }
+
+    /// With [`IMAGE`], unless the arguments say otherwise.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let image = format!("image.repository={IMAGE}");
+        match args.split_first() {
+            Some((&verb @ ("install" | "template" | "upgrade"), rest)) => {
+                self.plain_command(&[&[verb, "--set", &image], rest].concat())
+            }
+            _ => self.plain_command(args),
+        }
+    }
+
+    /// With nothing but the arguments.
+    pub(crate) fn plain_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("HELM_CACHE_HOME", self.home.path().join("cache"))
+            .env("HELM_CONFIG_HOME", self.home.path().join("config"))
+            .env("HELM_DATA_HOME", self.home.path().join("data"))
+            // Helm asks no cluster unless a test gives it one.
+            .env("KUBECONFIG", self.home.path().join("no-kubeconfig"));
+        command
+    }
+
+    /// What Helm says, where it must be content.
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str]) -> String {
+        let output = self.command(args).output().unwrap();
+        assert!(output.status.success(), "helm {args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+
+    /// The text of the rendered chart; `args` may be `--no-hooks`, `--set`, and so on.
+    #[track_caller]
+    pub(crate) fn template_text(&self, args: &[&str]) -> String {
+        self.run(&[&["template", NAME, CHART, "--namespace", NAME], args].concat())
+    }
+
+    /// The rendered objects, hooks too, with these values.
+    #[track_caller]
+    pub(crate) fn template(&self, values: &[&str]) -> Vec<Value> {
+        let mut args = Vec::new();
+        for value in values {
+            args.extend(["--set", value]);
+        }
+        objects(&self.template_text(&args))
+    }
+
+    /// Why Helm will not render this.
+    #[track_caller]
+    pub(crate) fn refusal(&self, namespace: &str, args: &[&str]) -> String {
+        let args = [&["template", NAME, CHART, "--namespace", namespace], args].concat();
+        let output = self.command(&args).output().unwrap();
+        assert!(!output.status.success(), "helm {args:?} rendered");
+        text(&output.stderr)
+    }
+}
+
+/// Relative to the project's folder, where Helm runs.
+pub(crate) const CHART: &str = "charts/portcullis";
+
+/// A file of the project.
+pub(crate) fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The documents of a YAML text, without empty ones.
+#[track_caller]
+pub(crate) fn objects(yaml: &str) -> Vec<Value> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(yaml).unwrap();
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+/// The one object of this kind and name.
+#[track_caller]
+pub(crate) fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    try_find(objects, kind, name).unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+pub(crate) fn try_find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
+    let mut found = objects
+        .iter()
+        .filter(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    let first = found.next();
+    assert!(found.next().is_none(), "{kind} {name} twice");
+    first
+}
+
+/// Whether Helm runs it at a moment of its own, instead of keeping it.
+pub(crate) fn is_hook(object: &Value) -> bool {
+    object["metadata"]["annotations"].get("helm.sh/hook").is_some()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What a command that must be content wrote.
+#[track_caller]
+pub(crate) fn content(output: &Output) -> String {
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}

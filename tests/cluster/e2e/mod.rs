@@ -1,0 +1,86 @@
+//! The whole way: people and controllers, a real API server, and our server behind it.
+
+mod attacks;
+mod audit_log;
+mod cases;
+mod conditions;
+mod controllers;
+mod dry_run;
+mod exemptions;
+mod fixtures;
+mod hardening;
+mod hardening_shapes;
+mod kubectl;
+mod mirror_pods;
+mod namespaces;
+mod pods;
+mod race;
+mod reinvocation;
+mod restart;
+mod sidecar;
+mod subresources;
+mod verdicts;
+
+use crate::support::control_plane::ControlPlane;
+use crate::support::go::Skip;
+use crate::support::portcullis::Portcullis;
+use crate::support::user::Answer;
+use crate::support::webhooks::ENFORCE;
+use tokio::sync::OnceCell;
+
+/// Labels of a namespace.
+type Labels = &'static [(&'static str, &'static str)];
+
+const RESTRICTED: Labels = &[("pod-security.kubernetes.io/enforce", "restricted")];
+const BASELINE: Labels = &[("pod-security.kubernetes.io/enforce", "baseline")];
+/// Enforces what most clusters do, and tells people about the rest.
+const BASELINE_WARN_RESTRICTED: Labels = &[
+    ("pod-security.kubernetes.io/enforce", "baseline"),
+    ("pod-security.kubernetes.io/warn", "restricted"),
+    ("pod-security.kubernetes.io/audit", "restricted"),
+];
+const PRIVILEGED: Labels = &[
+    ("pod-security.kubernetes.io/enforce", "privileged"),
+    ("pod-security.kubernetes.io/warn", "privileged"),
+    ("pod-security.kubernetes.io/audit", "privileged"),
+];
+
+/// The control plane and a server with the embedded configuration, for tests that need no
+/// other one.
+async fn standard() -> Result<(&'static ControlPlane, &'static Portcullis), Skip> {
+    static SERVER: OnceCell<Portcullis> = OnceCell::const_new();
+    let plane = ControlPlane::shared()?;
+    let server = SERVER.get_or_init(|| Portcullis::start(plane, None, &[])).await;
+    Ok((plane, server))
+}
+
+/// The control plane and a server of the test's own.
+async fn standard_with(
+    configuration: &str,
+    flags: &[&str],
+) -> Result<(&'static ControlPlane, Portcullis), Skip> {
+    let plane = ControlPlane::shared()?;
+    Ok((plane, Portcullis::start(plane, Some(configuration), flags).await))
+}
+
+/// Asserts that our webhook denied this pod under this policy, and returns the controls
+/// and fields that it names.
+#[track_caller]
+fn assert_denied(answer: &Answer, pod: &str, policy: &str) -> Vec<(String, String)> {
+    assert_eq!((answer.code, answer.reason()), (403, "Forbidden"), "{:#}", answer.body);
+    let start = format!(
+        r#"admission webhook "{ENFORCE}" denied the request: pods "{pod}" is forbidden: violates PodSecurity "{policy}":"#
+    );
+    assert!(answer.message().starts_with(&start), "{}", answer.message());
+    let causes = answer.body["details"]["causes"].as_array().expect("causes");
+    let text =
+        |cause: &serde_json::Value, key: &str| cause[key].as_str().unwrap_or_default().to_owned();
+    causes.iter().map(|cause| (text(cause, "reason"), text(cause, "field"))).collect()
+}
+
+/// The controls alone, each once.
+fn controls(causes: &[(String, String)]) -> Vec<&str> {
+    let mut controls: Vec<&str> = causes.iter().map(|(control, _)| control.as_str()).collect();
+    controls.dedup();
+    controls
+}

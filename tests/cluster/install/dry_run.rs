@@ -1,0 +1,43 @@
+//! Dry run, which is what the chart installs unless it is told otherwise.
+
+use serde_json::json;
+
+use crate::install::{RESTRICTED, counted};
+use crate::support::cluster::{Cluster, PROGRAMS};
+use crate::support::control_plane::Who;
+use crate::support::namespaces::in_namespaces;
+use crate::support::nodelet::Restarts;
+use crate::support::objects::{plain, pods, privileged};
+
+#[test]
+fn nothing_is_denied_and_all_of_it_is_reported() {
+    in_namespaces(PROGRAMS, async || {
+        let cluster = Cluster::start();
+        cluster.install(&json!({})).await;
+        let developer = cluster.user(Who::Developer).await;
+        let strict = cluster.namespace("strict", RESTRICTED).await;
+
+        let bad = developer.create(&pods(&strict), &privileged("bad")).await;
+        let unset = developer.create(&pods(&strict), &plain("plain")).await;
+
+        let line = r#"PodSecurity "restricted:latest""#;
+        assert!(bad.warnings.iter().any(|warning| warning.contains(line)), "{bad:?}");
+        bad.granted();
+        assert_eq!(unset.granted()["spec"]["securityContext"], json!({}));
+        let mut denials = 0.0;
+        for replica in cluster.replicas() {
+            let start = r#"pod_security_evaluations_total{decision="deny",mode="enforce""#;
+            denials += counted(&replica, start).await;
+        }
+        assert!(denials >= 1.0, "what would have been denied is counted");
+        let logs = cluster.replicas().iter().map(|replica| replica.log()).collect::<String>();
+        assert!(logs.contains(&strict), "what would have been denied is logged:\n{logs}");
+
+        // Turning it on breaks nobody, even when it is away.
+        cluster.set_restarts(Restarts::Held);
+        for replica in cluster.replicas() {
+            replica.kill9();
+        }
+        developer.create(&pods(&strict), &plain("unjudged")).await.granted();
+    });
+}

@@ -1,0 +1,27 @@
+//! Tests on a real API server, and those of the chart. They skip where there is no Go.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod audit;
+mod beside;
+mod certificates;
+mod chart;
+mod commands;
+mod control_plane;
+mod e2e;
+mod exceptions;
+mod install;
+mod observability;
+mod reports;
+
+#[path = "../pods/mod.rs"]
+#[allow(dead_code, reason = "the fast tests use the rest")]
+mod pods;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,57 @@
+//! Which of the two APIs is spoken, and how many reports there may be.
+
+use crate::reports::definitions::{
+    OPEN_REPORTS, POLICY_REPORTS, define_open_reports, define_policy_reports,
+};
+use crate::reports::server::{audited, metric, reporter, reports, start, subjects};
+use crate::support::objects::{plain, pods};
+use crate::support::{
+    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+    process::Folder,
+};
+
+#[tokio::test]
+async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
+    let Ok(plane) = ControlPlane::start(BuiltInPodSecurity::Off) else { return };
+    let admin = plane.user(Who::Admin).await;
+    let shop = plane.namespace("shop", &[]).await;
+    for name in ["a", "b", "c"] {
+        admin.create(&pods(&shop), &plain(name)).await.granted();
+    }
+    let folder = Folder::new("report-apis");
+    let kubeconfig = reporter(&plane, &folder).await;
+    let flags = ["--reports=auto", "--report-limit=2"];
+    let mut server = start(&kubeconfig, "one", &flags).await;
+
+    // Neither API is there: it is said once, and the audit goes on.
+    audited(&server).await;
+    audited(&server).await;
+    let said = "no reports are written";
+    assert_eq!(server.log().matches(said).count(), 1, "{}", server.log());
+    let counted = r#"portcullis_audit_workloads{hardened="restricted",level="baseline"}"#;
+    assert_eq!(metric(&server, counted).await, 3.0);
+
+    // The older one alone.
+    define_policy_reports(&admin).await;
+    audited(&server).await;
+    let written = reports(&admin, POLICY_REPORTS, &shop).await;
+    assert_eq!(subjects(&written), ["Pod/a", "Pod/b"], "{}", server.log());
+    assert_eq!(written[0]["results"][0]["source"], "portcullis");
+    assert_eq!(metric(&server, "portcullis_reports_left_out").await, 1.0);
+
+    // Both: the older reports are taken away.
+    define_open_reports(&admin).await;
+    audited(&server).await;
+    audited(&server).await;
+    let written = reports(&admin, OPEN_REPORTS, &shop).await;
+    assert_eq!(subjects(&written), ["Pod/a", "Pod/b"], "{}", server.log());
+    assert!(reports(&admin, POLICY_REPORTS, &shop).await.is_empty());
+
+    // Fewer may be: those beyond the limit are taken away.
+    server.signal("TERM");
+    assert!(server.ended().await.success(), "{}", server.log());
+    let flags = ["--reports=openreports", "--report-limit=1"];
+    let server = start(&kubeconfig, "two", &flags).await;
+    audited(&server).await;
+    assert_eq!(subjects(&reports(&admin, OPEN_REPORTS, &shop).await), ["Pod/a"]);
+}

@@ -1,0 +1,129 @@
+//! Input that nobody means well by: large, deep, multiplying, not text. It is refused, and says so.
+
+use std::{fmt::Write as _, fs};
+
+use crate::check::program::{check, check_with};
+
+fn told(input: &[u8]) -> Vec<String> {
+    let outcome = check_with(&["-o", "jsonl"], input);
+    assert_eq!(outcome.err, "");
+    outcome.told()
+}
+
+const AFTER: &str = "\n---\n{apiVersion: v1, kind: Pod, metadata: {name: after}}\n";
+
+#[test]
+fn aliases_do_not_multiply() {
+    let mut bomb = "apiVersion: v1\nkind: Pod\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for i in 1..12 {
+        let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
+        writeln!(bomb, "a{i}: &a{i} [{aliases}]").unwrap();
+    }
+    bomb += AFTER;
+    let told = told(bomb.as_bytes());
+    assert!(told[0].contains("alias"), "{told:?}");
+    assert!(told[1].ends_with("after allowed"), "{told:?}");
+}
+
+#[test]
+fn depth_is_bounded() {
+    for open in ["[", "{a: ", "{\"a\":", "- ", "? "] {
+        let told = told(format!("{}{AFTER}", open.repeat(100_000)).as_bytes());
+        assert_eq!(told.len(), 2, "{open}: {told:?}");
+        assert!(!told[0].ends_with("allowed"), "{open}: {told:?}");
+        assert!(told[1].ends_with("after allowed"), "{open}: {told:?}");
+    }
+}
+
+#[test]
+fn what_is_deeper_than_any_manifest_is_still_read() {
+    // With the two levels of the object itself.
+    let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
+    for text in [
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: deep}}\nextra: {deep}\n"),
+        format!(
+            "{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"deep\"}},\"x\":{deep}}}"
+        ),
+    ] {
+        assert_eq!(told(text.as_bytes()), ["1 deep allowed"]);
+    }
+}
+
+#[test]
+fn lists_in_lists_are_bounded() {
+    let list = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[";
+    let text = format!("{}{}", list.repeat(1000), "]}".repeat(1000));
+    let told = told(text.as_bytes());
+    assert_eq!(told, ["1 lists are nested more than 8 deep"]);
+}
+
+#[test]
+fn what_is_not_utf_8_is_named_by_its_line() {
+    let mut text = b"apiVersion: v1\nkind: Pod\nmetadata:\n  name: \xff\n".to_vec();
+    text.extend_from_slice(AFTER.as_bytes());
+    assert_eq!(told(&text), ["4 not UTF-8", "7 after allowed"]);
+    let lines =
+        b"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}\n{\"\xff\":1}\n\
+                  {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\"}}\n";
+    assert_eq!(told(lines), ["1 a allowed", "2 not UTF-8", "3 b allowed"]);
+    let utf_16: Vec<u8> = "kind: Pod\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bom = [&[0xff, 0xfe], &utf_16[..]].concat();
+    assert_eq!(told(&bom), ["1 not UTF-8"]);
+}
+
+#[test]
+fn a_file_too_large_is_refused_and_the_rest_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.yaml");
+    // A hole: nothing of it is on the disk.
+    fs::File::create(&file).unwrap().set_len(portcullis::source::MAX_TEXT + 1).unwrap();
+    let outcome = check(&["-o", "jsonl", file.to_str().unwrap(), "tests/manifests/clean.yaml"]);
+    assert_eq!(outcome.status, Some(2));
+    let expected = ["null is larger than the 64 MiB that are allowed: split it", "12 web allowed"];
+    assert_eq!(outcome.told(), expected);
+}
+
+#[test]
+fn many_lines_that_are_never_closed_are_many_findings() {
+    let told = told("{\"a\": \"\n".repeat(3000).as_bytes());
+    assert_eq!(told.len(), 3000);
+    assert!(told[2999].starts_with("3000 "), "{}", told[2999]);
+}
+
+#[test]
+fn a_long_value_of_the_wrong_type_is_not_repeated_whole() {
+    let text =
+        format!("apiVersion: v1\nkind: Pod\nspec:\n  hostPID: \"{}\"\n", "long ".repeat(100_000));
+    let told = told(text.as_bytes());
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("4 Pod "), "{}", told[0]);
+    assert!(told[0].len() < 400, "{}", told[0].len());
+}
+
+#[test]
+fn odd_shapes_are_findings_and_never_panics() {
+    for text in [
+        "{}",
+        "[]",
+        "\"text\"",
+        "{\"kind\":5,\"apiVersion\":\"v1\"}",
+        "{\"kind\":\"Pod\"}",
+        "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":{}}}",
+        "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"spec\":5}",
+        "{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":{}}",
+        "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[5]}",
+        "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"items\":[null]}",
+        "kind: Pod\napiVersion: v1\n? {a: b}\n: c\n",
+        "*unknown",
+        "&a [*a]",
+        "a: b: c",
+        "\t- x",
+        "%FOO",
+        "\u{0}",
+    ] {
+        let outcome = check_with(&["-o", "jsonl"], text.as_bytes());
+        let is_clean = text == "%FOO";
+        assert_eq!(outcome.told().len(), usize::from(!is_clean), "{text}: {}", outcome.out);
+        assert_eq!(outcome.status, Some(if is_clean { 0 } else { 2 }), "{text}: {}", outcome.out);
+    }
+}

@@ -1,0 +1,16 @@
+//! `portcullis check` as people and scripts use it: the program itself, its output and its exit status.
+
+mod bounds;
+mod browser;
+mod formats;
+mod harmless;
+mod inputs;
+mod outputs;
+mod patches;
+mod policies;
+mod program;
+mod rendered;
+mod reports;
+mod schema;
+mod webhook;
+mod yaml;

@@ -1,0 +1,89 @@
+//! What other programs render, and patterns.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use crate::{
+    check::program::{Outcome, check, command},
+    support::{
+        go::{Program, build},
+        program::run,
+    },
+};
+
+/// `check` with these programs alone in its PATH.
+fn with_path(path: &Path, args: &[&str]) -> Outcome {
+    // The chart refuses the namespace default.
+    run(command(args).env("PATH", path).env("HELM_NAMESPACE", "portcullis"))
+}
+
+#[test]
+fn a_kustomization_is_rendered_by_kustomize() {
+    let Ok(kustomize) = build(Program::Kustomize) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    symlink(kustomize, directory.path().join("kustomize")).unwrap();
+    let base = directory.path().join("base");
+    fs::create_dir(&base).unwrap();
+    fs::copy("tests/check/shop/storefront.yaml", base.join("storefront.yaml")).unwrap();
+    fs::write(base.join("kustomization.yaml"), "namePrefix: test-\nresources: [storefront.yaml]\n")
+        .unwrap();
+    let base = base.display().to_string();
+    let outcome =
+        with_path(directory.path(), &["--level", "restricted", "-o", "concise", "-k", &base]);
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""), "{}", outcome.out);
+    assert!(outcome.out.contains("Deployment shop/test-storefront"), "{}", outcome.out);
+
+    let broken = with_path(directory.path(), &["-o", "concise", "-k", "tests/check/shop"]);
+    assert_eq!(broken.status, Some(2));
+    assert!(broken.out.contains("kustomize failed"), "{}", broken.out);
+    assert!(broken.out.contains("kustomization.yaml"), "{}", broken.out);
+}
+
+#[test]
+fn a_chart_is_rendered_by_helm_with_its_values() {
+    let Ok(helm) = build(Program::Helm4) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    symlink(helm, directory.path().join("helm")).unwrap();
+    let values = directory.path().join("values.yaml");
+    fs::write(&values, "fullnameOverride: gate\nimage: {repository: registry.example/gate}\n")
+        .unwrap();
+    let values = values.display().to_string();
+    let args = ["--level", "restricted", "-o", "jsonl", "--helm", "charts/portcullis"];
+    let outcome = with_path(directory.path(), &[&args[..], &["-f", &*values]].concat());
+    assert_eq!((outcome.status, &*outcome.err), (Some(0), ""), "{}", outcome.out);
+    let names: Vec<_> =
+        outcome.rows().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    assert!(names.contains(&"gate".to_owned()), "{names:?}");
+}
+
+#[test]
+fn without_the_program_it_says_which_is_missing() {
+    let nothing = tempfile::tempdir().unwrap();
+    for (args, says) in [
+        (["-k", "deploy/kustomize/base"], "there is no kubectl and no kustomize in PATH"),
+        (["--helm", "charts/portcullis"], "there is no helm in PATH"),
+    ] {
+        let outcome = with_path(nothing.path(), &args);
+        assert_eq!(outcome.status, Some(2));
+        assert!(outcome.out.contains(says), "{}", outcome.out);
+    }
+}
+
+#[test]
+fn a_pattern_that_the_shell_left_alone_is_expanded() {
+    let outcome = check(&["-o", "jsonl", "--level", "restricted", "tests/check/shop/[ps]*.yaml"]);
+    let sources: Vec<_> =
+        outcome.rows().iter().map(|row| row["source"].as_str().unwrap().to_owned()).collect();
+    let expected = ["payments", "payments", "storefront"];
+    assert_eq!(sources, expected.map(|name| format!("tests/check/shop/{name}.yaml")));
+
+    let outcome = check(&["-o", "concise", "tests/check/shop/*.toml"]);
+    assert_eq!(outcome.status, Some(2));
+    assert!(outcome.out.contains("nothing matches this pattern"), "{}", outcome.out);
+}
+
+#[test]
+fn a_directory_may_be_asked_for_as_kubectl_wants_it() {
+    let outcome = |args: &[&str]| check(args).out;
+    let plain = outcome(&["-o", "concise", "tests/check/shop"]);
+    assert_eq!(outcome(&["-R", "-o", "concise", "tests/check/shop"]), plain);
+}

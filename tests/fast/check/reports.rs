@@ -1,0 +1,123 @@
+//! Whole outputs in each form, and the exit statuses.
+
+use std::{io::Read as _, process::Stdio};
+
+use insta::assert_snapshot;
+
+use crate::check::program::{check, command};
+
+const EVERY_KIND: &str = "tests/manifests/every-kind.yaml";
+
+#[test]
+fn people_read_what_to_set() {
+    let outcome = check(&["--level", "restricted", EVERY_KIND]);
+    assert_snapshot!(outcome.out);
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""));
+}
+
+#[test]
+fn people_read_what_cannot_be_read() {
+    let outcome = check(&["tests/manifests/broken.yaml", "tests/manifests/nowhere.yaml"]);
+    assert_snapshot!(outcome.out);
+    assert_eq!((outcome.status, &*outcome.err), (Some(2), ""));
+}
+
+#[test]
+fn scripts_read_a_line_an_object() {
+    let outcome = check(&["--level", "restricted", "-o", "jsonl", EVERY_KIND]);
+    assert_snapshot!(outcome.out);
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""));
+}
+
+#[test]
+fn scripts_read_one_document() {
+    let outcome = check(&["-o", "json", "tests/manifests/lists.yaml"]);
+    assert_snapshot!(outcome.out);
+    assert_eq!((outcome.status, &*outcome.err), (Some(2), ""));
+    let _: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+}
+
+#[test]
+fn what_is_clean_is_one_line() {
+    let outcome = check(&["--level", "restricted", "tests/manifests/clean.yaml"]);
+    let expected = "restricted:v1.37 (latest): 1 object judged, none violates it; \
+                    1 object without a pod ignored\n";
+    assert_eq!((outcome.status, &*outcome.out, &*outcome.err), (Some(0), expected, ""));
+}
+
+#[test]
+fn nothing_to_judge_is_clean_and_says_so() {
+    let outcome = check(&["-"]);
+    let expected = "baseline:v1.37 (latest): nothing to judge: no pod, and nothing that holds a pod \
+                    template\n";
+    assert_eq!((outcome.status, &*outcome.out), (Some(0), expected));
+    let outcome = check(&["-o", "jsonl"]);
+    assert_eq!((outcome.status, &*outcome.out), (Some(0), ""));
+    let outcome = check(&["-o", "json"]);
+    let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(document["results"], serde_json::json!([]));
+    assert_eq!(document["summary"]["objects"], 0);
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2_and_says_what_is_allowed() {
+    for (args, says) in [
+        (vec!["--level", "strict"], "must be one of privileged, baseline, restricted"),
+        (vec!["--policy-version", "1.30"], "must be \"latest\" or \"v1.x\""),
+        (vec!["--cluster-version", "newest"], "must be \"v1.x\""),
+        (vec!["-o", "xml"], "human, concise, json, jsonl, yaml, sarif, junit, github, html"),
+        (vec!["-o", "json", "-o", "human"], "both go to standard output"),
+        (vec!["--fail-on", "strict"], "must be one of privileged, baseline, restricted"),
+        (vec!["-f", "values.yaml"], "--helm"),
+        (vec!["--config", "tests/manifests/nowhere.yaml"], "tests/manifests/nowhere.yaml"),
+        (vec!["--config", "tests/manifests/clean.yaml"], "tests/manifests/clean.yaml"),
+        (vec!["--strict"], "--strict"),
+    ] {
+        let outcome = check(&args);
+        assert_eq!((outcome.status, &*outcome.out), (Some(2), ""), "{args:?}");
+        assert!(outcome.err.contains(says), "{args:?}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn what_is_wrong_does_not_steer_a_terminal() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"a\\e[2Jb\\nc\"}\nspec: {hostPID: true, \
+               containers: [{name: \"\\e]0;x\\a\", image: a, securityContext: {privileged: true}}]}\n";
+    let outcome = crate::check::program::check_with(&["-"], pod.as_bytes());
+    assert!(outcome.out.contains("Pod a [2Jb c:"), "{}", outcome.out);
+    assert!(outcome.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.out);
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_who_asks() {
+    let colour = |name: &str, value: &str| {
+        let output = command(&[EVERY_KIND]).env(name, value).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(!colour("TERM", "xterm-256color"), "a pipe is no terminal");
+    assert!(colour("CLICOLOR_FORCE", "1"));
+    let both = command(&[EVERY_KIND]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output();
+    assert!(!both.unwrap().stdout.contains(&0x1b), "NO_COLOR comes first");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_panic() {
+    let manifest = std::fs::read_to_string("tests/manifests/every-kind.yaml").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("many.yaml");
+    // More than a pipe holds.
+    std::fs::write(&file, format!("{manifest}---\n").repeat(50)).unwrap();
+    let file = file.to_str().unwrap();
+    for format in ["human", "json", "jsonl"] {
+        let mut child = command(&["--level", "restricted", "-o", format, file])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 10]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+    }
+}

@@ -1,0 +1,32 @@
+//! Tests that need no cluster: libraries, the program itself, and its server on loopback. Those that ask a Go program skip
+//! where there is no Go.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+mod bad_input;
+mod check;
+mod docs;
+mod explain;
+mod harden;
+mod lifecycle;
+mod purity;
+mod reach;
+mod reviews;
+mod rewrite;
+mod rules;
+mod server;
+mod standard;
+mod suite;
+
+#[path = "../generator/mod.rs"]
+mod generator;
+#[path = "../pods/mod.rs"]
+mod pods;
+#[path = "../support/mod.rs"]
+mod support;

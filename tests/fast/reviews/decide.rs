@@ -1,0 +1,43 @@
+//! Decides reviews without a server.
+
+use std::{collections::BTreeMap, path::Path};
+
+use portcullis::{
+    admission::{Answer, At, Context, Hook, Request, Review, answer, review},
+    config::{self, Config},
+    pss::NEWEST,
+};
+
+use crate::reviews::objects::Ask;
+
+/// The configuration with these fields.
+pub(crate) fn configured(fields: &str) -> Config {
+    let text = format!("apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n{fields}");
+    config::parse(&text, Path::new("case")).unwrap()
+}
+
+/// No exceptions, and the newest version that the build knows.
+pub(crate) fn context(config: &Config) -> Context<'_> {
+    Context { config, newest: NEWEST, excepted: At::nothing() }
+}
+
+/// What is answered to a request about a pod, in a namespace with these labels.
+pub(crate) fn answer_about_pod(
+    ask: &Ask,
+    config: &Config,
+    labels: &BTreeMap<String, String>,
+) -> Answer {
+    let text = ask.text();
+    let request = Request::decode(text.as_bytes()).unwrap();
+    let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context(config)) else {
+        panic!("a pod waits for its namespace");
+    };
+    answer(&waiting.with(Ok(labels)), &request, config.mode)
+}
+
+/// Whether the pods of the namespace are asked for.
+pub(crate) fn asks_for_pods(ask: &Ask, config: &Config) -> bool {
+    let text = ask.text();
+    let request = Request::decode(text.as_bytes()).unwrap();
+    matches!(review(Hook::Validate, &request, context(config)), Review::AwaitsPods(_))
+}

@@ -1,0 +1,62 @@
+//! `portcullis harden`: what it makes of texts, what it refuses, and what the program does with files.
+
+mod bytes;
+mod formatting;
+mod manifests;
+mod patches;
+mod program;
+mod render;
+mod shapes;
+
+use std::path::Path;
+
+use portcullis::{
+    config::{self, Config},
+    manifest::STACK,
+    rewrite::{Hardened, Hardener, Refused},
+};
+
+/// With the embedded configuration.
+fn harden(text: &str) -> Result<Hardened, Vec<Refused>> {
+    harden_bytes(text.as_bytes())
+}
+
+fn harden_bytes(bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+    harden_by(Config::embedded(), bytes)
+}
+
+/// A configuration with every default that there is.
+fn everything() -> Config {
+    let text = "apiVersion: portcullis.dev/v1alpha1
+kind: Configuration
+harden:
+  readOnlyRootFilesystem: true
+  emptyDirs: [/tmp, /var/run]
+  automountServiceAccountToken: false
+  appArmorProfile: RuntimeDefault
+  hostUsers: false
+  resources: {requests: {cpu: 10m, memory: 64Mi}, limits: {cpu: \"2\", memory: 256Mi}}
+";
+    config::parse(text, Path::new("config.yaml")).unwrap()
+}
+
+fn harden_by(config: Config, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+    let hardener = Hardener::new(config);
+    // A test's own stack is too small for deep documents.
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        thread.spawn_scoped(scope, || hardener.harden(bytes)).unwrap().join().unwrap()
+    })
+}
+
+/// What comes out, with the text that went in where that fails.
+fn hardened(text: &str) -> String {
+    hardened_by(Config::embedded(), text)
+}
+
+fn hardened_by(config: Config, text: &str) -> String {
+    match harden_by(config, text.as_bytes()) {
+        Ok(hardened) => hardened.text,
+        Err(refused) => panic!("{refused:?}\n{text}"),
+    }
+}
