@@ -28,8 +28,8 @@ mod soak;
 
 use std::time::Duration;
 
-use support::go::say;
 use support::portcullis::Portcullis;
+use support::skip::say;
 
 const RESTRICTED: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "restricted")];
 

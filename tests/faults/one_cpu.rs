@@ -9,9 +9,9 @@ use tokio::time::Instant;
 
 use crate::hostile::{EVERYTHING, containers, escapes, lists_of_ports, long_path, pod};
 use crate::support::client::Client;
-use crate::support::go::say;
 use crate::support::portcullis::Portcullis;
 use crate::support::process::is_installed;
+use crate::support::skip::Skip;
 use crate::support::stub::StubCluster;
 use crate::{report, scale};
 
@@ -23,7 +23,7 @@ const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_small_reviews_are_answered_beside_the_largest_one() {
     let Some(processor) = first_processor().filter(|_| is_installed("taskset")) else {
-        say("faults: skipped: no taskset here: the server cannot be held to one processor");
+        let _ = Skip::needs_if_present("taskset, to hold the server to one processor");
         return;
     };
     let stub = StubCluster::start(Vec::new()).await;

@@ -18,9 +18,9 @@ use std::process::Command;
 
 use support::certificates::Serving;
 use support::client::Client;
-use support::go::say;
 use support::image::{Stage, static_program};
 use support::process::{Folder, Process, free_port};
+use support::skip::Skip;
 use support::wait::{PATIENCE, until};
 use tokio::net::TcpStream;
 
@@ -58,7 +58,7 @@ async fn the_static_program_serves_alone_in_its_root() {
     assert!(size < MOST, "{size} bytes");
     assert_eq!(interpreter(&fs::read(&program).unwrap()), None, "it is not static");
     if !is_root() {
-        say("image: not root: the program is not run in a root of its own");
+        let _ = Skip::needs_if_present("root, to run the program in a root of its own");
         return;
     }
     let root = folder.path().join("root");
@@ -97,7 +97,7 @@ async fn the_static_program_serves_alone_in_its_root() {
 #[ignore = "builds a release: run by name, as .ci/run does"]
 fn the_static_program_looks_names_up() {
     if !is_root() {
-        say("image: not root: the program is not run in a root of its own");
+        let _ = Skip::needs_if_present("root, to run the program in a root of its own");
         return;
     }
     let folder = Folder::new("image-names");

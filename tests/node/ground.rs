@@ -47,7 +47,7 @@ impl Ground {
         let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::On, &[]).unwrap();
         let kubeconfig = plane.kubeconfig(Who::Admin);
         let services = Services::start(kubeconfig.clone(), RELEASE);
-        let node = Node::start(&plane, Parts::fetch("").unwrap()).await;
+        let node = Node::start(&plane, Parts::fetch().unwrap()).await;
         let folder = Folder::new("images");
         import(&node, folder.path()).await;
         let admin = plane.user(Who::Admin).await;

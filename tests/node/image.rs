@@ -2,6 +2,7 @@
 //! tests, with the libraries that it is linked with; or, with `PORTCULLIS_NODE_RELEASE=1`, the static release that
 //! people get, and nothing else.
 
+use crate::support::skip::is_set;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,7 +48,7 @@ pub(crate) fn ours(folder: &Path) -> Image<'static> {
 }
 
 fn is_release() -> bool {
-    env::var("PORTCULLIS_NODE_RELEASE").is_ok_and(|value| value == "1")
+    is_set("PORTCULLIS_NODE_RELEASE")
 }
 
 /// The program, in the folder, and its libraries, where they are on this machine.

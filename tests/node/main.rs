@@ -28,11 +28,11 @@ use support::node::parts::Parts;
 #[test]
 fn the_chart_runs_on_a_node() {
     in_namespaces_after(
-        |test| {
+        || {
             build_all(PROGRAMS)?;
-            Parts::fetch(test)?;
+            Parts::fetch()?;
             image::prepare();
-            Cgroup::make(test)
+            Cgroup::make()
         },
         async || {
             let ground = Ground::start().await;

@@ -8,9 +8,9 @@ use crate::ground::{APP, Ground, are_ready};
 use crate::image;
 use crate::rights::{assert_read_only, assert_restricted, status};
 use crate::support::control_plane::namespace;
-use crate::support::go::say;
 use crate::support::helm::RELEASE;
 use crate::support::objects::{pod, pods};
+use crate::support::skip::say;
 use crate::support::wait::{PATIENCE, until};
 
 /// Of our server's pods.

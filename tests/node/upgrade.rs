@@ -11,9 +11,9 @@ use tokio::time::sleep;
 use crate::ground::{APP, Ground, are_ready};
 use crate::release::{SERVER, values};
 use crate::support::control_plane::Who;
-use crate::support::go::say;
 use crate::support::helm::RELEASE;
 use crate::support::objects::{pod, pods};
+use crate::support::skip::say;
 use crate::support::user::User;
 use crate::support::wait::{PATIENCE, until};
 

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::skip::Skip;
+
 /// Puts the process that it becomes into the group, before it takes any memory.
 const ENTER: &str = r#"echo $$ > "$0/cgroup.procs"; exec "$@""#;
 
@@ -12,8 +14,8 @@ const ENTER: &str = r#"echo $$ > "$0/cgroup.procs"; exec "$@""#;
 pub(crate) struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
-    /// With so many bytes. None where this user may not make one.
-    pub(crate) fn new(bytes: usize) -> Option<Self> {
+    /// With so many bytes, where this user may make one.
+    pub(crate) fn new(bytes: usize) -> Result<Self, Skip> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("portcullis-memory-{}-{count}", std::process::id());
@@ -24,11 +26,11 @@ impl MemoryGroup {
             if fs::create_dir(&path).is_ok() {
                 let group = Self(path);
                 if fs::write(group.0.join(limit), bytes.to_string()).is_ok() {
-                    return Some(group);
+                    return Ok(group);
                 }
             }
         }
-        None
+        Err(Skip::needs_if_present("a control group that limits memory"))
     }
 
     /// The beginning of a command line that runs the rest of it in the group.

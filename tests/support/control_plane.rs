@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::audit;
 use super::certificates::Serving;
-use super::go::{Program, Skip, build, require_go};
+use super::go::{Program, build, require_go};
 use super::process::{Folder, Process, free_port};
+use super::skip::Skip;
 use super::user::User;
 use super::wait::{PATIENCE, until};
 

@@ -1,11 +1,12 @@
 //! Builds the Go programs under `tests/go`, each once for a state of its sources.
 
-use std::env;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{ErrorKind, Write, stderr};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::skip::{Skip, say};
 
 /// A program under `tests/go`.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +33,6 @@ pub(crate) enum Program {
     /// sigs.k8s.io/yaml, asked line by line.
     Yaml,
 }
-
-/// Why a test cannot run here: there is no Go toolchain.
-#[derive(Debug)]
-pub(crate) struct Skip;
 
 impl Program {
     /// The file name of the built program, its module's folder, and its package there.
@@ -107,8 +104,7 @@ impl Program {
 /// The built program's path. The first call builds it, which can take minutes; parallel
 /// tests and processes wait for that.
 ///
-/// Without Go it says so on stderr and returns [`Skip`]; with `PORTCULLIS_REQUIRE_E2E=1`
-/// it panics instead, as it does where a build fails.
+/// It panics where a build fails.
 pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
     require_go()?;
     let (name, module, package) = program.layout();
@@ -153,22 +149,11 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
     Ok(built)
 }
 
-/// Writes past the test harness, which keeps the output of tests that pass to itself.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(stderr(), "{line}");
-}
-
-/// Says that the current test is skipped where there is no Go; see [`build`].
+/// For a test that runs Go programs, or none.
 pub(crate) fn require_go() -> Result<(), Skip> {
     match Command::new("go").arg("version").output() {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let required = env::var("PORTCULLIS_REQUIRE_E2E").is_ok_and(|value| value == "1");
-            assert!(!required, "no Go toolchain, and PORTCULLIS_REQUIRE_E2E=1 forbids to skip");
-            let test = std::thread::current().name().unwrap_or("a test").to_owned();
-            say(&format!("{test}: skipped: no Go toolchain"));
-            Err(Skip)
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Skip::needs("Go")),
         Err(error) => panic!("go version: {error}"),
     }
 }

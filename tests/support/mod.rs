@@ -25,6 +25,7 @@ pub(crate) mod program;
 pub(crate) mod review;
 pub(crate) mod server;
 pub(crate) mod services;
+pub(crate) mod skip;
 pub(crate) mod stub;
 pub(crate) mod user;
 pub(crate) mod wait;

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::control_plane::KUBERNETES;
-use super::go::{Program, Skip, build, say};
+use super::go::{Program, build};
 use super::process::{Folder, Process, is_installed};
+use super::skip::Skip;
 
 /// Set for the test process inside: the number of the one outside.
 const INSIDE: &str = "PORTCULLIS_TEST_IN_NAMESPACES";
@@ -38,16 +39,14 @@ exec "$@"
 /// Runs `work` in such namespaces, on a runtime with two threads.
 ///
 /// It must be all that a `#[test]` function does: that test runs once more, in a process of its own. The
-/// programs are built first, since inside there is no way to the network. Where one cannot be root it says
-/// that the test is skipped; see [`build`] for where there is no Go.
+/// programs are built first, since inside there is no way to the network.
 pub(crate) fn in_namespaces<W: AsyncFnOnce()>(programs: &[Program], work: W) {
-    in_namespaces_after(|_| build_all(programs), work);
+    in_namespaces_after(|| build_all(programs), work);
 }
 
-/// The same, after what `prepare` does outside; it is given the test's name. What it returns is dropped when
-/// all is over.
+/// The same, after what `prepare` does outside. What it returns is dropped when all is over.
 pub(crate) fn in_namespaces_after<T, W: AsyncFnOnce()>(
-    prepare: impl FnOnce(&str) -> Result<T, Skip>,
+    prepare: impl FnOnce() -> Result<T, Skip>,
     work: W,
 ) {
     if env::var_os(INSIDE).is_some() {
@@ -59,11 +58,10 @@ pub(crate) fn in_namespaces_after<T, W: AsyncFnOnce()>(
             .block_on(work());
         return;
     }
-    let test = test_name::<W>();
-    if can_have_namespaces(&test)
-        && let Ok(_kept) = prepare(&test)
+    if can_have_namespaces().is_ok()
+        && let Ok(_kept) = prepare()
     {
-        run_inside(&test);
+        run_inside(&test_name::<W>());
     }
 }
 
@@ -88,12 +86,11 @@ fn test_name<W>() -> String {
 }
 
 /// Only root may make them without a user namespace, in which nothing could be mounted for other users.
-fn can_have_namespaces(test: &str) -> bool {
+fn can_have_namespaces() -> Result<(), Skip> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t0\t"));
     if !is_root {
-        say(&format!("{test}: skipped: only root can make network namespaces"));
-        return false;
+        return Err(Skip::needs_if_present("root, who can make network namespaces"));
     }
     for program in ["unshare", "nsenter", "setpriv", "ip"] {
         assert!(is_installed(program), "{program} is missing: install util-linux and iproute2");
@@ -101,13 +98,10 @@ fn can_have_namespaces(test: &str) -> bool {
     // Even root may not make them in a container, for one.
     let tried = Command::new("unshare").args(NAMESPACES).arg("true").output().unwrap();
     if tried.status.success() {
-        return true;
+        return Ok(());
     }
-    let why = String::from_utf8_lossy(&tried.stderr).trim().to_owned();
-    let required = env::var("PORTCULLIS_REQUIRE_E2E").is_ok_and(|value| value == "1");
-    assert!(!required, "{why}, and PORTCULLIS_REQUIRE_E2E=1 forbids root to skip");
-    say(&format!("{test}: skipped: no namespaces can be made here: {why}"));
-    false
+    let why = String::from_utf8_lossy(&tried.stderr);
+    Err(Skip::needs(&format!("namespaces, which cannot be made here: {}", why.trim())))
 }
 
 fn run_inside(test: &str) {

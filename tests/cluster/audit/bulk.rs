@@ -21,7 +21,7 @@ use crate::{
     support::objects::{apps, await_pods, deployment, plain, pods},
     support::{
         control_plane::{BuiltInPodSecurity, ControlPlane, Who, wait_for_service_account},
-        go::say,
+        skip::say,
         user::User,
         wait::until,
     },

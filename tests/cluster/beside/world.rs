@@ -14,8 +14,9 @@ use crate::{
     support::objects::{await_verdict, plain},
     support::{
         control_plane::{BuiltInPodSecurity, ControlPlane, Who, namespace},
-        go::{Skip, require_go},
+        go::require_go,
         portcullis::Portcullis,
+        skip::Skip,
         user::User,
         wait::{PATIENCE, until},
         webhooks::SERVER_LABEL,

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::go::Skip;
 use crate::support::portcullis::page;
 use crate::support::process::{Folder, Process, free_port};
+use crate::support::skip::Skip;
 use crate::support::user::{Answer, User};
 use crate::support::wait::{PATIENCE, until};
 

@@ -8,14 +8,14 @@ use super::cluster::{Installation, shared};
 use super::helm::{CHART, Helm, content, objects, project};
 use super::install::on_its_own_thread;
 use super::rendering::SHAPES;
-use crate::support::go::say;
 use crate::support::kubectl::kubectl;
 use crate::support::process::{Folder, is_installed};
+use crate::support::skip::Skip;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rendered_chart_is_applied_again_and_again() {
     let (Ok(cluster), Ok(helms)) = (on_its_own_thread(shared).await, Helm::both()) else { return };
-    if !has_kubectl("a_rendered_chart_is_applied_again_and_again") {
+    if !has_kubectl() {
         return;
     }
     for (helm, name, flags) in [
@@ -48,7 +48,7 @@ async fn a_rendered_chart_is_applied_again_and_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn install_yaml_needs_nothing_else() {
     let Ok(cluster) = on_its_own_thread(shared).await else { return };
-    if !has_kubectl("install_yaml_needs_nothing_else") {
+    if !has_kubectl() {
         return;
     }
     let it = Installation::existing(cluster, "portcullis").await;
@@ -72,7 +72,7 @@ async fn install_yaml_needs_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shape_is_valid_to_the_api_server() {
     let (Ok(cluster), Ok(helm)) = (on_its_own_thread(shared).await, Helm::v4()) else { return };
-    if !has_kubectl("every_shape_is_valid_to_the_api_server") {
+    if !has_kubectl() {
         return;
     }
     let it = Installation::new(cluster, "portcullis-shapes").await;
@@ -111,10 +111,10 @@ pub(crate) fn apply(it: &Installation, file: &Path, flags: &[&str]) {
     content(&kubectl(&it.kubeconfig, &args).unwrap());
 }
 
-pub(crate) fn has_kubectl(test: &str) -> bool {
+pub(crate) fn has_kubectl() -> bool {
     let is_there = is_installed("kubectl");
     if !is_there {
-        say(&format!("{test}: skipped: no kubectl"));
+        let _ = Skip::needs_if_present("kubectl");
     }
     is_there
 }

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::go::{Skip, require_go};
+use crate::support::go::require_go;
 use crate::support::process::Folder;
+use crate::support::skip::Skip;
 use crate::support::user::User;
 use crate::support::wait::{PATIENCE, until};
 

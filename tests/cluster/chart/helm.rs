@@ -5,8 +5,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::go::{Program, Skip, build};
+use crate::support::go::{Program, build};
 use crate::support::process::Folder;
+use crate::support::skip::Skip;
 
 /// The namespace and the release's name, where a test is not about them.
 pub(crate) const NAME: &str = "portcullis";

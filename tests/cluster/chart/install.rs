@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::cluster::{Installation, shared};
 use super::helm::{CHART, Helm, NO_CHECK, content, text};
 use crate::support::control_plane::ControlPlane;
-use crate::support::go::Skip;
+use crate::support::skip::Skip;
 use crate::support::user::User;
 use crate::support::wait::{PATIENCE, until};
 

@@ -42,7 +42,7 @@ const ADDED: [&str; 12] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn no_default_is_left_to_the_api_server() {
     let (Ok(cluster), Ok(helm)) = (cluster().await, Helm::v4()) else { return };
-    if !has_kubectl("no_default_is_left_to_the_api_server") {
+    if !has_kubectl() {
         return;
     }
     let it = Installation::new(&cluster, "portcullis-defaults").await;
@@ -114,7 +114,7 @@ async fn install_yaml_helm_and_kustomize_agree_on_every_field() {
     else {
         return;
     };
-    if !has_kubectl("install_yaml_helm_and_kustomize_agree_on_every_field") {
+    if !has_kubectl() {
         return;
     }
     let it = Installation::existing(&cluster, "portcullis").await;
@@ -150,7 +150,7 @@ async fn install_yaml_helm_and_kustomize_agree_on_every_field() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_taken_over_and_given_back() {
     let (Ok(cluster), Ok(helms)) = (cluster().await, Helm::both()) else { return };
-    if !has_kubectl("a_release_is_taken_over_and_given_back") {
+    if !has_kubectl() {
         return;
     }
     for (helm, name) in helms.iter().zip(["portcullis-three", "portcullis-four"]) {
@@ -207,6 +207,6 @@ fn writes(it: &Installation, file: &Path) -> Vec<String> {
 }
 
 /// One of the test's own: install.yaml has names that nobody chose.
-async fn cluster() -> Result<ControlPlane, crate::support::go::Skip> {
+async fn cluster() -> Result<ControlPlane, crate::support::skip::Skip> {
     on_its_own_thread(|| ControlPlane::start(BuiltInPodSecurity::On)).await
 }

@@ -1,7 +1,8 @@
 //! The files that are made from the chart are what the chart renders today. `just install-yaml` writes them anew.
 
+use crate::support::skip::is_set;
 use std::path::Path;
-use std::{env, fs};
+use std::fs;
 
 use super::helm::{Helm, project};
 
@@ -97,7 +98,7 @@ fn joined(documents: &[String]) -> String {
 /// Fails where the file differs; writes it instead with `PORTCULLIS_REWRITE=1`.
 #[track_caller]
 pub(crate) fn hold(file: &Path, expected: &str) {
-    if env::var("PORTCULLIS_REWRITE").is_ok_and(|value| value == "1") {
+    if is_set("PORTCULLIS_REWRITE") {
         fs::write(file, expected).unwrap();
     }
     let is = fs::read_to_string(file).unwrap_or_default();

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::e2e::standard;
 use crate::e2e::verdicts::{Ask, NEWEST, Question, Verdict, ask};
-use crate::support::go::say;
 use crate::support::objects::compliant;
+use crate::support::skip::Skip;
 
 const FILE: &str = "../shared/pss-fixtures/fixtures.jsonl";
 
@@ -42,7 +42,7 @@ async fn upstreams_fixtures_are_admitted_and_denied_as_upstream_says() {
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return say(&format!("upstream's fixtures as real pods: skipped: no {FILE}"));
+            return drop(Skip::needs_if_present(FILE));
         }
         Err(error) => panic!("{}: {error}", file.display()),
     };

@@ -22,8 +22,8 @@ mod subresources;
 mod verdicts;
 
 use crate::support::control_plane::ControlPlane;
-use crate::support::go::Skip;
 use crate::support::portcullis::Portcullis;
+use crate::support::skip::Skip;
 use crate::support::user::Answer;
 use crate::support::webhooks::ENFORCE;
 use tokio::sync::OnceCell;

@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use super::exceptions::{define, except};
 use crate::certificates::installation::{Installation, Replica};
 use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::go::Skip;
 use crate::support::portcullis::{Portcullis, page};
+use crate::support::skip::Skip;
 use crate::support::user::User;
 use crate::support::wait::{PATIENCE, until};
 

@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{check::program::check, support::go::say};
+use crate::{
+    check::program::check,
+    support::skip::{Skip, is_set},
+};
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -23,10 +26,9 @@ impl Browser {
             version.is_ok_and(|status| status.success())
         };
         let Some(program) = BROWSERS.iter().find(is_there) else {
-            let must =
-                std::env::var_os("PORTCULLIS_REQUIRE_BROWSER").is_some_and(|value| value == "1");
+            let must = is_set("PORTCULLIS_REQUIRE_BROWSER");
             assert!(!must, "no browser: one of {BROWSERS:?} must be there");
-            say("skipped: no browser to look at the page with");
+            let _ = Skip::needs_if_present("a browser, to look at the page with");
             return None;
         };
         Some(Self { program, folder: tempfile::tempdir().unwrap() })

@@ -1,5 +1,6 @@
 //! `docs/controls.md` is what the texts say today. `just controls` writes it anew.
 
+use crate::support::skip::is_set;
 use std::{env, fs, path::Path};
 
 use portcullis::explain;
@@ -8,7 +9,7 @@ use portcullis::explain;
 fn the_page_of_controls_is_the_texts() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/controls.md");
     let expected = explain::controls_page();
-    if env::var("PORTCULLIS_REWRITE").is_ok_and(|value| value == "1") {
+    if is_set("PORTCULLIS_REWRITE") {
         fs::write(&file, &expected).unwrap();
     }
     let is = fs::read_to_string(&file).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What the diff changes, as `git apply` and `patch` see it.
 
+use crate::support::skip::Skip;
 use std::{
     fs,
     path::Path,
@@ -17,7 +18,7 @@ fn applied(tool: &str, args: &[&str], folder: &Path, patch: &str) -> bool {
     // No repository around decides anything.
     command.env("GIT_DIR", folder.join("none")).env("LC_ALL", "C");
     let Ok(output) = command.output() else {
-        eprintln!("skipped: there is no {tool}");
+        let _ = Skip::needs_if_present(tool);
         return false;
     };
     let told = format!(

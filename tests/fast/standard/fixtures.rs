@@ -6,7 +6,7 @@ use portcullis::pss::{Level, NEWEST, Pod, Version};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{standard::broken, support::go::say};
+use crate::{standard::broken, support::skip::Skip};
 
 const FILE: &str = "../shared/pss-fixtures/fixtures.jsonl";
 
@@ -32,7 +32,7 @@ fn upstreams_fixtures_pass_and_fail_as_upstream_says() {
     let lines = match fs::read_to_string(&file) {
         Ok(lines) => lines,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return say(&format!("upstream's fixtures: skipped: no {FILE}"));
+            return drop(Skip::needs_if_present(FILE));
         }
         Err(error) => panic!("{}: {error}", file.display()),
     };

@@ -5,8 +5,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::go::{Skip, say};
 use crate::support::namespaces::outer_process;
+use crate::support::skip::Skip;
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
@@ -35,13 +35,13 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Makes them. Where the hierarchies are not to be written it says that the test is skipped.
-    pub(crate) fn make(test: &str) -> Result<Self, Skip> {
+    /// Makes them, where the hierarchies can be written.
+    pub(crate) fn make() -> Result<Self, Skip> {
         for hierarchy in hierarchies() {
             let group = hierarchy.join(name());
             if let Err(error) = fs::create_dir_all(&group) {
-                say(&format!("{test}: skipped: no control group {}: {error}", group.display()));
-                return Err(Skip);
+                let group = group.display();
+                return Err(Skip::needs_if_present(&format!("a control group {group}: {error}")));
             }
             // A new group of cpuset has no processor, and nothing can run in it.
             for file in ["cpuset.cpus", "cpuset.mems"] {

@@ -6,8 +6,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::go::{Skip, say};
 use crate::support::process::is_installed;
+use crate::support::skip::Skip;
 
 /// The library is runc's.
 const PACKAGES: [&str; 3] = ["containerd", "runc", "libseccomp2"];
@@ -19,9 +19,8 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Fetches them, the first time. Without apt, or where it cannot reach its servers, it says that the test
-    /// is skipped.
-    pub(crate) fn fetch(test: &str) -> Result<Self, Skip> {
+    /// Fetches them, the first time. That takes apt, and its servers.
+    pub(crate) fn fetch() -> Result<Self, Skip> {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("node");
         fs::create_dir_all(&cache).unwrap();
         let lock = File::create(cache.join("lock")).unwrap();
@@ -30,8 +29,7 @@ impl Parts {
         if !root.exists()
             && let Err(why) = download(&cache, &root)
         {
-            say(&format!("{test}: skipped: no containerd and runc: {why}"));
-            return Err(Skip);
+            return Err(Skip::needs_if_present(&format!("containerd and runc: {why}")));
         }
         Ok(Self { root })
     }
