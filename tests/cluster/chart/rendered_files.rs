@@ -1,8 +1,8 @@
 //! The files that are made from the chart are what the chart renders today. `just install-yaml` writes them anew.
 
 use crate::support::skip::is_set;
-use std::path::Path;
 use std::fs;
+use std::path::Path;
 
 use super::helm::{Helm, project};
 
