@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::cluster::bounded;
+use crate::{cluster::bounded, server::tls::Validity};
 
 use super::{Failure, Plan};
 
@@ -53,9 +53,7 @@ pub(super) fn trust(pem: &[u8]) -> Result<(String, RootCertStore), Failure> {
 
 fn is_timely(certificate: &[u8], now: SystemTime) -> Option<bool> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    let now = x509_parser::time::ASN1Time::from_timestamp(i64::try_from(now).ok()?).ok()?;
-    Some(certificate.validity().is_valid_at(now))
+    Some(Validity::of(&certificate).contains(now))
 }
 
 /// The addresses behind the Service's name, or of what is dialled in its place.

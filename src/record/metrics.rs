@@ -15,9 +15,8 @@ use prometheus::{
 use crate::{
     admission::{Effect, Fault, Hook, Outcome, Request, Target},
     cluster::LookupError,
-    harden::Change,
     policy::{Verdict, Violation},
-    pss::{Level, LevelVersion, Levels, Minor, Version},
+    pss::{Level, LevelVersion, Levels, Version},
 };
 
 use super::Decision;
@@ -77,17 +76,16 @@ impl Metrics {
             BUCKETS.to_vec(),
             registry
         )?;
-        let info = gauge_vec!(
-            "portcullis_build_info",
-            "Always 1.",
-            &["version", "newest_policy_version"],
-            registry
-        )?;
+        let labels = &["version", "newest_policy_version"];
+        let info = gauge_vec!("portcullis_build_info", "Always 1.", labels, registry)?;
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), &crate::pss::NEWEST.to_string()])
             .set(1.0);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| counter_vec!(name, help, labels, registry);
+        let counter = |name: &str, help: &str| counter!(name, help, registry);
         let metrics = Self {
-            evaluations: counter_vec!(
+            evaluations: counters(
                 "pod_security_evaluations_total",
                 "Policy evaluations, not counting ignored or exempt requests. Where a namespace is held to several levels, each of them counts, with the decision on the request.",
                 &[
@@ -99,79 +97,67 @@ impl Metrics {
                     "resource",
                     "subresource",
                 ],
-                registry
             )?,
-            exemptions: counter_vec!(
+            exemptions: counters(
                 "pod_security_exemptions_total",
                 "Exempt requests, not counting ignored ones.",
                 &["request_operation", "resource", "subresource"],
-                registry
             )?,
-            errors: counter_vec!(
+            errors: counters(
                 "pod_security_errors_total",
                 "Errors that prevented normal evaluation; not fatal ones fell back to restricted:latest.",
                 &["fatal", "request_operation", "resource", "subresource"],
-                registry
             )?,
             duration: [Hook::Validate, Hook::Mutate]
                 .map(|hook| duration.with_label_values(&[hook.as_str()])),
-            requests: counter_vec!(
+            requests: counters(
                 "portcullis_requests_total",
                 "Reviews answered, by what was decided.",
                 &["hook", "outcome"],
-                registry
             )?,
-            violations: counter_vec!(
+            violations: counters(
                 "portcullis_violations_total",
                 "Broken controls, by mode of the namespace's policy.",
                 &["control", "mode"],
-                registry
             )?,
-            hardened: counter_vec!(
+            hardened: counters(
                 "portcullis_hardened_fields_total",
                 "Fields that hardening set (apply) or would have set (report).",
                 &["field", "mode"],
-                registry
             )?,
-            excepted: counter_vec!(
+            excepted: counters(
                 "portcullis_excepted_total",
                 "Pods and templates judged that an exception or their profile's allow covers, whether they needed it or not.",
                 &["relaxation", "outcome"],
-                registry
             )?,
-            lapsed: counter!(
+            lapsed: counter(
                 "portcullis_denials_after_expiry_total",
                 "Pods denied that an exception would have covered, had it not expired.",
-                registry
             )?,
             namespaces: match namespaces {
                 0 => None,
                 most => Some(Namespaces {
-                    denials: counter_vec!(
+                    denials: counters(
                         "portcullis_namespace_denials_total",
                         "Pods that violate what their namespace enforces; namespaces beyond the cap are `other`.",
                         &["namespace"],
-                        registry
                     )?,
                     known: Mutex::default(),
                     most,
                 }),
             },
-            shed: counter!(
+            shed: counter(
                 "portcullis_requests_shed_total",
                 "Requests answered with 503 for want of memory.",
-                registry
             )?,
-            pods_unlisted: counter_vec!(
+            pods_unlisted: counters(
                 "portcullis_pod_lists_incomplete_total",
                 "Lists of a namespace's existing pods that were not made or not finished, for want of rate, memory or time, or by an error.",
                 &["reason"],
-                registry
             )?,
-            malformed: counter!(
+            malformed: counter(
                 "portcullis_requests_malformed_total",
                 "Requests that were no reviews.",
-                registry
             )?,
             registry: registry.clone(),
         };
@@ -224,11 +210,11 @@ impl Metrics {
     pub(super) fn count(&self, decision: &Decision<'_>) {
         let Decision { hook, request, outcome, .. } = *decision;
         let [validate, mutate] = &self.duration;
-        let duration = match hook {
+        match hook {
             Hook::Validate => validate,
             Hook::Mutate => mutate,
-        };
-        duration.observe(decision.took.as_secs_f64());
+        }
+        .observe(decision.took.as_secs_f64());
         self.requests.with_label_values(&[hook.as_str(), word(outcome)]).inc();
         if hook == Hook::Validate {
             self.count_as_upstream(decision);
@@ -248,7 +234,12 @@ impl Metrics {
                 self.count_violations(verdict);
                 self.count_excepted(verdict, word(outcome));
             }
-            Outcome::Harden(hardening) => self.count_changes(&hardening.changes, hardening.effect),
+            Outcome::Harden(hardening) => {
+                for change in &hardening.changes {
+                    let labels = [change.field.name(), hardening.effect.as_str()];
+                    self.hardened.with_label_values(&labels).inc();
+                }
+            }
             Outcome::Ignore
             | Outcome::Exempt(_)
             | Outcome::Privileged
@@ -305,24 +296,18 @@ impl Metrics {
     }
 
     fn count_evaluation(&self, verdict: &str, mode: &str, levels: Levels, decision: &Decision<'_>) {
-        // Upstream has one level a mode. Several are held to one by one, and what breaks one is denied by all.
-        for pair in levels.iter() {
-            self.count_pair(verdict, mode, pair, decision);
-        }
-    }
-
-    fn count_pair(&self, verdict: &str, mode: &str, pair: LevelVersion, decision: &Decision<'_>) {
         let [operation, resource, subresource] = Labels::of(decision.request).0;
-        let level = pair.level.as_str();
-        let count = |version: &str| {
-            let labels = [verdict, level, version, mode, operation, resource, subresource];
+        // Upstream has one level a mode. Several are held to one by one, and what breaks one is denied by all.
+        for LevelVersion { level, version } in levels.iter() {
+            let version = match version {
+                Version::V1(minor) if level != Level::Privileged && minor > decision.newest() => {
+                    "future"
+                }
+                Version::V1(_) if level != Level::Privileged => &version.to_string(),
+                Version::V1(_) | Version::Latest => "latest",
+            };
+            let labels = [verdict, level.as_str(), version, mode, operation, resource, subresource];
             self.evaluations.with_label_values(&labels).inc();
-        };
-        match pair.version {
-            _ if pair.level == Level::Privileged => count("latest"),
-            Version::Latest => count("latest"),
-            Version::V1(minor) if minor > newest(decision) => count("future"),
-            version @ Version::V1(_) => count(&version.to_string()),
         }
     }
 
@@ -356,12 +341,6 @@ impl Metrics {
         }
     }
 
-    fn count_changes(&self, changes: &[Change], effect: Effect) {
-        for change in changes {
-            self.hardened.with_label_values(&[change.field.name(), effect.as_str()]).inc();
-        }
-    }
-
     fn count_namespace(&self, request: &Request<'_>) {
         let Some(namespaces) = &self.namespaces else { return };
         let mut known = namespaces.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -372,10 +351,6 @@ impl Metrics {
         let label = if known.contains(name) { name } else { "other" };
         namespaces.denials.with_label_values(&[label]).inc();
     }
-}
-
-fn newest(decision: &Decision<'_>) -> Minor {
-    decision.newest()
 }
 
 /// The outcome as a label.

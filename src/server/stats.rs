@@ -1,4 +1,4 @@
-//! Counts that the server keeps for whoever exports metrics. It never exports them itself.
+//! Counts that the server keeps for metrics. It never exports them itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
