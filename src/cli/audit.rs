@@ -28,58 +28,65 @@ use super::{
     offered::{forms, levels, offered},
 };
 
-/// No flag is an environment variable, but KUBECONFIG is read as kubectl reads it.
+/// No flag is read from the environment, except KUBECONFIG.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  portcullis audit                                  all namespaces, with your current context
+  portcullis audit -n shop --config config.yaml     one namespace, under the configuration of the server
+  portcullis audit -o html=audit.html               also write a report for the browser
+  portcullis audit --diff yesterday.json            show what improved or degraded
+
+Exit status: 0 no violations of the level of --fail-on that is enforced; 1 violations; 2 something could not be read.")]
 pub(super) struct Flags {
-    /// How to reach the API server [default: KUBECONFIG, else ~/.kube/config, else as a pod in the cluster]
+    /// Path to a kubeconfig [default: $KUBECONFIG, else ~/.kube/config, else in-cluster credentials]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// The context of the kubeconfig [default: its current one]
+    /// Context of the kubeconfig [default: the current context]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
 
-    /// Only this namespace; can be repeated
+    /// Namespace to audit; can be repeated [default: all]
     #[arg(short, long = "namespace", value_name = "NAMESPACE", value_parser = super::namespace)]
     namespaces: Vec<String>,
 
-    /// Only pods and what makes them with such labels, as for kubectl. What the rest of a namespace would allow is not
-    /// known then
+    /// Label selector for workloads, as in kubectl. The levels that whole namespaces meet are then unknown
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,
 
-    /// The configuration that the server runs with: its defaults and exemptions hold, and templates are judged as it
+    /// Configuration file of the server: applies its defaults and exemptions, and judges templates as the server
     /// hardens their pods
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// PolicyExceptions beside those of the cluster: files, or directories of them; can be repeated
+    /// Files or directories with PolicyExceptions in addition to those of the cluster; can be repeated
     #[arg(long, value_name = "PATH")]
     exceptions: Vec<PathBuf>,
 
-    /// Judge templates as the server hardens their pods, also without --config
+    /// Judge templates as the server hardens their pods, even without --config
     #[arg(long)]
     assume_hardened: bool,
 
-    /// Exit with 1 only for what breaks this level where it is enforced, and call the rest warnings; privileged: never
+    /// Exit with 1 only for violations of this level where it is enforced, and report the others as warnings; with privileged, always exit with 0
     #[arg(long, value_name = "LEVEL", default_value_t = Level::Restricted, value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Level,
 
-    /// An earlier report, as -o json wrote it: say what became better or worse since
+    /// Earlier report of -o json to compare with: shows what improved or degraded
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
 
-    /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
-    /// Can be repeated, but only one form can go to standard output [default: human]
+    /// Output format: human, concise, json, jsonl, yaml, sarif, junit, github or html; =FILE writes to a file. Can be
+    /// repeated, with one format on standard output [default: human]
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(Output::from_str, forms), hide_possible_values = true)]
     outputs: Vec<Output>,
 
-    /// Objects that are asked for at once
+    /// Number of objects in a page of a list
     #[arg(long, value_name = "COUNT", default_value_t = audit::PAGE, hide = true)]
     page_size: NonZeroU32,
 }
 
-/// Audits the cluster.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -27,91 +27,97 @@ use super::{
     offered::{forms, levels, offered},
 };
 
-/// No flag is an environment variable: what is found depends on the command line alone.
+/// No flag is read from the environment: the result depends on the command line alone.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Patches are named and not judged, such as those that a kustomization lists, or a container without \
-    an image: judge what is rendered, with -k. Pipes and devices in directories are skipped, and links to directories \
-    outside of the one that is named are not followed."
-)]
+#[command(after_help = "\
+Examples:
+  portcullis check deploy/                                check all manifests below a directory
+  portcullis check -k overlays/prod -n shop               render a kustomization, check it for a namespace
+  portcullis check --helm chart/ -f values.yaml           render a chart and check it
+  portcullis check deploy/ -o human -o sarif=out.sarif    also write a SARIF report
+
+Kustomize patches and containers without an image are listed and not judged: use -k to check the rendered manifests. \
+Pipes and devices in directories are skipped, and links that lead out of a directory are not followed.
+
+Exit status: 0 no violations; 1 violations of the level of --fail-on; 2 a file could not be read.")]
 pub(super) struct Flags {
-    /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
-    /// for standard input; without any, standard input
+    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except hidden ones), or -
+    /// for standard input [default: standard input]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Directories are read recursively anyway: for those who are used to kubectl's flag
+    /// Accepted for compatibility with kubectl; directories are always read recursively
     #[arg(short = 'R', long)]
     recursive: bool,
 
-    /// A directory with a kustomization, rendered by kubectl or kustomize
+    /// Directory with a kustomization to render with kubectl or kustomize
     #[arg(short, long, value_name = "DIRECTORY")]
     kustomize: Vec<PathBuf>,
 
-    /// A chart, rendered by helm
+    /// Chart to render with helm
     #[arg(long, value_name = "CHART")]
     helm: Option<OsString>,
 
-    /// Values for the chart; can be repeated
+    /// Values file for the chart; can be repeated
     #[arg(short = 'f', long, value_name = "FILE", requires = "helm")]
     values: Vec<PathBuf>,
 
-    /// The level to judge by: privileged, baseline or restricted [default: what the configuration enforces]
+    /// Level to check: privileged, baseline or restricted [default: the level that the configuration enforces]
     #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     level: Option<Level>,
 
-    /// The version of the level: latest, or as v1.25 [default: latest with --level, else the configuration's]
+    /// Version of the level: latest, or a version such as v1.25 [default: latest with --level, else from the configuration]
     #[arg(long, value_name = "VERSION")]
     policy_version: Option<Version>,
 
-    /// The version of the cluster, as v1.30: latest means no newer one
+    /// Version of the cluster, such as v1.30: latest means no newer version
     #[arg(long, value_name = "VERSION", value_parser = cluster_version)]
     cluster_version: Option<Minor>,
 
-    /// The configuration whose defaults and exemptions hold, as for serve
+    /// Configuration file of the server
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Exit with 1 only for what breaks this level, and call the rest warnings; privileged: never [default: the level
-    /// that is judged by]
+    /// Exit with 1 only for violations of this level, and report the others as warnings; with privileged, always exit
+    /// with 0 [default: the level that is checked]
     #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Option<Level>,
 
-    /// Judge the pods as they will be after hardening, as where the webhook hardens them
+    /// Check the pods as the webhook hardens them
     #[arg(long)]
     assume_hardened: bool,
 
-    /// Say what led to each verdict: labels, floor, profile, level, version, rules, exceptions
+    /// Print the inputs of each verdict: labels, floor, profile, level, version, rules, exceptions
     #[arg(long)]
     trace: bool,
 
-    /// Judge what says no namespace as if it were for this one
+    /// Namespace for manifests that set none
     #[arg(short, long, value_name = "NAME", value_parser = super::namespace)]
     namespace: Option<String>,
 
-    /// Judge as in a namespace with this label; can be repeated
+    /// Label of the namespace, for all manifests; can be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
 
-    /// PolicyExceptions: files, or directories of them; can be repeated. All that are in them count, whatever namespaces
-    /// the configuration honours them from
+    /// Files or directories with PolicyExceptions; can be repeated. All of them apply, also those of namespaces that the
+    /// configuration does not accept exceptions from
     #[arg(long, value_name = "PATH")]
     exceptions: Vec<PathBuf>,
 
-    /// Take labels of namespaces, exceptions and the version from the cluster, with your own rights there
+    /// Read namespace labels, exceptions and the version from the cluster, with your own permissions
     #[arg(long, conflicts_with_all = ["labels", "cluster_version"])]
     cluster: bool,
 
-    /// How to reach the API server [default: KUBECONFIG, else ~/.kube/config, else as a pod in the cluster]
+    /// Path to a kubeconfig [default: $KUBECONFIG, else ~/.kube/config, else in-cluster credentials]
     #[arg(long, value_name = "FILE", requires = "cluster")]
     kubeconfig: Option<PathBuf>,
 
-    /// The context of the kubeconfig [default: its current one]
+    /// Context of the kubeconfig [default: the current context]
     #[arg(long, value_name = "NAME", requires = "cluster")]
     context: Option<String>,
 
-    /// The form of the report: human, concise, json, jsonl, yaml, sarif, junit, github or html; with =FILE into a file.
-    /// Can be repeated, but only one form can go to standard output [default: human]
+    /// Output format: human, concise, json, jsonl, yaml, sarif, junit, github or html; =FILE writes to a file. Can be
+    /// repeated, with one format on standard output [default: human]
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(Output::from_str, forms), hide_possible_values = true)]
     outputs: Vec<Output>,
 }

@@ -31,31 +31,41 @@ use super::Exit;
 /// How soon to ask again whether an object is gone, or an API server that could not answer.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What no flag names stays.
+/// Only the objects that flags name are deleted.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("objects").required(true).multiple(true))]
+#[command(
+    group = clap::ArgGroup::new("objects").required(true).multiple(true),
+    after_help = "\
+Without its server, a webhook configuration with failurePolicy Fail blocks the cluster: delete it first. The uninstall \
+hook of the chart runs this command.
+
+Example:
+  portcullis cleanup --validating-webhook portcullis --mutating-webhook portcullis
+
+Exit status: 0 all objects are gone; 2 an object could not be deleted."
+)]
 pub(super) struct Flags {
-    /// The ValidatingWebhookConfiguration to delete
+    /// ValidatingWebhookConfiguration to delete
     #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
     validating_webhook: Option<String>,
 
-    /// The MutatingWebhookConfiguration to delete
+    /// MutatingWebhookConfiguration to delete
     #[arg(long, value_name = "NAME", group = "objects", value_parser = super::object_name)]
     mutating_webhook: Option<String>,
 
-    /// The Lease to delete
+    /// Lease to delete
     #[arg(long, value_name = "NAME", group = "objects", requires = "namespace", value_parser = super::object_name)]
     lease: Option<String>,
 
-    /// The namespace of the Lease
+    /// Namespace of the Lease
     #[arg(long, value_name = "NAMESPACE", requires = "lease", value_parser = super::namespace)]
     namespace: Option<String>,
 
-    /// How to reach the API server; without it, as a pod in the cluster
+    /// Path to a kubeconfig [default: in-cluster credentials]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// How long to try, and to wait until everything is gone, in seconds
+    /// Maximum time in seconds to retry and to wait until all objects are gone
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
 }

@@ -5,18 +5,21 @@ use clap_complete::Shell;
 
 use super::{Exit, output, plugin::Name};
 
-/// Prints a script: `source <(portcullis completion bash)`.
+/// For example `source <(portcullis completion bash)`.
 #[derive(Args, Debug)]
-#[command(after_long_help = "\
-For `kubectl portcullis`, link the program as kubectl_complete-portcullis into a folder of the PATH instead: kubectl \
-asks it.")]
+#[command(after_help = "\
+Example:
+  source <(portcullis completion bash)
+
+For `kubectl portcullis`, add a symbolic link named kubectl_complete-portcullis to this program in a directory of PATH \
+instead.")]
 pub(super) struct Flags {
-    /// The shell that is to complete
+    /// Shell to generate the script for
     #[arg(value_name = "SHELL", value_enum)]
     shell: Shell,
 }
 
-/// Prints the script, for the program as it was called.
+/// Runs the command; the script uses the name that the program was called by.
 pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut name.command(), name.file(), &mut script);

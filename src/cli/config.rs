@@ -24,19 +24,22 @@ pub(super) struct Flags {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check that `serve` would start with a configuration; report every problem with its place
+    /// Check that `serve` accepts a configuration, and report every problem with its position
     Validate(Validate),
 }
 
-/// No flag is an environment variable: the result depends on the file alone.
+/// No flag is read from the environment: the result depends on the file alone.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit status: 0 the configuration is valid; 2 it is not, or it cannot be read. The kinds are those of \
-    `serve --config`: a Configuration of portcullis.dev, a PodSecurityConfiguration, or an AdmissionConfiguration that \
-    holds or names one."
-)]
+#[command(after_help = "\
+Example:
+  portcullis config validate config.yaml
+
+The file holds a kind that `serve --config` reads: a Configuration of portcullis.dev, a PodSecurityConfiguration, or an \
+AdmissionConfiguration that contains or names one.
+
+Exit status: 0 the configuration is valid; 2 it is invalid or cannot be read.")]
 struct Validate {
-    /// The configuration file; - for standard input
+    /// Configuration file, or - for standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: PathBuf,
 
@@ -47,13 +50,13 @@ struct Validate {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// One line for each problem, as FILE:LINE:COLUMN: what is wrong
+    /// One line for each problem: FILE:LINE:COLUMN: message
     Human,
     /// One JSON document
     Json,
 }
 
-/// Runs the subcommand.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let Command::Validate(flags) = &flags.command;
     let result = read(&flags.file);

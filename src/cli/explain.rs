@@ -9,16 +9,21 @@ use crate::explain;
 
 use super::{Exit, offered::offered, output};
 
-/// Nothing is read and nobody is asked: the texts are in the program.
+/// The texts are part of the program.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  portcullis explain                 list all controls and rules
+  portcullis explain runAsNonRoot    explain a control
+  portcullis explain hostPID         find the control of a field")]
 pub(super) struct Flags {
-    /// The control's id as runAsNonRoot or the rule's as imageTag, a part of ids as capabilities, or a field as
-    /// hostPID; without it, the list
+    /// Id of a control or rule such as runAsNonRoot or imageTag, part of an id, or a field such as hostPID [default:
+    /// list all]
     #[arg(value_name = "CONTROL", value_parser = offered(StringValueParser::new(), ids), hide_possible_values = true)]
     control: Option<String>,
 }
 
-/// Prints the text of a control or rule, or the list.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let markdown = match &flags.control {
         Some(word) => explained(&explain::find(word)?),

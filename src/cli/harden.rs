@@ -16,50 +16,54 @@ use crate::{
 
 use super::Exit;
 
-/// No flag is an environment variable: what is changed depends on the command line alone.
+/// No flag is read from the environment: the result depends on the command line alone.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Patches are named and never changed, such as those that a kustomization lists, or a container without \
-    an image: harden what they change. Links are followed and stay; one that leads out of the directory or pattern \
-    that is named is refused.\n\nExit status: 0 done, whatever the diff shows; 1 only with --check, if there is anything to \
-    harden; 2 if something could not be done. Such files are told with the reason and stay as they are; all others \
-    are done."
-)]
+#[command(after_help = "\
+Examples:
+  portcullis harden deploy/ | less      show the changes as a diff
+  portcullis harden -i deploy/          change the files
+  portcullis harden --check deploy/     fail in CI if a file needs changes
+
+Kustomize patches and containers without an image are listed and never changed: harden the manifests that they change. \
+Symbolic links are followed; a link that leads out of the given directory or pattern is an error.
+
+Exit status: 0 success, whatever the diff shows; 1 only with --check, if a file needs changes; 2 a file could not be \
+hardened. Such files are reported and left unchanged; all others are hardened.")]
 pub(super) struct Flags {
-    /// Files, directories (their .yaml, .yml, .json and .jsonl files, recursively, but nothing hidden), patterns, or -
-    /// for standard input; without any, standard input
+    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except hidden ones), or -
+    /// for standard input [default: standard input]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Replace the files by what is hardened, each as a whole or not at all
+    /// Change the files in place, each atomically
     #[arg(short, long)]
     in_place: bool,
 
-    /// Change nothing: list the files that hardening would change, and exit with 1 if there are any
+    /// Change nothing; list the files that need changes, and exit with 1 if there are any
     #[arg(long, conflicts_with = "in_place")]
     check: bool,
 
-    /// What is printed: what would change, or all manifests hardened
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, conflicts_with_all = ["in_place", "check"])]
     output: Output,
 
-    /// The configuration whose harden block says which fields are set, and whose exempt namespaces and runtime
-    /// classes are left alone, as for serve; its modes have no effect here
+    /// Configuration file of the server: its harden block selects the fields, and its exempt namespaces and runtime
+    /// classes are left unchanged; its modes have no effect
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// What is printed.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Output {
     /// A unified diff, for git apply and patch -p1
     #[default]
     Diff,
-    /// The manifests, hardened, separated by ---, without those that could not be
+    /// The hardened manifests, separated by ---, without those that could not be hardened
     Yaml,
 }
 
-/// Hardens what the paths name.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let form = form(flags);

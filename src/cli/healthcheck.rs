@@ -13,48 +13,56 @@ use super::Exit;
 
 /// As `helm test` runs it.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("configurations").required(true).multiple(true))]
+#[command(
+    group = clap::ArgGroup::new("configurations").required(true).multiple(true),
+    after_help = "\
+Example:
+  portcullis healthcheck --service portcullis --namespace portcullis --validating-webhook portcullis
+
+Exit status: 0 the webhook answers correctly; 1 it does not: the output names the step that failed and what to check; 2 \
+the check could not run."
+)]
 pub(super) struct Flags {
-    /// The webhook's Service
+    /// Service of the webhook
     #[arg(long, value_name = "NAME", value_parser = label)]
     service: String,
 
-    /// The namespace of the Service; the reviews are about pods there
+    /// Namespace of the Service, and of the pods in the test reviews
     #[arg(long, value_name = "NAMESPACE", value_parser = label)]
     namespace: String,
 
-    /// The ValidatingWebhookConfiguration, whose caBundle is trusted for /validate
+    /// ValidatingWebhookConfiguration: its caBundle is used for /validate
     #[arg(long, value_name = "NAME", group = "configurations", value_parser = super::object_name)]
     validating_webhook: Option<String>,
 
-    /// The MutatingWebhookConfiguration, whose caBundle is trusted for /mutate
+    /// MutatingWebhookConfiguration: its caBundle is used for /mutate
     #[arg(long, value_name = "NAME", group = "configurations", value_parser = super::object_name)]
     mutating_webhook: Option<String>,
 
-    /// What to dial in place of the Service's name and port; what is trusted and asked for stays the same
+    /// Address to connect to instead of the Service; the expected certificate stays the same
     #[arg(long, value_name = "HOST:PORT")]
     address: Option<String>,
 
-    /// What to show to a server that asks for a client certificate, PEM, own certificate first
+    /// Client certificate chain in PEM, leaf certificate first
     #[arg(long, value_name = "FILE", requires = "client_key_file")]
     client_cert_file: Option<PathBuf>,
 
-    /// The client certificate's key, PEM
+    /// Private key of the client certificate in PEM
     #[arg(long, value_name = "FILE", requires = "client_cert_file")]
     client_key_file: Option<PathBuf>,
 
-    /// How to reach the API server; without it, as a pod in the cluster
+    /// Path to a kubeconfig [default: in-cluster credentials]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
 
-    /// How long each step may take, in seconds; a caBundle that is not there yet is waited for that long
+    /// Timeout of each step in seconds, which includes waiting for a missing caBundle
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 }
 
-/// Checks, and says a line for each step.
+/// Runs the command: prints a line for each step.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
-    // kube takes its TLS provider from the process.
+    // kube uses the TLS provider of the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let is_well = runtime.block_on(async {

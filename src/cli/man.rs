@@ -16,8 +16,7 @@ use super::{Exit, output, plugin::Name};
 /// roff, for `man -l -`.
 #[derive(Args, Debug)]
 pub(super) struct Flags {
-    /// The folder that gets the pages of all commands, made where it is not there; without it, the first page goes to
-    /// standard output
+    /// Directory for the pages of all commands, created if missing [default: print the first page]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     folder: Option<PathBuf>,
 }

@@ -24,9 +24,9 @@ use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::{dns, findings::Summary, harmless};
 
-/// Judges pods by the Pod Security Standards, hardens them, and says beforehand what it would do.
+/// Pod Security Standards for Kubernetes: enforce them in the cluster, check manifests, harden pods
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(version, about, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,49 +34,57 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The webhook server: /mutate and /validate over TLS, health and metrics on a second port
+    /// Run the admission webhook server
     Serve(Box<serve::Flags>),
-    /// Judges manifests offline: pods, what holds a pod template, and lists of them
+    /// Check manifests offline
     Check(check::Flags),
-    /// What the webhook would add to pods, in manifests: as a diff, as output, in place
+    /// Add the missing security settings to manifests
     Harden(harden::Flags),
-    /// Judges what runs in a cluster: what each namespace could enforce today, and how to get further
+    /// Audit the workloads of a cluster: which level each namespace meets, and what to fix
     Audit(audit::Flags),
-    /// Unit tests of a policy: what workloads are to come to under a configuration, and whether they do
+    /// Run policy tests
     Test(test::Flags),
-    /// What a control or rule forbids, why, since when, and how to live with it
+    /// Explain a control or a rule: what it forbids, why, and how to fix it
     Explain(explain::Flags),
-    /// Work with a configuration of the server: check one before the server reads it
+    /// Validate a configuration of the server
     Config(config::Flags),
-    /// Removes from a cluster what would lock it without the server: to be run before the server goes
+    /// Delete the webhook configurations before uninstalling
     Cleanup(cleanup::Flags),
-    /// Proves that the webhook answers through its Service, with the trust that the API server has
+    /// Check that the webhook answers through its Service, using the API server's caBundle
     Healthcheck(healthcheck::Flags),
-    /// A script with which a shell completes the command line
+    /// Generate shell completions
     Completion(completion::Flags),
-    /// The manual's pages
+    /// Generate manual pages
     Man(man::Flags),
 }
 
-/// What the process ends with.
+const EXAMPLES: &str = "\
+Examples:
+  portcullis serve --standalone        try the webhook on this machine, without a cluster
+  portcullis check deploy/             check the manifests in a directory
+  portcullis harden -i deploy/         add the missing settings to them
+  portcullis audit                     find what blocks each namespace from the next level
+  portcullis explain runAsNonRoot      read about a control";
+
+/// The exit status of the process.
 enum Exit {
-    /// Nothing to complain of.
+    /// 0: success, no findings.
     Clean,
-    /// There are findings.
+    /// 1: there are findings.
     Findings,
-    /// It could not be done.
+    /// 2: something could not be read or done.
     Failure,
 }
 
 impl Exit {
-    /// What a report comes to.
+    /// The exit status of a report.
     fn reported(summary: io::Result<Summary>) -> anyhow::Result<Self> {
         match summary {
-            // What could not be read may hide anything: it is worse than what was found.
+            // An unreadable file may hide any finding, so it outweighs the findings.
             Ok(summary) if summary.unreadable > 0 => Ok(Self::Failure),
             Ok(summary) if summary.failing > 0 => Ok(Self::Findings),
             Ok(_) => Ok(Self::Clean),
-            // Whoever reads has seen enough. What was not judged is not clean.
+            // The reader closed the pipe. Workloads that were not judged are not clean.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Self::Failure),
             Err(error) => Err(anyhow::Error::new(error).context("the report could not be written")),
         }

@@ -15,28 +15,31 @@ use crate::{
 
 use super::{Exit, offered::offered};
 
-/// No flag is an environment variable: what comes of a test depends on files alone.
+/// No flag is read from the environment: the result depends on files alone.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Exit status: 0 all passed; 1 some failed; 2 something could not be run. docs/policies.md says how \
-    tests are written."
-)]
+#[command(after_help = "\
+Examples:
+  portcullis test                    run every portcullis-test.yaml below the current directory
+  portcullis test policy/ --trace    print the inputs of every verdict
+
+Exit status: 0 all tests passed; 1 a test failed; 2 a test could not be run. See docs/policies.md for the format of a \
+test file.")]
 pub(super) struct Flags {
-    /// Test files, or directories: every portcullis-test.yaml in and below them, but nothing hidden
+    /// Test files, or directories that are searched for portcullis-test.yaml, except hidden ones
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
 
-    /// Say what led to every verdict, not only to those that are not as expected
+    /// Print the inputs of every verdict, not only of unexpected ones
     #[arg(long)]
     trace: bool,
 
-    /// The form of the report: human, json or junit; with =FILE into a file. Can be repeated, but only one form can go
-    /// to standard output [default: human]
+    /// Output format: human, json or junit; =FILE writes to a file. Can be repeated, with one format on standard output
+    /// [default: human]
     #[arg(short, long = "output", value_name = "FORMAT[=FILE]", value_parser = offered(output, forms), hide_possible_values = true)]
     outputs: Vec<Output>,
 }
 
-/// Runs the tests that the paths name.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let traces = if flags.trace { Traces::OfAll } else { Traces::OfFailures };

@@ -13,15 +13,15 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct Election {
-    /// The Lease by which replicas agree on who writes
+    /// Name of the Lease that elects the replica that writes to the cluster
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_LEASE", default_value = "portcullis")]
     lease: String,
 
-    /// Where the Secret, the Service and the Lease are [default: $POD_NAMESPACE, or the service account's]
+    /// Namespace of the Secret, the Service and the Lease [default: $POD_NAMESPACE, else that of the service account]
     #[arg(long, value_name = "NAMESPACE", env = "PORTCULLIS_NAMESPACE")]
     namespace: Option<String>,
 
-    /// What tells this replica from the others [default: $POD_NAME, or the host's name and the process's number]
+    /// Unique name of this replica [default: $POD_NAME, else the host name and the process id]
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_IDENTITY")]
     identity: Option<String>,
 }

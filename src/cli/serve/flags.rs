@@ -27,31 +27,31 @@ use super::{
     standalone,
 };
 
-/// Every flag is also an environment variable.
+/// Each flag can also be set by an environment variable.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Flags {
-    /// The configuration: a portcullis.dev/v1alpha1 Configuration, or a PodSecurityConfiguration as
-    /// kube-apiserver takes it
+    /// Configuration file: a Configuration of portcullis.dev/v1alpha1, or a PodSecurityConfiguration as
+    /// kube-apiserver reads it
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_CONFIG")]
     pub(super) config: Option<PathBuf>,
 
-    /// How to reach the API server; without it, as a pod in the cluster
+    /// Path to a kubeconfig [default: in-cluster credentials]
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_KUBECONFIG", conflicts_with = "standalone")]
     pub(super) kubeconfig: Option<PathBuf>,
 
-    /// Address of both ports
+    /// IP address to listen on, for both ports
     #[arg(long, value_name = "IP", env = "PORTCULLIS_BIND_ADDRESS")]
     bind_address: Option<IpAddr>,
 
-    /// Port of the webhook, HTTPS; 0 takes a free one
+    /// HTTPS port of the webhook; 0 selects a free port
     #[arg(long, value_name = "PORT", env = "PORTCULLIS_SECURE_PORT", default_value_t = 8443, value_parser = port)]
     secure_port: u16,
 
-    /// Port of /livez, /readyz and /metrics, plain HTTP; 0 takes a free one
+    /// HTTP port of /livez, /readyz and /metrics; 0 selects a free port
     #[arg(long, value_name = "PORT", env = "PORTCULLIS_ADMIN_PORT", default_value_t = 8080, value_parser = port)]
     admin_port: u16,
 
-    /// The certificate chain, PEM, own certificate first; read again every 10 s
+    /// Certificate chain of the server in PEM, leaf certificate first; reloaded every 10 s
     #[arg(
         long,
         value_name = "FILE",
@@ -60,7 +60,7 @@ pub(in crate::cli) struct Flags {
     )]
     tls_cert_file: Option<PathBuf>,
 
-    /// The certificate's key, PEM
+    /// Private key of the certificate in PEM
     #[arg(
         long,
         value_name = "FILE",
@@ -81,12 +81,12 @@ pub(in crate::cli) struct Flags {
     #[command(flatten)]
     pub(super) telling: Telling,
 
-    /// Authorities, PEM: who connects to the webhook's port must show a certificate of one of them; read again
-    /// every 10 s
+    /// CA certificates in PEM: clients of the webhook port must present a certificate that one of them signed;
+    /// reloaded every 10 s
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_CLIENT_CA_FILE")]
     client_ca_file: Option<PathBuf>,
 
-    /// The common or DNS names of clients, exactly, with commas between them [default: every name]
+    /// Allowed common names or DNS names of client certificates, comma-separated [default: any name]
     #[arg(
         long,
         value_name = "NAMES",
@@ -96,24 +96,24 @@ pub(in crate::cli) struct Flags {
     )]
     client_allowed_names: Vec<String>,
 
-    /// Deny and change nothing, say all that would be; the configuration's `mode` cannot switch it off
+    /// Deny and change nothing, but report all would-be denials and changes; overrides `mode` of the configuration
     #[arg(long, env = "PORTCULLIS_DRY_RUN")]
     dry_run: bool,
 
-    /// Replaces the configuration's harden.mode
+    /// Overrides harden.mode of the configuration
     #[arg(long, value_name = "auto|apply|report|off", env = "PORTCULLIS_HARDEN")]
     harden: Option<harden::Mode>,
 
-    /// Without a cluster: a certificate of its own, on loopback, every pod judged by the configuration's
-    /// defaults, which are to enforce restricted
+    /// Run without a cluster: listen on loopback with a generated certificate, and judge every pod by the defaults
+    /// of the configuration, which enforce restricted
     #[arg(long, env = "PORTCULLIS_STANDALONE")]
     pub(super) standalone: bool,
 
-    /// How long a drain may take, in seconds; keep it below terminationGracePeriodSeconds
+    /// Maximum duration of a graceful shutdown in seconds; keep it below terminationGracePeriodSeconds
     #[arg(long, value_name = "SECONDS", env = "PORTCULLIS_DRAIN_GRACE", default_value_t = 110, value_parser = whole::<u64>)]
     drain_grace: u64,
 
-    /// How many namespaces the metric of denials may tell apart; 0 switches it off
+    /// Maximum number of namespaces in the metric of denials; 0 disables the metric
     #[arg(long, value_name = "N", env = "PORTCULLIS_METRICS_NAMESPACES", default_value_t = 0, value_parser = whole::<usize>)]
     pub(super) metrics_namespaces: usize,
 
@@ -121,16 +121,16 @@ pub(in crate::cli) struct Flags {
     #[command(flatten)]
     tracing: super::tracing_flags::Tracing,
 
-    /// The memory that the process may take, in bytes, as a container's limit says it; it takes fewer and smaller
-    /// requests at a time for it. 0 is no limit
+    /// Memory limit of the container in bytes; with less memory, the server accepts fewer and smaller requests at a
+    /// time. 0 means no limit
     #[arg(long, value_name = "BYTES", env = "PORTCULLIS_MEMORY_LIMIT", default_value = "0", value_parser = memory)]
     memory_limit: MemoryLimit,
 
-    /// json where standard error is no terminal
+    /// Log format [default: json if standard error is not a terminal]
     #[arg(long, value_name = "FORMAT", env = "PORTCULLIS_LOG_FORMAT")]
     log_format: Option<LogFormat>,
 
-    /// error, warn, info, debug, trace, or directives as tracing reads them; debug tells of allowed requests too
+    /// Log level: error, warn, info, debug, trace, or tracing directives; debug includes allowed requests
     #[arg(long, value_name = "LEVEL", env = "PORTCULLIS_LOG_LEVEL", default_value = "info", value_parser = log_level)]
     log_level: String,
 }

@@ -35,7 +35,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
 pub(super) struct Reporting {
-    /// Audit the cluster now and then, and write a report for each workload that breaks something
+    /// Audit the cluster periodically, and write a PolicyReport for each workload with violations
     #[arg(
         long,
         value_name = "auto|openreports|wgpolicy|off",
@@ -46,19 +46,19 @@ pub(super) struct Reporting {
     )]
     reports: Mode,
 
-    /// How often, where neither the configuration nor a namespace's labels change; those are followed within a minute
-    /// or two. As 1h, 30m
+    /// Interval between audits, such as 1h or 30m; a change of the configuration or of namespace labels starts one
+    /// within two minutes
     #[arg(long, value_name = "DURATION", env = "PORTCULLIS_REPORT_INTERVAL", default_value = "1h", value_parser = interval)]
     report_interval: Duration,
 
-    /// The most reports: what is beyond is counted, and has none
+    /// Maximum number of reports; further workloads are only counted
     #[arg(long, value_name = "N", env = "PORTCULLIS_REPORT_LIMIT", default_value_t = 10_000, value_parser = super::flags::whole::<usize>)]
     report_limit: usize,
 }
 
 #[derive(Args, Debug)]
 pub(super) struct Telling {
-    /// Write an Event for pods that are denied, five a second at most; sideEffects of the webhook must be NoneOnDryRun
+    /// Write an Event for each denied pod, at most five a second; the webhook needs sideEffects: NoneOnDryRun
     #[arg(long, env = "PORTCULLIS_EVENTS", conflicts_with = "standalone")]
     events: bool,
 }

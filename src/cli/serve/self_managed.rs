@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(super) struct SelfManaged {
-    /// Make certificates without help: the Secret that keeps their authority, labelled
+    /// Manage the certificates without other tools: name of the Secret for the CA, labelled
     /// portcullis.dev/certificates=self
     #[arg(
         long,
@@ -24,27 +24,27 @@ pub(super) struct SelfManaged {
     )]
     ca_secret: Option<String>,
 
-    /// The Service through which the API server calls: the certificate's name is SERVICE.NAMESPACE.svc
+    /// Service that the API server calls; certificates are issued for SERVICE.NAMESPACE.svc
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_SERVICE")]
     service: Option<String>,
 
-    /// The ValidatingWebhookConfiguration whose caBundle is kept
+    /// ValidatingWebhookConfiguration to keep the caBundle of
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_VALIDATING_WEBHOOK")]
     validating_webhook: Option<String>,
 
-    /// The MutatingWebhookConfiguration whose caBundle is kept
+    /// MutatingWebhookConfiguration to keep the caBundle of
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_MUTATING_WEBHOOK")]
     mutating_webhook: Option<String>,
 
-    /// How long an authority is valid; it signs for a third of that. As 8760h, 90m, 30s
+    /// Validity of a CA, such as 8760h, 90m or 30s; each CA signs certificates for a third of it
     #[arg(long, value_name = "DURATION", env = "PORTCULLIS_CA_LIFETIME", default_value = "8760h", value_parser = duration)]
     ca_lifetime: Duration,
 
-    /// How long a replica's certificate is valid; it is renewed after two thirds of that
+    /// Validity of the certificate of a replica; it is renewed after two thirds
     #[arg(long, value_name = "DURATION", env = "PORTCULLIS_LEAF_LIFETIME", default_value = "168h", value_parser = duration)]
     leaf_lifetime: Duration,
 
-    /// How long all webhooks must have trusted an authority before it signs
+    /// Minimum time that a CA is in all caBundles before it signs
     #[arg(long, value_name = "DURATION", env = "PORTCULLIS_CA_PUBLISH", default_value = "10m", value_parser = duration)]
     ca_publish: Duration,
 }

@@ -17,13 +17,12 @@ use crate::record::Traces;
 /// Where a flag and its variable say nothing, OpenTelemetry's own variable does.
 #[derive(Args, Debug)]
 pub(super) struct Tracing {
-    /// Send a span a request to this OpenTelemetry collector, by OTLP over HTTP, such as
-    /// http://collector.monitoring:4318; /v1/traces is added [default: OTEL_EXPORTER_OTLP_ENDPOINT]
+    /// URL of an OpenTelemetry collector (OTLP over HTTP) that receives a span for each request, such as
+    /// http://collector.monitoring:4318; /v1/traces is appended [default: $OTEL_EXPORTER_OTLP_ENDPOINT]
     #[arg(long, value_name = "URL", env = "PORTCULLIS_OTLP_ENDPOINT", value_parser = endpoint)]
     otlp_endpoint: Option<Uri>,
 
-    /// Who may have signed the collector's certificate, PEM: needed where the URL begins with https
-    /// [default: OTEL_EXPORTER_OTLP_CERTIFICATE]
+    /// CA certificates of the collector in PEM; required for https [default: $OTEL_EXPORTER_OTLP_CERTIFICATE]
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_OTLP_CA_FILE")]
     otlp_ca_file: Option<PathBuf>,
 }

@@ -58,7 +58,7 @@ fn the_pages_are_roff() {
     command.args(fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()));
     let outcome = run(&mut command);
     assert_eq!((outcome.status, &*outcome.err), (Some(0), ""));
-    assert!(outcome.out.contains("How to reach the API server"), "{}", outcome.out);
+    assert!(outcome.out.contains("Path to a kubeconfig"), "{}", outcome.out);
 }
 
 #[test]
