@@ -1,12 +1,7 @@
 //! Tests on a real API server, and those of the chart. They skip where there is no Go.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+// What clippy.toml allows in tests holds for all of it.
+#![cfg(test)]
 
 mod audit;
 mod beside;

@@ -1,13 +1,8 @@
 //! Tests that need no cluster: libraries, the program itself, and its server on loopback. Those that ask a Go program skip
 //! where there is no Go.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+// What clippy.toml allows in tests holds for all of it.
+#![cfg(test)]
 
 mod bad_input;
 mod check;

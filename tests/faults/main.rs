@@ -1,13 +1,8 @@
 //! What must hold when things go wrong, in a short form. `just faults` runs the long one, whose figures are in
 //! `docs/reliability.md`: each test prints its row.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+// What clippy.toml allows in tests holds for all of it.
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;

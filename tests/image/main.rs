@@ -1,13 +1,8 @@
 //! The image, without an engine that would build it: the program as the Dockerfile builds it, alone in a root of its
 //! own. It builds a release, which takes minutes: `cargo test --test image -- --ignored`, as CI does.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+// What clippy.toml allows in tests holds for all of it.
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;

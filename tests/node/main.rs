@@ -1,13 +1,8 @@
 //! The chart on a real node: our image in pods that the kubelet starts under the level that they enforce, and
 //! what our verdicts foretell, seen on the node.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
+// What clippy.toml allows in tests holds for all of it.
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;
