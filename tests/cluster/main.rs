@@ -16,7 +16,6 @@ mod observability;
 mod reports;
 
 #[path = "../pods/mod.rs"]
-#[allow(dead_code, reason = "the fast tests use the rest")]
 mod pods;
 #[path = "../support/mod.rs"]
 mod support;

@@ -42,7 +42,8 @@ async fn upstreams_fixtures_are_admitted_and_denied_as_upstream_says() {
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return drop(Skip::needs_if_present(FILE));
+            let _ = Skip::needs_if_present(FILE);
+            return;
         }
         Err(error) => panic!("{}: {error}", file.display()),
     };

@@ -255,7 +255,8 @@ fn forget(value: &mut Value, random: &mut Random) {
 fn upstream_fixtures_lacking_fields_pass_afterwards() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/pss-fixtures/fixtures.jsonl");
     let Ok(fixtures) = std::fs::read_to_string(file) else {
-        return drop(Skip::needs_if_present(file));
+        let _ = Skip::needs_if_present(file);
+        return;
     };
     let pods = fixtures.lines().enumerate().step_by(4).map(|(number, line)| {
         let fixture: Value = serde_json::from_str(line).unwrap();

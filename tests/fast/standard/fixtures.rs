@@ -32,7 +32,8 @@ fn upstreams_fixtures_pass_and_fail_as_upstream_says() {
     let lines = match fs::read_to_string(&file) {
         Ok(lines) => lines,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return drop(Skip::needs_if_present(FILE));
+            let _ = Skip::needs_if_present(FILE);
+            return;
         }
         Err(error) => panic!("{}: {error}", file.display()),
     };
