@@ -56,6 +56,10 @@ oracle N="1000000":
 law N="100000":
     PORTCULLIS_LAW_CASES={{N}} cargo test --release --locked --test fast standard::law -- --nocapture
 
+# Generated policies: every command gives the verdict of the webhook. `just agree 10000`
+agree N="1000":
+    PORTCULLIS_AGREE_CASES={{N}} cargo test --release --locked --test fast standard::agree -- --nocapture
+
 # Random reviews: `just fuzz 10000000`
 fuzz N="1000000":
     PORTCULLIS_CASES={{N}} cargo test --release --locked --test fast bad_input

@@ -1,18 +1,20 @@
 //! One text, hardened.
 
-use std::convert::Infallible;
+use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
 
 use json_patch::{Patch, PatchOperation};
 
 use crate::{
-    config::{Config, Exemptions},
-    harden::{self, Change, Field, Scope, Settings},
+    config::Config,
+    harden::{self, Change, Field, Scope},
     manifest::{
         self, Extent, Line, Manifest, Reading, Unreadable,
         edit::{self, Edit, Refusal},
         path::{Path, Step},
         tree::Tree,
     },
+    policy::{At, Context, PodCase, Subject},
+    pss::NEWEST,
 };
 
 use super::verify;
@@ -20,8 +22,7 @@ use super::verify;
 /// Which fields are set, and of which objects.
 #[derive(Clone, Debug)]
 pub struct Hardener {
-    settings: Settings,
-    exemptions: Exemptions,
+    config: Config,
 }
 
 /// What came of a text.
@@ -63,10 +64,10 @@ pub(super) struct Planned {
 }
 
 impl Hardener {
-    /// With the fields and the exemptions of a configuration. Whoever asks for hardening means it: its modes have no
-    /// effect. Users do not stand in manifests, nor have their exemptions any.
+    /// With the fields and the exemptions of a configuration. Its modes have no effect here, nor have exemptions of
+    /// users.
     pub fn new(config: Config) -> Self {
-        Self { settings: config.harden, exemptions: config.exemptions }
+        Self { config }
     }
 
     /// Hardens all objects of a text. Deep documents take [`manifest::STACK`] bytes of stack.
@@ -113,12 +114,11 @@ impl Hardener {
         if pod.spec.containers.is_empty() {
             return None;
         }
-        if self.exemptions.namespace(&manifest.identity.namespace)
-            || self.exemptions.runtime_class(&pod.spec.runtime_class_name)
-        {
-            return None;
-        }
-        let changes = harden::plan(pod, &self.settings, Scope::Create);
+        let namespace = manifest.identity.namespace.as_str();
+        let context = Context { config: &self.config, newest: NEWEST, excepted: At::nothing() };
+        let policy = Cow::Owned(context.policy(namespace, &BTreeMap::new()));
+        let case = PodCase::new(&Subject::made_by(pod, namespace, None), policy, context).ok()?;
+        let changes = case.harden(Scope::Create).changes;
         let path = Path::of(&format!("{}{}", manifest.path, manifest.root));
         let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
         let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();

@@ -46,6 +46,10 @@ impl Hook {
 
 /// A decision, or what it waits for.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most are decided: a box would cost each an allocation"
+)]
 pub enum Review<'r> {
     /// Nothing more is needed.
     Decided(Outcome<'r>),

@@ -182,10 +182,11 @@ impl Workload {
             trace: Vec::new(),
         };
         if let Some(pod) = pod {
-            let (identity, own) = (workload.identity.clone(), Cow::Borrowed(&basis.policy));
-            match PodCase::new(&policy.subject(&identity, pod), own, context) {
+            let (identity, levels) = (workload.identity.clone(), policy.levels(&basis));
+            let of_namespace = Cow::Borrowed(&basis.policy);
+            match PodCase::new(&policy.subject(&identity, pod), of_namespace, context) {
                 Ok(case) => {
-                    let case = case.with_levels(policy.levels(&basis)).harden(Scope::Create);
+                    let case = case.with_levels(&levels).harden(Scope::Create);
                     let version = basis.asked.highest().version.resolve(basis.newest);
                     workload.ladder = Ladder::of(pod, case.hardened(), version);
                     workload.fill(policy::judge(case, policy.form, policy.caps), root, policy);

@@ -40,8 +40,8 @@ pub struct PodCase<'a> {
     /// What hardening adds: nothing that the profile or an exception makes unnecessary.
     pub changes: Vec<Change>,
     pub(super) context: Context<'a>,
-    /// The levels of each mode.
-    levels: Policy,
+    /// The levels of each mode, where they are not those of the namespace.
+    levels: Option<&'a Policy>,
     pub(super) exceptions: Covering<'a>,
     hardened: Option<Box<Pod<'a>>>,
     /// The pod before an update that changes neither containers nor images.
@@ -62,7 +62,7 @@ impl<'a> PodCase<'a> {
         match context.exempt_pod(subject.namespace(), pod) {
             Some(exemption) => Err(exemption),
             None => Ok(Self {
-                levels: policy.policy,
+                levels: None,
                 policy,
                 pod,
                 changes: Vec::new(),
@@ -76,8 +76,8 @@ impl<'a> PodCase<'a> {
 
     /// Judges by other levels than those of the namespace. Rules and what is allowed stay.
     #[must_use]
-    pub fn with_levels(self, levels: Policy) -> Self {
-        Self { levels, ..self }
+    pub fn with_levels(self, levels: &'a Policy) -> Self {
+        Self { levels: Some(levels), ..self }
     }
 
     /// Adds what hardening sets in a pod, whether or not the namespace hardens.
@@ -168,10 +168,11 @@ impl<'a> PodCase<'a> {
     }
 
     fn levels_of(&self, mode: Mode) -> Levels {
+        let levels = self.levels.unwrap_or(&self.policy.policy);
         match mode {
-            Mode::Enforce => self.levels.enforce,
-            Mode::Audit => self.levels.audit,
-            Mode::Warn => self.levels.warn,
+            Mode::Enforce => levels.enforce,
+            Mode::Audit => levels.audit,
+            Mode::Warn => levels.warn,
         }
     }
 

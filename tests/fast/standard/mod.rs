@@ -1,12 +1,14 @@
 //! The Standard as `portcullis::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
-//! pods, and upstream's policy library; and how levels of several sources come
-//! together. Judges values only; serves nothing.
+//! pods, and upstream's policy library; how levels of several sources come
+//! together; and that every command gives one verdict. Judges values only; serves nothing.
 
-#[allow(dead_code, reason = "only one of the programs is run here")]
+mod agree;
 mod cases;
+mod cluster;
 mod fixtures;
 mod law;
 mod oracle;
+mod policies;
 mod properties;
 mod upstream;
 

@@ -1,0 +1,394 @@
+//! One verdict: over generated pods, templates, labels, configurations and exceptions, both webhooks, `check`, `test`,
+//! `audit` and `harden` agree on what is denied, what is advised and what is hardened.
+
+use std::{collections::BTreeSet, convert::Infallible, env, sync::Arc};
+
+use portcullis::{
+    admission::{self, Effect, Hook, Outcome, Request, Review},
+    audit::{self, Event, Templates},
+    check,
+    findings::{Broken, Ladder, Modes, Policy, Presence, Severity, Workload},
+    harden::{Change, Decision},
+    policy::{At, Context, Form, Violation},
+    pss::{Caps, Level, NEWEST},
+    report::{About, Output, Report},
+    rewrite::Hardener,
+    source::Source,
+    suite,
+};
+use serde_json::{Value, json};
+
+use crate::generator::{Generator, Random};
+
+use super::{
+    cluster::cluster,
+    policies::{NAMESPACE, Policies},
+};
+
+/// How many policies are generated, where the environment does not say so.
+const POLICIES: u64 = 60;
+const POLICIES_VARIABLE: &str = "PORTCULLIS_AGREE_CASES";
+/// Pods and templates that are judged by each policy.
+const OBJECTS: u64 = 12;
+
+type Ids = BTreeSet<String>;
+
+/// What is found of one object.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    is_exempt: bool,
+    /// Ids of what denies it.
+    denied: Ids,
+    /// Ids of the rules that are only audited or warned of.
+    advised: Ids,
+    /// Names of the fields that hardening adds.
+    hardened: Ids,
+}
+
+/// What the webhook answers.
+struct Asked {
+    found: Found,
+    /// The object as the API server stores it.
+    stored: Value,
+    /// The level that its pods meet, if they are judged.
+    meets: Option<Level>,
+}
+
+/// What happened in all policies together: a property over nothing proves nothing.
+#[derive(Debug, Default)]
+struct Seen {
+    denied: usize,
+    allowed: usize,
+    advised: usize,
+    hardened: usize,
+    exempt: usize,
+    excepted: usize,
+}
+
+#[test]
+fn every_command_gives_the_verdict_of_the_webhook() {
+    let policies = env::var(POLICIES_VARIABLE).map_or(POLICIES, |count| count.parse().unwrap());
+    let (generator, mut seen) = (Generator::new(), Seen::default());
+    for number in 0..policies {
+        let policies = Policies::random(&mut Random::new(!number));
+        let objects: Vec<_> =
+            (0..OBJECTS).map(|index| object(&generator, number * OBJECTS + index)).collect();
+        agree(&policies, &objects, &mut seen);
+    }
+    let Seen { denied, allowed, advised, hardened, exempt, excepted } = seen;
+    let all = [denied, allowed, advised, hardened, exempt, excepted];
+    assert!(all.iter().all(|count| *count > 10), "{seen:?}");
+}
+
+fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
+    let asked: Vec<_> = objects.iter().map(|object| policies.ask(object)).collect();
+    let found: Vec<_> = asked.iter().map(|asked| &asked.found).collect();
+    let shown = |index: usize| {
+        format!(
+            "{}\n{}\n{:?}\n{}",
+            policies.config_text, policies.exceptions_text, policies.labels, objects[index]
+        )
+    };
+
+    let tested = policies.test(objects);
+    let checked = policies.check(objects, policies.form());
+    assert_eq!((tested.len(), checked.len()), (objects.len(), objects.len()));
+    for (index, found) in found.iter().enumerate() {
+        assert_eq!(tested[index], **found, "test: {}", shown(index));
+        let expected = Found { hardened: Ids::new(), ..clone(found) };
+        assert_eq!(checked[index], expected, "check: {}", shown(index));
+        seen.denied += usize::from(!found.denied.is_empty());
+        seen.allowed += usize::from(found.denied.is_empty());
+        seen.advised += usize::from(!found.advised.is_empty());
+        seen.hardened += usize::from(!found.hardened.is_empty());
+        seen.exempt += usize::from(found.is_exempt);
+    }
+
+    // What runs in a cluster is what the webhook has let through: pods with its patch, templates without.
+    let stored: Vec<_> = asked.iter().map(|asked| asked.stored.clone()).collect();
+    for (index, (workload, is_breaking)) in policies.audit(&stored).into_iter().enumerate() {
+        let is_pod = objects[index]["kind"] == "Pod";
+        let as_made = is_pod || policies.config.mode == portcullis::config::Mode::Enforce;
+        // In dry run nothing is hardened, neither pods nor what templates make.
+        let expected = match as_made && !is_dry(policies) {
+            true => clone(found[index]),
+            false => policies.check(&objects[index..=index], Form::Written).remove(0),
+        };
+        let controls = ids(workload.violations.iter().filter(|it| it.severity == Severity::Error));
+        assert_eq!(controls, expected.denied, "audit: {}", shown(index));
+        let is_rule = |it: &&Broken| it.severity == Severity::Warning && it.requirement.is_rule();
+        let rules = ids(workload.violations.iter().filter(is_rule));
+        assert_eq!(rules, expected.advised, "audit: {}", shown(index));
+        if let Some(meets) = asked[index].meets.filter(|_| as_made && !is_dry(policies)) {
+            assert_eq!(workload.ladder.now, meets, "audit: {}", shown(index));
+        }
+        assert_eq!(workload.exempt.is_some(), expected.is_exempt, "audit: {}", shown(index));
+        assert_eq!(is_breaking, is_pod && !controls.is_empty(), "audit: {}", shown(index));
+        seen.excepted += usize::from(!workload.exceptions.by.is_empty());
+    }
+    // `harden` needs no policy of a namespace: it adds all that `apply` adds where nothing is relaxed.
+    if policies.is_plain() && policies.hardening() == Decision::Apply {
+        let hardener = Hardener::new(policies.config.clone());
+        for (index, found) in found.iter().enumerate() {
+            let mut object = objects[index].clone();
+            object["metadata"]["namespace"] = json!(NAMESPACE);
+            let edits = hardener.harden(object.to_string().as_bytes()).map(|it| it.edits.len());
+            // What cannot be edited safely is left alone.
+            if let Ok(edits) = edits {
+                assert_eq!(edits > 0, !found.hardened.is_empty(), "harden: {}", shown(index));
+            }
+        }
+    }
+}
+
+fn is_dry(policies: &Policies) -> bool {
+    policies.config.mode == portcullis::config::Mode::DryRun
+}
+
+fn clone(found: &Found) -> Found {
+    let Found { is_exempt, denied, advised, hardened } = found;
+    let [denied, advised, hardened] = [denied, advised, hardened].map(Clone::clone);
+    Found { is_exempt: *is_exempt, denied, advised, hardened }
+}
+
+/// A pod, or a Deployment with its template, that is no patch: whose containers all have an image.
+fn object(generator: &Generator, number: u64) -> Value {
+    let mut random = Random::new(number);
+    let pod = (0..)
+        .map(|more| generator.pod(number * 64 + more))
+        .map(|text| serde_json::from_str::<Value>(&text).unwrap())
+        .find(|pod| pod["spec"]["containers"].as_array().is_some_and(|all| !all.is_empty()));
+    let mut pod = pod.unwrap();
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
+            let image = *random.pick(&["registry.example/agent:1", "registry.example/app"]);
+            if container.is_null() {
+                *container = json!({"name": "empty"});
+            }
+            container["image"] = json!(image);
+        }
+    }
+    if random.one_in(8) {
+        pod["spec"]["runtimeClassName"] = json!("vm");
+    }
+    let is_pod = random.one_in(2);
+    default_as_the_api_server(&mut pod["spec"], is_pod);
+    let annotations = pod["metadata"]["annotations"].clone();
+    let metadata =
+        json!({"labels": {"app": random.pick(&["agent", "web"])}, "annotations": annotations});
+    let (name, spec) = (format!("web-{number}"), &pod["spec"]);
+    let mut object = match is_pod {
+        true => json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}),
+        false => {
+            let template = json!({"metadata": metadata, "spec": spec});
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": {"selector": {}, "template": template}})
+        }
+    };
+    object["metadata"]["name"] = json!(name);
+    object
+}
+
+/// What the API server sets before it asks a webhook: it reads manifests so, and manifests are read so here.
+fn default_as_the_api_server(spec: &mut Value, is_pod: bool) {
+    for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
+        let sources = volume.as_object().into_iter().flatten();
+        let mut sources = sources.filter(|(key, value)| *key != "name" && !value.is_null());
+        if sources.next().is_none() {
+            volume["emptyDir"] = json!({});
+        }
+    }
+    if is_pod && spec["hostNetwork"] == true {
+        for list in ["initContainers", "containers"] {
+            let containers = spec[list].as_array_mut().into_iter().flatten();
+            let ports = containers.filter_map(|it| it.get_mut("ports")?.as_array_mut()).flatten();
+            for port in ports.filter(|port| port["hostPort"].as_u64().unwrap_or(0) == 0) {
+                port["hostPort"] = port["containerPort"].clone();
+            }
+        }
+    }
+}
+
+impl Policies {
+    fn hardening(&self) -> Decision {
+        self.policy().basis(NAMESPACE).policy.hardening
+    }
+
+    /// The form of pods and templates that the webhook judges.
+    fn form(&self) -> Form {
+        match self.hardening() {
+            Decision::Apply => Form::Hardened,
+            Decision::Report | Decision::Nothing => Form::Written,
+        }
+    }
+
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::new(self.config.clone(), None, None, None, self.now);
+        policy.exceptions = Arc::clone(&self.exceptions);
+        policy.labels.others = self.labels.clone();
+        policy.namespace = NAMESPACE.to_owned();
+        policy
+    }
+
+    /// The verdict of `/mutate` and then `/validate`.
+    fn ask(&self, object: &Value) -> Asked {
+        let (mut object, mut found, mut meets) = (object.clone(), Found::default(), None);
+        let patch = self.review(Hook::Mutate, &object, |outcome| match outcome {
+            Outcome::Harden(hardening) if hardening.effect == Effect::Apply => {
+                found.hardened = fields(&hardening.changes);
+                hardening.patch().as_bytes().to_vec()
+            }
+            _ => Vec::new(),
+        });
+        if !found.hardened.is_empty() {
+            let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
+            json_patch::patch(&mut object, &patch).unwrap();
+        }
+        self.review(Hook::Validate, &object, |outcome| match outcome {
+            Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
+                let version = verdict.policy().policy.enforce.highest().version.resolve(NEWEST);
+                meets = Some(Ladder::of(verdict.pod(), None, version).now);
+                found.hardened.extend(fields(&verdict.case.changes));
+                found.denied = verdict.enforce.iter().map(id).collect();
+                let advised = verdict.audit.iter().chain(&verdict.warn);
+                found.advised = advised.filter(|it| it.requirement.is_rule()).map(id).collect();
+            }
+            Outcome::Exempt(_) => found.is_exempt = true,
+            Outcome::Privileged | Outcome::Ignore => {}
+            other => panic!("{other:?} {object}"),
+        });
+        Asked { found, stored: object, meets }
+    }
+
+    fn review<T>(&self, hook: Hook, object: &Value, then: impl FnOnce(&Outcome<'_>) -> T) -> T {
+        let is_pod = object["kind"] == "Pod";
+        let (group, resource) = if is_pod { ("", "pods") } else { ("apps", "deployments") };
+        let request = json!({
+            "uid": "1", "operation": "CREATE", "namespace": NAMESPACE, "userInfo": {"username": "someone"},
+            "kind": {"group": group, "version": "v1", "kind": object["kind"]},
+            "resource": {"group": group, "version": "v1", "resource": resource},
+            "name": object["metadata"]["name"], "object": object,
+        });
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
+        let body = body.to_string();
+        let request = Request::decode(body.as_bytes()).unwrap();
+        let excepted = At { exceptions: Some(&self.exceptions), now: self.now };
+        let context = Context { config: &self.config, newest: NEWEST, excepted };
+        match admission::review(hook, &request, context) {
+            Review::AwaitsPolicy(waiting) => then(&waiting.with(Ok(&self.labels))),
+            Review::Decided(outcome) => then(&outcome),
+            Review::AwaitsPods(_) => panic!("a namespace is not asked about"),
+        }
+    }
+
+    /// What `check` reports.
+    fn check(&self, objects: &[Value], form: Form) -> Vec<Found> {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, out) = (folder.path().join("objects.json"), folder.path().join("out.jsonl"));
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        std::fs::write(&file, list.to_string()).unwrap();
+        let outputs = [format!("jsonl={}", out.display()).parse::<Output>().unwrap()];
+        let policy = Policy { form, ..self.policy() };
+        let report = Report::open(&outputs, About::Manifests(&policy)).unwrap();
+        check::run(&[Source::File(file)], &policy, report).unwrap();
+        let rows = std::fs::read_to_string(out).unwrap();
+        rows.lines()
+            .map(|row| {
+                let row: Value = serde_json::from_str(row).unwrap();
+                let of = |severity: &str| {
+                    let violations = row["violations"].as_array().unwrap().iter();
+                    let violations = violations.filter(|it| it["severity"] == severity);
+                    violations.map(|it| it["control"].as_str().unwrap().to_owned()).collect()
+                };
+                assert_eq!(row["error"], Value::Null, "{row}");
+                let is_exempt = !row["exempt"].is_null();
+                let (denied, advised): (Ids, Ids) = (of("error"), of("warning"));
+                assert_eq!(row["allowed"] == true, denied.is_empty(), "{row}");
+                Found { is_exempt, denied, advised, hardened: Ids::new() }
+            })
+            .collect()
+    }
+
+    /// What `test` finds.
+    fn test(&self, objects: &[Value]) -> Vec<Found> {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("config.yaml", &self.config_text);
+        write("exceptions.yaml", &self.exceptions_text);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        write("objects.json", &list.to_string());
+        let case = json!({
+            "name": "all", "namespace": NAMESPACE, "labels": self.labels, "manifests": ["objects.json"],
+            "expect": [{"workload": "all", "verdict": "allowed"}],
+        });
+        let test = json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "PolicyTest", "name": "agree", "config": "config.yaml",
+            "exceptions": ["exceptions.yaml"], "time": "2026-06-01T00:00:00Z", "cases": [case],
+        });
+        write("t.yaml", &test.to_string());
+        let tested = suite::run(&Source::File(folder.path().join("t.yaml")));
+        let cases = tested.result.unwrap().cases;
+        let outcome = cases.into_iter().next().unwrap().result.unwrap();
+        let found = outcome.workloads.into_iter().map(|compared| compared.found);
+        let owned = |ids: BTreeSet<&'static str>| ids.into_iter().map(str::to_owned).collect();
+        found
+            .map(|found| Found {
+                is_exempt: found.workload.exempt.is_some(),
+                denied: owned(found.denied_by()),
+                advised: owned(found.warned_by()),
+                hardened: owned(found.hardened),
+            })
+            .collect()
+    }
+
+    /// What `audit` finds of each object, and whether it is a pod that breaks what is enforced.
+    fn audit(&self, objects: &[Value]) -> Vec<(Workload, bool)> {
+        let settings = audit::Settings {
+            config: self.config.clone(),
+            exceptions: Arc::clone(&self.exceptions),
+            templates: Templates::AsAdmitted,
+            modes: Modes::All,
+            namespaces: Vec::new(),
+            selector: None,
+            fail_on: Level::Restricted,
+            page: audit::PAGE,
+            presence: Some(Presence::Installed),
+            caps: Caps::REPORT,
+        };
+        let mut namespaces = Vec::new();
+        let tell = async |event| {
+            match event {
+                Event::Namespace(namespace) => namespaces.push(*namespace),
+                Event::Unread(unread) => panic!("{unread}"),
+                Event::Note(_) | Event::Progress(_) => {}
+            }
+            Ok::<_, Infallible>(())
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let audited = async { audit::run(&cluster(&self.labels, objects), &settings, tell).await };
+        runtime.block_on(audited).unwrap();
+        let [namespace] = <[_; 1]>::try_from(namespaces).unwrap();
+        let mut workloads: Vec<_> = namespace.workloads.into_iter().map(|it| it.workload).collect();
+        let names = objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap());
+        names
+            .map(|name| {
+                let at = workloads.iter().position(|it| it.identity.name == name).unwrap();
+                let workload = workloads.remove(at);
+                let is_breaking = namespace.breaking.contains(&workload.identity);
+                (workload, is_breaking)
+            })
+            .collect()
+    }
+}
+
+fn id(violation: &Violation) -> String {
+    violation.requirement.id().to_owned()
+}
+
+fn ids<'b>(broken: impl Iterator<Item = &'b Broken>) -> Ids {
+    broken.map(|broken| broken.requirement.id().to_owned()).collect()
+}
+
+fn fields(changes: &[Change]) -> Ids {
+    changes.iter().map(|change| change.field.name().to_owned()).collect()
+}
