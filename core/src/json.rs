@@ -38,8 +38,7 @@ pub fn from_untrusted<'de, S: DeserializeSeed<'de>>(
     text: &'de str,
     seed: S,
 ) -> Result<S::Value, serde_json::Error> {
-    let budget =
-        Budget { elements: Cell::new(MAX_ELEMENTS), memory: Cell::new(memory(text.len())) };
+    let budget = Budget::new(text.len());
     let mut json = serde_json::Deserializer::from_str(text);
     let value = seed.deserialize(Bounded { inner: &mut json, budget: &budget })?;
     json.end()?;
@@ -70,19 +69,25 @@ pub(crate) const fn price(bytes: usize) -> &'static str {
 }
 
 /// What is left for a text.
-struct Budget {
+#[derive(Debug)]
+pub(crate) struct Budget {
     elements: Cell<usize>,
     memory: Cell<usize>,
 }
 
 impl Budget {
-    fn take_element<E: de::Error>(&self) -> Result<(), E> {
+    /// For a text of so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { elements: Cell::new(MAX_ELEMENTS), memory: Cell::new(memory(bytes)) }
+    }
+
+    pub(crate) fn take_element<E: de::Error>(&self) -> Result<(), E> {
         let left = self.elements.get().checked_sub(1);
         self.elements.set(left.ok_or_else(|| E::custom("more list elements than any object has"))?);
         Ok(())
     }
 
-    fn take_memory<E: de::Error>(&self, newtype: &str) -> Result<(), E> {
+    pub(crate) fn take_memory<E: de::Error>(&self, newtype: &str) -> Result<(), E> {
         let price = newtype.strip_prefix("price:").and_then(|price| price.parse().ok());
         let left = self.memory.get().checked_sub(price.unwrap_or(0));
         let error = || E::custom("its lists hold more than those of any object of this size");

@@ -12,7 +12,10 @@ use kube::config::{Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::source::message;
+use crate::{
+    manifest::tree::{Booleans, Repeats, Tree},
+    source::message,
+};
 
 use super::{
     credentials::{Identity, bearer},
@@ -173,7 +176,9 @@ struct Status {
 fn read(stdout: &[u8], version: &str) -> Result<(Held, Option<Identity>), String> {
     let no_credential = || "printed no ExecCredential".to_owned();
     let text = std::str::from_utf8(stdout).map_err(|_| no_credential())?;
-    let printed: Printed = serde_saphyr::from_str(text).map_err(|_| no_credential())?;
+    let tree = Tree::parse(text, 0..text.len(), Repeats::Refused).map_err(|_| no_credential())?;
+    let printed = Printed::deserialize(tree.root().value(Booleans::Go));
+    let printed = printed.map_err(|_| no_credential())?;
     let is = printed.api_version.unwrap_or_default();
     if is != version {
         let is = bounded(&is);

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use serde_saphyr::Location;
+use crate::findings::Position;
 
 /// How many problems an error spells out.
 const SHOWN: usize = 5;
@@ -45,11 +45,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(file: &Path, at: Option<Location>, text: &str) -> Self {
+    pub(crate) fn new(file: &Path, at: Option<Position>, text: &str) -> Self {
         let one_line = |text: &str| text.replace(char::is_control, " ");
         Self {
             file: one_line(&file.to_string_lossy()),
-            at: at.filter(|at| *at != Location::UNKNOWN).map(|at| (at.line(), at.column())),
+            at: at.map(|at| (at.line, at.column)),
             text: one_line(text),
         }
     }

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
 
-use serde_saphyr::Location;
-
-use crate::spelling;
+use crate::{findings::Position, spelling};
 
 use super::{
     error::{ConfigError, Problem},
@@ -47,7 +45,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Where one of its fields stands; where there is none, the first of those that there are.
-    pub(crate) fn at(&self, name: &str) -> Option<Location> {
+    pub(crate) fn at(&self, name: &str) -> Option<Position> {
         let entry = self.entries.iter().find(|entry| entry.key == name);
         entry.or(self.entries.first()).map(|entry| entry.at)
     }
@@ -78,7 +76,7 @@ impl<'a> Reader<'a> {
         self.problems.extend(error.problems);
     }
 
-    pub(crate) fn problem(&mut self, at: Option<Location>, text: &str) {
+    pub(crate) fn problem(&mut self, at: Option<Position>, text: &str) {
         self.problems.push(Problem::new(self.file, at, text));
     }
 
@@ -120,7 +118,7 @@ impl<'a> Reader<'a> {
                 let text = format!("unknown field {name}{hint}: allowed are {allowed}");
                 self.problem(Some(entry.at), &text);
             } else if let Some(first) = seen.iter().find(|first| first.key == entry.key) {
-                let line = first.at.line();
+                let line = first.at.line;
                 let text = format!("repeated field {name}: it is set at line {line} already");
                 self.problem(Some(entry.at), &text);
             } else {

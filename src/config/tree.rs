@@ -1,18 +1,17 @@
-//! YAML (and so JSON) as a tree that knows where everything stands in the file. It knows nothing of what a
-//! configuration holds.
+//! YAML (and so JSON) as values that know where they are in the file. It knows nothing of what a configuration holds.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+use crate::{
+    findings::Position,
+    manifest::{
+        Places,
+        tree::{Booleans, EMPTY, Error, Kind, NoTree, Node as Written, Repeats, Scalar, Tree},
+    },
 };
-use serde_saphyr::{Location, Options, Spanned, options::DuplicateKeyPolicy};
 
 /// A value and where it starts.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) at: Location,
+    pub(crate) at: Position,
     pub(crate) value: Value,
 }
 
@@ -39,112 +38,61 @@ pub(crate) enum Value {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) key: String,
-    pub(crate) at: Location,
+    pub(crate) at: Position,
     pub(crate) node: Node,
 }
 
 /// Reads the one document of a text. Documents without anything in them do not count.
-pub(crate) fn read(text: &str) -> Result<Node, (Option<Location>, String)> {
-    let documents = serde_saphyr::from_multiple_with_options::<Node>(text, options());
-    let documents = documents.map_err(|error| {
-        let text = format!("is not YAML that can be read: {}", reason(&error));
-        (error.location(), text)
-    })?;
-    let mut documents = documents.into_iter();
-    match (documents.next(), documents.next()) {
-        (Some(document), None) => Ok(document),
-        (None, _) => Err((None, "must hold a document, but is empty".to_owned())),
-        (Some(_), Some(second)) => {
-            Err((Some(second.at), "must hold one document, but another one starts here".to_owned()))
+pub(crate) fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
+    let empty = || (None, "must hold a document, but is empty".to_owned());
+    let places = Places::new("".into(), text.as_bytes());
+    let tree =
+        Tree::parse(text, 0..text.len(), Repeats::Kept).map_err(|NoTree { byte, why }| {
+            if why == EMPTY {
+                return empty();
+            }
+            let reason = why.strip_prefix("not JSON or YAML that can be read: ").unwrap_or(&why);
+            let why = match reason.starts_with("must ") {
+                true => reason.to_owned(),
+                false => format!("is not YAML that can be read: {reason}"),
+            };
+            (Some(places.position(byte)), why)
+        })?;
+    let root = tree.root();
+    if root.kind() == Kind::Null {
+        return Err(empty());
+    }
+    node(root, &places).map_err(|error| {
+        let at = error.byte().map(|byte| places.position(byte));
+        (at, error.why().to_owned())
+    })
+}
+
+fn node(written: Written<'_>, places: &Places<'_>) -> Result<Node, Error> {
+    let at = places.position(written.span().start);
+    let written = written.resolved();
+    let value = match written.kind() {
+        Kind::List(_) => {
+            Value::List(written.items().map(|item| node(item, places)).collect::<Result<_, _>>()?)
         }
-    }
-}
-
-/// The parser's own words, without the place that it ends them with.
-fn reason(error: &serde_saphyr::Error) -> String {
-    let text = error.to_string();
-    let reason = text.split(" at line ").next().unwrap_or_default();
-    reason.chars().take(200).collect()
-}
-
-fn options() -> Options {
-    serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        // `off` is a mode of hardening, not a boolean.
-        strict_booleans: true,
-        with_snippet: false,
-        // A small file must not become a large tree.
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { at: spanned.defined, value: spanned.value })
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        Ok(Value::Number(number.to_string()))
-    }
-
-    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
-        Ok(Value::Number(number.to_string()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(Value::Number(number.to_string()))
-    }
-
-    fn visit_u128<E>(self, number: u128) -> Result<Value, E> {
-        Ok(Value::Number(number.to_string()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Value::Number(number.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+        Kind::Map(_) => {
+            let entries = written.all_entries().into_iter().map(|(key, value)| {
+                Ok(Entry {
+                    key: key.key().unwrap_or_default().to_owned(),
+                    at: places.position(key.span().start),
+                    node: node(value, places)?,
+                })
+            });
+            Value::Map(entries.collect::<Result<_, Error>>()?)
         }
-        Ok(Value::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Vec::new();
-        while let Some((key, node)) = entries.next_entry::<Spanned<String>, Node>()? {
-            map.push(Entry { key: key.value, at: key.defined, node });
-        }
-        Ok(Value::Map(map))
-    }
+        Kind::Null | Kind::Scalar(_) | Kind::Alias => match written.scalar(Booleans::Strict)? {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(value) => Value::Bool(value),
+            Scalar::Int(number) => Value::Number(number.to_string()),
+            Scalar::Unsigned(number) => Value::Number(number.to_string()),
+            Scalar::Float(number) => Value::Number(number.to_string()),
+            Scalar::Text(text) => Value::Text(text.into_owned()),
+        },
+    };
+    Ok(Node { at, value })
 }

@@ -11,7 +11,7 @@ use crate::{
         self, Extent, Line, Manifest, Reading, Unreadable,
         edit::{self, Edit, Refusal},
         path::{Path, Step},
-        tree::Tree,
+        tree::{Repeats, Tree},
     },
     policy::{At, Context, PodCase, Subject},
     pss::NEWEST,
@@ -119,7 +119,7 @@ impl Hardener {
         let policy = Cow::Owned(context.policy(namespace, &BTreeMap::new()));
         let case = PodCase::new(&Subject::made_by(pod, namespace, None), policy, context).ok()?;
         let changes = case.harden(Scope::Create).changes;
-        let path = Path::of(&format!("{}{}", manifest.path, manifest.root));
+        let path = manifest.pod_path();
         let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
         let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
         let mut patch = harden::patch(pod, &changes, &tokens);
@@ -150,7 +150,7 @@ fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
     let (mut edits, mut refusals) = (Vec::new(), Vec::new());
     for of_document in planned.chunk_by(|one, other| one.document == other.document) {
         let Some(first) = of_document.first() else { continue };
-        let tree = match Tree::parse(text, first.document.bytes.clone()) {
+        let tree = match Tree::parse(text, first.document.bytes.clone(), Repeats::Kept) {
             Ok(tree) => tree,
             Err(error) => {
                 refusals.push(Refusal { byte: error.byte, why: error.why });

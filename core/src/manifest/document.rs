@@ -3,25 +3,26 @@
 //! YAML documents are told apart by their markers alone, JSON ones by where the last ended. After the first JSON
 //! that cannot be read, each line that begins with `{` is taken for a new one.
 
-use std::borrow::Cow;
-
 use memchr::memchr_iter;
 
-use super::{Extent, Line, Unreadable, plain::Piece, yaml};
+use super::{
+    Extent, Line, Unreadable,
+    tree::{Kind, NoTree, Repeats, Tree},
+};
 
-/// One document as JSON text, not necessarily an object.
+/// One document, not necessarily an object.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
-    /// Where it stands in the text.
+    /// Where it is in the text.
     pub(super) extent: Extent,
-    /// The JSON, line by line as the source: borrowed where it is the source's own.
-    pub(super) json: Cow<'t, str>,
-    /// Its parts, where it is plain YAML and not too long to keep them: whoever asks for places need not read it again.
-    pub(super) parts: Option<Vec<Piece<'t>>>,
+    pub(super) content: Content<'t>,
 }
 
-/// Parts take five times as much memory as the text.
-const MAX_KEPT: usize = 1 << 20;
+#[derive(Debug)]
+pub(super) enum Content<'t> {
+    Json(&'t str),
+    Yaml(Box<Tree<'t>>),
+}
 
 const CUT: &str = "not JSON that can be read: it ends before it is closed";
 
@@ -29,7 +30,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// All documents of a text, in its order. Empty ones are left out.
 pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
-    chunks(text).flat_map(|chunk| match chunk.trimmed().text.first() {
+    let whole = str::from_utf8(text).ok();
+    chunks(text, whole).flat_map(|chunk| match chunk.trimmed().text.first() {
         Some(b'{' | b'[') => chunk.json(),
         _ => chunk.yaml(),
     })
@@ -46,6 +48,8 @@ enum Left<'t> {
 /// A part of the text, and the line and the offset of its first byte.
 #[derive(Clone, Copy)]
 struct Chunk<'t> {
+    /// The text that it is a part of, where all of that is UTF-8.
+    whole: Option<&'t str>,
     line: Line,
     at: usize,
     text: &'t [u8],
@@ -53,8 +57,8 @@ struct Chunk<'t> {
 
 /// What stands between the lines `---` and `...`. They cannot be part of anything else: not of a block or a quoted
 /// string in YAML, nor of JSON.
-fn chunks(text: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
-    let all = Chunk { line: Line::FIRST, at: 0, text };
+fn chunks<'t>(text: &'t [u8], whole: Option<&'t str>) -> impl Iterator<Item = Chunk<'t>> {
+    let all = Chunk { whole, line: Line::FIRST, at: 0, text };
     let mut rest =
         if text.starts_with(BYTE_ORDER_MARK) { all.from(BYTE_ORDER_MARK.len()) } else { Some(all) };
     std::iter::from_fn(move || {
@@ -85,7 +89,8 @@ impl<'t> Chunk<'t> {
     /// Without the first bytes.
     fn from(self, at: usize) -> Option<Self> {
         let (before, text) = self.text.split_at_checked(at)?;
-        Some(Self { line: self.line.after_newlines(before), at: self.at + at, text })
+        let line = self.line.after_newlines(before);
+        Some(Self { line, at: self.at + at, text, ..self })
     }
 
     fn trimmed(self) -> Self {
@@ -103,6 +108,9 @@ impl<'t> Chunk<'t> {
     }
 
     fn as_str(self) -> Result<&'t str, Unreadable> {
+        if let Some(text) = self.whole.and_then(|whole| whole.get(self.extent().bytes)) {
+            return Ok(text);
+        }
         str::from_utf8(self.text).map_err(|error| {
             let valid = self.text.get(..error.valid_up_to()).unwrap_or_default();
             Unreadable::at(self.line.after_newlines(valid), "not UTF-8")
@@ -113,14 +121,26 @@ impl<'t> Chunk<'t> {
         if self.is_empty() {
             return Vec::new();
         }
-        match self.as_str().and_then(|text| yaml::read(text, self.line)) {
-            Ok((json, _)) if json.trim_ascii() == "null" => Vec::new(),
-            Ok((json, parts)) => {
-                let parts = parts.filter(|_| self.text.len() <= MAX_KEPT);
-                vec![Ok(Document { extent: self.extent(), json: json.into(), parts })]
+        match self.as_str().and_then(|text| self.tree(text)) {
+            Ok(tree) if tree.root().kind() == Kind::Null => Vec::new(),
+            Ok(tree) => {
+                vec![Ok(Document { extent: self.extent(), content: Content::Yaml(Box::new(tree)) })]
             }
             Err(unreadable) => vec![Err(unreadable)],
         }
+    }
+
+    /// `text` is its own.
+    fn tree(self, text: &'t str) -> Result<Tree<'t>, Unreadable> {
+        let (whole, bytes) = match self.whole {
+            Some(whole) => (whole, self.extent().bytes),
+            None => (text, 0..text.len()),
+        };
+        let start = bytes.start;
+        Tree::parse(whole, bytes, Repeats::Refused).map_err(|NoTree { byte, why }| {
+            let before = text.get(..byte.saturating_sub(start)).unwrap_or_default();
+            no_document(self.line.after_newlines(before.as_bytes()), &why, text)
+        })
     }
 
     fn json(self) -> Vec<Result<Document<'t>, Unreadable>> {
@@ -167,8 +187,8 @@ impl<'t> Chunk<'t> {
             let from = at.text.len() - (self.text.len() - offset);
             at = at.from(from)?;
             let document = Self { text: json.as_bytes(), ..at };
-            let (extent, json) = (document.extent(), Cow::Borrowed(json));
-            documents.push(Ok(Document { extent, json, parts: None }));
+            let (extent, content) = (document.extent(), Content::Json(json));
+            documents.push(Ok(Document { extent, content }));
         }
     }
 
@@ -184,4 +204,15 @@ impl<'t> Chunk<'t> {
             None => (self, None),
         }
     }
+}
+
+/// Why a text is no document, and what that means most often.
+pub(super) fn no_document(line: Line, why: &str, text: &str) -> Unreadable {
+    let hint = match text.contains("{{") {
+        true => {
+            "; it looks like a template that is not rendered: give what renders it, as --helm does"
+        }
+        false => "",
+    };
+    Unreadable::at(line, format!("{why}{hint}"))
 }

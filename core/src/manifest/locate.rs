@@ -9,8 +9,8 @@ use crate::{
 
 use super::{
     Line, Manifest, document, edit,
-    path::Path,
-    tree::{Stop, Tree},
+    path::{Path, Step},
+    tree::{Node, Repeats, Stop, Tree},
 };
 
 const STRIDE: usize = 1 << 10;
@@ -25,7 +25,7 @@ pub struct Places<'t> {
     characters: OnceCell<Vec<usize>>,
     /// Of the line that was asked for last: all objects of a text may begin on one, which may be one word.
     first_word: Option<(Line, Region)>,
-    /// Of the document that was asked for last. None where it is read, but not as its author's.
+    /// Of the JSON document that was asked for last. None where it is read, but not as its author's.
     tree: Option<(Range<usize>, Option<Tree<'t>>)>,
 }
 
@@ -59,8 +59,9 @@ impl<'t> Places<'t> {
             return;
         }
         self.read(manifest);
+        let Some(tree) = self.tree(manifest) else { return };
         let found = workload.violations.iter_mut().flat_map(|broken| &mut broken.found);
-        found.for_each(|found| self.mark_one(found, manifest.path));
+        found.for_each(|found| self.mark_one(tree, found, manifest.path));
     }
 
     /// Says what hardening would write, and where.
@@ -69,15 +70,15 @@ impl<'t> Places<'t> {
             return;
         }
         self.read(manifest);
-        let pod = Path::of(&format!("{}{}", manifest.path, manifest.root));
+        let Some(tree) = self.tree(manifest) else { return };
+        let pod = manifest.pod_path();
         for broken in &mut workload.violations {
-            broken.mends = self.mends(&pod, &broken.hardening);
+            broken.mends = self.mends(tree, &pod, &broken.hardening);
         }
     }
 
     /// None where the place cannot be edited.
-    fn mends(&self, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
-        let Some((_, Some(tree))) = &self.tree else { return Vec::new() };
+    fn mends(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
         let edits = edit::edits(tree, pod, changes).unwrap_or_default();
         let region = |range: &Range<usize>| self.region(range.start, range.end);
         edits
@@ -86,34 +87,43 @@ impl<'t> Places<'t> {
             .collect()
     }
 
-    /// Most documents break nothing: only of others it is worth knowing where all stands.
+    /// Most JSON breaks nothing: only of other documents it is worth knowing where all is.
     fn read(&mut self, manifest: &Manifest<'_>) {
         let document = &manifest.document.bytes;
-        if self.tree.as_ref().is_some_and(|(known, _)| known == document) {
-            return;
+        let is_known = self.tree.as_ref().is_some_and(|(known, _)| known == document);
+        if manifest.tree.is_none() && !is_known {
+            let parse = |text| Tree::parse(text, document.clone(), Repeats::Kept).ok();
+            let tree = self.text.and_then(parse);
+            self.tree = Some((document.clone(), tree));
         }
-        let tree = self.text.and_then(|text| match manifest.parts {
-            Some(parts) => Tree::of_parts(text, document.start, parts).ok(),
-            None => Tree::parse(text, document.clone()).ok(),
-        });
-        self.tree = Some((document.clone(), tree));
     }
 
-    fn mark_one(&self, found: &mut Found, object: &str) {
-        let Some((_, Some(tree))) = &self.tree else { return };
-        let field = span(tree, &format!("{object}{}", found.field));
-        let name = span(tree, &format!("{object}{}.name", found.part));
+    /// None where no text of the source is known.
+    fn tree<'m>(&'m self, manifest: &Manifest<'m>) -> Option<&'m Tree<'m>> {
+        self.text?;
+        let of_json = || self.tree.as_ref().and_then(|(_, tree)| tree.as_ref());
+        manifest.tree.or_else(of_json)
+    }
+
+    fn mark_one(&self, tree: &Tree<'_>, found: &mut Found, object: &Path) {
+        let path = |below: &str| object.clone().join(&Path::of(below));
+        let (field, part) = (path(&found.field), path(&found.part));
+        let name = span(tree, &part.clone().key("name"));
         let region = |span: Range<usize>| self.region(span.start, span.end);
-        match (field, name) {
+        let misspelt = misspelt(tree, &field, &found.place).map(|(key, meant)| {
+            let hint =
+                format!(" (did you mean {meant:?} where it says {key:?}?)", key = key.source());
+            found.fix = format!("{}{hint}", found.fix).into();
+            key.span()
+        });
+        match (span(tree, &field).or(misspelt), name) {
             (Some(field), name) => {
                 found.region = Some(region(field));
                 found.context = name.map(region);
             }
             (None, Some(name)) => found.region = Some(region(name)),
             // Of the pod as a whole: its key says it.
-            (None, None) => {
-                found.region = key(tree, &format!("{object}{}", found.part)).map(region)
-            }
+            (None, None) => found.region = key(tree, &part).map(region),
         }
     }
 
@@ -138,7 +148,8 @@ impl<'t> Places<'t> {
         Region { start: self.position(start), end: self.position(end) }
     }
 
-    fn position(&self, byte: usize) -> Position {
+    /// Where a byte is.
+    pub fn position(&self, byte: usize) -> Position {
         let lines = self.lines();
         let line = lines.partition_point(|start| *start <= byte);
         let start = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
@@ -175,9 +186,8 @@ fn characters(bytes: &[u8]) -> usize {
 }
 
 /// A field with its key. What an alias or a merge key brings in stands there.
-fn span(tree: &Tree<'_>, path: &str) -> Option<Range<usize>> {
-    let path = Path::of(path);
-    let found = tree.find(&path);
+fn span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
+    let found = tree.find(path);
     let stop = found.last().filter(|_| found.missing.is_empty())?;
     Some(match (stop.through, stop.key) {
         (Some(through), _) => through.span(),
@@ -187,9 +197,77 @@ fn span(tree: &Tree<'_>, path: &str) -> Option<Range<usize>> {
 }
 
 /// The key of the deepest that is there.
-fn key(tree: &Tree<'_>, path: &str) -> Option<Range<usize>> {
-    let path = Path::of(path);
-    let found = tree.find(&path);
+fn key(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
+    let found = tree.find(path);
     let keys = |stop: &Stop<'_>| Some(stop.through.or(stop.key)?.span());
     found.trail.iter().rev().find_map(keys)
+}
+
+/// How far below a pod's spec a container's fields of security are.
+const DEPTH: usize = 4;
+
+/// Of a field that is missing: the key that is there instead, one edit away, and the key that it was meant to be. What a
+/// pod lacks may have been meant for its containers.
+///
+/// No key of a pod that Kubernetes has is so close to one that a control asks for.
+fn misspelt<'n>(tree: &'n Tree<'_>, field: &Path, place: &str) -> Option<(Node<'n>, String)> {
+    let found = tree.find(field);
+    let keys = found.missing.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(&**key),
+        Step::Index(_) => None,
+    });
+    let (node, depth) = (found.last()?.node, if place == "pod" { DEPTH } else { 1 });
+    search(node, &keys.collect::<Vec<_>>(), depth)
+}
+
+fn search<'n>(node: Node<'n>, meant: &[&str], depth: usize) -> Option<(Node<'n>, String)> {
+    let depth = depth.checked_sub(1)?;
+    let of_entries = node.entries().find_map(|(key, value)| {
+        let is_it =
+            |meant: &&&str| key.key().is_some_and(|key| key != **meant && is_one_edit(key, meant));
+        let here = meant.iter().find(is_it).map(|meant| (key, (*meant).to_owned()));
+        here.or_else(|| search(value, meant, depth))
+    });
+    of_entries.or_else(|| node.items().find_map(|item| search(item, meant, depth)))
+}
+
+/// Whether one becomes the other by case alone, or by one letter more, fewer or another, or two that change places.
+fn is_one_edit(one: &str, other: &str) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let start = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let rest = |bytes: &[u8]| bytes.len() - start;
+    let ends = one.iter().rev().zip(other.iter().rev());
+    let end = ends.take_while(|(one, other)| one == other).count().min(rest(one)).min(rest(other));
+    let middle = |bytes: &'_ [u8]| bytes.get(start..bytes.len() - end).map(<[u8]>::to_vec);
+    match (middle(one).as_deref(), middle(other).as_deref()) {
+        (Some([a, b]), Some([c, d])) => a == d && b == c,
+        (Some(one), Some(other)) => one.len() <= 1 && other.len() <= 1,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_edit_is_one_mistake_in_typing() {
+        for (key, is_one) in [
+            ("runAsNonroot", true),
+            ("runasnonroot", true),
+            ("runAsNonRot", true),
+            ("runAsNonRooot", true),
+            ("runAsNonRoto", true),
+            ("runAsNunRoot", true),
+            ("unAsNonRoot", true),
+            ("runAsRoot", false),
+            ("runAsUser", false),
+            ("", false),
+        ] {
+            assert_eq!(is_one_edit(key, "runAsNonRoot"), is_one, "{key}");
+        }
+    }
 }

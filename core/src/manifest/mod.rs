@@ -16,12 +16,15 @@ pub mod path;
 mod plain;
 
 pub mod tree;
-mod yaml;
+mod value;
 
+use document::{Content, Document};
 pub use json_text::compact;
 pub use locate::Places;
 pub use object::{Extent, Manifest};
 pub use patch::{Patch, Sign};
+use tree::Booleans;
+use value::Value;
 
 use std::borrow::Cow;
 
@@ -93,14 +96,6 @@ pub enum Reading<'a> {
     Unreadable(Unreadable),
 }
 
-/// One YAML document as JSON, as `sigs.k8s.io/yaml` reads it: what the API server would get.
-///
-/// # Errors
-/// What is not YAML, or more than a manifest ever needs, and its line.
-pub fn to_json(text: &str) -> Result<String, Unreadable> {
-    yaml::to_json(text, Line::FIRST)
-}
-
 /// Reads all objects of a text, one after the other. One that is broken does not touch the others.
 ///
 /// Deep documents take [`STACK`] bytes of stack.
@@ -117,19 +112,36 @@ pub fn read<E>(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> Result<(), E>) 
     Ok(())
 }
 
-/// The documents of a text as JSON, each with where it stands: what [`read`] reads, and all else in it.
+/// The documents of a text as JSON, each with where it is: what [`read`] reads, and all else in it.
 pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<(Extent, Cow<'_, str>), Unreadable>> {
-    document::read(text).map(|document| document.map(|document| (document.extent, document.json)))
+    document::read(text).map(|document| {
+        let Document { extent, content } = document?;
+        let json = match content {
+            Content::Json(json) => Cow::Borrowed(json),
+            Content::Yaml(tree) => serde_json::to_string(&tree.root().value(Booleans::Go))
+                .map_err(|error| Unreadable::at(extent.line, error.to_string()))?
+                .into(),
+        };
+        Ok((extent, json))
+    })
 }
 
 /// The same as values.
 pub fn values(
     text: &[u8],
 ) -> impl Iterator<Item = Result<(Extent, serde_json::Value), Unreadable>> {
-    documents(text).map(|document| {
-        let (extent, json) = document?;
-        let value = serde_json::from_str(&json)
-            .map_err(|error| Unreadable::at(extent.line, error.to_string()))?;
+    document::read(text).map(|document| {
+        let Document { extent, content } = document?;
+        let value = match &content {
+            Content::Json(json) => Value::Json(json),
+            Content::Yaml(tree) => Value::Yaml(tree.root()),
+        };
+        let value = value.json().map_err(|error| {
+            let (text, _) = value.base();
+            let before = error.byte().and_then(|byte| text.get(extent.bytes.start..byte));
+            let line = extent.line.after_newlines(before.unwrap_or_default().as_bytes());
+            Unreadable::at(line, error.to_string())
+        })?;
         Ok((extent, value))
     })
 }

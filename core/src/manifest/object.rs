@@ -1,31 +1,28 @@
-//! JSON text as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
+//! A document as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
 
-use std::{borrow::Cow, ops::Range};
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::{marker::PhantomData, ops::Range};
 
 use crate::{
     admission::{Kind, Object, Target},
     findings::Identity,
-    json,
     pss::Pod,
 };
 
 use super::{
     Line, Reading, Unreadable, defaults,
-    document::Document,
+    document::{Content as Text, Document, no_document},
     envelope::Envelope,
     patch::{self, Patch, Sign},
-    plain::Piece,
-    yaml,
+    path::Path,
+    tree::{Error, NoTree, Repeats, Tree},
+    value::Value,
 };
 
 const NO_OBJECT: &str = "not a Kubernetes object";
 /// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
 const MAX_NESTED: usize = 8;
-/// How much of a parser's words is shown: they may repeat a whole value.
-const MAX_WHY: usize = 200;
+/// How much of what is wrong is shown: it may repeat a whole value.
+const MAX_WHY: usize = 400;
 
 /// An object that may hold a pod, and where it stands.
 #[derive(Debug)]
@@ -36,15 +33,24 @@ pub struct Manifest<'a> {
     pub line: Line,
     /// The document that it stands in.
     pub document: &'a Extent,
-    /// The parts of that document, where it keeps them.
-    pub(super) parts: Option<&'a [Piece<'a>]>,
-    /// Its path in the document: empty, or `items[3].`.
-    pub path: &'a str,
-    /// Where its pod stands in it: empty for a pod, `spec.template.` for a Deployment.
+    /// The tree of that document, where it is YAML.
+    pub(super) tree: Option<&'a Tree<'a>>,
+    /// Its path in the document: empty, or `items[3]`.
+    pub path: &'a Path,
+    /// Where its pod is in it, as findings write it: empty for a pod, `spec.template.` for a Deployment.
     pub root: &'static str,
+    /// The same as keys.
+    template: &'static [&'static str],
     /// The pod, or the template, after the API server's defaulting. None for a controller without a template,
     /// which makes no pods.
     pub pod: Option<Box<Pod<'a>>>,
+}
+
+impl Manifest<'_> {
+    /// The path of its pod, or of its template, in the document.
+    pub fn pod_path(&self) -> Path {
+        self.template.iter().fold(self.path.clone(), |path, key| path.key(key))
+    }
 }
 
 /// Where a document stands in its text.
@@ -61,21 +67,32 @@ pub(super) fn read<E>(
     document: &Document<'_>,
     tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let list = Inherited::default();
-    Reader { document, tell }.read(&document.json, document.extent.line, &list)
+    let (value, tree) = match &document.content {
+        Text::Json(json) => (Value::Json(json), None),
+        Text::Yaml(tree) => (Value::Yaml(tree.root()), Some(&**tree)),
+    };
+    let (text, _) = value.base();
+    let blank = match tree {
+        Some(tree) => text.get(document.extent.bytes.start..tree.root().span().start),
+        None => None,
+    };
+    let line = document.extent.line.after_newlines(blank.unwrap_or_default().as_bytes());
+    let mut reader = Reader { extent: &document.extent, tree, tell };
+    reader.read(value, line, &Inherited::default())
 }
 
 struct Reader<'d, T> {
-    document: &'d Document<'d>,
+    extent: &'d Extent,
+    tree: Option<&'d Tree<'d>>,
     tell: &'d mut T,
 }
 
-/// What the items of a list are that do not say it themselves: a PodList's are pods. And where they stand.
+/// What the items of a list are that do not say it themselves: a PodList's are pods. And where they are.
 #[derive(Default)]
 struct Inherited {
     api_version: String,
     kind: String,
-    path: String,
+    path: Path,
     depth: usize,
 }
 
@@ -84,37 +101,35 @@ enum Content<'a> {
     Object(Box<Manifest<'a>>),
     Ignored,
     Patch(Patch),
-    List(Inherited, Vec<&'a RawValue>),
+    List(Inherited, Vec<(usize, Value<'a>)>),
 }
 
 impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
-    fn read(&mut self, json: &str, line: Line, inherited: &Inherited) -> Result<(), E> {
-        let object = json.trim_ascii_start();
-        let (blank, _) = json.split_at(json.len() - object.len());
-        let line = line.after_newlines(blank.as_bytes());
-        let wrong = match self.content(object, line, inherited) {
-            Ok(content) => return self.take(content, object, line, inherited),
+    fn read(&mut self, value: Value<'_>, line: Line, inherited: &Inherited) -> Result<(), E> {
+        let wrong = match self.content(value, line, inherited) {
+            Ok(content) => return self.take(content, value, line, inherited),
             Err(wrong) => wrong,
         };
-        // The YAML reader cannot help: no reader finds an object here, or the JSON came from that reader.
-        if wrong.why.starts_with(NO_OBJECT) || matches!(self.document.json, Cow::Owned(_)) {
-            return (self.tell)(Reading::Unreadable(wrong));
-        }
-        // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
-        let again = match yaml::to_json(object, line) {
-            Ok(again) => again,
-            Err(unreadable) => return (self.tell)(Reading::Unreadable(unreadable)),
-        };
-        match self.content(&again, line, inherited) {
-            Ok(content) => self.take(content, &again, line, inherited),
-            Err(unreadable) => (self.tell)(Reading::Unreadable(unreadable)),
+        match value {
+            // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
+            Value::Json(json) if !wrong.why.starts_with(NO_OBJECT) => {
+                match Tree::parse(json, 0..json.len(), Repeats::Refused) {
+                    Ok(tree) => self.read(Value::Yaml(tree.root()), line, inherited),
+                    Err(NoTree { byte, why }) => {
+                        let before = json.get(..byte).unwrap_or_default();
+                        let line = line.after_newlines(before.as_bytes());
+                        (self.tell)(Reading::Unreadable(no_document(line, &why, json)))
+                    }
+                }
+            }
+            Value::Json(_) | Value::Yaml(_) => (self.tell)(Reading::Unreadable(wrong)),
         }
     }
 
     fn take(
         &mut self,
         content: Content<'_>,
-        json: &str,
+        value: Value<'_>,
         line: Line,
         parent: &Inherited,
     ) -> Result<(), E> {
@@ -129,38 +144,20 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             Content::List(inherited, items) => (inherited, items),
         };
         inherited.depth = parent.depth + 1;
-        let mut at = (line, 0);
-        for (index, item) in items.into_iter().enumerate() {
-            let start = item.get().as_ptr().addr() - json.as_ptr().addr();
-            let between = json.as_bytes().get(at.1..start).unwrap_or_default();
-            at = (at.0.after_newlines(between), start);
-            inherited.path = format!("{}items[{index}].", parent.path);
-            self.read(item.get(), at.0, &inherited)?;
+        let (text, start) = value.base();
+        let mut at = (line, start);
+        for (index, (start, item)) in items.into_iter().enumerate() {
+            let between = text.as_bytes().get(at.1..start).unwrap_or_default();
+            at = (at.0.after_newlines(between), start.max(at.1));
+            inherited.path = parent.path.clone().key("items").index(index);
+            self.read(item, at.0, &inherited)?;
         }
         Ok(())
     }
 
-    /// Of the document itself, its parts may know it already.
-    fn envelope<'a>(
-        &self,
-        json: &'a str,
-        line: Line,
-        inherited: &Inherited,
-    ) -> Result<Envelope<'a>, Unreadable>
-    where
-        'd: 'a,
-    {
-        let parts = self.document.parts.as_ref().filter(|_| inherited.depth == 0);
-        match parts.and_then(|parts| Envelope::of_parts(parts)) {
-            Some(envelope) => Ok(envelope),
-            None => serde_json::from_str(json)
-                .map_err(|error| unreadable(&error, line, "apiVersion, kind or metadata")),
-        }
-    }
-
     fn content<'a>(
         &self,
-        json: &'a str,
+        value: Value<'a>,
         line: Line,
         inherited: &'a Inherited,
     ) -> Result<Content<'a>, Unreadable>
@@ -168,13 +165,14 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         'd: 'a,
     {
         let patch = |identity, sign| Content::Patch(Patch { line, identity, sign });
-        if patch::is_operations(json) {
+        if patch::is_operations(value) {
             return Ok(patch(None, Sign::Operations));
         }
-        if !json.starts_with('{') {
+        if !value.is_map() {
             return Err(Unreadable::at(line, format!("{NO_OBJECT}: it is no mapping")));
         }
-        let envelope = self.envelope(json, line, inherited)?;
+        let envelope = value.read(PhantomData::<Envelope<'_>>);
+        let envelope = envelope.map_err(|error| wrong(&error, value, line, ""))?;
         let kind = or(&envelope.kind, &inherited.kind);
         let api_version = or(&envelope.api_version, &inherited.api_version);
         for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
@@ -183,7 +181,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
                 return Err(Unreadable::at(line, why));
             }
         }
-        if let Some((kind, items)) = list(kind, json, line)? {
+        if let Some((kind, items)) = list(kind, value, line)? {
             let is_typed = !kind.is_empty();
             let api_version = if is_typed { api_version } else { "" };
             let inherited = Inherited {
@@ -194,9 +192,9 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             return Ok(Content::List(inherited, items));
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let (target, root) = match (group, kind, Kind::of_manifest(group, kind)) {
-            (_, _, Some(kind)) => (Target::Template(kind), kind.root()),
-            ("", "Pod", None) => (Target::Pod, ""),
+        let (target, root, template) = match (group, kind, Kind::of_manifest(group, kind)) {
+            (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
+            ("", "Pod", None) => (Target::Pod, "", &[][..]),
             _ => return Ok(Content::Ignored),
         };
         let identity = Identity {
@@ -205,37 +203,36 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             namespace: envelope.metadata.namespace.to_string(),
             name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
         };
-        if let Some(sign) = patch::directive(json) {
+        if let Some(sign) = patch::directive(value) {
             return Ok(patch(Some(identity), sign));
         }
         // As the webhook reads it: one and the same verdict.
-        let object = json::from_untrusted(json, target)
-            .map_err(|error| unreadable(&error, line, &identity.to_string()))?;
+        let object = value
+            .read(target)
+            .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
         let pod = pod_of(object);
-        if let Some(sign) = patch::lacking(api_version, kind, json, pod.as_deref()) {
+        if let Some(sign) = patch::lacking(api_version, kind, value, pod.as_deref()) {
             return Ok(patch(Some(identity), sign));
         }
         Ok(Content::Object(Box::new(Manifest {
             identity,
             line,
-            document: &self.document.extent,
-            parts: self.document.parts.as_deref(),
+            document: self.extent,
+            tree: self.tree,
             path: &inherited.path,
             root,
+            template,
             pod,
         })))
     }
 }
 
 /// The kind that the items of a list have, and the items. None of what is no list.
-fn list<'k, 'a>(
-    kind: &'k str,
-    json: &'a str,
-    line: Line,
-) -> Result<Option<(&'k str, Vec<&'a RawValue>)>, Unreadable> {
+type Listed<'k, 'a> = Option<(&'k str, Vec<(usize, Value<'a>)>)>;
+
+fn list<'k, 'a>(kind: &'k str, value: Value<'a>, line: Line) -> Result<Listed<'k, 'a>, Unreadable> {
     let Some(kind) = kind.strip_suffix("List") else { return Ok(None) };
-    let Items { items } =
-        serde_json::from_str(json).map_err(|error| unreadable(&error, line, "items"))?;
+    let items = value.items().map_err(|error| wrong(&error, value, line, ""))?;
     Ok(items.map(|items| (kind, items)))
 }
 
@@ -259,23 +256,15 @@ fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
     }
 }
 
-/// What a list has, unread.
-#[derive(Deserialize)]
-struct Items<'a> {
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
 fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     if text.is_empty() { otherwise } else { text }
 }
 
-/// The parser's words with the line of the source instead of the text's own.
-fn unreadable(error: &serde_json::Error, first: Line, what: &str) -> Unreadable {
-    let (line, error) = (error.line(), error.to_string());
-    let words = error.rsplit_once(" at line ").map_or(&*error, |(words, _)| words);
-    let mut why = format!("{what}: ");
-    why.extend(words.chars().take(MAX_WHY));
-    let lines = line.saturating_sub(1).try_into().unwrap_or_default();
-    Unreadable::at(first.after(lines), why)
+/// What of an object that begins on this line does not fit, of which `whose` is.
+fn wrong(error: &Error, object: Value<'_>, line: Line, whose: &str) -> Unreadable {
+    let (text, start) = object.base();
+    let before = error.byte().and_then(|byte| text.get(start..byte)).unwrap_or_default();
+    let mut why = whose.to_owned();
+    why.extend(error.to_string().chars().take(MAX_WHY));
+    Unreadable::at(line.after_newlines(before.as_bytes()), why)
 }

@@ -2,7 +2,7 @@
 //! applied to is judged, and they are not: they leave out what is set elsewhere, and what is added to them would be
 //! set there, too.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use memchr::memmem;
 use serde::{Deserialize, de::IgnoredAny};
@@ -12,7 +12,7 @@ use crate::{
     pss::{Place, Pod, or_default},
 };
 
-use super::Line;
+use super::{Line, value::Value};
 
 /// A document, or an item of a list, that is a patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +73,13 @@ const DIRECTIVES: [&str; 4] =
 /// Maps whose keys no API server checks: what is in them hides no workload (CSIVolumeSource, FlexVolumeSource).
 const FREE: [&str; 2] = ["volumeAttributes", "options"];
 
-/// The directive that stands anywhere in a JSON object.
-pub(super) fn directive(json: &str) -> Option<Sign> {
-    // Of a thousand manifests none has one.
-    let may_be = ["\"$", "\\u0024"]
-        .iter()
-        .any(|key| memmem::find(json.as_bytes(), key.as_bytes()).is_some());
-    let value = may_be.then(|| serde_json::from_str(json).ok())??;
-    in_value(&value).map(Sign::Directive)
+/// The directive that is anywhere in an object.
+pub(super) fn directive(object: Value<'_>) -> Option<Sign> {
+    // Of a thousand manifests none has one. A key may have its `$` as an escape.
+    let signs = DIRECTIVES.into_iter().chain(["u0024", "U00000024", "x24"]);
+    let text = object.text().as_bytes();
+    let may_be = signs.into_iter().any(|sign| memmem::find(text, sign.as_bytes()).is_some());
+    in_value(&may_be.then(|| object.json().ok())??).map(Sign::Directive)
 }
 
 fn in_value(value: &serde_json::Value) -> Option<&'static str> {
@@ -102,10 +101,10 @@ fn in_value(value: &serde_json::Value) -> Option<&'static str> {
 pub(super) fn lacking(
     api_version: &str,
     kind: &str,
-    json: &str,
+    object: Value<'_>,
     pod: Option<&Pod<'_>>,
 ) -> Option<Sign> {
-    if needs_selector(api_version, kind) && !has_selector(json) {
+    if needs_selector(api_version, kind) && !has_selector(object) {
         return Some(Sign::NoSelector);
     }
     let Some(pod) = pod else { return Some(Sign::NoTemplate) };
@@ -122,7 +121,7 @@ fn needs_selector(api_version: &str, kind: &str) -> bool {
         && matches!(kind, "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
 }
 
-fn has_selector(json: &str) -> bool {
+fn has_selector(object: Value<'_>) -> bool {
     #[derive(Default, Deserialize)]
     struct Object {
         #[serde(default, deserialize_with = "or_default")]
@@ -134,32 +133,26 @@ fn has_selector(json: &str) -> bool {
         selector: Option<IgnoredAny>,
     }
     // What cannot be read is told of elsewhere.
-    serde_json::from_str::<Object>(json).map_or(true, |object| object.spec.selector.is_some())
+    let read = object.read(PhantomData::<Object>);
+    read.map_or(true, |object| object.spec.selector.is_some())
 }
 
-/// Whether a text is a JSON patch.
-pub(super) fn is_operations(json: &str) -> bool {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Op {
-        Add,
-        Copy,
-        Move,
-        Remove,
-        Replace,
-        Test,
-    }
+/// Whether a document is a JSON patch.
+pub(super) fn is_operations(document: Value<'_>) -> bool {
     #[derive(Deserialize)]
     struct Operation<'a> {
-        #[serde(rename = "op")]
-        _op: Op,
+        #[serde(borrow)]
+        op: std::borrow::Cow<'a, str>,
         #[serde(borrow)]
         path: std::borrow::Cow<'a, str>,
     }
-    json.starts_with('[')
-        && serde_json::from_str::<Vec<Operation<'_>>>(json).is_ok_and(|all| {
-            let is_pointer = |it: &Operation<'_>| it.path.is_empty() || it.path.starts_with('/');
-            !all.is_empty() && all.iter().all(is_pointer)
+    const OPERATIONS: [&str; 6] = ["add", "copy", "move", "remove", "replace", "test"];
+    document.is_list()
+        && document.read(PhantomData::<Vec<Operation<'_>>>).is_ok_and(|all| {
+            let is_one = |it: &Operation<'_>| {
+                OPERATIONS.contains(&&*it.op) && (it.path.is_empty() || it.path.starts_with('/'))
+            };
+            !all.is_empty() && all.iter().all(is_one)
         })
 }
 

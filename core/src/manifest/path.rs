@@ -80,6 +80,12 @@ fn in_brackets(inner: &str) -> (Step, &str) {
     (index.map_or_else(|| Step::Key(text.into()), Step::Index), left.get(1..).unwrap_or_default())
 }
 
+impl FromIterator<Step> for Path {
+    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
+        Self(steps.into_iter().collect())
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, step) in self.0.iter().enumerate() {

@@ -5,71 +5,28 @@
 //! tabs, strange characters, and all mistakes. The parser of all YAML does, and says what is wrong. What both
 //! read, both read alike: tests hold them against each other.
 
-use std::{borrow::Cow, collections::HashSet, ops::Range};
+use std::{borrow::Cow, ops::Range};
 
 use wide::u8x16;
 
-use super::tree::{Kind, Quotes, Style};
+use super::tree::{Builder, Kind, NoTree, Quotes, Style};
 
 /// Deeper than manifests are.
 const MAX_DEPTH: usize = 48;
-/// Beyond these, the keys of a mapping are looked up in a set: most mappings have few.
-const MAX_COMPARED: usize = 16;
 /// YAML has none that are longer than 1024.
 const MAX_KEY: usize = 1000;
 
-/// A part of a document, in the order of the text.
-#[derive(Debug)]
-pub(super) struct Piece<'t> {
-    /// Its line, from 0.
-    pub(super) line: u64,
-    /// Its bytes: of a start its first, of an end its bracket, or nothing.
-    pub(super) at: Range<usize>,
-    pub(super) what: What<'t>,
-}
-
-/// What a part is.
-#[derive(Debug)]
-pub(super) enum What<'t> {
-    /// A mapping or a list begins.
-    Start(Kind),
-    /// The last that began ends.
-    End,
-    /// In mappings keys and values take turns.
-    Scalar(Quotes, Cow<'t, str>),
-}
-
-/// What a text turned out to be.
-pub(super) enum Plain<'t> {
-    /// Plain, and these are its parts.
-    Parts(Vec<Piece<'t>>),
-    /// No YAML: plain as far as the key that a mapping has twice, which is on this line, from 0.
-    Repeated(u64, &'t str),
-    /// It holds anything that is not plain.
-    Unsure,
-}
-
 /// Reads the one document of a text. None where it holds anything that is not plain.
-pub(super) fn read(text: &str) -> Option<Vec<Piece<'_>>> {
-    match read_or_repeated(text) {
-        Plain::Parts(parts) => Some(parts),
-        Plain::Repeated(..) | Plain::Unsure => None,
-    }
-}
-
-/// As [`read`], and says which key is repeated.
-pub(super) fn read_or_repeated(text: &str) -> Plain<'_> {
+pub(super) fn read<'t>(text: &str, builder: Builder<'t>) -> Option<Result<Builder<'t>, NoTree>> {
     if !is_printable(text.as_bytes()) && !text.chars().all(is_plain) {
-        return Plain::Unsure;
+        return None;
     }
-    let pieces = Vec::with_capacity(text.len() / 12);
-    let keys = Keys::default();
-    let mut reader = Reader { text, at: 0, line: 0, column: 0, depth: 0, keys, pieces };
+    let mut reader = Reader { text, at: 0, column: 0, depth: 0, builder, refused: None };
     let read = reader.line_start().and_then(|()| reader.block());
-    match (read, reader.keys.repeated) {
-        (Some(()), _) if reader.is_done() => Plain::Parts(reader.pieces),
-        (None, Some(key)) => Plain::Repeated(reader.line, key),
-        _ => Plain::Unsure,
+    match (read, reader.refused) {
+        (_, Some(refused)) => Some(Err(refused)),
+        (Some(()), None) if reader.at >= text.len() => Some(Ok(reader.builder)),
+        _ => None,
     }
 }
 
@@ -92,19 +49,19 @@ fn is_plain(char: char) -> bool {
     }
 }
 
-struct Reader<'t> {
-    text: &'t str,
+struct Reader<'s, 't> {
+    text: &'s str,
     /// The byte to read next: between two values, the first of the next line that says something.
     at: usize,
-    line: u64,
     /// Of `at`, where a block value may begin.
     column: usize,
     depth: usize,
-    keys: Keys<'t>,
-    pieces: Vec<Piece<'t>>,
+    builder: Builder<'t>,
+    /// Why what is read so far is no tree.
+    refused: Option<NoTree>,
 }
 
-impl<'t> Reader<'t> {
+impl<'s> Reader<'s, '_> {
     /// A list or a mapping at `column`.
     fn block(&mut self) -> Option<()> {
         if self.is_item() { self.list() } else { self.map() }
@@ -129,16 +86,22 @@ impl<'t> Reader<'t> {
 
     fn map(&mut self) -> Option<()> {
         let column = self.column;
-        let first = self.pieces.len() + 1;
+        let mut is_empty = true;
         self.start(Kind::Map(Style::Block))?;
-        let own_keys = self.keys.open();
         while let Some((key, quotes)) = self.key() {
             if self.is_done() || self.column != column {
                 break;
             }
-            let name = self.keys.take(self.text.get(key.clone())?, quotes)?;
+            is_empty = false;
             let end = key.end;
-            self.scalar(key, quotes, name.into());
+            let name = self.text.get(key.clone())?;
+            let name = match quotes {
+                Quotes::Plain => name,
+                _ => {
+                    name.get(1..name.len() - 1).filter(|name| !name.contains(['\\', '\'', '"']))?
+                }
+            };
+            self.scalar(key, quotes, name)?;
             self.at = end + 1;
             self.skip_spaces();
             if !self.is_line_end() {
@@ -153,10 +116,9 @@ impl<'t> Reader<'t> {
             self.block()?;
         }
         // Without a single key it is none.
-        if self.pieces.len() == first {
+        if is_empty {
             return None;
         }
-        self.keys.close(own_keys);
         self.end(self.at..self.at)
     }
 
@@ -185,13 +147,13 @@ impl<'t> Reader<'t> {
             return None;
         }
         let end = self.at + words.len();
-        self.scalar(self.at..end, Quotes::Plain, words.into());
+        self.scalar(self.at..end, Quotes::Plain, words)?;
         self.at = end;
         Some(())
     }
 
     /// What stands here to the end of the line or to a comment. None of what has a key in it.
-    fn words(&self) -> Option<&'t str> {
+    fn words(&self) -> Option<&'s str> {
         let (mut at, mut end) = (self.at, self.at);
         loop {
             match self.byte(at) {
@@ -210,7 +172,7 @@ impl<'t> Reader<'t> {
     fn quoted(&mut self) -> Option<()> {
         let (at, quotes) = self.quotes()?;
         let inner = self.text.get(at.start + 1..at.end - 1)?;
-        let value = match quotes {
+        let value: Cow<'_, str> = match quotes {
             Quotes::Single if inner.contains('\'') => inner.replace("''", "'").into(),
             Quotes::Double if inner.contains('\\') => {
                 let mut escapes = inner.split('\\').skip(1);
@@ -223,10 +185,7 @@ impl<'t> Reader<'t> {
             _ => Cow::Borrowed(inner),
         };
         self.at = at.end;
-        let end = at.end;
-        self.scalar(at, quotes, value);
-        self.at = end;
-        Some(())
+        self.scalar(at, quotes, &value)
     }
 
     /// Where the quoted scalar stands that begins here.
@@ -253,16 +212,11 @@ impl<'t> Reader<'t> {
         self.start(kind(Style::Flow))?;
         self.at += 1;
         self.skip_spaces();
-        let own_keys = self.keys.open();
         let mut is_first = true;
         while !is_first || self.byte(self.at) != close {
             is_first = false;
             if is_map {
                 self.flow_scalar()?;
-                let Piece { at, what: What::Scalar(quotes, _), .. } = self.pieces.last()? else {
-                    return None;
-                };
-                self.keys.take(self.text.get(at.clone())?, *quotes)?;
                 if self.byte(self.at) != b':' || self.byte(self.at + 1) != b' ' {
                     return None;
                 }
@@ -281,7 +235,6 @@ impl<'t> Reader<'t> {
             }
             self.skip_spaces();
         }
-        self.keys.close(own_keys);
         self.end(self.at..self.at + 1)?;
         self.at += 1;
         Some(())
@@ -315,7 +268,7 @@ impl<'t> Reader<'t> {
         if !is_sound || words.starts_with("---") || words.starts_with("...") {
             return None;
         }
-        self.scalar(self.at..end, Quotes::Plain, words.into());
+        self.scalar(self.at..end, Quotes::Plain, words)?;
         self.at = end;
         Some(())
     }
@@ -373,10 +326,7 @@ impl<'t> Reader<'t> {
         if !is_stripped {
             value.push('\n');
         }
-        let lines = self.text.get(self.at..end)?.bytes().filter(|byte| *byte == b'\n').count();
-        let what = What::Scalar(Quotes::Block, value.into());
-        self.pieces.push(Piece { line: self.line + 1, at: first + indent..end, what });
-        self.line += lines as u64;
+        self.scalar(first + indent..end, Quotes::Block, &value)?;
         self.at = end;
         self.end_line()?;
         (self.is_done() || self.column <= parent).then_some(())
@@ -404,22 +354,23 @@ impl<'t> Reader<'t> {
 
     fn start(&mut self, kind: Kind) -> Option<()> {
         self.depth += 1;
-        self.pieces.push(Piece {
-            line: self.line,
-            at: self.at..self.at + 1,
-            what: What::Start(kind),
-        });
-        (self.depth <= MAX_DEPTH).then_some(())
+        let began = self.builder.start(kind, self.at..self.at + 1);
+        self.or_refused(began).filter(|()| self.depth <= MAX_DEPTH)
     }
 
     fn end(&mut self, at: Range<usize>) -> Option<()> {
         self.depth = self.depth.checked_sub(1)?;
-        self.pieces.push(Piece { line: self.line, at, what: What::End });
-        Some(())
+        let ended = self.builder.end(at);
+        self.or_refused(ended)
     }
 
-    fn scalar(&mut self, at: Range<usize>, quotes: Quotes, value: Cow<'t, str>) {
-        self.pieces.push(Piece { line: self.line, at, what: What::Scalar(quotes, value) });
+    fn scalar(&mut self, at: Range<usize>, quotes: Quotes, value: &str) -> Option<()> {
+        let taken = self.builder.scalar(value, quotes, at);
+        self.or_refused(taken)
+    }
+
+    fn or_refused(&mut self, taken: Result<(), NoTree>) -> Option<()> {
+        taken.map_err(|refused| self.refused = Some(refused)).ok()
     }
 
     /// Nothing but spaces and a comment may follow. Goes on to the next line that says something.
@@ -434,7 +385,6 @@ impl<'t> Reader<'t> {
             _ => return None,
         }
         self.at += 1;
-        self.line += 1;
         self.line_start()
     }
 
@@ -455,7 +405,6 @@ impl<'t> Reader<'t> {
                 _ => return Some(()),
             }
             self.at += 1;
-            self.line += 1;
         }
     }
 
@@ -478,7 +427,7 @@ impl<'t> Reader<'t> {
         self.at >= self.text.len()
     }
 
-    fn rest(&self) -> &'t str {
+    fn rest(&self) -> &'s str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
@@ -486,83 +435,4 @@ impl<'t> Reader<'t> {
     fn byte(&self, at: usize) -> u8 {
         self.text.as_bytes().get(at).copied().unwrap_or(b'\n')
     }
-}
-
-/// The keys so far of all mappings that are open, those of the innermost last.
-#[derive(Default)]
-struct Keys<'t> {
-    all: Vec<&'t str>,
-    /// Where those of the innermost begin.
-    own: usize,
-    /// Those of mappings with many, by where theirs begin.
-    sets: Vec<(usize, HashSet<&'t str>)>,
-    /// The first that a mapping has twice.
-    repeated: Option<&'t str>,
-}
-
-impl<'t> Keys<'t> {
-    /// A mapping begins. Returns what [`Self::close`] needs.
-    fn open(&mut self) -> usize {
-        std::mem::replace(&mut self.own, self.all.len())
-    }
-
-    /// The innermost mapping ends.
-    fn close(&mut self, outer: usize) {
-        self.all.truncate(self.own);
-        self.sets.pop_if(|(own, _)| *own == self.own);
-        self.own = outer;
-    }
-
-    /// What a key reads as. None of one that is there already, or that may not be a string.
-    fn take(&mut self, source: &'t str, quotes: Quotes) -> Option<&'t str> {
-        let key = match quotes {
-            Quotes::Plain => source,
-            _ => source.get(1..source.len().checked_sub(1)?)?,
-        };
-        let is_sound = match quotes {
-            Quotes::Plain => is_text(key),
-            _ => !key.contains(['\\', '\'', '"']),
-        };
-        if !is_sound {
-            return None;
-        }
-        if self.is_known(key)? {
-            self.repeated = Some(key);
-            return None;
-        }
-        self.all.push(key);
-        Some(key)
-    }
-
-    fn is_known(&mut self, key: &'t str) -> Option<bool> {
-        let own = self.all.get(self.own..)?;
-        if own.len() < MAX_COMPARED {
-            return Some(own.contains(&key));
-        }
-        if self.sets.last().is_none_or(|(start, _)| *start != self.own) {
-            self.sets.push((self.own, own.iter().copied().collect()));
-        }
-        let (_, set) = self.sets.last_mut()?;
-        Some(!set.insert(key))
-    }
-}
-
-/// Whether a scalar without quotes is surely a string. Others may be one, too.
-pub(super) fn is_text(plain: &str) -> bool {
-    const WORDS: [&str; 12] =
-        ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan", "infinity"];
-    const UNITS: [&str; 9] = ["m", "k", "Ki", "M", "Mi", "G", "Gi", "T", "Ti"];
-    let first = plain.bytes().next().unwrap_or_default();
-    if first.is_ascii_alphabetic() {
-        let may_be_word =
-            plain.len() <= 8 && matches!(first | 0x20, b'f' | b'i' | b'n' | b'o' | b't' | b'y');
-        return plain.is_ascii()
-            && !(may_be_word && WORDS.iter().any(|word| word.eq_ignore_ascii_case(plain)));
-    }
-    let is_quantity = || {
-        let unit = plain.trim_start_matches(|digit: char| digit.is_ascii_digit());
-        UNITS.contains(&unit)
-    };
-    let is_path_or_flag = matches!(first, b'/' | b'$') || plain.starts_with("--");
-    (is_path_or_flag && plain.is_ascii()) || (first != b'0' && is_quantity())
 }

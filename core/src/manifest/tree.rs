@@ -1,27 +1,43 @@
-//! One document as its author wrote it: where each key, value and item stands, and in which style. Offsets are
-//! bytes of the whole text of the source, wherever in it the document begins.
+//! One YAML document, read once: the place and the style of each key, value and item, and what serde reads of it.
+//! Offsets are bytes of the whole text of the source, wherever in it the document begins.
 //!
-//! It says nothing of what values mean: that is what the reader of YAML is for. It never resolves more than it is
-//! asked for, and never recurses: what it costs is bounded by the length of the text.
+//! Its types are `Deserializer`s ([`Node`], [`Value`]): a scalar reads as `sigs.k8s.io/yaml` reads it, so that a
+//! manifest is judged as the API server would get it. Building a tree never recurses: what it costs is bounded by the
+//! length of the text. Reading one follows aliases, which together repeat at most [`MAX_REPEATED`] values.
+//!
+//! Differences from Go, none of which makes another pod of a manifest that an API server takes: a repeated key is an
+//! error, and so is reading a number that JSON does not have (`.inf`).
 
 mod builder;
+mod de;
 mod follow;
+mod scalar;
+mod ser;
 #[cfg(test)]
-pub(in crate::manifest) mod tests;
+mod tests;
 
-use std::{cell::RefCell, collections::HashMap, ops::Range};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use granit_parser::{Parser, ScanError};
 
 use super::{
     path::{Path, Step},
-    plain::{self, Piece, What},
+    plain,
 };
 
-use builder::Builder;
+pub(super) use builder::Builder;
+pub use builder::Repeats;
+pub use de::{Error, Value};
+pub use scalar::{Booleans, Scalar};
 
-/// Deeper than what is read of a manifest.
-const MAX_DEPTH: usize = 256;
+/// Deeper than any manifest, aliases included: reading takes [`super::STACK`] bytes of stack at most.
+const MAX_DEPTH: usize = 128;
+/// The most values that aliases and merge keys repeat: ten times what a large manifest has.
+const MAX_REPEATED: usize = 100_000;
 /// Nodes of one document: four times what a text of the largest size has in manifests.
 const MAX_NODES: usize = 16 << 20;
 /// Merge keys within what merge keys bring in.
@@ -35,8 +51,10 @@ pub struct Tree<'t> {
     /// Of all collections, each one's own side by side. In mappings key and value take turns.
     children: Vec<Id>,
     root: Id,
-    /// Keys that are not written as they read.
-    keys: HashMap<Id, Box<str>>,
+    /// What scalars read as that are not written so: of keys, the string that a JSON object has.
+    decoded: HashMap<Id, Box<str>>,
+    /// Mappings with a merge key.
+    merging: HashSet<Id>,
     /// Where the node of each anchor is used again.
     uses: HashMap<Id, Vec<Id>>,
     /// Of large mappings that were asked for a key: the places of entries by the hash of their key.
@@ -51,6 +69,15 @@ pub struct NoTree {
     /// What is wrong.
     pub why: String,
 }
+
+impl NoTree {
+    fn at(byte: usize, why: impl Into<String>) -> Self {
+        Self { byte, why: why.into() }
+    }
+}
+
+/// Why a text without anything in it has no tree.
+pub const EMPTY: &str = "there is no document";
 
 /// How a collection is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +126,31 @@ struct Raw {
     kind: Kind,
     /// In [`Tree::children`]; the anchor's node of an alias.
     children: (u32, u32),
-    has_tag: bool,
+    tag: Tag,
+}
+
+impl Raw {
+    const NONE: Self =
+        Self { start: 0, end: 0, kind: Kind::Null, children: (0, 0), tag: Tag::None };
+
+    /// Whether it is a merge key if it reads as `<<`.
+    fn may_merge(self) -> bool {
+        self.kind == Kind::Scalar(Quotes::Plain) && self.tag == Tag::None
+    }
+}
+
+/// What a tag says that a scalar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tag {
+    /// There is no tag.
+    None,
+    Null,
+    Bool,
+    Int,
+    Float,
+    Binary,
+    /// `!!str` and every tag that is not YAML's own.
+    Text,
 }
 
 /// A node of a tree.
@@ -131,51 +182,36 @@ pub struct Stop<'n> {
 }
 
 impl<'t> Tree<'t> {
-    /// Reads the one document that stands in `document`, a range of bytes of the source's text.
+    /// Reads the one document that is in `document`, a range of bytes of the source's text.
     ///
     /// # Errors
     /// What is no YAML, no single document, or too much of it.
-    pub fn parse(text: &'t str, document: Range<usize>) -> Result<Self, NoTree> {
-        let wrong = |byte: usize, why: &str| NoTree { byte, why: why.to_owned() };
+    pub fn parse(text: &'t str, document: Range<usize>, repeats: Repeats) -> Result<Self, NoTree> {
         let offset = document.start;
         let Some(part) = text.get(document).filter(|_| u32::try_from(text.len()).is_ok()) else {
-            return Err(wrong(offset, "is no part of a text that can be read"));
+            return Err(NoTree::at(offset, "is no part of a text that can be read"));
         };
-        match plain::read(part) {
-            Some(parts) => Self::of_parts(text, offset, &parts),
-            None => Self::parse_all(text, part, offset),
+        match plain::read(part, Builder::new(text, offset, repeats)) {
+            Some(read) => read.and_then(Builder::finish),
+            None => Self::parse_all(part, Builder::new(text, offset, repeats), offset),
         }
-    }
-
-    /// Of a document that is read already, and begins at `offset`.
-    pub(super) fn of_parts(
-        text: &'t str,
-        offset: usize,
-        parts: &[Piece<'_>],
-    ) -> Result<Self, NoTree> {
-        let wrong = |byte: usize, why: &str| NoTree { byte, why: why.to_owned() };
-        let mut builder = Builder::new(offset);
-        for part in parts {
-            builder.piece(part, text).map_err(|why| wrong(offset + part.at.start, why))?;
-        }
-        builder.finish(text).ok_or_else(|| wrong(offset, "there is no document"))
     }
 
     /// Reads what may be any YAML.
-    fn parse_all(text: &'t str, part: &str, offset: usize) -> Result<Self, NoTree> {
-        let wrong = |byte: usize, why: &str| NoTree { byte, why: why.to_owned() };
+    fn parse_all(part: &str, mut builder: Builder<'t>, offset: usize) -> Result<Self, NoTree> {
+        // As Go's library, which is made from libyaml, reads them.
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
             block_nesting_limit: MAX_DEPTH,
+            bom_inside_document_as_content: true,
+            block_scalar_eof_without_line_feed: true,
         };
-        let mut builder = Builder::new(offset);
         for event in Parser::new_from_str_with_options(part, options) {
             let (event, span) = event.map_err(|error| no_tree(&error, offset))?;
-            let at = builder.range(&span);
-            builder.take(&event, &at, text).map_err(|why| wrong(at.start, why))?;
+            builder.take(event, &span)?;
         }
-        builder.finish(text).ok_or_else(|| wrong(offset, "there is no document"))
+        builder.finish()
     }
 
     /// The whole text that offsets are of.
@@ -208,13 +244,11 @@ impl<'t> Tree<'t> {
     }
 
     fn raw(&self, id: Id) -> Raw {
-        const NONE: Raw =
-            Raw { start: 0, end: 0, kind: Kind::Null, children: (0, 0), has_tag: false };
-        self.nodes.get(id.0 as usize).copied().unwrap_or(NONE)
+        self.nodes.get(id.0 as usize).copied().unwrap_or(Raw::NONE)
     }
 }
 
 fn no_tree(error: &ScanError, offset: usize) -> NoTree {
     let byte = offset + error.marker().byte_offset().unwrap_or_default();
-    NoTree { byte, why: error.info() }
+    NoTree::at(byte, format!("not JSON or YAML that can be read: {}", error.info()))
 }

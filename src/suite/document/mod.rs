@@ -148,7 +148,7 @@ fn case(reader: &mut Reader<'_>, node: &Node, path: &str) -> Option<Case> {
     }
     Some(Case {
         name: name?.to_owned(),
-        line: node.at.line(),
+        line: node.at.line,
         manifests: manifests?,
         namespace: namespace.unwrap_or_default(),
         labels,

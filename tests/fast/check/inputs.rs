@@ -18,7 +18,7 @@ fn a_broken_document_does_not_touch_the_others() {
     1 before denied
     18 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
     28 repeated key "hostNetwork": a mapping has each key once
-    38 Pod mistyped: invalid type: string "root", expected i64
+    38 Pod mistyped: spec.containers[0].securityContext.runAsUser: must be an integer, but is the string "root"
     40 a key must be a string, a number or a boolean; it looks like a template that is not rendered: give what renders it, as --helm does
     42 not a Kubernetes object: it is no mapping
     45 not a Kubernetes object: it has no kind
@@ -33,7 +33,7 @@ fn lists_are_judged_item_by_item() {
     7 first denied
     21 nested denied
     30 not a Kubernetes object: it has no kind
-    36 Pod mistyped: invalid type: map, expected a list
+    36 Pod mistyped: spec.containers: must be a list, but is a mapping
     43 of-a-typed-list denied
     50 second allowed
     "#);
@@ -76,8 +76,8 @@ fn yaml_is_read_as_go_reads_it() {
     16 octal denied: user 0
     27 yes-and-no denied
     35 anchors denied
-    64 Pod half-a-user: invalid type: floating point `0.5`, expected i64
-    71 Pod a-user-too-large: invalid type: floating point `100000000000000000000000.0`, expected i64
+    64 Pod half-a-user: spec.securityContext.runAsUser: must be an integer, but is the number 0.5
+    71 Pod a-user-too-large: spec.securityContext.runAsUser: must be an integer, but is the number 100000000000000000000000
     "#);
     // Each on the line of what is wrong, be it brought in by an alias or a merge key.
     let outcome = check(&["-o", "concise", "tests/manifests/yaml-forms.yaml"]);
@@ -294,4 +294,52 @@ fn what_is_larger_than_64_mib_is_one_line() {
     let mut command = crate::check::program::command(&["-o", "concise", "-"]);
     let outcome = crate::support::program::run(command.stdin(fs::File::open(&path).unwrap()));
     assert_eq!(outcome.out, expected.replace(&name, "-"));
+}
+
+/// What kubectl drops without a word: the finding is at the key, and says what it was meant to be.
+#[test]
+fn a_key_one_letter_away_is_pointed_at() {
+    for (key, meant, line) in [
+        ("runAsNonroot: true", "runAsNonRoot", 7),
+        ("seccompprofile: {type: RuntimeDefault}", "seccompProfile", 7),
+        ("allowPrivilegeEscalaton: false", "allowPrivilegeEscalation", 7),
+        ("capabilites: {drop: [ALL]}", "capabilities", 7),
+    ] {
+        let text = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n  containers:\n  - securityContext:\n      {key}\n    name: web\n    image: web\n"
+        );
+        let outcome = check_with(&["--level", "restricted", "-o", "json"], text.as_bytes());
+        let hint =
+            format!("(did you mean {meant:?} where it says {:?}?)", &key[..key.find(':').unwrap()]);
+        let hint = hint.replace('"', "\\\"");
+        let finding = outcome.out.split("{\"field\"").find(|finding| finding.contains(&hint));
+        let finding = finding.unwrap_or_else(|| panic!("{key}: {}", outcome.out));
+        assert!(finding.contains(&format!("\"line\":{line},\"column\":7")), "{finding}");
+    }
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: web, image: web, securitycontext: {runAsNonRoot: true}}\n";
+    let outcome = check_with(&["--level", "restricted", "-o", "json"], text.as_bytes());
+    assert!(outcome.out.contains("where it says \\\"securitycontext\\\""), "{}", outcome.out);
+}
+
+/// B10: the field, and the rest of the file.
+#[test]
+fn a_value_of_another_type_names_its_field_and_hides_no_other_object() {
+    let pod = |spec: &str| {
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec: {spec}\n---\n")
+    };
+    let text = [
+        pod("{securityContext: {runAsUser: \"1000\"}}"),
+        pod("{containers: [{name: a, image: a, securityContext: {privileged: \"false\"}}]}"),
+        pod("{}").replace("web", "n"),
+        pod("{hostPID: true, containers: [{name: a, image: a}]}"),
+    ]
+    .concat();
+    let outcome = check_with(&["-o", "jsonl"], text.as_bytes());
+    let expected = [
+        "4 Pod web: spec.securityContext.runAsUser: must be an integer, but is the string \"1000\": leave out the quotes",
+        "9 Pod web: spec.containers[0].securityContext.privileged: must be a boolean, but is the string \"false\": leave out the quotes",
+        "13 metadata.name: must be a string, but is the boolean false: write \"n\" in quotes",
+        "16 web denied",
+    ];
+    assert_eq!(outcome.told(), expected);
 }

@@ -1,150 +1,249 @@
-//! A tree from what is read of a text, part by part.
+//! A tree from the events of a parser, one after the other.
 
-use std::{cell::RefCell, collections::HashMap, ops::Range};
+use std::{
+    borrow::Cow,
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
-use granit_parser::{Event, ScalarStyle, Span, StructureStyle};
+use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as WrittenTag};
 
-use super::{Id, Kind, MAX_NODES, Piece, Quotes, Raw, Style, Tree, What};
+use super::{
+    EMPTY, Id, Kind, MAX_DEPTH, MAX_NODES, MAX_REPEATED, NoTree, Quotes, Raw, Style, Tag, Tree,
+    scalar,
+};
+
+/// Up to so many keys of a mapping are compared one by one: most mappings have few.
+const MAX_COMPARED: usize = 16;
+/// How much of a key is shown, in characters.
+const MAX_SHOWN: usize = 200;
+const WRONG_KEY: &str = "a key must be a string, a number or a boolean";
 
 /// The tree as it grows.
-pub(super) struct Builder {
+pub(in crate::manifest) struct Builder<'t> {
+    text: &'t str,
+    /// Of what the parser reads, in the text.
     offset: usize,
     nodes: Vec<Raw>,
     children: Vec<Id>,
     /// Complete, and not yet in `children`.
     pending: Vec<Id>,
-    /// Collections that are not closed yet, and where theirs begin in `pending`.
-    open: Vec<(Id, usize)>,
+    /// Collections that are not closed yet.
+    open: Vec<Open>,
     root: Option<Id>,
-    keys: HashMap<Id, Box<str>>,
-    anchors: HashMap<usize, Id>,
+    decoded: HashMap<Id, Box<str>>,
+    merging: HashSet<Id>,
+    anchors: HashMap<usize, Anchor>,
     uses: HashMap<Id, Vec<Id>>,
+    /// The size of all that aliases have repeated.
+    repeated: usize,
+    repeats: Repeats,
 }
 
-impl Builder {
-    pub(super) fn new(offset: usize) -> Self {
+/// What becomes of keys that a mapping has twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// They are errors.
+    Refused,
+    /// They stay, for edits elsewhere and for readers that report them with other mistakes.
+    Kept,
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    id: Id,
+    anchor: usize,
+    /// Where its own begin in `pending`.
+    from: usize,
+    extent: Extent,
+    /// Of a mapping with many keys.
+    keys: HashSet<Box<str>>,
+}
+
+/// What is under an anchor.
+struct Anchor {
+    id: Id,
+    /// None of a collection that is not closed yet.
+    extent: Option<Extent>,
+}
+
+/// How much a node holds, with all that its aliases stand for.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// In values, of which a long text counts as several.
+    size: usize,
+    /// How deep it is nested.
+    height: usize,
+}
+
+/// The anchor and the tag of a node. Anchor 0 is none.
+type Properties = (usize, Tag);
+
+impl<'t> Builder<'t> {
+    /// For a document that begins at `offset` of the text.
+    pub(in crate::manifest) fn new(text: &'t str, offset: usize, repeats: Repeats) -> Self {
         Self {
+            repeats,
+            text,
             offset,
             nodes: Vec::new(),
             children: Vec::new(),
             pending: Vec::new(),
             open: Vec::new(),
             root: None,
-            keys: HashMap::new(),
+            decoded: HashMap::new(),
+            merging: HashSet::new(),
             anchors: HashMap::new(),
             uses: HashMap::new(),
+            repeated: 0,
         }
     }
 
-    pub(super) fn range(&self, span: &Span) -> Range<usize> {
-        let range = span.byte_range().unwrap_or_default();
-        self.offset + range.start..self.offset + range.end
-    }
-
-    pub(super) fn piece(&mut self, piece: &Piece<'_>, text: &str) -> Result<(), &'static str> {
-        let at = self.offset + piece.at.start..self.offset + piece.at.end;
-        match &piece.what {
-            What::Start(kind) => self.start(*kind, 0, false, &at),
-            What::End => {
-                self.end(&at);
-                Ok(())
-            }
-            What::Scalar(quotes, value) => {
-                let style = match quotes {
-                    Quotes::Plain => ScalarStyle::Plain,
-                    Quotes::Single => ScalarStyle::SingleQuoted,
-                    Quotes::Double => ScalarStyle::DoubleQuoted,
-                    Quotes::Block => ScalarStyle::Literal,
-                };
-                self.scalar(value, style, 0, false, &at, text)
-            }
-        }
-    }
-
-    pub(super) fn take(
-        &mut self,
-        event: &Event<'_>,
-        at: &Range<usize>,
-        text: &str,
-    ) -> Result<(), &'static str> {
+    pub(super) fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), NoTree> {
+        let at = span.byte_range().unwrap_or_default();
+        let style = |style| match style {
+            StructureStyle::Block => Style::Block,
+            StructureStyle::Flow => Style::Flow,
+        };
         match event {
             Event::Scalar(value, style, anchor, tag) => {
-                self.scalar(value, *style, *anchor, tag.is_some(), at, text)
+                let quotes = match style {
+                    ScalarStyle::Plain => Quotes::Plain,
+                    ScalarStyle::SingleQuoted => Quotes::Single,
+                    ScalarStyle::DoubleQuoted => Quotes::Double,
+                    ScalarStyle::Literal | ScalarStyle::Folded => Quotes::Block,
+                };
+                self.scalar_with(&value, quotes, (anchor, tag_of(tag)), at)
             }
-            Event::SequenceStart(style, anchor, tag) => {
-                let is_below_key = *style == StructureStyle::Block && self.key_end().is_some();
-                let start = if is_below_key { dash(text, at.start) } else { at.start };
-                self.start(Kind::List(style_of(*style)), *anchor, tag.is_some(), &(start..at.end))
+            Event::SequenceStart(written, anchor, tag) => {
+                let is_below_key = written == StructureStyle::Block && self.key_end().is_some();
+                let start =
+                    if is_below_key { dash(self.text, self.offset, at.start) } else { at.start };
+                self.start_with(Kind::List(style(written)), (anchor, tag_of(tag)), start..at.end)
             }
-            Event::MappingStart(style, anchor, tag) => {
-                self.start(Kind::Map(style_of(*style)), *anchor, tag.is_some(), at)
+            Event::MappingStart(written, anchor, tag) => {
+                self.start_with(Kind::Map(style(written)), (anchor, tag_of(tag)), at)
             }
-            Event::SequenceEnd | Event::MappingEnd => {
-                self.end(at);
-                Ok(())
-            }
-            Event::Alias(anchor) => self.alias(*anchor, at),
+            Event::SequenceEnd | Event::MappingEnd => self.end(at),
+            Event::Alias(anchor) => self.alias(anchor, &at),
             _ => Ok(()),
         }
     }
 
-    fn scalar(
+    /// A scalar that reads as `value`, at its bytes of the document.
+    pub(in crate::manifest) fn scalar(
         &mut self,
         value: &str,
-        style: ScalarStyle,
-        anchor: usize,
-        has_tag: bool,
-        at: &Range<usize>,
-        text: &str,
-    ) -> Result<(), &'static str> {
-        let quotes = match style {
-            ScalarStyle::Plain => Quotes::Plain,
-            ScalarStyle::SingleQuoted => Quotes::Single,
-            ScalarStyle::DoubleQuoted => Quotes::Double,
-            ScalarStyle::Literal | ScalarStyle::Folded => Quotes::Block,
-        };
-        let is_null = matches!(value, "" | "~" | "null" | "Null" | "NULL");
-        let kind = match quotes {
-            Quotes::Plain if is_null && !has_tag => Kind::Null,
-            quotes => Kind::Scalar(quotes),
-        };
-        let is_bare = quotes == Quotes::Plain && value.is_empty() && !has_tag && anchor == 0;
-        let at = match quotes {
-            // The parser takes it to be where it noticed that there is nothing.
-            Quotes::Plain if is_bare => self.key_end().map_or(at.clone(), |end| end..end),
-            Quotes::Block => block_scalar(value, at, text, self.key_end()),
-            _ => at.clone(),
-        };
-        let is_key = self.is_key();
-        let id = self.push(kind, anchor, has_tag, &at)?;
-        if is_key {
-            let raw = text.get(at).unwrap_or_default();
-            let bare = match quotes {
-                Quotes::Single | Quotes::Double => raw.get(1..raw.len().saturating_sub(1)),
-                Quotes::Plain | Quotes::Block => Some(raw),
-            };
-            if bare != Some(value) {
-                self.keys.insert(id, value.into());
-            }
-        }
-        self.complete(id);
-        Ok(())
+        quotes: Quotes,
+        at: Range<usize>,
+    ) -> Result<(), NoTree> {
+        self.scalar_with(value, quotes, (0, Tag::None), at)
     }
 
-    fn start(
+    /// A mapping or a list begins at its first byte.
+    pub(in crate::manifest) fn start(
         &mut self,
         kind: Kind,
-        anchor: usize,
-        has_tag: bool,
-        at: &Range<usize>,
-    ) -> Result<(), &'static str> {
-        let id = self.push(kind, anchor, has_tag, at)?;
-        self.open.push((id, self.pending.len()));
+        at: Range<usize>,
+    ) -> Result<(), NoTree> {
+        self.start_with(kind, (0, Tag::None), at)
+    }
+
+    fn scalar_with(
+        &mut self,
+        value: &str,
+        quotes: Quotes,
+        (anchor, tag): Properties,
+        at: Range<usize>,
+    ) -> Result<(), NoTree> {
+        let at = self.offset + at.start..self.offset + at.end;
+        let is_bare = quotes == Quotes::Plain && tag == Tag::None;
+        let kind = match scalar::is_null(value) && is_bare {
+            true => Kind::Null,
+            false => Kind::Scalar(quotes),
+        };
+        let at = match quotes {
+            // The parser takes it to be where it noticed that there is nothing.
+            Quotes::Plain if is_bare && value.is_empty() && anchor == 0 => {
+                self.key_end().map_or(at, |end| end..end)
+            }
+            Quotes::Block => block_scalar(value, &at, self.text, self.key_end()),
+            _ => at,
+        };
+        let read = match self.is_key() {
+            true => self.key(value, quotes, tag, at.start)?,
+            false => Cow::Borrowed(value),
+        };
+        let id = self.push(kind, (anchor, tag), &at)?;
+        let written = self.text.get(at).unwrap_or_default();
+        if bare(written, quotes) != Some(&*read) {
+            self.decoded.insert(id, read.into());
+        }
+        let extent = Extent { size: 1 + value.len() / 256, height: 0 };
+        self.complete(id, anchor, extent)
+    }
+
+    /// What a scalar reads as where it is a key of the mapping that is open: none that is there already.
+    fn key<'v>(
+        &mut self,
+        value: &'v str,
+        quotes: Quotes,
+        tag: Tag,
+        byte: usize,
+    ) -> Result<Cow<'v, str>, NoTree> {
+        let (Some(key), Some(map)) = (scalar::key(value, quotes, tag), self.open.last()) else {
+            return Err(NoTree::at(byte, WRONG_KEY));
+        };
+        if quotes == Quotes::Plain && tag == Tag::None && value == "<<" {
+            self.merging.insert(map.id);
+        } else if self.repeats == Repeats::Refused && self.has_key(&key) {
+            return Err(NoTree::at(byte, repeated(&key)));
+        }
+        Ok(key)
+    }
+
+    /// Whether the mapping that is open has this key already: the next time it has.
+    fn has_key(&mut self, key: &str) -> bool {
+        let Some(map) = self.open.last() else { return false };
+        let own = self.pending.get(map.from..).unwrap_or_default();
+        let mut keys = own.iter().step_by(2);
+        if own.len() <= 2 * MAX_COMPARED {
+            return keys.any(|id| self.read(*id) == key);
+        }
+        let known: Vec<Box<str>> = match map.keys.is_empty() {
+            true => keys.map(|id| self.read(*id).into()).collect(),
+            false => Vec::new(),
+        };
+        self.open.last_mut().is_some_and(|map| {
+            map.keys.extend(known);
+            !map.keys.insert(key.into())
+        })
+    }
+
+    fn start_with(
+        &mut self,
+        kind: Kind,
+        properties: Properties,
+        at: Range<usize>,
+    ) -> Result<(), NoTree> {
+        let at = self.offset + at.start..self.offset + at.end;
+        if self.is_key() {
+            return Err(NoTree::at(at.start, WRONG_KEY));
+        }
+        if self.open.len() == MAX_DEPTH {
+            return Err(too_deep(at.start));
+        }
+        let id = self.push(kind, properties, &at)?;
+        let extent = Extent { size: 1, height: 1 };
+        let (from, anchor) = (self.pending.len(), properties.0);
+        self.open.push(Open { id, anchor, from, extent, keys: HashSet::new() });
         Ok(())
     }
 
-    fn end(&mut self, at: &Range<usize>) {
-        let Some((id, from)) = self.open.pop() else { return };
+    /// The collection that began last ends, with a bracket of its own or with nothing.
+    pub(in crate::manifest) fn end(&mut self, at: Range<usize>) -> Result<(), NoTree> {
+        let Some(Open { id, anchor, from, extent, .. }) = self.open.pop() else { return Ok(()) };
         let last = self.pending.last().filter(|_| self.pending.len() > from);
         let last_end = last.and_then(|last| self.nodes.get(last.0 as usize)).map(|last| last.end);
         // Both bounded by the number of nodes, which is.
@@ -156,88 +255,199 @@ impl Builder {
             let is_closed = matches!(node.kind, Kind::Map(Style::Flow) | Kind::List(Style::Flow));
             node.end = match last_end {
                 // By a bracket of its own: `[a: b]` has a mapping without any.
-                _ if is_closed && !at.is_empty() => offset(at.end),
+                _ if is_closed && !at.is_empty() => offset(self.offset + at.end),
                 Some(end) => end,
                 None => node.end,
             };
         }
-        self.complete(id);
+        if self.merging.contains(&id) {
+            self.can_merge(id)?;
+        }
+        self.complete(id, anchor, extent)
     }
 
-    fn alias(&mut self, anchor: usize, at: &Range<usize>) -> Result<(), &'static str> {
-        let Some(&target) = self.anchors.get(&anchor) else { return Err("an alias of no anchor") };
-        let id = self.push(Kind::Alias, 0, false, at)?;
+    /// Merge keys bring in mappings.
+    fn can_merge(&self, id: Id) -> Result<(), NoTree> {
+        let is_map = |id: &Id| matches!(self.resolved(*id).kind, Kind::Map(_));
+        let own = self.children_of(self.node(id));
+        for entry in own.chunks_exact(2) {
+            let [key, value] = entry else { continue };
+            let source = self.resolved(*value);
+            let is_merge = self.node(*key).may_merge() && self.read(*key) == "<<";
+            let are_maps =
+                matches!(source.kind, Kind::List(_)) && self.children_of(source).iter().all(is_map);
+            if is_merge && !is_map(value) && !are_maps {
+                let why = "a merge key (<<) needs a mapping or a list of mappings";
+                return Err(NoTree::at(self.node(*key).start as usize, why));
+            }
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, anchor: usize, at: &Range<usize>) -> Result<(), NoTree> {
+        let at = self.offset + at.start..self.offset + at.end;
+        let wrong = |why: &str| Err(NoTree::at(at.start, why));
+        let Some(Anchor { id: target, extent }) = self.anchors.get(&anchor) else {
+            return wrong("an alias of no anchor");
+        };
+        let (target, Some(extent)) = (*target, *extent) else {
+            return wrong("an alias within what it stands for");
+        };
+        self.repeated += extent.size;
+        if self.repeated > MAX_REPEATED {
+            return wrong("aliases repeat more than any manifest needs");
+        }
+        if self.open.len() + extent.height > MAX_DEPTH {
+            return Err(too_deep(at.start));
+        }
+        let key = match (self.is_key(), self.node(target)) {
+            (false, _) => None,
+            (true, Raw { kind: Kind::Scalar(quotes), tag, .. }) => {
+                let value = self.read(target).to_owned();
+                Some(self.key(&value, quotes, tag, at.start)?.into_owned())
+            }
+            (true, _) => return wrong(WRONG_KEY),
+        };
+        let id = self.push(Kind::Alias, (0, Tag::None), &at)?;
+        self.decoded.extend(key.map(|key| (id, key.into())));
         if let Some(node) = self.nodes.get_mut(id.0 as usize) {
             node.children = (target.0, target.0);
         }
         self.uses.entry(target).or_default().push(id);
-        self.complete(id);
-        Ok(())
+        self.complete(id, 0, extent)
     }
 
     fn push(
         &mut self,
         kind: Kind,
-        anchor: usize,
-        has_tag: bool,
+        (anchor, tag): Properties,
         at: &Range<usize>,
-    ) -> Result<Id, &'static str> {
+    ) -> Result<Id, NoTree> {
         if self.nodes.len() == MAX_NODES {
-            return Err("has more values than any manifest: split it");
+            let why = "has more values than any manifest: split it";
+            return Err(NoTree::at(at.start, why));
         }
-        let id = Id(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        let id = Id(offset(self.nodes.len()));
         if anchor != 0 {
-            self.anchors.insert(anchor, id);
+            self.anchors.insert(anchor, Anchor { id, extent: None });
         }
-        self.nodes.push(Raw {
-            start: offset(at.start),
-            end: offset(at.end),
-            kind,
-            children: (0, 0),
-            has_tag,
-        });
+        let (start, end) = (offset(at.start), offset(at.end));
+        self.nodes.push(Raw { start, end, kind, children: (0, 0), tag });
         Ok(id)
     }
 
-    fn complete(&mut self, id: Id) {
-        if self.open.is_empty() {
-            self.root.get_or_insert(id);
-        } else {
-            self.pending.push(id);
+    fn complete(&mut self, id: Id, anchor: usize, extent: Extent) -> Result<(), NoTree> {
+        if let Some(anchor) = self.anchors.get_mut(&anchor).filter(|_| anchor != 0) {
+            anchor.extent = Some(extent);
         }
+        if let Some(parent) = self.open.last_mut() {
+            self.pending.push(id);
+            parent.extent.size += extent.size;
+            parent.extent.height = parent.extent.height.max(extent.height + 1);
+            return Ok(());
+        }
+        // Documents that hold nothing do not count.
+        let node = self.node(id);
+        let is_empty = |node: Raw| node.kind == Kind::Null && node.start == node.end;
+        match self.root.map(|root| is_empty(self.node(root))) {
+            Some(false) if is_empty(node) => {}
+            Some(false) => {
+                let why = "must hold one document, but another one starts here";
+                return Err(NoTree::at(node.start as usize, why));
+            }
+            Some(true) | None => self.root = Some(id),
+        }
+        Ok(())
     }
 
     /// Whether the next node is a key.
     fn is_key(&self) -> bool {
-        let Some((id, from)) = self.open.last() else { return false };
-        let kind = self.nodes.get(id.0 as usize).map(|node| node.kind);
-        matches!(kind, Some(Kind::Map(_))) && (self.pending.len() - from).is_multiple_of(2)
+        let Some(Open { id, from, .. }) = self.open.last() else { return false };
+        matches!(self.node(*id).kind, Kind::Map(_)) && (self.pending.len() - from).is_multiple_of(2)
     }
 
     /// Behind the key whose value comes next.
     fn key_end(&self) -> Option<usize> {
-        let (id, from) = self.open.last()?;
-        let is_map = matches!(self.nodes.get(id.0 as usize)?.kind, Kind::Map(_));
+        let Open { id, from, .. } = self.open.last()?;
+        let is_map = matches!(self.node(*id).kind, Kind::Map(_));
         let key = self.pending.get(*from..)?.last()?;
-        (is_map && !self.is_key()).then_some(self.nodes.get(key.0 as usize)?.end as usize)
+        (is_map && !self.is_key()).then_some(self.node(*key).end as usize)
     }
 
-    pub(super) fn finish(self, text: &str) -> Option<Tree<'_>> {
-        let Self { nodes, children, root, keys, uses, .. } = self;
-        Some(Tree { text, nodes, children, root: root?, keys, uses, indexes: RefCell::default() })
+    fn node(&self, id: Id) -> Raw {
+        self.nodes.get(id.0 as usize).copied().unwrap_or(Raw::NONE)
+    }
+
+    /// What an alias stands for instead of the alias.
+    fn resolved(&self, id: Id) -> Raw {
+        let node = self.node(id);
+        if node.kind == Kind::Alias { self.node(Id(node.children.0)) } else { node }
+    }
+
+    fn children_of(&self, node: Raw) -> &[Id] {
+        let (start, end) = node.children;
+        self.children.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// What a scalar reads as.
+    fn read(&self, id: Id) -> &str {
+        if let Some(decoded) = self.decoded.get(&id) {
+            return decoded;
+        }
+        let Raw { start, end, kind, .. } = self.node(id);
+        let written = self.text.get(start as usize..end as usize).unwrap_or_default();
+        match kind {
+            Kind::Scalar(quotes) => bare(written, quotes).unwrap_or_default(),
+            Kind::Null | Kind::Map(_) | Kind::List(_) | Kind::Alias => written,
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Tree<'t>, NoTree> {
+        let Self { text, nodes, children, root, decoded, merging, uses, .. } = self;
+        let Some(root) = root else {
+            return Err(NoTree::at(self.offset, EMPTY));
+        };
+        let indexes = RefCell::default();
+        Ok(Tree { text, nodes, children, root, decoded, merging, uses, indexes })
     }
 }
 
-fn style_of(style: StructureStyle) -> Style {
-    match style {
-        StructureStyle::Block => Style::Block,
-        StructureStyle::Flow => Style::Flow,
+/// Without quotes.
+fn bare(written: &str, quotes: Quotes) -> Option<&str> {
+    match quotes {
+        Quotes::Single | Quotes::Double => written.get(1..written.len().saturating_sub(1)),
+        Quotes::Plain | Quotes::Block => Some(written),
     }
 }
 
-/// Of a list that is not indented below its key the parser tells where its first item is. The dash is what that
-/// line begins with.
-fn dash(text: &str, at: usize) -> usize {
+fn tag_of(tag: Option<Cow<'_, WrittenTag>>) -> Tag {
+    let Some(tag) = tag else { return Tag::None };
+    match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
+        Some("null") => Tag::Null,
+        Some("bool") => Tag::Bool,
+        Some("int") => Tag::Int,
+        Some("float") => Tag::Float,
+        Some("binary") => Tag::Binary,
+        _ => Tag::Text,
+    }
+}
+
+fn too_deep(byte: usize) -> NoTree {
+    NoTree::at(byte, format!("is nested more than {MAX_DEPTH} deep"))
+}
+
+fn repeated(key: &str) -> String {
+    let mut shown: String = key.chars().take(MAX_SHOWN).collect();
+    if shown.len() < key.len() {
+        shown.push_str("...");
+    }
+    format!("repeated key {shown:?}: a mapping has each key once")
+}
+
+/// Of a list that is not indented below its key the parser says where its first item is. The dash is what that line
+/// begins with.
+fn dash(text: &str, offset: usize, at: usize) -> usize {
+    let text = text.get(offset..).unwrap_or_default();
     let line = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     let text = text.get(line..).unwrap_or_default();
     let blank = text.len() - text.trim_start_matches(' ').len();

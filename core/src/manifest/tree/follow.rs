@@ -1,7 +1,7 @@
 //! Ways through a tree: from a node to what stands below it, through aliases and merge keys.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     ops::Range,
 };
@@ -79,11 +79,6 @@ impl<'n> Node<'n> {
         matches!(self.kind(), Kind::Map(Style::Block) | Kind::List(Style::Block))
     }
 
-    /// Whether it has a tag, as in `!!str 1`.
-    pub fn has_tag(self) -> bool {
-        self.raw().has_tag
-    }
-
     /// The aliases that use what stands here elsewhere again.
     pub fn uses(self) -> impl Iterator<Item = Self> {
         let uses = self.tree.uses.get(&self.id).map(Vec::as_slice).unwrap_or_default();
@@ -141,7 +136,12 @@ impl<'n> Node<'n> {
 
     /// What a key of a mapping reads as: None of what is no scalar.
     pub fn key(self) -> Option<&'n str> {
-        if let Some(decoded) = self.tree.keys.get(&self.id) {
+        self.read_as()
+    }
+
+    /// What a scalar reads as without its quotes: None of what is no scalar.
+    pub(super) fn read_as(self) -> Option<&'n str> {
+        if let Some(decoded) = self.tree.decoded.get(&self.id) {
             return Some(decoded);
         }
         match self.kind() {
@@ -154,6 +154,73 @@ impl<'n> Node<'n> {
         }
     }
 
+    /// Whether a mapping has a merge key.
+    pub(super) fn merges(self) -> bool {
+        self.tree.merging.contains(&self.id)
+    }
+
+    /// Keys and values of a mapping and of what its merge keys bring in, as go-yaml v2 fills a map (`decode.go`,
+    /// `mapping` and `merge`): in the order of the text, so that a merge key replaces what stands before it.
+    pub fn all_entries(self) -> Vec<(Self, Self)> {
+        if !self.merges() {
+            return self.entries().collect();
+        }
+        let mut entries = Vec::new();
+        self.add_entries(&mut entries, &mut HashMap::new());
+        entries
+    }
+
+    fn add_entries(self, entries: &mut Vec<(Self, Self)>, places: &mut HashMap<&'n str, usize>) {
+        for (key, value) in self.entries() {
+            let source = value.target().unwrap_or(value);
+            if self.merges() && key.is_merge() {
+                // Of several, the first wins.
+                let sources = std::iter::once(source).chain(source.items().rev());
+                for source in sources.map(|source| source.target().unwrap_or(source)) {
+                    source.add_entries(entries, places);
+                }
+                continue;
+            }
+            match places.entry(key.key().unwrap_or_default()) {
+                Entry::Occupied(place) => {
+                    if let Some(entry) = entries.get_mut(*place.get()) {
+                        *entry = (key, value);
+                    }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(entries.len());
+                    entries.push((key, value));
+                }
+            }
+        }
+    }
+
+    /// The value of a key, be it by a merge key.
+    pub(in crate::manifest) fn entry(self, key: &str) -> Option<Self> {
+        let stop = Stop { key: None, node: self.resolved(), through: None };
+        stop.entry(key).map(|stop| stop.node)
+    }
+
+    /// What an alias stands for instead of the alias.
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        self.target().unwrap_or(self)
+    }
+
+    /// Whether anything of its tree is used at more than one place.
+    pub(in crate::manifest) fn has_aliases(self) -> bool {
+        self.tree.has_aliases()
+    }
+
+    fn is_merge(self) -> bool {
+        self.raw().may_merge() && self.is_key("<<")
+    }
+
+    /// Another node of the tree.
+    pub(super) fn other(self, id: Id) -> Self {
+        Self { id, ..self }
+    }
+
     /// What stands at a key by a merge key of this mapping, as if there were none of its own.
     pub fn merged(self, key: &str) -> Option<Stop<'n>> {
         self.merged_within(key, MAX_MERGES)
@@ -161,7 +228,7 @@ impl<'n> Node<'n> {
 
     fn merged_within(self, key: &str, depth: usize) -> Option<Stop<'n>> {
         let depth = depth.checked_sub(1)?;
-        let mut merges = self.entries_of("<<");
+        let mut merges = self.entries_of("<<").filter(|(key, _)| key.is_merge());
         merges.find_map(|(merge, from)| {
             let from = from.target().unwrap_or(from);
             let sources = std::iter::once(from).chain(from.items());
@@ -186,7 +253,7 @@ impl<'n> Node<'n> {
         self.key() == Some(key)
     }
 
-    fn children(self) -> &'n [Id] {
+    pub(super) fn children(self) -> &'n [Id] {
         let (start, end) = self.raw().children;
         self.tree.children.get(start as usize..end as usize).unwrap_or_default()
     }

@@ -1,24 +1,25 @@
-//! Trees of awkward texts, and both ways to one held against each other.
+//! Trees of awkward texts, what is read of them, and both parsers held against each other.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize as _;
 
 use super::*;
 
 /// What is plain has the tree that it has as any YAML.
-pub(in crate::manifest) fn same(text: &str) {
-    let slow = Tree::parse_all(text, text, 0).unwrap();
-    let tree = tree(text);
-    let open = |node: &Raw| (node.kind, node.start..node.end, node.children);
+fn same(fast: &Tree<'_>, slow: &Tree<'_>) {
+    let text = fast.text;
     let words = |tree: &Tree<'_>| {
         let ids = (0_u32..).map(Id).take(tree.nodes.len()).map(|id| Node { tree, id });
-        ids.map(|node| (format!("{:?}", open(&node.raw())), node.source().to_owned()))
-            .collect::<Vec<_>>()
+        ids.map(|node| (format!("{:?}", node.raw()), node.source().to_owned())).collect::<Vec<_>>()
     };
-    assert_eq!(words(&tree), words(&slow), "{text}");
-    assert_eq!((&tree.children, tree.root), (&slow.children, slow.root), "{text}");
-    assert_eq!(tree.keys, slow.keys, "{text}");
+    assert_eq!(words(fast), words(slow), "{text}");
+    assert_eq!((&fast.children, fast.root), (&slow.children, slow.root), "{text}");
+    assert_eq!((&fast.decoded, &fast.merging), (&slow.decoded, &slow.merging), "{text}");
 }
 
 fn tree(text: &str) -> Tree<'_> {
-    Tree::parse(text, 0..text.len()).unwrap()
+    Tree::parse(text, 0..text.len(), Repeats::Refused).unwrap()
 }
 
 /// What stands at a path, in the source's own words.
@@ -66,7 +67,7 @@ fn what_is_missing_is_told_from_the_deepest_that_is_there() {
 fn offsets_are_those_of_the_source() {
     let text = "\u{feff}a: 1\n---\nä: ü\nb: {c: 1}\n";
     let start = text.find("---").unwrap() + 3;
-    let tree = Tree::parse(text, start..text.len()).unwrap();
+    let tree = Tree::parse(text, start..text.len(), Repeats::Refused).unwrap();
     assert_eq!(at(&tree, "ä"), "ü");
     assert_eq!(at(&tree, "b.c"), "1");
     assert_eq!(tree.root().span().start, text.find('ä').unwrap());
@@ -83,7 +84,7 @@ fn json_is_a_tree_too() {
 
 #[test]
 fn ways_through_aliases_and_merge_keys_say_so() {
-    let text = "x: &x {a: 1}\ny: *x\nz:\n  <<: *x\n  b: 2\nw:\n  <<: [{c: 3}, *x]\n";
+    let text = "x: &x {a: 1}\nv: *x\nz:\n  <<: *x\n  b: 2\nw:\n  <<: [{c: 3}, *x]\n";
     let tree = tree(text);
     let through = |path: &str| {
         let path = Path::of(path);
@@ -94,7 +95,7 @@ fn ways_through_aliases_and_merge_keys_say_so() {
     };
     let told = |node: &str, through: &str| (node.to_owned(), Some(through.to_owned()));
     assert_eq!(through("x.a"), ("1".to_owned(), None));
-    assert_eq!(through("y.a"), told("1", "*x"));
+    assert_eq!(through("v.a"), told("1", "*x"));
     assert_eq!(through("z.a"), told("1", "<<"));
     assert_eq!(through("z.b"), ("2".to_owned(), None));
     assert_eq!(through("w.c"), told("3", "<<"));
@@ -106,10 +107,11 @@ fn ways_through_aliases_and_merge_keys_say_so() {
 }
 
 #[test]
-fn what_holds_itself_ends() {
-    let tree = tree("a: &a\n  <<: *a\n  b: *a\n");
-    assert_eq!(tree.find(&Path::of("a.b.b.b.c")).missing.len(), 1);
-    assert_eq!(tree.find(&Path::of("a.c")).missing.len(), 1);
+fn nothing_holds_itself() {
+    let error = |text: &str| Tree::parse(text, 0..text.len(), Repeats::Refused).unwrap_err();
+    for text in ["a: &a\n  <<: *a\n  b: 1\n", "a: &a\n  b: *a\n"] {
+        assert_eq!(error(text).why, "an alias within what it stands for", "{text}");
+    }
 }
 
 #[test]
@@ -131,10 +133,356 @@ fn blank_lines_are_a_scalars_only_where_it_keeps_them() {
 
 #[test]
 fn no_tree_of_what_is_no_document_or_too_deep() {
-    let error = |text: &str| Tree::parse(text, 0..text.len()).unwrap_err();
+    let error = |text: &str| Tree::parse(text, 0..text.len(), Repeats::Refused).unwrap_err();
     assert_eq!(error("# nothing\n").why, "there is no document");
     assert_eq!(error("a: 1\n b: 2\n").byte, 7);
     assert_eq!(error("a: *b\n").byte, 3);
     error(&"[".repeat(MAX_DEPTH + 1));
     error(&"- ".repeat(MAX_DEPTH + 1));
+}
+
+/// What is read the fast way, in pieces as people write them and as they do not, reads as ever.
+#[test]
+fn what_is_plain_reads_as_all_yaml_does() {
+    const STARTS: &[&str] = &[
+        "",
+        "",
+        "",
+        "",
+        "- ",
+        "- ",
+        "- - ",
+        "-",
+        "-  ",
+        "a: ",
+        "b: ",
+        "c: ",
+        "spec: ",
+        "a:",
+        "\"q\": ",
+        "'q': ",
+        "y: ",
+        "true: ",
+        "a.b/c-d: ",
+        "? ",
+        "<<: ",
+        "a : ",
+        "1: ",
+        "---",
+        "b: a: ",
+        "- a: ",
+        "- b: ",
+        "- a:",
+    ];
+    const VALUES: &[&str] = &[
+        "",
+        "",
+        "",
+        "x",
+        "x y",
+        "1",
+        "0",
+        "-1",
+        "08",
+        "1.2.3",
+        "1e3",
+        "0x1F",
+        "1_000",
+        "true",
+        "Yes",
+        "off",
+        "~",
+        "null",
+        "NULL",
+        "50m",
+        "1Ki",
+        "0m",
+        "12:30",
+        "a:b",
+        "a: b",
+        "a:",
+        "x # c",
+        "x #",
+        "x#y",
+        "# c",
+        "\"x\"",
+        "\"a\\n\\\"b\"",
+        "\"\\\\\"",
+        "\"a",
+        "'it''s'",
+        "'x' # c",
+        "'x'#c",
+        "'x' y",
+        "\"x\" # c ",
+        "[]",
+        "{}",
+        "[a]",
+        "[a, b c]",
+        "[ a , 1 ]",
+        "[a, [b, {c: d}]]",
+        "{a: b}",
+        "{a: b, c: 1}",
+        "{ a: [x], \"b\": 'y' }",
+        "{a: b, a: c}",
+        "[a,b]",
+        "[a,]",
+        "{a}",
+        "{a: }",
+        "[a: b]",
+        "[http://a/b:80]",
+        "[a:1]",
+        "{a:1}",
+        "[--x=y, -z, -1]",
+        "[- a]",
+        "[a",
+        "[yes, 08, .5]",
+        "[a] # c",
+        "[a]#c",
+        "[a] b",
+        "|",
+        "|",
+        "|-",
+        ">",
+        ">-",
+        "|+",
+        "|2",
+        "| # c",
+        "&a x",
+        "*a",
+        "!!str 1",
+        "@x",
+        "`x",
+        "%x",
+        "- x",
+        "--x",
+        "-x",
+        "---",
+        "...",
+        ".5",
+        "/x",
+        "$(X)",
+        "*",
+        "+1",
+        "=",
+        "(x)",
+        "<x>",
+        "_x",
+        "-",
+        "x  ",
+        "inf",
+        "Nan",
+        "2001-01-01",
+        ", x",
+        "x, [y] {z}",
+        "x\ty",
+        "x \u{e4}",
+        "'\u{e9}'",
+        "\"\u{2638} x\"",
+        "[\u{e4}]",
+        "x # \u{fc}",
+        "# \u{fc}",
+        "true\u{3000}",
+        "yes\u{a0}",
+        "1\u{2003}",
+        "x\u{2028}y",
+        "\u{1f600}x",
+        "'\u{1f600}x'",
+        "x\u{feff}",
+        "x\u{85}y",
+        "\"q\u{e4}\": b",
+        "b\u{e4}: c",
+        "/\u{e4}",
+        "'\u{e4}' # \u{e4}",
+        "\u{e4}",
+        "x: y: z",
+        "\"a\": b",
+        "x -",
+        ":x",
+        "?x",
+        "!x",
+        "x'y\"z",
+        "'a\"b\\c'",
+        "#x",
+    ];
+    let mut dice = 7_u64;
+    let mut roll = move |sides: usize| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) as usize % sides
+    };
+    let cases = std::env::var("PORTCULLIS_CASES").ok().and_then(|cases| cases.parse().ok());
+    let mut plain = 0;
+    for _ in 0..cases.unwrap_or(100_000) {
+        let mut text = String::new();
+        for _ in 0..=roll(7) {
+            let indent = [0, 0, 2, 2, 4, 1, 3][roll(7)];
+            let start = STARTS[roll(STARTS.len())];
+            let value = VALUES[roll(VALUES.len())];
+            let end = if roll(30) == 0 { "" } else { "\n" };
+            let _ = write!(text, "{:indent$}{start}{value}{end}", "");
+        }
+        let builder = || Builder::new(&text, 0, Repeats::Refused);
+        let slow = Tree::parse_all(&text, builder(), 0);
+        match plain::read(&text, builder()).map(|read| read.and_then(Builder::finish)) {
+            Some(Ok(fast)) => {
+                plain += 1;
+                same(&fast, &slow.unwrap());
+            }
+            Some(Err(_)) => assert!(slow.is_err(), "{text}"),
+            None => {}
+        }
+    }
+    // One in fifty, or nothing was tried.
+    assert!(plain > cases.unwrap_or(100_000) / 100, "{plain}");
+}
+
+fn json(yaml: &str) -> serde_json::Value {
+    serde_json::Value::deserialize(tree(yaml).root().value(Booleans::Go)).unwrap()
+}
+
+/// What sigs.k8s.io/yaml v1.6.0 gives for the same.
+#[test]
+fn scalars_read_as_in_go() {
+    for (yaml, expected) in [
+        ("yes", "true"),
+        ("Off", "false"),
+        ("'yes'", "\"yes\""),
+        ("!!str yes", "\"yes\""),
+        ("~", "null"),
+        ("0777", "511"),
+        ("0o17", "15"),
+        ("0x1F", "31"),
+        ("1_000", "1000"),
+        ("08", "8"),
+        ("1e3", "1000"),
+        ("1_", "1"),
+        ("0.0", "0"),
+        ("-0.0", "0"),
+        ("-1.0", "-1"),
+        ("0.5", "0.5"),
+        ("9223372036854775807", "9223372036854775807"),
+        ("18446744073709551615", "18446744073709551615"),
+        ("1:30", "\"1:30\""),
+        ("2001-01-01", "\"2001-01-01\""),
+        ("|\n a\n b\n", "\"a\\nb\\n\""),
+    ] {
+        assert_eq!(json(yaml).to_string(), expected, "{yaml}");
+    }
+}
+
+#[test]
+fn keys_are_strings_and_aliases_and_merge_keys_are_expanded() {
+    let text = "{1: a, x: b, 0x10: c, yes: d, 2.5: e}";
+    let expected = serde_json::json!({"1": "a", "x": "b", "16": "c", "true": "d", "2.5": "e"});
+    assert_eq!(json(text), expected);
+    let text = "a: &a {x: 1, z: 2}\nb:\n  <<: *a\n  z: 3\nc: *a\nd:\n  z: 4\n  <<: [*a, {x: 5, w: 6}]\n&k k: {*k : v}\n";
+    let expected = serde_json::json!({
+        "a": {"x": 1, "z": 2}, "b": {"x": 1, "z": 3}, "c": {"x": 1, "z": 2},
+        "d": {"x": 1, "w": 6, "z": 2}, "k": {"k": "v"},
+    });
+    assert_eq!(json(text), expected);
+}
+
+#[test]
+fn what_cannot_be_read_names_its_place() {
+    let refused = |text: &str| {
+        let tree = Tree::parse(text, 0..text.len(), Repeats::Refused);
+        let tree = tree.map_err(|error| (error.byte, error.why))?;
+        let value = serde_json::Value::deserialize(tree.root().value(Booleans::Go));
+        value.map_err(|error| (error.byte().unwrap(), error.to_string()))
+    };
+    for (text, byte, why) in [
+        ("a: 1\na: 2\n", 5, "repeated key \"a\""),
+        ("a: 1\n\"\\x61\": 2\n", 5, "repeated key \"a\""),
+        ("a: 1\nb: [\n", 8, "not JSON or YAML that can be read"),
+        ("a: 1\nb: .inf\n", 8, "b: a number must be finite"),
+        ("a: 1\nb: [!!int x]\n", 15, "b[0]: it is not what its tag says"),
+        ("a: 1\n? [b]\n: c\n", 7, "a key must be"),
+        ("a: 1\nnull: c\n", 5, "a key must be"),
+        ("a: 1\n<<: b\n", 5, "a merge key (<<) needs a mapping"),
+        ("a: &a [*a]\n", 7, "an alias within what it stands for"),
+    ] {
+        let (at, is) = refused(text).unwrap_err();
+        assert_eq!((at, is.contains(why)), (byte, true), "{text}: {is}");
+    }
+    let many: String = (0..100).map(|key| format!("a{key}: 1\n")).collect();
+    assert!(refused(&many).is_ok());
+    for key in [0, 5, 70, 99] {
+        let (_, why) = refused(&format!("{many}a{key}: 2\n")).unwrap_err();
+        assert!(why.contains(&format!("repeated key \"a{key}\"")), "{why}");
+    }
+}
+
+/// Of fields that are of another type the error has the path.
+#[test]
+fn a_value_of_another_type_is_named_by_its_path() {
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "read by serde alone")]
+    struct Pod {
+        #[serde(default)]
+        name: Option<String>,
+        #[serde(default)]
+        users: Vec<Option<i64>>,
+        #[serde(default)]
+        privileged: Option<bool>,
+        #[serde(default)]
+        spec: Option<Box<Self>>,
+    }
+    let wrong = |text: &str| {
+        let tree = tree(text);
+        let read = tree.root().read(std::marker::PhantomData::<Pod>);
+        read.map_err(|error| error.to_string()).unwrap_err()
+    };
+    for (text, why) in [
+        ("name: n", "name: must be a string, but is the boolean false: write \"n\" in quotes"),
+        (
+            "spec: {name: 1.10}",
+            "spec.name: must be a string, but is the number 1.1: write \"1.10\" in quotes",
+        ),
+        (
+            "users: [1, \"1000\"]",
+            "users[1]: must be an integer, but is the string \"1000\": leave out the quotes",
+        ),
+        ("users: [root]", "users[0]: must be an integer, but is the string \"root\""),
+        (
+            "spec: {spec: {privileged: 'false'}}",
+            "spec.spec.privileged: must be a boolean, but is the string \"false\": leave out the quotes",
+        ),
+        ("spec: [a]", "spec: must be a mapping, but is a list"),
+        ("users: {}", "users: must be a sequence, but is a mapping"),
+    ] {
+        assert_eq!(wrong(text), why, "{text}");
+    }
+}
+
+/// kubectl reads it, and people write it (B11).
+#[test]
+fn quoted_lines_need_no_indentation() {
+    for text in [
+        "a: \"b\nc\"\n",
+        "a:\n  b: 'c\n\n d'\n",
+        "- a: \"b\n\tc\n\"\n",
+        "a: \"{\n\\\"b\\\": 1\n}\"\n",
+    ] {
+        assert!(Tree::parse(text, 0..text.len(), Repeats::Refused).is_ok(), "{text}");
+    }
+    assert_eq!(
+        json("a:\n  b: 'c\n\nd'\ne: \"f\ng\"\n"),
+        serde_json::json!({"a": {"b": "c\nd"}, "e": "f g"})
+    );
+}
+
+#[test]
+fn aliases_do_not_multiply() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for i in 1..12 {
+        let _ = writeln!(bomb, "a{i}: &a{i} [{}]", vec![format!("*a{}", i - 1); 10].join(", "));
+    }
+    let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(1000));
+    let mut deep = "a0: &a0 [x]\n".to_owned();
+    for i in 1..200 {
+        let _ = writeln!(deep, "a{i}: &a{i} [*a{}]", i - 1);
+    }
+    for text in [bomb, long, deep] {
+        assert!(Tree::parse(&text, 0..text.len(), Repeats::Refused).is_err());
+    }
 }

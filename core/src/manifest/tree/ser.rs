@@ -1,0 +1,42 @@
+//! Writing a tree as what the API server would get.
+
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap as _},
+};
+
+use super::{
+    Kind, Scalar, Value,
+    de::{INFINITE, integral},
+};
+
+impl Serialize for Value<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let node = self.node.resolved();
+        match node.kind() {
+            Kind::Map(_) => {
+                let entries = node.all_entries();
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key.key().unwrap_or_default(), &self.with(value))?;
+                }
+                map.end()
+            }
+            Kind::List(_) => serializer.collect_seq(node.items().map(|item| self.with(item))),
+            Kind::Null | Kind::Scalar(_) | Kind::Alias => {
+                match node.scalar(self.booleans).map_err(S::Error::custom)? {
+                    Scalar::Null => serializer.serialize_unit(),
+                    Scalar::Bool(value) => serializer.serialize_bool(value),
+                    Scalar::Int(number) => serializer.serialize_i64(number),
+                    Scalar::Unsigned(number) => serializer.serialize_u64(number),
+                    Scalar::Float(number) if !number.is_finite() => Err(S::Error::custom(INFINITE)),
+                    Scalar::Float(number) => match integral(number) {
+                        Some(number) => serializer.serialize_i64(number),
+                        None => serializer.serialize_f64(number),
+                    },
+                    Scalar::Text(text) => serializer.serialize_str(&text),
+                }
+            }
+        }
+    }
+}
