@@ -23,7 +23,7 @@ use super::listen::Transport;
 use super::progress::{Phase, Progress};
 use super::progress_io::ProgressIo;
 use super::rate_limited_log::RateLimitedLog;
-use super::read_ahead::ReadAhead;
+use super::read_ahead::read_ahead;
 use super::service::{Shared, answer};
 use super::stats::{Counted, add_one};
 
@@ -59,11 +59,11 @@ async fn handshake(
     config: Arc<ServerConfig>,
     progress: &Progress,
     shared: &Shared,
-) -> io::Result<TlsStream<ReadAhead>> {
+) -> io::Result<TlsStream<impl AsyncRead + AsyncWrite + Unpin>> {
     let _counted = Counted::new(&shared.stats, |stats| &stats.handshakes);
     tokio::select! {
         biased;
-        accepted = TlsAcceptor::from(config).accept(ReadAhead::new(stream)) => accepted,
+        accepted = TlsAcceptor::from(config).accept(read_ahead(stream)) => accepted,
         _ = progress.stopped() => Err(io::ErrorKind::TimedOut.into()),
     }
 }
