@@ -121,19 +121,21 @@ impl Intake {
     /// See [`BodyError`]. What was too much has been read and thrown away, so that the peer can read the answer.
     pub async fn read(&self, mut body: Body) -> Result<Received, BodyError> {
         let limits = &self.budget.limits;
-        let length = body.size_hint().exact();
-        if length.is_some_and(|length| length > limits.largest as u64) {
-            return Err(self.too_large(Bytes::new(), body).await);
-        }
-        match self.collect(&mut body, limits.largest).await {
-            Ok(received) => Ok(received),
-            Err(BodyError::Busy) => {
-                discard(body, limits.discard).await;
-                Err(BodyError::Busy)
+        let mut read = self.collect(&mut body, limits.largest).await;
+        if let Err(BodyError::TooLarge { head, .. }) = &mut read {
+            let mut longer = head.to_vec();
+            // The peer may give up here: it is denied all the same.
+            while longer.len() < limits.head
+                && let Ok(Some(data)) = next(&mut body).await
+            {
+                longer.extend(data.iter().take(limits.head - longer.len()));
             }
-            Err(BodyError::TooLarge { head, .. }) => Err(self.too_large(head, body).await),
-            Err(error @ BodyError::Incomplete(_)) => Err(error),
+            *head = longer.into();
         }
+        if matches!(read, Err(BodyError::Busy | BodyError::TooLarge { .. })) {
+            discard(body, limits.discard).await;
+        }
+        read
     }
 
     /// Reads the answer to a request of our own, such as a page of a list, under the same budget. It must have at most
@@ -142,23 +144,21 @@ impl Intake {
     /// # Errors
     /// See [`BodyError`]. What was too much is not read.
     pub async fn read_page(&self, mut body: Body) -> Result<Received, BodyError> {
-        let limit = self.budget.limits.page;
-        if body.size_hint().exact().is_some_and(|length| length > limit as u64) {
-            return Err(BodyError::TooLarge { head: Bytes::new(), limit });
-        }
-        self.collect(&mut body, limit).await
+        self.collect(&mut body, self.budget.limits.page).await
     }
 
     async fn collect(&self, body: &mut Body, limit: usize) -> Result<Received, BodyError> {
         let limits = &self.budget.limits;
         let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+        if length.is_some_and(|length| length > limit) {
+            return Err(BodyError::TooLarge { head: Bytes::new(), limit });
+        }
         let mut charge = Charge::none(&self.budget);
         let mut buffer = Buffer::Piece(Bytes::new());
         // The end of a body with a length is known before it is read: one that came in one piece is handed on as it is.
-        while !body.is_end_stream() {
-            let Some(data) = next(body).await? else {
-                break;
-            };
+        while !body.is_end_stream()
+            && let Some(data) = next(body).await?
+        {
             let (before, needed) = (buffer.bytes(), buffer.bytes().len() + data.len());
             if needed > limit {
                 let head = before.iter().chain(&data).take(limits.head).copied().collect();
@@ -172,21 +172,6 @@ impl Intake {
             buffer = buffer.with(data, room, limits.small, most).ok_or(BodyError::Busy)?;
         }
         Ok(Received { bytes: buffer.into(), _charge: charge })
-    }
-
-    /// `head` is what was read before it turned out too large, or nothing.
-    async fn too_large(&self, head: Bytes, mut body: Body) -> BodyError {
-        let limits = &self.budget.limits;
-        let mut head = Vec::from(head);
-        while head.len() < limits.head {
-            // The peer may give up here: it is denied all the same.
-            let Ok(Some(data)) = next(&mut body).await else {
-                break;
-            };
-            head.extend(data.iter().take(limits.head - head.len()));
-        }
-        discard(body, limits.discard).await;
-        BodyError::TooLarge { head: head.into(), limit: limits.largest }
     }
 }
 
