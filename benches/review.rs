@@ -13,9 +13,10 @@ use std::{collections::BTreeMap, hint::black_box};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use portcullis::{
-    admission::{self, At, Context, Hook, Object, Outcome, Request, Review, Unlisted},
+    admission::{self, Hook, Object, Outcome, Request, Review, Unlisted},
     config::Config,
     harden::{self, Scope},
+    policy::{Context, ExceptionsAt},
     pss::{self, Defaults, Level, LevelVersion, NEWEST, Pod},
     record::{self, Decision, Metrics},
 };
@@ -75,7 +76,7 @@ fn respond(criterion: &mut Criterion) {
     let restricted = LevelVersion::latest(Level::Restricted);
     let mut config = Config::embedded();
     config.defaults = Defaults { enforce: restricted, audit: restricted, warn: restricted };
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+    let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
     let mut group = criterion.benchmark_group("respond");
     each_request(|name, request| {
         let hook = Hook::Validate;

@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Live},
     events::Events,
     exceptions,
-    policy::{At, Context, Exceptions},
+    policy::{Context, Exceptions, ExceptionsAt},
     pss::{Minor, NEWEST},
     record::{self, Decision, Metrics, Traces},
     server::{
@@ -139,7 +139,7 @@ impl Call {
 
 impl InForce {
     fn context(&self) -> Context<'_> {
-        let excepted = At { exceptions: self.exceptions.as_deref(), now: self.now };
+        let excepted = ExceptionsAt { exceptions: self.exceptions.as_deref(), now: self.now };
         Context { config: &self.config, newest: self.newest, excepted }
     }
 }
@@ -263,7 +263,7 @@ impl Webhook {
             Err(error) => return self.bad_request(&error.to_string()),
         };
         let config = self.config.current();
-        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+        let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
         self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context)
     }
 

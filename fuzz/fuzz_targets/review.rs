@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use portcullis::{
-    admission::{At, Context, Hook, Object, Request, Review, Unlisted, answer, respond, review},
+    admission::{Hook, Object, Request, Review, Unlisted, answer, respond, review},
     config::Config,
+    policy::{Context, ExceptionsAt},
     pss::NEWEST,
 };
 use serde_json::Value;
@@ -16,7 +17,7 @@ fuzz_target!(|body: &[u8]| {
     let Ok(request) = Request::decode(body) else { return };
     let config = Config::standalone();
     for hook in [Hook::Validate, Hook::Mutate] {
-        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+        let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
         let outcome = match review(hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),

@@ -266,7 +266,7 @@ impl Metrics {
                 self.count_invalid_labels(verdict, &of);
                 let is_allowed = verdict.enforce.is_empty();
                 let word = if is_allowed { "allow" } else { "deny" };
-                let enforced = verdict.policy().policy.enforce;
+                let enforced = verdict.policy().modes.enforce;
                 self.count_evaluation(word, "enforce", enforced, decision);
                 self.count_advice(verdict, is_allowed, decision);
             }
@@ -285,7 +285,7 @@ impl Metrics {
     }
 
     fn count_advice(&self, verdict: &Verdict<'_>, is_allowed: bool, decision: &Decision<'_>) {
-        let modes = verdict.policy().policy;
+        let modes = verdict.policy().modes;
         if !verdict.audit.is_empty() {
             self.count_evaluation("deny", "audit", modes.audit, decision);
         }

@@ -17,7 +17,8 @@ pub use metrics::Metrics;
 pub use traces::Traces;
 
 use crate::{
-    admission::{Answer, Context, Hook, Outcome, Request},
+    admission::{Answer, Hook, Outcome, Request},
+    policy::Context,
     pss::Minor,
 };
 

@@ -125,7 +125,7 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
         attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
     }
     if let Some(verdict) = outcome.verdict() {
-        let policy = verdict.policy().policy.enforce.to_string();
+        let policy = verdict.policy().modes.enforce.to_string();
         attributes.push(KeyValue::new("portcullis.policy", policy));
         let controls = verdict.enforce.iter().map(|violation| violation.requirement.id());
         attributes.push(KeyValue::new("portcullis.violations", list(controls)));

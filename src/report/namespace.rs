@@ -88,7 +88,7 @@ struct Lint<'a> {
 impl<'a> Row<'a> {
     pub(super) fn of(namespace: &'a Namespace) -> Self {
         let ground = &namespace.ground;
-        let modes = ground.policy.policy;
+        let modes = ground.policy.modes;
         let meets = namespace.meets().filter(|_| ground.exempt.is_none());
         let lint = |lint: &'a findings::Lint| Lint {
             rule: lint.rule.id(),

@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     findings::{Ground, Identity, Presence, Read, lint},
     harden,
-    policy::NamespacePolicy,
+    policy::EffectivePolicy,
 };
 
 /// What a form says of a namespace with a label that has no effect.
@@ -24,7 +24,7 @@ fn say(format: Format) -> String {
         name: "shop".to_owned(),
     };
     let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
-    let policy = NamespacePolicy::new("shop", &labels, &Config::upstream());
+    let policy = EffectivePolicy::new("shop", &labels, &Config::upstream());
     let ground = Ground {
         name: "shop".to_owned(),
         labels: Some(labels),

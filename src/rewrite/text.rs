@@ -13,7 +13,7 @@ use crate::{
         path::{Path, Step},
         tree::{Repeats, Tree},
     },
-    policy::{At, Context, PodCase, Subject},
+    policy::{Context, ExceptionsAt, PodCase, Subject},
     pss::NEWEST,
 };
 
@@ -115,7 +115,8 @@ impl Hardener {
             return None;
         }
         let namespace = manifest.identity.namespace.as_str();
-        let context = Context { config: &self.config, newest: NEWEST, excepted: At::nothing() };
+        let context =
+            Context { config: &self.config, newest: NEWEST, excepted: ExceptionsAt::none() };
         let policy = Cow::Owned(context.policy(namespace, &BTreeMap::new()));
         let case = PodCase::new(&Subject::made_by(pod, namespace, None), policy, context).ok()?;
         let changes = case.harden(Scope::Create).changes;

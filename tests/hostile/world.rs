@@ -9,10 +9,12 @@ use std::{
 
 use http::HeaderMap;
 use portcullis::{
-    admission::{self, At, Context, Hook, Request, Review, Unlisted},
+    admission::{self, Hook, Request, Review, Unlisted},
     config::{self, Config, Mode},
     events::Events,
-    policy::{Allowed, Exception, Exceptions, Match, Namespaces, Relaxation},
+    policy::{
+        Allowed, Context, Exception, Exceptions, ExceptionsAt, Match, Namespaces, Relaxation,
+    },
     pss::NEWEST,
     record::{self, Decision, Metrics, Traces},
 };
@@ -99,7 +101,7 @@ impl World {
         let Ok(request) = Request::decode(body) else { return Vec::new() };
         let config = Config { mode: asked.mode, ..self.config.clone() };
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let excepted = At { exceptions: Some(&self.exceptions), now };
+        let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now };
         let context = Context { config: &config, newest: NEWEST, excepted };
         let labels =
             asked.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));

@@ -8,7 +8,9 @@ use std::{
 use crate::{
     admission::{self, Hook, Outcome, Request, Review},
     config::Config,
-    policy::{Allowed, At, Context, Exception, ExceptionSummary, Exceptions, Match, Relaxation},
+    policy::{
+        Allowed, Context, Exception, ExceptionSummary, Exceptions, ExceptionsAt, Match, Relaxation,
+    },
     pss::NEWEST,
 };
 
@@ -67,7 +69,7 @@ fn told(spec: &str, exceptions: Vec<Exception>) -> (ExceptionSummary, String) {
     let request = Request::decode(text.as_bytes()).unwrap();
     let config = Config::embedded();
     let exceptions: Exceptions = exceptions.into_iter().collect();
-    let excepted = At { exceptions: Some(&exceptions), now: SystemTime::UNIX_EPOCH };
+    let excepted = ExceptionsAt { exceptions: Some(&exceptions), now: SystemTime::UNIX_EPOCH };
     let context = Context { config: &config, newest: NEWEST, excepted };
     let Review::AwaitsPolicy(review) = admission::review(Hook::Validate, &request, context) else {
         panic!("a pod's verdict depends on its namespace");

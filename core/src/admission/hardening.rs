@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     config::Mode,
     harden::{Change, Decision, PatchText, Scope},
-    policy::{Context, Form, NamespacePolicy, PodCase},
+    policy::{Context, EffectivePolicy, Form, PodCase},
     pss::{MIRROR, Pod},
     rules,
 };
@@ -76,7 +76,7 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
 pub(super) fn review<'r>(
     request: &'r Request<'r>,
     context: Context<'r>,
-    policy: NamespacePolicy,
+    policy: EffectivePolicy,
 ) -> Result<Outcome<'r>, Fault> {
     let decision = policy.hardening;
     let effect = match decision {
@@ -120,8 +120,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        admission::{self, Answer, At, Hook, Review},
+        admission::{self, Answer, Hook, Review},
         config::Config,
+        policy::ExceptionsAt,
         pss::NEWEST,
     };
 
@@ -137,7 +138,7 @@ mod tests {
         );
         let request = Request::decode(text.as_bytes()).unwrap();
         let config = Config::embedded();
-        let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+        let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
         let labels: BTreeMap<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let Review::AwaitsPolicy(review) = admission::review(Hook::Mutate, &request, context)

@@ -17,7 +17,6 @@ mod warnings;
 #[cfg(test)]
 mod exceptions_tests;
 
-pub use crate::policy::{At, Context};
 pub use hardening::{Effect, Hardening};
 pub use message::{fix, fixes, reasons};
 pub use namespace::{AwaitsPods, NamespaceReview};

@@ -2,7 +2,7 @@
 
 use crate::{
     harden,
-    policy::{Context, NamespacePolicy},
+    policy::{Context, EffectivePolicy},
     pss::{InvalidLabel, Levels},
 };
 
@@ -74,33 +74,33 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
 }
 
 /// Nothing is to be looked at, but that the floor holds is said.
-fn lenient(policy: &NamespacePolicy) -> Outcome<'static> {
+fn lenient(policy: &EffectivePolicy) -> Outcome<'static> {
     match policy.labelled_below_floor() {
         Some(asked) => {
-            let (asked, enforced) = (*asked, policy.policy.enforce);
+            let (asked, enforced) = (*asked, policy.modes.enforce);
             Outcome::Namespace(NamespaceReview::BelowFloor { asked, enforced })
         }
         None => Outcome::Ignore,
     }
 }
 
-fn invalid_labels(policy: &NamespacePolicy, namespace: &Namespace) -> Vec<InvalidLabel> {
+fn invalid_labels(policy: &EffectivePolicy, namespace: &Namespace) -> Vec<InvalidLabel> {
     let mode = harden::invalid_label(&namespace.labels);
     policy.invalid.iter().cloned().chain(mode).collect()
 }
 
 /// Whether pods that were fine before may break what is enforced now: upstream's rule, for each of the levels.
-fn is_stricter(before: &NamespacePolicy, after: &NamespacePolicy) -> bool {
-    !before.policy.enforce.include_all(&after.policy.enforce) || before.profile != after.profile
+fn is_stricter(before: &EffectivePolicy, after: &EffectivePolicy) -> bool {
+    !before.modes.enforce.include_all(&after.modes.enforce) || before.profile != after.profile
 }
 
 /// Tells of labels that do nothing because the namespace is exempt.
 fn exempt(
     namespace: &Namespace,
-    policy: &NamespacePolicy,
+    policy: &EffectivePolicy,
     context: Context<'_>,
 ) -> Outcome<'static> {
-    let modes = policy.policy;
+    let modes = policy.modes;
     if modes.is_fully_privileged() || modes.is_equivalent(&context.config.defaults.into()) {
         return Outcome::Ignore;
     }
@@ -123,7 +123,7 @@ fn exempt(
 #[derive(Debug)]
 pub struct AwaitsPods {
     namespace: String,
-    policy: NamespacePolicy,
+    policy: EffectivePolicy,
 }
 
 impl AwaitsPods {

@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     json,
-    policy::{Context, Form, NamespacePolicy, PodCase, Subject},
+    policy::{Context, EffectivePolicy, Form, PodCase, Subject},
     pss::{Levels, Pod},
     rules::Mode,
 };
@@ -66,7 +66,7 @@ pub enum Unlisted {
 #[derive(Debug)]
 pub struct PodScan {
     namespace: String,
-    policy: NamespacePolicy,
+    policy: EffectivePolicy,
     listed: usize,
     checked: usize,
     controllers: HashSet<String>,
@@ -76,7 +76,7 @@ pub struct PodScan {
 }
 
 impl PodScan {
-    pub(super) fn new(namespace: String, policy: NamespacePolicy) -> Self {
+    pub(super) fn new(namespace: String, policy: EffectivePolicy) -> Self {
         Self {
             namespace,
             policy,
@@ -149,7 +149,7 @@ impl PodScan {
             .collect();
         groups.sort_by(|a, b| a.pod.cmp(&b.pod));
         Scan {
-            enforce: self.policy.policy.enforce,
+            enforce: self.policy.modes.enforce,
             checked: self.checked,
             total: match unlisted {
                 Unlisted::Known(count) => Some(self.listed.saturating_add(count)),

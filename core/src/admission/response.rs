@@ -167,7 +167,7 @@ impl Draft {
 
     fn pod(&mut self, verdict: &Verdict<'_>, request: &Request<'_>) {
         self.policy_notes(verdict);
-        let (pod, modes) = (verdict.case.pod, verdict.policy().policy);
+        let (pod, modes) = (verdict.case.pod, verdict.policy().modes);
         self.note("enforce-policy", modes.enforce.to_string());
         if verdict.enforce.is_empty() {
             let violations = &verdict.warn;
@@ -185,7 +185,7 @@ impl Draft {
     fn template(&mut self, verdict: &Verdict<'_>, unhardened: &[Violation], mode: Mode) {
         let (pod, changes) = (verdict.case.pod, &verdict.case.changes);
         self.policy_notes(verdict);
-        let enforce = verdict.policy().policy.enforce;
+        let enforce = verdict.policy().modes.enforce;
         let is_rejected = !verdict.enforce.is_empty();
         let (fate, hardened) = match mode {
             Mode::Enforce => ("will be rejected", "pods will be hardened"),
@@ -243,7 +243,7 @@ impl Draft {
             self.note("error", message::clean(&text, message::MAX_DENIAL));
         }
         if !verdict.audit.is_empty() {
-            let pair = verdict.policy().policy.audit;
+            let pair = verdict.policy().modes.audit;
             let reasons = message::reasons(&verdict.audit);
             let fixes = Fixes::of(&verdict.audit);
             let lines = fixes.lines_by_place(verdict.case.pod, message::MAX_DENIAL);
@@ -367,7 +367,7 @@ impl Draft {
 
 /// What is broken of enforce and of warn, each requirement once: by the mode that includes the other, or by enforce.
 fn strictest(verdict: &Verdict<'_>) -> (Levels, Vec<Violation>) {
-    let modes = verdict.policy().policy;
+    let modes = verdict.policy().modes;
     let is_warned_of_more = verdict.enforce.is_empty() || modes.warn.include_all(&modes.enforce);
     let (levels, first, second) = match is_warned_of_more && modes.warn != modes.enforce {
         true => (modes.warn, &verdict.warn, &verdict.enforce),

@@ -12,7 +12,7 @@ use crate::{
     config::Mode,
     harden::{Decision, Scope},
     policy::{
-        self, Context, Exemption, Form, NamespacePolicy, PodCase, Subject, Verdict, Violation,
+        self, Context, EffectivePolicy, Exemption, Form, PodCase, Subject, Verdict, Violation,
     },
     pss::{Caps, ContainerKind, InvalidLabel, Pod},
     rules,
@@ -194,7 +194,7 @@ impl<'r> AwaitsPolicy<'r> {
         }
     }
 
-    fn judge_pod(self, policy: NamespacePolicy) -> Outcome<'r> {
+    fn judge_pod(self, policy: EffectivePolicy) -> Outcome<'r> {
         let pod = match &self.request.object {
             Object::Pod(pod) => &**pod,
             other => return self.fail(unreadable(other)),
@@ -228,7 +228,7 @@ impl<'r> AwaitsPolicy<'r> {
     /// An update that upstream does not judge. Controls are about what a resize cannot change; rules are not.
     fn judge_resize(
         &self,
-        policy: NamespacePolicy,
+        policy: EffectivePolicy,
         pod: &'r Pod<'r>,
         old: &'r Pod<'r>,
     ) -> Outcome<'r> {
@@ -240,7 +240,7 @@ impl<'r> AwaitsPolicy<'r> {
         if verdict.is_clean() { Outcome::Ignore } else { Outcome::Pod(verdict) }
     }
 
-    fn judge_template(self, policy: NamespacePolicy) -> Outcome<'r> {
+    fn judge_template(self, policy: EffectivePolicy) -> Outcome<'r> {
         let template = match &self.request.object {
             Object::Template(Some(template)) => template,
             Object::Template(None) => return Outcome::Ignore,
@@ -259,7 +259,7 @@ impl<'r> AwaitsPolicy<'r> {
         Outcome::Template { verdict, unhardened }
     }
 
-    fn case(&self, pod: &'r Pod<'r>, policy: NamespacePolicy) -> Result<PodCase<'r>, Exemption> {
+    fn case(&self, pod: &'r Pod<'r>, policy: EffectivePolicy) -> Result<PodCase<'r>, Exemption> {
         PodCase::new(&subject(self.request, pod), Cow::Owned(policy), self.context)
     }
 

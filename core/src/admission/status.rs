@@ -51,7 +51,7 @@ impl Status {
             "{} {:?} is forbidden: violates {}: {}",
             message::cut(&request.resource),
             message::cut(display_name(request)),
-            message::broken(policy.policy.enforce, violations),
+            message::broken(policy.modes.enforce, violations),
             message::reasons(violations)
         );
         let last = format!(

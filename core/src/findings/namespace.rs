@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use crate::{
     harden::{self, Decision, MODE_LABEL},
-    policy::{Exemption, NamespacePolicy, Source},
+    policy::{EffectivePolicy, Exemption, Source},
     pss::{CONTROLS, Control, Level, LevelVersion, Levels},
 };
 
@@ -59,7 +59,7 @@ pub struct Ground {
     /// by the configuration's defaults.
     pub labels: Option<BTreeMap<String, String>>,
     /// What the labels and the configuration come to.
-    pub policy: NamespacePolicy,
+    pub policy: EffectivePolicy,
     /// Whether the configuration exempts it.
     pub exempt: Option<Exemption>,
     /// Whether Portcullis is asked about its pods.
@@ -202,7 +202,7 @@ impl Namespace {
 impl Ground {
     /// What pods are denied by.
     pub fn enforce(&self) -> Levels {
-        self.policy.policy.enforce
+        self.policy.modes.enforce
     }
 
     /// What the cluster denies pods by now, as far as that is known. `enforce` is what Portcullis would.
@@ -231,7 +231,7 @@ impl Ground {
         let key = self.key()?;
         let mut labels = self.labels.clone()?;
         labels.insert(key.to_owned(), level.as_str().to_owned());
-        let mut policy = self.policy.policy;
+        let mut policy = self.policy.modes;
         policy.enforce = policy.enforce.and(LevelVersion::latest(level));
         let is_enforced = self.enforce().level() >= level;
         let is_hardened = Decision::of(&labels, &policy, settings) == Decision::Apply;
@@ -268,7 +268,7 @@ mod tests {
     use crate::{
         config::Config,
         findings::Ladder,
-        policy::NamespacePolicy,
+        policy::EffectivePolicy,
         pss::{NEWEST, Pod},
     };
 
@@ -294,7 +294,7 @@ mod tests {
             })
             .collect();
         let config = Config::embedded();
-        let policy = NamespacePolicy::new("shop", &labels, &config);
+        let policy = EffectivePolicy::new("shop", &labels, &config);
         let ground = Ground {
             name: "shop".to_owned(),
             labels: Some(labels),

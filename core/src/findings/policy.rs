@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use crate::{
     config::Config,
-    policy::{At, Context, Exceptions, Form, NamespacePolicy, Requirement, Subject},
+    policy::{Context, EffectivePolicy, Exceptions, ExceptionsAt, Form, Requirement, Subject},
     pss::{self, Caps, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
     rules::Mode,
 };
@@ -66,7 +66,7 @@ pub struct Labels {
 #[derive(Clone, Debug)]
 pub struct Basis {
     /// Rules, and what is relaxed.
-    pub policy: NamespacePolicy,
+    pub policy: EffectivePolicy,
     /// As asked for.
     pub asked: Levels,
     /// What `latest` means, and newer versions.
@@ -138,7 +138,7 @@ impl Policy {
 
     /// What every judgement shares.
     pub fn context(&self) -> Context<'_> {
-        let excepted = At { exceptions: Some(&self.exceptions), now: self.now };
+        let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now: self.now };
         Context { config: &self.config, newest: self.newest, excepted }
     }
 
@@ -146,7 +146,7 @@ impl Policy {
     pub fn basis(&self, namespace: &str) -> Basis {
         let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
         let policy = self.context().policy(namespace, labels);
-        let asked = self.level.unwrap_or(policy.policy.enforce);
+        let asked = self.level.unwrap_or(policy.modes.enforce);
         let asked = self.version.map_or(asked, |version| asked.at(version));
         Basis { policy, asked, newest: self.newest }
     }
@@ -156,7 +156,7 @@ impl Policy {
         let (enforce, none) = (basis.asked, Levels::PRIVILEGED);
         match self.modes {
             Modes::Enforce => pss::Policy { enforce, audit: none, warn: none },
-            Modes::All => pss::Policy { enforce, ..basis.policy.policy },
+            Modes::All => pss::Policy { enforce, ..basis.policy.modes },
         }
     }
 

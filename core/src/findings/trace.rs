@@ -1,7 +1,7 @@
 //! What led to a verdict, step by step in the one order in which it is decided. Pure: values in, lines out.
 
 use crate::{
-    policy::{Exemption, NamespacePolicy, Note, PROFILE_LABEL, Source},
+    policy::{EffectivePolicy, Exemption, Note, PROFILE_LABEL, Source},
     pss::{Version, is_policy_label},
 };
 
@@ -60,7 +60,7 @@ fn exempt(exemption: Exemption) -> String {
     format!("{what} is exempt by the configuration: nothing is judged")
 }
 
-fn floor(identity: &Identity, policy: &Policy, of: &NamespacePolicy) -> String {
+fn floor(identity: &Identity, policy: &Policy, of: &EffectivePolicy) -> String {
     match (&policy.config.policies.floor, of.below_floor) {
         (None, _) => "none".to_owned(),
         (Some(floor), Some(asked)) => {
@@ -76,7 +76,7 @@ fn floor(identity: &Identity, policy: &Policy, of: &NamespacePolicy) -> String {
     }
 }
 
-fn profile(of: &NamespacePolicy) -> String {
+fn profile(of: &EffectivePolicy) -> String {
     let unknown = of.invalid.iter().find(|label| label.label == PROFILE_LABEL);
     match (&of.profile, unknown) {
         (Some(profile), _) => {
@@ -95,7 +95,7 @@ fn profile(of: &NamespacePolicy) -> String {
 
 fn level(policy: &Policy, basis: &Basis) -> String {
     let asked = basis.asked;
-    if asked == basis.policy.policy.enforce {
+    if asked == basis.policy.modes.enforce {
         return basis.policy.enforced_by();
     }
     let given = if policy.level.is_some() { "--level" } else { "--policy-version" };
@@ -114,7 +114,7 @@ fn version(basis: &Basis) -> String {
     }
 }
 
-fn rules(of: &NamespacePolicy) -> String {
+fn rules(of: &EffectivePolicy) -> String {
     let all: Vec<_> = of
         .demands()
         .map(|demand| format!("{} ({})", demand.check.rule().id, demand.mode))

@@ -7,7 +7,7 @@ use crate::{
     pss::{Minor, Pod},
 };
 
-use super::{Covering, Exceptions, NamespacePolicy, Subject};
+use super::{Covering, EffectivePolicy, Exceptions, Subject};
 
 /// What is in force.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,12 @@ pub struct Context<'c> {
     /// What `latest` means: the newest version that both the build and the cluster know.
     pub newest: Minor,
     /// The exceptions and the time.
-    pub excepted: At<'c>,
+    pub excepted: ExceptionsAt<'c>,
 }
 
 /// All exceptions, and the time at which they are in force or expired.
 #[derive(Clone, Copy, Debug)]
-pub struct At<'e> {
+pub struct ExceptionsAt<'e> {
     /// None where exceptions are not read at all.
     pub exceptions: Option<&'e Exceptions>,
     /// Now.
@@ -53,8 +53,8 @@ impl Exemption {
 
 impl Context<'_> {
     /// The policy of a namespace with these labels.
-    pub fn policy(&self, namespace: &str, labels: &BTreeMap<String, String>) -> NamespacePolicy {
-        NamespacePolicy::new(namespace, labels, self.config)
+    pub fn policy(&self, namespace: &str, labels: &BTreeMap<String, String>) -> EffectivePolicy {
+        EffectivePolicy::new(namespace, labels, self.config)
     }
 
     /// Why the pods of a namespace are not judged, whatever its labels say.
@@ -76,14 +76,14 @@ impl Context<'_> {
     }
 }
 
-impl At<'static> {
+impl ExceptionsAt<'static> {
     /// No exceptions.
-    pub fn nothing() -> Self {
+    pub fn none() -> Self {
         Self { exceptions: None, now: SystemTime::UNIX_EPOCH }
     }
 }
 
-impl<'e> At<'e> {
+impl<'e> ExceptionsAt<'e> {
     /// The exceptions that cover a workload.
     pub(super) fn covering(self, subject: &Subject<'_>) -> Covering<'e> {
         let exceptions = self.exceptions.filter(|exceptions| !exceptions.is_empty());

@@ -3,56 +3,49 @@
 use std::sync::Arc;
 
 use crate::{
-    pss::{self, Caps, Control, Findings, Levels, Minor, Pod, Revision},
+    pss::{self, Caps, Control, Findings, Levels, Minor, Pod, Policy, Revision},
     rules::{Check, Demand, Mode},
 };
 
 use super::{Relaxed, Requirement, Violation};
 
-/// What a pod breaks of levels, in the Standard's order, each control once. `newest` is what `latest` means.
+/// Judges a pod by levels.
 ///
 /// Where a control is relaxed that takes another one's place (`capabilities_restricted` that of
 /// `capabilities_baseline`), that other one holds again: a relaxation lifts no more than it names.
-pub fn controls(
-    levels: Levels,
-    newest: Minor,
-    pod: &Relaxed<'_, '_>,
-    caps: Caps,
-) -> Vec<Violation> {
-    Evaluation::new(newest, pod, caps).violations(levels)
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Evaluation<'e, 'p, 'a> {
+    /// What `latest` means.
+    pub(super) newest: Minor,
+    pub(super) pod: &'e Relaxed<'p, 'a>,
+    pub(super) caps: Caps,
 }
 
-/// A pod as it is held against several sets of levels: what is the same in them is evaluated once.
-#[derive(Debug)]
-pub struct Evaluation<'e, 'p, 'a> {
-    newest: Minor,
-    pod: &'e Relaxed<'p, 'a>,
-    caps: Caps,
-    known: Vec<(Levels, Vec<Violation>)>,
-}
-
-impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
-    /// Nothing is evaluated yet.
-    pub fn new(newest: Minor, pod: &'e Relaxed<'p, 'a>, caps: Caps) -> Self {
-        Self { newest, pod, caps, known: Vec::with_capacity(3) }
+impl Evaluation<'_, '_, '_> {
+    /// What the pod breaks of enforce, audit and warn. Modes with the same levels share one evaluation.
+    pub(super) fn by_mode(self, levels: &Policy) -> [Vec<Violation>; 3] {
+        let Policy { enforce, audit, warn } = levels;
+        let shown = [enforce, audit, warn].map(|levels| levels.shown());
+        let by_enforce = self.of_shown(shown[0]);
+        let by_audit = match shown[1] == shown[0] {
+            true => by_enforce.clone(),
+            false => self.of_shown(shown[1]),
+        };
+        let by_warn = match shown[2] {
+            levels if levels == shown[0] => by_enforce.clone(),
+            levels if levels == shown[1] => by_audit.clone(),
+            levels => self.of_shown(levels),
+        };
+        [
+            self.with_replaced(*enforce, by_enforce),
+            self.with_replaced(*audit, by_audit),
+            self.with_replaced(*warn, by_warn),
+        ]
     }
 
-    /// What the pod breaks of these levels.
-    pub fn violations(&mut self, levels: Levels) -> Vec<Violation> {
-        let shown = levels.shown();
-        let known = self.known.iter().find(|(known, _)| *known == shown);
-        let mut violations = match known {
-            Some((_, violations)) => violations.clone(),
-            None => {
-                let violations = self.of_shown(shown);
-                self.known.push((shown, violations.clone()));
-                violations
-            }
-        };
-        if levels.all().len() > 1 {
-            self.add_replaced(levels, &mut violations);
-        }
-        violations
+    /// What the pod breaks of these levels, in the Standard's order, each control once.
+    pub(super) fn violations(self, levels: Levels) -> Vec<Violation> {
+        self.with_replaced(levels, self.of_shown(levels.shown()))
     }
 
     fn of_shown(&self, levels: Levels) -> Vec<Violation> {
@@ -68,7 +61,10 @@ impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
 
     /// Adds what one level forbids, and another one does not by the control that takes its place there: upstream skips
     /// some restricted controls for Windows. Where that control is broken, it names all there is to set.
-    fn add_replaced(&self, levels: Levels, violations: &mut Vec<Violation>) {
+    fn with_replaced(&self, levels: Levels, mut violations: Vec<Violation>) -> Vec<Violation> {
+        if levels.all().len() < 2 {
+            return violations;
+        }
         let is_met = |control: &'static Control| {
             let control = Requirement::Control(control);
             violations.iter().all(|violation| violation.requirement != control)
@@ -77,7 +73,7 @@ impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
         let demanded = demanded.iter().filter(|demanded| demanded.replacement.is_some_and(is_met));
         let more = self.broken(demanded.map(|demanded| (demanded.control, demanded.revision)));
         if more.is_empty() {
-            return;
+            return violations;
         }
         for Violation { requirement, findings } in more {
             match violations.iter_mut().find(|known| known.requirement == requirement) {
@@ -88,6 +84,7 @@ impl<'e, 'p, 'a> Evaluation<'e, 'p, 'a> {
             }
         }
         violations.sort_by_key(|violation| violation.requirement.position());
+        violations
     }
 
     /// Every revision of a control that one of the levels has in force, once, in the table's order.
@@ -148,7 +145,7 @@ struct Demanded {
 }
 
 /// What a pod breaks of the rules that have a mode, in their order.
-pub fn rules<'d>(
+pub(super) fn rules<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
     pod: &Relaxed<'_, '_>,
@@ -164,7 +161,7 @@ pub fn rules<'d>(
 
 /// What an update breaks of the rules that have a mode, though it changes neither containers nor images: a resize. What
 /// the pod broke before, and no less, is not found again.
-pub fn raised<'d>(
+pub(super) fn raised<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
     pod: &Relaxed<'_, '_>,

@@ -7,14 +7,14 @@ use std::borrow::Cow;
 
 use crate::{
     harden::{self, Change, Scope},
-    pss::{self, Caps, LevelVersion, Levels, Pod, Policy},
+    pss::{self, Caps, LevelVersion, Pod, Policy},
     rules::Mode,
 };
 
 use super::{
-    Context, Covering, Evaluation, ExceptionSummary, Exemption, Grant, NamespacePolicy, Relaxed,
-    Subject, Violation,
-    evaluate::{raised, rules},
+    Context, Covering, EffectivePolicy, ExceptionSummary, Exemption, Grant, Relaxed, Subject,
+    Violation,
+    evaluate::{Evaluation, raised, rules},
 };
 
 /// The modes, in the order in which a pod is judged by them.
@@ -34,7 +34,7 @@ pub enum Form {
 #[derive(Debug)]
 pub struct PodCase<'a> {
     /// The policy of its namespace.
-    pub policy: Cow<'a, NamespacePolicy>,
+    pub policy: Cow<'a, EffectivePolicy>,
     /// As it is written.
     pub pod: &'a Pod<'a>,
     /// What hardening adds: nothing that the profile or an exception makes unnecessary.
@@ -55,7 +55,7 @@ impl<'a> PodCase<'a> {
     /// Its namespace or its runtime class is exempt.
     pub fn new(
         subject: &Subject<'a>,
-        policy: Cow<'a, NamespacePolicy>,
+        policy: Cow<'a, EffectivePolicy>,
         context: Context<'a>,
     ) -> Result<Self, Exemption> {
         let pod = subject.pod();
@@ -129,19 +129,47 @@ impl<'a> PodCase<'a> {
         exceptions: &[Grant<'_>],
     ) -> Vec<Violation> {
         let pod = &self.relax(self.pod(form), exceptions);
-        self.of_mode(mode, pod, &mut self.evaluation(pod, Caps::NONE), Caps::NONE)
+        let levels = match mode {
+            Mode::Enforce => self.levels().enforce,
+            Mode::Audit => self.levels().audit,
+            Mode::Warn => self.levels().warn,
+        };
+        let controls = match self.old {
+            Some(_) => Vec::new(),
+            None => self.evaluation(pod, Caps::NONE).violations(levels),
+        };
+        self.with_rules(controls, mode, pod, Caps::NONE)
     }
 
     /// What a form of the pod breaks of each of [`MODES`].
     pub fn by_mode(&self, form: Form, caps: Caps) -> [Vec<Violation>; 3] {
-        let pod = &self.relax(self.pod(form), &self.exceptions.grants());
-        self.of_modes(pod, caps)
+        self.of_modes(&self.relax(self.pod(form), &self.exceptions.grants()), caps)
     }
 
-    /// Modes with the same levels share one evaluation.
     fn of_modes(&self, pod: &Relaxed<'_, 'a>, caps: Caps) -> [Vec<Violation>; 3] {
-        let evaluation = &mut self.evaluation(pod, caps);
-        MODES.map(|mode| self.of_mode(mode, pod, evaluation, caps))
+        let controls = match self.old {
+            Some(_) => <[_; 3]>::default(),
+            None => self.evaluation(pod, caps).by_mode(self.levels()),
+        };
+        let [enforce, audit, warn] = controls;
+        [(enforce, Mode::Enforce), (audit, Mode::Audit), (warn, Mode::Warn)]
+            .map(|(controls, mode)| self.with_rules(controls, mode, pod, caps))
+    }
+
+    /// Adds what is broken of the rules of a mode.
+    fn with_rules(
+        &self,
+        mut violations: Vec<Violation>,
+        mode: Mode,
+        pod: &Relaxed<'_, 'a>,
+        caps: Caps,
+    ) -> Vec<Violation> {
+        let demands = self.policy.demands();
+        violations.extend(match self.old {
+            Some(old) => raised(demands, mode, pod, old, caps),
+            None => rules(demands, mode, pod, caps),
+        });
+        violations
     }
 
     fn relax<'p>(&'p self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
@@ -149,31 +177,11 @@ impl<'a> PodCase<'a> {
     }
 
     fn evaluation<'e, 'p>(&self, pod: &'e Relaxed<'p, 'a>, caps: Caps) -> Evaluation<'e, 'p, 'a> {
-        Evaluation::new(self.context.newest, pod, caps)
+        Evaluation { newest: self.context.newest, pod, caps }
     }
 
-    fn of_mode(
-        &self,
-        mode: Mode,
-        pod: &Relaxed<'_, 'a>,
-        evaluation: &mut Evaluation<'_, '_, 'a>,
-        caps: Caps,
-    ) -> Vec<Violation> {
-        if let Some(old) = self.old {
-            return raised(self.policy.demands(), mode, pod, old, caps);
-        }
-        let mut violations = evaluation.violations(self.levels_of(mode));
-        violations.extend(rules(self.policy.demands(), mode, pod, caps));
-        violations
-    }
-
-    fn levels_of(&self, mode: Mode) -> Levels {
-        let levels = self.levels.unwrap_or(&self.policy.policy);
-        match mode {
-            Mode::Enforce => levels.enforce,
-            Mode::Audit => levels.audit,
-            Mode::Warn => levels.warn,
-        }
+    fn levels(&self) -> &Policy {
+        self.levels.unwrap_or(&self.policy.modes)
     }
 
     /// What the built-in admission is told to enforce, where it would still deny what is relaxed here.
@@ -219,7 +227,7 @@ impl<'a> Verdict<'a> {
     }
 
     /// The policy that it was judged by.
-    pub fn policy(&self) -> &NamespacePolicy {
+    pub fn policy(&self) -> &EffectivePolicy {
         &self.case.policy
     }
 

@@ -19,17 +19,17 @@ mod requirement;
 mod subject;
 
 pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
-pub use context::{At, Context, Exemption};
-pub use evaluate::{Evaluation, controls, raised, rules};
+pub use context::{Context, ExceptionsAt, Exemption};
 pub use exception::{
     Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
 };
 pub use exception_summary::{ExceptionSummary, NOTICE, Note};
 pub use judge::{Form, MODES, PodCase, Verdict, judge};
 pub use known_names::{CAPABILITIES, SYSCTL_ROOTS, VOLUME_TYPES};
-pub use namespace::{NamespacePolicy, Source};
+pub use namespace::{EffectivePolicy, Source};
 pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
 pub use relaxation::{HostNamespace, Relaxation};
-pub use relaxed::{Grant, Relaxed};
+pub use relaxed::Grant;
+pub(crate) use relaxed::Relaxed;
 pub use requirement::{Requirement, Violation};
 pub use subject::Subject;

@@ -16,8 +16,7 @@ use crate::{
     config::Config,
     harden::Decision,
     pss::{
-        self, InvalidLabel, Level, LevelVersion, Levels, Pod, Policy, enforced_by_standard,
-        from_labels,
+        InvalidLabel, Level, LevelVersion, Levels, Pod, Policy, enforced_by_standard, from_labels,
     },
     rules::Demand,
 };
@@ -54,20 +53,11 @@ impl fmt::Display for Source {
     }
 }
 
-impl From<pss::Source> for Source {
-    fn from(source: pss::Source) -> Self {
-        match source {
-            pss::Source::Defaults => Self::Defaults,
-            pss::Source::Label(key) => Self::Label(key),
-        }
-    }
-}
-
 /// A namespace's policy, with where it comes from and what could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamespacePolicy {
-    /// The levels that are judged by.
-    pub policy: Policy,
+pub struct EffectivePolicy {
+    /// The levels of each mode.
+    pub modes: Policy,
     /// What each enforced pair comes from. Of equal pairs the first counts.
     sources: Vec<(LevelVersion, Source)>,
     /// Labels that were not understood, in a fixed order.
@@ -84,14 +74,16 @@ pub struct NamespacePolicy {
     rules: Arc<[Demand]>,
 }
 
-impl NamespacePolicy {
+impl EffectivePolicy {
     /// From a namespace's name and labels, and what the configuration says.
     pub fn new(name: &str, labels: &BTreeMap<String, String>, config: &Config) -> Self {
         let settings = &config.policies;
         let labelled = from_labels(labels, &config.defaults);
-        let sources = labelled.sources.into_iter().map(|(pair, source)| (pair, source.into()));
+        let source = |label: Option<_>| label.map_or(Source::Defaults, Source::Label);
+        let sources =
+            labelled.sources.into_iter().flatten().map(|(pair, label)| (pair, source(label)));
         let mut composed = Self {
-            policy: labelled.policy,
+            modes: labelled.policy,
             sources: sources.collect(),
             invalid: labelled.invalid,
             profile: None,
@@ -104,11 +96,11 @@ impl NamespacePolicy {
             composed.take(taken, name, settings);
         }
         if let Some(floor) = settings.floor.as_ref().filter(|floor| floor.is_for(name)) {
-            let asked = composed.policy.enforce;
+            let asked = composed.modes.enforce;
             composed.below_floor = floor.enforce.is_above(asked.highest()).then_some(asked);
             composed.add(floor.enforce, Source::Floor);
         }
-        composed.hardening = Decision::of(labels, &composed.policy, &config.harden);
+        composed.hardening = Decision::of(labels, &composed.modes, &config.harden);
         composed
     }
 
@@ -137,18 +129,18 @@ impl NamespacePolicy {
 
     fn add(&mut self, pair: LevelVersion, source: Source) {
         self.sources.push((pair, source));
-        self.policy.enforce = self.policy.enforce.and(pair);
+        self.modes.enforce = self.modes.enforce.and(pair);
     }
 
     fn collect_enforced(&mut self) {
         let mut pairs = self.sources.iter().map(|(pair, _)| *pair);
         let first = pairs.next().map_or(Levels::PRIVILEGED, Levels::from);
-        self.policy.enforce = pairs.fold(first, Levels::and);
+        self.modes.enforce = pairs.fold(first, Levels::and);
     }
 
     /// What sets the highest of the enforced levels.
     pub fn source(&self) -> Source {
-        self.source_of(self.policy.enforce.highest())
+        self.source_of(self.modes.enforce.highest())
     }
 
     /// What sets one of the enforced levels.
@@ -159,12 +151,12 @@ impl NamespacePolicy {
 
     /// Whether one of the enforced levels is there by this source alone.
     pub fn is_held_by(&self, source: &Source) -> bool {
-        self.policy.enforce.iter().any(|pair| self.source_of(pair) == *source)
+        self.modes.enforce.iter().any(|pair| self.source_of(pair) == *source)
     }
 
     /// The enforced levels, each with its source.
     pub fn enforced_each(&self) -> Vec<(LevelVersion, Source)> {
-        self.policy.enforce.iter().map(|pair| (pair, self.source_of(pair))).collect()
+        self.modes.enforce.iter().map(|pair| (pair, self.source_of(pair))).collect()
     }
 
     /// The enforced levels with their sources:
@@ -184,7 +176,7 @@ impl NamespacePolicy {
     /// What the profile allows, where no level in force is above its own.
     pub fn grants(&self) -> impl Iterator<Item = Grant<'_>> {
         let profile = self.profile.as_deref();
-        let highest = self.policy.enforce.highest();
+        let highest = self.modes.enforce.highest();
         let holds = |profile: &&Profile| {
             !highest.is_above(profile.enforce) || highest.level == Level::Privileged
         };
@@ -204,7 +196,7 @@ impl NamespacePolicy {
     /// Whether nothing at all is judged.
     pub fn is_open(&self) -> bool {
         self.invalid.is_empty()
-            && self.policy.is_fully_privileged()
+            && self.modes.is_fully_privileged()
             && self.demands().next().is_none()
     }
 }
@@ -246,7 +238,7 @@ mod tests {
         labels: &str,
         floor: Option<&str>,
         default: Level,
-    ) -> NamespacePolicy {
+    ) -> EffectivePolicy {
         let labels = labels
             .split_whitespace()
             .map(|word| {
@@ -273,7 +265,7 @@ mod tests {
         let settings =
             Settings { profiles: profiles.into_iter().collect(), floor, ..Settings::default() };
         let config = Config { defaults, policies: Arc::new(settings), ..Config::embedded() };
-        NamespacePolicy::new(namespace, &labels, &config)
+        EffectivePolicy::new(namespace, &labels, &config)
     }
 
     #[test]

@@ -44,13 +44,13 @@ pub use pod::{
     PodSpec, Profile, SecurityContext, Sysctl, VolumeDevice, VolumeMount, WindowsOptions,
 };
 pub use policy::{
-    Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, Source, enforced_by_standard,
+    Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, enforced_by_standard,
     from_labels, is_policy_label,
 };
 pub use resources::{Quantities, Resources};
 pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force, replacement};
 pub use text::{List, MAX_LIST, Text, or_default};
-pub use violation::{Finding, Place, Violation};
+pub use violation::{Finding, Place};
 pub use volume::Volume;
 
 pub use annotations::APP_ARMOR_PREFIX;

@@ -82,24 +82,6 @@ impl Policy {
     }
 }
 
-/// What sets the enforced level of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The configuration's defaults.
-    Defaults,
-    /// The label with this key.
-    Label(&'static str),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Defaults => f.write_str("default of the configuration"),
-            Self::Label(key) => write!(f, "label {key}"),
-        }
-    }
-}
-
 /// A label whose value is not allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidLabel {
@@ -129,8 +111,8 @@ impl fmt::Display for InvalidLabel {
 pub struct NamespacePolicy {
     /// What is judged by.
     pub policy: Policy,
-    /// What each pair of the enforced levels comes from. Of equal pairs the first counts.
-    pub sources: Vec<(LevelVersion, Source)>,
+    /// Each pair of the enforced levels with the label that sets it, if one does. Of equal pairs the first counts.
+    pub sources: [Option<(LevelVersion, Option<&'static str>)>; 2],
     /// Labels that were not understood, in a fixed order.
     pub invalid: Vec<InvalidLabel>,
 }
@@ -140,18 +122,14 @@ pub struct NamespacePolicy {
 pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Defaults) -> NamespacePolicy {
     let standard = Labelled::read(labels, &STANDARD, defaults);
     let own = Labelled::read(labels, &OWN, defaults);
-    let of_standard = match standard.enforce.is_set {
-        true => Source::Label(STANDARD.enforce[0]),
-        false => Source::Defaults,
-    };
-    let mut sources = vec![(standard.enforce.pair, of_standard)];
-    if own.enforce.is_set {
-        sources.push((own.enforce.pair, Source::Label(OWN.enforce[0])));
-    }
+    let by_standard =
+        Some((standard.enforce.pair, standard.enforce.is_set.then_some(STANDARD.enforce[0])));
+    let by_own = own.enforce.is_set.then_some((own.enforce.pair, Some(OWN.enforce[0])));
     // Where both come to the same, the label is what people look for.
-    if !standard.enforce.is_set {
-        sources.reverse();
-    }
+    let sources = match standard.enforce.is_set {
+        true => [by_standard, by_own],
+        false => [by_own, by_standard],
+    };
     NamespacePolicy {
         policy: Policy {
             enforce: own.enforce.beside(standard.enforce),

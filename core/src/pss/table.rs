@@ -6,9 +6,8 @@ use super::{
     host_namespaces, host_path, host_ports, host_probes,
     level::{Level, Minor},
     pod::Pod,
-    privileged, proc_mount, run_as_non_root, run_as_user, seccomp, selinux, sysctls,
-    violation::Violation,
-    volume_types, windows_host_process,
+    privileged, proc_mount, run_as_non_root, run_as_user, seccomp, selinux, sysctls, volume_types,
+    windows_host_process,
 };
 
 /// Every control, in the order in which upstream evaluates and names them: baseline before restricted, each
@@ -66,8 +65,9 @@ impl Control {
     }
 }
 
-/// What a pod breaks of a level in a version, in the table's order. Nothing breaks privileged.
-pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<Violation> {
+/// The controls that a pod breaks of a level in a version, in the table's order, each with what must change. Nothing
+/// breaks privileged.
+pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<(&'static Control, Findings)> {
     find(level, version, pod, Caps::REPORT).collect()
 }
 
@@ -77,7 +77,7 @@ pub fn broken(
     version: Minor,
     pod: &Pod<'_>,
 ) -> impl Iterator<Item = &'static Control> {
-    find(level, version, pod, Caps::NONE).map(|violation| violation.control)
+    find(level, version, pod, Caps::NONE).map(|(control, _)| control)
 }
 
 fn find(
@@ -85,11 +85,11 @@ fn find(
     version: Minor,
     pod: &Pod<'_>,
     caps: Caps,
-) -> impl Iterator<Item = Violation> {
+) -> impl Iterator<Item = (&'static Control, Findings)> {
     in_force(level, version, |_| false).filter_map(move |(control, revision)| {
         let mut findings = Findings::new(caps);
         (revision.check)(pod, &mut findings);
-        (!findings.is_empty()).then_some(Violation { control, findings })
+        (!findings.is_empty()).then_some((control, findings))
     })
 }
 

@@ -6,17 +6,7 @@ use super::{
     findings::Findings,
     pod::{ContainerKind, Pod},
     shown::shown,
-    table::Control,
 };
-
-/// A control that a pod breaks.
-#[derive(Clone, Debug)]
-pub struct Violation {
-    /// The control, with its id and short reason.
-    pub control: &'static Control,
-    /// What must change; never empty.
-    pub findings: Findings,
-}
 
 /// One thing to set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -154,10 +154,10 @@ impl<'c> Made<'c> {
     fn library(&self, version: Minor, pod: &Value) -> Causes {
         let text = pod.to_string();
         let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
-        let violations = evaluate(control(self.case).level, version, &pod);
-        let findings = violations.iter().flat_map(|violation| {
-            violation.findings.iter().map(|finding| (violation.control.id, finding))
-        });
+        let broken = evaluate(control(self.case).level, version, &pod);
+        let findings = broken
+            .iter()
+            .flat_map(|(control, findings)| findings.iter().map(|finding| (control.id, finding)));
         findings.map(|(id, finding)| (id.to_owned(), finding.field(""))).collect()
     }
 }

@@ -4,9 +4,9 @@ use crate::support::skip::Skip;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use portcullis::{
-    admission::{At, Context, Hook, Outcome, Request, Review, review},
+    admission::{Hook, Outcome, Request, Review, review},
     config::{self, Config},
-    policy::Violation,
+    policy::{Context, ExceptionsAt, Violation},
     pss::NEWEST,
 };
 use serde_json::Value;
@@ -31,7 +31,7 @@ fn denied_by_webhook(body: &[u8], level: &str, version: &str) -> Vec<String> {
 
 fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<String> {
     let request = Request::decode(body).unwrap();
-    let context = Context { config, newest: NEWEST, excepted: At::nothing() };
+    let context = Context { config, newest: NEWEST, excepted: ExceptionsAt::none() };
     let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
         panic!("a pod or a template waits for its namespace");
     };

@@ -12,7 +12,7 @@ const ALSO: [(&str, &str); 1] = [("windowsHostProcess", "hostNamespaces")];
 /// The ids of what a manifest breaks.
 fn broken(manifest: &str, level: Level) -> Vec<&'static str> {
     judged(manifest, |pod| {
-        evaluate(level, NEWEST, pod).iter().map(|violation| violation.control.id).collect()
+        evaluate(level, NEWEST, pod).iter().map(|(control, _)| control.id).collect()
     })
 }
 
@@ -149,8 +149,8 @@ fn the_fields_that_are_found_are_named() {
     for (text, control) in controls() {
         let fields: Vec<String> = judged(text.bad, |pod| {
             let violations = evaluate(control.level, NEWEST, pod);
-            let own = violations.iter().filter(|violation| violation.control.id == text.id);
-            own.flat_map(|violation| &violation.findings)
+            let own = violations.iter().filter(|(control, _)| control.id == text.id);
+            own.flat_map(|(_, findings)| findings)
                 .map(|finding| finding.path.split(['.', '[']).next_back().unwrap().to_owned())
                 .collect()
         });

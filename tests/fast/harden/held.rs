@@ -60,7 +60,7 @@ pub(crate) fn read(text: &str) -> Pod<'_> {
 }
 
 pub(crate) fn broken<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> BTreeSet<&'static str> {
-    evaluate(level, version, pod).iter().map(|violation| violation.control.id).collect()
+    evaluate(level, version, pod).iter().map(|(control, _)| control.id).collect()
 }
 
 /// Nothing that was set is changed, moved or removed. Null and absent are one, and not set.

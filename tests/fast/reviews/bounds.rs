@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use portcullis::{
-    admission::{Answer, At, Context, Hook, Request, Review, Unlisted, answer, respond, review},
+    admission::{Answer, Hook, Request, Review, Unlisted, answer, respond, review},
     config::{Config, Mode},
+    policy::{Context, ExceptionsAt},
     pss::{Level, LevelVersion, NEWEST},
 };
 use proptest::prelude::*;
@@ -26,15 +27,18 @@ fn config(mode: Mode, warn: Level) -> Config {
 fn judge(hook: Hook, ask: &Ask, config: &Config) -> Answer {
     let text = ask.text();
     let request = Request::decode(text.as_bytes()).unwrap();
-    let outcome =
-        match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
-            Review::Decided(outcome) => outcome,
-            Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
-            Review::AwaitsPods(review) => {
-                let none = review.scan().finish(Unlisted::Known(0));
-                review.with(none)
-            }
-        };
+    let outcome = match review(
+        hook,
+        &request,
+        Context { config, newest: NEWEST, excepted: ExceptionsAt::none() },
+    ) {
+        Review::Decided(outcome) => outcome,
+        Review::AwaitsPolicy(review) => review.with(Ok(&BTreeMap::new())),
+        Review::AwaitsPods(review) => {
+            let none = review.scan().finish(Unlisted::Known(0));
+            review.with(none)
+        }
+    };
     let answer = answer(&outcome, &request, config.mode);
     assert_bounded(&answer);
     assert!(serde_json::from_slice::<Value>(&respond(&answer, &request.uid)).is_ok());

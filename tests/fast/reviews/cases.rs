@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fs, panic::catch_unwind, path::Path};
 
 use portcullis::{
-    admission::{At, Context, Hook, Request, Review, Unlisted, answer, respond, review},
+    admission::{Hook, Request, Review, Unlisted, answer, respond, review},
     config::{self, Config},
+    policy::{Context, ExceptionsAt},
     pss::NEWEST,
     record::{Decision, Metrics, record},
 };
@@ -112,7 +113,7 @@ fn play(case: &Case, of_file: &Map<String, Value>, at: &str) -> (Value, Vec<Stri
         case.labels.iter().map(|(key, value)| (full(key), value.clone())).collect();
     let text = case.ask.filled().text();
     let request = Request::decode(text.as_bytes()).unwrap_or_else(|error| panic!("{at}: {error}"));
-    let context = Context { config: &config, newest: NEWEST, excepted: At::nothing() };
+    let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
     let outcome = match review(hook, &request, context) {
         Review::Decided(outcome) => outcome,
         Review::AwaitsPolicy(review) => match &case.lookup {

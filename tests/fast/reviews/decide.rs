@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use portcullis::{
-    admission::{Answer, At, Context, Hook, Request, Review, answer, review},
+    admission::{Answer, Hook, Request, Review, answer, review},
     config::{self, Config},
+    policy::{Context, ExceptionsAt},
     pss::NEWEST,
 };
 
@@ -18,7 +19,7 @@ pub(crate) fn configured(fields: &str) -> Config {
 
 /// No exceptions, and the newest version that the build knows.
 pub(crate) fn context(config: &Config) -> Context<'_> {
-    Context { config, newest: NEWEST, excepted: At::nothing() }
+    Context { config, newest: NEWEST, excepted: ExceptionsAt::none() }
 }
 
 /// What is answered to a request about a pod, in a namespace with these labels.

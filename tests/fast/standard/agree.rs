@@ -9,7 +9,7 @@ use portcullis::{
     check,
     findings::{Broken, Ladder, Modes, Policy, Presence, Severity, Workload},
     harden::{Change, Decision},
-    policy::{At, Context, Form, Violation},
+    policy::{Context, ExceptionsAt, Form, Violation},
     pss::{Caps, Level, NEWEST},
     report::{About, Output, Report},
     rewrite::Hardener,
@@ -245,7 +245,7 @@ impl Policies {
         }
         self.review(Hook::Validate, &object, |outcome| match outcome {
             Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
-                let version = verdict.policy().policy.enforce.highest().version.resolve(NEWEST);
+                let version = verdict.policy().modes.enforce.highest().version.resolve(NEWEST);
                 meets = Some(Ladder::of(verdict.pod(), None, version).now);
                 found.hardened.extend(fields(&verdict.case.changes));
                 found.denied = verdict.enforce.iter().map(id).collect();
@@ -271,7 +271,7 @@ impl Policies {
         let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
         let body = body.to_string();
         let request = Request::decode(body.as_bytes()).unwrap();
-        let excepted = At { exceptions: Some(&self.exceptions), now: self.now };
+        let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now: self.now };
         let context = Context { config: &self.config, newest: NEWEST, excepted };
         match admission::review(hook, &request, context) {
             Review::AwaitsPolicy(waiting) => then(&waiting.with(Ok(&self.labels))),

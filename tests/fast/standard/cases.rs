@@ -1,6 +1,6 @@
 //! The cases of `tests/pods`: what each says of its own control, and that no control lacks any.
 
-use portcullis::pss::{CONTROLS, Control, Level, Minor, Pod, Revision, Violation, evaluate};
+use portcullis::pss::{CONTROLS, Control, Findings, Level, Minor, Pod, Revision, evaluate};
 use serde_json::Value;
 
 use crate::{
@@ -60,9 +60,9 @@ fn differences(case: &Case, pod: &Value) -> Vec<String> {
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     versions()
         .filter_map(|version| {
-            let violations = evaluate(control.level, version, &pod);
-            let found = violations.iter().find(|violation| violation.control.id == control.id);
-            let found = found.map(fields).unwrap_or_default();
+            let broken = evaluate(control.level, version, &pod);
+            let found = broken.iter().find(|(broken, _)| broken.id == control.id);
+            let found = found.map(|(_, findings)| fields(findings)).unwrap_or_default();
             let expected = if case.breaks.contain(version) { case.fields.as_slice() } else { &[] };
             (found != expected).then(|| {
                 let Case { control, name, .. } = case;
@@ -72,8 +72,8 @@ fn differences(case: &Case, pod: &Value) -> Vec<String> {
         .collect()
 }
 
-fn fields(violation: &Violation) -> Vec<String> {
-    violation.findings.iter().map(|finding| finding.field("")).collect()
+fn fields(findings: &Findings) -> Vec<String> {
+    findings.iter().map(|finding| finding.field("")).collect()
 }
 
 fn control(case: &Case) -> &'static Control {

@@ -24,7 +24,7 @@ pub(crate) fn cluster(labels: &BTreeMap<String, String>, objects: &[Value]) -> C
         objects
     };
     let (pods, deployments) = (of("Pod"), of("Deployment"));
-    let namespaces = vec![json!({"metadata": {"name": NAMESPACE, "labels": labels}})];
+    let namespaces = [json!({"metadata": {"name": NAMESPACE, "labels": labels}})];
     let service = tower::service_fn(move |call: Request<Body>| {
         let items = match call.uri().path() {
             "/api/v1/namespaces" => &namespaces[..],

@@ -6,8 +6,8 @@ use std::{borrow::Cow, collections::BTreeMap, env, sync::Arc};
 use portcullis::{
     config::Config,
     policy::{
-        At, Context, Floor, Form, PROFILE_LABEL, PodCase, Profile, Relaxation, Requirement,
-        Settings, Subject,
+        Context, ExceptionsAt, Floor, Form, PROFILE_LABEL, PodCase, Profile, Relaxation,
+        Requirement, Settings, Subject,
     },
     pss::{CONTROLS, Control, Defaults, Level, LevelVersion, Minor, NEWEST, Pod, Version},
     rules::{Check, Demand, Mode},
@@ -198,7 +198,8 @@ impl Setup {
     /// The ids of what the pod breaks of each mode.
     fn broken(&self, pod: &Pod<'_>) -> [Vec<&'static str>; 3] {
         let (labels, config) = self.labels_and_config();
-        let context = Context { config: &config, newest: self.newest, excepted: At::nothing() };
+        let context =
+            Context { config: &config, newest: self.newest, excepted: ExceptionsAt::none() };
         let policy = Cow::Owned(context.policy(NAMESPACE, &labels));
         let case = PodCase::new(&Subject::made_by(pod, NAMESPACE, None), policy, context).unwrap();
         [Mode::Enforce, Mode::Audit, Mode::Warn].map(|mode| {

@@ -21,6 +21,5 @@ fn versions() -> impl Iterator<Item = Minor> {
 
 /// The controls that a pod breaks.
 fn broken<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> Vec<&'static str> {
-    let violations = evaluate(level, version, pod);
-    violations.iter().map(|violation| violation.control.id).collect()
+    evaluate(level, version, pod).iter().map(|(control, _)| control.id).collect()
 }

@@ -60,11 +60,11 @@ impl Policies {
 }
 
 fn level(random: &mut Random) -> &'static str {
-    *random.pick(&["privileged", "baseline", "baseline", "restricted", "restricted"])
+    random.pick::<&str>(&["privileged", "baseline", "baseline", "restricted", "restricted"])
 }
 
 fn version(random: &mut Random) -> &'static str {
-    *random.pick(&["latest", "latest", "latest", "v1.0", "v1.19", "v1.24", "v1.25", "v1.34"])
+    random.pick::<&str>(&["latest", "latest", "latest", "v1.0", "v1.19", "v1.24", "v1.25", "v1.34"])
 }
 
 fn configuration(random: &mut Random) -> Value {

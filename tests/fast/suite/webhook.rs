@@ -6,10 +6,10 @@ use std::{
 };
 
 use portcullis::{
-    admission::{At, Context, Effect, Hook, Outcome, Request, Review, review},
+    admission::{Effect, Hook, Outcome, Request, Review, review},
     config::{self, Config},
     harden::PatchText,
-    policy::Violation,
+    policy::{Context, ExceptionsAt, Violation},
     pss::NEWEST,
 };
 use serde_json::{Value, json};
@@ -48,7 +48,8 @@ fn asked<T>(
 ) -> T {
     let body = review_of(object);
     let request = Request::decode(&body).unwrap();
-    match review(hook, &request, Context { config, newest: NEWEST, excepted: At::nothing() }) {
+    match review(hook, &request, Context { config, newest: NEWEST, excepted: ExceptionsAt::none() })
+    {
         Review::AwaitsPolicy(waiting) => then(waiting.with(Ok(labels))),
         Review::Decided(outcome) => then(outcome),
         Review::AwaitsPods(_) => panic!("a namespace is not asked about"),

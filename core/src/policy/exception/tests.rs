@@ -3,12 +3,16 @@ use std::time::Duration;
 use super::*;
 use crate::{
     pattern::Pattern,
-    policy::{Allowed, Relaxed, controls},
-    pss::{Level, LevelVersion, NEWEST, Pod},
+    policy::{Allowed, Relaxed, Violation, evaluate::Evaluation},
+    pss::{Caps, Level, LevelVersion, Levels, NEWEST, Pod},
 };
 
 mod index;
 mod oracle;
+
+fn controls(levels: Levels, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
+    Evaluation { newest: NEWEST, pod, caps: Caps::NONE }.violations(levels)
+}
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)

@@ -126,7 +126,7 @@ fn an_image_volume_is_one_of_the_pods_images() {
         let covering = exceptions.covering(&Subject::of(&pod, "shop", "dev"), at(0));
         let relaxed = Relaxed::by(&pod, &covering.grants());
         let levels = LevelVersion::latest(Level::Baseline).into();
-        let violations = controls(levels, NEWEST, &relaxed, crate::pss::Caps::NONE);
+        let violations = controls(levels, &relaxed);
         violations.iter().map(|it| it.requirement.id()).collect::<Vec<_>>()
     };
     assert_eq!(broken("ghcr.io/shop/model:1", "v"), [""; 0]);
