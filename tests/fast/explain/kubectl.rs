@@ -54,7 +54,7 @@ fn help_and_errors_say_kubectl_portcullis() {
 fn words_are_completed_in_cobra_s_words() {
     let commands = complete(&["exp"]);
     let [explain, directive] = &commands[..] else { panic!("{commands:?}") };
-    assert!(explain.starts_with("explain\tWhat a control or rule forbids"), "{explain}");
+    assert!(explain.starts_with("explain\tExplain a control or a rule"), "{explain}");
     assert_eq!(directive, ":4");
 
     assert_eq!(
@@ -96,7 +96,7 @@ fn kubectl_has_it_complete() {
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     let lines: Vec<&str> = outcome.out.lines().collect();
     let [explain, directive] = lines[..] else { panic!("{outcome:?}") };
-    assert!(explain.starts_with("explain\tWhat a control or rule forbids"), "{outcome:?}");
+    assert!(explain.starts_with("explain\tExplain a control or a rule"), "{outcome:?}");
     assert_eq!(directive, ":4");
     let Some(outcome) = kubectl(&["__complete", "portcullis", "explain", "seccomp"]) else {
         return;
