@@ -13,7 +13,7 @@ const MODULES: [(&str, &[&str]); 11] = [
     ("rules", &["pattern", "pss", "rules"]),
     ("harden", &["harden", "pss", "rules"]),
     // Exceptions are asked at a time that it is given.
-    ("policy", &["dns", "harden", "pattern", "policy", "pss", "rules"]),
+    ("policy", &["config", "dns", "harden", "pattern", "policy", "pss", "rules"]),
     ("config", &["harden", "policy", "pss"]),
     ("admission", &["admission", "config", "harden", "json", "policy", "pss", "rules"]),
     // To mark what was found where it stands.
@@ -22,7 +22,7 @@ const MODULES: [(&str, &[&str]); 11] = [
 ];
 
 /// Of the standard library: nothing that reaches out of the program, and nothing that is shared.
-const STD: [&str; 18] = [
+const STD: [&str; 19] = [
     "borrow",
     "cell",
     "cmp",
@@ -41,6 +41,7 @@ const STD: [&str; 18] = [
     "string",
     "sync",
     "time",
+    "vec",
 ];
 
 const CRATES: [&str; 11] = [

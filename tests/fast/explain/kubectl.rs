@@ -75,7 +75,7 @@ fn words_are_completed_in_cobra_s_words() {
     assert_eq!(complete(&["check", "--level", "baseline", "web.yaml", "--lev"]).len(), 2);
     assert_eq!(complete(&["nothing-like-it"]), [":4"]);
     let flags = complete(&["check", "--lev"]);
-    assert!(flags[0].starts_with("--level\tThe level"), "{flags:?}");
+    assert!(flags[0].starts_with("--level\tLevel to check"), "{flags:?}");
     assert_eq!(flags[1..], [":4"]);
     assert_eq!(complete(&[]), [":4"]);
 }
