@@ -1,18 +1,24 @@
-//! Unified diffs that `git apply` and `patch -p1` take.
+//! What changes in a text, as a unified diff that `git apply` and `patch -p1` take.
+//!
+//! The edits are known, so that the diff takes time by the length of the texts alone. The crates that compare two texts do
+//! not know them: for 32,000 pods in one file `similar` takes 2 s, ten times as long as for 8,000, and `imara-diff` takes
+//! 7 s for 8,000 pods that are the same.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, ops::Range, path::Path};
 
-use similar::TextDiff;
+use crate::manifest::edit::Edit;
 
-/// The diff between two texts.
-pub(super) fn unified(name: &str, old: &str, new: &str) -> String {
-    let diff = TextDiff::configure().newline_terminated(true).diff_slices(&lines(old), &lines(new));
-    diff.unified_diff().header(&quoted("a", name), &quoted("b", name)).to_string()
-}
+/// Lines shown around a change.
+const CONTEXT: usize = 3;
 
-/// The lines as git and patch see them: the library's own end at a carriage return, too.
-fn lines(text: &str) -> Vec<&str> {
-    text.split_inclusive('\n').collect()
+/// The diff of a text to what its edits, in order, made of it.
+pub(super) fn unified(name: &str, old: &str, new: &str, edits: &[Edit]) -> String {
+    let (old, new) = (Lines::new(old), Lines::new(new));
+    let mut diff = format!("--- {}\n+++ {}\n", quoted("a", name), quoted("b", name));
+    for hunk in hunks(&changes(&old, &new, edits)) {
+        hunk_text(&old, &new, hunk, &mut diff);
+    }
+    diff
 }
 
 /// A diff with the colours that git gives it.
@@ -68,6 +74,119 @@ fn quoted(side: &str, name: &str) -> String {
     }
     text.push('"');
     text
+}
+
+/// A text by its lines, from 0, each with its line break.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Self {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        let starts = std::iter::once(0).chain(after_breaks).filter(|start| *start < text.len());
+        Self { text, starts: starts.collect() }
+    }
+
+    fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The line in which a byte is.
+    fn at(&self, byte: usize) -> usize {
+        self.starts.partition_point(|start| *start <= byte).saturating_sub(1)
+    }
+
+    /// The first byte of a line, or the text's end behind the last.
+    fn start(&self, line: usize) -> usize {
+        self.starts.get(line).copied().unwrap_or(self.text.len())
+    }
+
+    fn get(&self, line: usize) -> &'t str {
+        self.text.get(self.start(line)..self.start(line + 1)).unwrap_or_default()
+    }
+}
+
+/// Old lines, and the new ones instead of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Change {
+    old: Range<usize>,
+    new: Range<usize>,
+}
+
+fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let (mut added, mut removed) = (0, 0);
+    for edit in edits {
+        let lines = old.at(edit.range.start)..old.at(edit.range.end) + 1;
+        let start = new.at(old.start(lines.start) + added - removed);
+        added += edit.text.len();
+        removed += edit.range.len();
+        let end = new.at((old.start(lines.end) + added).saturating_sub(removed + 1)) + 1;
+        let change = Change { old: lines, new: start..end };
+        match changes.last_mut().filter(|last| change.old.start < last.old.end) {
+            Some(last) => {
+                last.old.end = last.old.end.max(change.old.end);
+                last.new.end = last.new.end.max(change.new.end);
+            }
+            None => changes.push(change),
+        }
+    }
+    changes.into_iter().map(|change| trimmed(old, new, change)).collect()
+}
+
+/// Without the lines at its ends that are the same.
+fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Change) -> Change {
+    let is_open = |change: &Change| !change.old.is_empty() && !change.new.is_empty();
+    while is_open(&change) && old.get(change.old.start) == new.get(change.new.start) {
+        change.old.start += 1;
+        change.new.start += 1;
+    }
+    while is_open(&change) && old.get(change.old.end - 1) == new.get(change.new.end - 1) {
+        change.old.end -= 1;
+        change.new.end -= 1;
+    }
+    change
+}
+
+/// Changes whose context meets belong together.
+fn hunks(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    changes.chunk_by(|one, other| other.old.start - one.old.end <= 2 * CONTEXT)
+}
+
+fn hunk_text(old: &Lines<'_>, new: &Lines<'_>, hunk: &[Change], diff: &mut String) {
+    let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { return };
+    let before = first.old.start.min(CONTEXT);
+    let after = CONTEXT.min(old.len() - last.old.end);
+    let old_range = first.old.start - before..last.old.end + after;
+    let new_range = first.new.start - before..last.new.end + after;
+    let _ = writeln!(diff, "@@ -{} +{} @@", range(&old_range), range(&new_range));
+    let mut at = old_range.start;
+    for change in hunk {
+        (at..change.old.start).for_each(|line| put(' ', old.get(line), diff));
+        change.old.clone().for_each(|line| put('-', old.get(line), diff));
+        change.new.clone().for_each(|line| put('+', new.get(line), diff));
+        at = change.old.end;
+    }
+    (at..old_range.end).for_each(|line| put(' ', old.get(line), diff));
+}
+
+/// First line, from 1, and how many: of none the line before.
+fn range(lines: &Range<usize>) -> String {
+    match lines.len() {
+        1 => (lines.start + 1).to_string(),
+        0 => format!("{},0", lines.start),
+        len => format!("{},{len}", lines.start + 1),
+    }
+}
+
+fn put(sign: char, line: &str, diff: &mut String) {
+    diff.push(sign);
+    diff.push_str(line);
+    if !line.ends_with('\n') {
+        diff.push_str("\n\\ No newline at end of file\n");
+    }
 }
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ impl<W: Write, L: Write> Run<W, L> {
         match (self.form, source) {
             (Form::Diff(colours), source) => {
                 let old = str::from_utf8(old).unwrap_or_default();
-                let exact = diff::unified(&name(source), old, &hardened.text);
+                let exact = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
                 let diff = harmless::text(&exact);
                 if diff != exact {
                     self.say(source, None, ALTERED)?;
