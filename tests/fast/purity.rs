@@ -44,7 +44,7 @@ const STD: [&str; 19] = [
     "vec",
 ];
 
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 10] = [
     "aho_corasick",
     "base64",
     "granit_parser",
@@ -53,7 +53,6 @@ const CRATES: [&str; 11] = [
     "memchr",
     "serde",
     "serde_json",
-    "serde_saphyr",
     "thiserror",
     "wide",
 ];

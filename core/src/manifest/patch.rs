@@ -76,7 +76,7 @@ const FREE: [&str; 2] = ["volumeAttributes", "options"];
 /// The directive that is anywhere in an object.
 pub(super) fn directive(object: Value<'_>) -> Option<Sign> {
     // Of a thousand manifests none has one. A key may have its `$` as an escape.
-    let signs = DIRECTIVES.into_iter().chain(["u0024", "U00000024", "x24"]);
+    let signs = DIRECTIVES.into_iter().chain([r"\u0024", r"\U00000024", r"\x24"]);
     let text = object.text().as_bytes();
     let may_be = signs.into_iter().any(|sign| memmem::find(text, sign.as_bytes()).is_some());
     in_value(&may_be.then(|| object.json().ok())??).map(Sign::Directive)

@@ -1,5 +1,8 @@
 //! A tree from the events of a parser, one after the other.
 
+mod aliases;
+mod spans;
+
 use std::{
     borrow::Cow,
     cell::RefCell,
@@ -9,10 +12,10 @@ use std::{
 
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as WrittenTag};
 
-use super::{
-    EMPTY, Id, Kind, MAX_DEPTH, MAX_NODES, MAX_REPEATED, NoTree, Quotes, Raw, Style, Tag, Tree,
-    scalar,
-};
+use super::{EMPTY, Id, Kind, MAX_DEPTH, MAX_NODES, NoTree, Quotes, Raw, Style, Tag, Tree, scalar};
+
+use aliases::{Anchor, Extent};
+use spans::{bare, block_scalar, dash, offset};
 
 /// Up to so many keys of a mapping are compared one by one: most mappings have few.
 const MAX_COMPARED: usize = 16;
@@ -59,22 +62,6 @@ struct Open {
     extent: Extent,
     /// Of a mapping with many keys.
     keys: HashSet<Box<str>>,
-}
-
-/// What is under an anchor.
-struct Anchor {
-    id: Id,
-    /// None of a collection that is not closed yet.
-    extent: Option<Extent>,
-}
-
-/// How much a node holds, with all that its aliases stand for.
-#[derive(Clone, Copy)]
-struct Extent {
-    /// In values, of which a long text counts as several.
-    size: usize,
-    /// How deep it is nested.
-    height: usize,
 }
 
 /// The anchor and the tag of a node. Anchor 0 is none.
@@ -266,57 +253,6 @@ impl<'t> Builder<'t> {
         self.complete(id, anchor, extent)
     }
 
-    /// Merge keys bring in mappings.
-    fn can_merge(&self, id: Id) -> Result<(), NoTree> {
-        let is_map = |id: &Id| matches!(self.resolved(*id).kind, Kind::Map(_));
-        let own = self.children_of(self.node(id));
-        for entry in own.chunks_exact(2) {
-            let [key, value] = entry else { continue };
-            let source = self.resolved(*value);
-            let is_merge = self.node(*key).may_merge() && self.read(*key) == "<<";
-            let are_maps =
-                matches!(source.kind, Kind::List(_)) && self.children_of(source).iter().all(is_map);
-            if is_merge && !is_map(value) && !are_maps {
-                let why = "a merge key (<<) needs a mapping or a list of mappings";
-                return Err(NoTree::at(self.node(*key).start as usize, why));
-            }
-        }
-        Ok(())
-    }
-
-    fn alias(&mut self, anchor: usize, at: &Range<usize>) -> Result<(), NoTree> {
-        let at = self.offset + at.start..self.offset + at.end;
-        let wrong = |why: &str| Err(NoTree::at(at.start, why));
-        let Some(Anchor { id: target, extent }) = self.anchors.get(&anchor) else {
-            return wrong("an alias of no anchor");
-        };
-        let (target, Some(extent)) = (*target, *extent) else {
-            return wrong("an alias within what it stands for");
-        };
-        self.repeated += extent.size;
-        if self.repeated > MAX_REPEATED {
-            return wrong("aliases repeat more than any manifest needs");
-        }
-        if self.open.len() + extent.height > MAX_DEPTH {
-            return Err(too_deep(at.start));
-        }
-        let key = match (self.is_key(), self.node(target)) {
-            (false, _) => None,
-            (true, Raw { kind: Kind::Scalar(quotes), tag, .. }) => {
-                let value = self.read(target).to_owned();
-                Some(self.key(&value, quotes, tag, at.start)?.into_owned())
-            }
-            (true, _) => return wrong(WRONG_KEY),
-        };
-        let id = self.push(Kind::Alias, (0, Tag::None), &at)?;
-        self.decoded.extend(key.map(|key| (id, key.into())));
-        if let Some(node) = self.nodes.get_mut(id.0 as usize) {
-            node.children = (target.0, target.0);
-        }
-        self.uses.entry(target).or_default().push(id);
-        self.complete(id, 0, extent)
-    }
-
     fn push(
         &mut self,
         kind: Kind,
@@ -412,14 +348,6 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// Without quotes.
-fn bare(written: &str, quotes: Quotes) -> Option<&str> {
-    match quotes {
-        Quotes::Single | Quotes::Double => written.get(1..written.len().saturating_sub(1)),
-        Quotes::Plain | Quotes::Block => Some(written),
-    }
-}
-
 fn tag_of(tag: Option<Cow<'_, WrittenTag>>) -> Tag {
     let Some(tag) = tag else { return Tag::None };
     match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
@@ -442,41 +370,4 @@ fn repeated(key: &str) -> String {
         shown.push_str("...");
     }
     format!("repeated key {shown:?}: a mapping has each key once")
-}
-
-/// Of a list that is not indented below its key the parser says where its first item is. The dash is what that line
-/// begins with.
-fn dash(text: &str, offset: usize, at: usize) -> usize {
-    let text = text.get(offset..).unwrap_or_default();
-    let line = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
-    let text = text.get(line..).unwrap_or_default();
-    let blank = text.len() - text.trim_start_matches(' ').len();
-    if text.trim_start_matches(' ').starts_with('-') { line + blank } else { at }
-}
-
-/// Never cut: the text's length fits.
-fn offset(byte: usize) -> u32 {
-    u32::try_from(byte).unwrap_or(u32::MAX)
-}
-
-/// The parser reads on to the next token. Blank lines behind the last line are part of a scalar only where it
-/// keeps them: then it ends where a line begins.
-fn block_scalar(
-    value: &str,
-    at: &Range<usize>,
-    text: &str,
-    key_end: Option<usize>,
-) -> Range<usize> {
-    let lines = text.get(at.clone()).unwrap_or_default();
-    let trimmed = lines.trim_end();
-    let last = value.strip_suffix('\n').unwrap_or(value).rsplit('\n').next().unwrap_or_default();
-    let keeps_blank = !value.is_empty() && last.trim().is_empty();
-    match (keeps_blank, key_end) {
-        (true, _) => {
-            let last_line = lines.rfind('\n').map_or(lines.len(), |at| at + 1);
-            at.start..at.start + last_line
-        }
-        (false, Some(key)) if trimmed.is_empty() => key..key,
-        (false, _) => at.start..at.start + trimmed.len(),
-    }
 }
