@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    findings::{Broken, Found, Ladder, Workload},
+    findings::{Found, LevelsMet, ReportedViolation, Workload},
     policy::{Exemption, Requirement},
     pss::Control,
 };
@@ -21,14 +21,14 @@ pub(super) fn merge(into: &mut Workload, other: Workload) {
         (true, false) => *into = other,
         (false, true) => {}
         (true, true) | (false, false) => {
-            ladder(&mut into.ladder, &other.ladder);
+            levels_met(&mut into.levels_met, &other.levels_met);
             violations(&mut into.violations, other.violations);
             fixes(&mut into.fixes, other.fixes);
         }
     }
 }
 
-fn ladder(into: &mut Ladder, other: &Ladder) {
+fn levels_met(into: &mut LevelsMet, other: &LevelsMet) {
     into.now = into.now.min(other.now);
     into.hardened = into.hardened.min(other.hardened);
     controls(&mut into.baseline, &other.baseline);
@@ -44,7 +44,7 @@ fn controls(into: &mut Vec<&'static Control>, other: &[&'static Control]) {
     into.sort_by_key(|control| Requirement::Control(control).position());
 }
 
-fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
+fn violations(into: &mut Vec<ReportedViolation>, other: Vec<ReportedViolation>) {
     for broken in other {
         let Some(known) = into.iter_mut().find(|known| known.requirement == broken.requirement)
         else {
@@ -61,7 +61,7 @@ fn violations(into: &mut Vec<Broken>, other: Vec<Broken>) {
     into.sort_by_key(|broken| broken.requirement.position());
 }
 
-fn add(known: &mut Broken, broken: Broken) {
+fn add(known: &mut ReportedViolation, broken: ReportedViolation) {
     // By the container's name: what was injected into pods moves their indices.
     let key = |found: &Found| (Arc::clone(&found.place), found.fix.clone());
     let mut seen: HashSet<_> = known.found.iter().map(key).collect();

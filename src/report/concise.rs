@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::findings::{Broken, Workload};
+use crate::findings::{ReportedViolation, Workload};
 
 use super::{
     Item, namespace,
@@ -33,7 +33,7 @@ impl Concise {
     }
 
     /// `web.yaml:12:9: Deployment shop/web: privileged: container "web": set …`.
-    fn line(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+    fn line(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
         let region = broken.found.iter().find_map(|found| found.region);
         let at = match (&workload.location, region) {
             (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),

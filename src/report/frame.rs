@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
-use crate::findings::{Broken, Found, Region, Severity, Workload};
+use crate::findings::{Found, Region, ReportedViolation, Severity, Workload};
 use crate::harmless;
 
 use super::words::visible;
@@ -18,7 +18,7 @@ const MAX_SOURCE: usize = 64 << 10;
 pub(super) fn render(
     renderer: &Renderer,
     workload: &Workload,
-    broken: &Broken,
+    broken: &ReportedViolation,
     text: Option<&str>,
 ) -> String {
     let object = workload.identity.to_string();
@@ -45,7 +45,7 @@ pub(super) fn render(
 /// The lines, where there are some to show; else where the object stands.
 fn place<'a>(
     workload: &'a Workload,
-    broken: &'a Broken,
+    broken: &'a ReportedViolation,
     text: Option<&'a str>,
 ) -> Vec<Element<'a>> {
     let Some(location) = &workload.location else { return Vec::new() };
@@ -72,7 +72,7 @@ fn place<'a>(
 }
 
 /// What to set, each once. Where the frame's label says it already, not again.
-fn fixes(workload: &Workload, broken: &Broken) -> Vec<String> {
+fn fixes(workload: &Workload, broken: &ReportedViolation) -> Vec<String> {
     if workload.location.is_some() && broken.found.iter().all(is_labelled) {
         return Vec::new();
     }
@@ -83,7 +83,7 @@ fn fixes(workload: &Workload, broken: &Broken) -> Vec<String> {
 }
 
 /// How many are neither in the frame nor below it.
-fn left_out(broken: &Broken) -> Option<String> {
+fn left_out(broken: &ReportedViolation) -> Option<String> {
     let left = broken.more + broken.found.len().saturating_sub(MAX_SHOWN);
     (left > 0).then(|| format!("and {left} more"))
 }
@@ -92,7 +92,7 @@ fn is_labelled(found: &Found) -> bool {
     found.region.is_some()
 }
 
-fn note(workload: &Workload, broken: &Broken) -> String {
+fn note(workload: &Workload, broken: &ReportedViolation) -> String {
     let asked = match broken.requirement.level() {
         Some(level) => format!("{level}, {}", workload.judged.highest().version),
         None => "rule".to_owned(),

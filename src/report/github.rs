@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 
 use crate::{
-    findings::{Broken, Lint, Workload},
+    findings::{Lint, ReportedViolation, Workload},
     harmless,
     manifest::Unreadable,
 };
@@ -35,7 +35,7 @@ impl Github {
         }
     }
 
-    fn violation(&mut self, workload: &Workload, broken: &Broken) -> io::Result<()> {
+    fn violation(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
         let mut properties = Vec::new();
         if let Some(location) = &workload.location {
             let region = broken.found.iter().find_map(|found| found.region);

@@ -217,7 +217,7 @@ pub(super) fn beside(levels: Levels) -> Vec<String> {
 impl<'a> Workload<'a> {
     fn of(workload: &'a findings::Workload) -> Self {
         let identity = &workload.identity;
-        let ladder = workload.exempt.is_none().then_some(&workload.ladder);
+        let levels_met = workload.exempt.is_none().then_some(&workload.levels_met);
         Self {
             location: workload.location.as_ref().map(|location| Location {
                 source: &location.source,
@@ -233,15 +233,15 @@ impl<'a> Workload<'a> {
             beside: beside(workload.judged),
             allowed: !workload.is_denied(),
             exempt: workload.exempt.map(|exemption| exemption.as_str()),
-            meets: ladder.map(|ladder| ladder.now.as_str()),
-            meets_hardened: ladder.map(|ladder| ladder.hardened.as_str()),
+            meets: levels_met.map(|levels_met| levels_met.now.as_str()),
+            meets_hardened: levels_met.map(|levels_met| levels_met.hardened.as_str()),
             violations: workload.violations.iter().map(Violation::of).collect(),
         }
     }
 }
 
 impl<'a> Violation<'a> {
-    fn of(broken: &'a findings::Broken) -> Self {
+    fn of(broken: &'a findings::ReportedViolation) -> Self {
         Self {
             control: broken.requirement.id(),
             level: broken.requirement.origin(),

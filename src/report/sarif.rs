@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     explain,
-    findings::{self, Broken, Found, Lint, Severity, Workload, lint},
+    findings::{self, Found, Lint, ReportedViolation, Severity, Workload, lint},
     harmless,
     manifest::{Line, Unreadable},
     policy::Requirement,
@@ -262,7 +262,7 @@ struct Fingerprints {
 }
 
 impl<'a> SarifResult<'a> {
-    fn of(workload: &'a Workload, broken: &'a Broken) -> Self {
+    fn of(workload: &'a Workload, broken: &'a ReportedViolation) -> Self {
         let mut locations = broken.found.iter().map(|found| Location::of(workload, found));
         let first = locations.next();
         Self {
@@ -291,7 +291,7 @@ impl<'a> SarifResult<'a> {
 }
 
 impl Fix {
-    fn of(workload: &Workload, broken: &Broken) -> Option<Self> {
+    fn of(workload: &Workload, broken: &ReportedViolation) -> Option<Self> {
         let location = workload.location.as_ref().filter(|_| !broken.mends.is_empty())?;
         let replacements = broken.mends.iter().map(|mend| Replacement {
             deleted_region: Region::of(mend.region),

@@ -32,15 +32,15 @@ impl Table {
         }
         let identity = &workload.identity;
         let namespace = if identity.namespace.is_empty() { "-" } else { &identity.namespace };
-        let (ladder, violations) = (&workload.ladder, &workload.violations);
+        let (levels_met, violations) = (&workload.levels_met, &workload.violations);
         let hardened = violations.iter().filter(|broken| broken.is_hardened()).count();
         // What is of baseline too has its place there.
-        let of_restricted = ladder.restricted.iter().filter(|control| !is_of_baseline(control));
+        let of_restricted = levels_met.restricted.iter().filter(|control| !is_of_baseline(control));
         self.rows.push([
             visible(cut(namespace)).into_owned(),
             visible(&format!("{}/{}", identity.kind, cut(&identity.name))).into_owned(),
-            ladder.now.to_string(),
-            cell(ladder.baseline.len()),
+            levels_met.now.to_string(),
+            cell(levels_met.baseline.len()),
             cell(of_restricted.count()),
             format!("{hardened}/{}", violations.len()),
         ]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     dns,
-    findings::{Audited, Broken, Identity, Severity},
+    findings::{Audited, Identity, ReportedViolation, Severity},
     pss::Level,
 };
 
@@ -64,7 +64,7 @@ impl Report {
         let Audited { workload, uid, .. } = audited;
         let Identity { api_version, kind, namespace, name: of } = &workload.identity;
         let name = format!("{PREFIX}{uid}");
-        let levels = [workload.ladder.now, workload.ladder.hardened].map(Level::as_str);
+        let levels = [workload.levels_met.now, workload.levels_met.hardened].map(Level::as_str);
         let results: Vec<_> = workload.violations.iter().take(kept).map(result).collect();
         let fails = workload.violations.iter().filter(|broken| is_fail(broken)).count();
         let warns = workload.violations.len() - fails;
@@ -113,7 +113,7 @@ fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
 }
 
 /// A broken control.
-fn result(broken: &Broken) -> Value {
+fn result(broken: &ReportedViolation) -> Value {
     let (policy, category, severity) = match broken.requirement.level() {
         Some(Level::Privileged | Level::Baseline) => {
             ("pod-security-baseline", "Pod Security Standards (Baseline)", "high")
@@ -142,7 +142,7 @@ fn result(broken: &Broken) -> Value {
 }
 
 /// Whether the namespace enforces it.
-fn is_fail(broken: &Broken) -> bool {
+fn is_fail(broken: &ReportedViolation) -> bool {
     broken.severity == Severity::Error
 }
 

@@ -74,7 +74,7 @@ impl Counts {
         if workload.exempt.is_some() {
             return;
         }
-        let levels = (workload.ladder.now, workload.ladder.hardened);
+        let levels = (workload.levels_met.now, workload.levels_met.hardened);
         *self.workloads.entry(levels).or_default() += 1;
         for broken in &workload.violations {
             *self.violations.entry((broken.requirement.id(), broken.severity)).or_default() += 1;

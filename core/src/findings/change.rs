@@ -93,8 +93,8 @@ impl Standing {
 
     fn of_workload(workload: &Workload) -> Option<Self> {
         workload.exempt.is_none().then_some(Self {
-            meets: workload.ladder.now,
-            hardened: workload.ladder.hardened,
+            meets: workload.levels_met.now,
+            hardened: workload.levels_met.hardened,
             enforced: workload.judged.level(),
             broken: workload.violations.len() as u64,
         })

@@ -17,4 +17,4 @@ pub use namespace::{Audited, Extent, Ground, Namespace, Presence, Read, Unread};
 pub use place::{Location, Position, Region, Replacement};
 pub use policy::{Basis, Labels, Modes, Owners, Policy, Severity};
 pub use summary::{Ranks, Summary};
-pub use workload::{Broken, Found, Identity, Ladder, Workload};
+pub use workload::{Found, Identity, LevelsMet, ReportedViolation, Workload};

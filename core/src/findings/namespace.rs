@@ -136,20 +136,21 @@ impl Namespace {
         let Read { workloads, breaking, lints, unread, extent } = read;
         // What a runtime class exempts breaks nothing, whatever is enforced.
         let judged = || {
-            let ladders = workloads.iter().map(|audited| &audited.workload);
-            ladders
+            let levels_met = workloads.iter().map(|audited| &audited.workload);
+            levels_met
                 .filter(|workload| workload.exempt != Some(Exemption::RuntimeClass))
-                .map(|workload| &workload.ladder)
+                .map(|workload| &workload.levels_met)
         };
         let lowest = |levels: &mut dyn Iterator<Item = Level>| levels.min();
-        let now = lowest(&mut judged().map(|ladder| ladder.now)).unwrap_or(Level::Restricted);
-        let hardened =
-            lowest(&mut judged().map(|ladder| ladder.hardened)).unwrap_or(Level::Restricted);
+        let now =
+            lowest(&mut judged().map(|levels_met| levels_met.now)).unwrap_or(Level::Restricted);
+        let hardened = lowest(&mut judged().map(|levels_met| levels_met.hardened))
+            .unwrap_or(Level::Restricted);
         let in_the_way = |control: &'static Control| {
-            let broken = judged().filter(|ladder| {
+            let broken = judged().filter(|levels_met| {
                 let controls = match now {
-                    Level::Privileged => &ladder.baseline[..],
-                    Level::Baseline => &ladder.restricted[..],
+                    Level::Privileged => &levels_met.baseline[..],
+                    Level::Baseline => &levels_met.restricted[..],
                     Level::Restricted => &[],
                 };
                 controls.iter().any(|broken| broken.id == control.id)
@@ -267,7 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        findings::Ladder,
+        findings::LevelsMet,
         policy::EffectivePolicy,
         pss::{NEWEST, Pod},
     };
@@ -305,14 +306,14 @@ mod tests {
         let workloads = pods.iter().map(|text| {
             let pod: Pod<'_> = serde_json::from_str(text).unwrap();
             let changes = harden::plan(&pod, &config.harden, harden::Scope::Create);
-            let ladder = Ladder::of(&pod, Some(&harden::apply(&pod, &changes)), NEWEST);
-            Audited { workload: workload(ladder), uid: String::new(), pods: 1 }
+            let levels_met = LevelsMet::of(&pod, Some(&harden::apply(&pod, &changes)), NEWEST);
+            Audited { workload: workload(levels_met), uid: String::new(), pods: 1 }
         });
         let read = Read { workloads: workloads.collect(), ..Read::default() };
         Namespace::of(ground, read, &config.harden)
     }
 
-    fn workload(ladder: Ladder) -> Workload {
+    fn workload(levels_met: LevelsMet) -> Workload {
         Workload {
             identity: Identity {
                 api_version: "v1".to_owned(),
@@ -325,7 +326,7 @@ mod tests {
             judged: Levels::PRIVILEGED,
             violations: Vec::new(),
             fixes: Vec::new(),
-            ladder,
+            levels_met,
             changes: Vec::new(),
             exceptions: crate::policy::ExceptionSummary::default(),
             trace: Vec::new(),

@@ -56,8 +56,8 @@ impl Summary {
         if workload.exempt.is_some() {
             self.exempt += 1;
         } else {
-            self.now.add(workload.ladder.now);
-            self.hardened.add(workload.ladder.hardened);
+            self.now.add(workload.levels_met.now);
+            self.hardened.add(workload.levels_met.hardened);
         }
     }
 }

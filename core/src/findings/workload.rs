@@ -60,11 +60,11 @@ pub struct Workload {
     /// What it is judged by: no version is `latest`.
     pub judged: Levels,
     /// What it breaks, in the order of the Standard's table.
-    pub violations: Vec<Broken>,
+    pub violations: Vec<ReportedViolation>,
     /// What to set, one line each, grouped by container as in a denial.
     pub fixes: Vec<String>,
     /// The levels that it meets.
-    pub ladder: Ladder,
+    pub levels_met: LevelsMet,
     /// What hardening adds where it is applied, whatever is judged.
     pub changes: Vec<Change>,
     /// The exceptions that cover it.
@@ -75,7 +75,7 @@ pub struct Workload {
 
 /// A control that it breaks.
 #[derive(Debug)]
-pub struct Broken {
+pub struct ReportedViolation {
     /// Which.
     pub requirement: Requirement,
     /// The strictest mode that asks for it.
@@ -113,7 +113,7 @@ pub struct Found {
 
 /// The levels of the Standard that a pod meets, whatever it is judged by.
 #[derive(Clone, Debug)]
-pub struct Ladder {
+pub struct LevelsMet {
     /// The highest that it meets now.
     pub now: Level,
     /// The highest that it would meet once hardened.
@@ -124,7 +124,7 @@ pub struct Ladder {
     pub restricted: Vec<&'static Control>,
 }
 
-impl Ladder {
+impl LevelsMet {
     /// Of what breaks nothing.
     pub const TOP: Self = Self {
         now: Level::Restricted,
@@ -176,7 +176,7 @@ impl Workload {
             judged: basis.judged(),
             violations: Vec::new(),
             fixes: Vec::new(),
-            ladder: Ladder::TOP,
+            levels_met: LevelsMet::TOP,
             changes: Vec::new(),
             exceptions: ExceptionSummary::default(),
             trace: Vec::new(),
@@ -188,7 +188,7 @@ impl Workload {
                 Ok(case) => {
                     let case = case.with_levels(&levels).harden(Scope::Create);
                     let version = basis.asked.highest().version.resolve(basis.newest);
-                    workload.ladder = Ladder::of(pod, case.hardened(), version);
+                    workload.levels_met = LevelsMet::of(pod, case.hardened(), version);
                     workload.fill(policy::judge(case, policy.form, policy.caps), root, policy);
                 }
                 Err(exemption) => workload.exempt = Some(exemption),
@@ -210,7 +210,7 @@ impl Workload {
         self.violations = denied
             .into_iter()
             .chain(advised)
-            .map(|(mode, violation)| Broken {
+            .map(|(mode, violation)| ReportedViolation {
                 requirement: violation.requirement,
                 mode,
                 severity: policy.severity(violation.requirement, mode),
@@ -236,7 +236,7 @@ impl Workload {
     }
 }
 
-impl Broken {
+impl ReportedViolation {
     /// Whether hardening would mend it.
     pub fn is_hardened(&self) -> bool {
         !self.hardening.is_empty()

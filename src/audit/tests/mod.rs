@@ -61,8 +61,8 @@ impl Told {
     fn workloads(&self) -> Vec<String> {
         let all = self.namespaces.iter().flat_map(|namespace| &namespace.workloads);
         all.map(|Audited { workload, pods, .. }| {
-            let ladder = &workload.ladder;
-            format!("{} {pods} {} {}", workload.identity, ladder.now, ladder.hardened)
+            let levels_met = &workload.levels_met;
+            format!("{} {pods} {} {}", workload.identity, levels_met.now, levels_met.hardened)
         })
         .collect()
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    findings::{Broken, Found, Summary, Workload},
+    findings::{Found, ReportedViolation, Summary, Workload},
     manifest::{Line, Unreadable},
     policy::Requirement,
     pss::Level,
@@ -76,7 +76,7 @@ impl<'p> Html<'p> {
         for id in &broken {
             *self.controls.entry(id).or_default() += 1;
         }
-        let (now, hardened) = (workload.ladder.now, workload.ladder.hardened);
+        let (now, hardened) = (workload.levels_met.now, workload.levels_met.hardened);
         let rows = &mut self.rows;
         write!(
             rows,
@@ -207,7 +207,7 @@ fn badges(rows: &mut String, now: Level, hardened: Level) -> fmt::Result {
     Ok(())
 }
 
-fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
+fn violations(rows: &mut String, violations: &[ReportedViolation]) -> fmt::Result {
     if violations.is_empty() {
         return Ok(());
     }
@@ -227,7 +227,12 @@ fn violations(rows: &mut String, violations: &[Broken]) -> fmt::Result {
     writeln!(rows, "</tbody></table>")
 }
 
-fn violation(rows: &mut String, id: &str, broken: &Broken, found: &Found) -> fmt::Result {
+fn violation(
+    rows: &mut String,
+    id: &str,
+    broken: &ReportedViolation,
+    found: &Found,
+) -> fmt::Result {
     let line = found.region.map_or_else(String::new, |at| format!(" line {}", at.start.line));
     let hardened = if broken.is_hardened() { " <i>hardening does it</i>" } else { "" };
     writeln!(

@@ -7,7 +7,7 @@ use portcullis::{
     admission::{self, Effect, Hook, Outcome, Request, Review},
     audit::{self, Event, Templates},
     check,
-    findings::{Broken, Ladder, Modes, Policy, Presence, Severity, Workload},
+    findings::{LevelsMet, Modes, Policy, Presence, ReportedViolation, Severity, Workload},
     harden::{Change, Decision},
     policy::{Context, ExceptionsAt, Form, Violation},
     pss::{Caps, Level, NEWEST},
@@ -116,11 +116,12 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
         };
         let controls = ids(workload.violations.iter().filter(|it| it.severity == Severity::Error));
         assert_eq!(controls, expected.denied, "audit: {}", shown(index));
-        let is_rule = |it: &&Broken| it.severity == Severity::Warning && it.requirement.is_rule();
+        let is_rule =
+            |it: &&ReportedViolation| it.severity == Severity::Warning && it.requirement.is_rule();
         let rules = ids(workload.violations.iter().filter(is_rule));
         assert_eq!(rules, expected.advised, "audit: {}", shown(index));
         if let Some(meets) = asked[index].meets.filter(|_| as_made && !is_dry(policies)) {
-            assert_eq!(workload.ladder.now, meets, "audit: {}", shown(index));
+            assert_eq!(workload.levels_met.now, meets, "audit: {}", shown(index));
         }
         assert_eq!(workload.exempt.is_some(), expected.is_exempt, "audit: {}", shown(index));
         assert_eq!(is_breaking, is_pod && !controls.is_empty(), "audit: {}", shown(index));
@@ -246,7 +247,7 @@ impl Policies {
         self.review(Hook::Validate, &object, |outcome| match outcome {
             Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
                 let version = verdict.policy().modes.enforce.highest().version.resolve(NEWEST);
-                meets = Some(Ladder::of(verdict.pod(), None, version).now);
+                meets = Some(LevelsMet::of(verdict.pod(), None, version).now);
                 found.hardened.extend(fields(&verdict.case.changes));
                 found.denied = verdict.enforce.iter().map(id).collect();
                 let advised = verdict.audit.iter().chain(&verdict.warn);
@@ -385,7 +386,7 @@ fn id(violation: &Violation) -> String {
     violation.requirement.id().to_owned()
 }
 
-fn ids<'b>(broken: impl Iterator<Item = &'b Broken>) -> Ids {
+fn ids<'b>(broken: impl Iterator<Item = &'b ReportedViolation>) -> Ids {
     broken.map(|broken| broken.requirement.id().to_owned()).collect()
 }
 
