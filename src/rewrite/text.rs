@@ -119,7 +119,7 @@ impl Hardener {
             Context { config: &self.config, newest: NEWEST, excepted: ExceptionsAt::none() };
         let policy = Cow::Owned(context.policy(namespace, &BTreeMap::new()));
         let case = PodCase::new(&Subject::made_by(pod, namespace, None), policy, context).ok()?;
-        let changes = case.harden(Scope::Create).changes;
+        let changes = case.planned(Scope::Create);
         let path = manifest.pod_path();
         let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
         let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();

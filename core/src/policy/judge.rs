@@ -80,15 +80,21 @@ impl<'a> PodCase<'a> {
         Self { levels: Some(levels), ..self }
     }
 
-    /// Adds what hardening sets in a pod, whether or not the namespace hardens.
+    /// What hardening would add to the pod, whether or not the namespace hardens.
+    pub fn planned(&self, scope: Scope<'_>) -> Vec<Change> {
+        let changes = harden::plan(self.pod, &self.context.config.harden, scope);
+        match changes.is_empty() {
+            true => changes,
+            false => self.relax(self.pod, &self.exceptions.grants()).without_relaxed(changes),
+        }
+    }
+
+    /// The same case of a pod to which hardening adds that.
     #[must_use]
     pub fn harden(mut self, scope: Scope<'_>) -> Self {
-        let changes = harden::plan(self.pod, &self.context.config.harden, scope);
-        if !changes.is_empty() {
-            self.changes = self.relax(self.pod, &self.exceptions.grants()).without_relaxed(changes);
-            let hardened = || Box::new(harden::apply(self.pod, &self.changes));
-            self.hardened = (!self.changes.is_empty()).then(hardened);
-        }
+        self.changes = self.planned(scope);
+        let hardened = || Box::new(harden::apply(self.pod, &self.changes));
+        self.hardened = (!self.changes.is_empty()).then(hardened);
         self
     }
 
