@@ -12,6 +12,8 @@ mod rules;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod tests;
 pub(crate) mod tree;
 

@@ -72,6 +72,12 @@ const fn ranging(name: &'static str, check: fn(&mut Reader<'_>, &Fields<'_>) -> 
     Form { name, settings: &["ranges"], needs: &[], check }
 }
 
+/// The name of each rule, and its settings beside its mode.
+#[cfg(test)]
+pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    FORMS.iter().map(|form| (form.name, form.settings))
+}
+
 /// A mode as the configuration writes it.
 enum Written {
     Off,

@@ -3,7 +3,7 @@
 use super::helm::{CHART, Helm, text};
 
 /// A value, and what Helm must say of it.
-const BAD_VALUES: [(&str, &[&str]); 21] = [
+const BAD_VALUES: [(&str, &[&str]); 26] = [
     ("replicaCont=2", &["replicaCont", "not allowed"]),
     ("replicaCount=two", &["/replicaCount", "integer"]),
     ("mode=audit", &["/mode", "dry-run", "enforce"]),
@@ -13,6 +13,11 @@ const BAD_VALUES: [(&str, &[&str]); 21] = [
     ("config.defaults.enforce-version=1.30", &["/config/defaults/enforce-version"]),
     ("config.harden.mode=on", &["/config/harden/mode", "report"]),
     ("config.exemption.namespaces={a}", &["exemption"]),
+    ("config.rules.imagetag=enforce", &["/config/rules", "imagetag"]),
+    ("config.rules.imageTag=deny", &["/config/rules/imageTag", "enforce"]),
+    ("config.profiles.x.level=baselin", &["/config/profiles/x/level", "baseline"]),
+    ("config.profiles.x.allow.capabilities={CAP_NET_RAW}", &["/config/profiles/x"]),
+    ("config.floor.version=v1.30", &["/config/floor", "level"]),
     ("webhooks.validating.failurePolicy=fail", &["/webhooks/validating/failurePolicy", "Fail"]),
     ("webhooks.validating.enabled=false", &["/webhooks/validating", "enabled"]),
     ("webhooks.mutating.timeoutSeconds=31", &["/webhooks/mutating/timeoutSeconds", "30"]),
