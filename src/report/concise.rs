@@ -1,4 +1,4 @@
-//! One line a violation, as compilers' short form: made for a terminal's width and for `grep`.
+//! One line per violation, like the short form of compilers: fits a terminal and works with `grep`.
 
 use std::io::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! A violation as compilers show one: the lines of the source, what is wrong with them, what to write instead.
+//! A violation as compilers show one: the source lines, what is wrong with them and what to write instead.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -9,12 +9,12 @@ use crate::harmless;
 
 use super::words::visible;
 
-/// Containers that are shown of one violation: a pod may have hundreds.
+/// Containers shown per violation; a pod may have hundreds.
 const MAX_SHOWN: usize = 10;
-/// Longer lines are not shown, in bytes: they would be once for each violation.
+/// In bytes. Longer lines are not shown, because each violation would repeat them.
 const MAX_SOURCE: usize = 64 << 10;
 
-/// One violation of a workload; `text` is the source that it stands in.
+/// Renders one violation of a workload. `text` is the source that contains it.
 pub(super) fn render(
     renderer: &Renderer,
     workload: &Workload,
@@ -42,7 +42,7 @@ pub(super) fn render(
     renderer.render(&[group])
 }
 
-/// The lines, where there are some to show; else where the object stands.
+/// The source lines if there are any to show, else the location of the object.
 fn place<'a>(
     workload: &'a Workload,
     broken: &'a ReportedViolation,
@@ -59,7 +59,7 @@ fn place<'a>(
     };
     let mut seen = BTreeSet::new();
     let annotations = regions().take(MAX_SHOWN).flat_map(|(found, region)| {
-        // Two things may be wrong at one place.
+        // Two violations may share a place.
         let is_first = seen.insert(region.start.byte);
         let primary = is_first.then(|| lines.annotation(found, region)).flatten();
         let context = found.context.filter(|context| seen.insert(context.start.byte));
@@ -71,7 +71,7 @@ fn place<'a>(
     vec![snippet.annotations(annotations.collect::<Vec<_>>()).into()]
 }
 
-/// What to set, each once. Where the frame's label says it already, not again.
+/// What to set, without duplicates and without what the frame's label already says.
 fn fixes(workload: &Workload, broken: &ReportedViolation) -> Vec<String> {
     if workload.location.is_some() && broken.found.iter().all(is_labelled) {
         return Vec::new();
@@ -82,7 +82,7 @@ fn fixes(workload: &Workload, broken: &ReportedViolation) -> Vec<String> {
     lines.filter(|line| seen.insert(line.clone())).take(MAX_SHOWN).collect()
 }
 
-/// How many are neither in the frame nor below it.
+/// The number of findings that appear neither in the frame nor below it.
 fn left_out(broken: &ReportedViolation) -> Option<String> {
     let left = broken.more + broken.found.len().saturating_sub(MAX_SHOWN);
     (left > 0).then(|| format!("and {left} more"))
@@ -101,10 +101,10 @@ fn note(workload: &Workload, broken: &ReportedViolation) -> String {
     format!("{asked}{hardens}")
 }
 
-/// The lines of a source that are shown: those from the first that matters to the last.
+/// The range of source lines that is shown.
 struct Lines<'t> {
     text: &'t str,
-    /// The offset of its first byte, and its line.
+    /// The offset of the first byte, and the number of its line.
     start: usize,
     first: usize,
 }
@@ -135,7 +135,7 @@ impl<'t> Lines<'t> {
         Some(AnnotationKind::Context.span(span).label(visible(&label).into_owned()))
     }
 
-    /// Of the first line only: what is wrong may be a whole list.
+    /// Covers the first line only, because the finding may be a whole list.
     fn span(&self, region: Region) -> Option<Range<usize>> {
         let from = region.start.byte.checked_sub(self.start)?;
         let to = region.end.byte.checked_sub(self.start)?;

@@ -44,7 +44,7 @@ impl Github {
             properties.push(("line", region.start.line.to_string()));
             properties.push(("endLine", region.end.line.to_string()));
             if region.start.line == region.end.line {
-                // Columns of several lines would not be shown.
+                // GitHub ignores columns when the annotation covers several lines.
                 properties.push(("col", region.start.column.to_string()));
                 properties.push(("endColumn", region.end.column.to_string()));
             }
@@ -92,7 +92,7 @@ impl Github {
     }
 }
 
-/// What would end the command or begin another (`actions/toolkit`, `packages/core/src/command.ts`).
+/// Escapes the characters that end a command or begin another (`actions/toolkit`, `packages/core/src/command.ts`).
 fn escaped(text: &str) -> String {
     let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     harmless::one_line(&text)

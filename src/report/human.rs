@@ -1,5 +1,5 @@
-//! The report for people: the lines that are wrong and what to write instead, then a table of the workloads, then
-//! one line that says what it comes to and what to do next. Nothing of what is clean.
+//! The report for people: the wrong lines and their replacements, then a table of the workloads, then one line with the
+//! totals and the next step. Clean workloads are not listed.
 
 use std::io::{self, Write as _};
 
@@ -19,9 +19,9 @@ pub(super) struct Human<'p> {
     about: About<'p>,
     renderer: Renderer,
     table: Table,
-    /// Whether what was written last was a line among others.
+    /// Whether the last output was a line in a block of lines.
     is_in_lines: bool,
-    /// What is not as it was, one line each.
+    /// Changes since the earlier report, one line each.
     changes: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl<'p> Human<'p> {
     }
 
     fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
-        // Of a cluster the namespace says it, when it is complete.
+        // For a cluster, the line of the namespace reports this once the namespace is complete.
         if matches!(self.about, About::Cluster) {
             return Ok(());
         }
@@ -178,7 +178,7 @@ impl<'p> Human<'p> {
         self.next(violations, hardenable)
     }
 
-    /// The command that goes on from here.
+    /// The command to run next.
     fn next(&mut self, violations: u64, hardenable: u64) -> io::Result<()> {
         if hardenable > 0 {
             let (these, others) = match violations - hardenable {

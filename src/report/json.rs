@@ -1,5 +1,5 @@
-//! The report for machines. Field names are an interface, written down in `docs/schema/report-v1.json`: scripts read
-//! them. New fields may come, none goes or changes its meaning but with a new schema.
+//! The report for machines. Field names are an interface, documented in `docs/schema/report-v1.json`. Fields may be
+//! added; removing one or changing its meaning needs a new schema.
 
 use std::io::{self, Write as _};
 
@@ -14,15 +14,14 @@ use crate::{
 
 use super::{About, Item, Skipped, namespace, output::To};
 
-/// What a report says that it is.
+/// The schema identifier of a report.
 pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
 
-/// One JSON document.
 pub(super) struct Json<'p> {
     out: To,
     about: About<'p>,
     is_empty: bool,
-    /// Lists of their own, which follow the results.
+    /// Separate lists, written after the results.
     skipped: Vec<u8>,
     namespaces: Vec<u8>,
     changes: Vec<u8>,
@@ -79,7 +78,7 @@ impl<'p> Json<'p> {
     }
 }
 
-/// One line an object.
+/// One line per object.
 pub(super) struct Jsonl {
     out: To,
 }
@@ -100,7 +99,7 @@ impl Jsonl {
     }
 }
 
-/// One thing that is said.
+/// One entry of the report.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Row<'a> {
@@ -108,7 +107,7 @@ pub(super) enum Row<'a> {
     #[serde(rename_all = "camelCase")]
     Unreadable {
         source: &'a str,
-        /// Null when it is about the source as a whole.
+        /// Null if the error concerns the whole source.
         line: Option<Line>,
         error: &'a str,
     },
@@ -127,16 +126,16 @@ pub(super) struct Workload<'a> {
     namespace: &'a str,
     name: &'a str,
     level: &'static str,
-    /// What is judged by, never `latest`.
+    /// The resolved version, never `latest`.
     version: String,
-    /// Levels that hold as well.
+    /// Further levels that apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<String>,
     allowed: bool,
-    /// Only where the object is not judged.
+    /// Set only if the object is not judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     exempt: Option<&'static str>,
-    /// The highest level that it meets; none where it is not judged.
+    /// The highest level that the object meets; absent if it is not judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     meets: Option<&'static str>,
     /// The same after hardening.
@@ -152,7 +151,7 @@ struct Location<'a> {
     column: u64,
 }
 
-/// One control that an object breaks.
+/// One control that an object violates.
 #[derive(Serialize)]
 struct Violation<'a> {
     control: &'static str,
@@ -160,11 +159,11 @@ struct Violation<'a> {
     severity: &'static str,
     reason: &'static str,
     message: &'a str,
-    /// Whether hardening would mend it.
+    /// Whether hardening would fix it.
     hardenable: bool,
     fields: Vec<&'a str>,
     findings: Vec<Finding<'a>>,
-    /// How many there are beyond these, where there are too many to be listed.
+    /// Number of findings beyond those listed.
     #[serde(skip_serializing_if = "is_none")]
     more: usize,
 }
@@ -173,7 +172,7 @@ fn is_none(more: &usize) -> bool {
     *more == 0
 }
 
-/// One thing to set.
+/// One field to set.
 #[derive(Serialize)]
 struct Finding<'a> {
     field: &'a str,
@@ -183,7 +182,7 @@ struct Finding<'a> {
     region: Option<Lines>,
 }
 
-/// A region as SARIF and editors count: lines and columns from 1, the end not part of it.
+/// A region as SARIF and editors count it: lines and columns start at 1, the end is exclusive.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Lines {
@@ -194,7 +193,7 @@ struct Lines {
 }
 
 impl<'a> Row<'a> {
-    /// What stands in a row, if anything does.
+    /// The row of an item, if the item has one.
     pub(super) fn of(item: Item<'a>) -> Option<Self> {
         match item {
             Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
@@ -209,7 +208,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The levels that hold beside the highest.
+/// The levels that apply in addition to the highest.
 pub(super) fn beside(levels: Levels) -> Vec<String> {
     levels.iter().skip(1).map(|pair| pair.to_string()).collect()
 }
@@ -278,7 +277,6 @@ impl Lines {
     }
 }
 
-/// The `summary`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Total<'a> {
@@ -288,14 +286,14 @@ pub(super) struct Total<'a> {
     judged: Option<Judged>,
 }
 
-/// What all manifests are judged by.
+/// The policy that all manifests are judged by.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Judged {
     level: &'static str,
-    /// Never `latest`.
+    /// The resolved version, never `latest`.
     version: String,
-    /// As asked for: `latest` or a version.
+    /// The requested version, which may be `latest`.
     policy_version: String,
 }
 

@@ -1,4 +1,5 @@
-//! JUnit's XML, as CI servers show it: a suite a file, a case a workload, which fails by what it breaks.
+//! JUnit XML for CI servers: one suite per file, one case per workload. A case fails if the workload violates a
+//! control.
 
 use std::{collections::BTreeMap, io};
 
@@ -15,12 +16,12 @@ use super::{
     words::{stands, visible},
 };
 
-/// What runs in a cluster has no file.
+/// Objects that run in a cluster have no file.
 const CLUSTER: &str = "cluster";
 
 pub(super) struct Junit {
     out: To,
-    /// By the name of the file or the namespace.
+    /// Keyed by the name of the file or the namespace.
     suites: BTreeMap<String, TestSuite>,
 }
 
@@ -79,7 +80,7 @@ impl Junit {
         self.suite(&suite).add_test_case(case);
     }
 
-    /// What does nothing breaks nothing: it is written beside a case that succeeds.
+    /// A lint is no violation: it becomes the output of a case that succeeds.
     fn namespace(&mut self, namespace: &Namespace) {
         if namespace.lints.is_empty() {
             return;
@@ -118,7 +119,7 @@ impl Junit {
     }
 }
 
-/// The name of a case that is no workload.
+/// The name of a case that is not a workload.
 fn whole_or(line: Option<Line>) -> String {
     line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"))
 }

@@ -1,5 +1,5 @@
-//! What is said of what was found: one file a form. Each object is said as soon as it is judged, where the form
-//! allows it; every form ends with what it comes to.
+//! Output formats for findings, one file per format. A format that can stream writes each object as soon as it is
+//! judged; every format ends with a summary.
 
 mod concise;
 mod frame;
@@ -51,60 +51,60 @@ pub enum Format {
     Html,
 }
 
-/// What the report is about.
+/// The subject of the report.
 #[derive(Clone, Copy, Debug)]
 pub enum About<'p> {
     /// Manifests, all judged by one policy.
     Manifests(&'p Policy),
-    /// A cluster, each namespace judged by its own.
+    /// A cluster, each namespace judged by its own policy.
     Cluster,
 }
 
-/// One thing to say.
+/// One item of a report.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    /// An object that holds a pod. With the text that it stands in, if it stands in one.
+    /// An object that contains a pod, with the text that contains the object, if any.
     Workload(&'a Workload, Option<&'a str>),
-    /// A namespace of a cluster, after all workloads in it.
+    /// A namespace of a cluster. Follows all workloads in it.
     Namespace(&'a Namespace),
-    /// What is not as it was in an earlier report.
+    /// A difference from an earlier report.
     Change(&'a Change),
-    /// An object that holds none.
+    /// An object that contains no pod.
     Ignored,
-    /// What could not be read of a source.
+    /// A part of a source that could not be read.
     Unreadable(&'a str, &'a Unreadable),
-    /// What is not judged, although nothing is wrong with it.
+    /// An input that is not judged, although nothing is wrong with it.
     Skipped(Skipped<'a>),
 }
 
 /// A file or a document that is not judged.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Skipped<'a> {
-    /// The file.
+    /// The file name.
     pub source: &'a str,
-    /// The first line of the document. None when it is about the source as a whole.
+    /// The first line of the document. None if the whole source is skipped.
     pub line: Option<Line>,
-    /// Why, and what to do instead.
+    /// The reason, and what to do instead.
     #[serde(rename = "reason")]
     pub why: &'a str,
 }
 
-/// Whether a report shows what to write instead of what is there, and where exactly.
+/// Whether a report shows replacement text and its exact location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mends {
-    /// In one of its forms.
+    /// At least one output shows it.
     Shown,
-    /// In none: nobody need find it out.
+    /// No output shows it, so it need not be computed.
     Unasked,
 }
 
-/// A report in all its forms, as it is written.
+/// A report in all requested formats.
 pub struct Report<'p> {
     forms: Vec<Form<'p>>,
     summary: Summary,
 }
 
-/// One form and where it goes.
+/// One format and its destination.
 enum Form<'p> {
     Human(human::Human<'p>),
     Concise(concise::Concise),
@@ -117,30 +117,30 @@ enum Form<'p> {
     Html(html::Html<'p>),
 }
 
-/// Where a form is written to.
+/// The destination of a format.
 type Out = Box<dyn Write + Send>;
 
 impl<'p> Report<'p> {
-    /// Opens where it goes. Nothing is written yet.
+    /// Opens the destinations. Writes nothing yet.
     ///
     /// # Errors
-    /// A file that cannot be made, with its name.
+    /// A file that cannot be created, with its name.
     pub fn open(outputs: &'p [Output], about: About<'p>) -> io::Result<Self> {
         let forms =
             outputs.iter().map(|output| Ok(Form::new(output.format, about, output.open()?)));
         Ok(Self { forms: forms.collect::<io::Result<_>>()?, summary: Summary::default() })
     }
 
-    /// Whether it shows them.
+    /// Whether any output shows replacement text.
     pub fn mends(&self) -> Mends {
         let shows = |form: &Form<'_>| matches!(form, Form::Sarif(_));
         if self.forms.iter().any(shows) { Mends::Shown } else { Mends::Unasked }
     }
 
-    /// Says one thing.
+    /// Writes one item.
     ///
     /// # Errors
-    /// Where it could not be written.
+    /// A failed write.
     pub fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.summary.add(workload),
@@ -152,10 +152,10 @@ impl<'p> Report<'p> {
         self.forms.iter_mut().try_for_each(|form| form.tell(item))
     }
 
-    /// Says what it comes to, and that nothing follows. Files appear now, whole.
+    /// Writes the summary and ends the report. Files appear only now, complete.
     ///
     /// # Errors
-    /// Where it could not be written.
+    /// A failed write.
     pub fn finish(self) -> io::Result<Summary> {
         self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
         Ok(self.summary)

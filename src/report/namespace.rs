@@ -1,4 +1,4 @@
-//! Namespaces of a cluster, and what changed since an earlier report: as rows for machines, and as text for people.
+//! Namespaces of a cluster, and changes since an earlier report: as rows for machines, and as text for people.
 
 use std::{
     borrow::Cow,
@@ -18,23 +18,23 @@ use super::{
     words::{GOOD, PLACE, WRONG, count, visible},
 };
 
-/// Names that are shown of one kind of thing.
+/// Names shown per list.
 const MAX_SHOWN: usize = 20;
 
-/// A namespace. Field names are an interface, as all of `json`.
+/// A namespace. Field names are an interface, as everywhere in `json`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row<'a> {
     name: &'a str,
-    /// Those that set a policy; null when they could not be read.
+    /// The policy labels; null if they could not be read.
     labels: Option<&'a BTreeMap<String, String>>,
     enforce: String,
-    /// Levels that are enforced as well.
+    /// Further levels that are enforced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     enforce_beside: Vec<String>,
-    /// Whether the cluster asks Portcullis: installed, absent or unknown.
+    /// Whether the cluster calls Portcullis: installed, absent or unknown.
     portcullis: &'static str,
-    /// What the cluster enforces now; none where that is not known.
+    /// What the cluster enforces now; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_force: Option<String>,
     audit: String,
@@ -43,16 +43,16 @@ pub(super) struct Row<'a> {
     warn: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warn_beside: Vec<String>,
-    /// Where `enforce` comes from.
+    /// The source of `enforce`.
     source: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     exempt: Option<&'static str>,
-    /// Whether only what a selector selects was looked at.
+    /// Whether a selector limited what was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     selected: Option<bool>,
     workloads: u64,
     pods: u64,
-    /// The highest level that all of it meets; none where it is exempt, or where not all of it was read.
+    /// The highest level that all workloads meet; absent if the namespace is exempt or was not read completely.
     #[serde(skip_serializing_if = "Option::is_none")]
     meets: Option<&'static str>,
     /// The same after hardening.
@@ -69,7 +69,7 @@ pub(super) struct Row<'a> {
     unread: Vec<String>,
 }
 
-/// What is in the way of the next level.
+/// What blocks the next level.
 #[derive(Serialize)]
 struct Block {
     control: &'static str,
@@ -129,11 +129,11 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Something that changed.
+/// A change since the earlier report.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangeRow<'a> {
-    /// better, worse, new or gone.
+    /// `better`, `worse`, `new` or `gone`.
     change: &'static str,
     kind: &'a str,
     namespace: &'a str,
@@ -170,7 +170,7 @@ impl<'a> ChangeRow<'a> {
     }
 }
 
-/// A namespace for people: what it enforces and could, what is in the way, what breaks it.
+/// A namespace for people: the enforced level, the possible level, what blocks it and what violates it.
 pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
     let ground = &namespace.ground;
     let size = format!(
@@ -234,7 +234,7 @@ pub(super) fn line(namespace: &Namespace) -> String {
     format!("{PLACE}{name}{PLACE:#}: {}{command}", parts.join(", "))
 }
 
-/// Whether Portcullis holds pods to a level, or would.
+/// Whether Portcullis enforces a level, or would.
 fn word(ground: &Ground) -> &'static str {
     match ground.presence {
         Presence::Installed => "enforces",
@@ -242,7 +242,7 @@ fn word(ground: &Ground) -> &'static str {
     }
 }
 
-/// What is in force where Portcullis is not.
+/// What is in force in a cluster without Portcullis.
 fn in_force(ground: &Ground) -> String {
     match (ground.presence, ground.in_force()) {
         (Presence::Installed, _) => String::new(),
@@ -285,7 +285,7 @@ fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
         writeln!(out, "  {GOOD}today{GOOD:#}      {command}")?;
     }
     if let Some(command) = &namespace.command_hardened {
-        // What follows is a comment to the shell, too.
+        // The suffix is a comment to the shell, too.
         let needs = "# once the webhook hardens pods here";
         writeln!(out, "  {GOOD}hardened{GOOD:#}   {command}  {needs}")?;
     }
@@ -322,7 +322,7 @@ fn list(out: &mut impl Write, what: &str, names: &[&str]) -> io::Result<()> {
     writeln!(out, "  {WRONG}{what}{WRONG:#}: {}{more}", shown.join(", "))
 }
 
-/// What changed, in one line for people.
+/// A change, in one line for people.
 pub(super) fn change(change: &Change) -> String {
     let way = change.way().map_or("", |way| way.as_str());
     let what = change.what.to_string();

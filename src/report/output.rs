@@ -1,4 +1,4 @@
-//! Where a form of the report goes: `-o json`, or `-o json=report.json`.
+//! The destination of a report format: `-o json`, or `-o json=report.json`.
 
 use std::{
     fmt,
@@ -17,19 +17,19 @@ use crate::{
 
 use super::Format;
 
-/// Names of standard output, which needs no other.
+/// Names of standard output on Linux.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// A form and its target.
+/// A format and its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Which form.
+    /// The report format.
     pub format: Format,
     /// The file; none for standard output.
     pub file: Option<PathBuf>,
 }
 
-/// What was written instead of a form and its file.
+/// The argument is not a format with an optional file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be FORMAT or FORMAT=FILE, where FORMAT is one of {}", formats())]
 pub struct InvalidOutput;
@@ -54,7 +54,7 @@ impl FromStr for Output {
     }
 }
 
-/// As it was written.
+/// Formats the output as on the command line.
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(format) = self.format.to_possible_value() {
@@ -68,11 +68,11 @@ impl fmt::Display for Output {
 }
 
 impl Output {
-    /// The outputs that were asked for; `human` on standard output if none was. At most one may go there, and two
-    /// never to one file.
+    /// The requested outputs; `human` on standard output by default. At most one may go to standard output, and no two
+    /// to one file.
     ///
     /// # Errors
-    /// Which do not go together.
+    /// The outputs that conflict.
     pub fn all(asked: &[Self]) -> Result<Vec<Self>, String> {
         for (index, output) in asked.iter().enumerate() {
             let end = output.end();
@@ -92,10 +92,10 @@ impl Output {
         Ok(asked.to_vec())
     }
 
-    /// Two that have the same end would write over each other, by whatever names and links.
+    /// The file behind all names and links: two outputs with the same one would overwrite each other.
     fn end(&self) -> PathBuf {
         let Some(file) = &self.file else { return output_file::own_stdout() };
-        // Why it leads nowhere is said when it is opened.
+        // Opening the file reports the error.
         output_file::end(file).unwrap_or_else(|_| file.clone())
     }
 
@@ -115,14 +115,14 @@ impl Output {
             Format::Yaml | Format::Junit | Format::Html => {
                 Filter::Text(Harmless::new(out, Styles::Removed))
             }
-            // They say the same in escapes, or are made of commands.
+            // These formats have their own escapes, or consist of commands.
             Format::Json | Format::Jsonl | Format::Sarif | Format::Github => Filter::Exact(out),
         };
         To { out, width }
     }
 }
 
-/// Colour only where a terminal shows it, and only for people.
+/// Colour appears only on a terminal, and only in the format for people.
 fn stdout(format: Format) -> super::Out {
     const BUFFER: usize = 1 << 16;
     let out: super::Out = match format {
@@ -138,7 +138,7 @@ fn stdout(format: Format) -> super::Out {
     Box::new(io::BufWriter::with_capacity(BUFFER, out))
 }
 
-/// Of the terminal, in columns, where there is one.
+/// The terminal's width in columns, if there is a terminal.
 fn width() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.filter(|_| io::stdout().is_terminal())
@@ -148,10 +148,10 @@ fn named(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
-/// Where a form is written to.
+/// An open destination.
 pub(super) struct To {
     out: Filter,
-    /// Of the terminal, in columns, where it is one.
+    /// The terminal's width in columns, if the destination is one.
     pub(super) width: Option<usize>,
 }
 
@@ -164,14 +164,14 @@ enum Stream {
     Standard(super::Out),
     File {
         out: Box<OutputFile>,
-        /// Takes away the colours, which only a terminal shows.
+        /// Removes colours, which only a terminal shows.
         strip: Option<StripBytes>,
         path: PathBuf,
     },
 }
 
 impl To {
-    /// All is written: a file takes its name.
+    /// Ends the output: a file now gets its name.
     pub(super) fn finish(self) -> io::Result<()> {
         match self.out {
             Filter::Text(out) => out.finish()?.finish(),

@@ -1,5 +1,5 @@
-//! SARIF 2.1.0 (OASIS), as code scanning takes it: a rule a control, a result a control that a workload breaks, with
-//! exact regions. Lines and columns count from 1, columns in code points, the end not part of a region.
+//! SARIF 2.1.0 (OASIS) for code scanning: one rule per control, one result per violated control, with exact regions.
+//! Lines and columns start at 1, columns count code points, the end of a region is exclusive.
 
 use std::{
     io::{self, Write as _},
@@ -27,7 +27,7 @@ const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 pub(super) struct Sarif {
     out: To,
     is_empty: bool,
-    /// What could not be read, and what is not judged: said in the end.
+    /// Unreadable and skipped inputs, written at the end.
     notifications: Vec<serde_json::Value>,
     is_successful: bool,
 }
@@ -67,7 +67,7 @@ impl Sarif {
         self.out.write_all(&harmless::json::to_vec(result)?)
     }
 
-    /// All that stands before the results.
+    /// Writes everything before the results.
     fn start(&mut self) -> io::Result<()> {
         if !self.is_empty {
             return Ok(());
@@ -118,7 +118,7 @@ fn rule(requirement: Requirement) -> serde_json::Value {
     })
 }
 
-/// What is written and does nothing has no page of its own.
+/// A rule for a lint. Lints have no page of their own.
 fn lint_rule(rule: lint::Rule) -> serde_json::Value {
     json!({
         "id": lint_id(rule),
@@ -148,7 +148,7 @@ fn of_lint(lint: &Lint) -> serde_json::Value {
     })
 }
 
-/// Of a heading `id: title`, as GitHub makes one.
+/// The anchor that GitHub makes of the heading `id: title`.
 fn anchor(id: &str, text: Option<&explain::Text>) -> String {
     let heading = match text {
         Some(text) => format!("{id}: {}", text.title),
@@ -172,7 +172,7 @@ fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> ser
     })
 }
 
-/// A control that a workload breaks.
+/// A control that a workload violates.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SarifResult<'a> {
@@ -188,7 +188,7 @@ struct SarifResult<'a> {
     fixes: Vec<Fix>,
 }
 
-/// What hardening would write, for this result alone.
+/// What hardening would write to fix this result alone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Fix {
@@ -254,7 +254,7 @@ struct LogicalLocation<'a> {
     kind: &'static str,
 }
 
-/// The same violation of the same workload, wherever in the file it has moved.
+/// Identifies the same violation of the same workload after it moves in the file.
 #[derive(Serialize)]
 struct Fingerprints {
     #[serde(rename = "workloadControl/v1")]
@@ -341,7 +341,7 @@ impl<'a> Location<'a> {
     }
 }
 
-/// A path as a URI: relative ones stay so, for whoever knows the root of the repository.
+/// A path as a URI. A relative path stays relative to the root of the repository.
 fn uri(source: &str) -> String {
     if source == "-" {
         return "stdin".to_owned();
@@ -359,7 +359,7 @@ fn uri(source: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// Percent-encoded but for what RFC 3986 calls unreserved.
+/// Percent-encodes everything except what RFC 3986 calls unreserved.
 fn encoded(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for byte in name {

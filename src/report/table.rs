@@ -1,4 +1,4 @@
-//! The table of workloads in the report for people: those that break something.
+//! The table of workloads with violations, in the report for people.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::{
 
 use super::words::visible;
 
-/// Beyond this the lines above have said it all, and the summary counts it.
+/// Further rows only repeat the lines above; the summary counts them.
 const MAX_ROWS: usize = 200;
 
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Takes in a workload, if it breaks anything.
+    /// Adds a workload, if it violates anything.
     pub(super) fn add(&mut self, workload: &Workload) {
         if workload.violations.is_empty() {
             return;
@@ -34,7 +34,7 @@ impl Table {
         let namespace = if identity.namespace.is_empty() { "-" } else { &identity.namespace };
         let (levels_met, violations) = (&workload.levels_met, &workload.violations);
         let hardened = violations.iter().filter(|broken| broken.is_hardened()).count();
-        // What is of baseline too has its place there.
+        // Controls that baseline has too are counted there.
         let of_restricted = levels_met.restricted.iter().filter(|control| !is_of_baseline(control));
         self.rows.push([
             visible(cut(namespace)).into_owned(),
@@ -47,7 +47,7 @@ impl Table {
     }
 }
 
-/// A name as a cell shows it: all rows are as wide as the widest.
+/// Shortens a name for its cell: the longest one sets the width of all rows.
 fn cut(name: &str) -> &str {
     const MOST: usize = 253;
     name.get(..name.floor_char_boundary(MOST)).unwrap_or_default()
@@ -57,12 +57,12 @@ fn is_of_baseline(control: &&&'static Control) -> bool {
     control.level == Level::Baseline
 }
 
-/// How many controls of a level a workload breaks.
+/// The number of controls of a level that a workload violates.
 fn cell(broken: usize) -> String {
     if broken == 0 { "ok".to_owned() } else { format!("{broken} broken") }
 }
 
-/// Empty where nothing is broken.
+/// Writes nothing if there are no violations.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rows.is_empty() {

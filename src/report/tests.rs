@@ -1,4 +1,4 @@
-//! What is said of a namespace in the forms that are made for findings.
+//! Namespaces in the formats that are made for findings.
 
 use std::{collections::BTreeMap, fs};
 
@@ -12,7 +12,7 @@ use crate::{
     policy::EffectivePolicy,
 };
 
-/// What a form says of a namespace with a label that has no effect.
+/// The report of a namespace with a label that has no effect.
 fn say(format: Format) -> String {
     let labels = BTreeMap::from([("pod-security.kubernetes.io/enforce", "strict")]);
     let labels =

@@ -1,4 +1,4 @@
-//! What several forms for people say alike.
+//! Phrases that several formats for people share.
 
 use clap::builder::styling::{AnsiColor, Style};
 
@@ -22,7 +22,7 @@ pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
-/// `deploy/web.yaml:12:9`, or as much as is known.
+/// `deploy/web.yaml:12:9`, or the part that is known.
 pub(super) fn place(source: &str, at: Option<Position>) -> String {
     let source = visible(source);
     match at {
@@ -31,20 +31,20 @@ pub(super) fn place(source: &str, at: Option<Position>) -> String {
     }
 }
 
-/// Where an object stands: in a file, or nowhere but in the cluster.
+/// The location of an object in its file, if it has one.
 pub(super) fn stands(workload: &Workload) -> Option<String> {
     let location = workload.location.as_ref()?;
     Some(place(&location.source, Some(location.region.start)))
 }
 
-/// What could not be read, in one line: `deploy/web.yaml:3: error: …`.
+/// An unreadable input, in one line: `deploy/web.yaml:3: error: …`.
 pub(super) fn unreadable(source: &str, unreadable: &Unreadable) -> String {
     let (source, why) = (visible(source), visible(&unreadable.why));
     let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
     format!("{PLACE}{source}{line}{PLACE:#}: {WRONG}error{WRONG:#}: {why}")
 }
 
-/// What is not judged, in one line: `deploy/patch.yaml:3: skipped: …`.
+/// A skipped input, in one line: `deploy/patch.yaml:3: skipped: …`.
 pub(super) fn skipped(skipped: Skipped<'_>) -> String {
     let (source, why) = (visible(skipped.source), visible(skipped.why));
     let line = skipped.line.map_or_else(String::new, |line| format!(":{line}"));

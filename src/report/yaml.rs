@@ -16,7 +16,7 @@ pub(super) struct Yaml<'p> {
     out: To,
     about: About<'p>,
     is_empty: bool,
-    /// Lists of their own, which follow the results.
+    /// Separate lists, written after the results.
     skipped: String,
     namespaces: String,
     changes: String,

@@ -1,4 +1,4 @@
-//! The ladder of levels: how many workloads stand on each rung, now and once hardened.
+//! The chart of levels: how many workloads meet each level, now and once hardened.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use crate::{
     pss::Level,
 };
 
-/// Of the bars, in the chart's own units.
+/// Width of the bars, in the chart's own units.
 const WIDTH: u64 = 480;
 const RUNG: u64 = 58;
 
-/// The chart, as SVG within the page. Its words say all that its bars do.
+/// The chart as inline SVG. Its text repeats everything that the bars show.
 pub(super) fn ladder(summary: &Summary) -> String {
     let total = summary.objects - summary.exempt;
     let mut rungs = String::new();
@@ -36,7 +36,7 @@ fn of(ranks: Ranks, level: Level) -> u64 {
 
 fn rung(rungs: &mut String, top: u64, level: Level, (now, hardened): (u64, u64), total: u64) {
     let width = |number: u64| (number * WIDTH).checked_div(total).unwrap_or(0).max(2);
-    // A String takes all that is written to it.
+    // Writing to a String cannot fail.
     let _ = write!(
         rungs,
         "<text class=\"level\" x=\"0\" y=\"{label}\">{level}</text>\

@@ -1,5 +1,5 @@
-//! One page that needs nothing else: no network, no server. Read on a screen, dark or light, printed, sent around. It
-//! can be filtered by namespace, level, control and text; without scripts it shows all.
+//! A self-contained page: no network, no server. Works on a screen, dark or light, and on paper. It can be filtered by
+//! namespace, level, control and text; without scripts it shows everything.
 
 mod chart;
 mod namespaces;
@@ -25,13 +25,13 @@ const SCRIPT: &str = include_str!("filter.js");
 pub(super) struct Html<'p> {
     out: To,
     about: About<'p>,
-    /// What stands below the numbers, which are known in the end only.
+    /// The part below the totals, which are known only at the end.
     rows: String,
     unreadable: String,
     skipped: String,
     cluster: namespaces::Namespaces,
     namespaces: BTreeSet<String>,
-    /// How many workloads break each control.
+    /// Number of workloads that violate each control.
     controls: BTreeMap<&'static str, u64>,
 }
 
@@ -145,7 +145,7 @@ impl<'p> Html<'p> {
         self.out.finish()
     }
 
-    /// What is broken most.
+    /// The most violated controls.
     fn blocks(&self) -> String {
         if self.controls.is_empty() {
             return String::new();
@@ -192,13 +192,13 @@ impl<'p> Html<'p> {
     }
 }
 
-/// What is not judged, and why.
+/// An input that is not judged, and why.
 fn item(list: &mut String, source: &str, line: Option<Line>, why: &str) -> fmt::Result {
     let line = line.map_or_else(String::new, |line| format!(":{line}"));
     writeln!(list, "<li><code>{}{line}</code> {}</li>", Escaped(source), Escaped(why))
 }
 
-/// `baseline → restricted`: the second only where hardening changes it.
+/// `baseline → restricted`: the second badge appears only if hardening changes the level.
 fn badges(rows: &mut String, now: Level, hardened: Level) -> fmt::Result {
     write!(rows, "<span class=\"badge {now}\">{now}</span>")?;
     if hardened > now {
@@ -265,7 +265,7 @@ fn numbers(summary: &Summary) -> String {
     parts.join(" · ")
 }
 
-/// Text, never markup.
+/// Escapes text for HTML.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

@@ -1,4 +1,4 @@
-//! The namespaces of a cluster on the page: what each enforces, what it could, what is in the way, and the command.
+//! The namespaces of a cluster on the page: the enforced level, the possible level, what blocks it, and the command.
 
 use std::fmt::{self, Write as _};
 
@@ -9,7 +9,6 @@ use crate::{
 
 use super::{Escaped, badges};
 
-/// The section as it grows.
 #[derive(Default)]
 pub(super) struct Namespaces {
     rows: String,
@@ -55,7 +54,7 @@ impl Namespaces {
         writeln!(self.changes, "<li>{}</li>", Escaped(&namespace::change(change)))
     }
 
-    /// What is in the way of the next level, and what takes one.
+    /// What blocks the next level, and the command that sets one.
     fn next(&mut self, namespace: &Namespace) -> fmt::Result {
         let rows = &mut self.rows;
         if let Some(next) = namespace.next() {
@@ -97,7 +96,7 @@ impl Namespaces {
     }
 }
 
-/// Empty where there are none.
+/// Writes nothing if there are no namespaces.
 impl fmt::Display for Namespaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.changes.is_empty() {

@@ -1,4 +1,4 @@
-//! Tests for people: a line a case; of those that fail what was expected beside what was found, and how it came so.
+//! Test results for people: one line per case; for failures, expected beside found and the trace of the decision.
 
 use std::{
     collections::BTreeSet,
@@ -63,7 +63,7 @@ impl Human {
     }
 }
 
-/// What is said of a case, line by line.
+/// The lines for one case.
 fn case(tried: &Tried, traces: Traces) -> Lines {
     let mut lines = Lines::default();
     let name = visible(&tried.case.name);
@@ -84,7 +84,7 @@ fn case(tried: &Tried, traces: Traces) -> Lines {
     lines
 }
 
-/// Lines, each with how far it is set in.
+/// Lines, each with its indentation.
 #[derive(Default)]
 struct Lines(Vec<(usize, String)>);
 
@@ -112,7 +112,7 @@ impl Lines {
         }
     }
 
-    /// Side by side, so that what is missing on either side is a gap.
+    /// Shows both sides next to each other, so that a missing name leaves a gap.
     fn differences(&mut self, compared: &Compared) {
         let differences = &compared.differences;
         if differences.is_empty() {
@@ -136,7 +136,7 @@ impl Lines {
     }
 }
 
-/// One beside the other where there is one of each; else each beside itself, or beside a gap.
+/// Pairs the names if each side has exactly one; else each name has a row of its own.
 fn rows<'n>(expected: &BTreeSet<&'n str>, found: &BTreeSet<&'n str>) -> Vec<(&'n str, &'n str)> {
     if expected.len() == 1 && found.len() == 1 {
         return expected.iter().copied().zip(found.iter().copied()).collect();

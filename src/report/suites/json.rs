@@ -1,5 +1,5 @@
-//! Tests for machines. Field names are an interface, written down in `docs/schema/test-v1.json`: new ones may come,
-//! none goes or changes its meaning but with a new schema.
+//! Test results for machines. Field names are an interface, documented in `docs/schema/test-v1.json`. Fields may be
+//! added; removing one or changing its meaning needs a new schema.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::{
 
 use super::{Total, Traces};
 
-/// What a report of tests says that it is.
+/// The schema identifier of test results.
 const SCHEMA: &str = "portcullis.dev/test/v1";
 
 pub(super) struct Json {
@@ -55,14 +55,14 @@ impl Json {
     }
 }
 
-/// A file of tests.
+/// A test file.
 #[derive(Serialize)]
 struct Suite<'a> {
     file: &'a str,
-    /// Null where the file could not be read.
+    /// Null if the file could not be read.
     name: Option<&'a str>,
     cases: Vec<Case<'a>>,
-    /// Why it could not be run.
+    /// Why the file could not be run.
     errors: Vec<Error<'a>>,
 }
 
@@ -70,12 +70,12 @@ struct Suite<'a> {
 struct Case<'a> {
     name: &'a str,
     line: u64,
-    /// `passed`, `failed`, `error`.
+    /// `passed`, `failed` or `error`.
     result: &'static str,
     workloads: Vec<Workload<'a>>,
-    /// Expectations without a workload, and workloads without one.
+    /// Expectations without a workload, and workloads without an expectation.
     problems: &'a [String],
-    /// Why it could not be tried.
+    /// Why the case could not be run.
     errors: Vec<Error<'a>>,
 }
 
@@ -88,16 +88,16 @@ struct Workload<'a> {
     name: &'a str,
     verdict: &'static str,
     level: &'static str,
-    /// What is judged by, never `latest`.
+    /// The resolved version, never `latest`.
     version: String,
-    /// Levels that hold as well.
+    /// Further levels that apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     beside: Vec<String>,
     controls: BTreeSet<&'static str>,
     warnings: BTreeSet<&'static str>,
     hardened: &'a BTreeSet<&'static str>,
     differences: Vec<Difference<'a>>,
-    /// Only where it is told.
+    /// Empty unless requested.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     trace: &'a [String],
 }
@@ -112,7 +112,7 @@ struct Difference<'a> {
 #[derive(Serialize)]
 struct Error<'a> {
     file: &'a str,
-    /// Null when it is about the file as a whole.
+    /// Null if the error concerns the whole file.
     line: Option<u64>,
     error: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Tests as JUnit's XML: a suite a file, a case a case.
+//! Test results as JUnit XML: one suite per file, one case per case.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! What tests of policies came to: for people, as JSON, as JUnit's XML. Each file is said as soon as it has run,
-//! where the form allows it.
+//! Results of policy tests: for people, as JSON, as JUnit XML. A format that can stream writes each file's results as
+//! soon as the file has run.
 
 mod human;
 mod json;
@@ -13,38 +13,38 @@ use crate::suite::Tested;
 
 use super::{Format, Output};
 
-/// The forms that there are.
+/// The supported formats.
 pub const FORMATS: [Format; 3] = [Format::Human, Format::Json, Format::Junit];
 
-/// Whose traces are said.
+/// Which traces are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traces {
-    /// Those of workloads that are not as expected.
+    /// Those of cases that fail.
     OfFailures,
-    /// Those of all.
+    /// All of them.
     OfAll,
 }
 
-/// What all tests come to.
+/// Totals of all tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Total {
-    /// Files that were run, or could not be.
+    /// Number of files, including those that could not be run.
     pub files: u64,
-    /// Cases in them that passed.
+    /// Number of cases that passed.
     pub passed: u64,
-    /// Cases that did not.
+    /// Number of cases that failed.
     pub failed: u64,
-    /// Files that could not be read and cases that could not be tried.
+    /// Number of files that could not be read and cases that could not be run.
     pub errors: u64,
 }
 
-/// A report of tests in all its forms.
+/// Test results in all requested formats.
 pub struct Suites {
     forms: Vec<Form>,
     total: Total,
 }
 
-/// One form and where it goes.
+/// One format and its destination.
 enum Form {
     Human(human::Human),
     Json(json::Json),
@@ -52,10 +52,10 @@ enum Form {
 }
 
 impl Suites {
-    /// Opens where it goes. Nothing is written yet.
+    /// Opens the destinations. Writes nothing yet.
     ///
     /// # Errors
-    /// A file that cannot be made, with its name; a form that is none of [`FORMATS`].
+    /// A file that cannot be created, with its name; a format not in [`FORMATS`].
     pub fn open(outputs: &[Output], traces: Traces) -> io::Result<Self> {
         let form = |output: &Output| match output.format {
             Format::Human => Ok(Form::Human(human::Human::new(output.open()?, traces))),
@@ -72,10 +72,10 @@ impl Suites {
         Ok(Self { forms, total: Total::default() })
     }
 
-    /// Says what a file came to.
+    /// Writes the results of one file.
     ///
     /// # Errors
-    /// Where it could not be written.
+    /// A failed write.
     pub fn tell(&mut self, tested: &Tested) -> io::Result<()> {
         self.total.add(tested);
         self.forms.iter_mut().try_for_each(|form| match form {
@@ -88,10 +88,10 @@ impl Suites {
         })
     }
 
-    /// Says what all comes to, and that nothing follows. Files appear now, whole.
+    /// Writes the totals and ends the report. Files appear only now, complete.
     ///
     /// # Errors
-    /// Where it could not be written.
+    /// A failed write.
     pub fn finish(self) -> io::Result<Total> {
         self.forms.into_iter().try_for_each(|form| match form {
             Form::Human(form) => form.finish(self.total),
