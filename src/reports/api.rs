@@ -1,4 +1,4 @@
-//! The two APIs that reports can be written by.
+//! The two report APIs.
 
 use http::Request;
 use kube::Client;
@@ -6,16 +6,16 @@ use serde::Deserialize;
 
 use crate::audit::{Refusal, ask};
 
-/// Which of them is to be written by.
+/// Which report API to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// OpenReports; the policy working group's where only that is there.
+    /// OpenReports, or the policy working group's API if the cluster has only that.
     Auto,
-    /// This one alone.
+    /// This API only.
     Only(Api),
 }
 
-/// One of them.
+/// A report API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `openreports.io/v1alpha1` Reports.
@@ -36,7 +36,7 @@ struct Resource {
 }
 
 impl Which {
-    /// Those that may be spoken, the best first.
+    /// The APIs to try, in order of preference.
     pub(super) fn choices(self) -> Vec<Api> {
         match self {
             Self::Auto => vec![Api::OpenReports, Api::WgPolicy],
@@ -44,7 +44,7 @@ impl Which {
         }
     }
 
-    /// Those of them that the cluster has.
+    /// The APIs among them that the cluster serves.
     pub(super) async fn find(self, client: &Client) -> Result<Vec<Api>, Refusal> {
         let mut found = Vec::new();
         for api in self.choices() {
@@ -79,12 +79,12 @@ impl Api {
         }
     }
 
-    /// Where the reports of all namespaces are.
+    /// The path of all reports in all namespaces.
     pub(super) fn everywhere(self) -> String {
         format!("/apis/{}/{}", self.version(), self.plural())
     }
 
-    /// Where one report is. Both must be names: they become a path.
+    /// The path of one report. The caller validates both names, because they become path segments.
     pub(super) fn path(self, namespace: &str, name: &str) -> String {
         format!("/apis/{}/namespaces/{namespace}/{}/{name}", self.version(), self.plural())
     }

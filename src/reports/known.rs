@@ -1,4 +1,4 @@
-//! The reports of ours that there are: of each its name and what it says, as a hash.
+//! The existing reports that Portcullis wrote: the name of each, and the hash of its content.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,10 +16,10 @@ use super::{
     report::{HASH, is_ours},
 };
 
-/// Metadata is short.
+/// A large page, because metadata is short.
 const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
 
-/// Those that were not seen to be right yet.
+/// Reports that this round has not confirmed yet.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     namespaces: HashMap<String, BTreeMap<String, String>>,
@@ -40,8 +40,8 @@ struct Metadata {
 }
 
 impl Known {
-    /// Lists them, at most so many. One that is left out is taken for absent: it is then written once more, and the
-    /// API server sees that nothing of it changes.
+    /// Lists at most `most` reports. One that is left out counts as absent: it is written again, which the API server
+    /// recognises as no change.
     pub(super) async fn list(client: &Client, api: Api, most: usize) -> Result<Self, Refusal> {
         let query = Query {
             path: api.everywhere(),
@@ -67,7 +67,7 @@ impl Known {
     }
 
     fn insert(&mut self, mut metadata: Metadata) {
-        // The label alone anyone may set on anything.
+        // Anyone may set the label on any object, so check the name too.
         if !is_ours(&metadata.name) {
             return;
         }
@@ -75,17 +75,17 @@ impl Known {
         self.namespaces.entry(metadata.namespace).or_default().insert(metadata.name, hash);
     }
 
-    /// The hash of one, if it is there: it is accounted for then.
+    /// The hash of a report, if it exists. Removes it from the set.
     pub(super) fn take(&mut self, namespace: &str, name: &str) -> Option<String> {
         self.namespaces.get_mut(namespace)?.remove(name)
     }
 
-    /// Those of a namespace that nothing accounts for.
+    /// Unconfirmed reports of one namespace. Removes them from the set.
     pub(super) fn rest(&mut self, namespace: &str) -> impl Iterator<Item = String> + use<> {
         self.namespaces.remove(namespace).unwrap_or_default().into_keys()
     }
 
-    /// Those of all namespaces.
+    /// Unconfirmed reports of all namespaces.
     pub(super) fn all(self) -> impl Iterator<Item = (String, String)> {
         self.namespaces.into_iter().flat_map(|(namespace, names)| {
             names.into_keys().map(move |name| (namespace.clone(), name))

@@ -1,9 +1,9 @@
-//! Reports of what runs in a cluster, as objects beside it: the leader of the replicas audits now and then, and writes
-//! one report for each workload that breaks something.
+//! Reports about the running workloads, as objects in the cluster: the leading replica audits periodically, and writes
+//! one report for each workload with violations.
 //!
-//! Two APIs are spoken: OpenReports, and the older one of the policy working group. What is written follows from what
-//! runs: whatever is lost is written again, and two leaders at once write the same. Nothing here is on the way of a
-//! request, or makes a replica unready.
+//! Supports two APIs: OpenReports, and the older one of the policy working group. Reports are derived from what runs: a
+//! lost report is written again, and two concurrent leaders write the same. Nothing here runs in the path of a request,
+//! or affects readiness.
 
 mod api;
 mod known;
@@ -29,26 +29,25 @@ pub use status::{Counts, Last, Outcome, Status, Totals, Verb};
 use round::Round;
 use schedule::Seen;
 
-/// The value of the label [`MANAGED_BY`] on all that is written.
 const US: &str = "portcullis";
-/// By which our reports are found.
+/// The label that identifies reports written by Portcullis.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// How often changes are looked for: what is looked at is in memory.
+/// How often to look for changes. Cheap, because everything it looks at is in memory.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What is written, and how often.
+/// What to write, and how often.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// The API that is spoken.
+    /// The API to use.
     pub which: Which,
-    /// From the end of one audit to the beginning of the next, where nothing changes.
+    /// Time from the end of one audit to the start of the next, if nothing changes.
     pub interval: Duration,
-    /// The most reports that there are to be.
+    /// The maximum number of reports.
     pub limit: usize,
 }
 
-/// What keeps the reports.
+/// Keeps the reports up to date.
 #[derive(Clone)]
 pub struct Reporter {
     settings: Settings,
@@ -60,7 +59,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// One that does nothing before it is [`run`](Self::run).
+    /// A reporter that does nothing until [`run`](Self::run) is called.
     pub fn new(
         settings: Settings,
         config: Arc<Live>,
@@ -71,12 +70,12 @@ impl Reporter {
         Self { settings, config, cluster, leads, exceptions, status: Arc::default() }
     }
 
-    /// How it stands.
+    /// The results and counters of the audits.
     pub fn status(&self) -> Arc<Status> {
         Arc::clone(&self.status)
     }
 
-    /// Audits and writes while this replica leads. Never ends.
+    /// Audits and writes while this replica leads. Never returns.
     pub async fn run(mut self, client: Client) {
         loop {
             become_(&mut self.leads, true).await;
@@ -85,14 +84,14 @@ impl Reporter {
                 () = self.lead(&client) => {}
                 () = become_(&mut leads, false) => {}
             }
-            // Another one says it from now on.
+            // From now on another replica reports the metrics.
             self.status.forget();
         }
     }
 
-    /// Round after round.
+    /// Runs rounds until cancelled.
     async fn lead(&self, client: &Client) {
-        // That they are listed for the first time is no change.
+        // The initial list of namespaces must not count as a change.
         while !self.cluster.is_synced() {
             sleep(LOOK).await;
         }
@@ -122,7 +121,7 @@ impl Reporter {
     }
 }
 
-/// Returns when this replica leads, or when it does not. Never, when nobody says so any more.
+/// Returns when leadership becomes `wanted`. Never returns if the election has ended.
 async fn become_(leads: &mut watch::Receiver<bool>, wanted: bool) {
     if leads.wait_for(|leads| *leads == wanted).await.is_err() {
         pending().await

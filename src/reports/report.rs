@@ -1,4 +1,4 @@
-//! What was found of a workload, as a report. Pure: values in, text out.
+//! The report of a workload. Pure: values in, text out.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -12,24 +12,24 @@ use crate::{
 
 use super::{MANAGED_BY, US, api::Api};
 
-/// The annotation that says what the report says: one that is right already is not written again.
+/// The annotation with the hash of the content: an up-to-date report is not written again.
 pub(super) const HASH: &str = "portcullis.dev/hash";
-/// The annotation that says how many results did not fit.
+/// The annotation with the number of results that did not fit.
 const LEFT_OUT: &str = "portcullis.dev/results-left-out";
-/// The labels that say which levels the workload meets: now, and once hardened.
+/// The labels with the levels that the workload meets, now and once hardened.
 const LEVELS: [&str; 2] = ["portcullis.dev/level", "portcullis.dev/level-hardened"];
 
-/// What our reports' names begin with; the owner's uid follows. Others name theirs by the uid alone.
+/// The prefix of report names, followed by the owner's uid. Other tools use the bare uid.
 const PREFIX: &str = "portcullis-";
 
-/// The most bytes of a report; etcd takes 1.5 MB.
+/// The maximum size of a report. The limit of etcd is 1.5 MB.
 const MAX_BYTES: usize = 64 << 10;
-/// The longest name that an object can have.
+/// The maximum length of an object name in Kubernetes.
 const MAX_NAME: usize = 253;
-/// The most bytes of one text in it.
+/// The maximum size of one text in a report, in bytes.
 const MAX_TEXT: usize = 1000;
 
-/// Ready to be written.
+/// A report that is ready to be written.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) namespace: String,
@@ -39,10 +39,10 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Of a workload that breaks something. What breaks nothing needs no report: the metrics count it.
+    /// The report of a workload with violations. Other workloads need none: the metrics count them.
     pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
         let workload = &audited.workload;
-        // They become names, of a report and in a path. In an owner reference anything can stand.
+        // Both become object names and path segments, and an owner reference can contain anything.
         let is_name = dns::is_label(&audited.uid)
             && dns::is_label(&workload.identity.namespace)
             && workload.identity.name.len() <= MAX_NAME;
@@ -59,7 +59,7 @@ impl Report {
         }
     }
 
-    /// With so many results.
+    /// The report with the first `kept` results.
     fn with(api: Api, audited: &Audited, kept: usize) -> Self {
         let Audited { workload, uid, .. } = audited;
         let Identity { api_version, kind, namespace, name: of } = &workload.identity;
@@ -101,7 +101,7 @@ impl Report {
     }
 }
 
-/// Whether this may be the name of a report of ours.
+/// Whether Portcullis may have written a report of this name.
 pub(super) fn is_ours(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(dns::is_label)
 }
@@ -112,7 +112,7 @@ fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
     }
 }
 
-/// A broken control.
+/// The result for one violated control.
 fn result(broken: &ReportedViolation) -> Value {
     let (policy, category, severity) = match broken.requirement.level() {
         Some(Level::Privileged | Level::Baseline) => {
@@ -141,12 +141,12 @@ fn result(broken: &ReportedViolation) -> Value {
     })
 }
 
-/// Whether the namespace enforces it.
+/// Whether the namespace enforces the control.
 fn is_fail(broken: &ReportedViolation) -> bool {
     broken.severity == Severity::Error
 }
 
-/// As many as there is room for.
+/// As many texts as fit.
 fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str, more: usize) -> String {
     let mut all = String::new();
     let mut left_out = more;
@@ -166,7 +166,7 @@ fn listed<'t>(texts: impl Iterator<Item = &'t str>, separator: &str, more: usize
     all
 }
 
-/// The same for the same text in all replicas of a version: another version may say it otherwise anyway.
+/// Equal for equal content in all replicas of one version. Versions may differ, since their texts may differ anyway.
 fn hash(report: &Value) -> String {
     let mut hasher = DefaultHasher::new();
     report.to_string().hash(&mut hasher);
@@ -184,7 +184,7 @@ mod tests {
         pss::Pod,
     };
 
-    /// Of a pod in a namespace that enforces this level.
+    /// An audited pod in a namespace that enforces this level.
     fn audited(spec: &Value, enforced: Level) -> Audited {
         let text = serde_json::json!({ "spec": spec }).to_string();
         let pod: Pod<'_> = serde_json::from_str(&text).unwrap();

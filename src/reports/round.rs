@@ -1,4 +1,4 @@
-//! One round: audits the cluster, and has the reports say what was found.
+//! One round: audits the cluster and updates the reports.
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -22,23 +22,23 @@ use super::{
     write::Writer,
 };
 
-/// Objects of one page: short ones, since the server has better uses for its memory.
+/// Objects per page. Small, to save memory in the server.
 const PAGE: std::num::NonZeroU32 = std::num::NonZeroU32::new(100).expect("100 is not 0");
 
-/// Of reports that there are, so many are looked at in any case.
+/// Minimum number of existing reports to look at.
 const LEAST_KNOWN: usize = 1000;
 
-/// What stays from round to round.
+/// State that is kept between rounds.
 pub(super) struct Round<'r> {
     client: &'r Client,
     settings: Settings,
     status: &'r Status,
     exceptions: &'r Store,
-    /// What was said of the APIs that there are.
+    /// The APIs last reported in the log.
     said: Option<Vec<Api>>,
 }
 
-/// Where reports are written, and what is there.
+/// The API to write to, and the existing reports.
 struct Desk<'r> {
     writer: Writer<'r>,
     known: Known,
@@ -54,7 +54,7 @@ impl<'r> Round<'r> {
         Self { client, settings, status, exceptions, said: None }
     }
 
-    /// Audits and writes. What fails is told, and tried again in the next round.
+    /// Audits and writes. Logs failures, which the next round retries.
     pub(super) async fn run(&mut self, config: Config) {
         let began = Instant::now();
         let mut desk = self.open().await;
@@ -110,7 +110,7 @@ impl<'r> Round<'r> {
         }
         let (applied, deleted) =
             desk.as_ref().map_or((0, 0), |desk| (desk.writer.applied, desk.writer.deleted));
-        // Of what could not be read it is not known.
+        // With unread objects, the counts of covered workloads would be too low.
         if unread == 0 {
             self.exceptions.counted(covers);
         }
@@ -127,7 +127,7 @@ impl<'r> Round<'r> {
         self.status.ended(took, counts);
     }
 
-    /// Finds out where to write, and what is there already.
+    /// Selects the API and lists the existing reports.
     async fn open(&mut self) -> Option<Desk<'r>> {
         let found = match self.settings.which.find(self.client).await {
             Ok(found) => found,
@@ -145,7 +145,7 @@ impl<'r> Round<'r> {
         }
         let mut found = found.into_iter();
         let api = found.next()?;
-        // Where there are more, they go round by round.
+        // If there are more, later rounds delete the rest.
         let most = self.settings.limit.saturating_mul(2).max(LEAST_KNOWN);
         for older in found {
             self.clear(older, most).await;
@@ -162,7 +162,7 @@ impl<'r> Round<'r> {
         None
     }
 
-    /// Takes away what was written by an API that has a better one beside it now.
+    /// Deletes the reports in an API that the cluster now serves a preferred alternative for.
     async fn clear(&self, api: Api, most: usize) {
         let Ok(known) = Known::list(self.client, api, most).await else { return };
         let mut writer = Writer::new(self.client, api, self.status);
@@ -191,7 +191,7 @@ impl<'r> Round<'r> {
                 writer.apply(report).await;
             }
         }
-        // What could not be read may still be there.
+        // Unread workloads may still exist, so their reports stay.
         if let Some(Desk { writer, known }) = desk
             && namespace.unread.is_empty()
         {

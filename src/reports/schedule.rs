@@ -1,26 +1,26 @@
-//! When the next audit begins. Pure.
+//! The schedule of audits. Pure.
 
 use std::time::{Duration, SystemTime};
 
 use crate::pss::Minor;
 
-/// The shortest time between two audits: labels change many at a time.
+/// The minimum time between two audits: labels often change in bursts.
 const LEAST: Duration = Duration::from_secs(60);
-/// An audit takes at most one part in so many of the time.
+/// An audit uses at most this fraction (1/n) of the time.
 const PARTS: u32 = 10;
 
-/// What reports follow from, beside the workloads.
+/// The inputs of reports other than the workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// When the configuration came into force.
+    /// When the configuration was loaded.
     pub(super) configured: SystemTime,
-    /// How often the policy labels of a namespace have changed.
+    /// The number of changes to policy labels of namespaces.
     pub(super) labelled: u64,
-    /// What `latest` means.
+    /// The version that `latest` stands for.
     pub(super) newest: Minor,
 }
 
-/// How long nothing is done after an audit that took so long, whatever changes.
+/// The minimum pause after an audit that took `took`, even if something changes.
 pub(super) fn gap(interval: Duration, took: Duration) -> Duration {
     took.saturating_mul(PARTS).max(LEAST).min(interval)
 }

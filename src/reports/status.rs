@@ -1,4 +1,4 @@
-//! How the audits go, for whoever watches.
+//! Status of the audits, for metrics.
 
 use std::{
     collections::BTreeMap,
@@ -11,61 +11,61 @@ use crate::{
     pss::Level,
 };
 
-/// How the audits of this replica go.
+/// Status of this replica's audits.
 #[derive(Debug, Default)]
 pub struct Status {
     last: Mutex<Option<Last>>,
     totals: Mutex<Totals>,
 }
 
-/// What has been counted since the start.
+/// Counters since the start of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    /// What was asked of the API server to change, and whether it did.
+    /// Writes to the API server, by verb and outcome.
     pub writes: BTreeMap<(Verb, Outcome), u64>,
-    /// What could not be read, or judged.
+    /// Objects that could not be read or judged.
     pub errors: u64,
 }
 
-/// A change of a report.
+/// A write of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
-    /// It was made, or changed.
+    /// Created or changed.
     Apply,
-    /// It was taken away.
+    /// Deleted.
     Delete,
 }
 
-/// What became of it.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// It was done.
+    /// The API server accepted it.
     Done,
-    /// It was refused, or nobody answered.
+    /// The API server rejected it or did not answer.
     Failed,
 }
 
-/// The last audit that came to its end.
+/// The last completed audit.
 #[derive(Clone, Debug)]
 pub struct Last {
     /// When it ended.
     pub at: SystemTime,
-    /// How long it took, with all that it wrote.
+    /// Its duration, including the writes.
     pub took: Duration,
-    /// What it found.
+    /// Its results.
     pub counts: Counts,
 }
 
-/// What an audit found.
+/// Results of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Workloads that are judged, by the level that they meet now and the one that they would meet once hardened.
+    /// Judged workloads, by the level that they meet now and the level that they would meet once hardened.
     pub workloads: BTreeMap<(Level, Level), u64>,
-    /// Workloads that break a control, by its id and whether that is enforced.
+    /// Workloads that violate a control, by its id and whether it is enforced.
     pub violations: BTreeMap<(&'static str, Severity), u64>,
-    /// Reports that there are to be.
+    /// Number of reports that should exist.
     pub reports: u64,
-    /// Workloads that have none because there are too many.
+    /// Workloads without a report because of the limit.
     pub left_out: u64,
 }
 
@@ -83,12 +83,12 @@ impl Counts {
 }
 
 impl Status {
-    /// The last audit, where this replica leads.
+    /// The last audit, if this replica leads.
     pub fn last(&self) -> Option<Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What was counted so far.
+    /// The counters so far.
     pub fn totals(&self) -> Totals {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -98,7 +98,7 @@ impl Status {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 
-    /// Leaves it to another replica to say what there is.
+    /// Clears the last audit, because another replica now reports it.
     pub(super) fn forget(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

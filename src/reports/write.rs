@@ -1,4 +1,4 @@
-//! Writes reports, a few a second, and takes away those that nothing stands behind.
+//! Writes reports at a limited rate, and deletes those without a workload.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use super::{
 
 /// Between two writes: 20 a second.
 const APART: Duration = Duration::from_millis(50);
-/// After so many refusals without anything that went well, the rest is left to the next round.
+/// After this many consecutive failures, the rest is left to the next round.
 const GIVES_UP: u32 = 10;
 
-/// Of one round.
+/// The writes of one round.
 pub(super) struct Writer<'r> {
     client: &'r Client,
     pub(super) api: Api,
     status: &'r Status,
     next: Instant,
     refused: u32,
-    /// A namespace that takes none: it is on its way out.
+    /// A namespace that rejects writes because it is being deleted.
     closed: Option<String>,
     pub(super) applied: u64,
     pub(super) deleted: u64,
@@ -47,7 +47,7 @@ impl<'r> Writer<'r> {
         }
     }
 
-    /// Makes it be as it should. Whoever else wrote to fields of ours has to give way.
+    /// Creates or updates a report. Takes over fields that another client changed (server-side apply with force).
     pub(super) async fn apply(&mut self, report: Report) {
         let path = self.api.path(&report.namespace, &report.name);
         let request = Request::builder()
@@ -58,14 +58,13 @@ impl<'r> Writer<'r> {
         self.applied += u64::from(self.send(Verb::Apply, &report.namespace, request).await);
     }
 
-    /// Takes it away.
     pub(super) async fn delete(&mut self, namespace: &str, name: &str) {
         let path = self.api.path(namespace, name);
         let request = Request::delete(&path).body(Vec::new());
         self.deleted += u64::from(self.send(Verb::Delete, namespace, request).await);
     }
 
-    /// Whether it was done.
+    /// Whether the write succeeded.
     async fn send(
         &mut self,
         verb: Verb,
