@@ -1,5 +1,5 @@
-//! What the audits of the leader found, as metrics. A replica that does not lead shows none of it: the sum over all
-//! replicas is then what there is.
+//! Results of the leader's audits, as metrics. Replicas that do not lead export none of these series, so the sum over
+//! all replicas is correct.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 
 use super::gauges::{as_counter, count, timestamp};
 
-/// Reads it at every scrape.
+/// A collector that reads the audits' status at every scrape.
 pub struct Audits {
     status: Arc<Status>,
     workloads: GaugeVec,
@@ -32,10 +32,10 @@ pub struct Audits {
 }
 
 impl Audits {
-    /// Over what the reporter says.
+    /// Exports the status of the reporter.
     ///
     /// # Errors
-    /// If a metric had no proper name.
+    /// An invalid metric name.
     pub fn new(status: Arc<Status>) -> prometheus::Result<Self> {
         let gauges =
             |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);

@@ -1,5 +1,5 @@
-//! How exceptions stand, as metrics: read at every scrape from what this replica knows. All replicas follow the same
-//! objects, so the greatest over all replicas is what there is, never the sum.
+//! Exceptions as metrics, read at every scrape from what this replica knows. All replicas watch the same objects, so
+//! aggregate with `max` over replicas, not with `sum`.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,21 +19,21 @@ use crate::{
 
 use super::gauges::{count, flag, timestamp};
 
-/// Reads it at every scrape.
+/// A collector that reads the exceptions at every scrape.
 pub struct Exceptions {
     store: Arc<Store>,
     states: GaugeVec,
     ends: GaugeVec,
     synced: Gauge,
-    /// Of two scrapes at one time neither may see what the other has not yet told: alerts wait on these series.
+    /// Serialises scrapes, so that none misses a series that another has only begun to report: alerts depend on them.
     scrape: Mutex<()>,
 }
 
 impl Exceptions {
-    /// Over the exceptions that are followed.
+    /// Exports the exceptions in `store`.
     ///
     /// # Errors
-    /// If a metric had no proper name.
+    /// An invalid metric name.
     pub fn new(store: Arc<Store>) -> prometheus::Result<Self> {
         let gauges =
             |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);

@@ -1,4 +1,4 @@
-//! State as metrics, read when it is asked for: nothing here runs once a request.
+//! The state of the process as metrics, read at scrape time: nothing here runs per request.
 
 use std::{
     sync::{
@@ -22,29 +22,29 @@ use crate::{
     server::{Identity, Intake, Readiness, Stats, tls::ClientAuth},
 };
 
-/// What the metrics are read from.
+/// The sources of the metrics.
 pub struct State {
-    /// Counts of the webhook's listener.
+    /// Counters of the webhook's listener.
     pub stats: Arc<Stats>,
-    /// The certificate in force.
+    /// The current server certificate.
     pub identity: Arc<Identity>,
-    /// The configuration in force.
+    /// The current configuration.
     pub config: Arc<Live>,
-    /// What `/readyz` says.
+    /// The state behind `/readyz`.
     pub readiness: Arc<Readiness>,
-    /// What request bodies take.
+    /// The memory that request bodies use.
     pub intake: Intake,
-    /// The namespaces, where there is a cluster.
+    /// The namespaces, if a cluster is watched.
     pub cluster: Option<Arc<Cluster>>,
-    /// What keeps certificates, where they are self-managed.
+    /// The certificate keeper, if certificates are self-managed.
     pub keeper: Option<Arc<Keeper>>,
-    /// Whether this replica leads, where replicas elect one that writes.
+    /// Whether this replica leads, if replicas elect a leader.
     pub leads: Option<watch::Receiver<bool>>,
-    /// Who may connect, where that is not everyone.
+    /// Client authentication, if it is configured.
     pub clients: Option<Arc<ClientAuth>>,
 }
 
-/// Reads the state of the process at every scrape.
+/// A collector that reads the state of the process at every scrape.
 pub struct Gauges {
     state: State,
     gauges: Vec<(Gauge, Row)>,
@@ -61,7 +61,7 @@ struct Row {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Gauge,
-    /// Somebody else counts.
+    /// Counted elsewhere, exported as a counter.
     Counter,
 }
 
@@ -157,7 +157,7 @@ const ROWS: [Row; 19] = [
     ),
 ];
 
-/// Where certificates are self-managed.
+/// Only if certificates are self-managed.
 const SELF_MANAGED: [Row; 2] = [
     gauge(
         "portcullis_ca_expiry_timestamp_seconds",
@@ -174,17 +174,17 @@ const SELF_MANAGED: [Row; 2] = [
     ),
 ];
 
-/// Where one of the replicas writes.
+/// Only if replicas elect a leader.
 const ELECTED: [Row; 1] =
     [gauge("portcullis_leader", "1 if this replica is the one that writes.", |state| {
         state.leads.as_ref().map_or(0.0, |leads| flag(*leads.borrow()))
     })];
 
 impl Gauges {
-    /// Over what the process has.
+    /// Exports the given state.
     ///
     /// # Errors
-    /// If a metric had no proper name.
+    /// An invalid metric name.
     pub fn new(state: State) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
@@ -216,7 +216,7 @@ impl Collector for Gauges {
     }
 }
 
-/// The library has no counter that can be set to what was counted elsewhere.
+/// Turns gauges into counters: a counter of the library cannot be set to a value counted elsewhere.
 pub(super) fn as_counter(mut family: MetricFamily) -> MetricFamily {
     family.set_field_type(MetricType::COUNTER);
     for metric in family.mut_metric() {
@@ -227,7 +227,7 @@ pub(super) fn as_counter(mut family: MetricFamily) -> MetricFamily {
     family
 }
 
-/// Endless until the API server was first heard of.
+/// Infinite until the API server has answered once.
 fn silence(cluster: &Cluster) -> f64 {
     cluster.cache().silent_for.map_or(f64::INFINITY, |silence| silence.as_secs_f64())
 }
@@ -236,7 +236,7 @@ fn load(counted: &AtomicU64) -> f64 {
     count(counted.load(Ordering::Relaxed))
 }
 
-/// Exact up to 2^53, which no count here reaches.
+/// Exact up to 2^53, which no counter here reaches.
 #[allow(clippy::cast_precision_loss, reason = "see above")]
 pub(super) fn count(count: u64) -> f64 {
     count as f64
@@ -246,7 +246,7 @@ pub(super) fn flag(is_set: bool) -> f64 {
     if is_set { 1.0 } else { 0.0 }
 }
 
-/// Seconds since 1970, as Prometheus writes times.
+/// Seconds since 1970, the Prometheus format for times.
 pub(super) fn timestamp(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

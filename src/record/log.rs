@@ -1,6 +1,6 @@
-//! One line a decision. Denials are told at info, what is allowed at debug.
+//! One log line per decision: denials at level info, everything else at debug.
 //!
-//! Text from the request is cut; the subscriber escapes it.
+//! Text from the request is truncated here and escaped by the subscriber.
 
 use tracing::{Level, debug, enabled, info};
 
@@ -11,11 +11,11 @@ use crate::{
 
 use super::{Decision, metrics};
 
-/// The most characters of a value that someone else chose.
+/// Maximum number of characters of a value from the request.
 const MAX_TEXT: usize = 253;
 
 pub(super) fn write(decision: &Decision<'_>) {
-    // A level must be known when the program is built: hence a macro, and not a function of the level.
+    // A macro instead of a function, because `tracing` needs the level at compile time.
     macro_rules! line {
         ($level:ident, $decision:expr) => {{
             let Line { kind, name, violations, exceptions, expired, microseconds } =
@@ -50,7 +50,7 @@ pub(super) fn write(decision: &Decision<'_>) {
     }
 }
 
-/// Whether someone should read of it: what was denied or could not be judged, also in dry run.
+/// Whether an operator should see it: pods denied or not judged, also in dry run.
 fn is_notable(decision: &Decision<'_>) -> bool {
     match decision.outcome {
         Outcome::Pod(verdict) => !verdict.enforce.is_empty(),
@@ -68,7 +68,7 @@ struct Line<'r> {
     kind: &'r str,
     name: &'r str,
     violations: String,
-    /// Those that cover it, and those that would, had they not expired.
+    /// The exceptions that apply, and those that have expired and would apply otherwise.
     exceptions: String,
     expired: String,
     microseconds: u64,
@@ -100,7 +100,7 @@ impl<'r> Line<'r> {
     }
 }
 
-/// As many of them as have room.
+/// As many names as fit.
 fn names(exceptions: &[Note]) -> String {
     let mut text = String::new();
     for note in exceptions {
@@ -128,7 +128,7 @@ fn name<'r>(request: &'r Request<'r>) -> &'r str {
     crate::admission::display_name(request)
 }
 
-/// At most so many bytes, cut between characters.
+/// Truncates to `MAX_TEXT` bytes, at a character boundary.
 pub(super) fn cut(text: &str) -> &str {
     text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
 }

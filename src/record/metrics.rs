@@ -1,7 +1,7 @@
-//! Prometheus metrics: upstream's three counters with upstream's names and labels, and our own.
+//! Prometheus metrics: upstream's three counters with upstream's names and labels, and Portcullis' own.
 //!
-//! No label takes text from a request: whatever is not one of a few known words is counted as `other`. The one
-//! exception, namespaces, is off by default and capped.
+//! No label takes text from a request: anything but a few known words counts as `other`. Namespaces are the only
+//! exception, off by default and limited in number.
 
 use std::{collections::HashSet, sync::Mutex};
 
@@ -21,14 +21,14 @@ use crate::{
 
 use super::Decision;
 
-/// Bounds of the request durations, in seconds: beyond half the webhooks' timeout, or nobody could tell that
-/// the slowest are.
+/// Histogram bounds of request durations, in seconds. They reach beyond half of the webhook timeout, to show how slow
+/// the slowest requests are.
 const BUCKETS: [f64; 17] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0,
 ];
 
-/// What relaxed a policy, as a label.
+/// The label value for a policy that an exception relaxed.
 const EXCEPTION: &str = "exception";
 const PROFILE: &str = "profile";
 
@@ -46,15 +46,15 @@ pub struct Metrics {
     excepted: IntCounterVec,
     lapsed: IntCounter,
     namespaces: Option<Namespaces>,
-    /// Requests that were answered with 503.
+    /// Requests answered with 503.
     pub shed: IntCounter,
-    /// Lists of existing pods that did not come to their end, by `reason`.
+    /// Lists of existing pods that did not complete, by `reason`.
     pub pods_unlisted: IntCounterVec,
-    /// Requests that were no reviews.
+    /// Requests that were not admission reviews.
     pub malformed: IntCounter,
 }
 
-/// Denials by namespace, for at most so many of them.
+/// Denials by namespace, for a limited number of namespaces.
 #[derive(Debug)]
 struct Namespaces {
     denials: IntCounterVec,
@@ -63,10 +63,10 @@ struct Namespaces {
 }
 
 impl Metrics {
-    /// Registers everything. `namespaces` is how many namespaces may be told apart; 0 for none.
+    /// Registers all metrics. `namespaces` limits the number of namespaces with series of their own; 0 disables them.
     ///
     /// # Errors
-    /// If two metrics were to share a name.
+    /// Two metrics with the same name.
     pub fn new(namespaces: usize) -> prometheus::Result<Self> {
         let registry = &Registry::new();
         let duration = histogram_vec!(
@@ -169,7 +169,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// All series that there can be, for the same reason.
+    /// Creates all possible series at zero, for the same reason.
     fn start_excepted(&self) {
         for relaxation in [EXCEPTION, PROFILE] {
             for outcome in ["allowed", "denied", "template", "template_rejected"] {
@@ -178,8 +178,8 @@ impl Metrics {
         }
     }
 
-    /// Upstream makes the commonest series at its start, so that they are there at zero. Errors too, here: the
-    /// increase from nothing to one is none.
+    /// Creates the most common series at zero, as upstream does. Also those of errors: `increase()` does not see a
+    /// series that begins at one.
     fn start_as_upstream(&self) {
         for operation in ["create", "update"] {
             let privileged = ["allow", "privileged", "latest", "enforce", operation, "pod", ""];
@@ -193,15 +193,15 @@ impl Metrics {
         }
     }
 
-    /// What `/metrics` shows.
+    /// The registry behind `/metrics`.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// What becomes of Events, where they are written.
+    /// The counter of Events, if they are written.
     ///
     /// # Errors
-    /// If there is one already.
+    /// The counter exists already.
     pub fn events(&self) -> prometheus::Result<IntCounterVec> {
         let help = "Events of denied pods: written, repeated (the same was said lately), dropped (too many), failed.";
         counter_vec!("portcullis_events_total", help, &["result"], self.registry)
@@ -253,7 +253,7 @@ impl Metrics {
         }
     }
 
-    /// Upstream's counters, at upstream's places (`admission/admission.go`).
+    /// Updates upstream's counters where upstream does (`admission/admission.go`).
     fn count_as_upstream(&self, decision: &Decision<'_>) {
         let Decision { request, outcome, .. } = *decision;
         let of = Labels::of(request);
@@ -274,7 +274,7 @@ impl Metrics {
                 self.count_invalid_labels(verdict, &of);
                 self.count_advice(verdict, true, decision);
             }
-            // Upstream's webhook answers these before it counts, and counts nothing of a namespace.
+            // Upstream's webhook answers these before it counts, and counts nothing for a namespace.
             Outcome::Refuse(
                 Fault::Malformed { .. } | Fault::TooLarge { .. } | Fault::Labels(_),
             ) => {}
@@ -289,7 +289,7 @@ impl Metrics {
         if !verdict.audit.is_empty() {
             self.count_evaluation("deny", "audit", modes.audit, decision);
         }
-        // Who is denied is not warned, and not counted as warned.
+        // A denied request gets no warnings, so none are counted.
         if is_allowed && !verdict.warn.is_empty() {
             self.count_evaluation("deny", "warn", modes.warn, decision);
         }
@@ -297,7 +297,7 @@ impl Metrics {
 
     fn count_evaluation(&self, verdict: &str, mode: &str, levels: Levels, decision: &Decision<'_>) {
         let [operation, resource, subresource] = Labels::of(decision.request).0;
-        // Upstream has one level a mode. Several are held to one by one, and what breaks one is denied by all.
+        // Upstream has one level per mode. With several, each is enforced, and a violation of one counts for all.
         for LevelVersion { level, version } in levels.iter() {
             let version = match version {
                 Version::V1(minor) if level != Level::Privileged && minor > decision.newest() => {
@@ -353,7 +353,7 @@ impl Metrics {
     }
 }
 
-/// The outcome as a label.
+/// The outcome as a label value.
 pub(super) fn word(outcome: &Outcome<'_>) -> &'static str {
     match outcome {
         Outcome::Ignore => "ignored",

@@ -1,4 +1,4 @@
-//! What was decided, told to metrics and log. Says nothing of its own, and decides nothing.
+//! Records decisions in metrics, log and traces. Decides nothing.
 
 mod audits;
 mod exceptions;
@@ -22,20 +22,20 @@ use crate::{
     pss::Minor,
 };
 
-/// One decision with all that is told of it.
+/// A decision with everything that is recorded about it.
 #[derive(Debug)]
 pub struct Decision<'r> {
-    /// Which webhook was asked.
+    /// The webhook that was called.
     pub hook: Hook,
-    /// What was asked.
+    /// The request.
     pub request: &'r Request<'r>,
-    /// What was decided.
+    /// The decision.
     pub outcome: &'r Outcome<'r>,
-    /// What is answered.
+    /// The response.
     pub answer: &'r Answer,
-    /// By which configuration.
+    /// The configuration that the decision used.
     pub context: Context<'r>,
-    /// How long it took, from the first byte of the body.
+    /// The duration, from the first byte of the body.
     pub took: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Decision<'_> {
     }
 }
 
-/// Counts a decision and writes its line.
+/// Counts a decision and logs it.
 pub fn record(metrics: &Metrics, decision: &Decision<'_>) {
     metrics.count(decision);
     log::write(decision);

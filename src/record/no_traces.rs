@@ -1,10 +1,10 @@
-//! In place of traces, in builds without the feature `otel`.
+//! Replaces traces in builds without the feature `otel`.
 
 use http::HeaderMap;
 
 use super::Decision;
 
-/// There are none.
+/// An empty type: no value exists.
 #[derive(Debug)]
 pub enum Traces {}
 

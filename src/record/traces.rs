@@ -1,7 +1,7 @@
-//! One span a request, sent to a collector by OTLP over HTTP.
+//! One span per request, sent to a collector by OTLP over HTTP.
 //!
-//! It never waits: finished spans go to a queue, and what does not fit is dropped. A collector that is slow or away
-//! costs no request anything. No span tells of a user, an object's name, or anything from inside an object.
+//! Never blocks a request: finished spans go into a queue, and spans that do not fit are dropped. Spans contain no
+//! user, no object name and nothing from inside an object.
 
 mod collector;
 
@@ -29,10 +29,10 @@ use super::{Decision, log::cut, metrics};
 
 use collector::Collector;
 
-/// How long the end of the process waits for the last spans to be taken.
+/// How long shutdown waits for the last spans to be delivered.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// Sends spans.
+/// Sends spans to a collector.
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
@@ -41,11 +41,11 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// To the collector at `endpoint`, whose path is complete. `tls` is how to reach it by https. Sending is done
-    /// on `runtime`; the standard `OTEL_…` variables for sampling, batches, headers and resources hold.
+    /// Exports to the collector at `endpoint`, a URI with its complete path. `tls` configures https. Spans are sent on
+    /// `runtime`. The standard `OTEL_…` variables for sampling, batches, headers and resources apply.
     ///
     /// # Errors
-    /// If one of these variables makes no sense.
+    /// An invalid `OTEL_…` variable.
     pub fn to(endpoint: &Uri, tls: Option<ClientConfig>, runtime: Handle) -> anyhow::Result<Self> {
         let exporter = opentelemetry_otlp::SpanExporter::builder()
             .with_http()
@@ -60,7 +60,7 @@ impl Traces {
         Ok(Self { provider, tracer, propagator: TraceContextPropagator::new() })
     }
 
-    /// Makes the span of a decision. `headers` are the request's: they name the trace that it belongs to.
+    /// Records the span of a decision. The request's `headers` name the trace that it belongs to.
     pub fn record(&self, decision: &Decision<'_>, headers: &HeaderMap) {
         let parent =
             self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
@@ -79,7 +79,7 @@ impl Traces {
         span.end_with_timestamp(end);
     }
 
-    /// Sends what is left, and nothing more after that. Blocks for some seconds at most.
+    /// Sends the remaining spans and shuts down. Blocks for at most a few seconds.
     pub fn finish(&self) {
         if let Err(error) = self.provider.shutdown_with_timeout(FLUSH) {
             tracing::warn!(%error, "the last traces were not delivered");
@@ -87,7 +87,7 @@ impl Traces {
     }
 }
 
-/// What all spans share. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` are read first, and hold.
+/// The resource of all spans. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence.
 fn resource() -> Resource {
     let given = Resource::builder().build();
     let mut ours = vec![
@@ -133,7 +133,7 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
     attributes
 }
 
-/// Each word once.
+/// The words without duplicates.
 fn list(words: impl Iterator<Item = &'static str>) -> Value {
     let mut unique: Vec<StringValue> = Vec::new();
     for word in words.map(StringValue::from) {
@@ -144,7 +144,7 @@ fn list(words: impl Iterator<Item = &'static str>) -> Value {
     Value::Array(Array::String(unique))
 }
 
-/// Why it could not be judged, in words of ours alone.
+/// Why the request could not be judged, in fixed words.
 fn failure(outcome: &Outcome<'_>) -> Option<&'static str> {
     let (Outcome::Refuse(fault) | Outcome::Pass(fault)) = outcome else { return None };
     match fault {
@@ -152,7 +152,7 @@ fn failure(outcome: &Outcome<'_>) -> Option<&'static str> {
         Fault::Malformed { .. } | Fault::Object { .. } => Some("the object cannot be read"),
         Fault::UnknownResource => Some("no pod template is known in this resource"),
         Fault::TooLarge { .. } => Some("the request is too large"),
-        // Refused for what it says.
+        // A denial because of the object's content, not a failure.
         Fault::Labels(_) => None,
     }
 }

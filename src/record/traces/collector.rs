@@ -1,4 +1,4 @@
-//! Carries batches of spans to the collector: a connection for each, since they are seconds apart.
+//! Sends batches of spans to the collector, with a new connection for each, since they are seconds apart.
 
 use std::{
     sync::{
@@ -23,18 +23,18 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-/// For one batch, from dialling to the end of the answer.
+/// For one batch, from connecting to the end of the response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most of an answer that is read, in bytes.
+/// Maximum number of bytes that are read of a response.
 const MAX_ANSWER: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Collector {
-    /// The exporter's own thread is on no runtime.
+    /// The exporter's thread does not run on a runtime.
     runtime: Handle,
     tls: Option<Arc<ClientConfig>>,
-    /// So that a collector that is away is told of once.
+    /// Keeps repeated failures from being logged more than once.
     is_failing: AtomicBool,
 }
 
@@ -83,7 +83,7 @@ async fn send(
 ) -> Result<Response<Bytes>, HttpError> {
     let uri = std::mem::take(request.uri_mut());
     let host = uri.host().ok_or("the collector's URL names no host")?.to_owned();
-    // An IPv6 address stands in brackets.
+    // A URI encloses an IPv6 address in brackets.
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let port = uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
     let authority = uri.authority().map_or("", |authority| authority.as_str());
@@ -106,7 +106,7 @@ where
 {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // Ends with this function.
+    // Aborts the connection's task when this function returns.
     let mut driving = JoinSet::new();
     driving.spawn(connection);
     let response = sender.send_request(request.map(Full::new)).await?;
