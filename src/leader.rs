@@ -1,10 +1,9 @@
-//! Who of the replicas does what only one is to do: by a Lease, as client-go does it.
+//! Leader election among replicas by a Lease, as in client-go.
 //!
-//! Every replica serves; the leader writes. Nothing may rest on there being one leader only: for a moment there can
-//! be two, and whatever the leader writes must be safe then.
+//! Every replica serves; the leader writes. There can be two leaders for a moment, so concurrent writes must be safe.
 //!
-//! No clock of another machine is believed: a lease is over when nobody was seen to renew it for as long as it
-//! holds, by our own clock, counted from when we saw it change.
+//! Clocks of other machines do not matter: a lease is expired if this replica has not seen it change for the lease's
+//! duration, measured by its own clock.
 
 use std::{future::Future, time::Duration};
 
@@ -24,27 +23,27 @@ use tokio::{
 
 use crate::cluster::{Retrying, one_line};
 
-/// How long the holder may be silent. Whole seconds: that is what a Lease has.
+/// The duration of the lease, in whole seconds as the Lease stores it.
 const HOLDS: Duration = Duration::from_secs(15);
-/// A lease that says that it holds for years does not keep everybody from leading.
+/// Upper limit for the duration in a Lease, so that a value of years cannot keep all replicas from leading.
 const LONGEST: Duration = Duration::from_secs(60);
-/// The holder gives up leading sooner than others may take over.
+/// The leader steps down this long after its last renewal, before others may take over.
 const GIVES_UP: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(2);
 
-/// The lease, and who we are.
+/// The lease, and the identity of this replica.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Of the Lease.
+    /// The namespace of the Lease.
     pub namespace: String,
-    /// The Lease's name. It is created where there is none.
+    /// The name of the Lease. It is created if it does not exist.
     pub lease: String,
-    /// What tells this replica from the others: the pod's name.
+    /// Identifies this replica: the name of its pod.
     pub identity: String,
 }
 
-/// Whether this replica leads, and the task that keeps that up to date. The task ends when `until` does, and
-/// lets go of the lease, so that another one need not wait.
+/// Whether this replica leads, and the task that keeps the value up to date. When `until` completes, the task releases
+/// the lease, so that another replica can take over at once, and ends.
 pub fn elect(
     client: Client,
     settings: Settings,
@@ -67,9 +66,9 @@ pub fn elect(
 struct Candidate {
     api: Api<Lease>,
     settings: Settings,
-    /// The version of the lease that was seen last, and since when.
+    /// The lease version that was seen last, and since when.
     seen: Option<(String, Instant)>,
-    /// When we last renewed it, if it is ours.
+    /// The time of the last renewal, if this replica holds the lease.
     renewed: Option<Instant>,
 }
 
@@ -98,7 +97,7 @@ impl Candidate {
         }
     }
 
-    /// Whether the lease is ours now.
+    /// Tries to acquire or renew. Returns whether this replica holds the lease.
     async fn try_once(&mut self) -> kube::Result<bool> {
         let Some(lease) = self.api.get_opt(&self.settings.lease).await? else {
             let metadata =
@@ -117,7 +116,7 @@ impl Candidate {
         written(self.api.replace(name, &PostParams::default(), &lease).await)
     }
 
-    /// Whether nobody renewed it for as long as it holds.
+    /// Whether the lease has expired: no change for its duration.
     fn is_over(&mut self, version: String, spec: &LeaseSpec) -> bool {
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let holds = seconds.map_or(HOLDS, Duration::from_secs).min(LONGEST);
@@ -166,7 +165,7 @@ impl Candidate {
     }
 }
 
-/// Whether it was written: `false` where another one was faster.
+/// Whether the write succeeded: `false` on a conflict with another replica.
 fn written(result: kube::Result<Lease>) -> kube::Result<bool> {
     match result {
         Ok(_) => Ok(true),
@@ -197,7 +196,7 @@ mod tests {
         assert!(!is_over(Some(20), 19) && is_over(Some(20), 20));
         assert!(!is_over(None, 14) && is_over(None, 15) && is_over(Some(-1), 15));
         assert!(!is_over(Some(i32::MAX), 59) && is_over(Some(i32::MAX), 60));
-        // It changed: whoever holds it lives.
+        // A change proves that the holder is alive.
         assert!(!candidate.is_over("8".to_owned(), &LeaseSpec::default()));
     }
 }
