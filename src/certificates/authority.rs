@@ -1,4 +1,4 @@
-//! A certificate authority of our own, and what it signs: ECDSA P-256 throughout.
+//! A self-made certificate authority and the certificates that it signs: ECDSA P-256 throughout.
 
 use std::{
     fmt,
@@ -15,10 +15,10 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use crate::server::tls::Validity;
 
-/// Clocks differ: what is made now is valid from this long ago.
+/// Certificates are valid from this long ago, since clocks differ.
 const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
-/// An authority's certificate, and the key that makes it one.
+/// A CA certificate and its key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authority {
     certificate: String,
@@ -26,18 +26,18 @@ pub struct Authority {
     validity: Validity,
 }
 
-/// A server's certificate and its key.
+/// A server certificate and its key.
 #[derive(Debug)]
 pub struct Leaf {
-    /// The certificate alone: its issuer is what clients trust.
+    /// The server certificate alone: clients trust its issuer directly.
     pub chain: Vec<CertificateDer<'static>>,
     /// PKCS#8.
     pub key: PrivateKeyDer<'static>,
-    /// When it is valid.
+    /// Its validity period.
     pub validity: Validity,
 }
 
-/// Why there is no such authority or certificate. One line; never quotes a key.
+/// Why an authority or certificate could not be made or read. One line; never contains a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct AuthorityError(pub(super) String);
@@ -49,11 +49,11 @@ impl From<rcgen::Error> for AuthorityError {
 }
 
 impl Authority {
-    /// Makes one that is valid for `lifetime` from now on. With a `domain` it can sign for that name and those
-    /// below it only: whoever steals its key has not stolen the cluster's other names.
+    /// Creates an authority that is valid for `lifetime` from now. With a `domain`, it can sign only for that name and
+    /// its subdomains: a stolen key is useless for other names of the cluster.
     ///
     /// # Errors
-    /// None that a user could cause.
+    /// None that a user can cause.
     pub fn mint(
         domain: Option<&str>,
         now: SystemTime,
@@ -61,7 +61,7 @@ impl Authority {
     ) -> Result<Self, AuthorityError> {
         let validity = Validity { from: now - CLOCK_SKEW, until: now + lifetime };
         let mut params = CertificateParams::default();
-        // Told apart by their names, too, since several are trusted at once.
+        // The subject includes the time, because clients trust several authorities at once.
         let minted = jiff::Timestamp::try_from(now).unwrap_or_default();
         params.distinguished_name = common_name(&format!("portcullis-ca {minted:.0}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -76,10 +76,10 @@ impl Authority {
         Self::read(&certificate, &key.serialize_pem())
     }
 
-    /// Takes one from PEM.
+    /// Reads an authority from PEM.
     ///
     /// # Errors
-    /// Either is malformed, the certificate is no authority's, or the key is another's.
+    /// Malformed PEM, a certificate that is not a CA, or a key that does not match.
     pub fn read(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
         let problem = |what: &str| AuthorityError(what.to_owned());
         let (certificate, der) = match &certificates(certificate)[..] {
@@ -100,25 +100,25 @@ impl Authority {
         Ok(Self { certificate, key: key.to_owned(), validity })
     }
 
-    /// Its certificate, PEM.
+    /// The certificate, PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// Its key, PEM. For whoever stores it.
+    /// The key, PEM, for storage.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    /// When its certificate is valid.
+    /// The validity period of the certificate.
     pub fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// Makes a server's certificate for DNS names or addresses, and a key for it. It never outlives its issuer.
+    /// Signs a server certificate for DNS names or IP addresses, with a new key. It never outlives its issuer.
     ///
     /// # Errors
-    /// A name is neither a DNS name nor an address.
+    /// A name that is neither a DNS name nor an IP address.
     pub fn sign(
         &self,
         names: &[&str],
@@ -147,15 +147,15 @@ impl Authority {
     }
 }
 
-/// The certificates in a text, each as PEM that others can be appended to, and as DER. What is no certificate is
-/// left out: clients would refuse all of a bundle for its sake.
+/// The certificates in a PEM text, each as PEM with a final newline and as DER. Skips anything else: clients reject a
+/// whole bundle because of one invalid entry.
 pub(super) fn certificates(text: &str) -> Vec<(String, CertificateDer<'static>)> {
     let ders = CertificateDer::pem_slice_iter(text.as_bytes()).filter_map(Result::ok);
     let good = ders.filter(|der| x509_parser::parse_x509_certificate(der).is_ok());
     good.map(|der| (pem(&der), der)).collect()
 }
 
-/// RFC 7468: base64 in lines of 64 characters.
+/// PEM by RFC 7468: base64 in lines of 64 characters.
 fn pem(der: &CertificateDer<'_>) -> String {
     let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
     for piece in der.chunks(48) {
@@ -192,7 +192,7 @@ mod tests {
         assert!(!format!("{authority:?}").contains("KEY"));
     }
 
-    /// Whoever edits the Secret by hand may lose the last line's end: two certificates would run together.
+    /// A Secret edited by hand may lack the final newline, which would join two certificates.
     #[test]
     fn however_it_is_written_others_can_be_appended() {
         let authority = Authority::mint(Some(NAME), SystemTime::now(), DAY).unwrap();

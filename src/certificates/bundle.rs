@@ -1,4 +1,4 @@
-//! What a webhook configuration trusts: read from it, and written to that one field of it.
+//! The `caBundle` of a webhook configuration: reads it and writes that field only.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::admissionregistration::v1::{
@@ -17,14 +17,14 @@ use super::{
     state::State,
 };
 
-/// The two kinds of webhook configurations.
+/// The kind of a webhook configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Validating,
     Mutating,
 }
 
-/// A webhook configuration that is ours to write `caBundle` into.
+/// A webhook configuration whose `caBundle` Portcullis writes.
 pub(super) struct Configuration {
     api: Api<DynamicObject>,
     resource: ApiResource,
@@ -50,12 +50,12 @@ impl Configuration {
         &self.name
     }
 
-    /// As [`Followed::follow`].
+    /// See [`Followed::follow`].
     pub(super) async fn follow(&self, bell: &Notify) {
         self.object.follow(bell).await;
     }
 
-    /// What it trusts, against what it is to trust. One that cannot be seen lacks everything.
+    /// Compares what its webhooks trust with what they should trust. An unreadable configuration counts as lacking.
     pub(super) fn compare(&self, state: &State) -> Bundles {
         compare(state, &self.object.seen())
     }
@@ -65,9 +65,8 @@ impl Configuration {
         trusts(&self.object.seen(), certificate)
     }
 
-    /// Makes each of its webhooks trust `bundle`, and touches nothing else: by server-side apply, so that whoever
-    /// else applies the configuration keeps owning the rest. If a webhook is gone meanwhile, the API server refuses
-    /// all of it.
+    /// Sets the `caBundle` of each webhook and nothing else: server-side apply leaves all other fields to their owners.
+    /// If a webhook has been removed meanwhile, the API server rejects the whole request.
     pub(super) async fn publish(&self, bundle: &str) -> kube::Result<()> {
         let ca_bundle = STANDARD.encode(bundle);
         let webhooks: Vec<Value> = match &*self.object.seen() {

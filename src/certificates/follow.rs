@@ -1,5 +1,5 @@
-//! One object of the API server, as it is now. By `get` and a `watch` on its name alone: to list is a right over
-//! all objects of its kind, which we do not ask for.
+//! Follows one object of the API server by `get` and a `watch` on its name. `list` would need a right over all objects
+//! of the kind, which Portcullis does not request.
 
 use std::{fmt, pin::pin, time::Duration};
 
@@ -16,24 +16,24 @@ use tokio::{
 
 use crate::cluster::{Retrying, one_line};
 
-/// An object, as far as it is known.
+/// The last known state of an object.
 #[derive(Clone, Debug)]
 pub(super) enum Seen<K> {
-    /// It could not be read yet, and why. One line.
+    /// It has not been read yet, for this reason. One line.
     Unknown(String),
-    /// There is none.
+    /// It does not exist.
     Absent,
     There(K),
 }
 
-/// It is read anew this often, whatever the watch says: a watch can die without a word.
+/// The object is read again this often, because a watch can die silently.
 const REREAD: Duration = Duration::from_secs(30);
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(1);
-/// A server that ends every watch at once is not asked in a tight loop.
+/// Minimum time between watches, in case the server ends each at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An object that is followed, as it was last seen.
+/// A followed object.
 pub(super) struct Followed<K> {
     api: Api<K>,
     name: String,
@@ -53,8 +53,8 @@ where
         self.seen.borrow()
     }
 
-    /// Keeps it as the API server has it, and rings at every change. What was seen last stays where it cannot be
-    /// read any more. Never ends.
+    /// Keeps the copy up to date, and notifies `bell` of every change. If reads fail, the last copy stays. Never
+    /// returns.
     pub(super) async fn follow(&self, bell: &Notify) {
         let mut retrying = Retrying::new(format!("cannot follow {}", self.name));
         loop {
@@ -75,7 +75,7 @@ where
         }
     }
 
-    /// Writes it, if it is still as it was when it was read: with the code 409 else.
+    /// Replaces the object; fails with code 409 if it has changed since it was read.
     pub(super) async fn replace(&self, object: &K) -> kube::Result<()>
     where
         K: serde::Serialize,
@@ -88,7 +88,7 @@ where
         bell.notify_one();
     }
 
-    /// Reads it, and then watches it until it is time to read it anew.
+    /// Reads the object, then watches it until the next read is due.
     async fn once(&self, bell: &Notify) -> kube::Result<()> {
         let Ok(read) = timeout(READ_TIMEOUT, self.api.get_opt(&self.name)).await else {
             return Ok(());
@@ -109,7 +109,7 @@ where
                     }
                     WatchEvent::Deleted(_) => self.show(Seen::Absent, bell),
                     WatchEvent::Bookmark(_) => {}
-                    // Its version is too old to go on from: read it anew.
+                    // The resource version is too old for a watch: read again.
                     WatchEvent::Error(status) if status.code == 410 => return Ok(()),
                     WatchEvent::Error(status) => return Err(kube::Error::Api(status)),
                 }

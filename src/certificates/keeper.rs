@@ -1,4 +1,5 @@
-//! What keeps a replica's certificate: its settings, its status, and the task that follows what it goes by.
+//! The keeper of a replica's certificate: its settings, its status, and the task that follows the objects it depends
+//! on.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,36 +18,36 @@ use super::{
     turns::Turns,
 };
 
-/// The label of a Secret that is ours to write to, and its value.
+/// The label that a Secret must have before Portcullis writes to it, and its value.
 pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
 
-/// Where everything is.
+/// The objects involved.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Of the Service and the Secret.
+    /// The namespace of the Service and the Secret.
     pub namespace: String,
-    /// The Service through which the API server calls: `<service>.<namespace>.svc` is in the certificate.
+    /// The Service that the API server calls: `<service>.<namespace>.svc` is in the certificate.
     pub service: String,
-    /// The Secret that holds the authorities. It must be there, labelled [`LABEL`], and may be empty.
+    /// The Secret for the authorities. It must exist with the label [`LABEL`], and may be empty.
     pub secret: String,
-    /// The ValidatingWebhookConfiguration, if there is one.
+    /// The ValidatingWebhookConfiguration, if any.
     pub validating: Option<String>,
-    /// The MutatingWebhookConfiguration, if there is one.
+    /// The MutatingWebhookConfiguration, if any.
     pub mutating: Option<String>,
-    /// How long things last.
+    /// Lifetimes of authorities and certificates.
     pub lifetimes: Lifetimes,
 }
 
-/// For metrics.
+/// The keeper's status, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// When the authority that signs now expires.
+    /// When the current authority expires.
     pub ca_until: Option<SystemTime>,
-    /// Whether every webhook trusts the issuer of the certificate that is shown.
+    /// Whether every webhook trusts the issuer of the served certificate.
     pub is_trusted: bool,
 }
 
-/// Keeps this replica's certificate, and where it leads, the authorities and the trust in them.
+/// Keeps this replica's certificate valid. On the leader, also manages the authorities and the `caBundle`s.
 pub struct Keeper {
     pub(super) settings: Settings,
     client: Client,
@@ -56,7 +57,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// One that puts what it signs into `identity`. It does nothing before it is [`run`](Self::run).
+    /// A keeper that stores signed certificates in `identity`. It does nothing until [`run`](Self::run) is called.
     pub fn new(
         client: Client,
         settings: Settings,
@@ -67,17 +68,17 @@ impl Keeper {
         Arc::new(Self { settings, client, identity, is_leader, status })
     }
 
-    /// Whether this replica is the one that writes.
+    /// Whether this replica is the leader.
     pub fn leads(&self) -> bool {
         *self.is_leader.borrow()
     }
 
-    /// How it stands.
+    /// The current status.
     pub fn status(&self) -> Status {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Never ends.
+    /// Follows the objects and keeps the certificate. Never returns.
     pub async fn run(self: Arc<Self>) {
         let secrets = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let configurations: Vec<Configuration> = [

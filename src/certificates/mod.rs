@@ -1,12 +1,12 @@
-//! Certificates that the server makes for itself: an authority in one Secret, the trust in it in the webhook
-//! configurations, and a short-lived certificate of each replica's own, in memory.
+//! Self-managed certificates: an authority in one Secret, trust in it in the webhook configurations, and a short-lived
+//! certificate per replica, in memory.
 //!
 //! - Every replica follows the Secret and the configurations, and signs its own certificate (`plan::is_due`).
-//! - The leader alone writes: the Secret by its resource version, so that of two who think they lead one fails; of
-//!   a webhook configuration `caBundle` alone (`plan::step`).
-//! - Of what is decided, all is in `plan`, without clock or I/O; `turns` does it.
+//! - Only the leader writes: the Secret with its resource version, so that of two concurrent leaders one fails; of a
+//! webhook configuration only `caBundle` (`plan::step`).
+//! - `plan` makes all decisions, without clock or I/O; `turns` carries them out.
 //!
-//! It never creates or deletes an object, and never writes to a Secret that does not carry [`LABEL`].
+//! Never creates or deletes an object, and never writes to a Secret without the label [`LABEL`].
 
 mod authority;
 mod bundle;

@@ -1,8 +1,8 @@
-//! What is to be done next, from what is seen. No clock, no I/O.
+//! Decides the next step from observed state. No clock, no I/O.
 //!
-//! The order that no request may suffer from: a new authority is published to every webhook, stays so for
-//! [`Lifetimes::publish`], signs, and only when all that was signed before it has expired is the one before it
-//! dropped. Each replica signs with an authority only where it has read that authority back from every webhook.
+//! The order that keeps every request working: a new authority is published to every webhook, stays published for
+//! [`Lifetimes::publish`], and then signs. The previous authority is dropped only after everything that it signed has
+//! expired. A replica signs with an authority only after it has read that authority back from every webhook.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use super::{
     state::State,
 };
 
-/// How long things last.
+/// Lifetimes of authorities and certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     ca: Duration,
@@ -28,15 +28,15 @@ pub struct Lifetimes {
 )]
 pub struct InvalidLifetimes;
 
-/// A hundred years: what is added to a time must be one that certificates can tell.
+/// A hundred years: keeps sums of times in the range that certificates can express.
 const LONGEST: Duration = Duration::from_secs(876_000 * 3600);
 
 impl Lifetimes {
-    /// An authority signs for a third of its life: so the next one, as old, can sign as long, and what it signed
-    /// expires before it does.
+    /// An authority signs for a third of its lifetime. Its successor, created at the same time, can then sign as long,
+    /// and all certificates expire before their issuer.
     ///
     /// # Errors
-    /// They leave no time for that.
+    /// Lifetimes that leave no time for that.
     pub fn new(ca: Duration, leaf: Duration, publish: Duration) -> Result<Self, InvalidLifetimes> {
         let least = ca.min(leaf).min(publish);
         let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
@@ -52,19 +52,19 @@ impl Lifetimes {
         self.leaf
     }
 
-    /// How often to look at the clock, besides at events: sleeps do not count while a machine is suspended.
+    /// How often to check the clock, besides on events: sleeps do not count time while a machine is suspended.
     pub(super) fn tick(self) -> Duration {
         (self.leaf / 20).clamp(Duration::from_millis(100), Duration::from_secs(10))
     }
 }
 
-/// The authority that signs now, and since when this replica finds it trusted by all webhooks: by the time that its
-/// process has run, since clocks jump, and other replicas' more than ours.
+/// The current authority, and since when this replica finds it trusted by all webhooks. Measured by the uptime of the
+/// process, because clocks can jump and differ between replicas.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known(Option<(String, Duration)>);
 
 impl Known {
-    /// Takes down what the replica sees now. For how long it has been so, if it is.
+    /// Updates it with what the replica observes, and returns for how long the authority has been trusted, if it is.
     pub(super) fn observe(
         &mut self,
         authority: &Authority,
@@ -78,43 +78,43 @@ impl Known {
         self.trusted_for(uptime)
     }
 
-    /// For how long it has been so.
+    /// For how long all webhooks have trusted it.
     pub(super) fn trusted_for(&self, uptime: Duration) -> Option<Duration> {
         self.0.as_ref().map(|(_, since)| uptime.saturating_sub(*since))
     }
 }
 
-/// What the webhooks trust, against what they are to trust. Webhooks that do not exist trust nobody, and need not.
+/// The authorities that webhooks trust, compared with those that they should trust. Missing webhooks trust none and
+/// need none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Bundles {
-    /// Exactly that.
+    /// Exactly the expected ones.
     Exact,
-    /// The current and the next authority, and not exactly that.
+    /// The current and the next authority are trusted, but the bundle is not exactly the expected one.
     Sufficient,
-    /// Somewhere one of both is missing.
+    /// A webhook lacks the current or the next authority.
     Lacking,
 }
 
-/// What the leader does next.
+/// The leader's next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// There is no authority that can be used: make two.
+    /// No usable authority exists: create two.
     Mint,
     /// Let the next authority sign.
     Promote,
-    /// Somebody took trust away: it counts from anew.
+    /// A webhook lost trust in the next authority: restart the waiting period.
     Unpublished,
-    /// Write what is to be trusted into the webhooks.
+    /// Write the bundle to the webhooks.
     Publish,
-    /// All trust it: remember since when.
+    /// All webhooks trust it: record since when.
     Published,
-    /// What the previous one signed has expired.
+    /// Drop the previous authorities: everything that they signed has expired.
     Drop,
-    /// Nothing.
     Wait,
 }
 
-/// The leader's next step. `trusted_for`: for how long it has seen all webhooks trust the current authority.
+/// The leader's next step. `trusted_for` is how long it has seen all webhooks trust the current authority.
 pub(super) fn step(
     state: Option<&State>,
     bundles: Bundles,
@@ -134,14 +134,14 @@ pub(super) fn step(
         (Bundles::Exact, Some(_)) => {}
     }
     let has_passed = |since: SystemTime, time: Duration| now >= since + time;
-    // Whatever the clock says, until the replicas have exchanged their certificates.
+    // Independent of clocks, until all replicas have exchanged their certificates.
     let exchanged = lifetimes.publish + lifetimes.publish.min(lifetimes.leaf);
     let is_settled = trusted_for.is_some_and(|time| time >= exchanged);
     if state.previous.is_some() && is_settled && has_passed(state.since, lifetimes.leaf) {
         return Step::Drop;
     }
     let is_known = state.published.is_some_and(|at| has_passed(at, lifetimes.publish));
-    // It ends sooner than that where an old Secret was put back.
+    // Happens after an old Secret was restored.
     let ends_soon = !state.current.validity().contains(now + lifetimes.leaf);
     if is_known && (ends_soon || has_passed(state.since, lifetimes.ca / 3)) {
         return Step::Promote;
@@ -149,11 +149,10 @@ pub(super) fn step(
     Step::Wait
 }
 
-/// What the Secret is to hold after a step of the leader; nothing new where the step is none, or concerns the
-/// webhooks alone.
+/// The new content of the Secret after a step; `None` if the step does not change the Secret.
 ///
 /// # Errors
-/// As for [`State::mint`].
+/// See [`State::mint`].
 pub(super) fn after(
     step: Step,
     state: Option<&State>,
@@ -173,7 +172,7 @@ pub(super) fn after(
     }
 }
 
-/// A replica's own certificate, as far as its renewal is concerned.
+/// The renewal data of a replica's own certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Signed {
     /// The issuer's certificate, PEM.
@@ -183,8 +182,8 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// To be renewed after two thirds of its life, a tenth of it sooner or later, as `jitter` (0 to 255) has it:
-    /// replicas that started together need not renew together.
+    /// Renewal is due after two thirds of the lifetime, shifted by up to a tenth of it by `jitter` (0 to 255), so that
+    /// replicas that start together do not renew together.
     pub(super) fn new(issuer: &Authority, validity: Validity, now: SystemTime, jitter: u8) -> Self {
         let life = validity.until.duration_since(now).unwrap_or_default();
         let renew = now + life * 2 / 3 - life / 10 + (life / 5) * u32::from(jitter) / 255;
@@ -195,14 +194,14 @@ impl Signed {
 /// What a replica has read back from every webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trust {
-    /// For how long all trust the current authority, if they do.
+    /// For how long all webhooks have trusted the current authority, if they do.
     pub(super) current: Option<Duration>,
-    /// That all trust the issuer of what the replica shows.
+    /// Whether all webhooks trust the issuer of the served certificate.
     pub(super) issuer: bool,
 }
 
-/// Whether a replica is to have a new certificate signed. One that clients know is not exchanged for one of an
-/// authority that they may not all have heard of yet, unless it is about to end.
+/// Whether a replica needs a new certificate. It keeps a trusted certificate rather than use an authority that some
+/// clients may not trust yet, unless that certificate is about to expire.
 pub(super) fn is_due(
     signed: Option<&Signed>,
     state: &State,
@@ -269,7 +268,7 @@ mod tests {
         assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Unpublished);
         let state = State { published: None, ..state };
         assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Publish);
-        // Too much is trusted: that takes no trust away.
+        // Excess trust does not revoke any.
         assert_eq!(
             step(Some(&published(now)), Bundles::Sufficient, LONG, now, lifetimes()),
             Step::Publish
@@ -297,7 +296,7 @@ mod tests {
         let at = |now| step(Some(&state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(now + 7 * DAY - HOUR), Step::Wait);
         assert_eq!(at(now + 7 * DAY), Step::Drop);
-        // Not where it is current by a clock that was wrong, and was seen a moment ago only.
+        // An authority that is current only by a wrong clock, and was seen a moment ago.
         let soon = Some(Duration::from_secs(1199));
         let step = step(Some(&state), Bundles::Exact, soon, now + 7 * DAY, lifetimes());
         assert_eq!(step, Step::Wait);
@@ -312,7 +311,7 @@ mod tests {
         let at = |now| step(Some(&state), Bundles::Lacking, LONG, now, lifetimes());
         assert_eq!(at(now + 400 * DAY), Step::Promote);
         assert_eq!(at(now + 500 * DAY), Step::Mint);
-        // A clock that went back: what is not valid yet cannot be used, either.
+        // After a clock went back, a certificate that is not valid yet is unusable, too.
         assert_eq!(at(now - DAY), Step::Mint);
     }
 
@@ -329,7 +328,7 @@ mod tests {
                 Step::Promote => {
                     promotions += 1;
                     state = state.promote(now, lifetimes.ca()).unwrap();
-                    // What was signed just now outlives neither its issuer nor its issuer's time of trust.
+                    // A new certificate outlives neither its issuer nor the trust in its issuer.
                     let leaf = state.current.sign(&[NAME], now, lifetimes.leaf()).unwrap();
                     assert!(leaf.validity.until <= state.current.validity().until);
                     assert!(state.current.validity().contains(now + 365 * DAY / 3 + 7 * DAY));
@@ -364,7 +363,8 @@ mod tests {
         assert!(!due(Some(&early), true, now));
         assert!(due(Some(&early), true, now + 7 * DAY));
         assert!(!due(Some(&early), false, now + 7 * DAY));
-        // Another authority's, where the clients of all API servers know the new one, or not the old one.
+        // A certificate of another authority, while the clients of all API servers trust the new one, or no longer the
+        // old one.
         let promoted = state.promote(now, 365 * DAY).unwrap();
         let due = |trusted_for, issuer, at| {
             let trust = Trust { current: Some(trusted_for), issuer };

@@ -1,5 +1,5 @@
-//! A cluster in miniature, and whatever may happen to it in any order: replicas with clocks of their own, one Secret,
-//! two webhook configurations, and API servers that hear of their changes late.
+//! A simulated cluster under random events: replicas with clocks of their own, one Secret, two webhook configurations,
+//! and API servers that see changes late.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,21 +11,21 @@ use super::{
 };
 
 const NAME: &str = "portcullis.security.svc";
-/// As long as nothing else is said, all replicas take a turn after so long.
+/// Time between turns of all replicas, unless stated otherwise.
 const TICK: Duration = Duration::from_secs(12_500);
-/// So many ticks later an API server acts on a changed `caBundle`.
+/// An API server applies a changed `caBundle` after this many ticks.
 const LAG: usize = 2;
 const REPLICAS: usize = 3;
-/// One thing happens at a time: what it has led to is over after so many ticks.
+/// Ticks after an event until its consequences are over.
 const CALM: usize = 10;
 
-/// 40 ticks a certificate, 192 an authority, and 4 until it is taken for known.
+/// A certificate lives 40 ticks, an authority 192, and an authority counts as known after 4.
 fn lifetimes() -> Lifetimes {
     let seconds = Duration::from_secs;
     Lifetimes::new(seconds(2_400_000), seconds(500_000), seconds(50_000)).unwrap()
 }
 
-/// More of them in `just faults`.
+/// `just faults` runs more cases.
 fn cases() -> u32 {
     let is_full = std::env::var("PORTCULLIS_FAULTS").is_ok_and(|value| value == "full");
     if is_full { 200 } else { 8 }
@@ -34,20 +34,20 @@ fn cases() -> u32 {
 #[derive(Clone, Debug)]
 enum Event {
     Ticks(usize),
-    /// The whole cluster sleeps for so many ticks.
+    /// The whole cluster is suspended for this many ticks.
     Suspend(u32),
     Lead(usize),
     Restart(usize),
     EmptySecret,
-    /// The Secret is put back as it was so many events ago.
+    /// The Secret is restored to its state before this many events.
     Backup(usize),
-    /// A replica's clock is so many seconds off for some ticks.
+    /// A replica's clock is off by this many seconds for some ticks.
     Clock(usize, i64, usize),
-    /// Somebody writes a `caBundle` of their own.
+    /// Another client writes its own `caBundle`.
     Overwrite(usize, &'static str),
 }
 
-/// What clients must not feel.
+/// Events that clients must not notice.
 fn harmless() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (1..80_usize).prop_map(Event::Ticks),
@@ -71,9 +71,9 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 #[derive(Default)]
 struct Replica {
-    /// Seconds that its clock is ahead.
+    /// Seconds that the clock is ahead.
     off: i64,
-    /// Its clock was wrong a moment ago: what it shows is its own affair.
+    /// The clock was wrong recently, so the served certificate is not checked.
     is_astray: bool,
     last: Option<State>,
     known: Known,
@@ -82,15 +82,15 @@ struct Replica {
 
 struct World {
     now: SystemTime,
-    /// Without the time that it slept.
+    /// Excludes suspended time.
     uptime: Duration,
     secret: Option<State>,
     backups: Vec<State>,
-    /// What the two configurations trust, at each tick; the last one is what they are now.
+    /// The bundles of the two configurations at each tick, the current ones last.
     bundles: Vec<[String; 2]>,
     replicas: Vec<Replica>,
     leader: usize,
-    /// Whether trust is checked at each tick, as long as clients must not feel anything.
+    /// Whether to check trust at each tick, while clients must not notice anything.
     checks: bool,
 }
 
@@ -106,8 +106,8 @@ impl World {
             leader: 0,
             checks: false,
         };
-        // Nobody is served before it is ready, which it says when it has a certificate: and the webhooks are
-        // called before the first bundle is known everywhere no more than after.
+        // No replica serves before it is ready, which requires a certificate; the webhooks need not be callable before
+        // the first bundle has spread.
         world.ticks(LAG + 1);
         world
     }
@@ -122,7 +122,7 @@ impl World {
             self.uptime += TICK;
             let bundles = self.bundle().clone();
             self.bundles.push(bundles);
-            // Each change is seen by all at once, and leads to further ones.
+            // All replicas see each change at once, which leads to further changes.
             for _ in 0..8 {
                 for index in 0..REPLICAS {
                     self.turn(index);
@@ -140,7 +140,7 @@ impl World {
             Event::Ticks(ticks) => self.ticks(ticks),
             Event::Suspend(ticks) => {
                 self.now += TICK * ticks;
-                // What lapsed meanwhile has to be made anew: whoever wakes up is served a little later.
+                // Certificates that lapsed during the suspension are renewed first, so service resumes a little later.
                 let checks = std::mem::take(&mut self.checks);
                 self.ticks(CALM);
                 self.checks = checks;
@@ -165,7 +165,7 @@ impl World {
         self.ticks(1);
     }
 
-    /// As the keeper does it.
+    /// Takes a turn as the keeper does.
     fn turn(&mut self, index: usize) {
         let replica = &self.replicas[index];
         let now = if replica.off < 0 {
@@ -235,7 +235,7 @@ impl World {
         self.bundle().iter().map(compare).max().unwrap()
     }
 
-    /// What is valid is trusted by API servers that are late, too.
+    /// Every valid certificate is trusted even by late API servers.
     fn check_trust(&self) {
         let late = &self.bundles[self.bundles.len().saturating_sub(LAG + 1)];
         for (index, replica) in self.replicas.iter().enumerate() {
@@ -249,7 +249,7 @@ impl World {
         }
     }
 
-    /// After a while without events everything is as it should be, and goes on being so.
+    /// After a period without events, the state is healthy and stays so.
     fn check_health(&mut self) {
         self.ticks(100);
         self.checks = true;
@@ -271,8 +271,8 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One clock is wrong at a time and comes right again, leaders change, the Secret is emptied or an old one put
-    /// back, replicas start anew, the cluster sleeps: no API server ever meets what it does not trust.
+    /// One clock at a time is wrong and recovers, leaders change, the Secret is emptied or an old one restored,
+    /// replicas restart, the cluster is suspended: no API server ever meets a certificate that it does not trust.
     #[test]
     fn no_valid_certificate_is_ever_unknown(events in prop::collection::vec(harmless(), 1..12)) {
         let mut world = World::new();
@@ -284,7 +284,7 @@ proptest! {
         world.check_health();
     }
 
-    /// Whatever happened, it comes right by itself.
+    /// The cluster recovers from any sequence of events.
     #[test]
     fn it_never_gets_stuck(events in prop::collection::vec(any_event(), 1..12)) {
         let mut world = World::new();
@@ -295,7 +295,7 @@ proptest! {
     }
 }
 
-/// What was found once: an old Secret whose authorities both end soon.
+/// Regression: an old Secret whose two authorities expire soon.
 #[test]
 fn authorities_that_end_together_are_replaced_in_time() {
     let mut world = World::new();
@@ -307,8 +307,8 @@ fn authorities_that_end_together_are_replaced_in_time() {
     world.check_health();
 }
 
-/// What was found once: an old Secret is put back just after a promotion, when all still show what the authority before
-/// signed.
+/// Regression: an old Secret is restored just after a promotion, while all replicas still serve certificates of the
+/// previous authority.
 #[test]
 fn an_old_secret_in_the_middle_of_a_promotion_is_taken_over() {
     let mut world = World::new();

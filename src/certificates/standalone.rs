@@ -9,19 +9,19 @@ use crate::server::Identity;
 
 use super::authority::{Authority, AuthorityError};
 
-/// What [`standalone`] made.
+/// The result of [`standalone`].
 #[derive(Debug)]
 pub struct Standalone {
     /// The server's identity.
     pub identity: Arc<Identity>,
-    /// The authority's certificate, PEM, for clients to verify the server with. Its key is gone.
+    /// The authority's certificate, PEM, with which clients verify the server. Its key is discarded.
     pub ca_pem: String,
 }
 
-/// Makes an identity for localhost, 127.0.0.1, ::1 and `names` (DNS names or IP addresses), valid for a year.
+/// Creates an identity for localhost, 127.0.0.1, ::1 and `names` (DNS names or IP addresses), valid for a year.
 ///
 /// # Errors
-/// When a name is neither a DNS name nor an address.
+/// A name that is neither a DNS name nor an IP address.
 pub fn standalone(names: &[&str]) -> Result<Standalone, AuthorityError> {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     let now = SystemTime::now();

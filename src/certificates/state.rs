@@ -1,13 +1,13 @@
-//! What the Secret holds: the authority that signs now, the one that will sign next, and those that signed before
-//! for as long as what they signed may be in use.
+//! The content of the Secret: the authority that signs now, the one that signs next, and earlier ones for as long as
+//! their certificates may be in use.
 //!
 //! ```text
-//! service        portcullis.security.svc       whose authorities these are
+//! service        portcullis.security.svc       the name that the authorities sign for
 //! current.crt    current.key                   signs now
-//! next.crt       next.key                      is trusted already, signs later
-//! previous.crt                                 are trusted still; their keys are gone
+//! next.crt       next.key                      trusted already, signs later
+//! previous.crt                                 still trusted; the keys are deleted
 //! since          2026-11-22T06:00:00Z          when `current` began to sign
-//! published      2026-11-22T06:00:05Z          since when every webhook trusts `next`; absent: not all do
+//! published      2026-11-22T06:00:05Z          since when every webhook trusts `next`, if all do
 //! ```
 
 use std::{
@@ -19,7 +19,7 @@ use k8s_openapi::ByteString;
 
 use super::authority::{Authority, AuthorityError, certificates};
 
-/// Of those that signed before, so many stay trusted.
+/// Maximum number of previous authorities that stay trusted.
 const MAX_PREVIOUS: usize = 4;
 
 /// The Secret's data.
@@ -27,7 +27,7 @@ pub(super) type Data = BTreeMap<String, ByteString>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
-    /// The one DNS name that its authorities sign for.
+    /// The only DNS name that its authorities sign for.
     pub(super) service: String,
     pub(super) current: Authority,
     pub(super) next: Authority,
@@ -38,7 +38,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The first one: nobody trusts it yet.
+    /// The first state: no client trusts its authorities yet.
     pub(super) fn mint(
         service: &str,
         now: SystemTime,
@@ -54,7 +54,7 @@ impl State {
         })
     }
 
-    /// `next` signs from now on, and a new one is made to follow it.
+    /// Lets `next` sign from now on, and creates its successor.
     pub(super) fn promote(
         &self,
         now: SystemTime,
@@ -70,8 +70,8 @@ impl State {
         })
     }
 
-    /// Two new ones in the place of those that cannot be used by our clock. By another replica's they may be, and in
-    /// use: so they stay trusted.
+    /// Replaces both authorities because they are unusable by this replica's clock. They may be usable and in use by
+    /// another replica's clock, so they stay trusted.
     pub(super) fn replace(
         &self,
         now: SystemTime,
@@ -81,32 +81,32 @@ impl State {
         Ok(Self { previous, ..Self::mint(&self.service, now, lifetime)? })
     }
 
-    /// The same, but who signed for the state before it is trusted still, as if it had been replaced just now: its
-    /// current authority, and those of before which replicas may show as long as they have not exchanged theirs.
+    /// The same state, which also trusts the authorities of the state `before`, as if that had just been replaced: its
+    /// current authority, and the earlier ones whose certificates replicas may still serve.
     pub(super) fn trusting(&self, before: &Self, now: SystemTime) -> Self {
         let previous = before.previous.as_deref().unwrap_or("");
         let previous = self.retired(&format!("{previous}{}", before.current.certificate()));
         Self { previous, since: now, published: None, ..self.clone() }
     }
 
-    /// The previous ones, and more. More than a few there are only where clocks jump back and forth.
+    /// The previous authorities and `more`, limited in number: many exist only if clocks jump back and forth.
     fn retired(&self, more: &str) -> Option<String> {
         let all = certificates(&format!("{}{more}", self.previous.as_deref().unwrap_or("")));
         let latest = all.len().saturating_sub(MAX_PREVIOUS);
         Some(all.into_iter().skip(latest).map(|(pem, _)| pem).collect())
     }
 
-    /// What every webhook is to trust, PEM.
+    /// The certificates that every webhook should trust, PEM.
     pub(super) fn bundle(&self) -> String {
         let previous = self.previous.as_deref();
         let all = [Some(self.current.certificate()), Some(self.next.certificate()), previous];
         all.into_iter().flatten().collect()
     }
 
-    /// `None` where there is nothing yet.
+    /// Reads the Secret. `None` if it is empty.
     ///
     /// # Errors
-    /// One line: what is wrong with it. Somebody else has written there, or the service has another name now.
+    /// One line that says what is wrong: another client wrote to it, or the service has a different name now.
     pub(super) fn read(data: &Data, service: &str) -> Result<Option<Self>, String> {
         if data.is_empty() {
             return Ok(None);
@@ -135,7 +135,7 @@ impl State {
         }))
     }
 
-    /// What [`read`](Self::read) reads.
+    /// Writes the data that [`read`](Self::read) reads.
     pub(super) fn write(&self) -> Data {
         let since = Some(rfc3339(self.since));
         let values = [
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(error, "next.crt, next.key: the key is no key in PEM");
     }
 
-    /// Clients refuse all of a bundle in which one certificate is damaged.
+    /// Clients reject a whole bundle because of one damaged certificate.
     #[test]
     fn what_is_no_certificate_is_never_published() {
         let state = State::mint(NAME, SystemTime::now(), YEAR).unwrap();

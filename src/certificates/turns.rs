@@ -1,4 +1,4 @@
-//! Does what `plan` says.
+//! Carries out the decisions of `plan`.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,19 +20,19 @@ use super::{
     state::State,
 };
 
-/// Whoever else writes `caBundle` again and again, as two installations of one name would, is not answered faster than
-/// that.
+/// Minimum time between writes of a `caBundle`, in case another client, such as a second installation of the same name,
+/// keeps overwriting it.
 const APART: Duration = Duration::from_secs(1);
 
-/// An API server that does not answer must not keep a replica from renewing its certificate.
+/// Timeout of a turn: an API server that does not answer must not keep a replica from renewing its certificate.
 const TURN: Duration = Duration::from_secs(15);
 
-/// One turn after the other: at every event, and every tick of the clock.
+/// Takes turns: at every event, and at every tick of the clock.
 pub(super) struct Turns<'a> {
     keeper: &'a Keeper,
     secret: &'a Followed<Secret>,
     configurations: &'a [Configuration],
-    /// The last good state. Whoever empties the Secret does not make the server forget what clients trust.
+    /// The last good state. It survives an emptied Secret, because clients trust its authorities.
     last: Option<State>,
     started: Instant,
     known: Known,
@@ -40,9 +40,9 @@ pub(super) struct Turns<'a> {
     last_publish: Option<Instant>,
 }
 
-/// Why a turn did not end as it should.
+/// Why a turn did not complete.
 enum Problem {
-    /// It is not this replica's turn yet.
+    /// Another replica must act first.
     Waiting(String),
     Failed(String),
 }
@@ -91,13 +91,13 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// Looks at everything once. What fails is tried again in the next turn.
+    /// Checks everything once. The next turn retries failures.
     async fn turn(&mut self, leads: bool) -> Result<(), Problem> {
         let now = SystemTime::now();
         let secret = match self.our_secret() {
             Ok(secret) => secret,
             Err(problem) => {
-                // What is known goes on being used, lest the certificate expire.
+                // Keep using the last good state, or the certificate would expire.
                 if self.last.is_some() {
                     self.renew(now)?;
                 }
@@ -116,8 +116,8 @@ impl<'a> Turns<'a> {
         renewed
     }
 
-    /// Goes on from what the Secret holds. Where that knows nothing of the authority that signed until now (somebody
-    /// put a backup back), the leader adds it: clients must trust what the replicas show until these have heard, too.
+    /// Continues from the content of the Secret. If it lacks the authority that signed until now (after a restored
+    /// backup), the leader adds that one: clients must trust the served certificates until replicas have renewed them.
     async fn take_over(
         &mut self,
         state: State,
@@ -164,7 +164,7 @@ impl<'a> Turns<'a> {
         Err(Problem::Failed(problem))
     }
 
-    /// Puts back what was last known to be good, where the Secret holds something else.
+    /// Writes back the last good state, if the Secret contains something else.
     async fn restore(&self, leads: bool, secret: &Secret, problem: &str) -> Result<(), Problem> {
         match &self.last {
             Some(state) if leads => {
@@ -178,7 +178,7 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// Every replica's own work.
+    /// The part that every replica does.
     fn renew(&mut self, now: SystemTime) -> Result<(), Problem> {
         let Some(state) = self.last.clone() else {
             return Err(Problem::Waiting("the leader has not made an authority yet".to_owned()));
@@ -210,7 +210,7 @@ impl<'a> Turns<'a> {
         Ok(())
     }
 
-    /// The leader's.
+    /// The part that only the leader does.
     async fn lead(&mut self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
         let state = self.last.as_ref();
         let lifetimes = self.keeper.settings.lifetimes;
@@ -232,7 +232,7 @@ impl<'a> Turns<'a> {
         let secret = Secret { data: Some(state.write()), ..secret.clone() };
         match self.secret.replace(&secret).await {
             Ok(()) => Ok(()),
-            // Somebody was faster: what it wrote is seen in a moment.
+            // A conflict: the next event brings what the other replica wrote.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             Err(error) => {
                 let (name, error) = (&self.keeper.settings.secret, one_line(&error));
@@ -283,7 +283,7 @@ async fn publish(
 
 fn jitter() -> u8 {
     let mut byte = [0];
-    // Without randomness there is no TLS either; without jitter there is.
+    // Without randomness TLS fails anyway; the jitter is optional.
     let _ = aws_lc_rs::default_provider().secure_random.fill(&mut byte);
     byte[0]
 }
