@@ -1,5 +1,5 @@
-//! Files that a kustomization lists as patches. They are applied to what it takes from elsewhere: what comes of both is
-//! what runs, and they are not.
+//! Files that a kustomization lists as patches. Such a file is not judged on its own: only the result of applying it
+//! runs.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,22 +13,21 @@ use crate::manifest;
 
 use super::{Skip, Source};
 
-/// What kustomize takes for one, in its order (`api/konfig/general.go`).
+/// File names of kustomizations, in kustomize's order (`api/konfig/general.go`).
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-/// Larger than any that somebody writes, in bytes.
+/// In bytes; larger than any real kustomization.
 const MAX_FILE: u64 = 4 << 20;
-/// Folders above a file in which a kustomization is looked for.
+/// How many parent folders are searched for a kustomization.
 const MAX_ABOVE: usize = 16;
-/// Components of components.
+/// How deep components may refer to components.
 const MAX_COMPONENTS: usize = 8;
 
-/// Whether a file is a kustomization by its name.
 pub(super) fn is_one(path: &Path) -> bool {
     path.file_name().is_some_and(|name| NAMES.iter().any(|known| name == *known))
 }
 
-/// The same sources, but those that a kustomization lists as patches are skipped, and kustomizations without a kind. Known are the kustomizations beside
-/// and above the sources, those in `rendered`, and the components that all of them name.
+/// Marks sources as skipped if a kustomization lists them as patches, or if they are kustomizations without a kind.
+/// Considers kustomizations beside and above the sources, those in `rendered`, and all components that they name.
 pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source> {
     let mut known = Kustomizations::default();
     for source in &sources {
@@ -55,15 +54,15 @@ pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source
 
 #[derive(Default)]
 struct Kustomizations {
-    /// Of files, as they are written.
+    /// Folders of files, as written.
     folders: HashSet<PathBuf>,
     /// Without links.
     seen: HashSet<PathBuf>,
-    /// The kustomization of each patch. Both without links.
+    /// The kustomization that lists each patch. Both paths without links.
     patches: HashMap<PathBuf, PathBuf>,
 }
 
-/// What of a kustomization names files with patches.
+/// The fields of a kustomization that name patch files.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Kustomization {
@@ -81,13 +80,13 @@ struct Patch {
 }
 
 impl Kustomizations {
-    /// The kustomizations in the folder of a file and in those above it.
+    /// Reads the kustomizations in the folder of a file and in its parent folders.
     fn read_above(&mut self, file: &Path) {
         let folder = super::folder(file);
         if !self.folders.insert(folder.to_owned()) {
             return;
         }
-        // First as they are written, so that they are named so.
+        // Paths as written come first, because messages show them.
         for above in folder.ancestors().take(MAX_ABOVE).filter(|it| !it.as_os_str().is_empty()) {
             self.read(above, MAX_COMPONENTS);
         }
@@ -95,7 +94,7 @@ impl Kustomizations {
         folder.ancestors().take(MAX_ABOVE).for_each(|above| self.read(above, MAX_COMPONENTS));
     }
 
-    /// What cannot be read lists nothing: kustomize says what is wrong with it.
+    /// Ignores an unreadable kustomization: kustomize reports what is wrong with it.
     fn read(&mut self, folder: &Path, depth: usize) {
         let Ok(real) = fs::canonicalize(folder) else { return };
         if depth == 0 || !self.seen.insert(real) {
@@ -130,7 +129,7 @@ impl Kustomizations {
     }
 }
 
-/// Whether a file says of nothing in it what kind it is, as kustomize takes it and no API server does.
+/// Whether no document in the file has a kind. Kustomize accepts that, the API server does not.
 fn has_no_kind(file: &Path) -> bool {
     let Some(text) = read(file) else { return false };
     let mut documents = manifest::values(text.as_bytes());

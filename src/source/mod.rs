@@ -1,5 +1,5 @@
-//! Where manifests come from: files, what is found in directories or by a pattern, standard input, what another
-//! program renders. At most so much of each.
+//! Sources of manifests: files, directories, patterns, standard input, and the output of other programs. The size of
+//! each is limited.
 
 mod kustomization;
 mod rendered;
@@ -15,45 +15,45 @@ pub use kustomization::without_patches;
 pub use rendered::Rendered;
 pub(crate) use rendered::message;
 
-/// What is read of a directory; of files that are named, any.
+/// Extensions of files that are read in directories. Files named explicitly may have any.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
-/// The largest text, in bytes: ten thousand large pods, or the whole of most clusters.
+/// The largest text, in bytes: enough for ten thousand large pods, or for all of most clusters.
 pub const MAX_TEXT: u64 = 64 << 20;
-/// Directories below each other: deeper ones are not somebody's manifests.
+/// Maximum depth of nested directories.
 const MAX_DEPTH: usize = 64;
 
-/// One text with manifests.
+/// A text with manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Standard input.
     Stdin,
     /// A file.
     File(PathBuf),
-    /// A link in a directory, to a file that is not below that directory: it is read as any other, and never replaced.
+    /// A link in a directory to a file outside of that directory. It is read like any file, but never replaced.
     Outside(PathBuf),
-    /// What another program makes.
+    /// The output of another program.
     Rendered(Rendered),
-    /// A directory that could not be listed, a pattern that nothing matches, and why: a finding in its place.
+    /// A directory that could not be listed or a pattern without matches, and why. Reported as a finding.
     Unlisted(PathBuf, String),
-    /// What is in a directory and not read, and why. Nothing is wrong with it.
+    /// A file in a directory that is not read, and why. Not an error.
     Skipped(PathBuf, Skip),
 }
 
-/// Why something in a directory is not read.
+/// Why a file in a directory is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Skip {
     /// Reading a pipe or a device may never end.
     #[error("it is no regular file: name it to have it read")]
     NotRegular,
-    /// Links to directories are not followed; what is below the directory is read where it is.
+    /// Links to directories are not followed; targets inside the directory are read in their place.
     #[error(
         "it is a link to a directory outside of the one that was named: name it to have it read"
     )]
     LinkOutside,
-    /// What it changes is judged and hardened, and it is not: by this kustomization.
+    /// A patch of this kustomization. The patched result is judged and hardened instead.
     #[error("it is a patch of {}: judge what is rendered, with check -k {}", .0.display(), folder(.0).display())]
     Patch(PathBuf),
-    /// It is no manifest.
+    /// It is not a manifest.
     #[error("it is a kustomization: judge what is rendered, with check -k {}", .0.display())]
     Kustomization(PathBuf),
 }
@@ -66,10 +66,10 @@ fn folder(file: &Path) -> &Path {
 }
 
 impl Source {
-    /// The sources that a path of the command line stands for: `-` is standard input, a directory all its
-    /// [`EXTENSIONS`], recursively and in the order of their names, without what is hidden and without following
-    /// links to directories. What is no path is a pattern if it has `*`, `?` or `[`: shells that were kept from it
-    /// leave that to us. Pipes and devices are read only where they are named themselves.
+    /// The sources for a path on the command line. `-` is standard input. A directory stands for all its files with
+    /// [`EXTENSIONS`], recursively and sorted by name, without hidden files and without following links to directories.
+    /// A path that does not exist is a pattern if it contains `*`, `?` or `[`, for shells that do not expand it. Pipes
+    /// and devices are read only if they are named directly.
     pub fn of(path: &Path) -> Vec<Self> {
         if path == Path::new("-") {
             return vec![Self::Stdin];
@@ -90,21 +90,21 @@ impl Source {
         }
     }
 
-    /// What `kubectl kustomize` makes of a directory.
+    /// The output of `kubectl kustomize` for a directory.
     pub fn kustomize(directory: &Path) -> Self {
         Self::Rendered(Rendered::Kustomize(directory.to_owned()))
     }
 
-    /// What `helm template` makes of a chart with these files of values.
+    /// The output of `helm template` for a chart with these values files.
     pub fn helm(chart: &OsStr, values: &[PathBuf]) -> Self {
         let chart = OsString::from(chart);
         Self::Rendered(Rendered::Helm { chart, values: values.to_vec() })
     }
 
-    /// The whole text.
+    /// Reads the whole text.
     ///
     /// # Errors
-    /// Why not, for people.
+    /// A message for people.
     pub fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Stdin => bounded(io::stdin().lock()),
@@ -115,14 +115,14 @@ impl Source {
         }
     }
 
-    /// The whole text, if it is that of a file of at most so many bytes. None of all else, and of what cannot be read:
-    /// [`Self::read`] says why.
+    /// Reads the whole text of a file of at most this many bytes. `None` for anything else and on errors, which
+    /// [`Self::read`] reports.
     pub fn read_file_within(&self, bytes: u64) -> Option<Vec<u8>> {
         let (Self::File(path) | Self::Outside(path)) = self else { return None };
-        // Asked before it is opened: what is read of a pipe is gone.
+        // Checked before opening, because reading from a pipe consumes its content.
         let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let size = usize::try_from(about.len()).ok().filter(|_| about.len() <= bytes)?;
-        // With room for the byte that is looked for behind the last.
+        // One byte more, to detect a file that has grown.
         let mut text = Vec::with_capacity(size + 1);
         fs::File::open(path).ok()?.take(bytes + 1).read_to_end(&mut text).ok()?;
         (text.len() as u64 <= bytes).then_some(text)
@@ -145,7 +145,7 @@ impl fmt::Display for Source {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let file = fs::File::open(path).map_err(|error| failed(&error))?;
-    // What is too large is not read first. Of a pipe the size is not known.
+    // Rejects a large file before reading it. The size of a pipe is unknown.
     match file.metadata() {
         Ok(about) if about.is_file() && about.len() > MAX_TEXT => Err(too_large()),
         _ => bounded(file),
@@ -170,7 +170,7 @@ fn is_pattern(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().iter().any(|byte| b"*?[".contains(byte))
 }
 
-/// What a pattern names, by name. A pattern that names nothing is most likely a mistake.
+/// The files that match a pattern, sorted by name. A pattern without matches is most likely a mistake.
 fn matching(pattern: &Path) -> Vec<Source> {
     let unlisted = |why: String| vec![Source::Unlisted(pattern.to_owned(), why)];
     let Some(text) = pattern.to_str() else { return unlisted("is not UTF-8".to_owned()) };
@@ -181,7 +181,7 @@ fn matching(pattern: &Path) -> Vec<Source> {
     let root = fs::canonicalize(literal(pattern)).unwrap_or_default();
     let sources: Vec<_> = paths
         .flat_map(|path| match path {
-            // As in a directory: who wrote the pattern did not see where a link leads.
+            // As in a directory: the author of the pattern did not see where a link leads.
             Ok(path) if fs::canonicalize(&path).is_ok_and(|target| !target.starts_with(&root)) => {
                 vec![if path.is_dir() {
                     Source::Skipped(path, Skip::LinkOutside)
@@ -201,16 +201,16 @@ fn matching(pattern: &Path) -> Vec<Source> {
     if sources.is_empty() { unlisted("nothing matches this pattern".to_owned()) } else { sources }
 }
 
-/// The directory above all that a pattern can match.
+/// The directory above everything that a pattern can match.
 fn literal(pattern: &Path) -> PathBuf {
     let plain: PathBuf =
         pattern.components().take_while(|part| !is_pattern(part.as_ref())).collect();
     if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain }
 }
 
-/// The way through a directory.
+/// A walk through a directory.
 struct Walk {
-    /// The directory that was named, without links.
+    /// The named directory, without links.
     root: PathBuf,
     sources: Vec<Source>,
 }
@@ -253,7 +253,7 @@ impl Walk {
             _ if !is_manifest(&path) => None,
             Ok((about, _)) if !about.is_file() => Some(not_regular(path)),
             Ok((_, target)) if !is_inside(&target) => Some(Source::Outside(path)),
-            // What leads nowhere is told when it is read.
+            // A broken link is reported when it is read.
             Ok(_) | Err(_) => Some(Source::File(path)),
         }
     }
@@ -263,7 +263,7 @@ fn not_regular(path: PathBuf) -> Source {
     Source::Skipped(path, Skip::NotRegular)
 }
 
-/// What is not hidden, by name.
+/// Entries that are not hidden, sorted by name.
 fn list(directory: &Path) -> io::Result<Vec<(PathBuf, fs::FileType)>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {

@@ -1,5 +1,5 @@
-//! Manifests that another program makes: `kubectl kustomize`, `kustomize build`, `helm template`. The programs are
-//! those of whoever calls, found by PATH; they do what they always do, with the rights of whoever calls.
+//! Manifests from another program: `kubectl kustomize`, `kustomize build`, `helm template`. The programs are found in
+//! PATH and run with the user's rights.
 
 use std::{
     ffi::OsString,
@@ -11,12 +11,12 @@ use std::{
 
 use super::bounded;
 
-/// How much of what a program complains of is shown, in characters.
+/// Maximum number of characters of a program's error output that are shown.
 const MAX_WORDS: usize = 1000;
-/// How much of it is read, in bytes: beyond that it is thrown away.
+/// Maximum number of bytes of it that are read; the rest is discarded.
 const MAX_COMPLAINT: u64 = 16 << 10;
 
-/// What is rendered, and with what.
+/// What to render.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rendered {
     /// A directory with a kustomization.
@@ -34,7 +34,7 @@ impl Rendered {
     /// The manifests.
     ///
     /// # Errors
-    /// Why not, for people: there is no such program, or what it complains of.
+    /// A message for people: no such program, or its error output.
     pub(super) fn read(&self) -> Result<Vec<u8>, String> {
         let tools = self.tools();
         for tool in &tools {
@@ -48,7 +48,7 @@ impl Rendered {
         Err(format!("cannot be rendered: there is no {} in PATH", names.join(" and no ")))
     }
 
-    /// The programs that can do it, the preferred one first.
+    /// The programs that can render it, in order of preference.
     fn tools(&self) -> Vec<Tool> {
         match self {
             Self::Kustomize(directory) => vec![
@@ -65,7 +65,7 @@ impl Rendered {
     }
 }
 
-/// Never an option, whatever it is called.
+/// Protects a path from being read as an option.
 fn operand(path: &Path) -> OsString {
     if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
         Path::new(".").join(path).into_os_string()
@@ -94,7 +94,7 @@ impl Tool {
     }
 }
 
-/// What it wrote, once it ended well.
+/// The standard output of a program that succeeds.
 fn output(mut child: Child, name: &str) -> Result<Vec<u8>, String> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let complaint = thread::spawn(move || {
@@ -105,7 +105,7 @@ fn output(mut child: Child, name: &str) -> Result<Vec<u8>, String> {
         }
         String::from_utf8_lossy(&text).into_owned()
     });
-    // A pipe that nobody reads any more ends the program, too.
+    // Closing the pipe also ends the program.
     let text = stdout.map_or_else(|| Ok(Vec::new()), bounded);
     let status = child.wait().map_err(|error| format!("{name} was lost: {error}"))?;
     let complaint = complaint.join().unwrap_or_default();
@@ -118,8 +118,8 @@ fn output(mut child: Child, name: &str) -> Result<Vec<u8>, String> {
     Err(format!("{name} failed ({status}): {}", words.chars().take(MAX_WORDS).collect::<String>()))
 }
 
-/// A line without the head that klog writes before it: `E1130 08:00:00.123456    4711 memcache.go:265] `. Where in
-/// Kubernetes' sources it was written says nothing to its reader.
+/// Removes the header that klog writes before a message: `E1130 08:00:00.123456    4711 memcache.go:265] `. The
+/// position in Kubernetes' source code is useless to users.
 pub(crate) fn message(line: &str) -> &str {
     klog(line).unwrap_or(line)
 }
