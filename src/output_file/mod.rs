@@ -1,9 +1,8 @@
-//! Files that the program writes. A regular file is replaced as a whole or not at all; what is no regular file, such as
-//! a device, a pipe or a descriptor of the shell, is written to as it is. Links are followed and stay.
+//! Output files. A regular file is replaced as a whole or not at all; anything else, such as a device, a pipe or a
+//! descriptor of the shell, is written to directly. Links are followed and kept.
 //!
-//! Nothing is left behind: what is written has no name until it is complete, so that neither an error nor a signal
-//! leaves a part of it. It is its owner's alone (mode 0600) until it takes the mode of the file that it replaces, or of
-//! a new file.
+//! No partial file remains after an error or a signal: the new file has no name until it is complete. It is private to
+//! its owner (mode 0600) until it takes the mode of the file that it replaces, or of a new file.
 
 mod target;
 #[cfg(test)]
@@ -21,22 +20,22 @@ use tempfile::{Builder, NamedTempFile};
 use target::Target;
 pub use target::{end, own_stdout};
 
-/// What a new file may have at most: the umask takes from it.
+/// The mode of a new file before the umask applies.
 const NEW_FILE: u32 = 0o666;
 const OWNER_ONLY: u32 = 0o600;
 
-/// A file as it is written.
+/// A file that is being written.
 pub struct OutputFile {
     out: io::BufWriter<File>,
-    /// None where `out` is the target itself.
+    /// None if `out` is the target itself.
     replaces: Option<Replaced>,
 }
 
-/// The regular file that appears when all is written.
+/// The regular file that appears once everything is written.
 struct Replaced {
     /// Without links.
     path: PathBuf,
-    /// None where it does not exist yet.
+    /// None if it does not exist yet.
     existing: Option<Metadata>,
 }
 
@@ -51,10 +50,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 impl OutputFile {
-    /// Opens what a path leads to. A pipe waits for its reader, as in a shell.
+    /// Opens the target of a path. A pipe waits for its reader, as in a shell.
     ///
     /// # Errors
-    /// A directory, a file that may not be written to, a folder that takes no files.
+    /// A directory, a file without write permission, a folder in which no file can be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         match target::of(path)? {
             Target::Stream(out) => Ok(Self { out: io::BufWriter::new(out), replaces: None }),
@@ -62,49 +61,50 @@ impl OutputFile {
         }
     }
 
-    /// Opens a regular file that is there.
+    /// Opens a regular file that exists.
     ///
     /// # Errors
-    /// Those of [`Self::create`], and whatever is no regular file.
+    /// Those of [`Self::create`], and a target that is not a regular file.
     pub fn existing(path: &Path) -> io::Result<Self> {
-        // Asked before it is opened: a pipe would wait for its reader.
+        // Checked before opening, because opening a pipe waits for its reader.
         if !fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is no regular file"));
         }
         Self::create(path)
     }
 
-    /// Whether people read what is written as it is written.
+    /// Whether the output goes to a terminal.
     pub fn is_terminal(&self) -> bool {
         self.out.get_ref().is_terminal()
     }
 
     fn stage(path: PathBuf, existing: Option<Metadata>) -> io::Result<Self> {
-        // In the target's own folder: there must be room for it.
+        // In the target's own folder, which must have room for it.
         let staged = tempfile::tempfile_in(folder(&path))?;
         staged.set_permissions(fs::Permissions::from_mode(OWNER_ONLY))?;
         let replaces = Some(Replaced { path, existing });
         Ok(Self { out: io::BufWriter::new(staged), replaces })
     }
 
-    /// Says that all is written: a regular file appears now. One that cannot be replaced, since something is mounted
-    /// on it or since its owner could not be kept, is written to in its place.
+    /// Completes the file: a regular file appears now. A file that cannot be replaced, because it is a mount point or
+    /// its owner could not be kept, is overwritten instead.
     ///
     /// # Errors
-    /// Whatever could not be done.
+    /// The step that failed.
     pub fn commit(self) -> io::Result<()> {
         self.finish(|_| Ok(()), |staged, replaced| replaced.overwrite(staged))
     }
 
-    /// As [`Self::commit`], but the file is replaced or stays as it was: `check` is the last to look at it.
+    /// Like [`Self::commit`], but never overwrites: the file is replaced or stays as it was. `check` runs last, on the
+    /// file to be replaced.
     ///
     /// # Errors
-    /// Whatever could not be done, and those of `check`.
+    /// The step that failed, and errors of `check`.
     pub fn replace(self, check: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
         self.finish(check, |_, _| None)
     }
 
-    /// `otherwise` is what is done where the file cannot be replaced.
+    /// Runs `otherwise` if the file cannot be replaced.
     fn finish(
         self,
         check: impl FnOnce(&Path) -> io::Result<()>,
@@ -132,7 +132,7 @@ impl Write for OutputFile {
     }
 }
 
-/// Why a file is as it was.
+/// Why a file was not replaced.
 enum NotReplaced {
     /// Another file cannot take its place.
     Impossible(io::Error),
@@ -162,14 +162,14 @@ impl Replaced {
             io::ErrorKind::ResourceBusy => NotReplaced::Impossible(failed.error),
             _ => NotReplaced::Failed(failed.error),
         })?;
-        // Some file systems cannot: the file is whole all the same.
+        // Some file systems cannot sync a folder; the file is complete all the same.
         if let Ok(folder) = File::open(folder) {
             let _ = folder.sync_all();
         }
         Ok(())
     }
 
-    /// Owner and mode of the file that is replaced, or of any new one.
+    /// Sets owner and mode of the replaced file, or of a new file.
     fn take_over(&self, named: &NamedTempFile) -> Result<(), NotReplaced> {
         let file = named.as_file();
         let mode = match &self.existing {
@@ -188,7 +188,7 @@ impl Replaced {
         Ok(file.set_permissions(fs::Permissions::from_mode(mode))?)
     }
 
-    /// Writes into the file itself, which keeps its owner and its mode. None where there is no file.
+    /// Overwrites the file itself, which keeps its owner and mode. None if it does not exist.
     fn overwrite(&self, staged: &mut File) -> Option<io::Result<()>> {
         self.existing.as_ref()?;
         let opened = fs::OpenOptions::new().write(true).truncate(true).open(&self.path);
@@ -204,7 +204,7 @@ fn copy(staged: &mut File, to: &mut File) -> io::Result<()> {
     io::copy(staged, to).map(drop)
 }
 
-/// What the umask, or the folder's own rules, leave of a new file's mode: only a new file knows.
+/// The mode of a new file under the umask and the folder's default ACL: only creating a file reveals it.
 fn mode_of_new(folder: &Path) -> io::Result<u32> {
     let mode = fs::Permissions::from_mode(NEW_FILE);
     let empty = Builder::new().prefix(".portcullis-").permissions(mode).tempfile_in(folder)?;

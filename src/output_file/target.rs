@@ -1,4 +1,4 @@
-//! What a path leads to when it is written to.
+//! The file that a path leads to when it is written to.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -7,12 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// As many links as Linux follows (path_resolution(7)).
+/// The maximum number of links that Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// What is at the end of all links.
+/// The file behind all links.
 pub(super) enum Target {
-    /// A device, a pipe, a descriptor: open.
+    /// An open device, pipe or descriptor.
     Stream(File),
     /// A regular file, or none yet.
     Regular {
@@ -22,7 +22,7 @@ pub(super) enum Target {
     },
 }
 
-/// What a path leads to: nothing is opened.
+/// The end of a path, not opened.
 enum End {
     /// In a folder of descriptors.
     Descriptor(PathBuf),
@@ -30,10 +30,10 @@ enum End {
     New(PathBuf),
 }
 
-/// Opens what a path leads to.
+/// Opens the end of a path.
 ///
 /// # Errors
-/// A directory, a file that may not be written to, a folder that is not there.
+/// A directory, a file without write permission, a missing folder.
 pub(super) fn of(path: &Path) -> io::Result<Target> {
     match follow(path)? {
         End::Descriptor(path) => descriptor(&path).map(Target::Stream),
@@ -42,10 +42,10 @@ pub(super) fn of(path: &Path) -> io::Result<Target> {
     }
 }
 
-/// The path behind all links: the same of all paths that lead to one file.
+/// The path behind all links, equal for all paths that lead to the same file.
 ///
 /// # Errors
-/// A directory, a folder that is not there.
+/// A directory, a missing folder.
 pub fn end(path: &Path) -> io::Result<PathBuf> {
     Ok(match follow(path)? {
         End::Descriptor(path) | End::Existing(path, _) | End::New(path) => path,
@@ -82,7 +82,7 @@ fn follow(path: &Path) -> io::Result<End> {
     Err(io::Error::other("too many links lead from one to the next"))
 }
 
-/// Whether a regular file is at this path, or none: what came there meanwhile is not replaced.
+/// Succeeds if the path holds a regular file or nothing: anything that appeared there meanwhile is not replaced.
 pub(super) fn is_replaceable(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(about) if about.is_file() => Ok(()),
@@ -96,7 +96,7 @@ fn existing(path: PathBuf, about: Metadata) -> io::Result<Target> {
     if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // A rename would ask the folder for permission, and never the file.
+    // A rename checks the permissions of the folder, not those of the file.
     let open = OpenOptions::new().write(true).open(&path)?;
     Ok(match about.is_file() {
         true => Target::Regular { path, existing: Some(about) },
@@ -109,12 +109,12 @@ fn holds_descriptors(folder: &Path) -> bool {
     folder.starts_with("/proc") && folder.ends_with("fd")
 }
 
-/// A descriptor that a shell has opened. What is behind it is not replaced, even where it is a regular file: the shell
-/// goes on writing to it.
+/// A descriptor opened by the shell. Its file is not replaced, even if it is regular: the shell continues to write to
+/// it.
 fn descriptor(path: &Path) -> io::Result<File> {
     let is_own = |number: &str| path == own_descriptor(number);
     let copy = match () {
-        // A socket cannot be opened by its name, and a file would be written to from its beginning.
+        // A socket cannot be opened by its name, and reopening a file would write from its beginning.
         () if is_own("1") => io::stdout().as_fd().try_clone_to_owned()?,
         () if is_own("2") => io::stderr().as_fd().try_clone_to_owned()?,
         () => return OpenOptions::new().append(true).open(path),

@@ -70,7 +70,7 @@ fn an_existing_file_keeps_its_mode_and_its_owner() {
     for kept in [0o600, 0o640, 0o664, 0o755] {
         fs::write(&path, "old").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(kept)).unwrap();
-        // Only root gives files away.
+        // Only root can change the owner.
         let _ = std::os::unix::fs::chown(&path, Some(1234), Some(1234));
         let before = fs::metadata(&path).unwrap();
         write(&path, TEXT.as_bytes()).unwrap();
@@ -93,7 +93,7 @@ fn what_is_not_complete_is_its_owner_s_alone() {
         let temporary: Vec<_> =
             names(folder.path()).into_iter().filter(|it| it != "report").collect();
         let [temporary] = temporary.as_slice() else { panic!("{temporary:?}") };
-        // Complete, with the mode of what it replaces.
+        // Complete, with the mode of the replaced file.
         assert_eq!(mode(&folder.path().join(temporary)), 0o644);
         Ok(())
     });
@@ -159,7 +159,7 @@ fn what_cannot_be_written_is_said_before_anything_is() {
     for path in [folder.path(), Path::new("/"), Path::new("."), &at("none/report"), &at("new/")] {
         assert!(OutputFile::create(path).is_err(), "{}", path.display());
     }
-    // No folder takes files where nobody, not even root, may make some.
+    // A folder in which nobody, not even root, can create files.
     assert!(OutputFile::create(Path::new("/proc/report")).is_err());
     assert!(OutputFile::existing(&at("none")).is_err());
     assert_eq!(names(folder.path()), ["file"]);
