@@ -1,4 +1,4 @@
-//! One request to the API server, made again while it is busy or cannot be reached: it must do no harm twice.
+//! One request to the API server, with retries while the server is busy or unreachable. The request must be idempotent.
 
 use std::time::Duration;
 
@@ -9,29 +9,28 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::cluster::{bounded, one_line};
 
-/// How long one answer may take, with all the times that it is asked for again.
+/// Time limit for one response, including all retries.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// The first pause before asking again; each following one is twice as long. kube's client has waited already where
-/// the API server said how long.
+/// The first pause before a retry; each following one is twice as long. kube's client already obeys `Retry-After`.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 500 });
 const TRIES: u32 = 5;
-/// The most that is read of one answer.
+/// Maximum size of a response that is read.
 const MAX_BYTES: usize = 64 << 20;
-/// The most that is read of a refusal.
+/// Maximum size of an error response that is read.
 const MAX_REFUSAL: usize = 64 << 10;
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The account may not.
+    /// The account lacks the permission.
     Forbidden(String),
-    /// There is no such object, or no such resource.
+    /// The object or the resource does not exist.
     Absent,
-    /// The list is no longer known as it was, and what leads on from there in the list as it is now.
+    /// The list's resource version has expired. Contains the token that continues from the current state, if any.
     Expired(Option<String>),
-    /// It is larger than what is read.
+    /// The response exceeds the size limit.
     TooLarge,
-    /// Anything else. One line.
+    /// Any other error. One line.
     Failed(String),
 }
 
@@ -46,7 +45,7 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// The text of the answer.
+/// The body of the response.
 pub(crate) async fn ask(client: &Client, request: &Request<Vec<u8>>) -> Result<String, Refusal> {
     let deadline = Instant::now() + PATIENCE;
     let mut pause = PAUSE;
@@ -63,15 +62,15 @@ pub(crate) async fn ask(client: &Client, request: &Request<Vec<u8>>) -> Result<S
     once(client, request, deadline).await.map_err(Trouble::refusal)
 }
 
-/// What the API server says of its version. It is asked once: where nobody answers the first question, nobody will
-/// answer the next.
+/// The server's version, requested without retries: a server that does not answer the first request will not answer the
+/// others.
 pub(super) async fn version(client: &Client) -> Result<String, Refusal> {
     let request = Request::get("/version").body(Vec::new());
     let request = request.map_err(|error| Refusal::Failed(bounded(&error.to_string())))?;
     once(client, &request, Instant::now() + PATIENCE).await.map_err(Trouble::refusal)
 }
 
-/// Whether it may be better the next time.
+/// Whether a retry may help.
 enum Trouble {
     Passing(String),
     Lasting(Refusal),

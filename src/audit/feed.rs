@@ -1,11 +1,11 @@
-//! The objects of one kind, judged as they arrive, in the order of their namespaces and names.
+//! The objects of one kind, judged as they arrive, ordered by namespace and name.
 //!
-//! etcd has them under `namespace/name`, and lists come in the order of these keys as bytes: `a-b/x` before `a/x`,
-//! since `-` comes before `/`. All lists are walked side by side in this order, so that one namespace after the
-//! other is complete and nothing of it need be kept.
+//! etcd stores them under `namespace/name`, and lists follow the byte order of these keys: `a-b/x` comes before `a/x`,
+//! since `-` sorts before `/`. All lists are walked in parallel in this order. Each namespace is then complete before
+//! the next one begins, and need not be kept.
 //!
-//! Other stores (old kine, dqlite) list in other orders. A list that does is left, and its objects are listed again a
-//! namespace at a time: there the order does not matter.
+//! Other stores (old kine, dqlite) list in other orders. Such a list is abandoned, and its objects are listed again one
+//! namespace at a time, where the order does not matter.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -24,16 +24,16 @@ use super::{
     resource::{self, Resource},
 };
 
-/// What is done with the objects of a list.
+/// How the objects of a list are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// They are judged.
+    /// Judged.
     Judged,
-    /// They only say who owns them.
+    /// Read for their owners only.
     Link,
 }
 
-/// One list on its way.
+/// A list in progress.
 pub(super) struct Feed {
     pub(super) resource: Resource,
     role: Role,
@@ -42,22 +42,22 @@ pub(super) struct Feed {
     list: List,
     reach: Reach,
     ready: VecDeque<(String, Entry)>,
-    /// The namespace that is being read, and the names of its objects that were handed out.
+    /// The current namespace, and the names of its objects that were returned.
     namespace: String,
     given: HashSet<String>,
     last: String,
     seam: Option<Seam>,
     state: State,
-    /// Objects that came.
+    /// Number of objects received.
     pub(super) count: u64,
-    /// Objects that follow, where the API server says so.
+    /// Number of objects to come, if the API server reports it.
     pub(super) remaining: Option<u64>,
 }
 
-/// What a list goes over.
+/// The scope of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// All that was asked for, in the order of keys.
+    /// All namespaces, in key order.
     All,
     /// One namespace after the other.
     Namespace,
@@ -66,19 +66,19 @@ enum Reach {
 enum State {
     Open,
     Ended,
-    /// What follows could not be read, and why.
+    /// The rest could not be read, for this reason.
     Broken(String),
 }
 
-/// What is wrong with a page.
+/// An error in a page.
 enum Fault {
     Unreadable(String),
-    /// This key came after a greater one.
+    /// This key followed a greater one.
     Order(String),
 }
 
 impl Feed {
-    /// Begins to list. To be called on a runtime.
+    /// Starts listing. Must be called on a runtime.
     pub(super) fn new(client: &Client, resource: Resource, role: Role, mut query: Query) -> Self {
         if role == Role::Link {
             query.form = Form::Metadata;
@@ -101,12 +101,12 @@ impl Feed {
         }
     }
 
-    /// Whether it has all objects of its kind, selected or not.
+    /// Whether the list covers all objects of its kind, without a selector.
     pub(super) fn is_complete(&self) -> bool {
         self.role == Role::Link || [resource::REPLICA_SETS, resource::JOBS].contains(&self.resource)
     }
 
-    /// Why objects are missing from here on, where they are.
+    /// Why further objects are missing, if they are.
     pub(super) fn broken(&self) -> Option<&str> {
         match &self.state {
             State::Broken(why) => Some(why),
@@ -114,8 +114,7 @@ impl Feed {
         }
     }
 
-    /// The next object, if it is of this namespace. What there is to be told of the list meanwhile is added to
-    /// `events`.
+    /// The next object, if it belongs to this namespace. Appends messages about the list to `events`.
     pub(super) async fn next(
         &mut self,
         namespace: &str,
@@ -132,14 +131,14 @@ impl Feed {
                 return None;
             }
             let (_, entry) = self.ready.pop_front()?;
-            // After a list was begun anew, or left for another, objects come again.
+            // A restarted or replaced list repeats objects.
             if self.given.insert(entry.name.clone()) {
                 return Some(entry);
             }
         }
     }
 
-    /// Waits for objects, unless there are some or none will come.
+    /// Waits until objects are available or the list has ended.
     pub(super) async fn fill(&mut self, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
         while self.ready.is_empty() && matches!(self.state, State::Open) {
             match self.list.next().await {
@@ -158,14 +157,14 @@ impl Feed {
                         }
                     }
                 }
-                // An API server without the resource has no object of it either.
+                // A cluster without the resource has no such objects.
                 Some(Err(Refusal::Absent)) => self.state = State::Ended,
                 Some(Err(refusal)) => self.refuse(&refusal, grounds, events),
             }
         }
     }
 
-    /// Turns to a namespace. One at a time, it is listed now.
+    /// Moves to a namespace. In one-at-a-time mode, starts its list.
     fn enter(&mut self, namespace: &str) {
         namespace.clone_into(&mut self.namespace);
         self.given.clear();
@@ -178,7 +177,7 @@ impl Feed {
         }
     }
 
-    /// Goes on a namespace at a time. Namespaces that were told of already may lack what was yet to come: that is named.
+    /// Continues one namespace at a time. Reports that namespaces finished earlier may be incomplete.
     fn leave_order(&mut self, key: &str, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
         let order = format!("{key} is listed after {}, out of order", self.last);
         if !grounds.are_listed() {

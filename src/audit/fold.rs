@@ -1,10 +1,9 @@
-//! The objects of one namespace, folded: each pod belongs to what manages it in the end. Pure: values in, values
-//! out.
+//! Folds the objects of one namespace: assigns each pod to its topmost controller. Pure: values in, values out.
 //!
-//! What is followed is `ownerReferences` with `controller: true`: from a pod to its ReplicaSet or Job, and from that
-//! on. A Deployment, StatefulSet, DaemonSet, CronJob or ReplicationController is an end, whoever owns it: it has the
-//! template that people change. So is a kind that is not known here: by its name alone. An owner that is gone owns
-//! nothing.
+//! Follows `ownerReferences` with `controller: true`, from a pod to its ReplicaSet or Job and beyond. A Deployment,
+//! StatefulSet, DaemonSet, CronJob or ReplicationController is the top, even if it has an owner, because it contains
+//! the template that people edit. An owner of an unknown kind is also the top, by name only. A deleted owner is
+//! ignored.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,15 +15,15 @@ use super::{
     worse::merge,
 };
 
-/// More owners of owners than anything has: what is made up may go in a circle.
+/// Deeper than any real chain of owners; forged references may be circular.
 const MAX_OWNERS: usize = 4;
 
-/// A namespace whose objects come in.
+/// A namespace while its objects arrive.
 pub(super) struct Fold<'g> {
     ground: &'g Ground,
-    /// Kinds of which not all objects come in: that one does not is no sign that it is gone.
+    /// Kinds that are listed incompletely: a missing object of these may still exist.
     partial: Vec<Resource>,
-    /// ReplicaSets and Jobs, and who manages them.
+    /// ReplicaSets and Jobs with their controllers.
     links: HashMap<(&'static str, String), Link>,
     workloads: BTreeMap<Key, Building>,
     breaking: Vec<Identity>,
@@ -51,16 +50,15 @@ struct Building {
     pods: u64,
 }
 
-/// Where the owner of something leads.
+/// The end of a chain of owners.
 enum Top {
-    /// To an object that was listed, or is known by its name.
+    /// An object that was listed, or is known by its name.
     Known(Key, String),
-    /// Nowhere: the owner is gone.
+    /// None: the owner has been deleted.
     Gone,
 }
 
 impl<'g> Fold<'g> {
-    /// An empty one.
     pub(super) fn new(ground: &'g Ground) -> Self {
         Self {
             ground,
@@ -73,12 +71,12 @@ impl<'g> Fold<'g> {
         }
     }
 
-    /// Says that not all objects of a kind come in.
+    /// Marks a kind as listed incompletely.
     pub(super) fn misses(&mut self, resource: Resource) {
         self.partial.push(resource);
     }
 
-    /// Takes an object: those that own others come before them, as in [`super::resource::ALL`].
+    /// Adds an object. Owners must come before the objects that they own, as in [`super::resource::ALL`].
     pub(super) fn add(&mut self, resource: Resource, mut entry: Entry) {
         self.lints.append(&mut entry.lints);
         let is_link = resource == REPLICA_SETS || resource == JOBS;
@@ -104,7 +102,7 @@ impl<'g> Fold<'g> {
             Some(_) | None => Top::Gone,
         };
         let (key, uid) = match top {
-            // Its owner's template says what it will make.
+            // The owner's template already covers what it will create.
             Top::Known(key, _) if is_link && is_known(&key) => return,
             Top::Known(key, uid) => (key, uid),
             Top::Gone => (Key::of(resource, entry.name), entry.uid),
@@ -155,7 +153,7 @@ impl<'g> Fold<'g> {
         &self.unread
     }
 
-    /// What it comes to.
+    /// The result.
     pub(super) fn finish(self) -> Read {
         let namespace = &self.ground.name;
         let workloads = self.workloads.into_iter().filter_map(|(key, building)| {
@@ -198,12 +196,12 @@ fn is_known(key: &Key) -> bool {
     Resource::owner(&key.api_version, &key.kind).is_some()
 }
 
-/// Where the pod stands in a workload; of a kind that is not known nobody knows.
+/// The path of the pod in a workload. For an unknown kind the path is unknown.
 fn root_of(key: &Key) -> &'static str {
     Resource::owner(&key.api_version, &key.kind).map_or("", Resource::root)
 }
 
-/// The findings of a pod with the fields of the template that it was made from.
+/// Prefixes the fields of a pod's findings with the path of the template that it was made from.
 fn below(mut judged: Workload, root: &str) -> Workload {
     if !root.is_empty() {
         for found in judged.violations.iter_mut().flat_map(|broken| &mut broken.found) {

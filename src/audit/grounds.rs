@@ -1,5 +1,5 @@
-//! The namespaces that are still to be told of, and what holds in each. They are all listed first: narrowed, they
-//! take a few hundred bytes each.
+//! The namespaces still to be reported, and the policy of each. All are listed first; reduced to what matters, each
+//! takes a few hundred bytes.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -28,39 +28,38 @@ use super::{
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
-/// What is known of the namespaces.
+/// What is known about namespaces.
 pub(super) struct Grounds<'s> {
     client: Client,
     settings: &'s Settings,
     config: Arc<Config>,
     newest: Minor,
-    /// By the keys that objects in them begin with: a name and `/`.
+    /// Keyed by the prefix of their objects' keys: the name and `/`.
     known: BTreeMap<String, Known>,
-    /// Those that went away while others were read.
+    /// Namespaces deleted while others were read.
     gone: HashSet<String>,
     reading: Reading,
     presence: Presence,
-    /// The last that was told of.
+    /// The last namespace that was reported.
     told: String,
 }
 
-/// A namespace and what is wrong with itself.
+/// A namespace and its own lints.
 struct Known {
     ground: Ground,
     policy: Policy,
     lints: Vec<Lint>,
 }
 
-/// Whether the labels of namespaces can be read.
+/// Whether the labels of namespaces are readable.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
     Possible,
-    /// It was tried, and told.
+    /// An attempt failed and was reported.
     Refused,
 }
 
 impl<'s> Grounds<'s> {
-    /// None yet.
     pub(super) fn new(
         client: &Client,
         settings: &'s Settings,
@@ -80,8 +79,7 @@ impl<'s> Grounds<'s> {
         }
     }
 
-    /// Lists all namespaces. Where that fails, those in which there is anything will be judged by the
-    /// configuration's defaults.
+    /// Lists all namespaces. On failure, non-empty namespaces are judged by the configuration's defaults.
     pub(super) async fn list(&mut self, events: &mut Vec<Event>) {
         let query = Query {
             path: NAMESPACES.to_owned(),
@@ -95,7 +93,7 @@ impl<'s> Grounds<'s> {
                 Ok(page) => page,
                 Err(refusal) => return self.refuse("list namespaces", &refusal, events),
             };
-            // One that comes twice is the same again.
+            // Duplicates are harmless here.
             if seam == Some(Seam::Later) {
                 let resource = "namespaces".to_owned();
                 events.push(Event::Note(Note::Seam { resource, seam: Seam::Later }));
@@ -112,7 +110,7 @@ impl<'s> Grounds<'s> {
         }
     }
 
-    /// Reads one namespace, by whose name somebody asked.
+    /// Reads one namespace that the user named.
     pub(super) async fn read(&mut self, name: &str, events: &mut Vec<Event>) {
         match self.get(name).await {
             Ok(text) => self.insert_text(name, &text, events),
@@ -127,7 +125,7 @@ impl<'s> Grounds<'s> {
         }
     }
 
-    /// What holds in a namespace. None where it is gone.
+    /// The policy of a namespace. None if the namespace was deleted.
     pub(super) async fn bench(&mut self, name: &str, events: &mut Vec<Event>) -> Option<Bench<'_>> {
         let key = format!("{name}/");
         if !self.known.contains_key(&key) {
@@ -141,40 +139,40 @@ impl<'s> Grounds<'s> {
         })
     }
 
-    /// The first namespace in the order of lists.
+    /// The first namespace in list order.
     pub(super) fn first(&self) -> Option<Ground> {
         self.known.first_key_value().map(|(_, known)| known.ground.clone())
     }
 
-    /// Forgets the first: nothing of it comes any more.
+    /// Removes the first namespace once it is complete.
     pub(super) fn pop(&mut self) {
         if let Some((key, _)) = self.known.pop_first() {
             self.told = key;
         }
     }
 
-    /// The last namespace that was told of, if any was.
+    /// The last namespace that was reported, if any.
     pub(super) fn told(&self) -> Option<&str> {
         self.told.strip_suffix('/')
     }
 
-    /// Whether all namespaces are known, so that each can be asked for by its name.
+    /// Whether all namespaces are known, so that objects can be listed one namespace at a time.
     pub(super) fn are_listed(&self) -> bool {
         self.reading == Reading::Possible
     }
 
-    /// What is wrong with a namespace itself, which is told once.
+    /// The namespace's own lints, returned once.
     pub(super) fn lints(&mut self, name: &str) -> Vec<Lint> {
         let known = self.known.get_mut(&format!("{name}/"));
         known.map(|known| std::mem::take(&mut known.lints)).unwrap_or_default()
     }
 
-    /// How many there are.
+    /// Number of namespaces.
     pub(super) fn count(&self) -> u64 {
         self.known.len() as u64
     }
 
-    /// What cannot be read of a kind, and what the account lacks where it lacks something.
+    /// The message for a kind that cannot be listed, with the missing permission if that is the reason.
     pub(super) fn unread_list(
         &self,
         resource: Resource,
@@ -190,7 +188,7 @@ impl<'s> Grounds<'s> {
         Unread { what, why: refusal.to_string() }
     }
 
-    /// The same in one namespace of them.
+    /// The same for one namespace.
     pub(super) fn unread_in(
         &self,
         resource: Resource,
@@ -201,7 +199,7 @@ impl<'s> Grounds<'s> {
         Unread { what, why: refusal.to_string() }
     }
 
-    /// A namespace that was made after all were listed, or that nobody may list.
+    /// Reads a namespace that was created after the list, or that the account cannot list.
     async fn discover(&mut self, name: &str, events: &mut Vec<Event>) {
         if self.gone.contains(name) {
             return;
@@ -220,7 +218,7 @@ impl<'s> Grounds<'s> {
     }
 
     async fn get(&self, name: &str) -> Result<String, Refusal> {
-        // No such namespace can be, and in a path it could mean something else.
+        // No namespace can have this name, and in a path it could mean something else.
         if !dns::is_label(name) {
             return Err(Refusal::Absent);
         }

@@ -1,4 +1,4 @@
-//! An object of a list, judged: by its namespace's policy and by every level. Pure: it is given all that it needs.
+//! Judges an object of a list by its namespace's policy and by every level. Pure: it receives all that it needs.
 
 use std::borrow::Cow;
 
@@ -17,37 +17,37 @@ use super::{
     resource::Resource,
 };
 
-/// What stands for the pods that a template will make.
+/// How pods that a template will create are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Templates {
-    /// The template as it is: nobody is known to harden pods.
+    /// As the template is written, because no webhook hardens pods.
     AsWritten,
-    /// What the webhook with this configuration makes of it.
+    /// As the webhook with this configuration changes them.
     AsAdmitted,
 }
 
-/// What holds for all objects of a namespace.
+/// What applies to all objects of a namespace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bench<'g> {
     pub(super) ground: &'g Ground,
-    /// What the ground and the configuration come to for a pod.
+    /// The policy for pods that results from the namespace and the configuration.
     pub(super) policy: &'g Policy,
     pub(super) templates: Templates,
 }
 
-/// What an audit keeps of an object.
+/// The part of an object that an audit keeps.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) uid: String,
     pub(super) owner: Option<Owner>,
     pub(super) content: Content,
-    /// A pod that breaks what its namespace enforces.
+    /// Whether it is a pod that violates the enforced policy.
     pub(super) is_breaking: bool,
     pub(super) lints: Vec<Lint>,
 }
 
-/// What manages it.
+/// The controller of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) api_version: String,
@@ -56,18 +56,18 @@ pub(super) struct Owner {
     pub(super) uid: String,
 }
 
-/// What it says of pods.
+/// The result for its pods.
 #[derive(Debug)]
 pub(super) enum Content {
     Judged(Box<Workload>),
-    /// It makes no pods, or is only listed for who owns it.
+    /// It creates no pods, or is listed for its owner only.
     Nothing,
-    /// Why it could not be judged.
+    /// It could not be judged, for this reason.
     Unreadable(String),
 }
 
 impl Entry {
-    /// One of which only the owner matters.
+    /// An object that matters only for its owner.
     pub(super) fn link(object: &Object<'_>) -> Self {
         let metadata = &object.metadata;
         let owner = object.owner().map(|owner| Owner {
@@ -91,7 +91,7 @@ impl<'g> Bench<'g> {
     /// Judges an object that was read from this JSON.
     pub(super) fn entry(&self, resource: Resource, object: &Object<'_>, json: &str) -> Entry {
         let mut entry = Entry::link(object);
-        // An old revision, whose pods nobody will make again unless somebody rolls back.
+        // An old revision: it creates no pods unless the user rolls back.
         if entry.owner.is_some() && object.spec.replicas == Some(0) {
             return entry;
         }
@@ -105,11 +105,11 @@ impl<'g> Bench<'g> {
             }
         };
         let identity = identity(self.ground, resource, &entry.name);
-        // What a controller made repeats what is wrong with the controller.
+        // Lints of a controlled object repeat those of its controller.
         let is_made = matches!(resource.kind, "Pod" | "ReplicaSet" | "Job");
         if entry.owner.is_none() || !is_made {
             entry.lints = lint::of_pod(&pod, resource.root(), &identity);
-            // The API server keeps no field that it does not know, but what was applied does.
+            // The API server drops unknown fields, but the applied manifest keeps them.
             let applied = object.metadata.annotations.get(LAST_APPLIED);
             entry.lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         }
@@ -121,7 +121,7 @@ impl<'g> Bench<'g> {
         entry
     }
 
-    /// A pod as it will be made from a template, where hardening adds anything to it.
+    /// The pod that a template will create, if hardening changes it.
     fn as_made<'p>(&self, identity: &'p Identity, template: &'p Pod<'p>) -> Option<Pod<'p>>
     where
         'g: 'p,
@@ -136,7 +136,7 @@ impl<'g> Bench<'g> {
     }
 }
 
-/// The name of an object of this namespace.
+/// The name of an object in this namespace.
 pub(super) fn identity(ground: &Ground, resource: Resource, name: &str) -> Identity {
     Identity {
         api_version: resource.api_version.to_owned(),

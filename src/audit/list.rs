@@ -1,4 +1,4 @@
-//! A list of objects, page after page. The next page is fetched while one is looked at, and no more than that.
+//! A paginated list of objects. Fetches one page ahead, and no more.
 
 use std::num::NonZeroU32;
 
@@ -13,51 +13,51 @@ use super::{
     page::Page,
 };
 
-/// Pages larger than this make the following ones shorter: objects differ in size a thousandfold.
+/// A larger page makes the following ones shorter, because objects differ in size by a factor of a thousand.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// What is listed.
+/// The parameters of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     /// `/apis/apps/v1/deployments`.
     pub(crate) path: String,
-    /// Only objects with such labels.
+    /// A label selector.
     pub(crate) selector: Option<String>,
-    /// How much of each.
+    /// How much of each object is requested.
     pub(crate) form: Form,
-    /// Objects of one page, at most.
+    /// Maximum number of objects per page.
     pub(crate) page: NonZeroU32,
 }
 
-/// How much of each object is listed.
+/// How much of each object is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// All of it.
+    /// The whole object.
     Whole,
     /// Its metadata.
     Metadata,
 }
 
-/// Where a list did not go on as it began.
+/// An inconsistency between two pages of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seam {
-    /// From the next object on it is of a later state.
+    /// The following objects are from a later state.
     Later,
-    /// It has begun anew: what was seen comes again.
+    /// The list restarted, and objects repeat.
     Anew,
 }
 
-/// A page, and whether it follows on the one before.
+/// A page, and how it continues the page before if that is inconsistent.
 pub(crate) type Answer = Result<(Page, Option<Seam>), Refusal>;
 
-/// The pages that are still to come.
+/// The remaining pages.
 pub(crate) struct List {
     client: Client,
     fetching: JoinSet<(Cursor, Answer)>,
 }
 
 impl List {
-    /// Begins to fetch the first page. To be called on a runtime.
+    /// Starts fetching the first page. Must be called on a runtime.
     pub(crate) fn new(client: &Client, query: Query) -> Self {
         let mut list = Self { client: client.clone(), fetching: JoinSet::new() };
         let cursor = Cursor { limit: Some(query.page), query, token: None, is_anew: false };
@@ -90,13 +90,13 @@ impl List {
     }
 }
 
-/// Where the next page begins, and how long it is to be.
+/// The position and the size of the next page.
 struct Cursor {
     query: Query,
     token: Option<String>,
-    /// None: all of it at once.
+    /// None: everything in one response.
     limit: Option<NonZeroU32>,
-    /// Whether it was begun anew already.
+    /// Whether the list has already restarted.
     is_anew: bool,
 }
 
@@ -124,8 +124,8 @@ impl Cursor {
         }
     }
 
-    /// A list that is forgotten a second time is asked for at once, as client-go does: page by page it might never
-    /// come to its end.
+    /// Restarts the list. If it expires a second time, requests everything in one response, as client-go does: page by
+    /// page it might never finish.
     fn begin_anew(&mut self) -> Seam {
         if self.is_anew {
             self.limit = None;
@@ -149,7 +149,7 @@ impl Cursor {
         request.map_err(|error| error.to_string())
     }
 
-    /// How long the page after one of so many bytes is to be.
+    /// The size limit of the next page, given the bytes of the last one.
     fn limit_after(&self, limit: NonZeroU32, bytes: usize) -> NonZeroU32 {
         if bytes > PAGE_BYTES {
             let times = u32::try_from(bytes / PAGE_BYTES + 1).unwrap_or(u32::MAX);

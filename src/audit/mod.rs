@@ -1,8 +1,8 @@
-//! Judges what runs in a cluster: which level each namespace could enforce today, what stands in the way, and what
-//! breaks what it enforces already.
+//! Audits a cluster: which level each namespace could enforce today, what blocks it, and what violates the policy that
+//! it enforces already.
 //!
-//! It lists, and never writes. Memory is bounded by the largest namespace and by a page or two of each kind of
-//! object, not by the cluster. What cannot be read is told of, and the rest is judged.
+//! Only lists, never writes. Memory is bounded by the largest namespace and by a page or two of each kind, not by the
+//! size of the cluster. Unreadable objects are reported, and the rest is judged.
 
 mod ask;
 mod feed;
@@ -42,65 +42,65 @@ pub use list::Seam;
 pub(crate) use list::{Form, List, Query};
 pub use progress::Line;
 
-/// Objects of one page: what client-go's pager asks for.
+/// Objects per page: the default of client-go's pager.
 pub const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
 
-/// What is audited, and by what.
+/// The scope and the policy of an audit.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The defaults, the exemptions and the hardening that hold.
+    /// The defaults, exemptions and hardening settings.
     pub config: Config,
-    /// What is excepted.
+    /// The exceptions.
     pub exceptions: Arc<Exceptions>,
-    /// What stands for the pods that a template will make.
+    /// How pods that a template will create are judged.
     pub templates: Templates,
-    /// Which modes of a namespace's policy are judged by.
+    /// The modes of a namespace's policy to judge by.
     pub modes: Modes,
-    /// Only these namespaces, DNS-1123 labels; all where there are none.
+    /// Limits the audit to these namespaces, valid DNS-1123 labels. Empty for all.
     pub namespaces: Vec<String>,
-    /// Only objects with such labels, as kubectl has them: `app in (web, api),tier!=test`.
+    /// A label selector in kubectl's syntax: `app in (web, api),tier!=test`.
     pub selector: Option<String>,
-    /// What breaks this level makes the command fail, if the namespace enforces it.
+    /// Violations of this level make the command fail, if the namespace enforces it.
     pub fail_on: Level,
-    /// Objects of one page, at most.
+    /// Maximum number of objects per page.
     pub page: NonZeroU32,
-    /// Whether Portcullis is asked about pods, where that is known already.
+    /// Whether Portcullis' webhook is registered, if that is known already.
     pub presence: Option<Presence>,
-    /// How many findings are kept of each requirement that a workload breaks.
+    /// How many findings to keep per violated requirement of a workload.
     pub caps: Caps,
 }
 
-/// What an audit has to tell.
+/// An event of an audit.
 #[derive(Debug)]
 pub enum Event {
-    /// A namespace, complete.
+    /// A completed namespace.
     Namespace(Box<Namespace>),
     /// Something could not be read.
     Unread(Unread),
-    /// Something that does not make the findings wrong, but should be known.
+    /// A remark that does not affect the findings.
     Note(Note),
-    /// How far it is.
+    /// Progress of the audit.
     Progress(Progress),
 }
 
-/// What should be known beside the findings.
+/// A remark beside the findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// A list took longer than the API server keeps its past.
+    /// A list took longer than the API server keeps old versions.
     Seam {
-        /// Of what: `pods`.
+        /// The resource: `pods`.
         resource: String,
-        /// How it went on.
+        /// How the list continued.
         seam: Seam,
     },
-    /// A list came in another order than etcd's.
+    /// A list is not in etcd's order.
     Order {
-        /// Of what: `pods`.
+        /// The resource: `pods`.
         resource: String,
     },
-    /// No webhook of ours is registered.
+    /// Portcullis' webhook is not registered.
     Absent,
-    /// Nobody could say whether one is.
+    /// It is unknown whether the webhook is registered, for this reason.
     Unknown(String),
 }
 
@@ -133,35 +133,35 @@ impl fmt::Display for Note {
     }
 }
 
-/// How far an audit is.
+/// Progress of an audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Pods that were read.
+    /// Number of pods read.
     pub pods: u64,
-    /// Pods that there are, where the API server says so.
+    /// Total number of pods, if the API server reports it.
     pub all_pods: Option<u64>,
-    /// Namespaces that are complete.
+    /// Number of completed namespaces.
     pub namespaces: u64,
-    /// Namespaces that there are.
+    /// Total number of namespaces.
     pub all_namespaces: u64,
 }
 
 /// Why an audit ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure<E> {
-    /// The API server could not be asked at all. One line.
+    /// The API server is unreachable. One line.
     #[error("cannot reach the API server: {0}")]
     Api(String),
-    /// The callback would hear no more.
+    /// The callback returned this error.
     #[error(transparent)]
     Told(E),
 }
 
-/// Audits a cluster, and tells of each namespace as soon as it is complete, in the order in which the API server lists
-/// them. To be called on a runtime.
+/// Audits a cluster. Reports each namespace through `tell` as soon as it is complete, in the order of the API server's
+/// lists. Must be called on a runtime.
 ///
 /// # Errors
-/// The API server cannot be reached, or `tell` failed.
+/// The API server is unreachable, or `tell` failed.
 pub async fn run<E>(
     client: &Client,
     settings: &Settings,
@@ -201,7 +201,7 @@ async fn present(client: &Client, events: &mut Vec<Event>) -> Presence {
     presence
 }
 
-/// What `latest` means. An API server that keeps its version to itself has the newest.
+/// The version that `latest` stands for. An API server that does not reveal its version counts as the newest.
 async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, String> {
     match ask::version(client).await {
         Ok(text) => {
@@ -222,7 +222,7 @@ async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, Strin
     }
 }
 
-/// One on its way.
+/// An audit in progress.
 struct Audit<'a> {
     client: &'a Client,
     settings: &'a Settings,
@@ -232,13 +232,13 @@ struct Audit<'a> {
 }
 
 impl Audit<'_> {
-    /// Walks the lists of all kinds side by side, in one namespace or in all.
+    /// Walks the lists of all kinds in parallel, in one namespace or in all.
     async fn walk<E>(
         &mut self,
         namespace: Option<&str>,
         tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
-        // One that is not there has no objects.
+        // A namespace that does not exist has no objects.
         if namespace.is_some() && self.grounds.count() == 0 {
             return self.drain(tell).await;
         }
@@ -251,7 +251,7 @@ impl Audit<'_> {
             let read = self.read(&ground, &mut feeds).await;
             self.grounds.pop();
             self.progress.namespaces += 1;
-            // Most namespaces have nothing that is selected.
+            // With a selector, most namespaces have nothing to report.
             if read.extent == Extent::Whole || !read.workloads.is_empty() {
                 let namespace = Namespace::of(ground, read, &self.settings.config.harden);
                 self.events.push(Event::Namespace(Box::new(namespace)));
@@ -265,7 +265,7 @@ impl Audit<'_> {
 
     fn feeds(&self, namespace: Option<&str>) -> Vec<Feed> {
         let feed = |resource: Resource, role| {
-            // Whoever is not selected may own what is.
+            // An owner may not match the selector that its pods match.
             let selector = self.settings.selector.clone().filter(|_| role == Role::Judged);
             let path = resource.path(namespace);
             let query = Query { path, selector, form: Form::Whole, page: self.settings.page };
@@ -308,7 +308,7 @@ impl Audit<'_> {
         read
     }
 
-    /// Tells what there is to tell.
+    /// Passes the collected events to the callback.
     async fn drain<E>(
         &mut self,
         tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,

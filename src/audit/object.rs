@@ -1,4 +1,4 @@
-//! An object of a list, as narrow as what an audit needs of it beside its pod.
+//! An object of a list, reduced to what an audit needs beside its pod.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -12,10 +12,10 @@ use crate::{
     pss::{List, Text, or_default},
 };
 
-/// Where kubectl keeps the manifest as its author wrote it.
+/// The annotation in which kubectl stores the applied manifest.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// One of any kind.
+/// An object of any kind.
 #[derive(Debug, Deserialize)]
 pub(super) struct Object<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
@@ -64,16 +64,15 @@ pub(super) struct Spec {
 }
 
 impl<'a> Object<'a> {
-    /// Reads the JSON of one.
+    /// Parses an object.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Invalid JSON.
     pub(super) fn read(json: &'a str) -> Result<Self, serde_json::Error> {
         json::from_untrusted(json, PhantomData)
     }
 
-    /// Who manages it, if anything does. That the kubelet owns the pods of its manifests tells nothing: no two of
-    /// them need be alike.
+    /// The controller, if any. Ignores a Node: static pods of one node have nothing else in common.
     pub(super) fn owner(&self) -> Option<&OwnerReference<'a>> {
         let owner = self.metadata.owner_references.iter();
         let owner = owner.into_iter().find(|owner| owner.controller == Some(true))?;
@@ -82,7 +81,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Those labels or annotations that anything here reads; all others are skipped.
+/// The labels or annotations that audits read; all others are skipped.
 #[derive(Debug, Default)]
 pub(super) struct Kept(BTreeMap<String, String>);
 
@@ -91,7 +90,7 @@ impl Kept {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Those that set a policy, or would if they were labels.
+    /// The policy labels, or annotations with such keys.
     pub(super) fn into_policy(mut self) -> BTreeMap<String, String> {
         self.0.retain(|key, _| key != LAST_APPLIED);
         self.0

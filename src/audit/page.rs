@@ -1,25 +1,24 @@
-//! A page of a list: its text, and where each object stands in it. Nothing is decoded here.
+//! A page of a list: its text, and the position of each object. Nothing is decoded here.
 
 use std::ops::Range;
 
 use crate::cluster::List;
 
-/// A page.
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
     items: Vec<Range<usize>>,
-    /// What leads to the next one.
+    /// The continue token of the next page.
     pub(crate) token: Option<String>,
-    /// How many objects follow, where the API server says so.
+    /// Number of objects to come, if the API server reports it.
     pub(crate) remaining: Option<u64>,
 }
 
 impl Page {
-    /// Reads the JSON of a list.
+    /// Parses a list.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// Invalid JSON.
     pub(crate) fn read(text: String) -> Result<Self, String> {
         let list: List<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let next = list.metadata.clone();
@@ -43,7 +42,7 @@ impl Page {
         self.text.len()
     }
 
-    /// How many objects it has.
+    /// The number of objects.
     pub(crate) fn count(&self) -> usize {
         self.items.len()
     }

@@ -1,4 +1,4 @@
-//! Whether the API server asks Portcullis at all: by the names of its webhooks, whatever the release is called.
+//! Whether the API server calls Portcullis, found by the names of its webhooks, so independent of the release's name.
 
 use http::Request;
 use kube::Client;
@@ -10,10 +10,10 @@ use super::ask::{Refusal, ask};
 
 const PATH: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?limit=1000";
-/// What the names of our webhooks end with.
+/// The suffix of Portcullis' webhook names.
 const OURS: &str = ".portcullis.dev";
 
-/// Whether a validating webhook of ours is registered, and why that is not known where it is not.
+/// Whether Portcullis' validating webhook is registered, or why that is unknown.
 pub(super) async fn presence(client: &Client) -> (Presence, Option<String>) {
     let unknown = |why: String| (Presence::Unknown, Some(why));
     let request = match Request::get(PATH).body(Vec::new()) {

@@ -1,4 +1,4 @@
-//! One line on a terminal that says how far an audit is, and is gone when it is over.
+//! A line on the terminal with the progress of an audit, removed at its end.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -9,28 +9,28 @@ use super::Progress;
 
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The line on standard error; nothing where that is no terminal.
+/// The line on standard error; nothing if that is not a terminal.
 pub struct Line {
     last: Option<Instant>,
     state: State,
 }
 
 enum State {
-    /// Standard error is no terminal.
+    /// Standard error is not a terminal.
     Never,
     Hidden,
     Shown,
 }
 
 impl Line {
-    /// Nothing is shown yet.
+    /// Creates the line without showing it.
     #[allow(clippy::new_without_default, reason = "it looks at the process's standard error")]
     pub fn new() -> Self {
         let state = if io::stderr().is_terminal() { State::Hidden } else { State::Never };
         Self { last: None, state }
     }
 
-    /// Shows it, but not too often.
+    /// Updates the line, at a limited rate.
     pub fn show(&mut self, progress: Progress) {
         let is_soon = self.last.is_some_and(|last| last.elapsed() < EVERY);
         if is_soon || matches!(self.state, State::Never) {
@@ -38,12 +38,12 @@ impl Line {
         }
         self.last = Some(Instant::now());
         self.state = State::Shown;
-        // That nobody sees it is no reason to stop.
+        // An audit continues even if its progress cannot be shown.
         let _ = write!(io::stderr(), "\r\x1b[K{}", text(progress));
         let _ = io::stderr().flush();
     }
 
-    /// Takes it away, so that something else can be written.
+    /// Removes the line, so that other output can be written.
     pub fn clear(&mut self) {
         if matches!(self.state, State::Shown) {
             self.state = State::Hidden;
@@ -68,7 +68,7 @@ fn text(progress: Progress) -> String {
     format!("{pods}, {} of {} namespaces", grouped(namespaces), grouped(all_namespaces))
 }
 
-/// With commas between thousands.
+/// Separates thousands with commas.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

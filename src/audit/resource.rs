@@ -1,17 +1,17 @@
-//! The kinds that are listed: pods, and what makes them.
+//! The listed kinds: pods and the workloads that create them.
 
 use crate::admission::{Kind, Target};
 
-/// One of them.
+/// A listed kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resource {
-    /// What its objects are decoded as.
+    /// How its objects are decoded.
     pub(super) target: Target,
     /// `apps/v1`.
     pub(super) api_version: &'static str,
-    /// The word in paths: `deployments`.
+    /// The resource name in paths: `deployments`.
     pub(super) plural: &'static str,
-    /// The word in owner references: `Deployment`.
+    /// The kind in owner references: `Deployment`.
     pub(super) kind: &'static str,
 }
 
@@ -24,15 +24,14 @@ const fn of(
     Resource { target, api_version, plural, kind }
 }
 
-/// The pods.
 pub(super) const PODS: Resource = of(Target::Pod, "v1", "pods", "Pod");
-/// What makes pods for Deployments, or by itself.
+/// Creates pods for Deployments, or on its own.
 pub(super) const REPLICA_SETS: Resource =
     of(Target::Template(Kind::ReplicaSet), "apps/v1", "replicasets", "ReplicaSet");
-/// What makes pods for CronJobs, or by itself.
+/// Creates pods for CronJobs, or on its own.
 pub(super) const JOBS: Resource = of(Target::Template(Kind::Job), "batch/v1", "jobs", "Job");
 
-/// All of them. A PodTemplate is left out: nothing makes pods from it by itself.
+/// All kinds. A PodTemplate is not listed, because no controller creates pods from it.
 pub(super) const ALL: [Resource; 8] = [
     of(Target::Template(Kind::Deployment), "apps/v1", "deployments", "Deployment"),
     of(Target::Template(Kind::StatefulSet), "apps/v1", "statefulsets", "StatefulSet"),
@@ -50,13 +49,13 @@ pub(super) const ALL: [Resource; 8] = [
 ];
 
 impl Resource {
-    /// The one that an owner reference names, in whatever version of its group.
+    /// The kind that an owner reference names, in any version of its group.
     pub(super) fn owner(api_version: &str, kind: &str) -> Option<Self> {
         let group = group(api_version);
         ALL.into_iter().find(|resource| group == resource.group() && kind == resource.kind)
     }
 
-    /// Where the pod stands in its objects: `""`, `"spec.template."`.
+    /// The path of the pod in its objects: `""`, `"spec.template."`.
     pub(super) fn root(self) -> &'static str {
         match self.target {
             Target::Template(kind) => kind.root(),
@@ -64,14 +63,14 @@ impl Resource {
         }
     }
 
-    /// Where it is listed: in a namespace, or in all.
+    /// The path of its list, in one namespace or in all.
     pub(super) fn path(self, namespace: Option<&str>) -> String {
         let api = if self.group().is_empty() { "api" } else { "apis" };
         let namespace = namespace.map_or_else(String::new, |name| format!("/namespaces/{name}"));
         format!("/{api}/{}{namespace}/{}", self.api_version, self.plural)
     }
 
-    /// As `kubectl auth can-i` names it: `deployments.apps`.
+    /// The name as in `kubectl auth can-i`: `deployments.apps`.
     pub(super) fn qualified(self) -> String {
         match self.group() {
             "" => self.plural.to_owned(),

@@ -1,5 +1,5 @@
-//! The worse of two findings: of pods that should be alike and are not, or of a template and what runs of it.
-//! Pure: values in, values out.
+//! Merges findings into the worse of two: of pods that should be alike but are not, or of a template and its running
+//! pods. Pure: values in, values out.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -9,12 +9,12 @@ use crate::{
     pss::Control,
 };
 
-/// The most findings of one requirement over all pods of a workload.
+/// Maximum number of findings of one requirement over all pods of a workload.
 const MAX_FOUND: usize = 1024;
-/// The most bytes, or a little more, of what to set for one requirement.
+/// Approximate maximum size, in bytes, of the fixes for one requirement.
 const MAX_MESSAGE: usize = 16 << 10;
 
-/// Adds what the other one breaks. What a runtime class exempts adds nothing.
+/// Adds the violations of `other`, unless a runtime class exempts it.
 pub(super) fn merge(into: &mut Workload, other: Workload) {
     let is_of_class = |judged: &Workload| judged.exempt == Some(Exemption::RuntimeClass);
     match (is_of_class(into), is_of_class(&other)) {
@@ -62,7 +62,7 @@ fn violations(into: &mut Vec<ReportedViolation>, other: Vec<ReportedViolation>) 
 }
 
 fn add(known: &mut ReportedViolation, broken: ReportedViolation) {
-    // By the container's name: what was injected into pods moves their indices.
+    // Keyed by the container's name, since injected containers shift the indices.
     let key = |found: &Found| (Arc::clone(&found.place), found.fix.clone());
     let mut seen: HashSet<_> = known.found.iter().map(key).collect();
     known.more = known.more.max(broken.more);

@@ -27,7 +27,7 @@ async fn pods_belong_to_what_manages_them_in_the_end() {
         ("cart-a", "example.org/v1", "Cart", "cart"),
         ("cart-b", "example.org/v1", "Cart", "cart"),
         ("etcd-node-1", "v1", "Node", "node-1"),
-        // Its ReplicaSet is gone.
+        // Its ReplicaSet has been deleted.
         ("web-0-a", "apps/v1", "ReplicaSet", "web-0"),
     ] {
         stub.put(PODS, "shop", name, owned(pod(&plain()), api_version, kind, owner));
@@ -56,11 +56,11 @@ async fn pods_belong_to_what_manages_them_in_the_end() {
 async fn of_a_template_and_what_runs_the_worse_counts() {
     let mut stub = Stub::default();
     stub.namespace("shop", &json!({"pod-security.kubernetes.io/enforce": "baseline"}));
-    // What runs is worse than what will.
+    // The running pods are worse than the template.
     stub.put(STATEFUL_SETS, "shop", "old", controller(&plain()));
     stub.put(PODS, "shop", "old-0", owned(pod(&privileged()), "apps/v1", "StatefulSet", "old"));
     stub.put(PODS, "shop", "old-1", owned(pod(&plain()), "apps/v1", "StatefulSet", "old"));
-    // What will run is worse than what does.
+    // The template is worse than the running pods.
     stub.put(STATEFUL_SETS, "shop", "new", controller(&privileged()));
     stub.put(PODS, "shop", "new-0", owned(pod(&plain()), "apps/v1", "StatefulSet", "new"));
 

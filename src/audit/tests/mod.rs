@@ -32,7 +32,7 @@ fn settings(page: u32) -> Settings {
     }
 }
 
-/// All that was told.
+/// All recorded events.
 #[derive(Debug, Default)]
 struct Told {
     namespaces: Vec<Namespace>,
@@ -57,7 +57,7 @@ async fn audit(client: &Client, settings: &Settings) -> Told {
 }
 
 impl Told {
-    /// Each workload: `Deployment shop/web 3 baseline restricted`, its pods, its level now and once hardened.
+    /// Each workload: `Deployment shop/web 3 baseline restricted`, that is its pods, its level now and once hardened.
     fn workloads(&self) -> Vec<String> {
         let all = self.namespaces.iter().flat_map(|namespace| &namespace.workloads);
         all.map(|Audited { workload, pods, .. }| {
@@ -72,7 +72,7 @@ impl Told {
     }
 }
 
-/// The spec of a pod whose author set nothing, of one that runs as root, and of one that nothing restrains.
+/// The spec of a pod without any settings, of one that runs as root, and of a privileged one.
 fn plain() -> Value {
     json!({"containers": [{"name": "app", "image": "registry.example/app:1"}]})
 }
@@ -97,7 +97,7 @@ fn cron_job(spec: &Value) -> Value {
     json!({"metadata": {}, "spec": {"jobTemplate": {"spec": {"template": {"spec": spec}}}}})
 }
 
-/// The same, made by something.
+/// The same object with a controller.
 fn owned(mut object: Value, api_version: &str, kind: &str, name: &str) -> Value {
     object["metadata"]["ownerReferences"] = json!([{
         "apiVersion": api_version, "kind": kind, "name": name, "uid": format!("uid-{name}"), "controller": true,

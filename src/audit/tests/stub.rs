@@ -1,4 +1,4 @@
-//! An API server that holds a few objects, gives them out in pages as etcd orders them, and fails when it is told to.
+//! A stub API server that holds a few objects, lists them in pages in etcd's order, and fails on demand.
 
 use std::{
     collections::BTreeMap,
@@ -10,24 +10,24 @@ use http::{Request, Response};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
-/// What it answers instead of a page: code, and the Status' metadata.
+/// The response instead of a page: code, and the metadata of the Status.
 type Fault = (u16, Value);
 
 #[derive(Default)]
 pub(super) struct Stub {
-    /// By the path of the list in all namespaces, then by `namespace/name`.
+    /// Keyed by the path of the list in all namespaces, then by `namespace/name`.
     objects: BTreeMap<String, BTreeMap<String, Value>>,
-    /// Faults by the path and how many pages come before; each happens once unless it is for ever.
+    /// Faults by path and number of preceding pages; each happens once.
     faults: Vec<(String, usize, Fault)>,
     forbidden: Vec<String>,
-    /// Lists over all namespaces that come in another order than etcd's.
+    /// Lists over all namespaces that are not in etcd's order.
     shuffled: Vec<String>,
-    /// Lists of which no page but the first is ever remembered.
+    /// Lists whose continue tokens always expire.
     forgetful: Vec<String>,
-    /// A namespace that is there and not in the list.
+    /// A namespace that exists but is missing in the list.
     late: Option<String>,
     asked: BTreeMap<String, usize>,
-    /// Every request's path and query, in order.
+    /// Path and query of every request, in order.
     pub(super) log: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ impl Stub {
         self.put("/api/v1/namespaces", "", name, json!({"metadata": {"labels": labels}}));
     }
 
-    /// Instead of the page after so many.
+    /// Fails instead of the page after this many.
     pub(super) fn fail(&mut self, path: &str, after: usize, code: u16, metadata: Value) {
         self.faults.push((path.to_owned(), after, (code, metadata)));
     }

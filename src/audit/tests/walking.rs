@@ -2,7 +2,7 @@ use super::{stub::Stub, *};
 
 const TOKEN: &str = "continue";
 
-/// Namespaces whose order depends on what comes after their names.
+/// Namespaces whose order depends on the character after the name.
 fn shops() -> Stub {
     let mut stub = Stub::default();
     for name in ["shop", "shop-a", "shop0", "empty", "zoo"] {
@@ -47,7 +47,7 @@ async fn lists_are_walked_side_by_side_whatever_their_pages() {
 #[tokio::test]
 async fn a_list_that_is_forgotten_goes_on_where_it_was() {
     let mut stub = shops();
-    // After the third pod: the key is the token here.
+    // After the third pod: the stub uses the key as its token.
     stub.fail(PODS, 1, 410, json!({TOKEN: "shop-a/web-2-1-0"}));
     let told = audit(&stub.client().0, &settings(4)).await;
     assert_eq!(told.workloads(), expected());
@@ -92,7 +92,7 @@ async fn what_an_account_may_not_list_is_told_and_the_rest_judged() {
             r#"list replicasets.apps in all namespaces: is forbidden: User "reader" cannot list it (code 403)"#
         ]
     );
-    // Nobody says that the ReplicaSets are gone.
+    // The list of ReplicaSets is incomplete, so they may still exist.
     assert!(
         told.workloads().contains(&"ReplicaSet shop/web-4-1 5 baseline restricted".to_owned()),
         "{:?}",
@@ -139,7 +139,7 @@ async fn a_namespace_that_was_made_meanwhile_is_read_and_one_that_is_gone_is_lef
     let mut stub = shops();
     stub.put(PODS, "gone", "web", pod(&plain()));
     stub.put(PODS, "late", "web", pod(&plain()));
-    // The list of namespaces breaks off before it: as if it had been made then.
+    // The list of namespaces ends before it, as if it had been created later.
     let (client, stub) = stub.client();
     stub.lock().unwrap().late("late");
     let told = audit(&client, &settings(500)).await;
@@ -147,7 +147,7 @@ async fn a_namespace_that_was_made_meanwhile_is_read_and_one_that_is_gone_is_lef
     assert_eq!(told.unread, [""; 0]);
 }
 
-/// As old kine and dqlite list: whatever the pages, nothing is missed without a word.
+/// Old kine and dqlite list like this: for any page size, every missing object is reported.
 #[tokio::test]
 async fn lists_out_of_order_are_read_a_namespace_at_a_time() {
     for shuffled in [&[PODS][..], &[REPLICA_SETS, PODS], &[DEPLOYMENTS], &[DEPLOYMENTS, PODS]] {
@@ -175,7 +175,7 @@ async fn lists_out_of_order_are_read_a_namespace_at_a_time() {
     }
 }
 
-/// Namespaces that nobody may list cannot be asked for by their names.
+/// Without the right to list namespaces, their objects cannot be listed one namespace at a time.
 #[tokio::test]
 async fn lists_out_of_order_without_namespaces_are_not_believed() {
     let mut stub = shops();
@@ -235,7 +235,7 @@ async fn a_selector_selects_objects_and_not_their_owners() {
     stub.put(PODS, "shop", "web-0-1-x", selected);
     let settings = Settings { selector: Some("app=web".to_owned()), ..settings(3) };
     let told = audit(&stub.client().0, &settings).await;
-    // Only what is selected: the rest of the namespace could be anything.
+    // Only the selected objects: the rest of the namespace is unknown.
     assert_eq!(told.workloads(), ["Deployment shop/web-0 1 baseline baseline"]);
     assert_eq!(told.names(), ["shop"]);
     assert_eq!(told.namespaces[0].command, None);
