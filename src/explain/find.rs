@@ -11,7 +11,7 @@ use super::text::{RULES_PREFIX, Text, all};
 pub struct Unknown {
     /// The word.
     pub word: String,
-    /// The id that is most like it.
+    /// The most similar id.
     pub nearest: Option<&'static str>,
 }
 
@@ -28,11 +28,11 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// The text of an id, in whatever case; the rule of a name that no control has (`imageTag`); or else all that have
-/// the word as a part of their ids (`capabilities`) or as a field that they read (`hostPID`). Never none.
+/// The text with this id, ignoring case; the rule with this name, if no control has it (`imageTag`); or else all texts
+/// with the word in their ids (`capabilities`) or as a field that they read (`hostPID`). Never empty.
 ///
 /// # Errors
-/// Where it is none of them.
+/// No text matches.
 pub fn find(word: &str) -> Result<Vec<Text>, Unknown> {
     let is_id = |text: &Text| text.id.eq_ignore_ascii_case(word);
     let is_name = |text: &Text| text.name().eq_ignore_ascii_case(word);
@@ -50,7 +50,7 @@ fn has_part(id: &str, word: &str) -> bool {
     id.to_ascii_lowercase().contains(&word.to_ascii_lowercase())
 }
 
-/// Whether the word is a segment of one of its fields' paths.
+/// Whether the word is a segment of the path of a field that it reads.
 fn reads(text: &Text, word: &str) -> bool {
     let code = text.fields.split('`').skip(1).step_by(2);
     let mut segments = code.flat_map(|code| code.split(['.', '[', ']', '"', '/']));
@@ -61,7 +61,7 @@ fn unknown(word: &str) -> Unknown {
     let lower = word.to_ascii_lowercase();
     let name = lower.strip_prefix(RULES_PREFIX).unwrap_or(&lower);
     let nearest = spelling::nearest(name, all().map(|text| text.name()));
-    // Of a control and a rule with one name, the control: it comes first.
+    // If a control and a rule share a name, the control, which comes first.
     let nearest = nearest.and_then(|nearest| all().find(|text| text.name() == nearest));
     Unknown { word: word.to_owned(), nearest: nearest.map(|text| text.id) }
 }
@@ -78,7 +78,7 @@ mod tests {
     fn an_id_is_found_in_whatever_case() {
         assert_eq!(ids("runAsNonRoot"), ["runAsNonRoot"]);
         assert_eq!(ids("runasnonroot"), ["runAsNonRoot"]);
-        // It is the beginning of another one, too.
+        // It is also the beginning of another id.
         assert_eq!(ids("procMount"), ["procMount"]);
         assert_eq!(ids("rules/imageTag"), ["rules/imageTag"]);
     }

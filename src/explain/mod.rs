@@ -1,8 +1,7 @@
-//! What each control forbids, why, and how to live with it, and the same of each rule beside the Standard: the texts
-//! of `explain`, of docs/controls.md and of the help that both have in SARIF.
+//! What each control and each rule forbids, why, and how to comply: the texts of `explain`, of docs/controls.md and of
+//! the help in SARIF.
 //!
-//! One Markdown file a control or rule, all with the same headings. Pure: it judges nothing, reads nothing and prints
-//! nothing.
+//! One Markdown file per control or rule, all with the same headings. Pure: no judging, no I/O.
 
 mod find;
 mod page;

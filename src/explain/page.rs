@@ -1,4 +1,4 @@
-//! Whole documents of the texts: Markdown.
+//! Complete Markdown documents made of the texts.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use crate::pss::{CONTROLS, Control, Level};
 
 use super::text::{Text, all, of};
 
-/// All that is to say of one control or rule.
+/// The whole page of one control or rule.
 pub fn page(text: &Text) -> String {
     format!("# {}: {}\n\n{}", text.id, text.title, body(text, "##"))
 }
 
-/// The same for whoever has just said which control it is: without the title and the bad manifest.
+/// The page without the title and the bad manifest, for a reader who comes from a finding.
 pub fn help_markdown(id: &str) -> Option<String> {
     let text = of(id)?;
     let Text { forbids, why, fields, good, living_with, sources, .. } = text;
@@ -22,7 +22,7 @@ pub fn help_markdown(id: &str) -> Option<String> {
     ))
 }
 
-/// A line for each of the texts, by level.
+/// One line per text, by level.
 pub fn list<'t>(texts: impl IntoIterator<Item = &'t Text>) -> String {
     let texts: Vec<_> = texts.into_iter().collect();
     let mut page = String::new();
@@ -104,7 +104,7 @@ fn row(control: &Control) -> String {
     format!("{} | {first} | {}", control.level, later.join(", "))
 }
 
-/// As GitHub makes it of a heading: small letters, no punctuation, hyphens for spaces.
+/// The anchor that GitHub makes of a heading: lower case, no punctuation, hyphens for spaces.
 fn anchor(text: &Text) -> String {
     let heading = format!("{}: {}", text.id, text.title).to_lowercase();
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
@@ -127,7 +127,7 @@ fn body(text: &Text, heading: &str) -> String {
 
 const A_RULE: &str = "A rule: off unless configured. No level has it.";
 
-/// Which level has it, and how it goes together with another one.
+/// The level of the control, and its relation to the control that it overrides.
 fn place(control: &Control) -> String {
     let id = control.id;
     let successor = CONTROLS.into_iter().find(|other| other.overrides == Some(id));
@@ -144,7 +144,7 @@ fn place(control: &Control) -> String {
     }
 }
 
-/// ` (v1.22)`, and nothing for what has always been there.
+/// ` (v1.22)`, or nothing if it exists in all versions.
 fn since(control: &Control) -> String {
     match control.revisions.first() {
         Some(first) if first.since.0 > 0 => format!(" (since {})", first.since),

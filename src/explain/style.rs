@@ -1,4 +1,4 @@
-//! Markdown as a terminal shows it: bold headings, coloured code, no marks around them. Only what the texts use.
+//! Shows Markdown on a terminal: bold headings and coloured code instead of marks. Supports only what the texts use.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ const TITLE: Style = Style::new().bold().underline();
 const CODE: Style = AnsiColor::Cyan.on_default();
 const MANIFEST: Style = AnsiColor::Green.on_default();
 
-/// The text with ANSI escapes for its marks.
+/// Replaces Markdown marks by ANSI escapes.
 pub fn styled(markdown: &str) -> String {
     let mut out = String::with_capacity(markdown.len() + 512);
     let mut is_manifest = false;
@@ -30,7 +30,7 @@ pub fn styled(markdown: &str) -> String {
     out
 }
 
-/// Code and what is bold, where both ends stand on the line.
+/// Styles code and bold text that begins and ends on this line.
 fn inline(line: &str) -> String {
     let code = paired(line, "`", CODE);
     paired(&code, "**", HEADING)
@@ -38,7 +38,7 @@ fn inline(line: &str) -> String {
 
 fn paired(line: &str, mark: &str, style: Style) -> String {
     let parts: Vec<_> = line.split(mark).collect();
-    // An end that stands on another line: the marks stay.
+    // A mark is unbalanced on this line: keep the marks.
     if parts.len().is_multiple_of(2) {
         return line.to_owned();
     }

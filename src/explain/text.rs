@@ -1,61 +1,61 @@
-//! The texts, and their parts.
+//! The texts and their parts.
 
 use crate::pss::{CONTROLS, Control};
 
-/// What there is to say of one control, or of one rule beside them. All of it is Markdown but the two manifests.
+/// The text on one control or rule. Everything except the two manifests is Markdown.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     /// The control's id, or the rule's: `runAsNonRoot`, `rules/imageTag`.
     pub id: &'static str,
-    /// In a few words, what must hold: `no container starts as root`.
+    /// What must hold, in a few words: `no container starts as root`.
     pub title: &'static str,
-    /// The control. None for a rule: no level demands it, only the configuration.
+    /// The control. None for a rule, which only the configuration demands.
     pub control: Option<&'static Control>,
     /// What it forbids.
     pub forbids: &'static str,
-    /// What an attacker does where it does not hold.
+    /// What an attacker can do without it.
     pub why: &'static str,
-    /// A list item for each version that introduced or changed it: `- v1.25: ...`. Of a rule, how it is switched on.
+    /// A list item for each version that introduced or changed it: `- v1.25: ...`. For a rule, how to enable it.
     pub since: &'static str,
-    /// The fields that are read, and what they may be.
+    /// The fields that it reads, and their allowed values.
     pub fields: &'static str,
-    /// A manifest that breaks it: YAML.
+    /// A manifest that violates it: YAML.
     pub bad: &'static str,
-    /// A manifest that does not: YAML.
+    /// A manifest that complies: YAML.
     pub good: &'static str,
-    /// What breaks when one complies, and what to do about that.
+    /// What breaks when a workload complies, and what to do about that.
     pub living_with: &'static str,
-    /// Where the rule is written down.
+    /// Links to the definition.
     pub sources: &'static str,
 }
 
-/// Every text: the controls in the order of the table, then the rules.
+/// All texts: the controls in the order of the table, then the rules.
 pub fn all() -> impl Iterator<Item = Text> {
     CONTROLS_FILES.iter().chain(&RULES_FILES).map(|(id, file)| parse(id, file))
 }
 
-/// The text of exactly this id.
+/// The text with exactly this id.
 pub fn of(id: &str) -> Option<Text> {
     all().find(|text| text.id == id)
 }
 
 impl Text {
-    /// The id without what tells rules apart: `imageTag` of `rules/imageTag`.
+    /// The id without the prefix of rules: `imageTag` for `rules/imageTag`.
     pub(super) fn name(&self) -> &'static str {
         self.id.strip_prefix(RULES_PREFIX).unwrap_or(self.id)
     }
 
-    /// The rule with the name of this control, which is tighter and easily taken for it.
+    /// The rule that shares this control's name and is stricter; the two are easily confused.
     pub(super) fn namesake(&self) -> Option<Self> {
         let is_namesake = |other: &Self| other.id != self.id && other.name() == self.name();
         self.control.and_then(|_| all().find(is_namesake))
     }
 }
 
-/// What the ids of rules begin with, so that none is a control's.
+/// The prefix of rule ids, which no control has.
 pub(super) const RULES_PREFIX: &str = "rules/";
 
-/// A folder's files, each with its id: what all of them begin with, and the file's name.
+/// The files of a folder with their ids: a common prefix and the file name.
 macro_rules! files {
     ($folder:literal, $prefix:literal, $($name:literal),+ $(,)?) => {
         [$((concat!($prefix, $name), include_str!(concat!($folder, "/", $name, ".md")))),+]
@@ -107,7 +107,7 @@ const RULES_FILES: [(&str, &str); 16] = files!(
     "hostPorts",
 );
 
-/// The tests hold every file to its headings: a missing one would only leave a part empty.
+/// Tests check the headings of every file; a missing one would only leave a part empty.
 fn parse(id: &'static str, file: &'static str) -> Text {
     let (body, sources) = file.trim_end().rsplit_once("\n\nSources: ").unwrap_or((file, ""));
     let title = body.lines().next().and_then(|line| line.split_once(": "));
