@@ -1,8 +1,8 @@
-//! Events of denied pods, for who looks at a ReplicaSet that makes none. Off by default.
+//! Events for denied pods, visible at the ReplicaSet that cannot create them. Off by default.
 //!
-//! They are written beside the answer and never before it: what does not fit into a short queue is dropped and
-//! counted. One owner has one Event for the same reasons, which counts the further denials as a series, whichever
-//! replica denies. Who may reach the webhook's port can have them written, as many as a few a second: docs/reports.md.
+//! They are written after the response and never delay it: a short queue drops and counts what does not fit. Each owner
+//! has one Event per set of violations, which counts further denials as a series, whichever replica denies. Clients
+//! with access to the webhook's port can cause a few Events a second: docs/reports.md.
 
 mod write;
 
@@ -26,20 +26,20 @@ use crate::{
     pss::Pod,
 };
 
-/// Denials that wait to be written.
+/// Maximum number of denials that wait to be written.
 const QUEUE: usize = 128;
-/// Between two Events: five a second.
+/// Minimum time between two Events: five a second.
 const APART: Duration = Duration::from_millis(200);
-/// The same is not said again for so long: a controller tries again and again.
+/// Minimum time between two writes of the same denial: a controller retries again and again.
 const QUIET: Duration = Duration::from_secs(600);
-/// The most that is remembered of what was said.
+/// Maximum number of remembered denials.
 const REMEMBERED: usize = 1024;
-/// The most bytes of a note: what the API server takes.
+/// Maximum size of a note in bytes, the API server's limit.
 const MAX_NOTE: usize = 1024;
-/// The most bytes of a name.
+/// Maximum size of a name in bytes.
 const MAX_NAME: usize = 253;
 
-/// Where denials are told.
+/// Accepts denials to be written as Events.
 #[derive(Debug)]
 pub struct Events {
     queue: mpsc::Sender<Denial>,
@@ -50,13 +50,13 @@ pub struct Events {
 struct Denial {
     namespace: String,
     owner: Option<Owner>,
-    /// What is broken, and the name of a pod that nothing manages: others are made up anew each time.
+    /// The violations, and the name of a pod without a controller. Names of other pods are generated anew each time.
     key: String,
     note: String,
 }
 
 impl Denial {
-    /// The same for the same reasons of the same owner, in every replica and after a restart.
+    /// Equal for the same violations of the same owner, in every replica and after a restart.
     fn id(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.namespace, &self.owner, &self.key).hash(&mut hasher);
@@ -73,7 +73,7 @@ struct Owner {
 }
 
 impl Events {
-    /// A queue, and the task that empties it, which never ends. `counts` has the one label `result`.
+    /// Returns the queue, and the task that empties it and never ends. `counts` has the single label `result`.
     pub fn new(
         client: Client,
         instance: String,
@@ -87,10 +87,10 @@ impl Events {
         (events, follow(client, instance, denials, counts))
     }
 
-    /// Tells of a pod that is denied for what it breaks, unless the API server throws the result away. Never waits.
+    /// Queues an Event for a pod that is denied for its violations, unless the request is a dry run. Never waits.
     pub fn tell(&self, request: &admission::Request<'_>, outcome: &Outcome<'_>, answer: &Answer) {
         let (Outcome::Pod(verdict), Some(denial)) = (outcome, &answer.denial) else { return };
-        // It becomes part of a path.
+        // The namespace becomes part of a path.
         if request.dry_run || !dns::is_label(&request.namespace) {
             return;
         }
@@ -112,7 +112,7 @@ impl Events {
     }
 }
 
-/// What manages a pod.
+/// The controller of a pod.
 fn owner(pod: &Pod<'_>) -> Option<Owner> {
     let owner = pod.metadata.controller()?;
     let texts = [&owner.api_version, &owner.kind, &owner.name, &owner.uid];
@@ -150,14 +150,14 @@ async fn follow(
     }
 }
 
-/// What was said lately, as hashes: when, and how often it was to be said again since.
+/// Recent denials by hash: the time of the last write, and how often it recurred since.
 #[derive(Default)]
 struct Said {
     at: HashMap<u64, (Instant, u32)>,
 }
 
 impl Said {
-    /// How many denials are to be told of now, this one included. None where the same was told of lately.
+    /// Number of denials to write now, including this one. None if the same denial was written recently.
     fn times(&mut self, denial: &Denial, now: Instant) -> Option<u32> {
         let is_recent = |(at, _): &(Instant, u32)| now.duration_since(*at) < QUIET;
         let key = denial.id();

@@ -1,4 +1,4 @@
-//! One Event a denial and owner. Where it is there already, from another replica or from before a restart, the further
+//! Writes one Event per denial and owner. If the Event exists, from another replica or from before a restart, further
 //! denials are added to it as its series.
 
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::cluster::one_line;
 
 use super::{Denial, Owner};
 
-/// How long the API server may take.
+/// Time limit for the API server's response.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is tried when another replica writes the same Event at the same time.
+/// Number of attempts when another replica writes the same Event at the same time.
 const ATTEMPTS: u32 = 3;
 
-/// Tells of a denial, and of `times - 1` like it before.
+/// Writes an Event for a denial that occurred `times` times.
 pub(super) async fn write(
     client: &Client,
     instance: &str,
@@ -34,7 +34,7 @@ pub(super) async fn write(
                 done => return done,
             }
             match count(client, denial, times).await {
-                // Another one has counted, or its time is over.
+                // Another replica has counted, or the Event has expired.
                 Err(error) if is_conflict(&error) || is_gone(&error) => {}
                 done => return done,
             }
@@ -81,9 +81,9 @@ async fn create(client: &Client, instance: &str, denial: &Denial) -> Result<(), 
     client.request_text(with(request, &event)?).await.map(drop)
 }
 
-/// Adds to the series of the Event that is there.
+/// Adds to the series of the existing Event.
 async fn count(client: &Client, denial: &Denial, times: u32) -> Result<(), kube::Error> {
-    // A patch of nothing returns the object: no right to read Events is needed.
+    // An empty patch returns the object without the right to read Events.
     let known: Event = client.request(patch(denial, &json!({}))?).await?;
     let count = known.series.map_or(1, |series| series.count);
     let series = json!({
