@@ -1,10 +1,10 @@
-//! Text that others wrote, in output that people and CI runners read: it must not act on either. Every text that the
-//! program writes passes here; JSON escapes what others lose ([`json`]).
+//! Makes untrusted text harmless in output that people and CI runners read. All output of the program passes here; JSON
+//! escapes what other formats drop ([`json`]).
 //!
-//! CI runners take commands from what a step prints: GitHub `::command::` at the beginning of a line and `##[command]`
-//! anywhere (`actions/runner`, `ActionCommand.cs`), Azure Pipelines `##[…]` and `##vso[…]`, TeamCity `##teamcity[…]`.
-//! Terminals obey escape sequences, and show what bidirectional controls and characters without a width make of a line
-//! (CVE-2021-42574).
+//! CI runners take commands from the output of a step: GitHub `::command::` at the beginning of a line and
+//! `##[command]` anywhere (`actions/runner`, `ActionCommand.cs`), Azure Pipelines `##[…]` and `##vso[…]`, TeamCity
+//! `##teamcity[…]`. Terminals obey escape sequences. Bidirectional controls and zero-width characters make a line look
+//! different from what it is (CVE-2021-42574).
 
 pub mod json;
 #[cfg(test)]
@@ -15,28 +15,28 @@ use std::{
     io::{self, Write},
 };
 
-/// A string in one line: without line breaks, and without what steers a terminal or hides in a text. As many bytes as
-/// before, so that offsets stay.
+/// Makes a string a single visible line, without line breaks, control characters and hidden characters. Keeps the
+/// length in bytes, so that offsets remain valid.
 pub fn visible(text: &str) -> Cow<'_, str> {
     replaced(text, |_| false)
 }
 
-/// A string in one line without what acts on a terminal or on a CI runner.
+/// Makes a string a single line that neither a terminal nor a CI runner interprets.
 pub fn one_line(text: &str) -> String {
     without_commands(&visible(text)).into_owned()
 }
 
-/// The lines of a source as they are shown: as many bytes as before.
+/// Makes source lines visible. Keeps the length in bytes.
 pub fn source(text: &str) -> Cow<'_, str> {
     replaced(text, |char| matches!(char, '\n' | '\r' | '\t'))
 }
 
-/// A text of several lines without what acts on a terminal or on a CI runner.
+/// Makes a multi-line text that neither a terminal nor a CI runner interprets.
 pub fn text(text: &str) -> String {
     text.split_inclusive('\n').map(|one| line(one, |_| false)).collect()
 }
 
-/// What is not shown as it is: characters that steer, that turn the direction, or that have no width.
+/// Whether a character is replaced: control characters, bidirectional controls and zero-width characters.
 pub fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char,
@@ -62,11 +62,11 @@ fn replaced(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.collect::<String>().into()
 }
 
-/// One line with its end.
+/// One line with its line ending.
 fn line(line: &str, is_kept: impl Fn(char) -> bool) -> String {
     let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
     let (words, end) = line.split_at(line.len() - end);
-    // A carriage return alone has the terminal write over the line.
+    // A carriage return alone makes the terminal overwrite the line.
     let end = if matches!(end, "" | "\n" | "\r\n") {
         Cow::Borrowed(end)
     } else {
@@ -76,8 +76,8 @@ fn line(line: &str, is_kept: impl Fn(char) -> bool) -> String {
     format!("{}{end}", without_commands(&words))
 }
 
-/// The second of two signs that begin a command becomes its wide form, which no runner knows, and which is part of a
-/// word in YAML and XML, too.
+/// Replaces the second of two signs that begin a command by its full-width form. No runner interprets that, and it is a
+/// word character in YAML and XML.
 pub fn without_commands(text: &str) -> Cow<'_, str> {
     let Some(first) = next_command(text, 0) else { return text.into() };
     let mut shown = String::with_capacity(text.len() + 8);
@@ -92,7 +92,7 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// Where the second sign of a command stands, from a byte on.
+/// The position of the second sign of the next command, at or after `from`.
 fn next_command(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     (from.max(1)..bytes.len()).find(|&at| {
@@ -102,13 +102,13 @@ fn next_command(text: &str, from: usize) -> Option<usize> {
         is_twice
             && match sign {
                 Some(b'#') => after.find(|byte| !byte.is_ascii_alphabetic()) == Some(&b'['),
-                // Within a word it begins nothing: fe80::1, std::fs.
+                // Inside a word it begins no command: fe80::1, std::fs.
                 _ => !ends_with_word(bytes.get(..at - 1).unwrap_or_default()),
             }
     })
 }
 
-/// Styles are no words: what takes them away may come later.
+/// Ignores styles, because a later step may remove them.
 fn ends_with_word(bytes: &[u8]) -> bool {
     let before = bytes.strip_suffix(b"m").map(<[u8]>::iter);
     let is_parameter = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
@@ -117,30 +117,30 @@ fn ends_with_word(bytes: &[u8]) -> bool {
     bytes.last().is_some_and(u8::is_ascii_alphanumeric) && !is_style
 }
 
-/// Whether what is written may have colours.
+/// Whether output may have colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Styles {
-    /// The program's own: everything else is [`visible`] before it comes here.
+    /// Keeps the program's own styles: everything else was made [`visible`] earlier.
     Kept,
-    /// None.
+    /// Removes all styles.
     Removed,
 }
 
-/// Passes on lines without what acts on a terminal or on a CI runner.
+/// A writer that makes lines harmless to terminals and CI runners.
 pub struct Harmless<W: Write> {
     out: W,
     styles: Styles,
-    /// The line that is not complete.
+    /// The incomplete line.
     line: Vec<u8>,
 }
 
 impl<W: Write> Harmless<W> {
-    /// Before a writer of text.
+    /// Wraps a writer of text.
     pub fn new(out: W, styles: Styles) -> Self {
         Self { out, styles, line: Vec::new() }
     }
 
-    /// The writer, after all that was written.
+    /// Flushes and returns the writer.
     ///
     /// # Errors
     /// Those of the writer.

@@ -1,4 +1,4 @@
-//! JSON that says the same and holds nothing that acts: what would is written as an escape.
+//! JSON with the same meaning in which everything harmful is escaped.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::{is_hidden, next_command};
 
-/// Writes a value in one line.
+/// Writes a value on one line.
 ///
 /// # Errors
 /// Those of the writer.
@@ -15,10 +15,10 @@ pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     Ok(value.serialize(&mut Serializer::with_formatter(out, Escaping))?)
 }
 
-/// A value in one piece: many small ones cost more than they say.
+/// Serialises a value into a buffer, because many small writes are slow.
 ///
 /// # Errors
-/// A value that is none of JSON's.
+/// A value that JSON cannot represent.
 pub fn to_vec(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = Vec::with_capacity(128);
     write(&mut text, value)?;
