@@ -1,10 +1,10 @@
-//! A token bucket, of requests or of bytes.
+//! A token bucket for requests or bytes.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// Lets so many through per second, and after a quiet time so many at once.
+/// Allows a number of tokens per second, and a burst after a quiet time.
 pub(super) struct Bucket {
     per_second: f64,
     at_once: f64,
@@ -17,12 +17,12 @@ struct Level {
 }
 
 impl Bucket {
-    /// A full one.
+    /// A full bucket.
     pub(super) fn new(per_second: f64, at_once: f64, now: Instant) -> Self {
         Self { per_second, at_once, level: Mutex::new(Level { tokens: at_once, at: now }) }
     }
 
-    /// Takes so many, if they are there.
+    /// Takes this many tokens, if they are available.
     pub(super) fn take(&self, tokens: f64, now: Instant) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         self.fill(&mut level, now);
@@ -33,8 +33,8 @@ impl Bucket {
         is_enough
     }
 
-    /// Takes so many, whether they are there or not: what is known only afterwards. Nothing passes until the debt is
-    /// paid.
+    /// Takes this many tokens even if they are not available, for a cost known only afterwards. Nothing passes until
+    /// the debt is paid.
     pub(super) fn spend(&self, tokens: f64, now: Instant) {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         self.fill(&mut level, now);
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(passed(start + Duration::from_secs(1)), 50);
         assert_eq!(passed(start + Duration::from_secs(1)), 0);
         assert_eq!(passed(start + Duration::from_secs(60)), 100);
-        // A clock that is read out of order gives nothing away.
+        // Out-of-order clock readings add no tokens.
         assert_eq!(passed(start), 0);
         assert_eq!(passed(start + Duration::from_secs(60)), 0);
     }

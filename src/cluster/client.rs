@@ -1,5 +1,5 @@
-//! A client of an API server: kube's own parts, put together here. kube's default stack logs every failed request
-//! without an address, shows a token file's line end to the server, runs a credential plugin twice, and knows neither
+//! An API server client, assembled from kube's parts. kube's default stack logs every failed request without the
+//! address, sends the newline of a token file to the server, runs a credential plugin twice, and supports neither
 //! `NO_PROXY` for the API server nor credentials of a SOCKS proxy.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -29,12 +29,12 @@ use super::{
     way::explain,
 };
 
-/// Makes one. It connects when it is used.
+/// Creates a client. It connects on first use.
 ///
 /// # Errors
-/// Certificates or names that cannot be used.
+/// Unusable certificates or names.
 pub(super) fn client(selected: Selected) -> kube::Result<Client> {
-    // kube takes its TLS provider from the process. Where there is one already, it stays.
+    // kube uses the TLS provider of the process. An existing one is kept.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
@@ -45,7 +45,7 @@ pub(super) fn client(selected: Selected) -> kube::Result<Client> {
             build(selected, tunnel)
         }
         Scheme::Https => {
-            // With the trust of the cluster, as for Go: both share one configuration of TLS.
+            // The proxy uses the TLS configuration of the cluster, including its CA, as in Go.
             let connector = selected.config.rustls_https_connector_with_connector(connector)?;
             let tunnel = tunnel(&proxy, connector);
             build(selected, tunnel)

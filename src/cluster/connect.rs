@@ -1,4 +1,4 @@
-//! Which API server is asked, and as whom: found as kubectl finds it.
+//! Selects the API server and the credentials as kubectl does.
 
 use std::{
     env,
@@ -19,48 +19,48 @@ use super::{
     way::Way,
 };
 
-/// Why no client could be made. One line.
+/// Why no client could be created. One line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
-    /// The kubeconfig cannot be used.
+    /// The kubeconfig is unusable.
     #[error("kubeconfig {from}: {reason}")]
     Kubeconfig {
-        /// As it was named: a path, or more of them.
+        /// The kubeconfig as it was named: one path or several.
         from: String,
-        /// What is wrong with it, and what must be.
+        /// What is wrong with it, and what is expected.
         reason: String,
     },
-    /// There is no kubeconfig, nor the environment of a pod.
+    /// There is neither a kubeconfig nor a pod environment.
     #[error(
         "not in a cluster: {0}; must run in a pod with a service account token, or be given a kubeconfig"
     )]
     InCluster(String),
-    /// There is neither, where people look for one.
+    /// There is neither, and these default places were searched.
     #[error(
         "no cluster to ask: {looked}, and this is no pod with a service account token; name a kubeconfig with \
          --kubeconfig"
     )]
     Nowhere {
-        /// Where it looked.
+        /// The places that were searched.
         looked: String,
     },
-    /// A context was named, and there is no kubeconfig to have it.
+    /// A context was named, but there is no kubeconfig.
     #[error("context {0:?}: there is no kubeconfig that could have it; name one with --kubeconfig")]
     NoContext(String),
-    /// The certificates or names in the kubeconfig or the pod cannot be used.
+    /// The certificates or names in the kubeconfig or the pod are unusable.
     #[error("cannot make a client from {from}: {reason}")]
     Client {
-        /// What it was made from.
+        /// Their source.
         from: String,
-        /// What is wrong with it.
+        /// What is wrong with them.
         reason: String,
     },
 }
 
-/// A client from a kubeconfig, or else from the pod's own service account. It connects when it is used.
+/// Creates a client from a kubeconfig, or else from the pod's service account. It connects on first use.
 ///
 /// # Errors
-/// What is wrong with the kubeconfig or the pod's environment.
+/// An unusable kubeconfig or pod environment.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
     match kubeconfig {
         Some(file) => from_file(file, None).await,
@@ -68,12 +68,12 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
     }
 }
 
-/// A client as kubectl finds it: from the kubeconfig that is named, else from those of KUBECONFIG, else from
-/// `~/.kube/config`, else from the pod's own service account. The context is the current one, unless one is named.
-/// It connects when it is used.
+/// Creates a client as kubectl does: from the named kubeconfig, else from those of KUBECONFIG, else from
+/// `~/.kube/config`, else from the pod's service account. Uses the current context unless one is named. It connects on
+/// first use.
 ///
 /// # Errors
-/// What is wrong with the kubeconfig, or that there is none.
+/// An unusable kubeconfig, or none.
 pub async fn connect_like_kubectl(
     kubeconfig: Option<&Path>,
     context: Option<&str>,
@@ -97,12 +97,12 @@ pub async fn connect_like_kubectl(
     }
 }
 
-/// Where kubectl looks for kubeconfigs that no flag names.
+/// The default places of kubeconfigs.
 struct Places {
     files: Vec<PathBuf>,
-    /// As errors name them.
+    /// Their names in errors.
     named: String,
-    /// What is said where none of them is there.
+    /// The error text if none of them exists.
     missing: String,
 }
 
@@ -166,7 +166,7 @@ async fn from_kubeconfig(
     context: Option<&str>,
 ) -> Result<Client, ConnectError> {
     let context = context.map(str::to_owned);
-    // A credential plugin may take its time, and ask the user.
+    // A credential plugin may be slow, and may prompt the user.
     let selecting = move || kubeconfig::select(&kubeconfig, context.as_deref());
     let selected = tokio::task::spawn_blocking(selecting).await;
     match selected.unwrap_or_else(|error| Err(bounded(&error.to_string()))) {

@@ -1,6 +1,5 @@
-//! What a user shows to an API server beside a client certificate: as client-go shows it. A token in a file is read
-//! again each minute, and its line's end is none of it; a credential plugin is run once, and again when its token
-//! expires.
+//! Credentials for the API server beside a client certificate, as in client-go. A token file is read again every
+//! minute, without its final newline. A credential plugin runs once, and again when its token expires.
 
 use std::{
     fs,
@@ -20,13 +19,13 @@ use tower::{BoxError, filter::AsyncPredicate};
 
 use super::{error::bounded, exec::Plugin, kubeconfig::plain};
 
-/// How long a token that was read from a file is used: client-go's period without its leeway.
+/// How long a token from a file is used: client-go's period minus its leeway.
 const REREAD: Duration = Duration::from_secs(50);
 
 /// A certificate and its key, PEM.
 pub(super) type Identity = (Vec<u8>, Vec<u8>);
 
-/// What is sent as `Authorization`.
+/// The source of the `Authorization` header.
 #[derive(Clone)]
 pub(super) enum Credentials {
     None,
@@ -36,10 +35,10 @@ pub(super) enum Credentials {
 }
 
 impl Credentials {
-    /// Those of a user. Runs its plugin, if it has one, and waits for that.
+    /// The credentials of a user. Runs the user's plugin, if any, and waits for it.
     ///
     /// # Errors
-    /// Why there are none: one line, which holds nothing of them.
+    /// Why there are none. One line without any part of a credential.
     pub(super) fn new(user: &AuthInfo, cluster: &Cluster) -> Result<Self, String> {
         let token = user.token.as_ref().map(|token| token.expose_secret().trim());
         if let Some(provider) = &user.auth_provider {
@@ -67,7 +66,7 @@ impl Credentials {
         }
     }
 
-    /// The token in a file, or another one until the file can be read.
+    /// The token in a file, or the fallback until the file is readable.
     ///
     /// # Errors
     /// There is neither.
@@ -78,7 +77,7 @@ impl Credentials {
         Ok(Self::File(Arc::new(Mutex::new(file))))
     }
 
-    /// The client certificate that a plugin gave.
+    /// The client certificate that a plugin returned.
     pub(super) fn identity(&self) -> Option<Identity> {
         match self {
             Self::Plugin(_, identity) => identity.clone(),
@@ -98,7 +97,7 @@ impl Credentials {
     }
 }
 
-/// Puts the header onto every request.
+/// Adds the header to every request.
 impl AsyncPredicate<Request<Body>> for Credentials {
     type Future = BoxFuture<'static, Result<Request<Body>, BoxError>>;
     type Request = Request<Body>;
@@ -122,7 +121,7 @@ pub(super) struct TokenFile {
 }
 
 impl TokenFile {
-    /// The token that was read within the last minute, or else reads it. Where that fails, the last one holds on
+    /// The token, if read within the last minute; otherwise reads it. If that fails, the last token stays in use
     /// (kubernetes/kubernetes#68164).
     fn token(&mut self) -> Result<HeaderValue, String> {
         let is_fresh = self.read.is_some_and(|read| read.elapsed() < REREAD);
@@ -147,7 +146,7 @@ impl TokenFile {
     }
 }
 
-/// kubectl has no providers of its own any more but OIDC's, whose token expires soon.
+/// kubectl supports only OIDC of the old providers, and its token expires soon.
 fn of_provider(provider: &AuthProviderConfig) -> Result<Credentials, String> {
     let config = |key: &str| provider.config.get(key).filter(|value| !value.is_empty());
     let instead = match provider.name.as_str() {

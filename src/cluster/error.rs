@@ -1,37 +1,37 @@
-//! Why something could not be read.
+//! Errors of reads from the API server.
 
 use std::error::Error;
 
 use kube::runtime::watcher;
 
-/// Why a namespace's labels or pods are not known.
+/// Why a namespace's labels or pods are unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LookupError {
-    /// There is no such namespace.
+    /// The namespace does not exist.
     #[error("not found")]
     NotFound,
-    /// More was asked than is asked of the API server.
+    /// The limit on requests to the API server was reached.
     #[error("too many namespaces are being looked up")]
     RateLimited,
-    /// More bytes of pods were listed than are asked for in so short a time, or other lists are under way.
+    /// The limit on listed bytes was reached, or other lists are in progress.
     #[error("too many pods are being listed")]
     TooManyLists,
-    /// A page of a list is larger than what may be in memory of it.
+    /// A page of a list exceeds the memory budget.
     #[error("there is too little memory to list them")]
     TooLittleMemory,
-    /// No answer in time.
+    /// The API server did not respond in time.
     #[error("the API server did not answer in time")]
     Timeout,
-    /// What the API server said instead, or why it could not be asked. One line.
+    /// The API server's error, or why it could not be reached. One line.
     #[error("{0}")]
     Api(String),
 }
 
 impl LookupError {
-    /// The kinds that [`kind`](Self::kind) tells apart.
+    /// The values of [`kind`](Self::kind).
     pub const KINDS: [&str; 4] = ["rate", "memory", "time", "error"];
 
-    /// What kept us from knowing, as a label of a metric.
+    /// The reason, as a metric label.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RateLimited | Self::TooManyLists => "rate",
@@ -51,8 +51,8 @@ impl From<kube::Error> for LookupError {
     }
 }
 
-/// An error with its causes, as one line of bounded length: what the API server or the way to it says, without the
-/// name of the layer that handed it on.
+/// An error with its causes as one bounded line: the API server's message or the network error, without the names of
+/// the layers between.
 pub(crate) fn one_line(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => bounded(&format!("{} (code {})", status.message, status.code)),
@@ -62,7 +62,7 @@ pub(crate) fn one_line(error: &kube::Error) -> String {
     }
 }
 
-/// The same for what a watch ends with.
+/// The same for the error of a watch.
 pub(crate) fn watch_line(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
@@ -80,7 +80,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        // Many an error ends with its cause already.
+        // Many errors already end with their cause.
         if !text.ends_with(&more) {
             text = format!("{text}: {more}");
         }
@@ -89,7 +89,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     bounded(&text)
 }
 
-/// At most 300 characters, none of them a control character.
+/// At most 300 characters, without control characters.
 pub(crate) fn bounded(text: &str) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().take(300).map(printable).collect()

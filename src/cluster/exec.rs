@@ -25,10 +25,10 @@ use super::{
 
 const VERSIONS: [&str; 2] =
     ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
-/// The most that is shown of what a plugin says about itself.
+/// Maximum length of a plugin's error output that is shown.
 const MAX_TEXT: usize = 600;
 
-/// A plugin, and what it printed last.
+/// A plugin and its last result.
 pub(super) struct Plugin {
     exec: ExecConfig,
     cluster: Option<ExecAuthCluster>,
@@ -41,10 +41,10 @@ struct Held {
 }
 
 impl Plugin {
-    /// Runs it for the first time, and waits for it.
+    /// Runs the plugin for the first time, and waits for it.
     ///
     /// # Errors
-    /// Why it gave nothing: one line, with its name.
+    /// Why it returned no credentials. One line with its name.
     pub(super) fn start(
         exec: &ExecConfig,
         cluster: &Cluster,
@@ -59,7 +59,7 @@ impl Plugin {
         Ok((Self { exec: exec.clone(), cluster, held }, identity))
     }
 
-    /// The header with its token, if it gave one: run again when that has expired.
+    /// The header with its token, if it returned one. Runs the plugin again if the token has expired.
     pub(super) async fn header(&mut self) -> Result<Option<HeaderValue>, String> {
         if self.held.until.is_some_and(|until| until <= Timestamp::now()) {
             let (exec, cluster) = (self.exec.clone(), self.cluster.clone());
@@ -115,7 +115,7 @@ fn run(
     read(&output.stdout, version).map_err(|what| named(&what))
 }
 
-/// Whether it may ask the user.
+/// Whether the plugin may prompt the user.
 fn is_interactive(exec: &ExecConfig) -> Result<bool, &'static str> {
     let is_terminal = io::stdin().is_terminal();
     match exec.interactive_mode {
@@ -128,7 +128,7 @@ fn is_interactive(exec: &ExecConfig) -> Result<bool, &'static str> {
     }
 }
 
-/// What is not set is not sent.
+/// Omits unset fields.
 fn without_nulls(mut info: serde_json::Value) -> serde_json::Value {
     if let Some(spec) = info.get_mut("spec").and_then(serde_json::Value::as_object_mut) {
         spec.retain(|_, value| !value.is_null());
@@ -149,7 +149,7 @@ fn not_started(exec: &ExecConfig, command: &str, error: &io::Error) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
 }
 
-/// What it said last, which is mostly why.
+/// The last line of its error output, which usually has the reason.
 fn last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
@@ -172,7 +172,7 @@ struct Status {
     client_key_data: Option<String>,
 }
 
-/// Reads what it printed: JSON, and YAML as client-go does. Errors quote none of it.
+/// Parses its output: JSON, and YAML as in client-go. Errors quote none of it.
 fn read(stdout: &[u8], version: &str) -> Result<(Held, Option<Identity>), String> {
     let no_credential = || "printed no ExecCredential".to_owned();
     let text = std::str::from_utf8(stdout).map_err(|_| no_credential())?;

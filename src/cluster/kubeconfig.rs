@@ -1,4 +1,4 @@
-//! Kubeconfigs as kubectl reads them: which files there are, how they are merged, and what a context of them says.
+//! Kubeconfigs as kubectl reads them: which files exist, how they merge, and what a context selects.
 
 use std::{
     fs, io,
@@ -16,11 +16,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{credentials::Credentials, error::bounded, way::Way};
 
-/// Names of contexts that an error lists.
+/// Maximum number of context names in an error.
 const MAX_LISTED: usize = 10;
 const MUST: &str = "must be a kubeconfig";
 
-/// What a context of a kubeconfig says.
+/// The cluster and credentials of a context.
 pub(super) struct Selected {
     pub(super) config: Config,
     pub(super) credentials: Credentials,
@@ -30,16 +30,15 @@ pub(super) struct Selected {
 /// Reads one file.
 ///
 /// # Errors
-/// That there is none, or what is wrong with it. One line, without what it holds.
+/// A missing or invalid file. One line without any of its content.
 pub(super) fn read(file: &Path) -> Result<Kubeconfig, String> {
     try_read(file)?.ok_or_else(|| format!("No such file or directory; {MUST}"))
 }
 
-/// Several files, merged: where two say the same, the first holds. Those that are missing are skipped; none where all
-/// are.
+/// Reads and merges several files. The first value wins, missing files are skipped. None if all are missing.
 ///
 /// # Errors
-/// A file that cannot be used, and what is wrong with it. One line.
+/// An unusable file and what is wrong with it. One line.
 pub(super) fn read_all<'f>(
     files: impl Iterator<Item = &'f PathBuf>,
 ) -> Result<Option<Kubeconfig>, (&'f Path, String)> {
@@ -54,11 +53,11 @@ pub(super) fn read_all<'f>(
     Ok(merged)
 }
 
-/// None where there is no such file.
+/// None if the file does not exist.
 fn try_read(file: &Path) -> Result<Option<Kubeconfig>, String> {
     match Kubeconfig::read_from(file) {
         Ok(mut kubeconfig) => {
-            // Absent and empty are the same to kubectl: the next file may say it.
+            // As for kubectl, an empty name is unset: a later file may set it.
             kubeconfig.current_context.take_if(|name| name.is_empty());
             Ok(Some(kubeconfig))
         }
@@ -69,7 +68,7 @@ fn try_read(file: &Path) -> Result<Option<Kubeconfig>, String> {
     }
 }
 
-/// The lines that follow the first quote the file, and it holds credentials.
+/// Only the first line: the following lines quote the file, which holds credentials.
 fn reason(error: &KubeconfigError) -> String {
     let reason = match error {
         KubeconfigError::ReadConfig(error, _) => plain(error),
@@ -82,10 +81,10 @@ fn reason(error: &KubeconfigError) -> String {
     format!("{reason}; {MUST}")
 }
 
-/// What a context says: the current one, unless one is named.
+/// Resolves a context: the named one, or else the current one.
 ///
 /// # Errors
-/// What it lacks, or what cannot be used. One line.
+/// A missing or unusable part of it. One line.
 pub(super) fn select(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<Selected, String> {
     let current = || kubeconfig.current_context.as_deref();
     let name = context.filter(|name| !name.is_empty()).or_else(current);
@@ -104,7 +103,7 @@ pub(super) fn select(kubeconfig: &Kubeconfig, context: Option<&str>) -> Result<S
             let (context, cluster) = (bounded(name), bounded(&context.cluster));
             format!("context {context:?} names the cluster {cluster:?}, which is not there")
         })?;
-    // A user that is not there is an anonymous one, as for kubectl.
+    // As for kubectl, a user that does not exist is anonymous.
     let user = context.user.as_deref().unwrap_or_default();
     let auth = find(&kubeconfig.auth_infos, |named| named.name == user)
         .and_then(|named| named.auth_info.clone())
@@ -172,7 +171,7 @@ fn selected(context: &Context, cluster: &Cluster, auth: AuthInfo) -> Result<Sele
     Ok(Selected { config, credentials, way })
 }
 
-/// To kubectl, what is empty is not set.
+/// kubectl treats empty values as unset.
 fn without_empty(mut auth: AuthInfo) -> AuthInfo {
     let texts = [
         &mut auth.username,
@@ -192,7 +191,7 @@ fn without_empty(mut auth: AuthInfo) -> AuthInfo {
     auth
 }
 
-/// Data in base64, or else a file. Paths are those that the kubeconfig's folder makes of them.
+/// Decodes base64 data, or else reads the file. The path is already resolved against the kubeconfig's folder.
 fn pem(what: &str, data: Option<&str>, file: Option<&str>) -> Result<Option<Vec<u8>>, String> {
     if let Some(data) = data.filter(|data| !data.is_empty()) {
         let compact: String = data.split_whitespace().collect();
@@ -215,7 +214,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     Ok(all)
 }
 
-/// An address without a scheme is one of https where anything says so, as for client-go.
+/// An address without a scheme uses https if the cluster has TLS settings, as in client-go.
 fn server(text: &str, has_tls: bool) -> Result<Uri, String> {
     let must = "must be an address such as https://api.example:6443";
     let complete = match text.split_once("://") {
@@ -231,7 +230,7 @@ fn server(text: &str, has_tls: bool) -> Result<Uri, String> {
     uri.filter(is_good).ok_or_else(|| format!("the cluster's server {:?}: {must}", bounded(text)))
 }
 
-/// What the operating system says, without its number.
+/// The operating system's message without the error number.
 pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     bounded(text.split(" (os error").next().unwrap_or_default())

@@ -1,9 +1,9 @@
-//! A page of a list, cut into its objects. None of them is decoded.
+//! Splits a page of a list into its objects, without decoding them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The text of each object, and what leads to the next page.
+/// The text of each object, and the metadata of the list.
 #[derive(Deserialize)]
 pub(crate) struct List<'a> {
     #[serde(default)]
@@ -19,18 +19,18 @@ impl<'a> List<'a> {
     }
 }
 
-/// The metadata of a list: what leads to its next page.
+/// The metadata of a list, which leads to its next page.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Next {
     #[serde(rename = "continue")]
     token: Option<String>,
-    /// How many objects follow, where the API server says so.
+    /// Number of objects to come, if the API server reports it.
     pub(crate) remaining_item_count: Option<u64>,
 }
 
 impl Next {
-    /// None on the last page, where the API server may write an empty one.
+    /// None on the last page, for which the API server may send an empty token.
     pub(crate) fn token(self) -> Option<String> {
         self.token.filter(|token| !token.is_empty())
     }

@@ -1,4 +1,4 @@
-//! Live reads of namespaces: one at a time for each, and so many per second for all.
+//! Live reads of namespaces: one at a time per namespace, rate-limited in total.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ type Answer = Result<Arc<Labels>, LookupError>;
 type Read = BoxFuture<'static, Answer>;
 type Flights = Mutex<HashMap<String, WeakShared<Read>>>;
 
-/// The reads that are under way.
+/// The reads in progress.
 pub(super) struct Reads {
     api: Api<Namespace>,
     timeout: Duration,
@@ -38,8 +38,8 @@ impl Reads {
         }
     }
 
-    /// Reads a namespace's labels, or waits for whoever is reading them already. The name must be a
-    /// DNS-1123 label: it becomes part of a path.
+    /// Reads a namespace's labels, or joins a read in progress. The name must be a DNS-1123 label, because it becomes
+    /// part of a path.
     pub(super) async fn namespace(&self, name: &str) -> Answer {
         self.flight(name)?.await
     }
@@ -72,7 +72,7 @@ impl Reads {
     }
 }
 
-/// Forgets a read when it is over, also when everyone who waited for it has gone away.
+/// Removes a read when it ends, even if all its callers have been cancelled.
 struct Landing {
     flights: Arc<Flights>,
     name: String,

@@ -1,5 +1,5 @@
-//! What is read from the API server: the labels of namespaces, the pods of one, and the server's version.
-//! It writes nothing there, and judges nothing.
+//! Reads from the API server: the labels of namespaces, the pods of one, and the server's version. Writes nothing and
+//! judges nothing.
 
 mod bucket;
 mod client;
@@ -38,26 +38,26 @@ pub(crate) use retrying::Retrying;
 pub use surroundings::Surroundings;
 pub(crate) use version::minor_version;
 
-/// The labels of a namespace that a policy is made of; others are not kept.
+/// The policy labels of a namespace; others are dropped.
 pub type Labels = BTreeMap<String, String>;
 
-/// How much is asked of the API server. Untrusted clients reach the webhook's port too, and must not
-/// reach the API server through it as often as they please.
+/// Limits on requests to the API server. Untrusted clients can reach the webhook's port, and must not be able to flood
+/// the API server through it.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// How long the API server may send nothing while namespaces are listed or watched.
+    /// Maximum silence of the API server while namespaces are listed or watched.
     silence: Duration,
-    /// How long a live read of a namespace may take.
+    /// Time limit for a live read of a namespace.
     read_timeout: Duration,
-    /// Live reads of namespaces that are always allowed, per second.
+    /// Sustained rate of live reads of namespaces, per second.
     reads_per_second: f64,
-    /// And at once, after a quiet time.
+    /// Burst of live reads after a quiet time.
     reads_at_once: f64,
-    /// Lists of pods at the same time, one of them for each peer.
+    /// Maximum number of concurrent lists of pods, with at most one per peer.
     pod_lists: usize,
-    /// Bytes of lists of pods that are always allowed, per second.
+    /// Sustained rate of listed pods, in bytes per second.
     pod_bytes_per_second: f64,
-    /// And at once, after a quiet time: all labels of a large cluster changed one after the other.
+    /// Burst of listed pods, in bytes: enough to change all labels of a large cluster one after the other.
     pod_bytes_at_once: f64,
 }
 
@@ -76,18 +76,18 @@ impl Default for Limits {
     }
 }
 
-/// A cluster, as far as it is known.
+/// The state of a cluster as far as it is known.
 pub struct Cluster {
     namespaces: namespaces::Cache,
     live: live::Reads,
-    /// The pods of its namespaces.
+    /// Lists the pods of its namespaces.
     pub pods: PodLists,
     version: version::Known,
 }
 
 impl Cluster {
-    /// A cluster of which nothing is known yet, and the task that gets to know it: it watches the namespaces
-    /// and reads the version now and then, and never ends by itself.
+    /// Returns an unsynced cluster, and the task that watches its namespaces and polls its version. The task never
+    /// ends.
     pub fn new(client: Client) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
         Self::with_limits(client, Limits::default())
     }
@@ -112,13 +112,12 @@ impl Cluster {
         (cluster, task)
     }
 
-    /// The policy labels of a namespace, if the cache has it.
+    /// The policy labels of a namespace, if cached.
     pub fn cached(&self, name: &str) -> Option<Arc<Labels>> {
         self.namespaces.get(name)
     }
 
-    /// The policy labels of a namespace: from the cache, or read live if it is not there. That one is absent
-    /// is never remembered.
+    /// The policy labels of a namespace, from the cache or by a live read. Absence is never cached.
     ///
     /// # Errors
     /// The namespace is absent, or the API server could not be asked. Neither says anything about its policy.
@@ -126,7 +125,7 @@ impl Cluster {
         if let Some(labels) = self.cached(name) {
             return Ok(labels);
         }
-        // No such namespace can be, and in a path it could mean something else.
+        // No namespace can have this name, and in a path it could mean something else.
         if !dns::is_label(name) {
             return Err(LookupError::NotFound);
         }
@@ -138,18 +137,18 @@ impl Cluster {
         self.namespaces.state().synced
     }
 
-    /// A number that grows when the policy labels of a namespace change.
+    /// A counter that grows when the policy labels of a namespace change.
     pub fn relabelled(&self) -> u64 {
         self.namespaces.relabelled()
     }
 
-    /// The state of the cache of namespaces.
+    /// The state of the namespace cache.
     pub fn cache(&self) -> CacheState {
         self.namespaces.state()
     }
 
-    /// What `latest` means: the newest version that the build knows, capped at the cluster's own once that
-    /// is known.
+    /// The version that `latest` stands for: the newest that this build knows, capped at the cluster's version once
+    /// that is known.
     pub fn newest(&self) -> Minor {
         self.version.newest()
     }

@@ -1,7 +1,7 @@
-//! The cache of namespaces: of each its name and its policy labels, kept by a watch.
+//! A cache of namespaces, with the name and policy labels of each, kept up to date by a watch.
 //!
-//! The watcher is kube's; the store is our own, since kube's keeps the whole metadata of each namespace, about
-//! ten times as much, and hands out no labels that could be shared.
+//! The watcher is kube's. The store is not, because kube's keeps the whole metadata of each namespace, about ten times
+//! as much, and cannot share labels.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -33,13 +33,13 @@ use tower::BoxError;
 
 use super::{Labels, Limits, Retrying, error::watch_line};
 
-/// The API server ends a watch after so many seconds, and the next one goes on where it ended. So a healthy server
-/// is never silent for longer than that, whereas a dead connection is silent for ever.
+/// The API server ends a watch after this many seconds, and the next one continues from there. A healthy server is
+/// therefore never silent for longer, while a dead connection is silent for ever.
 pub(crate) const WATCH_SECONDS: u32 = 40;
-/// A server that ends every watch at once is not asked in a tight loop.
+/// Minimum time between watches, in case the server ends each at once.
 const APART: Duration = Duration::from_millis(100);
 
-/// The namespaces that there are. Those with equal labels share one set of them: thousands have few.
+/// The existing namespaces. Namespaces with equal labels share one set: thousands of them have few different sets.
 #[derive(Default)]
 struct Known {
     names: HashMap<Box<str>, Arc<Labels>>,
@@ -47,7 +47,7 @@ struct Known {
 }
 
 impl Known {
-    /// Whether that changed the policy of one that was known.
+    /// Inserts a namespace. Returns whether the policy of a known one changed.
     fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) -> bool {
         let Some(name) = namespace.metadata.name else {
             return false;
@@ -61,7 +61,7 @@ impl Known {
         });
         let before = self.names.insert(name.into_boxed_str(), Arc::clone(&labels));
         let is_changed = before.is_some_and(|before| before != labels);
-        // More sets than namespaces: some are of the past.
+        // With more sets than namespaces, some sets are unused.
         if self.sets.len() > self.names.len() {
             self.sets.retain(|labels| Arc::strong_count(labels) > 1);
         }
@@ -84,15 +84,15 @@ pub(super) struct Cache {
     heard: Arc<Heard>,
 }
 
-/// The cache of namespaces as metrics show it.
+/// The state of the namespace cache, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheState {
-    /// Whether all of them have been listed once.
+    /// Whether all namespaces have been listed once.
     pub synced: bool,
-    /// How many there are.
+    /// Number of namespaces.
     pub namespaces: usize,
-    /// How long ago the API server last sent anything: an event, or the bookmark that it sends about once a
-    /// minute when there is none. `None` before it ever did.
+    /// Time since the API server last sent an event or a bookmark, which it sends about once a minute. `None` before
+    /// the first.
     pub silent_for: Option<Duration>,
 }
 
@@ -111,8 +111,7 @@ impl Cache {
         }
     }
 
-    /// Keeps the cache as the API server has it. What is known stays in use while the server cannot be
-    /// reached. Never ends.
+    /// Keeps the cache up to date. Its content stays in use while the server is unreachable. Never returns.
     pub(super) async fn follow(&self, client: Client, limits: Limits) {
         let client = overheard(client, Arc::clone(&self.heard), limits.silence);
         let api = Api::<PartialObjectMeta<Namespace>>::all(client);
@@ -124,7 +123,7 @@ impl Cache {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    // It begins every list so, before anything has come.
+                    // The watcher emits it before each list, before anything has arrived.
                     if !matches!(event, Event::Init) {
                         retrying.succeeded();
                     }
@@ -135,7 +134,7 @@ impl Cache {
         }
     }
 
-    /// A list replaces all that is known, but only when it is complete.
+    /// A list replaces the content, but only when it is complete.
     fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Known) {
         match event {
             Event::Init => *listed = Known::default(),
@@ -146,7 +145,7 @@ impl Cache {
                 let known = std::mem::take(listed);
                 tracing::info!(namespaces = known.names.len(), "namespaces are listed");
                 self.change(|all| *all = known);
-                // Whatever was missed.
+                // Events may have been missed.
                 self.relabelled.fetch_add(1, Ordering::Relaxed);
                 self.synced.store(true, Ordering::Release);
             }
@@ -163,13 +162,13 @@ impl Cache {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How often the policy labels of a namespace that was known have changed, or may have.
+    /// How often the policy labels of a known namespace have changed, or may have.
     pub(super) fn relabelled(&self) -> u64 {
         self.relabelled.load(Ordering::Relaxed)
     }
 }
 
-/// Those labels that policies are made of.
+/// Keeps only the policy labels.
 pub(super) fn policy_labels(mut labels: BTreeMap<String, String>) -> Labels {
     labels.retain(|key, _| {
         key.starts_with("pod-security.kubernetes.io/") || key.starts_with("portcullis.dev/")
@@ -177,10 +176,10 @@ pub(super) fn policy_labels(mut labels: BTreeMap<String, String>) -> Labels {
     labels
 }
 
-/// When the API server last sent anything. The watcher itself keeps bookmarks to itself.
+/// When the API server last sent anything. Needed because the watcher does not expose bookmarks.
 pub(crate) struct Heard {
     start: Instant,
-    /// Milliseconds from the start, plus one; zero is never.
+    /// Milliseconds since the start plus one; zero for never.
     at: AtomicU64,
 }
 
@@ -202,9 +201,8 @@ impl Heard {
     }
 }
 
-/// The same client, but noting when bytes of a good answer arrive, and giving up on an answer of which nothing has
-/// arrived for too long: of a connection whose other end is gone without a word, TCP itself says nothing for a
-/// quarter of an hour.
+/// Wraps a client to record when data of a successful response arrives, and to fail a response without data for too
+/// long. TCP alone takes a quarter of an hour to notice that the other end is gone.
 pub(crate) fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
     let last_watch = Arc::new(Mutex::new(None));
@@ -232,7 +230,7 @@ pub(crate) fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) ->
     Client::new(service, namespace)
 }
 
-/// Returns when the last time that it did so is long enough ago.
+/// Waits until enough time has passed since the last call returned.
 async fn wait_turn(last: &Mutex<Option<Instant>>) {
     let mut last = last.lock().await;
     if let Some(last) = *last {
@@ -241,7 +239,7 @@ async fn wait_turn(last: &Mutex<Option<Instant>>) {
     *last = Some(Instant::now());
 }
 
-/// The same body, but one that ends with an error when nothing has come for that long.
+/// Wraps a body so that it fails after this much time without data.
 fn impatient<B>(
     body: B,
     silence: Duration,
@@ -279,7 +277,7 @@ mod tests {
             known.insert(namespace(&i.to_string(), "baseline"));
         }
         assert_eq!((known.names.len(), known.sets.len()), (100, 1));
-        // What is of the past is not kept for ever.
+        // Unused sets are dropped.
         let mut known = Known::default();
         for i in 0..100 {
             assert_eq!(known.insert(namespace("a", &i.to_string())), i > 0, "it has other labels");

@@ -1,6 +1,6 @@
-//! `NO_PROXY`: which addresses are reached without the environment's proxy. As golang.org/x/net/http/httpproxy reads it:
-//! names with their subdomains, `.suffix` and `*.suffix` without the name itself, addresses, CIDRs, each but a CIDR with a
-//! port or for all, and `*`. What cannot be read matches nothing.
+//! `NO_PROXY`: addresses that bypass the environment's proxy. Follows golang.org/x/net/http/httpproxy: names with their
+//! subdomains, `.suffix` and `*.suffix` without the name itself, addresses and CIDRs, each except CIDRs with an
+//! optional port, and `*`. Invalid entries match nothing.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ impl NoProxy {
         Self(entries.filter_map(|entry| Rule::parse(&entry)).collect())
     }
 
-    /// Whether this server is reached without a proxy. `localhost` and loopback addresses always are.
+    /// Whether this server bypasses the proxy. `localhost` and loopback addresses always do.
     pub(super) fn excludes(&self, server: &Uri) -> bool {
         let host = server.host().unwrap_or_default().trim_matches(['[', ']']);
         let host = host.to_ascii_lowercase();
@@ -74,8 +74,8 @@ impl Rule {
     }
 }
 
-/// `host:port`, `[address]:port`, or a host alone, which may be an IPv6 address. In brackets without a port it is none
-/// to Go either.
+/// Splits `host:port`, `[address]:port`, or a host alone, which may be an IPv6 address. As in Go, brackets require a
+/// port.
 fn split_port(entry: &str) -> (&str, Option<String>) {
     let parts = match entry.strip_prefix('[') {
         Some(rest) => rest.split_once("]:"),
@@ -121,7 +121,7 @@ mod tests {
             ("[fd00::7]:6443", &["https://[fd00::7]:6443"], &["https://[fd00::7]"]),
             ("[fd00::7]", &[], &["https://[fd00::7]:6443"]),
             (":443,[]:1,10.0.0.0/99", &[], &["https://a.b", "https://10.1.2.3"]),
-            // A suffix of digits is no address.
+            // A numeric suffix is not an address.
             ("2.3", &[], &["https://10.1.2.3"]),
         ];
         for (list, excluded, others) in cases {

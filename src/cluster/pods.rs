@@ -1,8 +1,8 @@
-//! The pods of one namespace, as the JSON of list pages. They are not decoded here beyond what leads to the next page.
+//! The pods of one namespace, as JSON of list pages. Only the list's metadata is decoded here.
 //!
-//! Each page is as fresh as the first: a list from the API server's cache may miss a pod that was just admitted, and
-//! has no pages. One page is in memory at a time, under the budget of request bodies. How long the next one is follows
-//! from the size of the last: pods differ in size a thousandfold.
+//! Each page is as fresh as the first: a list from the API server's watch cache may miss a pod that was just admitted,
+//! and has no pages. One page is in memory at a time, within the budget of request bodies. The size of a page
+//! determines the limit of the next, since pods differ in size by a factor of a thousand.
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
@@ -20,19 +20,19 @@ use super::{
     error::{bounded, one_line},
 };
 
-/// Pods of the first page. The API server has made a page before we can find it too large: of the largest pods, these
-/// are some tens of megabytes.
+/// Pods on the first page. The API server builds a page before its size is known here: with the largest pods, this one
+/// takes some tens of megabytes.
 const FIRST: u32 = 10;
-/// Pods of one page, at most: what client-go's pager asks for.
+/// Maximum number of pods per page: the default of client-go's pager.
 const MOST: u32 = 500;
-/// Pages larger than this make the following ones shorter, and much smaller ones longer.
+/// The target size of a page in bytes, from which the limit of the next page follows.
 const WANTED: usize = 2 << 20;
-/// What a request costs beside the bytes of its answer, in bytes.
+/// The cost of a request, in bytes, in addition to those of its response.
 const REQUEST: f64 = 65536.0;
-/// An error's body beyond this is not read.
+/// Maximum size of an error response that is read, in bytes.
 const ERROR_BYTES: usize = 64 << 10;
 
-/// Lists pods, for so many at a time and so many bytes a second.
+/// Lists pods, with limits on concurrent lists and on bytes per second.
 pub struct PodLists {
     client: Client,
     queue: FairQueue,
@@ -46,11 +46,11 @@ impl PodLists {
         Self { client, queue: FairQueue::new(limits.pod_lists), bucket }
     }
 
-    /// Begins to list the pods of a namespace for this peer. The intake reads the pages, under its budget, until the
+    /// Starts listing the pods of a namespace for this peer. The intake reads the pages within its budget until the
     /// deadline.
     ///
     /// # Errors
-    /// Other lists are under way until the deadline, or no namespace can have this name.
+    /// Other lists are in progress until the deadline, or the name is invalid.
     pub async fn list<'c>(
         &'c self,
         namespace: &'c str,
@@ -69,7 +69,7 @@ impl PodLists {
     }
 }
 
-/// The pages of a list that are still to come.
+/// The remaining pages of a list.
 pub struct PodPages<'c> {
     lists: &'c PodLists,
     namespace: &'c str,
@@ -80,17 +80,17 @@ pub struct PodPages<'c> {
     _turn: Option<Turn>,
 }
 
-/// Where a page begins, and how many pods it may have.
+/// The continue token and the limit of a page.
 struct Position {
     token: Option<String>,
     limit: u32,
 }
 
-/// A page as it came.
+/// A received page.
 #[derive(Debug)]
 pub struct PodPage(Received);
 
-/// What follows a page.
+/// The continuation of a page.
 #[derive(Debug)]
 pub struct Following {
     next: Next,
@@ -98,10 +98,10 @@ pub struct Following {
 }
 
 impl PodPages<'_> {
-    /// The next page. None after the last, or where nobody has said what [follows](Self::follow) the last one.
+    /// The next page. None after the last, or if [`follow`](Self::follow) was not called for the last one.
     ///
     /// # Errors
-    /// It could not be read in time, or within the limits.
+    /// The page could not be read in time, or within the limits.
     pub async fn next(&mut self) -> Result<Option<PodPage>, LookupError> {
         let Some(mut at) = self.at.take() else { return Ok(None) };
         loop {
@@ -125,7 +125,7 @@ impl PodPages<'_> {
         }
     }
 
-    /// Goes on after the page that was returned last.
+    /// Sets the continuation of the page that was returned last.
     pub fn follow(&mut self, following: Following) {
         let bytes = following.bytes;
         let wanted = WANTED.min(self.intake.limits().page / 2);
@@ -174,10 +174,10 @@ impl PodPage {
         self.0.bytes.len()
     }
 
-    /// Hands the JSON of each pod to `judge`, and how many pods follow, where that is known.
+    /// Passes the JSON of each pod to `judge`, with the number of pods to come, if known.
     ///
     /// # Errors
-    /// The page is no list.
+    /// The page is not a list.
     pub fn read(
         self,
         judge: impl FnOnce(&[&str], Option<usize>),
@@ -195,7 +195,7 @@ impl PodPage {
 }
 
 impl Following {
-    /// How many pods there are on following pages, where the API server says so.
+    /// Number of pods on the following pages, if the API server reports it.
     pub fn unlisted(&self) -> Option<usize> {
         if self.next.clone().token().is_none() {
             return Some(0);
@@ -204,7 +204,7 @@ impl Following {
     }
 }
 
-/// How many pods the page after one of so many bytes may have.
+/// The limit of the next page, given the bytes of the last one.
 fn limit_after(limit: u32, bytes: usize, wanted: usize) -> u32 {
     if bytes > wanted {
         let times = u32::try_from(bytes / wanted + 1).unwrap_or(u32::MAX);

@@ -1,9 +1,8 @@
-//! The proxy on the way to an API server, chosen as kubectl chooses it: `proxy-url` of the kubeconfig, whatever the
-//! environment says, else `HTTPS_PROXY` (`HTTP_PROXY` for an `http://` address) unless `NO_PROXY` excludes the address.
+//! The proxy to an API server, chosen as kubectl does: `proxy-url` of the kubeconfig in any environment, else
+//! `HTTPS_PROXY` (`HTTP_PROXY` for an `http://` address) unless `NO_PROXY` excludes the address.
 //!
-//! The environment is read as Go reads it (golang.org/x/net/http/httpproxy), so that what works for kubectl works here:
-//! `ALL_PROXY` is not asked, and neither `localhost` nor a loopback address is ever reached through a proxy that only
-//! the environment names.
+//! The environment is read as in Go (golang.org/x/net/http/httpproxy): `ALL_PROXY` is ignored, and `localhost` and
+//! loopback addresses never use a proxy from the environment.
 
 use std::fmt;
 
@@ -12,34 +11,34 @@ use percent_encoding::percent_decode_str;
 
 use super::no_proxy::NoProxy;
 
-/// A proxy and what it takes to use it.
+/// A proxy and its credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
     pub(super) scheme: Scheme,
-    /// Where it listens, without credentials.
+    /// Its address, without credentials.
     pub(super) address: Uri,
     /// User and password.
     pub(super) credentials: Option<(String, String)>,
-    /// What named it: `proxy-url` or a variable.
+    /// Where it was configured: `proxy-url` or a variable.
     source: &'static str,
 }
 
-/// How a proxy is spoken to.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// CONNECT.
     Http,
     /// CONNECT over TLS.
     Https,
-    /// SOCKS 5; the proxy resolves names, as for Go.
+    /// SOCKS 5; the proxy resolves names, as in Go.
     Socks5,
 }
 
 impl Proxy {
-    /// The one on the way to `server`, if any. `variable` reads an environment variable.
+    /// The proxy to `server`, if any. `variable` reads an environment variable.
     ///
     /// # Errors
-    /// What is wrong with the proxy's address. It holds no credentials. One line.
+    /// An invalid proxy address. One line without credentials.
     pub(super) fn to(
         server: &Uri,
         proxy_url: Option<&str>,
@@ -56,7 +55,7 @@ impl Proxy {
         let names =
             if is_plain { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
         let Some((name, url)) = first(names) else { return Ok(None) };
-        // A CGI client chooses HTTP_PROXY: it is the request's header `Proxy`.
+        // In a CGI process the client controls HTTP_PROXY through the header `Proxy`.
         if is_plain && variable("REQUEST_METHOD").is_some_and(|method| !method.is_empty()) {
             return Ok(None);
         }
@@ -110,7 +109,7 @@ impl Scheme {
     }
 }
 
-/// Where it listens and what named it, without credentials.
+/// Its address and where it was configured, without credentials.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = self.address.to_string();
@@ -128,7 +127,7 @@ impl fmt::Debug for Proxy {
 mod tests {
     use super::*;
 
-    /// The proxy to a server, with these variables, or the error.
+    /// The proxy to a server with these variables, or the error.
     fn to(server: &str, proxy_url: Option<&str>, variables: &[(&str, &str)]) -> String {
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
@@ -141,7 +140,7 @@ mod tests {
         }
     }
 
-    /// A server, the kubeconfig's proxy-url, variables, and the proxy that is chosen.
+    /// A server, the kubeconfig's proxy-url, variables, and the expected proxy.
     type Case<'c> = (&'c str, Option<&'c str>, &'c [(&'c str, &'c str)], &'c str);
 
     #[test]
@@ -174,7 +173,7 @@ mod tests {
             ("https://127.0.0.1:6443", None, &[set], "none"),
             ("https://[::1]:6443", None, &[set], "none"),
             ("https://localhost:6443", None, &[set], "none"),
-            // The kubeconfig's own holds in any case.
+            // The kubeconfig's proxy always applies.
             ("https://127.0.0.1:6443", Some("https://p:8443"), &[], "https://p:8443 (proxy-url)"),
             (server, Some("socks5://p"), &[set, ("NO_PROXY", "*")], "socks5://p:1080 (proxy-url)"),
             (server, Some("SOCKS5H://[fd00::1]:9"), &[], "socks5://[fd00::1]:9 (proxy-url)"),

@@ -1,14 +1,14 @@
-//! The log of work that is tried again until it succeeds: a line when it begins to fail, one now and then while it goes
-//! on failing, one when it is over. An outage of the API server must not fill the log.
+//! Logs work that is retried until it succeeds: when it begins to fail, now and then while it fails, and when it
+//! recovers. An outage of the API server must not fill the log.
 
 use std::time::{Duration, Instant};
 
-/// How long the same reason is not repeated.
+/// Minimum time before the same error is logged again.
 const SAME: Duration = Duration::from_secs(300);
-/// How long another reason is kept back: a server that starts fails in several ways.
+/// Minimum time before another error is logged: a starting server fails in several ways.
 const OTHER: Duration = Duration::from_secs(30);
 
-/// What is tried, and what was logged of it.
+/// Retried work, and what was logged about it.
 pub(crate) struct Retrying {
     what: String,
     failing: Option<Failing>,
@@ -21,26 +21,26 @@ struct Failing {
 }
 
 impl Retrying {
-    /// Something that has not failed yet. `what` is the message: `cannot watch namespaces: …`.
+    /// Work that has not failed yet. `what` is the message: `cannot watch namespaces: …`.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), failing: None }
     }
 
-    /// Takes note that it failed, and logs it where that is due.
+    /// Records a failure, and logs it if that is due.
     pub(crate) fn failed(&mut self, error: &str) {
         if let Some(tries) = self.due(error, Instant::now()) {
             tracing::warn!(error, tries, "{}; trying again", self.what);
         }
     }
 
-    /// Takes note that it succeeded, and logs that where a failure was logged.
+    /// Records a success, and logs it if a failure was logged.
     pub(crate) fn succeeded(&mut self) {
         if let Some(Failing { tries, .. }) = self.failing.take() {
             tracing::info!(tries, "this is over: {}", self.what);
         }
     }
 
-    /// How often it has failed, if it is time for a line.
+    /// The number of failures, if a line is due.
     fn due(&mut self, error: &str, now: Instant) -> Option<u64> {
         let Some(failing) = &mut self.failing else {
             self.failing = Some(Failing { logged: now, error: error.to_owned(), tries: 1 });

@@ -1,4 +1,4 @@
-//! What of a cluster a verdict on a manifest depends on, read once: for whoever judges manifests beside it.
+//! The facts of a cluster that affect verdicts on manifests, read once for offline checks.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use crate::{
 
 use super::{error::one_line, version};
 
-/// So many namespaces are asked for at once.
+/// Namespaces per page.
 const PAGE: u32 = 500;
 
-/// A cluster, as far as its pods are judged by it.
+/// The facts of a cluster that affect verdicts.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    /// Of each namespace the labels that set its policy.
+    /// The policy labels of each namespace.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
-    /// What `latest` means there.
+    /// The version that `latest` stands for.
     pub newest: Minor,
 }
 
 impl Surroundings {
-    /// Asks the API server, with the caller's own rights: to list namespaces.
+    /// Reads the facts. The caller needs the right to list namespaces.
     ///
     /// # Errors
-    /// One line: what could not be read, and why.
+    /// What could not be read, and why. One line.
     pub async fn read(client: &Client) -> Result<Self, String> {
         let newest = version::read(client).await;
         let newest = newest.map_err(|why| format!("cannot read the cluster's version: {why}"))?;

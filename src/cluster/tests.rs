@@ -30,7 +30,7 @@ use crate::server::{BodyLimits, Intake, Peer};
 
 type Answer = Response<StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>>;
 
-/// A client of an API server that answers each path and query so.
+/// A client of a stub API server with this response to each path and query.
 fn api(answer: impl Fn(String) -> BoxFuture<'static, Answer> + Send + Sync + 'static) -> Client {
     let answer = Arc::new(answer);
     let service = tower::service_fn(move |request: Request<Body>| {
@@ -84,7 +84,7 @@ fn version() -> Answer {
     text(json!({"major": "1", "minor": "33+", "gitVersion": "", "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}).to_string())
 }
 
-/// Waits until something is so; only a test that fails waits long.
+/// Waits for a condition; only a failing test waits long.
 async fn until(what: impl Fn() -> bool) {
     let wait = async {
         while !what() {
@@ -143,7 +143,7 @@ async fn namespaces_come_from_the_watch() {
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
     assert!(cluster.namespace("c").await.unwrap().is_empty());
     assert_eq!(live.load(Ordering::Relaxed), 0);
-    // One that the cache does not have is asked for each time.
+    // A namespace that is not cached is read each time.
     for asked in 1..3 {
         assert_eq!(cluster.namespace("b").await, Err(LookupError::NotFound));
         assert_eq!(live.load(Ordering::Relaxed), asked);
@@ -159,9 +159,9 @@ async fn a_watch_that_fails_recovers() {
     let client = api(move |uri| {
         let answer = if is_watch(&uri) {
             match watching.fetch_add(1, Ordering::Relaxed) {
-                // The connection ends, as it does every now and then.
+                // The connection ends, as happens now and then.
                 0 => streamed(stream::iter([event("MODIFIED", &namespace("a", "baseline"))])),
-                // What happened meanwhile is no longer known there.
+                // The resource version has expired.
                 1 => streamed(stream::iter([event(
                     "ERROR",
                     &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}),
@@ -182,17 +182,17 @@ async fn a_watch_that_fails_recovers() {
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     until(|| watches.load(Ordering::Relaxed) >= 2).await;
-    // Between the two lists what is known stays in use.
+    // Between the two lists the cached content stays in use.
     assert!(cluster.is_synced());
     assert_eq!(cluster.cache().namespaces, 2);
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
     until(|| cluster.cache().namespaces == 1).await;
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
-    // Its version was refused all the while.
+    // Its version requests failed all the while.
     assert_eq!(cluster.newest(), crate::pss::NEWEST);
 }
 
-/// Neither a list nor a watch of which nothing more arrives is waited for: the next one goes on.
+/// A list or watch without data is abandoned, and the next one continues.
 #[tokio::test]
 async fn a_connection_that_falls_silent_is_given_up() {
     let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -201,7 +201,7 @@ async fn a_connection_that_falls_silent_is_given_up() {
         if is_watch(&uri) {
             assert!(uri.contains("timeoutSeconds=40"), "{uri}");
             match watching.fetch_add(1, Ordering::Relaxed) {
-                // It falls silent in the middle of a watch, then before it begins to answer.
+                // Silence in the middle of a watch, then before the response.
                 0 => {
                     let first = event("MODIFIED", &namespace("a", "baseline"));
                     let silent = stream::iter([first]).chain(stream::pending());
@@ -283,11 +283,11 @@ async fn a_forbidden_watch_is_never_synced_but_live_reads_serve() {
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
     let forbidden = "namespaces is forbidden: User \"x\" cannot list (code 403)";
     assert_eq!(cluster.namespace("b").await, Err(LookupError::Api(forbidden.to_owned())));
-    // A refusal is no sign of life.
+    // An error response does not count as data.
     assert_eq!(cluster.cache().silent_for, None);
 }
 
-/// An API server that counts live reads, and answers them when it is told to.
+/// A stub API server that counts live reads, and responds on demand.
 fn held() -> (Client, Arc<AtomicUsize>, Arc<Notify>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let go = Arc::new(Notify::new());
@@ -317,7 +317,7 @@ async fn many_callers_make_one_live_read() {
         assert_eq!(level(&answer.unwrap()), "restricted");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
-    // Over is over: the next caller asks again.
+    // A completed read is not reused: the next caller reads again.
     go.notify_one();
     cluster.namespace("a").await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 2);
@@ -338,7 +338,7 @@ async fn a_caller_that_goes_away_takes_no_one_along() {
     second.await.unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 
-    // When all have gone away, a new one starts afresh.
+    // After all callers are cancelled, a new read starts.
     let mut third = Box::pin(cluster.namespace("a"));
     assert!(futures::poll!(&mut third).is_pending());
     drop(third);
@@ -397,7 +397,7 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
     let good = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: t}}]\n";
     std::fs::write(&file, good).unwrap();
     let client = connect(Some(&file)).await.unwrap();
-    // Nothing listens there.
+    // Nothing listens on that address.
     let (cluster, _task) = Cluster::new(client);
     let Err(LookupError::Api(error)) = cluster.namespace("a").await else {
         panic!("it was read");

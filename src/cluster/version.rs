@@ -1,4 +1,4 @@
-//! The API server's version, which caps what `latest` means.
+//! The API server's version, which caps `latest`.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -16,13 +16,13 @@ use super::{
     error::{bounded, one_line},
 };
 
-/// How often it is read once it is known: an upgraded cluster is noticed after that.
+/// Polling interval, after which an upgraded cluster is noticed.
 const AGAIN: Duration = Duration::from_secs(300);
-/// How soon it is read again when that failed.
+/// Retry interval after a failure.
 const RETRY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is known of it.
+/// The last known version.
 pub(super) struct Known(AtomicU64);
 
 impl Default for Known {
@@ -36,7 +36,7 @@ impl Known {
         Minor(self.0.load(Ordering::Relaxed))
     }
 
-    /// Reads it again and again. Never ends.
+    /// Polls the version. Never returns.
     pub(super) async fn follow(&self, client: Client) {
         let mut retrying = Retrying::new("cannot read the cluster's version");
         loop {
@@ -58,7 +58,7 @@ impl Known {
 /// The API server's minor version.
 ///
 /// # Errors
-/// One line: it could not be asked, or said something else.
+/// A failed request or an invalid response. One line.
 pub(super) async fn read(client: &Client) -> Result<Minor, String> {
     let info = timeout(PATIENCE, client.apiserver_version()).await;
     let info = info
@@ -67,16 +67,16 @@ pub(super) async fn read(client: &Client) -> Result<Minor, String> {
     judged_by(&info)
 }
 
-/// Reads what `/version` answers.
+/// Parses the response of `/version`.
 ///
 /// # Errors
-/// What is wrong with it. One line.
+/// An invalid response. One line.
 pub(crate) fn minor_version(json: &str) -> Result<Minor, String> {
     let info: Info = serde_json::from_str(json).map_err(|error| bounded(&error.to_string()))?;
     judged_by(&info)
 }
 
-/// The version that the built-in admission judges by: the emulated one where the API server runs with
+/// The version by which the built-in admission judges: the emulated one if the API server runs with
 /// `--emulated-version` (KEP-4330), else its own.
 fn judged_by(info: &Info) -> Result<Minor, String> {
     let emulated = info.emulation_major.as_deref().zip(info.emulation_minor.as_deref());
@@ -85,7 +85,7 @@ fn judged_by(info: &Info) -> Result<Minor, String> {
     parse(major, minor).ok_or_else(|| bounded(&format!("{major:?}.{minor:?} is no version")))
 }
 
-/// Some distributions add to the number: `36+`.
+/// Some distributions add a suffix to the number: `36+`.
 fn parse(major: &str, minor: &str) -> Option<Minor> {
     let digits = minor.split(|c: char| !c.is_ascii_digit()).next()?;
     (major == "1").then(|| digits.parse().ok().map(Minor))?

@@ -1,4 +1,4 @@
-//! The way to an API server: its address, and the proxy before it. What errors say.
+//! The route to an API server, that is its address and proxy, for connections and error messages.
 
 use std::{env, error::Error, fmt};
 
@@ -7,7 +7,7 @@ use tower::BoxError;
 
 use super::{error::bounded, proxy::Proxy};
 
-/// Where an API server is, and how it is reached.
+/// The route to an API server.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     server: String,
@@ -15,17 +15,17 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// The way that kubectl would take.
+    /// The route that kubectl would take.
     ///
     /// # Errors
-    /// The address of the proxy cannot be used. One line.
+    /// An unusable proxy address. One line.
     pub(super) fn to(server: &Uri, proxy_url: Option<&str>) -> Result<Self, String> {
         let proxy = Proxy::to(server, proxy_url, |name| env::var(name).ok())?;
         let server = server.to_string().trim_end_matches('/').to_owned();
         Ok(Self { server, proxy })
     }
 
-    /// Why no answer came this way. One line: what was asked, not whose library failed.
+    /// The error for a failed request on this route. One line that names the server, not the library that failed.
     pub(super) fn failed(&self, error: &(dyn Error + 'static), is_connect: bool) -> Unreachable {
         let how = if is_connect { "cannot be reached" } else { "gave no answer" };
         let through = match &self.proxy {
@@ -37,7 +37,7 @@ impl Way {
     }
 }
 
-/// That no answer came, and why.
+/// No response arrived, and why.
 #[derive(Debug)]
 pub(super) struct Unreachable(String);
 
@@ -55,7 +55,7 @@ impl From<Unreachable> for String {
     }
 }
 
-/// The error at the end of the chain, in words for who knows clusters and not our libraries.
+/// The innermost error, in words for users of clusters, not of Rust libraries.
 fn why(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| (*error).source());
     let texts: Vec<_> = chain.map(ToString::to_string).collect();
@@ -63,7 +63,7 @@ fn why(error: &(dyn Error + 'static)) -> String {
     let last = texts.last().map(String::as_str).unwrap_or_default();
     let last = last.split(" (os error").next().unwrap_or_default();
     if has("failed to create underlying connection") {
-        // Hidden in the error of the proxy's protocol, which SOCKS does not hand on.
+        // The SOCKS error does not expose its cause through `source()`.
         let why =
             if texts.len() > 1 && !last.contains("underlying") { last } else { "no connection" };
         return format!("the proxy cannot be reached: {why}");
@@ -89,7 +89,7 @@ fn why(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Puts the way before an error of the HTTP client.
+/// Adds the route to an error of the HTTP client.
 pub(super) fn explain(way: &Way, error: &hyper_util::client::legacy::Error) -> BoxError {
     way.failed(error, error.is_connect()).into()
 }

@@ -1,13 +1,13 @@
-//! Lists of pods: pages, limits and what fails.
+//! Lists of pods: pages, limits and failures.
 
 use super::*;
 
-/// With pages of at most so many bytes.
+/// An intake with this maximum page size in bytes.
 fn intake(page: usize) -> Intake {
     Intake::new(BodyLimits { page, ..BodyLimits::default() })
 }
 
-/// Reads a list to its end: the names of the pods, how many were not listed, and what went wrong.
+/// Reads a list to its end: the names of the pods, how many were not listed, and the error.
 async fn list(
     cluster: &Cluster,
     intake: &Intake,
@@ -43,7 +43,7 @@ async fn list(
     }
 }
 
-/// A page that begins at this pod, as the API server lists `pods` pods of so many bytes each.
+/// A page that begins at this pod, from a list of `pods` pods of `size` bytes each.
 fn page(uri: &str, pods: usize, size: usize) -> Answer {
     let parameter = |name: &str| {
         let pairs = uri.split(['?', '&']).filter_map(|pair| pair.split_once('='));
@@ -151,7 +151,7 @@ async fn two_lists_at_a_time_and_one_for_each_peer() {
     }
 }
 
-/// Whoever asks, and for whatever namespace: the API server is not asked for more.
+/// For any peer and namespace, no further requests reach the API server.
 #[tokio::test]
 async fn lists_are_limited_by_their_bytes() {
     let asked = Arc::new(AtomicUsize::new(0));
