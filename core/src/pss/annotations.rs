@@ -1,5 +1,5 @@
-//! The few annotations that are read: the old forms of AppArmor and seccomp profiles, and the mark of a mirror
-//! pod. All others are skipped.
+//! The annotations that are read: the old forms of AppArmor and seccomp profiles, and the mark of a mirror pod. All
+//! others are skipped.
 
 use std::{fmt, marker::PhantomData};
 
@@ -16,17 +16,18 @@ use super::{
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
 /// The old form of a pod's seccomp profile.
 pub const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
-/// The old form of a container's seccomp profile; the container's name follows.
+/// The prefix of the old form of a container's seccomp profile, followed by the container's name.
 pub(super) const SECCOMP_CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
-/// The old form of a container's AppArmor profile; the container's name follows.
+/// The prefix of the old form of a container's AppArmor profile, followed by the container's name.
 pub const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
 
-/// `metadata.annotations`, narrowed. A key that stands twice is kept twice: whoever judges sees both.
+/// The annotations of `metadata.annotations` that are read. A duplicate key is kept twice, so that checks see both
+/// values.
 #[derive(Clone, Debug, Default)]
 pub struct Annotations<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl<'a> Annotations<'a> {
-    /// Key and value, in the order of the object.
+    /// Keys and values, in the order of the object.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
@@ -36,7 +37,7 @@ impl<'a> Annotations<'a> {
         self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    /// Adds a finding for each profile that is forbidden, by its key and value.
+    /// Adds a finding for each forbidden profile, by its key and value.
     pub(super) fn find_profiles(
         &self,
         found: &mut Findings,
@@ -52,7 +53,7 @@ impl<'a> Annotations<'a> {
         }
     }
 
-    /// Whether a key of the object is one that is kept.
+    /// Whether an annotation with this key is kept.
     fn is_read(key: &str) -> bool {
         key == MIRROR
             || key == SECCOMP_POD

@@ -1,11 +1,11 @@
 //! `capabilities_baseline` and `capabilities_restricted`: which Linux capabilities a container may have.
 //!
 //! Fields: `securityContext.capabilities.add` of every container.
-//! Allowed in baseline: unset, and the 13 names that runtimes give by default.
+//! Allowed in baseline: unset, and the 13 names that runtimes grant by default.
 //! Allowed in restricted: unset, `NET_BIND_SERVICE`.
 //!
 //! Fields: `securityContext.capabilities.drop` of every container.
-//! Allowed in restricted: whatever includes `ALL`.
+//! Allowed in restricted: any list that includes `ALL`.
 //!
 //! Names are exact: neither `all` nor `CAP_NET_BIND_SERVICE` counts. Since v1.25 restricted does not judge Windows
 //! pods: the field does not exist there.

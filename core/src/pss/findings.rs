@@ -1,7 +1,7 @@
-//! What a check finds: kept up to a cap, and counted beyond it.
+//! The findings of a check: kept up to a cap, and counted beyond it.
 //!
-//! One list of a pod can hold thousands of wrong elements. No answer has room for them, and a text for each costs many
-//! times what the list costs: so a check hands over one finding after the other, and only the first of them stay.
+//! One list of a pod can hold thousands of wrong elements. No response has room for them, and a text for each costs far
+//! more than the list itself. So a check passes on one finding at a time, and only the first ones are kept.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,42 +10,42 @@ use super::violation::{Finding, Place};
 /// How many findings of one requirement are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
-    /// Of one part of the pod, so that one container does not hide the others.
+    /// Per part of the pod, so that one container does not hide the others.
     pub at_place: usize,
-    /// Of all parts together.
+    /// For all parts together.
     pub in_all: usize,
 }
 
 impl Caps {
-    /// For the answer to a review: as many as its causes have room for, of twice as many parts.
+    /// For the response to a review: as many as its causes have room for, for twice as many parts.
     pub const ANSWER: Self = Self { at_place: 64, in_all: 128 };
-    /// For a report that lists what to change in a file: more than any manifest that runs has.
+    /// For a report that lists what to change in a file: more than any real manifest has.
     pub const REPORT: Self = Self { at_place: 1024, in_all: 4096 };
-    /// For an object in the cluster that has room for a few lines a requirement.
+    /// For an object in the cluster with room for a few lines per requirement.
     pub const SUMMARY: Self = Self { at_place: 16, in_all: 32 };
-    /// For whoever only asks whether there is any.
+    /// For callers that only ask whether there are any findings.
     pub const NONE: Self = Self { at_place: 0, in_all: 0 };
 }
 
-/// What a pod breaks of one requirement.
+/// The findings of one requirement in a pod.
 #[derive(Clone, Debug)]
 pub struct Findings {
     caps: Caps,
-    /// Parts of the pod that need not meet the requirement.
+    /// Parts of the pod that are exempt from the requirement.
     freed: Option<Arc<HashSet<Place>>>,
     kept: Vec<Finding>,
     total: usize,
-    /// The part that the last finding was about, and how many in a row were about it.
+    /// The part of the last finding, and how many consecutive findings were about it.
     run: (Option<Place>, usize),
 }
 
 impl Findings {
-    /// None yet.
+    /// Creates an empty collection.
     pub fn new(caps: Caps) -> Self {
         Self { caps, freed: None, kept: Vec::new(), total: 0, run: (None, 0) }
     }
 
-    /// None yet, and none of these parts counts.
+    /// Creates an empty collection that ignores findings about these parts.
     pub fn without(caps: Caps, freed: Arc<HashSet<Place>>) -> Self {
         Self { freed: Some(freed), ..Self::new(caps) }
     }
@@ -55,7 +55,7 @@ impl Findings {
         self.add_with(finding.place, || finding);
     }
 
-    /// The same of one that is made only if there is room: of lists that may be long.
+    /// Counts a finding, and creates it only if there is room. For lists that may be long.
     pub fn add_with(&mut self, place: Place, make: impl FnOnce() -> Finding) {
         if self.freed.as_ref().is_some_and(|freed| freed.contains(&place)) {
             return;
@@ -68,8 +68,8 @@ impl Findings {
         }
     }
 
-    /// Adds what was found by the same requirement with other settings, but for what is kept already. Those that are
-    /// not kept may be the same on both sides: so many are counted as there are at least.
+    /// Adds the findings of the same requirement with other settings, without duplicates. Findings that were only
+    /// counted may be the same on both sides, so their sum is a lower bound.
     pub fn merge(&mut self, other: Self) {
         let known: HashSet<_> = self.kept.iter().cloned().collect();
         let (total, is_whole) = (self.total, self.more() == 0);
@@ -83,22 +83,22 @@ impl Findings {
         self.total = self.total.max(others);
     }
 
-    /// Those that are kept.
+    /// The findings that were kept.
     pub fn iter(&self) -> std::slice::Iter<'_, Finding> {
         self.kept.iter()
     }
 
-    /// How many there are, kept or not.
+    /// The number of findings, kept or not.
     pub fn len(&self) -> usize {
         self.total
     }
 
-    /// Whether nothing was found.
+    /// Whether there are no findings.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }
 
-    /// How many were found and not kept.
+    /// The number of findings that were counted but not kept.
     pub fn more(&self) -> usize {
         self.total - self.kept.len()
     }
@@ -119,7 +119,7 @@ impl<'f> IntoIterator for &'f Findings {
     }
 }
 
-/// What is kept, compared by tests with what they expect.
+/// Lets tests compare the kept findings with an array.
 impl<const N: usize> PartialEq<[Finding; N]> for Findings {
     fn eq(&self, expected: &[Finding; N]) -> bool {
         self.kept == expected && self.more() == 0

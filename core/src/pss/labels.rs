@@ -1,4 +1,4 @@
-//! A pod's labels: borrowed, bounded, compared and never looked into otherwise.
+//! A pod's labels: borrowed, bounded and only compared.
 
 use std::{fmt, marker::PhantomData};
 
@@ -6,16 +6,17 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::text::Text;
 
-/// More labels than anybody sets. Of a pod with more, none is known: exceptions by label are not for it.
+/// Maximum number of labels, more than any real pod has. A pod with more counts as having none, so no exception by
+/// label applies to it.
 const MAX_LABELS: usize = 256;
 
-/// `metadata.labels`. A key that stands twice is kept twice. What is no string is none: the API server refuses it, and
-/// no verdict hangs on it.
+/// `metadata.labels`. A duplicate key is kept twice. Values that are not strings are skipped: the API server rejects
+/// them, and no verdict depends on them.
 #[derive(Clone, Debug, Default)]
 pub struct Labels<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl<'a> Labels<'a> {
-    /// Whether a key has this value, and no other beside it.
+    /// Whether a key has this value and no other.
     pub fn is(&self, key: &str, value: &str) -> bool {
         let mut values = self.0.iter().filter(|(known, _)| *known == key).peekable();
         values.peek().is_some() && values.all(|(_, known)| *known == value)
@@ -23,7 +24,7 @@ impl<'a> Labels<'a> {
 }
 
 impl Labels<'_> {
-    /// Keys and values, as they are written.
+    /// Keys and values, as written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
@@ -66,7 +67,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
     }
 }
 
-/// A string, or nothing.
+/// The value if it is a string.
 struct LabelValue<'a>(Option<Text<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for LabelValue<'a> {

@@ -2,17 +2,17 @@
 
 use std::{fmt, str::FromStr};
 
-/// The newest minor version in which any control of the table changes: what `latest` means at most.
+/// The newest minor version in which any control of the table changes: the upper limit of `latest`.
 pub const NEWEST: Minor = Minor(37);
 
-/// How strict: `privileged` < `baseline` < `restricted`.
+/// The strictness of a policy: `privileged` < `baseline` < `restricted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Nothing is forbidden.
     Privileged,
     /// Known privilege escalations are forbidden.
     Baseline,
-    /// Current hardening practice is demanded.
+    /// Current hardening practice is required.
     Restricted,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// What was written instead of a level.
+/// The text is not a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of privileged, baseline, restricted")]
 pub struct InvalidLevel;
@@ -66,12 +66,12 @@ impl fmt::Display for Minor {
 pub enum Version {
     /// `v1.N`.
     V1(Minor),
-    /// The newest that both the build and the cluster know.
+    /// The newest version that both the build and the cluster know.
     Latest,
 }
 
 impl Version {
-    /// The revision of the Standard that is judged by: a version newer than `newest` is judged as `newest`.
+    /// The revision of the Standard to judge by: a version newer than `newest` is judged as `newest`.
     pub fn resolve(self, newest: Minor) -> Minor {
         match self {
             Self::V1(minor) => minor.min(newest),
@@ -89,7 +89,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// What was written instead of a version.
+/// The text is not a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"latest\" or \"v1.x\"")]
 pub struct InvalidVersion;
@@ -105,7 +105,7 @@ impl FromStr for Version {
         let digits = text.strip_prefix("v1.").ok_or(InvalidVersion)?;
         let canonical = digits.bytes().all(|b| b.is_ascii_digit())
             && (digits.len() == 1 || !digits.starts_with('0'));
-        // Go reads the number as an int64: one more digit is invalid there, too.
+        // Go parses the number as an int64, so a number too large for that is invalid there, too.
         match digits.parse::<u64>() {
             Ok(minor) if canonical && i64::try_from(minor).is_ok() => Ok(Self::V1(Minor(minor))),
             _ => Err(InvalidVersion),
@@ -113,12 +113,12 @@ impl FromStr for Version {
     }
 }
 
-/// A level and the version of it, written `restricted:v1.25`. It has no order: see [`Levels`](super::Levels).
+/// A level in a version, written `restricted:v1.25`. It has no order: see [`Levels`](super::Levels).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LevelVersion {
-    /// How strict.
+    /// The level.
     pub level: Level,
-    /// As of which Kubernetes version.
+    /// The version of the Standard.
     pub version: Version,
 }
 
@@ -131,14 +131,14 @@ impl LevelVersion {
         Self { level, version: Version::Latest }
     }
 
-    /// Whether it is a higher level, or a newer version of the same one. This decides what is named first, not what
-    /// is forbidden.
+    /// Whether it is a higher level, or a newer version of the same level. This determines the order in messages, not
+    /// what is forbidden.
     pub fn is_above(self, other: Self) -> bool {
         (self.level, self.version) > (other.level, other.version)
     }
 
-    /// Whether it forbids what the other one does: a level of the same version that is not lower. Privileged forbids
-    /// nothing in any version.
+    /// Whether it forbids everything that the other one does: a level of the same version that is not lower. Privileged
+    /// forbids nothing in any version.
     pub fn includes(self, other: Self) -> bool {
         other.level == Level::Privileged
             || (self.version == other.version && self.level >= other.level)

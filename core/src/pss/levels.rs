@@ -4,26 +4,27 @@ use std::fmt;
 
 use super::level::{Level, LevelVersion, Minor, Version};
 
-/// The defaults or the standard labels, our labels, a profile, the floor: and one more, as a proposal.
+/// The number of sources: the defaults or the standard labels, Portcullis' labels, a profile, the floor, and a
+/// proposal.
 const MOST: usize = 5;
 
-/// A small set of levels, each in its version. It is never empty: where nothing is forbidden, it is privileged.
+/// A small set of levels, each in its version. It is never empty: if nothing is forbidden, it contains privileged.
 ///
-/// Levels and versions are not one order of strictness. Versions add controls, and they also allow more: `baseline:v1.34`
-/// forbids a host in probes, which `restricted:v1.0` allows; `baseline:v1.0` forbids sysctls that `baseline:v1.37` allows.
-/// So levels that come from several sources are all kept, and what any of them forbids is forbidden.
+/// Levels and versions do not form one order of strictness, because newer versions can also allow more.
+/// `baseline:v1.34` forbids a host in probes, which `restricted:v1.0` allows; `baseline:v1.0` forbids sysctls that
+/// `baseline:v1.37` allows. So levels from several sources are all kept, and whatever any of them forbids is forbidden.
 #[derive(Clone, Copy)]
 pub struct Levels {
-    /// The highest first, of one level the newest version first. No two are equal.
+    /// Sorted: the highest level first, then the newest version. Without duplicates.
     pairs: [LevelVersion; MOST],
     count: usize,
 }
 
 impl Levels {
-    /// Nothing is forbidden.
+    /// Forbids nothing.
     pub const PRIVILEGED: Self = Self { pairs: [LevelVersion::PRIVILEGED; MOST], count: 1 };
 
-    /// These, beside one more.
+    /// Adds a level.
     #[must_use]
     pub fn and(mut self, pair: LevelVersion) -> Self {
         if pair.level == Level::Privileged || self.all().contains(&pair) {
@@ -36,37 +37,37 @@ impl Levels {
         if let Some(rest) = self.pairs.get_mut(place..) {
             rest.rotate_right(1);
             rest.iter_mut().take(1).for_each(|free| *free = pair);
-            // There is room for every source.
+            // The array has room for every source.
             self.count = (self.count + 1).min(MOST);
         }
         self
     }
 
-    /// These and those.
+    /// The union of both sets.
     #[must_use]
     pub fn union(self, others: Self) -> Self {
         others.all().iter().fold(self, |all, pair| all.and(*pair))
     }
 
-    /// Every pair, the highest first.
+    /// Every level and version, the highest first.
     pub fn all(&self) -> &[LevelVersion] {
         self.pairs.get(..self.count).unwrap_or_default()
     }
 
-    /// The pairs that people read: without baseline where restricted is there in the same version.
+    /// The levels to show: without baseline if restricted has the same version.
     pub fn iter(&self) -> impl Iterator<Item = LevelVersion> {
         let all = self.all().iter();
         all.filter(|pair| !self.all().iter().any(|other| other != *pair && other.includes(**pair)))
             .copied()
     }
 
-    /// The same as a set.
+    /// The levels to show, as a set.
     #[must_use]
     pub fn shown(&self) -> Self {
         self.iter().fold(Self::PRIVILEGED, Self::and_or_only)
     }
 
-    /// The highest level, and the newest version of that.
+    /// The highest level, in its newest version.
     pub fn highest(&self) -> LevelVersion {
         let [highest, ..] = self.pairs;
         highest
@@ -82,23 +83,23 @@ impl Levels {
         self.level() != Level::Privileged
     }
 
-    /// Whether a level of them includes this one, in the same version.
+    /// Whether one of them includes this level in the same version.
     pub fn include(&self, pair: LevelVersion) -> bool {
         self.all().iter().any(|known| known.includes(pair))
     }
 
-    /// Whether each of those is included.
+    /// Whether each of the others is included.
     pub fn include_all(&self, others: &Self) -> bool {
         others.all().iter().all(|pair| self.include(*pair))
     }
 
-    /// The same levels in one version.
+    /// The same levels in this version.
     #[must_use]
     pub fn at(&self, version: Version) -> Self {
         self.map(|pair| LevelVersion { version, ..pair })
     }
 
-    /// With versions as numbers: `latest`, and what is newer, as the newest.
+    /// Replaces `latest` and newer versions by the newest number.
     #[must_use]
     pub fn resolve(&self, newest: Minor) -> Self {
         self.map(|LevelVersion { level, version }| LevelVersion {
@@ -111,7 +112,7 @@ impl Levels {
         self.all().iter().copied().map(change).fold(Self::PRIVILEGED, Self::and_or_only)
     }
 
-    /// Adds a pair. A privileged one keeps its version where nothing else is there.
+    /// Adds a level. A privileged one keeps its version if there is nothing else.
     fn and_or_only(self, pair: LevelVersion) -> Self {
         if self.forbid_anything() || pair.level != Level::Privileged {
             return self.and(pair);

@@ -1,7 +1,7 @@
-//! The Pod Security Standards: which controls there are, and which of them a pod breaks.
+//! The Pod Security Standards: the controls, and which of them a pod violates.
 //!
-//! Pure: no I/O, no clock, no log. The Standard is data: [`CONTROLS`] has each control with its level and
-//! its revisions by version, one file a control; [`evaluate`] is a filter over that table.
+//! Pure: no I/O, no clock, no log. The Standard is data: [`CONTROLS`] lists each control with its level and its
+//! revisions by version, one file per control; [`evaluate`] filters that table.
 
 mod annotations;
 mod findings;

@@ -1,7 +1,7 @@
-//! The narrow view of a pod: only what a control judges, hardening reads, or an update is compared by.
+//! The narrow view of a pod: the fields that a control judges, hardening reads, or an update is compared by.
 //!
-//! Everything else in the object is skipped, never allocated. Text is borrowed from the request's body.
-//! What is absent and what is `null` read the same, as in Go.
+//! Everything else in the object is skipped and never allocated. Text is borrowed from the request's body. Absent and
+//! `null` read the same, as in Go.
 #![allow(missing_docs, reason = "fields are the Kubernetes API's own, documented there")]
 
 use std::fmt;
@@ -17,14 +17,14 @@ use super::{
     volume::Volume,
 };
 
-/// A pod, or the template of one.
+/// A pod, or a pod template.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pod<'a> {
-    /// Name, annotations, owners.
+    /// Name, annotations, owners and more.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub metadata: Metadata<'a>,
-    /// The rest.
+    /// The specification.
     #[serde(borrow, default, deserialize_with = "or_default")]
     pub spec: PodSpec<'a>,
 }
@@ -33,28 +33,28 @@ pub struct Pod<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
-    /// Empty while a generated name is not made yet.
+    /// Empty until a generated name is set.
     #[serde(borrow, default)]
     pub name: Text<'a>,
-    /// What a generated name starts with.
+    /// The prefix of a generated name.
     #[serde(borrow, default)]
     pub generate_name: Text<'a>,
-    /// Empty in a manifest that does not say it.
+    /// Empty in a manifest that sets none.
     #[serde(borrow, default)]
     pub namespace: Text<'a>,
-    /// Those that a control or hardening reads.
+    /// The annotations that a control or hardening reads.
     #[serde(borrow, default)]
     pub annotations: Annotations<'a>,
-    /// What exceptions may ask for.
+    /// The labels that exceptions can match.
     #[serde(borrow, default)]
     pub labels: Labels<'a>,
-    /// Who made the pod: pods of one controller are alike.
+    /// The owners. Pods of one controller are alike.
     #[serde(borrow, default)]
     pub owner_references: List<OwnerReference<'a>>,
 }
 
 impl<'a> Metadata<'a> {
-    /// The owner that manages it, as it says: anybody can write that.
+    /// The managing owner, as the object claims: anyone can write that.
     pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))
     }
@@ -64,19 +64,19 @@ impl<'a> Metadata<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReference<'a> {
-    /// Group and version of its kind.
+    /// Group and version of the owner's kind.
     #[serde(borrow, default)]
     pub api_version: Text<'a>,
-    /// Its kind.
+    /// The owner's kind.
     #[serde(borrow, default)]
     pub kind: Text<'a>,
-    /// Its name.
+    /// The owner's name.
     #[serde(borrow, default)]
     pub name: Text<'a>,
     /// The owner's UID.
     #[serde(borrow, default)]
     pub uid: Text<'a>,
-    /// Whether it is the managing one.
+    /// Whether it is the managing owner.
     #[serde(default)]
     pub controller: Option<bool>,
 }
@@ -109,12 +109,12 @@ pub struct PodSpec<'a> {
     pub runtime_class_name: Text<'a>,
     #[serde(borrow, default)]
     pub service_account_name: Text<'a>,
-    /// The old name of `serviceAccountName`, which wins where both are set.
+    /// The deprecated alias of `serviceAccountName`, which takes precedence if both are set.
     #[serde(borrow, default)]
     pub service_account: Text<'a>,
     #[serde(default)]
     pub automount_service_account_token: Option<bool>,
-    /// What the containers have together (KEP-2837).
+    /// The resources that all containers share (KEP-2837).
     #[serde(borrow, default)]
     pub resources: Option<Resources<'a>>,
 }
@@ -206,7 +206,7 @@ pub struct SecurityContext<'a> {
     pub proc_mount: Option<Text<'a>>,
 }
 
-/// `capabilities`: names without `CAP_`, exact.
+/// `capabilities`: exact names without `CAP_`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Capabilities<'a> {
     #[serde(borrow, default)]
@@ -221,7 +221,7 @@ pub struct Capabilities<'a> {
 pub struct Profile<'a> {
     #[serde(rename = "type", borrow, default)]
     pub kind: Text<'a>,
-    /// Only of type `Localhost`.
+    /// Only for type `Localhost`.
     #[serde(borrow, default)]
     pub localhost_profile: Text<'a>,
 }
@@ -258,10 +258,10 @@ pub struct Sysctl<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Port {
-    /// Unset is 0.
+    /// 0 if unset.
     #[serde(default, deserialize_with = "or_default")]
     pub host_port: i32,
-    /// What `hostNetwork` makes a host port of.
+    /// With `hostNetwork`, also the host port.
     #[serde(default, deserialize_with = "or_default")]
     pub container_port: i32,
 }
@@ -276,7 +276,7 @@ pub struct Lifecycle {
     pub pre_stop: Option<Handler>,
 }
 
-/// A probe or lifecycle handler: the two kinds that name a host.
+/// A probe or lifecycle handler: the two kinds of action that name a host.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handler {
@@ -286,15 +286,15 @@ pub struct Handler {
     pub tcp_socket: Option<Host>,
 }
 
-/// Where a handler connects; empty is the pod itself.
+/// The host that a handler connects to; empty for the pod itself.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Host {
-    /// Whether it names another than the pod: that is all that is asked of it.
+    /// Whether it names a host other than the pod. Only this matters to checks.
     #[serde(default, rename = "host", deserialize_with = "is_text")]
     pub is_named: bool,
 }
 
-/// Whether a string is there that is not empty.
+/// Whether the value is a string that is not empty.
 fn is_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(!Text::deserialize(deserializer)?.is_empty())
 }
@@ -306,7 +306,7 @@ pub struct VolumeMount<'a> {
     /// The volume's name.
     #[serde(borrow, default)]
     pub name: Text<'a>,
-    /// Where it is seen.
+    /// The path in the container.
     #[serde(borrow, default)]
     pub mount_path: Text<'a>,
     #[serde(default, deserialize_with = "or_default")]
@@ -317,19 +317,19 @@ pub struct VolumeMount<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeDevice<'a> {
-    /// Where it is seen.
+    /// The path in the container.
     #[serde(borrow, default)]
     pub device_path: Text<'a>,
 }
 
-/// Which of a pod's three lists a container is in, in the order in which upstream visits them.
+/// The list that a container is in. The order is that in which upstream visits the lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ContainerKind {
     /// `spec.initContainers`, sidecars included.
     Init,
     /// `spec.containers`.
     Main,
-    /// `spec.ephemeralContainers`, what `kubectl debug` adds.
+    /// `spec.ephemeralContainers`, which `kubectl debug` adds.
     Ephemeral,
 }
 
@@ -367,7 +367,7 @@ impl<'a> PodSpec<'a> {
         }
     }
 
-    /// One of the three lists, to change what is simulated.
+    /// One of the three lists, mutable for simulations.
     pub fn list_mut(&mut self, kind: ContainerKind) -> &mut [Container<'a>] {
         match kind {
             ContainerKind::Init => &mut self.init_containers,
@@ -378,7 +378,7 @@ impl<'a> PodSpec<'a> {
 }
 
 impl Pod<'_> {
-    /// All containers with where they stand: init, main, ephemeral.
+    /// All containers with their places: init, main, ephemeral.
     pub fn containers(&self) -> impl Iterator<Item = (Place, &Container<'_>)> {
         ContainerKind::ALL.into_iter().flat_map(|kind| {
             let containers = self.spec.list(kind).iter().enumerate();
@@ -386,24 +386,24 @@ impl Pod<'_> {
         })
     }
 
-    /// Containers that have a `securityContext`, and it.
+    /// All containers that have a `securityContext`, with it.
     pub fn security_contexts(&self) -> impl Iterator<Item = (Place, &SecurityContext<'_>)> {
         self.containers()
             .filter_map(|(place, container)| Some((place, container.security_context.as_ref()?)))
     }
 
-    /// The service account that the pod names; empty where it names none, and so gets `default`.
+    /// The service account that the pod names. Empty if it names none and gets `default`.
     pub fn service_account(&self) -> &str {
         let name = self.spec.service_account_name.as_str();
         if name.is_empty() { &self.spec.service_account } else { name }
     }
 
-    /// Unset is Linux.
+    /// Whether `os.name` is Windows; unset means Linux.
     pub fn is_windows(&self) -> bool {
         self.spec.os.as_ref().is_some_and(|os| os.name == "windows")
     }
 
-    /// Whether the pod runs in a user namespace of its own: present and false, KEP-127.
+    /// Whether the pod runs in its own user namespace: `hostUsers` is set to false (KEP-127).
     pub fn has_user_namespace(&self) -> bool {
         self.spec.host_users == Some(false)
     }

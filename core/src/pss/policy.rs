@@ -1,5 +1,5 @@
-//! A namespace's policy from its labels. Labels always give a policy: what cannot be read fails to a stated
-//! side, and is reported beside it.
+//! A namespace's policy from its labels. Labels always yield a policy: an unreadable one fails in a defined direction,
+//! and is reported.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use super::{
     levels::Levels,
 };
 
-/// The six label keys of one prefix: of each mode its level and its version.
+/// The six label keys of one prefix: level and version of each mode.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Keys {
     enforce: [&'static str; 2],
@@ -23,14 +23,14 @@ pub static STANDARD: Keys = Keys {
     warn: ["pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/warn-version"],
 };
 
-/// Ours, for namespaces whose built-in admission is to stay lenient.
+/// Portcullis' labels, for namespaces in which the built-in admission stays lenient.
 pub static OWN: Keys = Keys {
     enforce: ["portcullis.dev/enforce", "portcullis.dev/enforce-version"],
     audit: ["portcullis.dev/audit", "portcullis.dev/audit-version"],
     warn: ["portcullis.dev/warn", "portcullis.dev/warn-version"],
 };
 
-/// Whether a label sets a policy: all others need not be kept.
+/// Whether a label sets a policy; others need not be kept.
 pub fn is_policy_label(key: &str) -> bool {
     [&STANDARD, &OWN]
         .into_iter()
@@ -38,22 +38,22 @@ pub fn is_policy_label(key: &str) -> bool {
         .any(|mode| mode.contains(&key))
 }
 
-/// What each mode asks for.
+/// The levels of each mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy<L = Levels> {
     /// Pods that violate it are denied.
     pub enforce: L,
-    /// Violations are noted in the audit log.
+    /// Violations are added to the audit log.
     pub audit: L,
     /// Violations are returned as warnings.
     pub warn: L,
 }
 
-/// What each mode asks for where no label does: one level.
+/// The level of each mode in the absence of labels.
 pub type Defaults = Policy<LevelVersion>;
 
 impl Defaults {
-    /// Nothing is judged: upstream's default.
+    /// Judges nothing: upstream's default.
     pub const PRIVILEGED: Self = Self {
         enforce: LevelVersion::PRIVILEGED,
         audit: LevelVersion::PRIVILEGED,
@@ -87,14 +87,14 @@ impl Policy {
 pub struct InvalidLabel {
     /// The label's key.
     pub label: &'static str,
-    /// What it says.
+    /// Its value.
     pub value: String,
-    /// What it may say.
+    /// The allowed values.
     pub allowed: &'static str,
 }
 
 impl InvalidLabel {
-    /// What is wrong, beside the field's name.
+    /// The error message without the label's name.
     pub fn wrong(&self) -> String {
         format!("Invalid value: {:?}: {}", self.value, self.allowed)
     }
@@ -106,26 +106,26 @@ impl fmt::Display for InvalidLabel {
     }
 }
 
-/// A namespace's policy, with where it comes from and what could not be read.
+/// A namespace's policy, with its sources and errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespacePolicy {
-    /// What is judged by.
+    /// The policy to judge by.
     pub policy: Policy,
-    /// Each pair of the enforced levels with the label that sets it, if one does. Of equal pairs the first counts.
+    /// The enforced levels, each with the label that sets it, if any. For equal levels, the first label is reported.
     pub sources: [Option<(LevelVersion, Option<&'static str>)>; 2],
-    /// Labels that were not understood, in a fixed order.
+    /// Invalid labels, in a fixed order.
     pub invalid: Vec<InvalidLabel>,
 }
 
-/// Reads a namespace's labels over the defaults, as upstream's `PolicyToEvaluate` does for the standard
-/// prefix. What our own labels ask for is added to that, so they lower neither a standard label nor a default.
+/// Reads a namespace's labels over the defaults, as upstream's `PolicyToEvaluate` does for the standard prefix.
+/// Portcullis' labels are added to that, so they lower neither a standard label nor a default.
 pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Defaults) -> NamespacePolicy {
     let standard = Labelled::read(labels, &STANDARD, defaults);
     let own = Labelled::read(labels, &OWN, defaults);
     let by_standard =
         Some((standard.enforce.pair, standard.enforce.is_set.then_some(STANDARD.enforce[0])));
     let by_own = own.enforce.is_set.then_some((own.enforce.pair, Some(OWN.enforce[0])));
-    // Where both come to the same, the label is what people look for.
+    // If a default equals the label, report the label, which is what users look for.
     let sources = match standard.enforce.is_set {
         true => [by_standard, by_own],
         false => [by_own, by_standard],
@@ -141,31 +141,31 @@ pub fn from_labels(labels: &BTreeMap<String, String>, defaults: &Defaults) -> Na
     }
 }
 
-/// What the built-in admission enforces by these labels, whatever ours say. None where it was not asked to: its own
-/// defaults are not known here.
+/// The level that the built-in admission enforces by these labels, regardless of Portcullis' labels. None without a
+/// standard label, because the built-in admission's defaults are unknown here.
 pub fn enforced_by_standard(labels: &BTreeMap<String, String>) -> Option<LevelVersion> {
     let [level, version] = STANDARD.enforce;
     let is_set = labels.contains_key(level) || labels.contains_key(version);
     is_set.then(|| Labelled::read(labels, &STANDARD, &Defaults::PRIVILEGED).enforce.pair)
 }
 
-/// One mode as one prefix's labels give it.
+/// One mode of one prefix.
 #[derive(Clone, Copy)]
 struct Pair {
     pair: LevelVersion,
-    /// Whether a label decided it, rather than the defaults.
+    /// Whether a label set it, rather than the defaults.
     is_set: bool,
 }
 
 impl Pair {
-    /// What our labels ask for, if they do, beside what the standard ones or the defaults ask for.
+    /// The level that Portcullis' labels ask for, if any, in addition to the standard ones or the defaults.
     fn beside(self, standard: Self) -> Levels {
         let levels = Levels::from(standard.pair);
         if self.is_set { levels.and(self.pair) } else { levels }
     }
 }
 
-/// The three modes as one prefix's labels give them.
+/// The three modes of one prefix.
 struct Labelled {
     enforce: Pair,
     audit: Pair,
@@ -176,11 +176,11 @@ struct Labelled {
 impl Labelled {
     fn read(labels: &BTreeMap<String, String>, keys: &Keys, defaults: &Defaults) -> Self {
         let mut reader = Reader { labels, invalid: Vec::new() };
-        // An unreadable level fails closed for enforce, open for audit and warn.
+        // An unreadable level fails closed for enforce, open for audit and warn (upstream's `api/helpers.go`).
         let (enforce, level) = reader.mode(keys.enforce, defaults.enforce, Level::Restricted);
         let (audit, _) = reader.mode(keys.audit, defaults.audit, Level::Privileged);
         let (mut warn, warn_level) = reader.mode(keys.warn, defaults.warn, Level::Privileged);
-        // Who enforces more than is warned of by default is warned of what is enforced.
+        // A namespace that enforces more than the default warn level also warns at the enforced level.
         if let (LabelState::Valid, LabelState::Absent) = (level, warn_level)
             && enforce.pair.level > warn.pair.level
         {
@@ -228,7 +228,7 @@ impl Reader<'_> {
         (Pair { pair, is_set }, state)
     }
 
-    /// `None`: no such label; `Some(None)`: one that says something else.
+    /// `None` without such a label, `Some(None)` for an invalid value.
     fn label<T: FromStr>(
         &mut self,
         label: &'static str,
@@ -247,7 +247,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    /// Labels as `key=value` words; the answer as `enforce audit warn`, then the labels not understood.
+    /// Labels as `key=value` words; the result as `enforce audit warn`, then the invalid labels.
     fn read(labels: &str) -> String {
         let labels = labels
             .split_whitespace()

@@ -1,7 +1,7 @@
 //! `procMount` (baseline) and `procMount_restricted` (since v1.35): /proc stays masked.
 //!
 //! Fields: `securityContext.procMount` of every container.
-//! Allowed: unset, `Default`. In baseline since v1.35 anything, where `hostUsers` is false (KEP-4265).
+//! Allowed: unset, `Default`. In baseline since v1.35 anything if `hostUsers` is false (KEP-4265).
 
 use super::{
     findings::Findings,

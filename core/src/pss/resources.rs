@@ -1,5 +1,5 @@
-//! What a container asks for and is held to: names of resources and quantities as they are written. What a quantity is
-//! worth, whoever compares it says.
+//! Requests and limits of a container: names of resources and quantities as written. The caller that compares
+//! quantities parses them.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::text::{Charged, Priced, Text};
 
-/// More resources than any container names: a stranger's list of keys is not kept.
+/// More resources than any real container names. Limits what a client can make the server keep.
 const MAX_RESOURCES: usize = 64;
 
 /// `resources`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Resources<'a> {
-    /// What is set aside on the node.
+    /// The resources reserved on the node.
     #[serde(borrow, default)]
     pub requests: Quantities<'a>,
-    /// What may be used at most.
+    /// The maximum use.
     #[serde(borrow, default)]
     pub limits: Quantities<'a>,
 }
@@ -26,7 +26,7 @@ pub struct Resources<'a> {
 pub struct Quantities<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl<'a> Quantities<'a> {
-    /// The quantity of a resource, as it is written.
+    /// The quantity of a resource, as written.
     pub fn get(&self, resource: &str) -> Option<&str> {
         let found = self.0.iter().find(|(name, _)| *name == resource);
         found.map(|(_, quantity)| quantity.as_str())
@@ -37,7 +37,7 @@ impl<'a> Quantities<'a> {
         self.0.is_empty()
     }
 
-    /// Adds a resource that is not named yet, to simulate what is added to an object. Sorted by name afterwards.
+    /// Adds a resource that is not named yet, to simulate hardening. Keeps the list sorted by name.
     pub fn add(&mut self, resource: Text<'a>, quantity: Text<'a>) {
         self.0.push((resource, quantity));
         self.0.sort();
@@ -84,12 +84,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Quantities<'a> {
     }
 }
 
-/// With its name, and the text that is made of a number.
+/// Includes the name, and the text made of a number.
 impl Priced for Written<'_> {
     const BYTES: usize = 2 * size_of::<Self>() + 24;
 }
 
-/// A quantity as a manifest may have it: a string, a number, or `null`, which Go reads as 0.
+/// A quantity as manifests may contain it: a string, a number, or `null`, which Go reads as 0.
 struct Written<'a>(Text<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {

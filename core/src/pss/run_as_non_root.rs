@@ -1,8 +1,8 @@
 //! `runAsNonRoot` (restricted): the kubelet refuses to start an image as root.
 //!
 //! Fields: `securityContext.runAsNonRoot` of the pod and of every container.
-//! Allowed: `true`; unset in a container where the pod says `true`. Never `false`, not even in a pod whose
-//! containers all override it. Since v1.35 anything, where `hostUsers` is false (KEP-127).
+//! Allowed: `true`; unset in a container if the pod says `true`. Never `false`, not even in a pod whose containers all
+//! override it. Since v1.35 anything if `hostUsers` is false (KEP-127).
 
 use super::{
     findings::Findings,

@@ -1,7 +1,7 @@
 //! `runAsUser` (restricted, since v1.23): no user id 0.
 //!
 //! Fields: `securityContext.runAsUser` of the pod and of every container.
-//! Allowed: unset, anything but 0. Since v1.35 anything, where `hostUsers` is false (KEP-127).
+//! Allowed: unset, anything but 0. Since v1.35 anything if `hostUsers` is false (KEP-127).
 
 use super::{
     findings::Findings,

@@ -2,7 +2,7 @@
 //!
 //! Fields since v1.19: `securityContext.seccompProfile.type` of the pod and of every container.
 //! Allowed in baseline: unset, `RuntimeDefault`, `Localhost`.
-//! Allowed in restricted: `RuntimeDefault`, `Localhost`; unset in a container where the pod says one of them.
+//! Allowed in restricted: `RuntimeDefault`, `Localhost`; unset in a container if the pod sets one of them.
 //! Since v1.25 restricted does not judge Windows pods: the field does not exist there.
 //!
 //! Fields before v1.19 (baseline, also in restricted): `metadata.annotations` with the keys
@@ -90,7 +90,7 @@ fn is_filter(profile: &Profile<'_>) -> bool {
 
 fn annotations(pod: &Pod<'_>, found: &mut Findings) {
     let names: HashSet<_> = pod.containers().map(|(_, container)| &*container.name).collect();
-    // Annotations for containers that the pod does not have count for nothing.
+    // Annotations for containers that the pod does not have are ignored.
     let names_container = |key: &str| {
         let name = key.strip_prefix(SECCOMP_CONTAINER_PREFIX);
         name.is_some_and(|name| names.contains(name))

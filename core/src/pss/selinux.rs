@@ -1,4 +1,4 @@
-//! `seLinuxOptions` (baseline): no SELinux type that confines less, no user or role of one's own.
+//! `seLinuxOptions` (baseline): no less confined SELinux type, no custom user or role.
 //!
 //! Fields: `securityContext.seLinuxOptions.type` of the pod and of every container.
 //! Allowed: unset, empty, `container_t`, `container_init_t`, `container_kvm_t`; since v1.31 `container_engine_t`.

@@ -1,14 +1,13 @@
-//! Names and values of a pod as texts for people show them: cut where they enter the text, since their author chooses
-//! how long they are.
+//! Names and values of a pod in messages for people. They are truncated, because their author chooses their length.
 
-/// The most characters of a name or value that are shown: a name of the API has at most 63, most values fewer.
+/// Maximum number of characters of a name or value. A name in the API has at most 63, most values have fewer.
 const MOST: usize = 120;
-/// The most bytes of a key in the path of a field. A qualified name has at most 317.
+/// Maximum number of bytes of a key in the path of a field. A qualified name has at most 317.
 const MOST_OF_KEY: usize = 320;
-/// The most names of one list that are spelled out. Linux has 41 capabilities.
+/// Maximum number of names of one list that are spelled out. Linux has 41 capabilities.
 const MOST_NAMES: usize = 48;
 
-/// A text in quotes, escaped and not too long.
+/// A text in quotes, escaped and truncated.
 pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
@@ -16,7 +15,7 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-/// The same without quotes, for what is a path or a word of a sentence.
+/// The same without quotes, for a path or a word in a sentence.
 pub(crate) fn key(text: &str) -> String {
     if text.len() <= MOST_OF_KEY {
         return text.to_owned();
@@ -25,7 +24,7 @@ pub(crate) fn key(text: &str) -> String {
     format!("{start}...")
 }
 
-/// Names in their order, each once and in quotes. None for no names.
+/// Quoted names in their order, without duplicates. None if there are no names.
 pub(crate) fn names<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Option<String> {
     let mut all = Vec::with_capacity(names.clone().count());
     all.extend(names);

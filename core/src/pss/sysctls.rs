@@ -1,4 +1,4 @@
-//! `sysctls` (baseline): only sysctls that act on the pod alone.
+//! `sysctls` (baseline): only sysctls that affect the pod alone.
 //!
 //! Fields: `spec.securityContext.sysctls[*].name`.
 //! Allowed: the names of `SAFE`, each since the version beside it.

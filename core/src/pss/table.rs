@@ -1,4 +1,4 @@
-//! The table of controls, and judging by it.
+//! The table of controls, and its evaluation.
 
 use super::{
     allow_privilege_escalation, app_armor, capabilities,
@@ -10,8 +10,8 @@ use super::{
     windows_host_process,
 };
 
-/// Every control, in the order in which upstream evaluates and names them: baseline before restricted, each
-/// sorted by id (`policy/registry.go`).
+/// Every control, in the order in which upstream evaluates and reports them: baseline before restricted, each sorted by
+/// id (`policy/registry.go`).
 pub static CONTROLS: [&Control; 19] = [
     &app_armor::APP_ARMOR_PROFILE,
     &capabilities::BASELINE,
@@ -39,39 +39,39 @@ pub static CONTROLS: [&Control; 19] = [
 pub struct Control {
     /// Upstream's id: `capabilities_restricted`.
     pub id: &'static str,
-    /// The lowest level that has it; never privileged.
+    /// The lowest level that includes it; never privileged.
     pub level: Level,
-    /// What is wrong with a pod that breaks it, in a few words.
+    /// Why a pod that violates it is wrong, in a few words.
     pub reason: &'static str,
-    /// The baseline control whose place it takes in restricted, where both are in force.
+    /// The baseline control that it replaces in restricted, where both are in force.
     pub overrides: Option<&'static str>,
-    /// What it checks since which version: oldest first, each in force until the next.
+    /// Its checks by version: oldest first, each in force until the next.
     pub revisions: &'static [Revision],
 }
 
-/// A control as one version of Kubernetes introduced or changed it.
+/// A version of a control: Kubernetes introduced or changed it there.
 #[derive(Debug)]
 pub struct Revision {
-    /// The first version that it holds for.
+    /// The first version that it applies to.
     pub since: Minor,
-    /// Finds what a pod breaks: nothing where it complies.
+    /// Finds the violations in a pod. Finds nothing if it complies.
     pub check: fn(&Pod<'_>, &mut Findings),
 }
 
 impl Control {
-    /// The revision in force at a version, if the control existed then.
+    /// The revision in force in a version, if the control exists there.
     pub fn at(&self, version: Minor) -> Option<&'static Revision> {
         self.revisions.iter().rev().find(|revision| revision.since <= version)
     }
 }
 
-/// The controls that a pod breaks of a level in a version, in the table's order, each with what must change. Nothing
-/// breaks privileged.
+/// The controls of a level and version that a pod violates, in the table's order, each with what must change. No pod
+/// violates privileged.
 pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<(&'static Control, Findings)> {
     find(level, version, pod, Caps::REPORT).collect()
 }
 
-/// The controls that a pod breaks of a level in a version, in the table's order.
+/// The controls of a level and version that a pod violates, in the table's order.
 pub fn broken(
     level: Level,
     version: Minor,
@@ -93,8 +93,8 @@ fn find(
     })
 }
 
-/// The controls that hold in a level and a version, in the table's order. One that `is_freed` stands for takes no
-/// other one's place.
+/// The controls in force in a level and version, in the table's order. A control for which `is_freed` returns true
+/// replaces no other control.
 pub fn in_force(
     level: Level,
     version: Minor,
@@ -108,14 +108,14 @@ pub fn in_force(
         .filter_map(move |control| Some((control, control.at(version)?)))
 }
 
-/// The control that takes this one's place in a level and a version, if one does and is not freed.
+/// The control that replaces this one in a level and version, if one does and is not freed.
 pub fn replacement(
     control: &Control,
     level: Level,
     version: Minor,
     is_freed: impl Fn(&'static Control) -> bool,
 ) -> Option<&'static Control> {
-    // Only a restricted control overrides, and only a baseline one: a test holds the table to it.
+    // Only restricted controls override, and only baseline ones; a test checks the table for it.
     let takes_place = |other: &&'static Control| {
         other.overrides == Some(control.id) && other.at(version).is_some() && !is_freed(other)
     };

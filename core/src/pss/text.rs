@@ -1,4 +1,4 @@
-//! Text and lists as the view holds them: borrowed, `null` read as empty, bounded.
+//! Text and lists of the view: borrowed, bounded, `null` read as empty.
 
 use std::{cmp::Ordering, fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
@@ -6,16 +6,15 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::json;
 
-/// More elements in one list than any object has that etcd would store (1.5 MiB).
+/// More elements in one list than fit into any object that etcd can store (1.5 MiB).
 pub const MAX_LIST: usize = 16_384;
-/// The most memory that the elements of one list take, in bytes. All lists of a text together may take as much as
-/// [`json::memory`] says.
+/// Maximum memory of the elements of one list, in bytes. [`json::memory`] limits all lists of a text together.
 const MAX_LIST_BYTES: usize = 512 << 10;
 
-/// A list that no object has that runs somewhere.
+/// Longer than any list of a real workload.
 pub(super) const LONG: usize = 256;
 
-/// How many elements a list of these may have.
+/// The maximum number of elements of this type in a list.
 const fn most<T>() -> usize {
     match MAX_LIST_BYTES.checked_div(size_of::<T>()) {
         Some(most) if most < MAX_LIST => most,
@@ -23,8 +22,8 @@ const fn most<T>() -> usize {
     }
 }
 
-/// A string that borrows from the body where it has no escapes, and is shared by copies of the view where it has some.
-/// serde's own `Option<Cow<str>>` never borrows.
+/// A string borrowed from the body if it has no escapes; otherwise copies of the view share it. serde's own
+/// `Option<Cow<str>>` never borrows.
 #[derive(Clone)]
 pub struct Text<'a>(Kept<'a>);
 
@@ -145,7 +144,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// How many bytes of the view an element of a list, or an entry of a map, takes.
+/// Memory that an element of a list, or an entry of a map, takes in the view.
 pub(super) trait Priced {
     /// In bytes.
     const BYTES: usize;
@@ -160,7 +159,7 @@ impl Priced for Text<'_> {
     const BYTES: usize = 2 * size_of::<Self>();
 }
 
-/// What is taken out of [`json::memory`](crate::json::memory) before it is read.
+/// Charges [`json::memory`](crate::json::memory) before the value is read.
 pub(super) struct Charged<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de> + Priced> Deserialize<'de> for Charged<T> {
@@ -185,7 +184,7 @@ impl<'de, T: Deserialize<'de> + Priced> Deserialize<'de> for Charged<T> {
     }
 }
 
-/// A list: `null` is empty, a `null` in it is an element with nothing set.
+/// A list: `null` is empty, a `null` element has nothing set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T>(Vec<T>);
 
@@ -245,7 +244,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for List<T> {
                     }
                     list.push(element.unwrap_or_default());
                 }
-                // A long list that has just grown takes twice its size.
+                // A growing vector may reserve twice its size.
                 if list.len() > LONG {
                     list.shrink_to_fit();
                 }

@@ -1,4 +1,4 @@
-//! What a pod breaks, where, and what to set instead: values only, rendered by whoever answers.
+//! Findings as values: what violates a requirement, where, and what to set instead. Callers render them.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use super::{
     shown::shown,
 };
 
-/// One thing to set.
+/// A field to set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
-    /// Where.
+    /// The part of the pod that contains the field.
     pub place: Place,
-    /// The field, as seen from the place: `securityContext.privileged`. It may be missing from the object.
+    /// The field relative to the place: `securityContext.privileged`. It may be missing from the object.
     pub path: Cow<'static, str>,
-    /// What to do, as an imperative: `set securityContext.privileged=false`.
+    /// The fix, as an imperative: `set securityContext.privileged=false`.
     pub fix: Cow<'static, str>,
 }
 
-/// A part of the pod that a finding is about. The order is the order of a message's lines.
+/// The part of a pod that a finding is about. The order is that of a message's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// The pod's annotations.
@@ -28,20 +28,20 @@ pub enum Place {
     Pod,
     /// `spec.volumes[index]`.
     Volume {
-        /// Its index.
+        /// The index in the list.
         index: usize,
     },
     /// One container.
     Container {
-        /// Which of the three lists.
+        /// The list that contains it.
         kind: ContainerKind,
-        /// Its index there.
+        /// The index in that list.
         index: usize,
     },
 }
 
 impl Place {
-    /// As people call it: `pod`, `container "web"`, `init container "db"`, `volume "data"`. A long name is cut.
+    /// The name for people: `pod`, `container "web"`, `init container "db"`, `volume "data"`. Truncates long names.
     pub fn describe(self, pod: &Pod<'_>) -> String {
         match self {
             Self::Metadata | Self::Pod => "pod".to_owned(),
@@ -66,7 +66,7 @@ impl Place {
 }
 
 impl Finding {
-    /// A field that stands below a place, and what to do about it.
+    /// A field below a place, and its fix.
     pub fn new(
         place: Place,
         path: impl Into<Cow<'static, str>>,
@@ -75,8 +75,8 @@ impl Finding {
         Self { place, path: path.into(), fix: fix.into() }
     }
 
-    /// The path from the root of an object whose pod (or template) stands at `root`:
-    /// `""` for a pod, `"spec.template."` for a Deployment.
+    /// The path from the root of an object whose pod (or template) is at `root`: `""` for a pod, `"spec.template."` for
+    /// a Deployment.
     pub fn field(&self, root: &str) -> String {
         let path = &self.path;
         match self.place {
@@ -90,9 +90,9 @@ impl Finding {
     }
 }
 
-/// Findings for a field that may be set at the pod or in each of these containers, and is at neither. What is
-/// said is the shorter way out: once at the pod. Not if only ephemeral containers lack it: a running pod cannot
-/// be changed any more.
+/// Findings for a field that can be set at the pod or in each of these containers, and is set nowhere. Reports the
+/// shortest fix: once at the pod. If only ephemeral containers lack it, reports those, because a running pod is
+/// immutable.
 pub(crate) fn missing(
     unset: impl Iterator<Item = Place>,
     path: &'static str,
@@ -101,7 +101,7 @@ pub(crate) fn missing(
 ) {
     let mut unset = unset.peekable();
     match unset.peek() {
-        // Ephemeral containers come last: where one is the first, there are no others.
+        // Ephemeral containers come last, so if the first is one, all are.
         Some(first) if first.is_ephemeral() => {
             found.extend(unset.map(|place| Finding::new(place, path, fix.clone())));
         }

@@ -1,5 +1,5 @@
-//! A pod's volume: its name, which sources are set, and of three of them what rules judge. Sources that this build has
-//! never heard of are seen, too.
+//! A pod's volume: its name, the sources that are set, and the details of three sources that rules judge. Sources that
+//! this build does not know are seen, too.
 
 use std::{fmt, marker::PhantomData};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::text::{Charged, List, Priced, Text};
 
-/// More sources than any volume has, which has one: an untrusted client's list of keys is not kept.
+/// More sources than any real volume, which has one. Limits what a client can make the server keep.
 const MAX_SOURCES: usize = 16;
 
 /// `spec.volumes[*]`.
@@ -15,13 +15,13 @@ const MAX_SOURCES: usize = 16;
 pub struct Volume<'a> {
     /// Its name.
     pub name: Text<'a>,
-    /// The keys of the sources that are set, in the order of the object. The API allows one.
+    /// The sources that are set, in the order of the object. The API allows one.
     pub sources: Vec<Text<'a>>,
-    /// `hostPath.path`, where that source is set. Empty if it says none.
+    /// `hostPath.path`, if that source is set. Empty if the path is missing.
     pub host_path: Option<Text<'a>>,
-    /// `image.reference`, where that source is set. Empty if it says none.
+    /// `image.reference`, if that source is set. Empty if the reference is missing.
     pub image: Option<Text<'a>>,
-    /// Whether `projected` holds a token of the pod's service account.
+    /// Whether `projected` contains a token of the pod's service account.
     pub service_account_token: bool,
 }
 
@@ -57,7 +57,7 @@ struct ProjectedSource {
     service_account_token: Option<de::IgnoredAny>,
 }
 
-/// A source of which only the key is kept.
+/// A source of which only the presence is kept.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Source(Option<de::IgnoredAny>);
@@ -67,7 +67,7 @@ impl Priced for Source {
 }
 
 impl<'a> Volume<'a> {
-    /// Reads the value of one source, and says whether it is set.
+    /// Reads the value of one source. Returns whether it is set.
     fn read<'de: 'a, A: de::MapAccess<'de>>(
         &mut self,
         source: &str,
@@ -116,7 +116,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Volume<'a> {
                     if key == "name" {
                         volume.name = map.next_value()?;
                     } else if volume.has(&key) {
-                        // Go reads the last one, which may be null.
+                        // Go keeps the last of duplicate keys, which may be null.
                         return Err(de::Error::custom(format_args!(
                             "duplicate field `{key:.100}`"
                         )));

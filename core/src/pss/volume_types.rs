@@ -1,8 +1,8 @@
-//! `restrictedVolumes` (restricted): only volumes that reach nothing outside the pod's own rights.
+//! `restrictedVolumes` (restricted): only volume types that give no access beyond the pod's own rights.
 //!
 //! Fields: `spec.volumes[*].*`.
-//! Allowed: the sources of `ALLOWED`. A source that nobody has heard of yet is forbidden, and so is a volume
-//! without any (the API server makes an emptyDir of it before anyone is asked).
+//! Allowed: the sources of `ALLOWED`. An unknown source is forbidden, and so is a volume without a source (before
+//! admission, the API server makes an emptyDir of it).
 
 use super::{
     findings::Findings,

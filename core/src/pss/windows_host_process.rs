@@ -1,4 +1,4 @@
-//! `windowsHostProcess` (baseline): no process of the Windows host itself.
+//! `windowsHostProcess` (baseline): no processes directly on the Windows host.
 //!
 //! Fields: `securityContext.windowsOptions.hostProcess` of the pod and of every container.
 //! Allowed: unset, `false`.
