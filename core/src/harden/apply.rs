@@ -1,4 +1,4 @@
-//! Changes as a simulated pod: what the object will look like once it is patched, as far as the view goes.
+//! Applies changes to the view of a pod, to judge the pod as it will be once patched.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::{
     token::Token,
 };
 
-/// What the pod will look like: as far as the view goes.
+/// The view of the patched pod.
 pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
     let mut pod = pod.clone();
     for change in changes {

@@ -1,4 +1,4 @@
-//! What a namespace's mode comes to, given its policy.
+//! The hardening decision for a namespace, given its policy.
 
 use std::collections::BTreeMap;
 
@@ -6,23 +6,23 @@ use crate::pss::{InvalidLabel, Level, Policy};
 
 use super::settings::{MODE_LABEL, Mode, Settings};
 
-/// What is done to a pod of a namespace.
+/// What hardening does to a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Defaults are added.
+    /// Adds the missing defaults.
     Apply,
-    /// It is said which would be.
+    /// Reports the missing defaults.
     Report,
-    /// Neither.
+    /// Adds and reports nothing.
     Nothing,
 }
 
 impl Decision {
-    /// From the namespace's label, else from the configuration. A label that says no mode counts as not there:
-    /// it is refused when it is set.
+    /// Decides by the namespace's label, else by the configuration. An invalid label is ignored, because setting one is
+    /// denied.
     pub fn of(labels: &BTreeMap<String, String>, policy: &Policy, settings: &Settings) -> Self {
         let label = labels.get(MODE_LABEL).and_then(|label| label.parse().ok());
-        // Where nothing is judged, nobody asked for advice either.
+        // A namespace in which nothing is judged gets no advice either.
         let is_judged = !policy.is_fully_privileged();
         match label.unwrap_or(settings.mode) {
             Mode::Auto if policy.enforce.level() == Level::Restricted => Self::Apply,
@@ -34,7 +34,7 @@ impl Decision {
     }
 }
 
-/// What is wrong with the mode label, if anything is.
+/// The error in the mode label, if any.
 pub fn invalid_label(labels: &BTreeMap<String, String>) -> Option<InvalidLabel> {
     let value = labels.get(MODE_LABEL)?;
     let allowed = "must be one of auto, apply, report, off";

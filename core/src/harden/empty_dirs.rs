@@ -1,8 +1,8 @@
-//! Directories to write to in a container whose root becomes read-only: an `emptyDir` of its own at each listed path,
-//! so that containers share nothing that they did not share before.
+//! Writable directories in a container whose root becomes read-only: a separate `emptyDir` at each listed path, so that
+//! containers share nothing that they did not share before.
 //!
-//! None is mounted where the author mounted something: at the path, above it or below it. The token that the
-//! ServiceAccount plugin mounts in almost every container is no author's, and stays visible below.
+//! None is mounted at, above or below a path at which the author mounted something. The token that the ServiceAccount
+//! plugin mounts in almost every container does not count, and stays visible below.
 
 use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
@@ -10,15 +10,15 @@ use crate::pss::{Container, ContainerKind, Place, Pod, Text, Volume, VolumeMount
 
 use super::{field::Values, token};
 
-/// A path that a directory can be mounted at: absolute, without `.`, `..`, `:` or empty parts.
+/// A path for a mounted directory: absolute, without `.`, `..`, `:` or empty parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountPath(String);
 
 impl MountPath {
-    /// Reads a path.
+    /// Parses a path.
     ///
     /// # Errors
-    /// What is none, or where nothing may be mounted, with what is allowed.
+    /// An invalid path, or one at which nothing may be mounted. The text says what is allowed.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const MOST: usize = 253;
         let is_possible = |part: &str| {
@@ -38,18 +38,18 @@ impl MountPath {
         Ok(Self(text.to_owned()))
     }
 
-    /// As it is written.
+    /// The path as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether one is the other or stands in it.
+    /// Whether the two are equal, or one contains the other.
     pub fn overlaps(&self, other: &Self) -> bool {
         Parts(&self.0).relation(Parts(&other.0)) != Relation::Apart
     }
 }
 
-/// A new volume, and where a container mounts it.
+/// A new volume, and the path at which a container mounts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyDir {
     path: MountPath,
@@ -57,7 +57,7 @@ pub struct EmptyDir {
 }
 
 impl EmptyDir {
-    /// Where it is mounted.
+    /// The mount path.
     pub fn path(&self) -> &str {
         self.path.as_str()
     }
@@ -84,13 +84,13 @@ impl EmptyDir {
     }
 }
 
-/// What each of these containers, whose roots become read-only, is given.
+/// The directories for each of these containers, whose roots become read-only.
 pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<(Place, Values)> {
     let volumes = pod.spec.volumes.iter();
     let mut taken: HashSet<_> = volumes.map(|volume| Cow::Borrowed(volume.name.as_str())).collect();
     let mut planned = Vec::new();
     for place in places {
-        // A pod that runs takes no more volumes.
+        // Volumes of a running pod are immutable.
         let Place::Container { kind: kind @ (ContainerKind::Init | ContainerKind::Main), index } =
             *place
         else {
@@ -115,30 +115,30 @@ fn is_free(container: &Container<'_>, path: &MountPath) -> bool {
     let devices = container.volume_devices.iter().map(|device| device.device_path.as_str());
     mounts.chain(devices).map(Parts).all(|other| match own.relation(other) {
         Relation::Apart => true,
-        // The token.
+        // The service account token.
         Relation::Around => Parts(token::MOUNT_PATH).relation(other) == Relation::Same,
         Relation::Same | Relation::Within => false,
     })
 }
 
-/// The parts of a path: without empty ones and `.`, and without what `..` takes back. A relative one starts at the root,
-/// as it does for the kubelet. They are found anew each time: a path may be as long as its author likes.
+/// The parts of a path, without empty ones and `.`, and with `..` resolved. A relative path starts at the root, as for
+/// the kubelet. Nothing is stored, because a path may have any length.
 #[derive(Clone, Copy, Debug)]
 struct Parts<'p>(&'p str);
 
-/// How one path stands to another.
+/// The relation of one path to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
     Same,
-    /// The other is in it.
+    /// It contains the other.
     Around,
-    /// It is in the other.
+    /// The other contains it.
     Within,
     Apart,
 }
 
 impl<'p> Parts<'p> {
-    /// From the last to the first: so it is known how many parts `..` takes back before they come.
+    /// From the last part to the first, so that the number of `..` is known before the parts that they cancel.
     fn reversed(self) -> impl Iterator<Item = &'p str> {
         let mut taken_back = 0_usize;
         self.0.rsplit('/').filter(move |part| match *part {
@@ -157,7 +157,7 @@ impl<'p> Parts<'p> {
 
     fn relation(self, other: Self) -> Relation {
         let (own, others) = (self.reversed().count(), other.reversed().count());
-        // Of each the first parts, as many as both have.
+        // Compare as many leading parts as both have.
         let own_first = self.reversed().skip(own.saturating_sub(others));
         let others_first = other.reversed().skip(others.saturating_sub(own));
         match own.cmp(&others) {
@@ -169,8 +169,8 @@ impl<'p> Parts<'p> {
     }
 }
 
-/// A DNS-1123 label that says what the volume is for: `portcullis-tmp-web`. What does not fit into one as it is, is cut
-/// and told apart by a hash.
+/// A DNS-1123 label that names the purpose of the volume: `portcullis-tmp-web`. Truncates what does not fit, and adds a
+/// hash.
 fn name(path: &str, container: &str) -> String {
     const MOST: usize = 63;
     const HASH: usize = "-01234567".len();
@@ -190,7 +190,7 @@ fn name(path: &str, container: &str) -> String {
     format!("{}-{:08x}", cut.trim_end_matches('-'), fnv1a(full().flat_map(str::bytes)))
 }
 
-/// The same in every version and on every machine, unlike the standard library's.
+/// Unlike the hash of the standard library, stable in every version and on every machine.
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     bytes.fold(0x811c_9dc5, step)

@@ -1,4 +1,4 @@
-//! The rows of the hardening table by name, and a row as it applies to one place.
+//! The rows of the hardening table, and their application to one place.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::pss::Place;
 
 use super::{empty_dirs::EmptyDir, resources::Resources};
 
-/// One field of the hardening table, and the default that is added to it.
+/// A row of the hardening table: a field, and the default that is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// `runAsNonRoot: true`.
@@ -19,9 +19,9 @@ pub enum Field {
     NoPrivilegeEscalation,
     /// `readOnlyRootFilesystem: true`.
     ReadOnlyRootFilesystem,
-    /// `automountServiceAccountToken: false`, and the token that was mounted already goes.
+    /// `automountServiceAccountToken: false`; also removes a token that was mounted already.
     NoServiceAccountToken,
-    /// An `emptyDir` at each of some paths of a container whose root becomes read-only.
+    /// An `emptyDir` at some paths of a container whose root becomes read-only.
     EmptyDirs,
     /// `appArmorProfile.type: RuntimeDefault`.
     AppArmorProfile,
@@ -46,7 +46,7 @@ impl Field {
         Self::Resources,
     ];
 
-    /// The field's name: a metric's label.
+    /// The field's name as a metric label.
     pub fn name(self) -> &'static str {
         match self {
             Self::RunAsNonRoot => "runAsNonRoot",
@@ -62,14 +62,14 @@ impl Field {
         }
     }
 
-    /// The id of the control or rule that a pod without this default breaks.
+    /// The id of the control or rule that a pod without this default violates.
     pub fn requirement(self) -> Option<&'static str> {
         match self {
             Self::RunAsNonRoot => Some("runAsNonRoot"),
             Self::SeccompProfile => Some("seccompProfile_restricted"),
             Self::DropCapabilities => Some("capabilities_restricted"),
             Self::NoPrivilegeEscalation => Some("allowPrivilegeEscalation"),
-            // The directories come with the read-only root, and never without it.
+            // The directories are only added together with the read-only root.
             Self::ReadOnlyRootFilesystem | Self::EmptyDirs => Some("rules/readOnlyRootFilesystem"),
             Self::NoServiceAccountToken => Some("rules/serviceAccountToken"),
             Self::AppArmorProfile => Some("rules/appArmorProfile"),
@@ -79,25 +79,25 @@ impl Field {
     }
 }
 
-/// A default that is to be added, and where: the pod or one container.
+/// A default to add, and the place: the pod or one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// What.
+    /// The field.
     pub field: Field,
-    /// Of the fields that are not the same everywhere.
+    /// The values, for fields with varying ones.
     pub values: Values,
 }
 
-/// What a field becomes.
+/// The values of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Values {
-    /// What it always does.
+    /// Always the same.
     Fixed,
-    /// Of [`Field::EmptyDirs`].
+    /// For [`Field::EmptyDirs`].
     EmptyDirs(Vec<EmptyDir>),
-    /// Of [`Field::Resources`].
+    /// For [`Field::Resources`].
     Resources(Resources),
 }
 
@@ -106,7 +106,7 @@ impl Change {
         Self { place, field, values: Values::Fixed }
     }
 
-    /// The directories that it mounts: each takes a volume of the pod.
+    /// The directories that it mounts. Each needs a volume of the pod.
     pub fn empty_dirs(&self) -> &[EmptyDir] {
         match &self.values {
             Values::EmptyDirs(all) => all,

@@ -1,4 +1,4 @@
-//! Hardening: which defaults a pod lacks, as values and as a JSON Patch.
+//! Hardening: the defaults that a pod lacks, as values and as a JSON Patch.
 //!
 //! Pure: no I/O, no clock, no log. A field that the author set is never changed.
 

@@ -1,4 +1,4 @@
-//! Changes as a JSON Patch on the object as it really is, and as a simulated pod.
+//! Changes as a JSON Patch for the actual object.
 
 use json_patch::{
     AddOperation, Patch, PatchOperation, RemoveOperation,
@@ -15,16 +15,15 @@ use super::{
     token::Token,
 };
 
-/// The operations that add the changes, and nothing else. Parents that are missing are made; what is there is
-/// not written again. `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
+/// The operations that add the changes, and nothing else. They create missing parents and never rewrite existing ones.
+/// `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
 pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
     let mut operations = Vec::new();
     each(pod, changes, root, &mut |operation| operations.push(operation));
     Patch(operations)
 }
 
-/// The same as JSON text. Each operation is written as soon as it is made: as values, all of them together take many
-/// times as much memory.
+/// The patch as JSON text. Each operation is serialised at once, because all of them as values take far more memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PatchText(Vec<u8>);
 
@@ -33,7 +32,7 @@ impl PatchText {
         let mut text = Vec::with_capacity(if changes.is_empty() { 0 } else { 512 });
         each(pod, changes, root, &mut |operation| {
             text.push(if text.is_empty() { b'[' } else { b',' });
-            // Strings and maps with text keys always serialise, and memory takes any length.
+            // Strings and maps with text keys always serialise, and writing to memory cannot fail.
             let _ = serde_json::to_writer(&mut text, &operation);
         });
         if !text.is_empty() {
@@ -42,18 +41,18 @@ impl PatchText {
         Self(text)
     }
 
-    /// Whether there is no operation.
+    /// Whether there are no operations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The JSON. Empty where there is no operation.
+    /// The JSON. Empty if there are no operations.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Takes operations one by one.
+/// Consumes operations one by one.
 type Take<'t> = dyn FnMut(PatchOperation) + 't;
 
 fn each(pod: &Pod<'_>, changes: &[Change], root: &[&str], take: &mut Take<'_>) {
@@ -69,13 +68,13 @@ fn each(pod: &Pod<'_>, changes: &[Change], root: &[&str], take: &mut Take<'_>) {
     }
 }
 
-/// The object that defaults of one place are added to.
+/// The object to which the defaults of one place are added.
 struct Target<'p> {
     /// The pod's spec or the container.
     owner: PointerBuf,
     /// Whether the owner has a `securityContext`.
     has_context: bool,
-    /// Only of containers.
+    /// Only for containers.
     container: Option<&'p Container<'p>>,
 }
 
@@ -203,7 +202,7 @@ fn add_volumes(pod: &Pod<'_>, changes: &[&Change], root: &[&str], take: &mut Tak
     append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, take);
 }
 
-/// Adds to a list that may be missing.
+/// Appends to a list that may be missing.
 fn append(
     owner: &PointerBuf,
     list: &str,
@@ -211,7 +210,7 @@ fn append(
     items: impl Iterator<Item = Value>,
     take: &mut Take<'_>,
 ) {
-    /// Of a new list, so many items are made at once: more than a pod has.
+    /// Maximum number of items that create a list in one operation: more than a real pod has.
     const AT_ONCE: usize = 64;
     let mut items = items.peekable();
     if !has_any && items.peek().is_some() {

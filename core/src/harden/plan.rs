@@ -1,4 +1,4 @@
-//! Which defaults a pod lacks: the hardening table, a row a function.
+//! The defaults that a pod lacks: the hardening table, one function per row.
 
 use std::collections::HashSet;
 
@@ -14,19 +14,19 @@ use super::{
     settings::Settings,
 };
 
-/// Which part of a pod a request may still change.
+/// The part of a pod that a request can still change.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'p> {
-    /// A pod that is being made, or a template.
+    /// A new pod, or a template.
     Create,
     /// The ephemeral containers that the old pod lacks: the API server drops any other change.
     Debug {
-        /// The pod as it runs.
+        /// The running pod.
         old: &'p Pod<'p>,
     },
 }
 
-/// The defaults that a pod lacks, none of which changes what its author set. In the table's order.
+/// The defaults that a pod lacks, in the table's order. None overrides a field that the author set.
 pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<Change> {
     let planner = Planner::new(pod, scope);
     let rows: [(bool, Field, Row<'p>); 8] = [
@@ -68,7 +68,7 @@ type Row<'p> = fn(&Planner<'p>) -> Vec<Place>;
 struct Planner<'p> {
     pod: &'p Pod<'p>,
     scope: Scope<'p>,
-    /// The names of the ephemeral containers that are there already: empty for a pod that is being made.
+    /// The names of the existing ephemeral containers: empty for a new pod.
     known: HashSet<&'p str>,
 }
 
@@ -83,8 +83,8 @@ impl<'p> Planner<'p> {
         Self { pod, scope, known }
     }
 
-    /// At the pod; if anything in it is meant to be root, in each container that is not. Of a running pod in each new
-    /// ephemeral container: its other containers may have it in themselves alone.
+    /// At the pod; if anything in it must run as root, in each container that does not. For a running pod, in each new
+    /// ephemeral container, because its other containers may set it only for themselves.
     fn run_as_non_root(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.run_as_non_root.is_some());
@@ -112,7 +112,7 @@ impl<'p> Planner<'p> {
         self.open_containers(|container| lacks(container) && !is_root(container))
     }
 
-    /// At the pod; of a running one, in each new ephemeral container.
+    /// At the pod; for a running one, in each new ephemeral container.
     fn seccomp_profile(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.seccomp_profile.is_some());
@@ -142,7 +142,7 @@ impl<'p> Planner<'p> {
         })
     }
 
-    /// The API server refuses `false` beside `privileged` and beside CAP_SYS_ADMIN.
+    /// The API server rejects `false` together with `privileged` or CAP_SYS_ADMIN.
     fn no_privilege_escalation(&self) -> Vec<Place> {
         self.linux_containers(|container| {
             let Some(context) = container.security_context.as_ref() else {
@@ -163,7 +163,7 @@ impl<'p> Planner<'p> {
         })
     }
 
-    /// Who names an account of its own means to use it.
+    /// A pod that names its own account intends to use it.
     fn no_service_account_token(&self) -> Vec<Place> {
         let is_default = matches!(self.pod.service_account(), "" | "default");
         let is_set = self.pod.spec.automount_service_account_token.is_some();
@@ -173,8 +173,8 @@ impl<'p> Planner<'p> {
         vec![Place::Pod]
     }
 
-    /// At the pod. The API server refuses it there beside an annotation that says something else: then in each
-    /// container that has neither field nor annotation. Of a running pod in each new ephemeral container.
+    /// At the pod. The API server rejects that if an annotation has a different value: then in each container that has
+    /// neither the field nor an annotation. For a running pod, in each new ephemeral container.
     fn app_armor_profile(&self) -> Vec<Place> {
         let context = self.pod.spec.security_context.as_ref();
         let is_set = context.is_some_and(|context| context.app_armor_profile.is_some());
@@ -199,8 +199,8 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// What is asked of the pod as it came stays asked of it, though from v1.35 on the Standard lets pods with a user
-    /// namespace run as root.
+    /// Does not relax the other defaults, although since v1.35 the Standard lets pods with a user namespace run as
+    /// root.
     fn user_namespace(&self) -> Vec<Place> {
         let is_set = self.pod.spec.host_users.is_some();
         if self.is_debug() || is_set || self.is_empty() || refuses_user_namespace(self.pod) {
@@ -209,7 +209,7 @@ impl<'p> Planner<'p> {
         vec![Place::Pod]
     }
 
-    /// Where the root becomes read-only, and only there.
+    /// Only in containers whose root becomes read-only.
     fn empty_dirs(&self, settings: &Settings) -> Vec<Change> {
         if !settings.read_only_root_filesystem || settings.empty_dirs.is_empty() {
             return Vec::new();
@@ -248,7 +248,7 @@ impl<'p> Planner<'p> {
         self.open_containers(lacks)
     }
 
-    /// Containers that this request may change and that lack something.
+    /// Containers that this request can change and that lack something.
     fn open_containers(&self, lacks: impl Fn(&Container<'_>) -> bool) -> Vec<Place> {
         self.pod
             .containers()
@@ -268,13 +268,13 @@ impl<'p> Planner<'p> {
     }
 }
 
-/// Whether a container says, or inherits, that it runs as root.
+/// Whether a container runs as root by its own or the pod's fields.
 fn is_root(pod: &Pod<'_>, container: &Container<'_>) -> bool {
     let of_pod = pod.spec.security_context.as_ref();
     let own = container.security_context.as_ref();
     let user =
         own.and_then(|own| own.run_as_user).or_else(|| of_pod.and_then(|pod| pod.run_as_user));
-    // The name is inherited by itself, whatever else the container sets for Windows.
+    // The user name is inherited separately from other Windows options.
     let windows_user = [
         own.and_then(|own| own.windows_options.as_ref()),
         of_pod.and_then(|pod| pod.windows_options.as_ref()),
@@ -288,7 +288,7 @@ fn is_root(pod: &Pod<'_>, container: &Container<'_>) -> bool {
         || windows_user.is_some_and(is_administrator)
 }
 
-/// Windows compares account names without case.
+/// Windows ignores case in account names.
 fn is_administrator(user: &str) -> bool {
     user.eq_ignore_ascii_case("ContainerAdministrator")
 }

@@ -1,7 +1,7 @@
-//! Requests and limits for containers that lack them. A request is never above a limit, its own or ours.
+//! Requests and limits for containers that lack them. An added request is never above the container's limit.
 //!
-//! Where a limit is set and the request is not, the API server takes the limit for it: then there is nothing to add.
-//! What the pod as a whole sets of a resource (KEP-2837) is shared out by its author: no container is given its own.
+//! If only the limit is set, the API server uses it as the request, so nothing is added. If the pod sets a resource as
+//! a whole (KEP-2837), its author decided how to share it, so no container gets a value of its own.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -10,22 +10,22 @@ use crate::{
     rules::{InvalidQuantity, Quantity},
 };
 
-/// A resource that has a default: one of those whose limit may be above the request.
+/// A resource that can have a default: one whose limit may be above the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Resource {
-    /// Cores.
+    /// CPU, in cores.
     Cpu,
-    /// Bytes of disk: writable layers, logs, `emptyDir`.
+    /// Disk, in bytes: writable layers, logs, `emptyDir`.
     EphemeralStorage,
-    /// Bytes.
+    /// Memory, in bytes.
     Memory,
 }
 
 impl Resource {
-    /// All of them, by name.
+    /// All resources, sorted by name.
     pub const ALL: [Self; 3] = [Self::Cpu, Self::EphemeralStorage, Self::Memory];
 
-    /// As Kubernetes calls it.
+    /// The resource name in Kubernetes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -41,12 +41,12 @@ impl fmt::Display for Resource {
     }
 }
 
-/// Where an amount stands.
+/// The list that an amount is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum List {
-    /// What is set aside on the node.
+    /// The amount reserved on the node.
     Requests,
-    /// What may be used at most.
+    /// The maximum use.
     Limits,
 }
 
@@ -66,20 +66,20 @@ impl fmt::Display for List {
     }
 }
 
-/// A quantity above zero, as it is written. Two are equal if they are written alike.
+/// A quantity above zero, as written. Equality compares the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount {
     text: String,
     quantity: Quantity,
 }
 
-/// What was written instead of an amount.
+/// The text is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAmount {
-    /// Nothing, which is no default.
+    /// Zero, which is no useful default.
     #[error("must be more than 0")]
     Zero,
-    /// No quantity at all.
+    /// Not a quantity.
     #[error(transparent)]
     Quantity(#[from] InvalidQuantity),
 }
@@ -102,22 +102,22 @@ impl fmt::Display for Amount {
     }
 }
 
-/// Amounts by resource: the defaults that are configured, or those of them that a container lacks.
+/// Amounts by resource: the configured defaults, or those that a container lacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
-    /// What is requested.
+    /// Requests by resource.
     pub requests: BTreeMap<Resource, Amount>,
-    /// What is the most.
+    /// Limits by resource.
     pub limits: BTreeMap<Resource, Amount>,
 }
 
 impl Resources {
-    /// Whether there is no amount at all.
+    /// Whether there are no amounts.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.limits.is_empty()
     }
 
-    /// Every amount: requests first.
+    /// All amounts, requests first.
     pub fn iter(&self) -> impl Iterator<Item = (List, Resource, &Amount)> {
         let requests = self.requests.iter().map(|(name, amount)| (List::Requests, *name, amount));
         let limits = self.limits.iter().map(|(name, amount)| (List::Limits, *name, amount));
@@ -132,7 +132,7 @@ impl Resources {
         both.filter(|(_, request, limit)| request > limit).map(|(name, ..)| name)
     }
 
-    /// What a container lacks of these.
+    /// The amounts that a container lacks.
     fn lacking(
         &self,
         own: Option<&pss::Resources<'_>>,
@@ -164,7 +164,7 @@ impl Resources {
     }
 }
 
-/// What each of these containers lacks, if anything.
+/// The amounts that each of these containers lacks, if any.
 pub(super) fn plan(
     pod: &Pod<'_>,
     defaults: &Resources,
@@ -172,7 +172,7 @@ pub(super) fn plan(
 ) -> Vec<(Place, Resources)> {
     let of_pod = pod.spec.resources.as_ref();
     let lacking = places.iter().filter_map(|place| match *place {
-        // The API server lets ephemeral containers have none.
+        // Ephemeral containers cannot have resources.
         Place::Container { kind: kind @ (ContainerKind::Init | ContainerKind::Main), index } => {
             let own = pod.spec.list(kind).get(index)?.resources.as_ref();
             Some((*place, defaults.lacking(own, of_pod)))

@@ -1,4 +1,4 @@
-//! Which defaults are added, and where: the `harden` block of the configuration.
+//! Hardening settings: the `harden` block of the configuration.
 
 use std::{fmt, str::FromStr};
 
@@ -7,13 +7,13 @@ use super::{empty_dirs::MountPath, resources::Resources};
 /// What hardening does in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Applies where the namespace enforces restricted, reports elsewhere.
+    /// Applies if the namespace enforces restricted, reports otherwise.
     Auto,
-    /// Applies everywhere but where enforce, audit and warn are all privileged.
+    /// Applies unless enforce, audit and warn are all privileged.
     Apply,
-    /// Says what would be set.
+    /// Reports what would be set.
     Report,
-    /// Nothing.
+    /// Does nothing.
     Off,
 }
 
@@ -21,7 +21,7 @@ pub enum Mode {
 pub const MODE_LABEL: &str = "portcullis.dev/harden";
 
 impl Mode {
-    /// The word used in the configuration, the label, flags and metrics.
+    /// The mode's name in the configuration, the label, flags and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -38,7 +38,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What was written instead of a mode.
+/// The text is not a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of auto, apply, report, off")]
 pub struct InvalidMode;
@@ -57,10 +57,10 @@ impl FromStr for Mode {
     }
 }
 
-/// The mode, and which rows of the hardening table are on.
+/// The mode, and the enabled rows of the hardening table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where, unless the namespace's label says otherwise.
+    /// The mode, unless the namespace's label overrides it.
     pub mode: Mode,
     /// Adds `runAsNonRoot: true`.
     pub run_as_non_root: bool,
@@ -74,13 +74,13 @@ pub struct Settings {
     pub read_only_root_filesystem: bool,
     /// Adds `automountServiceAccountToken: false` and removes the token that is already there.
     pub no_service_account_token: bool,
-    /// Where a container whose root becomes read-only can write all the same. None of them overlaps another.
+    /// Paths that stay writable in a container whose root becomes read-only. No two overlap.
     pub empty_dirs: Vec<MountPath>,
-    /// Adds `appArmorProfile.type: RuntimeDefault`. Off by default: a kubelet without AppArmor refuses it.
+    /// Adds `appArmorProfile.type: RuntimeDefault`. Off by default: a kubelet without AppArmor rejects such pods.
     pub app_armor_profile: bool,
-    /// Adds `hostUsers: false`. Off by default: not every node and volume can do it.
+    /// Adds `hostUsers: false`. Off by default: not every node and volume supports it.
     pub user_namespace: bool,
-    /// Added to containers that lack them: no request is above the limit of the same resource.
+    /// Amounts to add to containers that lack them. No request is above the limit of the same resource.
     pub resources: Resources,
 }
 

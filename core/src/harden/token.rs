@@ -1,25 +1,24 @@
-//! Where a pod holds the token that the API server's ServiceAccount plugin mounted: that plugin runs before any
-//! webhook.
+//! The service account token that the API server's ServiceAccount plugin mounts into a pod before any webhook runs.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::pss::{ContainerKind, Pod};
 
-/// Where the plugin mounts it, and nothing else does.
+/// The mount path that only the plugin uses.
 pub(super) const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// The plugin's volume and the mounts of it, by index, the last first: so that none shifts before it is removed.
+/// The plugin's volume and its mounts, by index, last first, so that removing one does not shift the others.
 pub(super) struct Token {
-    /// In `spec.volumes`.
+    /// Indices in `spec.volumes`.
     pub(super) volumes: Vec<usize>,
-    /// List, container, and index in its `volumeMounts`.
+    /// The list, the container's index, and the index in its `volumeMounts`.
     pub(super) mounts: Vec<(ContainerKind, usize, usize)>,
 }
 
 impl Token {
     pub(super) fn of(pod: &Pod<'_>) -> Self {
         let places = mount_places(pod);
-        // What is mounted elsewhere, somebody means to use.
+        // A volume mounted elsewhere as well is in use by the author.
         let is_injected = |name: &str| places.get(name) == Some(&true);
         let volumes = pod.spec.volumes.iter().enumerate().rev();
         let volumes: Vec<_> = volumes
@@ -34,7 +33,7 @@ impl Token {
     }
 }
 
-/// Volumes that are named as the plugin names its own, and whether all mounts of each are where it mounts it.
+/// Volumes with the name pattern of the plugin, and whether all their mounts are at the plugin's path.
 fn mount_places<'p>(pod: &'p Pod<'_>) -> HashMap<&'p str, bool> {
     let mut places = HashMap::new();
     for mount in mounts(pod).filter(|mount| mount.volume.starts_with("kube-api-access-")) {
