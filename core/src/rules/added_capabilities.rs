@@ -1,8 +1,8 @@
-//! `rules/addedCapabilities`: containers add no capabilities but those that are listed.
+//! `rules/addedCapabilities`: containers add only the listed capabilities.
 //!
 //! Fields: `securityContext.capabilities.add` of every container.
-//! Allowed: unset, and the names of the settings. Names are exact: neither `net_raw` nor `CAP_NET_RAW` is `NET_RAW`, nor
-//! does `ALL` stand for any.
+//! Allowed: unset, and the names of the settings. Names are exact: neither `net_raw` nor `CAP_NET_RAW` is `NET_RAW`,
+//! and `ALL` must be listed itself.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,11 @@
-//! `rules/appArmorProfile`: every container runs under an AppArmor profile that is allowed.
+//! `rules/appArmorProfile`: every container runs under an allowed AppArmor profile.
 //!
 //! Fields: `securityContext.appArmorProfile.{type,localhostProfile}` of the pod and of every container, and
 //! `metadata.annotations['container.apparmor.security.beta.kubernetes.io/*']`.
-//! Allowed: `RuntimeDefault` and `Localhost` with a name, as far as the settings list them: by default all of these. A
-//! container has its own field, else its annotation, else the pod's field; one of them must be set. Whatever is set
-//! must be allowed, also where nothing takes it, and annotations of containers that the pod does not have.
+//! Allowed: `RuntimeDefault` and `Localhost` with a name, if the settings list them; by default all of these. A
+//! container uses its own field, else its annotation, else the pod's field, and one of them must be set. Every value
+//! that is set must be allowed, even if no container uses it, and also in annotations of containers that the pod does
+//! not have.
 //!
 //! Windows pods are not judged: the field cannot be set there.
 
@@ -24,26 +25,26 @@ const RUNTIME_DEFAULT: &str = "RuntimeDefault";
 const LOCALHOST: &str = "localhost/";
 const FIELD: &str = "securityContext.appArmorProfile.type";
 
-/// The profiles that are allowed, written as `RuntimeDefault` and `localhost/NAME`.
+/// The allowed profiles, written as `RuntimeDefault` and `localhost/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppArmor(Patterns);
 
-/// What was written instead of a profile.
+/// The text is not a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProfile {
     /// Neither of the two forms.
     #[error("must be RuntimeDefault or localhost/ and a name, such as \"localhost/k8s-*\"")]
     Unknown,
-    /// A name that is no pattern.
+    /// The name is not a valid pattern.
     #[error(transparent)]
     Name(#[from] InvalidPattern),
 }
 
 impl AppArmor {
-    /// Reads one profile of the list.
+    /// Parses one profile of the list.
     ///
     /// # Errors
-    /// What is neither `RuntimeDefault` nor `localhost/` and a name or pattern.
+    /// Neither `RuntimeDefault` nor `localhost/` with a name or pattern.
     pub fn profile(text: &str) -> Result<Pattern, InvalidProfile> {
         let name = text.strip_prefix(LOCALHOST);
         if text != RUNTIME_DEFAULT && name.is_none_or(str::is_empty) {
@@ -73,7 +74,7 @@ impl AppArmor {
 }
 
 impl Default for AppArmor {
-    /// The runtime's own, and any that the node has.
+    /// The runtime's default profile, and any profile of the node.
     fn default() -> Self {
         let all = [RUNTIME_DEFAULT, "localhost/*"];
         all.into_iter().filter_map(|text| Self::profile(text).ok()).collect()
@@ -130,7 +131,7 @@ pub(super) fn find(allowed: &AppArmor, pod: &Pod<'_>, found: &mut Findings) {
     }
 }
 
-/// What is wrong with a profile that is not allowed.
+/// The field of a profile that is not allowed.
 fn field(profile: &Profile<'_>) -> &'static str {
     match profile.kind.as_str() {
         "Localhost" => "securityContext.appArmorProfile.localhostProfile",
@@ -145,7 +146,7 @@ fn of_containers<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (Place, Option<&'
     })
 }
 
-/// Containers' names and the profiles that annotations give them.
+/// The profiles that annotations set, with the containers' names.
 fn annotations<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = (&'p str, &'p str)> {
     let all = pod.metadata.annotations.iter();
     all.filter_map(|(key, value)| Some((key.strip_prefix(APP_ARMOR_PREFIX)?, value)))

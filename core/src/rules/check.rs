@@ -1,4 +1,4 @@
-//! A rule with its settings, and what follows where a pod breaks it.
+//! A rule with its settings, and the consequence of a violation.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -15,28 +15,28 @@ use super::{
     service_account_token, table::Rule, user_namespaces,
 };
 
-/// A rule that is in force somewhere.
+/// A rule that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand {
-    /// What follows where a pod breaks it.
+    /// The consequence of a violation.
     pub mode: Mode,
     /// The rule and its settings.
     pub check: Check,
 }
 
-/// What follows where a pod breaks a rule. A rule that is off is not there.
+/// The consequence of a violation. There is no value for "off": such a rule is not in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
-    /// Whoever asked is told.
+    /// The client gets a warning.
     Warn,
-    /// The audit log notes it.
+    /// The audit log records it.
     Audit,
     /// The pod is denied.
     Enforce,
 }
 
 impl Mode {
-    /// The word used in the configuration and in metrics.
+    /// The mode's name in the configuration and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warn => "warn",
@@ -52,7 +52,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// What was written instead of a mode.
+/// The text is not a mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of warn, audit, enforce")]
 pub struct InvalidMode;
@@ -70,45 +70,45 @@ impl FromStr for Mode {
     }
 }
 
-/// A rule with its settings: one variant a rule, in the table's order.
+/// A rule with its settings, one variant per rule, in the table's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Every container's root is read-only.
+    /// Every container has a read-only root file system.
     ReadOnlyRootFilesystem,
-    /// No token of the default service account.
+    /// The pod has no token of the default service account.
     ServiceAccountToken,
-    /// A service account of the pod's own.
+    /// The pod has a service account of its own.
     DefaultServiceAccount,
-    /// An AppArmor profile, and one of these.
+    /// Every container has one of these AppArmor profiles.
     AppArmorProfile(AppArmor),
-    /// Of the node's seccomp profiles only these.
+    /// Seccomp profiles of the node are limited to these.
     SeccompLocalhost(Patterns),
-    /// Of SELinux types only these.
+    /// SELinux types are limited to these.
     SeLinux(Patterns),
-    /// Requests and limits.
+    /// Containers have requests and limits, within bounds.
     Resources(Resources),
-    /// Images from these registries and repositories only.
+    /// Images come only from these registries and repositories.
     ImageRegistries(Registries),
-    /// A tag, and not `latest`.
+    /// Images have a tag other than `latest`.
     ImageTag,
-    /// A digest.
+    /// Images have a digest.
     ImageDigest,
-    /// A group of these.
+    /// Containers run with one of these groups.
     RunAsGroup(Ranges),
-    /// A user of these.
+    /// Containers run as one of these users.
     RunAsUserRange(Ranges),
-    /// `hostUsers: false`.
+    /// The pod has `hostUsers: false`.
     UserNamespaces,
-    /// Of capabilities only these are added.
+    /// Added capabilities are limited to these.
     AddedCapabilities(BTreeSet<String>),
-    /// Of the node's files only these.
+    /// Mounted paths of the node are limited to these.
     HostPaths(Vec<HostPath>),
-    /// Of the node's ports only these.
+    /// Opened ports of the node are limited to these.
     HostPorts(Ranges),
 }
 
 impl Check {
-    /// Which rule it is.
+    /// The rule without its settings.
     pub fn rule(&self) -> &'static Rule {
         match self {
             Self::ReadOnlyRootFilesystem => &read_only_root_filesystem::RULE,
@@ -130,26 +130,26 @@ impl Check {
         }
     }
 
-    /// Whether an update can break it that changes neither containers nor images: a resize.
+    /// Whether a resize can violate it, that is an update that changes neither containers nor images.
     pub fn is_of_resize(&self) -> bool {
         matches!(self, Self::Resources(_))
     }
 
-    /// Finds what such an update breaks, compared with the pod as it was.
+    /// Finds the violations of such an update, compared with the old pod.
     pub fn find_raised(&self, pod: &Pod<'_>, old: &Pod<'_>, found: &mut Findings) {
         if let Self::Resources(demanded) = self {
             resources::find_raised(demanded, pod, old, found);
         }
     }
 
-    /// What a pod breaks; empty where it complies.
+    /// The violations of a pod; empty if it complies.
     pub fn findings(&self, pod: &Pod<'_>) -> Findings {
         let mut found = Findings::new(Caps::REPORT);
         self.find(pod, &Images::of(pod), &mut found);
         found
     }
 
-    /// Finds what a pod breaks whose images are known, or will be to the next rule.
+    /// Finds the violations of a pod. `images` caches its parsed images between rules.
     pub fn find(&self, pod: &Pod<'_>, images: &Images<'_, '_>, found: &mut Findings) {
         match self {
             Self::ReadOnlyRootFilesystem => read_only_root_filesystem::find(pod, found),

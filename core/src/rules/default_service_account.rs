@@ -1,7 +1,7 @@
-//! `rules/defaultServiceAccount`: a pod names a service account of its own.
+//! `rules/defaultServiceAccount`: a pod names its own service account.
 //!
-//! Fields: `spec.serviceAccountName`, or its old name `spec.serviceAccount` where that is unset.
-//! Allowed: any but unset, empty and `default`. Mirror pods are not judged: the API server lets them have none.
+//! Fields: `spec.serviceAccountName`, or its deprecated alias `spec.serviceAccount` if that is unset.
+//! Allowed: any except unset, empty and `default`. Mirror pods are not judged: the API server lets them have none.
 
 use crate::pss::{Finding, Findings, Place, Pod};
 

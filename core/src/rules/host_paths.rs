@@ -1,13 +1,13 @@
-//! `rules/hostPaths`: of the node's files, pods mount only those that are listed.
+//! `rules/hostPaths`: pods mount only the listed paths of the node.
 //!
 //! Fields: `spec.volumes[*].hostPath.path`.
-//! Allowed: a path of the settings, and what is below it, up to a slash: `/var/log` is not `/var/logs`. Repeated slashes
-//! and `.` count for nothing, as to the kernel. A path with `..` never is, nor one that does not begin with a slash, nor
-//! one with a backslash, which Windows nodes take for a slash.
+//! Allowed: a path of the settings, and everything below it: `/var/log` allows `/var/log/pods` but not `/var/logs`.
+//! Repeated slashes and `.` are ignored, as by the kernel. Never allowed: a path with `..`, a path without a leading
+//! slash, and a path with a backslash, which Windows nodes take for a slash.
 //!
 //! Fields: `volumeMounts[*].readOnly` of every container.
-//! Allowed: `true` in every mount of a volume whose path is listed as read-only alone. What is mounted below it on the
-//! node stays writable, unless `recursiveReadOnly` is set as well; links are the node's, and are not seen.
+//! Allowed: `true` in every mount of a volume whose path is listed as read-only. Mounts below it on the node stay
+//! writable, unless `recursiveReadOnly` is set as well. Links on the node are not visible here.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -21,14 +21,14 @@ use super::table::Rule;
 pub(super) static RULE: Rule =
     Rule { id: "rules/hostPaths", reason: "host path that is not listed" };
 
-/// A path of the node that may be mounted, with what is below it.
+/// A path of the node that may be mounted, including everything below it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPath {
     path: Plain,
     access: Access,
 }
 
-/// What a pod may do with it.
+/// How a pod may mount it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// Every mount must be read-only.
@@ -37,7 +37,7 @@ pub enum Access {
     ReadWrite,
 }
 
-/// What was written instead of a path.
+/// The text is not a valid path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be a path that begins with \"/\", without \"..\", \"\\\" and \"*\": it is for all that is below it, too"
@@ -45,27 +45,26 @@ pub enum Access {
 pub struct InvalidHostPath;
 
 impl HostPath {
-    /// Reads a path of the configuration.
+    /// Parses a path of the configuration.
     ///
     /// # Errors
-    /// A path that is relative, or has `..`, a backslash or a star in it. A star would be one literally, and match
-    /// nothing.
+    /// A relative path, or one with `..`, a backslash or a star. A star would be literal, and match nothing.
     pub fn parse(path: &str, access: Access) -> Result<Self, InvalidHostPath> {
         let plain = Plain::of(path).filter(|_| !path.contains('*'));
         Ok(Self { path: plain.ok_or(InvalidHostPath)?, access })
     }
 
-    /// Whether two are about the same path, whatever the access.
+    /// Whether two have the same path, regardless of access.
     pub fn is_same_path(&self, other: &Self) -> bool {
         self.path == other.path
     }
 
-    /// What may be done with it.
+    /// How pods may mount it.
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// Whether a volume is no more than one of these allows: its path, and how the containers of its pod mount it.
+    /// Whether the paths allow a volume: its own path, and how the containers of its pod mount it.
     pub fn allow(paths: &[Self], volume: &Volume<'_>, mounts: &WritableMounts<'_>) -> bool {
         let path = volume.host_path.as_ref().and_then(|path| Clear::of(path));
         path.is_some_and(|path| {
@@ -73,7 +72,7 @@ impl HostPath {
         })
     }
 
-    /// Whether it is the same path as another one's, or below it.
+    /// Whether it equals the other path, or is below it.
     pub fn is_within(&self, other: &Self) -> bool {
         other.covers(Clear(&self.path.0))
     }
@@ -88,25 +87,24 @@ impl HostPath {
     }
 }
 
-/// A path from the root that leads where it says: one slash before each part, and no part that is no name. The root is
-/// empty.
+/// A normalised absolute path: one slash before each part, no empty or special parts. The root is empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Plain(String);
 
 impl Plain {
-    /// `None` for a path that may lead elsewhere.
+    /// `None` if the path may lead elsewhere.
     fn of(path: &str) -> Option<Self> {
         let parts = Clear::of(path)?.parts();
         Some(Self(parts.flat_map(|part| ["/", part]).collect()))
     }
 }
 
-/// The same as it is written: a pod's path may be long, and is not copied.
+/// A path as written, for comparison without a copy, since a pod's path may be long.
 #[derive(Clone, Copy)]
 struct Clear<'p>(&'p str);
 
 impl<'p> Clear<'p> {
-    /// `None` for a path that may lead elsewhere.
+    /// `None` if the path may lead elsewhere.
     fn of(path: &'p str) -> Option<Self> {
         let is_clear = path.starts_with('/')
             && !path.contains('\\')
@@ -119,13 +117,13 @@ impl<'p> Clear<'p> {
     }
 }
 
-/// Which volumes a pod's containers may write to, and where they mount them. Found once, so that many volumes of many
-/// mounts cost no more than both.
+/// The volumes that containers can write to, with the mounts. Computed once, so that the cost is linear in volumes and
+/// mounts.
 #[derive(Clone, Debug, Default)]
 pub struct WritableMounts<'p>(Vec<(&'p str, Place, usize)>);
 
 impl<'p> WritableMounts<'p> {
-    /// Those of a pod.
+    /// The writable mounts of a pod.
     pub fn of(pod: &'p Pod<'_>) -> Self {
         let all = || {
             pod.containers().flat_map(|(place, container)| {
@@ -164,7 +162,7 @@ pub(super) fn find(allowed: &[HostPath], pod: &Pod<'_>, found: &mut Findings) {
         return;
     }
     let mounts = WritableMounts::of(pod);
-    // The API allows no two volumes of the same name: mounts of these are told of once.
+    // The API allows no duplicate volume names; report mounts of a duplicate once.
     let mut told = BTreeSet::new();
     for (index, volume, path) in volumes {
         let path = Clear::of(path);

@@ -1,8 +1,8 @@
-//! `rules/hostPorts`: of the node's ports, containers open only those that are listed.
+//! `rules/hostPorts`: containers open only the listed ports of the node.
 //!
 //! Fields: `ports[*].hostPort` of every container.
-//! Allowed: unset, 0, and what lies in the settings' ranges. With `hostNetwork` the API server sets it to the container's
-//! port before anyone is asked; it is judged as it stands.
+//! Allowed: unset, 0, and ports in the settings' ranges. With `hostNetwork`, the API server sets it to the container's
+//! port before admission, so that value is judged.
 
 use crate::pss::{Finding, Findings, Pod};
 

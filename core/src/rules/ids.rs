@@ -1,4 +1,4 @@
-//! The id that each container runs as: its own, else the pod's.
+//! The user or group id that each container runs with: its own, else the pod's.
 
 use crate::pss::{
     Container, Finding, Findings, Place, Pod, PodSecurityContext, SecurityContext, missing,
@@ -6,17 +6,17 @@ use crate::pss::{
 
 use super::ranges::Ranges;
 
-/// A field that both security contexts have.
+/// A field of both security contexts.
 pub(super) struct Id {
-    /// Below the pod's spec and below a container alike.
+    /// The path below the pod's spec and below a container.
     pub(super) path: &'static str,
     pub(super) of_pod: fn(&PodSecurityContext<'_>) -> Option<i64>,
     pub(super) of_container: fn(&SecurityContext<'_>) -> Option<i64>,
 }
 
 impl Id {
-    /// Containers whose id is none of these, or is nowhere set. A pod's own that no container takes is not judged, nor
-    /// are Windows pods: the field cannot be set there.
+    /// Finds containers whose id is not allowed or unset. Ignores a pod's id that no container uses, and Windows pods,
+    /// which cannot set the field.
     pub(super) fn find_outside(&self, allowed: &Ranges, pod: &Pod<'_>, found: &mut Findings) {
         if pod.is_windows() {
             return;

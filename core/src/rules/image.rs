@@ -1,9 +1,9 @@
-//! References to images, as Docker normalises them before anything is pulled: the grammar and the defaults of
-//! github.com/distribution/reference, which kubelet and containerd share. What does not parse is not a reference: no
-//! rule takes it for an image of any registry.
+//! Image references, normalised as Docker does before a pull. Grammar and defaults are those of
+//! github.com/distribution/reference, which kubelet and containerd share. An invalid reference matches no registry in
+//! any rule.
 //!
-//! CRI-O looks up short names by a configuration of its own, so there `nginx` may come from elsewhere: full names leave
-//! no doubt.
+//! CRI-O resolves short names by its own configuration, so `nginx` may come from another registry there. Full names are
+//! unambiguous.
 
 use std::{borrow::Cow, cell::OnceCell};
 
@@ -11,40 +11,41 @@ use crate::pss::{Place, Pod};
 
 use super::image_pattern::ImagePatterns;
 
-/// Where an image without a registry comes from.
+/// The registry of an image that names none.
 pub(super) const DEFAULT_REGISTRY: &str = "docker.io";
-/// Its old name, which still stands for it.
+/// The old name of the default registry, which is still accepted.
 pub(super) const OLD_DEFAULT_REGISTRY: &str = "index.docker.io";
-/// Who owns a repository of the default registry that names nobody.
+/// The owner of a repository of the default registry that names none.
 const OFFICIAL: &str = "library/";
-/// The longest repository, in bytes, the registry apart.
+/// Maximum length of a repository without the registry, in bytes.
 const MAX_REPOSITORY: usize = 255;
-/// The longest tag, in bytes.
+/// Maximum length of a tag, in bytes.
 const MAX_TAG: usize = 128;
 
-/// A reference in its parts.
+/// A parsed reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference<'a> {
-    /// Host and port, in lower case: `docker.io`, `localhost:5000`. A host of one word is only known by its upper case.
+    /// Host and port, in lower case: `docker.io`, `localhost:5000`. A host of one word keeps its upper case, which
+    /// identifies it as a host.
     pub registry: Cow<'a, str>,
     /// `library/nginx`.
     pub repository: Cow<'a, str>,
     /// Never empty.
     pub tag: Option<&'a str>,
-    /// With its algorithm: `sha256:…`.
+    /// Includes the algorithm: `sha256:…`.
     pub digest: Option<&'a str>,
 }
 
-/// A text that names no image.
+/// The text is not an image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a reference to an image, such as registry.example/team/app:1.2")]
 pub struct InvalidReference;
 
 impl<'a> Reference<'a> {
-    /// Reads a reference and completes it.
+    /// Parses and normalises a reference.
     ///
     /// # Errors
-    /// What the grammar does not allow: upper case in the repository, an unknown digest, blanks, an image's bare id.
+    /// Text outside the grammar: upper case in the repository, an unknown digest, blanks, a bare image id.
     pub fn parse(text: &'a str) -> Result<Self, InvalidReference> {
         let (registry, rest) = split_registry(text);
         let (rest, digest) = split_off(rest, '@');
@@ -65,7 +66,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// A repository as a registry knows it.
+/// The repository's full name in the registry.
 pub(super) fn completed<'a>(registry: &str, path: &'a str) -> Cow<'a, str> {
     if registry == DEFAULT_REGISTRY && !path.contains('/') {
         Cow::Owned(format!("{OFFICIAL}{path}"))
@@ -74,24 +75,25 @@ pub(super) fn completed<'a>(registry: &str, path: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// A registry as it is compared. In lower case a host of one word would be read as a user of the default registry.
+/// Normalises a registry for comparison. A host of one word keeps its case: in lower case it would be a user of the
+/// default registry.
 pub(super) fn compared(registry: &str) -> Cow<'_, str> {
     let is_clear = registry.bytes().any(|byte| matches!(byte, b'.' | b':'))
         || registry.eq_ignore_ascii_case("localhost");
     if is_clear { lower_case(registry) } else { Cow::Borrowed(registry) }
 }
 
-/// An image that a pod names.
+/// An image in a pod.
 #[derive(Clone, Debug)]
 pub(super) struct Image<'p> {
     pub(super) place: Place,
-    /// As seen from there.
+    /// The field relative to the place.
     pub(super) field: &'static str,
     pub(super) text: &'p str,
     pub(super) reference: Result<Reference<'p>, InvalidReference>,
 }
 
-/// The images of a pod, those of its volumes included, read when the first rule asks: several do.
+/// The images of a pod, including those of volumes. Parsed once, when the first rule asks.
 #[derive(Debug)]
 pub struct Images<'p, 'a> {
     pod: &'p Pod<'a>,
@@ -99,12 +101,12 @@ pub struct Images<'p, 'a> {
 }
 
 impl<'p, 'a> Images<'p, 'a> {
-    /// Of a pod. None is read yet.
+    /// The images of a pod, not parsed yet.
     pub fn of(pod: &'p Pod<'a>) -> Self {
         Self { pod, read: OnceCell::new() }
     }
 
-    /// The places whose images are among these, and those whose are not.
+    /// The places whose images match a pattern, and the other places.
     pub fn places_by(&self, patterns: &ImagePatterns) -> (Vec<Place>, Vec<Place>) {
         let (known, others): (Vec<_>, Vec<_>) = self.iter().partition(|image| {
             image.reference.as_ref().is_ok_and(|reference| patterns.match_image(reference))
@@ -135,8 +137,8 @@ fn images<'p>(pod: &'p Pod<'_>) -> Vec<Image<'p>> {
     of_volumes.chain(of_containers).collect()
 }
 
-/// The registry, and what follows it. A first part without a dot, a port or an upper-case letter is none, but for
-/// `localhost`.
+/// Splits a text into the registry and the rest. The first part is a registry only if it has a dot, a port or an
+/// upper-case letter, or is `localhost`.
 pub(super) fn split_registry(text: &str) -> (&str, &str) {
     match text.split_once('/') {
         Some((OLD_DEFAULT_REGISTRY, rest)) => (DEFAULT_REGISTRY, rest),
@@ -163,12 +165,12 @@ fn lower_case(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The id of an image that a node already has.
+/// Whether it is the id of an image on the node.
 fn is_image_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(is_lower_hex)
 }
 
-/// A host name or an address, with a port or without.
+/// Whether it is a host name or an address, with an optional port.
 pub(super) fn is_registry(text: &str) -> bool {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if let Some((address, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -192,7 +194,7 @@ pub(super) fn is_repository(text: &str) -> bool {
     text.len() <= MAX_REPOSITORY && text.as_bytes().split(|byte| *byte == b'/').all(is_component)
 }
 
-/// Lower-case letters and digits; between them one dot, one or two underscores, or any number of dashes.
+/// Lower-case letters and digits, separated by one dot, one or two underscores, or any number of dashes.
 fn is_component(bytes: &[u8]) -> bool {
     let is_word = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let is_separator = |between: &[u8]| {
@@ -246,7 +248,7 @@ mod tests {
             ("Registry/acme/web", "Registry/acme/web"),
             ("localhost/web", "localhost/web"),
             ("localhost:5000/web:1", "localhost:5000/web"),
-            // Without a slash, what looks like a port is a tag.
+            // Without a slash, the part after the colon is a tag.
             ("localhost:5000", "docker.io/library/localhost"),
             ("registry:5000/a/b/c", "registry:5000/a/b/c"),
             ("registry/a/b/c", "docker.io/registry/a/b/c"),
@@ -368,7 +370,7 @@ mod tests {
         #[test]
         fn no_text_panics_and_none_hides_a_registry(text in "[a-zA-Z0-9./:@_ \\[\\]-]{0,40}") {
             if let Ok(reference) = Reference::parse(&text) {
-                // What is read has no part that could be read in another way.
+                // Parsing the normalised reference is unambiguous.
                 prop_assert!(is_registry(&reference.registry));
                 prop_assert!(!reference.repository.contains([':', '@', ' ']));
                 prop_assert_eq!(Reference::parse(&reference.name()).unwrap().name(), reference.name());

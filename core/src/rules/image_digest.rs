@@ -1,7 +1,7 @@
-//! `rules/imageDigest`: what runs is what was looked at, to the byte.
+//! `rules/imageDigest`: images are pinned by digest, so exactly the reviewed content runs.
 //!
 //! Fields: `image` of every container, `spec.volumes[*].image.reference`.
-//! Allowed: a reference with a digest, with a tag before it or not.
+//! Allowed: a reference with a digest, with or without a tag.
 
 use crate::pss::{Finding, Findings, shown};
 

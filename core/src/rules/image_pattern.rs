@@ -1,18 +1,19 @@
-//! Patterns of images, compared as references: registry with registry, repository with repository, tag with tag, digest
-//! with digest, after Docker's completion of names.
+//! Image patterns, compared part by part after Docker's normalisation of names: registry, repository, tag and digest.
 //!
 //! | pattern | images |
 //! | --- | --- |
 //! | `nginx`, `nginx:latest` | `docker.io/library/nginx` without a tag, or with `latest` |
-//! | `nginx:1.*` | with such a tag and no digest: what has a digest is chosen by that, whatever its tag says |
+//! | `nginx:1.*` | with such a tag and no digest: a digest takes precedence over a tag |
 //! | `nginx:*` | every version: any tag, any digest, none |
 //! | `nginx@sha256:…` | with this digest, whatever the tag |
 //! | `nginx:1.*@sha256:*` | with such a tag and any digest |
-//! | `ghcr.io/acme/*` | every version of what is below `ghcr.io/acme`: a repository that ends in a star and has no tag |
+//! | `ghcr.io/acme/*` | every version of everything below `ghcr.io/acme`: the repository ends in a star and there is no
+//! tag |
 //! | `*/web:*` | `web` of any registry |
 //! | `*` | every image |
 //!
-//! A star is any run of characters within its part; in a repository also over `/`. What is no reference matches nothing.
+//! A star matches any run of characters within its part; in a repository also `/`. An invalid reference matches
+//! nothing.
 
 use std::fmt;
 
@@ -27,7 +28,7 @@ use super::{
 const DEFAULT_TAG: &str = "latest";
 const ALGORITHMS: [&str; 3] = ["sha256:", "sha384:", "sha512:"];
 
-/// A pattern of images.
+/// A parsed image pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImagePattern {
     text: String,
@@ -44,21 +45,21 @@ enum Version {
     Both(Pattern, Pattern),
 }
 
-/// What was written instead of a pattern of images.
+/// The text is not an image pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidImagePattern {
     /// Empty, too long, too many stars.
     #[error(transparent)]
     Pattern(#[from] InvalidPattern),
-    /// A star stands where a registry could be, or not.
+    /// It is ambiguous whether a star stands for a registry.
     #[error(
         "must begin with a registry, or with \"*/\" for any: ghcr.io/acme/*, *.registry.example/web:*, */web:1.2"
     )]
     NoRegistry,
-    /// `ghcr.io*` is `ghcr.io.evil.example`, too.
+    /// `ghcr.io*` also matches `ghcr.io.evil.example`.
     #[error("must not end its registry in \"*\", which any domain matches")]
     OpenRegistry,
-    /// What no repository, tag or digest has.
+    /// It contains characters that no repository, tag or digest has.
     #[error(
         "must be an image, such as ghcr.io/acme/web:1.2, with \"*\" for any run of characters in its repository, tag or digest"
     )]
@@ -66,10 +67,10 @@ pub enum InvalidImagePattern {
 }
 
 impl ImagePattern {
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// What could match no image, and what would match more than anyone means.
+    /// A pattern that cannot match any image, or that matches more than intended.
     pub fn parse(text: &str) -> Result<Self, InvalidImagePattern> {
         use InvalidImagePattern::{NoImage, NoRegistry, OpenRegistry};
         Pattern::parse(text)?;
@@ -106,7 +107,7 @@ impl ImagePattern {
         Ok(Self { text: text.to_owned(), registry, repository, version })
     }
 
-    /// Whether an image is one that it stands for.
+    /// Whether it matches an image.
     pub fn matches(&self, image: &Reference<'_>) -> bool {
         let is_version = match (&self.version, image.tag, image.digest) {
             (Version::Any, ..) => true,
@@ -122,16 +123,16 @@ impl ImagePattern {
             && self.repository.matches(&image.repository)
     }
 
-    /// As it is written.
+    /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// The registry as it is compared, and what follows it.
+/// Splits off the normalised registry.
 fn split_registry(text: &str) -> Result<(String, &str), InvalidImagePattern> {
     let Some((first, rest)) = text.split_once('/') else {
-        // Nobody knows whether a leading star is to stand for registries, too.
+        // It is ambiguous whether a leading star includes registries.
         let is_open = text.starts_with('*');
         let registry = image::DEFAULT_REGISTRY.to_owned();
         return if is_open { Err(InvalidImagePattern::NoRegistry) } else { Ok((registry, text)) };
@@ -180,17 +181,17 @@ impl fmt::Display for ImagePattern {
     }
 }
 
-/// Numbers by patterns of images: those of all patterns that can match an image.
+/// Maps image patterns to numbers. A lookup returns those of all patterns that may match an image.
 #[derive(Clone, Debug, Default)]
 pub struct ImageMap {
-    /// By registry and repository: of patterns for every version, and for tag and digest together.
+    /// Keyed by registry and repository: patterns for every version, and patterns with both tag and digest.
     names: PatternMap,
-    /// By these, and the tag or the digest.
+    /// Keyed by registry, repository, and the tag or the digest.
     versions: PatternMap,
 }
 
 impl ImageMap {
-    /// The numbers of patterns that can match: each is to be asked.
+    /// The numbers of patterns that may match; each needs to be checked.
     pub fn candidates(&self, image: &Reference<'_>) -> Vec<usize> {
         let name = image.name();
         let mut numbers = self.names.get(&name);
@@ -204,7 +205,7 @@ impl ImageMap {
         numbers
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.versions.is_empty()
     }
@@ -229,7 +230,7 @@ impl<'p> FromIterator<(&'p ImagePattern, usize)> for ImageMap {
     }
 }
 
-/// Some patterns of images: an image matches if one of them matches it. None matches nothing.
+/// A set of image patterns. An image matches if any pattern matches; an empty set matches nothing.
 #[derive(Clone, Debug, Default)]
 pub struct ImagePatterns {
     all: Vec<ImagePattern>,
@@ -237,18 +238,18 @@ pub struct ImagePatterns {
 }
 
 impl ImagePatterns {
-    /// Whether any of them stands for this image.
+    /// Whether any of them matches this image.
     pub fn match_image(&self, image: &Reference<'_>) -> bool {
         let candidates = self.map.candidates(image).into_iter();
         candidates.filter_map(|number| self.all.get(number)).any(|pattern| pattern.matches(image))
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Each of them, in the order of their texts.
+    /// All patterns, sorted by text.
     pub fn iter(&self) -> impl Iterator<Item = &ImagePattern> {
         self.all.iter()
     }
@@ -257,7 +258,7 @@ impl ImagePatterns {
 impl FromIterator<ImagePattern> for ImagePatterns {
     fn from_iter<I: IntoIterator<Item = ImagePattern>>(patterns: I) -> Self {
         let mut all: Vec<_> = patterns.into_iter().collect();
-        // Equal lists are equal values, however they were written.
+        // Sorted, so that equal sets compare as equal in any order.
         all.sort_unstable();
         all.dedup();
         let map = all.iter().zip(0..).collect();

@@ -1,12 +1,12 @@
-//! `rules/imageRegistries`: images come from registries and repositories that are listed.
+//! `rules/imageRegistries`: images come from listed registries and repositories.
 //!
 //! Fields: `image` of every container, `spec.volumes[*].image.reference`.
-//! Allowed: what a pattern of the settings matches, after Docker's own completion of names: `nginx` is
-//! `docker.io/library/nginx`. What is no reference comes from nowhere that is listed.
+//! Allowed: images that a pattern of the settings matches, after Docker's normalisation of names: `nginx` is
+//! `docker.io/library/nginx`. An invalid reference matches nothing.
 //!
-//! A pattern is a registry, or a registry, a slash and a repository; it holds for that and for what is below it, up to a
-//! slash: `ghcr.io/acme` is `ghcr.io/acme` and `ghcr.io/acme/web`, but not `ghcr.io/acme-evil/web`. A star is any run of
-//! characters within its half, so `ghcr.io/acme*` takes `acme-evil` as well. Registries compare without case.
+//! A pattern is a registry, or a registry, a slash and a repository. It includes everything below it: `ghcr.io/acme`
+//! matches `ghcr.io/acme` and `ghcr.io/acme/web`, but not `ghcr.io/acme-evil/web`. A star matches any run of characters
+//! within its half, so `ghcr.io/acme*` also matches `acme-evil`. Registries ignore case.
 
 use std::fmt;
 
@@ -23,11 +23,11 @@ use super::{
 pub(super) static RULE: Rule =
     Rule { id: "rules/imageRegistries", reason: "image from a registry that is not listed" };
 
-/// Where images may come from. From nowhere, if it is empty.
+/// The registries and repositories that images may come from. If empty, no image is allowed.
 #[derive(Clone, Debug, Default)]
 pub struct Registries {
     all: Vec<Repository>,
-    /// Numbers of them, by patterns of registry and repository.
+    /// Indices into them, by patterns of registry and repository.
     names: PatternMap,
 }
 
@@ -35,22 +35,22 @@ pub struct Registries {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Repository {
     registry: Pattern,
-    /// A repository and what is below it. All of them, if there is none.
+    /// A repository and everything below it. None for the whole registry.
     repository: Option<[Pattern; 2]>,
 }
 
-/// What was written instead of a registry or repository.
+/// The text is not a registry or repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRepository {
-    /// Its first part is none.
+    /// The first part is not a registry.
     #[error(
         "must begin with a registry: docker.io/library/nginx, ghcr.io/acme, registry.example:5000"
     )]
     NoRegistry,
-    /// `ghcr.io*` is `ghcr.io.evil.example`, too.
+    /// `ghcr.io*` also matches `ghcr.io.evil.example`.
     #[error("must not end its registry in \"*\", which any domain matches")]
     OpenRegistry,
-    /// What no repository has.
+    /// It contains characters that no repository has.
     #[error(
         "must name repositories without tag or digest, in lower-case letters, digits and \"._-/*\", and not end in \"/\""
     )]
@@ -61,10 +61,10 @@ pub enum InvalidRepository {
 }
 
 impl Repository {
-    /// Reads a pattern of the configuration.
+    /// Parses a pattern of the configuration.
     ///
     /// # Errors
-    /// What could match no image, and what would match more than anyone means.
+    /// A pattern that cannot match any image, or that matches more than intended.
     pub fn parse(text: &str) -> Result<Self, InvalidRepository> {
         Pattern::parse(text)?;
         let (registry, repository) = match text.split_once('/') {
@@ -76,7 +76,7 @@ impl Repository {
             registry => registry,
         };
         let is_named = registry == "localhost" || registry.contains(['.', ':', '*']);
-        // Stars stand for what a part may hold.
+        // Stars stand for characters that the part may contain.
         if !is_named || !(registry == "*" || is_registry(&registry)) {
             return Err(InvalidRepository::NoRegistry);
         }
@@ -98,7 +98,7 @@ impl Repository {
     }
 }
 
-/// Whether it is one with something in the place of each star.
+/// Whether a replacement of the stars makes it a registry.
 pub(super) fn is_registry(pattern: &str) -> bool {
     let (host, port) = match pattern.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -120,7 +120,7 @@ pub(super) fn is_repository(pattern: &str) -> bool {
 impl FromIterator<Repository> for Registries {
     fn from_iter<I: IntoIterator<Item = Repository>>(repositories: I) -> Self {
         let mut all: Vec<_> = repositories.into_iter().collect();
-        // Equal lists are equal values, however they were written.
+        // Sorted, so that equal lists compare as equal in any order.
         all.sort_unstable();
         all.dedup();
         let names = |(number, it): (usize, &Repository)| {
@@ -170,7 +170,7 @@ impl fmt::Display for Registries {
 }
 
 pub(super) fn find(allowed: &Registries, images: &Images<'_, '_>, found: &mut Findings) {
-    // A text that is no reference comes from nowhere.
+    // An invalid reference comes from no registry.
     let is_allowed = |reference: &Reference<'_>| allowed.allow(reference);
     let broken = images.iter().filter(|image| !image.reference.as_ref().is_ok_and(is_allowed));
     for image in broken {
@@ -225,7 +225,7 @@ mod tests {
             (
                 "*.acme.example/team",
                 vec!["a.acme.example/team/web", "a.b.acme.example/team"],
-                // The star does not reach over the slash.
+                // The star does not match the slash.
                 vec!["acme.example/team", "evil.example/a.acme.example/team", "xacme.example/team"],
             ),
             ("registry.example:*/a", vec!["registry.example:5000/a"], vec!["registry.example/a"]),

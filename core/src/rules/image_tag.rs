@@ -1,8 +1,8 @@
-//! `rules/imageTag`: it shows which version of an image runs.
+//! `rules/imageTag`: images have a tag that names a version.
 //!
 //! Fields: `image` of every container, `spec.volumes[*].image.reference`.
-//! Allowed: a tag other than `latest`, beside a digest or not; a digest alone. `latest` beside a digest is not: the
-//! runtime pulls the digest, and the tag says something else. What is no reference has no tag.
+//! Allowed: a tag other than `latest`, with or without a digest; a digest alone. `latest` with a digest is not allowed:
+//! the runtime pulls the digest, so the tag is misleading. An invalid reference has no tag.
 
 use crate::pss::{Finding, Findings, shown};
 

@@ -1,7 +1,7 @@
-//! Rules beside the Standard: what else a pod must or must not be, each with its settings, off unless asked for.
+//! Rules beyond the Standard: further requirements on pods, each with its settings, off by default.
 //!
-//! Pure: no I/O, no clock, no log. [`RULES`] is the list of them, one file a rule; a [`Check`] is a rule with its
-//! settings, and judges a pod as a control does. A [`Demand`] is a check and what follows from its findings.
+//! Pure: no I/O, no clock, no log. [`RULES`] lists them, one file per rule. A [`Check`] is a rule with its settings,
+//! and judges a pod as a control does. A [`Demand`] is a check and the consequence of its findings.
 
 mod check;
 mod ids;

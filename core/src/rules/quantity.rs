@@ -1,24 +1,25 @@
-//! Quantities of Kubernetes as exact numbers: `500m`, `2`, `1.5Gi`, `1e3`. Compared by what they are worth, whatever
-//! they are written in; without floats. Grammar, rounding and cap are apimachinery's (`resource.ParseQuantity`), but for
-//! negative ones, which no container may have, and for what has no digit at all, which Go reads as nothing at times.
+//! Kubernetes quantities as exact numbers: `500m`, `2`, `1.5Gi`, `1e3`. Compared by value in any notation, without
+//! floats. Grammar, rounding and cap are those of apimachinery (`resource.ParseQuantity`), except that negative
+//! quantities, which no container may have, and quantities without a digit, which Go sometimes reads as zero, are
+//! invalid.
 
 use std::str::FromStr;
 
-/// How many there are of a resource, in thousand-millionths (nano), the finest that Kubernetes knows: finer ones count
-/// as one. From 10^29 on, all count as the largest.
+/// The amount in nano (10^-9), the finest unit of Kubernetes: smaller amounts round up to one. All amounts from 10^29
+/// on are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quantity(u128);
 
-/// What was written instead of a quantity.
+/// The text is not a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a quantity, such as 2, 500m, 0.5, 512Mi, 1.5Gi or 1e3")]
 pub struct InvalidQuantity;
 
-/// What Kubernetes caps a quantity with a binary suffix at: 2^63-1.
+/// The cap of quantities with a binary suffix in Kubernetes: 2^63-1.
 const BINARY_MOST: u128 = (i64::MAX as u128) * 1_000_000_000;
 
 impl Quantity {
-    /// Nothing. To the kubelet, a limit of nothing is no limit.
+    /// Zero. The kubelet treats a limit of zero as no limit.
     pub const ZERO: Self = Self(0);
 }
 
@@ -26,7 +27,7 @@ impl FromStr for Quantity {
     type Err = InvalidQuantity;
 
     fn from_str(text: &str) -> Result<Self, InvalidQuantity> {
-        // Go trims what stands in JSON.
+        // Go trims quantities in JSON.
         let text = text.trim();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
         let (whole, rest) = digits(unsigned);
@@ -41,7 +42,7 @@ impl FromStr for Quantity {
     }
 }
 
-/// What a number is multiplied by: a power of ten or of two.
+/// The factor of a number: a power of ten or of two.
 #[derive(Clone, Copy)]
 enum Suffix {
     Ten(i32),
@@ -75,15 +76,15 @@ impl Suffix {
     }
 }
 
-/// The digits that a text starts with, and what follows them.
+/// Splits off the leading digits.
 fn digits(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     text.split_at(end)
 }
 
-/// In nano: the digits with the point moved. What is cut off counts as one.
+/// A decimal number in nano, rounded up.
 fn decimal(whole: &str, fraction: &str, exponent: i32) -> u128 {
-    // More digits than these are no number that fits.
+    // A number with more digits than this exceeds the range.
     const MOST: i64 = 38;
     let point = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(i64::from(exponent));
     let digits = || whole.bytes().chain(fraction.bytes()).map(|digit| u128::from(digit - b'0'));
@@ -91,7 +92,7 @@ fn decimal(whole: &str, fraction: &str, exponent: i32) -> u128 {
         return 0;
     };
     let first = i64::try_from(first).unwrap_or(i64::MAX);
-    // How many digits the number has before its point, counted in nano.
+    // The number of digits before the decimal point, in nano.
     let length = point.saturating_add(9).saturating_sub(first);
     if length <= 0 {
         return 1;
@@ -107,12 +108,12 @@ fn decimal(whole: &str, fraction: &str, exponent: i32) -> u128 {
     value.saturating_add(u128::from(is_cut))
 }
 
-/// In nano: a number times a power of two. What is cut off counts as one.
+/// A number times a power of two in nano, rounded up.
 fn binary(whole: &str, fraction: &str, exponent: u32) -> u128 {
     let unit = (1_u128 << exponent).saturating_mul(1_000_000_000);
     let whole = whole.bytes().map(|digit| u128::from(digit - b'0'));
     let whole = whole.fold(0_u128, |value, digit| value.saturating_mul(10).saturating_add(digit));
-    // From the last digit to the first: each is worth a tenth of itself and of what stands behind it.
+    // From the last digit to the first: each step adds a digit and divides by ten.
     let digits = fraction.bytes().rev().map(|digit| u128::from(digit - b'0'));
     let (part, is_cut) = digits.fold((0_u128, false), |(behind, is_cut), digit| {
         let tenfold = digit.saturating_mul(unit).saturating_add(behind);
@@ -155,12 +156,12 @@ mod tests {
             ("1u", "1000n"),
             ("0", "-0"),
             ("0", "0Gi"),
-            // Finer than nano is one of them, as in apimachinery.
+            // Anything below one nano rounds up to it, as in apimachinery.
             ("0.1n", "1n"),
             ("1e-100", "1n"),
             ("1.1n", "2n"),
             ("0.00000000001Ki", "11n"),
-            // The cap of binary ones.
+            // The cap for binary suffixes.
             ("8Ei", "9223372036854775807"),
             ("9999Ei", "8Ei"),
             (" 1 ", "1"),
@@ -221,7 +222,7 @@ mod tests {
         }
     }
 
-    /// In 10^-30ths: large enough for every number that is generated here.
+    /// In units of 10^-30, with room for every generated number.
     fn oracle(digits: u64, places: u32, suffix: &str) -> i128 {
         let scale =
             |exponent: u32| i128::from(digits) * 10_i128.pow(exponent) / 10_i128.pow(places);

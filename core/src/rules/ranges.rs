@@ -1,41 +1,41 @@
-//! Numbers that are allowed, as ranges: ids of users and groups, ports.
+//! Ranges of allowed numbers: ids of users and groups, ports.
 
 use std::{fmt, ops::RangeInclusive};
 
 use crate::pattern::few;
 
-/// Some ranges. None holds nothing.
+/// A set of ranges. An empty set contains nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<RangeInclusive<i64>>);
 
-/// Which numbers there are at all.
+/// The kind of numbers, which determines the valid range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
-    /// Of users and groups other than root: 1 to 2147483647.
+    /// Ids of users and groups other than root: 1 to 2147483647.
     Ids,
-    /// 1 to 65535.
+    /// Ports: 1 to 65535.
     Ports,
 }
 
-/// What was written instead of a range.
+/// The text is not a valid range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRange {
     /// Neither a number nor two.
     #[error("must be a number or a range such as \"30000-30010\"")]
     Malformed,
-    /// Nothing lies between the two.
+    /// The end is below the start.
     #[error("must begin with the lower number")]
     Backwards,
-    /// Outside what there is.
+    /// Outside the valid range.
     #[error("must lie within {lowest}-{highest}", lowest = .0.all().start(), highest = .0.all().end())]
     Outside(Numbers),
-    /// Listed already, in whole or in part.
+    /// Overlaps a range that is listed already.
     #[error("must not overlap another range")]
     Overlapping,
 }
 
 impl Numbers {
-    /// All of them.
+    /// The valid range.
     pub fn all(self) -> RangeInclusive<i64> {
         match self {
             Self::Ids => 1..=i64::from(i32::MAX),
@@ -45,15 +45,15 @@ impl Numbers {
 }
 
 impl Ranges {
-    /// One range of all numbers of a kind.
+    /// The set of all valid numbers of a kind.
     pub fn all(numbers: Numbers) -> Self {
         Self(vec![numbers.all()])
     }
 
-    /// Adds what is written as `30000-30010` or `9100`.
+    /// Adds a range written as `30000-30010` or `9100`.
     ///
     /// # Errors
-    /// What is no range, lies outside the numbers that there are, or overlaps what is there.
+    /// A malformed range, numbers outside the valid range, or an overlap with an existing range.
     pub fn add(&mut self, text: &str, numbers: Numbers) -> Result<(), InvalidRange> {
         let number = |text: &str| {
             let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -71,22 +71,22 @@ impl Ranges {
             return Err(InvalidRange::Overlapping);
         }
         self.0.push(first..=last);
-        // Equal sets are equal values, however they were written.
+        // Sorted, so that equal sets compare as equal in any order.
         self.0.sort_unstable_by_key(|range| *range.start());
         Ok(())
     }
 
-    /// Whether a number lies in one of them.
+    /// Whether one of the ranges contains the number.
     pub fn contains(&self, number: i64) -> bool {
         self.0.iter().any(|range| range.contains(&number))
     }
 
-    /// How many there are.
+    /// The number of ranges.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no ranges.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

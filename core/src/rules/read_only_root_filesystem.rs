@@ -1,7 +1,7 @@
 //! `rules/readOnlyRootFilesystem`: a container cannot write to its image's files.
 //!
 //! Fields: `securityContext.readOnlyRootFilesystem` of every container.
-//! Allowed: `true`. Windows pods are not judged: the field cannot be set there.
+//! Allowed: `true`. Windows pods are not judged, because they cannot set the field.
 
 use crate::pss::{Finding, Findings, Pod};
 

@@ -1,15 +1,15 @@
-//! `rules/resources`: containers say what they need and are held to it, within bounds.
+//! `rules/resources`: containers have requests and limits, within bounds.
 //!
 //! Fields: `resources.requests` and `resources.limits` of every container and of the pod.
-//! Demanded: of each resource that the settings name, a quantity above zero (to the kubelet, a limit of zero is none).
-//! A limit stands for a request that is not set, as the API server fills it in; what the pod as a whole has stands for
-//! what a container lacks. Ephemeral containers are not judged: the API lets them have none.
+//! Required: a quantity above zero for each resource that the settings name (the kubelet treats a limit of zero as
+//! none). A limit also counts as the request if that is unset, as the API server sets it. A value of the whole pod
+//! counts for containers that lack one. Ephemeral containers are not judged: they cannot have resources.
 //!
-//! On an update that changes neither containers nor images (`pods/resize`), only what rises counts.
+//! On an update that changes neither containers nor images (`pods/resize`), only increases count.
 //!
-//! Bounded: no quantity of a container is above the settings' `max`, nor the pod's where a container lacks its own. What
-//! has no limit is not above any: `limits` demands one. Whether a request is above its limit is the API server's
-//! business. What is no quantity is none.
+//! Bounded: no quantity of a container exceeds the settings' `max`, nor does the pod's if a container lacks its own. A
+//! missing limit exceeds nothing: use `limits` to require one. The API server itself compares requests with limits. An
+//! invalid quantity counts as missing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,34 +20,34 @@ use super::{quantity::Quantity, table::Rule};
 pub(super) static RULE: Rule =
     Rule { id: "rules/resources", reason: "resources missing or above their bounds" };
 
-/// What is demanded of containers, by names of resources: `cpu`, `memory`, `nvidia.com/gpu`.
+/// The required and maximum resources, by name: `cpu`, `memory`, `nvidia.com/gpu`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
-    /// These must be requested.
+    /// Resources that need a request.
     pub requests: BTreeSet<String>,
-    /// These must be limited.
+    /// Resources that need a limit.
     pub limits: BTreeSet<String>,
-    /// These may not be above.
+    /// The maximum quantity of resources.
     pub max: BTreeMap<String, Bound>,
 }
 
-/// The largest quantity that is allowed.
+/// The maximum allowed quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// What it is worth.
+    /// Its value.
     pub quantity: Quantity,
-    /// As the configuration writes it.
+    /// The text in the configuration.
     pub text: String,
 }
 
-/// Where a quantity stands.
+/// The list that a quantity is in.
 #[derive(Clone, Copy)]
 enum List {
     Requests,
     Limits,
 }
 
-/// What a quantity says.
+/// The value of a quantity.
 #[derive(Clone, Copy, PartialEq)]
 enum Amount {
     Unset,
@@ -55,7 +55,7 @@ enum Amount {
     Of(Quantity),
 }
 
-/// Of one resource.
+/// The amounts of one resource.
 #[derive(Clone, Copy)]
 struct Amounts {
     request: Amount,
@@ -66,8 +66,7 @@ pub(super) fn find(demanded: &Resources, pod: &Pod<'_>, found: &mut Findings) {
     each(demanded, pod, |finding, _| found.add(finding));
 }
 
-/// What an update of a pod breaks that the pod did not break before, or not so far: a pod that is above its bounds may be
-/// made smaller step by step.
+/// Finds the violations that an update adds or increases: a pod above its bounds may shrink step by step.
 pub(super) fn find_raised(
     demanded: &Resources,
     pod: &Pod<'_>,
@@ -90,14 +89,14 @@ pub(super) fn find_raised(
     });
 }
 
-/// Hands on all that is wrong, with the quantity that is set there.
+/// Passes on every violation, with the quantity that is set there.
 fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, Amount)) {
     let of_pod = pod.spec.resources.as_ref();
     let one = |name| One { name, max: demanded.max.get(name) };
-    // Read once: a quantity may be as long as its author likes.
+    // Parsed once, because a quantity may have any length.
     let shared = demanded.names().into_iter().map(|name| (one(name), Amounts::of(of_pod, name)));
     let shared: Vec<_> = shared.collect();
-    // Of the pod once, however many containers rely on it.
+    // A violation of the pod is reported once, however many containers rely on it.
     let mut told = HashSet::new();
     for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
         for &(one, shared) in &shared {
@@ -117,7 +116,7 @@ fn is_ephemeral(place: Place) -> bool {
 }
 
 impl Resources {
-    /// Every resource that anything is demanded of, once.
+    /// All resources with a requirement, without duplicates.
     fn names(&self) -> BTreeSet<&str> {
         let lists = self.requests.iter().chain(&self.limits).chain(self.max.keys());
         lists.map(String::as_str).collect()
@@ -142,7 +141,7 @@ impl Amounts {
         }
     }
 
-    /// What there is of these for a container that has its own: of the pod's.
+    /// The pod's amounts that apply to a container with its own amounts.
     fn relied_on(self, own: Self) -> Self {
         let has_limit = own.limit.is_positive();
         let has_request = has_limit || own.request.is_positive();
@@ -161,7 +160,7 @@ struct One<'r> {
 }
 
 impl One<'_> {
-    /// What is set and may not be.
+    /// The amounts that are set and not allowed.
     fn wrong(self, place: Place, amounts: Amounts) -> impl Iterator<Item = (Finding, Amount)> {
         [(List::Requests, amounts.request), (List::Limits, amounts.limit)].into_iter().filter_map(
             move |(list, amount)| {
@@ -178,7 +177,7 @@ impl One<'_> {
         )
     }
 
-    /// What is demanded and not there.
+    /// The amounts that are required and missing.
     fn lacking(
         self,
         place: Place,
@@ -186,7 +185,7 @@ impl One<'_> {
         shared: Amounts,
         demanded: &Resources,
     ) -> impl Iterator<Item = Finding> {
-        // The API server fills in a request that is unset, not one that is zero.
+        // The API server fills in an unset request, but not a request of zero.
         let by_limit = own.request == Amount::Unset && own.limit.is_positive();
         let has_request = own.request.is_positive()
             || by_limit
@@ -198,7 +197,7 @@ impl One<'_> {
             (demanded.limits.contains(self.name) && !has_limit, List::Limits, own.limit),
         ]
         .into_iter()
-        // What is impossible has been found already.
+        // An invalid amount has been reported already.
         .filter(|(is_lacking, _, amount)| *is_lacking && *amount != Amount::Impossible)
         .map(move |(_, list, amount)| {
             let path = self.path(list);

@@ -1,8 +1,8 @@
-//! `rules/runAsGroup`: no container runs in root's group.
+//! `rules/runAsGroup`: no container runs with the root group.
 //!
 //! Fields: `securityContext.runAsGroup` of every container, else of the pod.
-//! Allowed: what lies in the settings' ranges, by default anything but 0. Unset is not: it is 0, whatever the user.
-//! Windows pods are not judged: the field cannot be set there.
+//! Allowed: groups in the settings' ranges, by default any except 0. Unset is not allowed: it means 0 for any user.
+//! Windows pods are not judged, because they cannot set the field.
 
 use crate::pss::{Findings, Pod};
 

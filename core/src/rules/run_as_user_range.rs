@@ -1,8 +1,8 @@
-//! `rules/runAsUserRange`: containers run as users of a range.
+//! `rules/runAsUserRange`: containers run as users in a range.
 //!
 //! Fields: `securityContext.runAsUser` of every container, else of the pod.
-//! Allowed: what lies in the settings' ranges, by default anything but 0. Unset is not: the image would choose. Windows
-//! pods are not judged: the field cannot be set there.
+//! Allowed: users in the settings' ranges, by default any except 0. Unset is not allowed: the image would choose the
+//! user. Windows pods are not judged, because they cannot set the field.
 
 use crate::pss::{Findings, Pod};
 

@@ -1,8 +1,8 @@
-//! `rules/seLinux`: of SELinux types, only those that are listed.
+//! `rules/seLinux`: containers use only the listed SELinux types.
 //!
 //! Fields: `securityContext.seLinuxOptions.type` of the pod and of every container.
-//! Allowed: unset, empty (the runtime's own type), and what a pattern of the settings matches. Users and roles are the
-//! Standard's: its baseline allows none.
+//! Allowed: unset, empty (the runtime's default type), and types that a pattern of the settings matches. Users and
+//! roles are not judged here, because baseline forbids both.
 
 use crate::{
     pattern::Patterns,

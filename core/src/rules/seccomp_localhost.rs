@@ -1,9 +1,9 @@
-//! `rules/seccompLocalhost`: of the seccomp profiles that nodes have, only those that are listed.
+//! `rules/seccompLocalhost`: containers use only the listed seccomp profiles of the node.
 //!
-//! Fields: `securityContext.seccompProfile.localhostProfile` of the pod and of every container, where its `type` is
+//! Fields: `securityContext.seccompProfile.localhostProfile` of the pod and of every container, if its `type` is
 //! `Localhost`.
-//! Allowed: names that a pattern of the settings matches. An absolute path and one with `..` never are. The old
-//! annotations are not judged: the API server copied them to the fields, and none reads them any more.
+//! Allowed: names that a pattern of the settings matches. Absolute paths and paths with `..` never are. The old
+//! annotations are not judged: the API server copied them to the fields, and the kubelet no longer reads them.
 
 use crate::{
     pattern::Patterns,

@@ -1,15 +1,15 @@
-//! `rules/serviceAccountToken`: a pod of the default service account holds no token of it.
+//! `rules/serviceAccountToken`: a pod with the default service account has no token of it.
 //!
 //! Fields: `spec.automountServiceAccountToken`.
-//! Allowed: `false`; anything where `spec.serviceAccountName` (or its old name) is set to another than `default`.
-//! What the ServiceAccount object itself says is not seen: the pod must say so.
+//! Allowed: `false`; anything if `spec.serviceAccountName` (or its deprecated alias) is set to another than `default`.
+//! The ServiceAccount object is not visible here, so its own setting does not count.
 //!
 //! Fields: `spec.volumes[*].projected.sources[*].serviceAccountToken`.
-//! Allowed: none in a pod of the default service account. The API server's own plugin mounts one before any webhook is
-//! asked, so `false` alone may come too late; one that the author mounts, whatever its audience, is the same identity.
-//! Secrets of the old kind are not told apart from others.
+//! Allowed: none in a pod with the default service account. The API server's plugin mounts one before any webhook runs,
+//! so `false` alone may come too late. A token that the author mounts has the same identity, whatever its audience.
+//! Token secrets cannot be distinguished from other secrets.
 //!
-//! Mirror pods are not asked for the field: the API server lets them have neither an account nor a token.
+//! Mirror pods need not set the field: the API server lets them have neither an account nor a token.
 
 use crate::pss::{Finding, Findings, MIRROR, Place, Pod};
 
@@ -44,7 +44,7 @@ pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     found.extend(field.into_iter().chain(volumes));
 }
 
-/// Whether it is the API's copy of a static pod. Anyone can say so, but gets a pod then that has no account and no
+/// Whether it is the API's copy of a static pod. Any client can claim that, but gets a pod without an account, which no
 /// kubelet runs.
 pub(super) fn has_no_account(pod: &Pod<'_>) -> bool {
     pod.service_account().is_empty() && pod.metadata.annotations.get(MIRROR).is_some()

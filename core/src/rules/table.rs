@@ -6,7 +6,7 @@ use super::{
     run_as_user_range, se_linux, seccomp_localhost, service_account_token, user_namespaces,
 };
 
-/// Every rule, in the order in which they are judged and named.
+/// Every rule, in the order of evaluation and messages.
 pub static RULES: [&Rule; 16] = [
     &read_only_root_filesystem::RULE,
     &service_account_token::RULE,
@@ -26,17 +26,17 @@ pub static RULES: [&Rule; 16] = [
     &host_ports::RULE,
 ];
 
-/// What a rule is called, whatever its settings.
+/// The names of a rule, independent of its settings.
 #[derive(Debug)]
 pub struct Rule {
-    /// `rules/` and its name, so that none is ever a control's: `rules/hostPorts`.
+    /// `rules/` and the name, to keep it distinct from ids of controls: `rules/hostPorts`.
     pub id: &'static str,
-    /// What is wrong with a pod that breaks it, in a few words.
+    /// Why a pod that violates it is wrong, in a few words.
     pub reason: &'static str,
 }
 
 impl Rule {
-    /// As the configuration calls it: `hostPorts`.
+    /// The name in the configuration: `hostPorts`.
     pub fn name(&self) -> &'static str {
         self.id.strip_prefix("rules/").unwrap_or(self.id)
     }
@@ -67,7 +67,7 @@ mod tests {
             .map(|rule| rule.reason)
             .chain(CONTROLS.iter().map(|control| control.reason))
             .collect();
-        // Two pairs of controls share theirs: a baseline one and what takes its place.
+        // Two pairs of controls share a reason: a baseline control and its replacement.
         let of_controls: BTreeSet<_> = CONTROLS.iter().map(|control| control.reason).collect();
         assert_eq!(reasons.len(), RULES.len() + of_controls.len());
     }

@@ -1,11 +1,11 @@
-//! `rules/userNamespaces`: root in a container is nobody on the node.
+//! `rules/userNamespaces`: root in a container is an unprivileged user on the node.
 //!
 //! Fields: `spec.hostUsers`.
-//! Allowed: `false`; anything where the API server refuses that: in Windows pods, beside `hostPID`, `hostIPC` and
-//! `hostNetwork`, and where a container has `volumeDevices` (`validateHostUsers`; from v1.35 on, alpha gates lift the
-//! last two). Whoever wants these pods kept out has the Standard's controls for it.
+//! Allowed: `false`; anything if the API server rejects that: in Windows pods, with `hostPID`, `hostIPC` or
+//! `hostNetwork`, and if a container has `volumeDevices` (`validateHostUsers`; since v1.35, alpha feature gates lift
+//! the last two). To deny such pods, use the Standard's controls.
 //!
-//! Since v1.35, `hostUsers: false` takes `runAsNonRoot` and `runAsUser` of restricted out of force.
+//! Since v1.35, `hostUsers: false` disables `runAsNonRoot` and `runAsUser` of restricted.
 
 use crate::pss::{Finding, Findings, Place, Pod};
 
@@ -21,7 +21,7 @@ pub(super) fn find(pod: &Pod<'_>, found: &mut Findings) {
     found.add(Finding::new(Place::Pod, "hostUsers", "set hostUsers=false"));
 }
 
-/// Whether the API server would refuse `hostUsers: false` in this pod.
+/// Whether the API server would reject `hostUsers: false` in this pod.
 pub fn refuses_user_namespace(pod: &Pod<'_>) -> bool {
     let spec = &pod.spec;
     pod.is_windows()

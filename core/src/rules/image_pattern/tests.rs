@@ -12,7 +12,7 @@ fn patterns(texts: &[&str]) -> ImagePatterns {
     texts.iter().map(read).collect()
 }
 
-/// As lists ask: what is no reference is no image.
+/// As in rules: an invalid reference matches nothing.
 fn matches(patterns: &ImagePatterns, image: &str) -> bool {
     let image = image.replace("HEX", HEX);
     Reference::parse(&image).is_ok_and(|image| patterns.match_image(&image))
@@ -57,7 +57,7 @@ fn images_are_compared_part_by_part() {
         (
             "nginx:1.*",
             vec!["nginx:1.27", "nginx:1."],
-            // The digest says what is run, whatever the tag says.
+            // The digest determines the image, regardless of the tag.
             vec!["nginx:1", "nginx:2.1.", "nginx", "nginx:1.27@sha256:HEX", "nginx@sha256:HEX"],
         ),
         (
@@ -124,7 +124,7 @@ fn images_are_compared_part_by_part() {
     ] {
         let list = patterns(&[pattern]);
         for image in yes {
-            // What ends in a dot or a dash is a pattern's business only where it is an image.
+            // A name that ends in a dot or a dash only matters if it is a valid reference.
             if Reference::parse(&image.replace("HEX", HEX)).is_ok() {
                 assert!(matches(&list, image), "{pattern} {image}");
             }
@@ -200,7 +200,7 @@ proptest! {
         }
     }
 
-    /// What no star stands in is the image itself.
+    /// A pattern without stars matches the image itself.
     #[test]
     fn an_image_matches_itself(
         text in "([A-Z]?[a-z]{1,3}\\.[a-z]{1,3}(:[0-9]{1,3})?/)?[a-z]{1,3}(/[a-z]{1,3})?(:[A-Za-z0-9]{1,3}|@sha256:[0-9a-f]{64})?",
