@@ -1,26 +1,26 @@
-//! Names as Kubernetes checks them.
+//! Validates names as Kubernetes does.
 
-/// Whether this can be a namespace's name: a DNS-1123 label.
+/// Whether it is a DNS-1123 label, such as the name of a namespace.
 pub fn is_label(name: &str) -> bool {
     name.len() <= 63 && is_part(name)
 }
 
-/// Whether this is a DNS-1123 subdomain. Only the whole is limited in length, not its parts.
+/// Whether it is a DNS-1123 subdomain. As in Kubernetes, only its total length is limited, not that of its parts.
 pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-/// Whether a pattern in which `*` stands for any characters can be a label's: whether it matches one at all.
+/// Whether a pattern with `*` for any characters can match a DNS-1123 label.
 pub fn is_label_pattern(pattern: &str) -> bool {
     ["", "a"].iter().any(|any| is_label(&pattern.replace('*', any)))
 }
 
-/// The same of a subdomain.
+/// Whether a pattern with `*` for any characters can match a DNS-1123 subdomain.
 pub fn is_subdomain_pattern(pattern: &str) -> bool {
     ["", "a"].iter().any(|any| is_subdomain(&pattern.replace('*', any)))
 }
 
-/// Whether this can be the key of an object's label: `app`, `app.kubernetes.io/name`.
+/// Whether it is a valid key of an object's label: `app`, `app.kubernetes.io/name`.
 pub fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         Some((prefix, name)) => is_subdomain(prefix) && is_label_value(name) && !name.is_empty(),
@@ -28,7 +28,7 @@ pub fn is_label_key(key: &str) -> bool {
     }
 }
 
-/// Whether this can be the value of an object's label. An empty one can.
+/// Whether it is a valid value of an object's label. The empty value is valid.
 pub fn is_label_value(value: &str) -> bool {
     let ends = |b: Option<u8>| b.is_none_or(|b| b.is_ascii_alphanumeric());
     value.len() <= 63

@@ -1,5 +1,5 @@
-//! Names that stand for many: `*` is any run of characters, the slash included, and all else is itself. Compiled when
-//! the configuration is read; matching takes time linear in the text, whatever pattern and text are.
+//! Name patterns: `*` matches any run of characters including slashes, everything else is literal. Parsed when the
+//! configuration is read. Matching takes time linear in the text, for any pattern and text.
 
 mod list;
 mod search;
@@ -8,37 +8,37 @@ use std::{fmt, ops::Range};
 
 pub use list::{PatternMap, Patterns};
 
-/// The longest pattern, in bytes.
+/// Maximum length of a pattern, in bytes.
 pub const MAX_BYTES: usize = 253;
-/// The most stars in one pattern.
+/// Maximum number of stars in a pattern.
 pub const MAX_STARS: usize = 8;
-/// How many items a list spells out to people.
+/// How many items of a list are spelled out in messages.
 const SHOWN: usize = 5;
 
 /// One pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern {
     text: String,
-    /// Where its first star is, and its last.
+    /// The positions of the first and the last star.
     stars: Option<(usize, usize)>,
 }
 
-/// What was written instead of a pattern.
+/// The text is not a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// Nothing.
+    /// It is empty.
     #[error("must not be empty")]
     Empty,
-    /// More than [`MAX_BYTES`].
+    /// It is longer than [`MAX_BYTES`].
     #[error("must be at most {MAX_BYTES} bytes long")]
     TooLong,
-    /// More than [`MAX_STARS`].
+    /// It has more than [`MAX_STARS`].
     #[error("must have at most {MAX_STARS} \"*\"")]
     TooManyStars,
 }
 
 impl Pattern {
-    /// Reads a pattern. Without a star it matches its own text alone.
+    /// Parses a pattern. Without a star it matches only its own text.
     ///
     /// # Errors
     /// A text that is empty, too long, or has too many stars.
@@ -60,7 +60,7 @@ impl Pattern {
         Self { text, stars }
     }
 
-    /// As it is written.
+    /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -70,17 +70,17 @@ impl Pattern {
         self.stars.is_none()
     }
 
-    /// Of parts that were read as patterns, and is looked up as one.
+    /// A pattern made of valid patterns, for a lookup of the whole.
     pub(crate) fn joined(text: String) -> Self {
         Self::of(text)
     }
 
-    /// What lies below it: a pattern for paths, a slash, and anything.
+    /// A pattern for everything below a path: this pattern, a slash, and anything.
     pub fn below(&self) -> Self {
         Self::of(format!("{}/*", self.text))
     }
 
-    /// Whether a text is one that it stands for.
+    /// Whether it matches a text.
     pub fn matches(&self, text: &str) -> bool {
         let Some((first, last)) = self.stars else {
             return self.text == text;
@@ -92,8 +92,8 @@ impl Pattern {
             return inner.is_some();
         }
         let middle = part(first + 1..last);
-        // The first place of each part is as good as any later one: what is left only gets shorter. So no part is
-        // looked for twice, and each search begins where the last one ended.
+        // The first match of each part is as good as any later one, because it leaves the most text. So each search
+        // begins where the last one ended, and no part is searched twice.
         let fits = |inner: &str| {
             let mut left = inner;
             middle.split('*').all(|part| match left.split_once(part) {
@@ -123,7 +123,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// A list as people are told it: `a, b, c, d, e and 3 more`.
+/// A shortened list for messages: `a, b, c, d, e and 3 more`.
 pub fn few<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut items = items.into_iter();
     let shown: Vec<_> = items.by_ref().take(SHOWN).map(|item| item.to_string()).collect();
@@ -155,7 +155,7 @@ mod tests {
             ("*ab*ab*", vec!["abab", "xabyabz"], vec!["ab", "aab", "abxa"]),
             ("a*b*c", vec!["abc", "axbxbxc", "abcbc"], vec!["ac", "acb", "bc"]),
             ("profiles/*.json", vec!["profiles/a.json", "profiles/a/b.json"], vec!["profiles/a"]),
-            // None of these is special.
+            // None of these characters is special.
             ("a.b?[c]\\{d}", vec!["a.b?[c]\\{d}"], vec!["axb?[c]\\{d}", "a.bx[c]\\{d}"]),
             ("é*ß", vec!["éß", "éxß"], vec!["eß", "é"]),
         ] {
@@ -175,7 +175,7 @@ mod tests {
         assert!(pattern("aa*aa").matches("aaaa"));
     }
 
-    /// A matcher that goes back would take the eighth power of a million steps.
+    /// A backtracking matcher would take a million steps to the eighth power.
     #[test]
     fn the_worst_pattern_takes_linear_time() {
         let text = "a".repeat(1_000_000);
@@ -195,7 +195,7 @@ mod tests {
         assert!(Pattern::parse(&"*".repeat(8)).is_ok());
     }
 
-    /// By what a star means, tried in every way.
+    /// The definition of a star, tried in every way.
     fn oracle(pattern: &[u8], text: &[u8]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),

@@ -1,4 +1,4 @@
-//! Many patterns at once.
+//! Sets of patterns.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,7 +7,7 @@ use std::{
 
 use super::{Pattern, few, search::Search};
 
-/// Some patterns: a text matches if one of them matches it. None matches nothing.
+/// A set of patterns. A text matches if any pattern matches; an empty set matches nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
     exact: BTreeSet<String>,
@@ -16,23 +16,23 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// Whether any of them stands for this text.
+    /// Whether any of them matches this text.
     pub fn matches(&self, text: &str) -> bool {
         self.exact.contains(text) || any_of(&self.globs, &self.search, text, |_| true)
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
-    /// Whether this one is listed, as it is written.
+    /// Whether the set contains this pattern literally.
     pub fn contains(&self, text: &str) -> bool {
         self.exact.contains(text)
             || self.globs.binary_search_by(|glob| glob.as_str().cmp(text)).is_ok()
     }
 
-    /// As they are written: the exact ones first.
+    /// The patterns as written, exact ones first.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.exact.iter().map(String::as_str).chain(self.globs.iter().map(Pattern::as_str))
     }
@@ -42,7 +42,7 @@ impl FromIterator<Pattern> for Patterns {
     fn from_iter<I: IntoIterator<Item = Pattern>>(patterns: I) -> Self {
         let (exact, mut globs): (Vec<_>, Vec<_>) =
             patterns.into_iter().partition(Pattern::is_exact);
-        // Equal lists are equal values, however they were written.
+        // Sorted, so that equal sets compare as equal in any order.
         globs.sort_unstable();
         globs.dedup();
         let search = Search::new(&globs);
@@ -64,18 +64,19 @@ impl fmt::Display for Patterns {
     }
 }
 
-/// Numbers by patterns: those of all patterns that match a text.
+/// Maps patterns to numbers. A lookup returns those of all patterns that match a text.
 #[derive(Clone, Debug, Default)]
 pub struct PatternMap {
     exact: HashMap<Box<str>, Vec<usize>>,
     globs: Vec<Pattern>,
-    /// Of each glob.
+    /// The numbers of each glob.
     numbers: Vec<Vec<usize>>,
     search: Search,
 }
 
 impl PatternMap {
-    /// The numbers of the patterns that match, in no order; one that has several such patterns comes several times.
+    /// The numbers of the matching patterns, in no order. A number with several matching patterns appears several
+    /// times.
     pub fn get(&self, text: &str) -> Vec<usize> {
         let mut all = self.exact.get(text).cloned().unwrap_or_default();
         any_of(&self.globs, &self.search, text, |glob| {
@@ -85,12 +86,12 @@ impl PatternMap {
         all
     }
 
-    /// Whether there is none.
+    /// Whether there are no patterns.
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.globs.is_empty()
     }
 
-    /// How many patterns with stars are asked about a text: for tests, which count instead of measuring time.
+    /// How many patterns with stars are checked for a text. For tests, which count steps instead of measuring time.
     #[cfg(test)]
     pub(crate) fn asked(&self, text: &str) -> usize {
         let mut asked = 0;
@@ -123,7 +124,7 @@ impl FromIterator<(Pattern, usize)> for PatternMap {
     }
 }
 
-/// Whether any glob that matches is taken.
+/// Whether `take` accepts any matching glob.
 fn any_of(
     globs: &[Pattern],
     search: &Search,
@@ -165,7 +166,7 @@ mod tests {
         );
     }
 
-    /// Whatever literal the patterns have in common, and wherever.
+    /// With any common literal at any position.
     #[test]
     fn only_patterns_that_could_match_are_asked() {
         for (form, text) in [
@@ -176,7 +177,7 @@ mod tests {
             ("team-*-N-prod", "team-x-77-prod"),
             ("*team*N*", "my-team-77-web"),
         ] {
-            // All numbers have as many digits, so that none is part of another.
+            // Equal numbers of digits, so that no number is part of another.
             let patterns = (10..1_010).map(|number| {
                 let name = if number == 77 { "77".to_owned() } else { format!("x{number:05}") };
                 (pattern(&form.replace('N', &name)), number)
@@ -188,7 +189,7 @@ mod tests {
         }
     }
 
-    /// A piece that a text repeats is looked at where it stands, and the pattern is asked once.
+    /// A repeated piece is found at each position, but the pattern is checked once.
     #[test]
     fn a_text_that_repeats_a_piece_asks_once() {
         let patterns = (0..100).map(|number| (pattern(&format!("*ab*x{number}")), number));
@@ -208,7 +209,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Few letters, so that pieces are parts of other pieces, and many patterns, so that they are searched.
+        /// A small alphabet, so that pieces contain each other, and many patterns, so that the search is used.
         #[test]
         fn a_list_and_a_map_match_as_their_patterns_do(
             globs in proptest::collection::vec("[ab/]{0,3}(\\*[ab/]{0,3}){0,3}", 0..30),

@@ -1,8 +1,8 @@
-//! Finds which patterns of a list can match a text, without asking the others.
+//! Finds the patterns of a list that can match a text, without checking the others.
 //!
-//! Of each pattern one literal piece is looked for, the one that the fewest others have. All pieces are looked for at
-//! once (Aho-Corasick): that takes time linear in the text, however many patterns there are. Only patterns whose piece is
-//! found are asked. Building it takes time linear in the patterns' bytes.
+//! Selects one literal piece of each pattern, the one that the fewest others share. Aho-Corasick searches all pieces at
+//! once, in time linear in the text for any number of patterns. Only patterns whose piece is found are checked.
+//! Building takes time linear in the patterns' bytes.
 
 use std::{cmp::Reverse, collections::HashMap, fmt};
 
@@ -10,26 +10,26 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::Pattern;
 
-/// Up to so many patterns are asked one by one, which is faster than to search.
+/// Up to this many patterns are checked one by one, which is faster than a search.
 const FEW: usize = 8;
 
-/// What is known of a list of patterns with stars.
+/// The search for a list of patterns with stars.
 #[derive(Clone, Default)]
 pub(super) enum Search {
-    /// Each is asked.
+    /// Checks each pattern.
     #[default]
     Each,
-    /// Those are asked whose piece is found.
+    /// Checks the patterns whose piece is found.
     Pieces {
         pieces: AhoCorasick,
-        /// Of each piece, where it must be found, and the numbers of the patterns that it was taken from.
+        /// For each piece, where it must be found, and the numbers of its patterns.
         asked: Vec<(Place, Vec<usize>)>,
-        /// Those that have no piece: nothing but stars.
+        /// Patterns without a piece: nothing but stars.
         always: Vec<usize>,
     },
 }
 
-/// Where in a text a piece stands.
+/// The position of a piece in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Begin,
@@ -70,12 +70,12 @@ impl Search {
             .build(texts);
         match built {
             Ok(pieces) => Self::Pieces { pieces, asked, always },
-            // More bytes than it can number: a configuration of gigabytes.
+            // More states than the automaton can number, from a configuration of gigabytes.
             Err(_) => Self::Each,
         }
     }
 
-    /// The numbers of those patterns of the list that can match a text, each once, until one is taken.
+    /// Passes the numbers of the patterns that can match a text to `take`, each once, until it accepts one.
     pub(super) fn any(
         &self,
         text: &str,
