@@ -1,5 +1,5 @@
-//! Judges manifests offline: which objects of a text the webhook would deny, and where they stand. It asks no
-//! cluster anything and changes no file.
+//! Judges manifests offline: which objects of a text the webhook would deny, and where they are. Neither contacts a
+//! cluster nor changes a file.
 
 mod parallel;
 
@@ -14,16 +14,16 @@ use crate::{
 
 use parallel::{Judged, Said};
 
-/// What to do about a patch, whose kustomization is not known.
+/// The advice for a patch whose kustomization is unknown.
 pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 
-/// Judges all sources, and reports them in their order.
+/// Judges all sources, and reports them in order.
 ///
 /// # Errors
-/// Where the report could not be written.
+/// A failed write of the report.
 pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
     let judge = Judge { policy, mends: report.mends() };
-    // On a stack of its own: how deep a manifest may be must not depend on who calls, or on `ulimit -s`.
+    // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
     let told = thread::scope(|scope| {
         let all = || {
             let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
@@ -36,14 +36,14 @@ pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::R
     told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// By what texts are judged, and what of them is found out.
+/// The policy for judging texts, and the findings to compute.
 struct Judge<'p> {
     policy: &'p Policy,
     mends: Mends,
 }
 
 impl Judge<'_> {
-    /// All that is to be told of a text.
+    /// The results to report for a text.
     fn found(&self, name: &Arc<str>, text: &[u8]) -> Vec<Said> {
         let mut said = Vec::new();
         let Ok(()) = self.read::<Infallible>(name, text, |one| {
@@ -77,7 +77,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Judges all objects of a text, one after the other.
+    /// Judges all objects of a text in order.
     ///
     /// # Errors
     /// Those of `say`.

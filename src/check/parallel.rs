@@ -1,7 +1,7 @@
-//! Sources judged on all processors, and told in their order: whoever reads the report cannot tell.
+//! Judges sources on all processors and reports them in order, as if sequentially.
 //!
-//! Each thread takes every n-th run of sources and keeps little ahead; whoever tells takes them from one thread after the
-//! other. So their order is theirs, and what is held is bounded, however slow the reader of the report is.
+//! Each thread takes every n-th run of sources and works only a little ahead. The reporting thread collects the runs
+//! from one thread after the other. This keeps the order, and bounds the memory even if the report is read slowly.
 
 use std::{
     io, mem,
@@ -19,25 +19,25 @@ use crate::{
     source::Source,
 };
 
-/// The most sources that follow each other and that one thread judges: to wake another costs as much as to judge a small
-/// one.
+/// Maximum number of consecutive sources that one thread judges: waking another thread costs as much as judging a small
+/// source.
 const MAX_RUN: usize = 16;
-/// A thread gets at least so many runs, lest one judge while the others have nothing left.
+/// Minimum number of runs per thread, so that none is left working alone at the end.
 const RUNS: usize = 4;
-/// So much text is handed over before its run is complete, in bytes.
+/// A part of this size, in bytes, is handed over before its run is complete.
 const ENOUGH: usize = 256 << 10;
-/// What a thread has handed over and nobody has told yet, in runs or parts of one.
+/// Maximum number of runs, or parts of one, that a thread has handed over and that are not reported yet.
 const AHEAD: usize = 2;
-/// Larger files are read when they are told, object by object: what is found of one may be many times as long.
+/// Larger files are judged only when they are reported, object by object, because findings may be many times as long.
 const MAX_AHEAD_BYTES: u64 = 1 << 20;
-/// More threads than this have nothing to do: disks and the report are slower.
+/// More threads have nothing to do: disks and the report are slower.
 const MAX_THREADS: usize = 8;
 
-/// What is known of a source when it is to be told.
+/// The state of a source when it is reported.
 pub(super) enum Judged<'s> {
-    /// All that is in it.
+    /// The source is judged completely.
     Found { name: Arc<str>, text: Vec<u8>, said: Vec<Said> },
-    /// Nothing yet: it is not one to be judged ahead.
+    /// The source is not judged ahead.
     Later(&'s Source),
 }
 
@@ -50,7 +50,7 @@ impl Judged<'_> {
     }
 }
 
-/// What is to be told of one object.
+/// A result to report for one object.
 pub(super) enum Said {
     Workload(Box<Workload>),
     Ignored,
@@ -58,10 +58,10 @@ pub(super) enum Said {
     Unreadable(Unreadable),
 }
 
-/// Judges sources by `judge`, and hands each to `tell` in their order.
+/// Judges sources with `judge`, and passes each to `tell` in order.
 ///
 /// # Errors
-/// Those of `tell`, with which it ends, and where no thread can be made.
+/// The first error of `tell`, and a failure to create a thread.
 pub(super) fn run<'s>(
     sources: &'s [Source],
     judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said> + Sync,
@@ -78,16 +78,16 @@ pub(super) fn run<'s>(
             judged.push(receive);
             let work = move || {
                 let runs = sources.chunks(run).skip(first).step_by(threads);
-                // Nobody listens any more where the report could not be written.
+                // Sending fails after the report could not be written.
                 let _ = runs.into_iter().try_for_each(|run| judge_run(run, judge, &send));
             };
-            // How deep a manifest may be must not depend on `ulimit -s`.
+            // The accepted depth of a manifest must not depend on `ulimit -s`.
             thread::Builder::new().stack_size(manifest::STACK).spawn_scoped(scope, work)?;
         }
         for (run, receive) in sources.chunks(run).zip(judged.iter().cycle()) {
             let mut left = run.len();
             while left > 0 {
-                // Nothing comes from a thread that panicked: the scope hands its panic on.
+                // The thread panicked, and the scope propagates its panic.
                 let Ok(part) = receive.recv() else { return Ok(()) };
                 left = left.saturating_sub(part.len());
                 part.into_iter().try_for_each(&mut tell)?;
@@ -97,7 +97,7 @@ pub(super) fn run<'s>(
     })
 }
 
-/// Hands a run over, in one part or several.
+/// Judges a run and hands it over, in one part or several.
 fn judge_run<'s>(
     run: &'s [Source],
     judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>,
@@ -133,7 +133,7 @@ mod tests {
         let path = |index: usize| directory.path().join(format!("{index}.yaml"));
         (0..files)
             .map(|index| {
-                // Now and then one that is not judged ahead, and some that take longer than others.
+                // Some sources are not judged ahead, and some take longer than others.
                 let is_large = index % 13 == 5;
                 let bytes = if is_large { 1 + (1 << 20) } else { index % 7 * 1000 };
                 fs::write(path(index), vec![b'#'; bytes]).unwrap();
