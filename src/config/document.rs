@@ -1,4 +1,4 @@
-//! The kinds of document: which fields each has, and what an unset one means.
+//! The kinds of document: their fields and defaults.
 
 use std::path::Path;
 
@@ -25,18 +25,18 @@ const POD_SECURITY: [&str; 3] = [
 enum Kind {
     /// kube-apiserver's configuration of its PodSecurity plugin.
     PodSecurity,
-    /// kube-apiserver's `--admission-control-config-file`, which holds or names the former.
+    /// kube-apiserver's `--admission-control-config-file`, which contains or names the former.
     Admission,
-    /// Ours.
+    /// Portcullis' own configuration.
     Own,
 }
 
-/// Where a document stands, and so which kinds it may be.
+/// Where a document is, which determines the permitted kinds.
 #[derive(Clone, Copy)]
 enum Place {
-    /// The file that the server was given.
+    /// The configuration file of the server.
     File,
-    /// In, or named by, an AdmissionConfiguration.
+    /// Inside an AdmissionConfiguration, or in a file that it names.
     Plugin,
 }
 
@@ -57,7 +57,7 @@ impl Place {
             (_, version, "PodSecurityConfiguration") if POD_SECURITY.contains(&version) => {
                 Some(Kind::PodSecurity)
             }
-            // The second is its old name, which kube-apiserver still takes.
+            // The second is its old name, which kube-apiserver still accepts.
             (
                 Self::File,
                 "apiserver.config.k8s.io/v1" | "apiserver.k8s.io/v1alpha1",
@@ -69,7 +69,7 @@ impl Place {
     }
 }
 
-/// Reads a file's text. `None`: a text, here or in a file that it names, without a single byte.
+/// Reads a configuration. `None` if the text, or a file that it names, is empty (zero bytes).
 pub(super) fn read(text: &str, file: &Path) -> Result<Option<Config>, ConfigError> {
     read_at(text, file, Place::File)
 }
@@ -85,7 +85,7 @@ fn read_at(text: &str, file: &Path, place: Place) -> Result<Option<Config>, Conf
     reader.finish(config)
 }
 
-/// What the reader has no problem with only holds if it has none at all.
+/// A document is only valid if the reader has reported no problem at all.
 fn document(
     reader: &mut Reader<'_>,
     node: &tree::Node,
@@ -143,8 +143,7 @@ fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
     }
 }
 
-/// Takes the plugin's configuration inline if it is there, else from the file that it names, as
-/// kube-apiserver does.
+/// Reads the plugin's configuration inline if present, else from the file that it names, as kube-apiserver does.
 fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Config> {
     reader.allow(fields, &["apiVersion", "kind", "plugins"]);
     let mut found = None;
@@ -207,8 +206,8 @@ fn exemptions(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Exemptions {
     }
 }
 
-/// Whose exceptions are honoured. None by default: to list a namespace is to let whoever may write there excuse
-/// anybody.
+/// The namespaces whose exceptions apply. None by default, because anyone with write access to exceptions in a listed
+/// namespace can exempt any workload.
 fn excepting(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Honoured {
     let section = reader.section(fields, "exceptions", &["namespaces", "requireExpiry"]);
     let expiry = match reader.boolean(&section, "requireExpiry") {

@@ -1,13 +1,13 @@
-//! What is wrong with a configuration, in one line for the person who must fix it.
+//! Errors in a configuration, in one line for the person who fixes them.
 
 use std::{fmt, path::Path};
 
 use crate::findings::Position;
 
-/// How many problems an error spells out.
+/// Maximum number of problems that an error spells out.
 const SHOWN: usize = 5;
 
-/// All that is wrong with a configuration. Its text is one line.
+/// All problems of a configuration. Its text is one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
     /// In the order of the file; never empty.
@@ -33,14 +33,14 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// One thing that is wrong, and where.
+/// A problem and its location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, as it was named.
+    /// The file name.
     pub file: String,
-    /// Line and column, both from 1. None when it is about the file as a whole.
+    /// Line and column, both from 1. None if the problem concerns the whole file.
     pub at: Option<(u64, u64)>,
-    /// What is wrong, and what is allowed. One line.
+    /// The problem, and what is allowed. One line.
     pub text: String,
 }
 

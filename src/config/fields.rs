@@ -1,4 +1,4 @@
-//! Takes typed values out of a tree, and collects everything that is wrong on the way. It knows no field.
+//! Reads typed values from a tree, and collects all problems. Knows no specific fields.
 
 use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
 
@@ -9,9 +9,9 @@ use super::{
     tree::{Entry, Node, Value},
 };
 
-/// How many items a list may have whose items each cost something when a pod is judged.
+/// Maximum length of a list whose items each cost time when a pod is judged.
 const MOST_ITEMS: usize = 256;
-/// How many patterns a list may have: however many there are, a pod pays for those that could fit.
+/// Maximum number of patterns in a list: a pod only pays for patterns that may match.
 const MOST_PATTERNS: usize = 1024;
 
 /// Reads one file.
@@ -27,13 +27,13 @@ pub(crate) struct Fields<'n> {
 }
 
 impl<'n> Fields<'n> {
-    /// The field's value. Null is as good as absent, as in Go.
+    /// The field's value. As in Go, null counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<&'n Node> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
         (!matches!(entry.node.value, Value::Null)).then_some(&entry.node)
     }
 
-    /// No fields at all, where there might be some.
+    /// A mapping without fields, for an absent section.
     pub(crate) fn none(path: String) -> Self {
         Self { path, entries: &[] }
     }
@@ -44,13 +44,13 @@ impl<'n> Fields<'n> {
         set.map(|entry| entry.key.as_str())
     }
 
-    /// Where one of its fields stands; where there is none, the first of those that there are.
+    /// The position of a field; if it is absent, that of the first field.
     pub(crate) fn at(&self, name: &str) -> Option<Position> {
         let entry = self.entries.iter().find(|entry| entry.key == name);
         entry.or(self.entries.first()).map(|entry| entry.at)
     }
 
-    /// The whole path of one of its fields.
+    /// The full path of a field.
     pub(crate) fn path(&self, name: &str) -> String {
         join(&self.path, name)
     }
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
         Self { file, problems: Vec::new() }
     }
 
-    /// The answer, if nothing was wrong.
+    /// The value, if there were no problems.
     pub(crate) fn finish<T>(mut self, value: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() {
             return Ok(value);
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         self.problem(Some(node.at), &format!("{place}: must be {expected}, but is {is}"));
     }
 
-    /// A mapping, whatever its fields. `None`, and a problem, if it is something else.
+    /// A mapping with any fields. `None`, with a problem, for any other type.
     pub(crate) fn mapping<'n>(&mut self, node: &'n Node, path: &str) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
             self.wrong_type(node, path, "a mapping");
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         Some(Fields { path, entries })
     }
 
-    /// Complains of fields that are unknown or repeated.
+    /// Reports unknown and repeated fields.
     pub(crate) fn allow(&mut self, fields: &Fields<'_>, allowed: &[&str]) {
         let mut seen: Vec<&Entry> = Vec::new();
         for entry in fields.entries {
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A nested mapping with none but these fields; what is absent has none.
+    /// A nested mapping with only these fields; empty if absent.
     pub(crate) fn section<'n>(
         &mut self,
         fields: &Fields<'n>,
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         section
     }
 
-    /// The entries of a mapping field whose keys are names, each once, with their paths.
+    /// The entries of a mapping field whose keys are unique names, with their paths.
     pub(crate) fn entries<'n>(
         &mut self,
         fields: &Fields<'n>,
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         section.entries.iter().map(|entry| (section.path(&entry.key), entry)).collect()
     }
 
-    /// The text of a field and its node. Empty is as good as absent, as with Go's `omitempty` defaults.
+    /// The text of a field and its node. Empty counts as absent, as with Go's `omitempty` defaults.
     pub(crate) fn text<'n>(
         &mut self,
         fields: &Fields<'n>,
@@ -170,7 +170,7 @@ impl<'a> Reader<'a> {
         (!text.is_empty()).then_some((text.as_str(), node))
     }
 
-    /// A field whose text stands for a value.
+    /// A field whose text is parsed as a value.
     pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(
         &mut self,
         fields: &Fields<'_>,
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// The items of a list field with their paths; what is absent has none.
+    /// The items of a list field with their paths; empty if absent.
     pub(crate) fn items<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
         let Some(node) = fields.get(name) else {
             return Vec::new();
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
         paths.zip(items).collect()
     }
 
-    /// The items of a list field that may not be long.
+    /// The items of a list field of limited length.
     pub(crate) fn few<'n>(&mut self, fields: &Fields<'n>, name: &str) -> Vec<(String, &'n Node)> {
         self.up_to(MOST_ITEMS, fields, name)
     }
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
         items
     }
 
-    /// Hands on the strings and numbers of a list field that may not be long.
+    /// Passes on the strings and numbers of a list field of limited length.
     pub(crate) fn each<E: fmt::Display>(
         &mut self,
         fields: &Fields<'_>,
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
         self.take_each(items, take);
     }
 
-    /// The same of a list of patterns, which may be longer.
+    /// The same for a list of patterns, which may be longer.
     pub(crate) fn each_pattern<E: fmt::Display>(
         &mut self,
         fields: &Fields<'_>,
@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string or a number as it is written.
+    /// A string or a number as written.
     pub(crate) fn scalar<'n>(&mut self, node: &'n Node, path: &str) -> Option<&'n str> {
         match &node.value {
             Value::Text(text) | Value::Number(text) => Some(text),
@@ -271,7 +271,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list of different names, each of them valid.
+    /// A list of unique, valid names.
     pub(crate) fn names(
         &mut self,
         fields: &Fields<'_>,
@@ -313,7 +313,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A text of the file as an error shows it: quoted, escaped and not too long.
+/// A text of the file in an error message: quoted, escaped and truncated.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {

@@ -1,4 +1,4 @@
-//! The `harden` block: which defaults are added, and where.
+//! The `harden` block: the defaults to add, and where.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -6,7 +6,7 @@ use crate::harden::{Amount, MountPath, Resource, Resources, Settings};
 
 use super::fields::{Fields, Reader};
 
-/// As many directories as a container may be given: each takes a volume of the pod.
+/// Maximum number of directories per container: each needs a volume of the pod.
 const MOST_EMPTY_DIRS: usize = 8;
 
 pub(super) fn hardening(
@@ -32,7 +32,7 @@ pub(super) fn hardening(
     let run_as_non_root = on("runAsNonRoot", unset.run_as_non_root);
     let drop_capabilities = on("dropCapabilities", unset.drop_capabilities);
     let read_only_root_filesystem = on("readOnlyRootFilesystem", unset.read_only_root_filesystem);
-    // These name the value that a pod gets, and false is the hard one.
+    // These fields name the value that a pod gets, and false is the strict one.
     let mut off = |name, unset: bool| !on(name, !unset);
     let no_privilege_escalation = off("allowPrivilegeEscalation", unset.no_privilege_escalation);
     let no_service_account_token =
@@ -57,7 +57,7 @@ pub(super) fn hardening(
     }
 }
 
-/// Whether a profile is added.
+/// Whether the `RuntimeDefault` profile is added.
 struct RuntimeDefault(bool);
 
 impl FromStr for RuntimeDefault {

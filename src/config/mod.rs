@@ -1,6 +1,5 @@
-//! The configuration: what is in force without a file, and the two kinds of file. Strict: what is not
-//! understood is an error that names file, line and what is allowed, never a guess. Flags are added by
-//! whoever starts the server, through [`Overrides`].
+//! The configuration: the built-in defaults, and the two kinds of file. Strict: anything unknown is an error that names
+//! file, line and the allowed values. The server applies its flags through [`Overrides`].
 
 mod document;
 mod error;
@@ -30,27 +29,27 @@ pub use reload::{Change, Live, Status};
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;
 
-/// Reads YAML or JSON. `file` names it in errors; the `path` of an AdmissionConfiguration is relative
-/// to it. As upstream, a text without a single byte is a PodSecurityConfiguration that sets nothing.
+/// Parses YAML or JSON. `file` names the text in errors, and the `path` of an AdmissionConfiguration is relative to it.
+/// As upstream, an empty text (zero bytes) is a PodSecurityConfiguration without settings.
 ///
 /// # Errors
-/// All that is wrong with it, where, and what is allowed.
+/// All problems, their locations, and what is allowed.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
     Ok(document::read(text, file)?.unwrap_or_else(Config::upstream))
 }
 
-/// Reads a file of at most [`MAX_FILE`] bytes, as [`parse`] does its text.
+/// Reads a file of at most [`MAX_FILE`] bytes, and parses it with [`parse`].
 ///
 /// # Errors
-/// A file that cannot be read, is too large or is not UTF-8, and all that is wrong in it.
+/// An unreadable file, one that is too large or not UTF-8, and all problems in it.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
     parse(&text_of(file)?, file)
 }
 
-/// Reads all that a reader has, as [`load`] does a file. `name` names it in errors.
+/// Reads and parses everything from a reader, as [`load`] does for a file. `name` names it in errors.
 ///
 /// # Errors
-/// As [`load`].
+/// Those of [`load`].
 pub fn load_from(reader: impl io::Read, name: &Path) -> Result<Config, ConfigError> {
     parse(&bounded(reader, name)?, name)
 }

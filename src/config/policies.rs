@@ -1,4 +1,4 @@
-//! Profiles, what they allow, and the floor.
+//! Profiles, their relaxations, and the floor.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,13 +14,13 @@ use super::{
     rules,
 };
 
-/// The most profiles: each is compiled and kept.
+/// Maximum number of profiles, which are all compiled and kept in memory.
 const MAX_PROFILES: usize = 1000;
 
-/// The fields of the configuration that are read here.
+/// The configuration fields that this module reads.
 pub(super) const FIELDS: [&str; 4] = ["rules", "profiles", "floor", "exceptions"];
 
-/// All that the configuration says beside the Standard.
+/// All settings beyond the Standard.
 pub(super) fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Settings {
     let floor = floor(reader, fields);
     Settings {
@@ -37,7 +37,7 @@ fn floor(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Floor> {
     Some(Floor { enforce: pair(reader, &section)?, except })
 }
 
-/// `level`, which must be there, and `version`.
+/// The required `level` and the optional `version`.
 fn pair(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<LevelVersion> {
     let version = reader.parsed(fields, "version").unwrap_or(Version::Latest);
     match reader.parsed::<Level>(fields, "level") {
@@ -66,7 +66,7 @@ fn profiles(
         reader.problem(None, &text);
     }
     for (path, entry) in entries {
-        // It becomes a label's value.
+        // The name becomes a label's value.
         if !dns::is_label(&entry.key) {
             let allowed = "must be a DNS-1123 label: at most 63 of a-z, 0-9 and -, first and last a letter or digit";
             reader.problem(Some(entry.at), &format!("{path}: {allowed}"));
@@ -90,7 +90,7 @@ fn profile(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Option<P
     })
 }
 
-/// What each part of a profile may say, but not together.
+/// Combinations of a profile's fields that contradict each other.
 fn contradictions(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
@@ -131,7 +131,7 @@ fn contradictions(
     }
 }
 
-/// As they are written: of two patterns it is not asked whether one is within the other.
+/// Compares the patterns literally, without checking whether one includes the other.
 fn is_excepted(profile: &Profile, floor: &Floor) -> bool {
     let is_listed = |namespace| floor.except.contains(namespace);
     !profile.namespaces.is_empty() && profile.namespaces.iter().all(is_listed)
@@ -146,7 +146,7 @@ fn patterns(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Pattern
     patterns.into_iter().collect()
 }
 
-/// What a profile allows.
+/// The relaxation of a profile.
 fn relaxation(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Relaxation {
     let allowed = [
         "capabilities",
@@ -200,7 +200,7 @@ mod tests {
         config::parse(&format!("{HEAD}{text}"), Path::new("c.yaml")).unwrap()
     }
 
-    /// What is wrong, one line each, each as long as it says.
+    /// The problems, one per line, in full length.
     fn bad(text: &str) -> Vec<String> {
         let text = format!("{HEAD}{text}");
         let error = config::tests::parsed_by_all(&text, Path::new("c.yaml")).unwrap_err();

@@ -1,4 +1,4 @@
-//! The configuration in force, which follows its file. A bad file never replaces a good configuration.
+//! The current configuration, reloaded from its file. An invalid file never replaces a valid configuration.
 
 use std::{
     path::PathBuf,
@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Config, ConfigError, Overrides, document, text_of};
 
-/// The configuration in force, and how its last reading went.
+/// The current configuration, and the result of the last reload.
 #[derive(Debug)]
 pub struct Live {
     current: ArcSwap<Config>,
@@ -20,36 +20,36 @@ pub struct Live {
     overrides: Overrides,
 }
 
-/// How reading the configuration went.
+/// The result of loading the configuration.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// When the configuration in force came into force.
+    /// When the current configuration was loaded.
     pub loaded_at: SystemTime,
-    /// What is wrong with the file as it is now, in which case an older one is in force.
+    /// The problems of the current file, while an older configuration remains in force.
     pub error: Option<ConfigError>,
 }
 
-/// What a reading changed.
+/// The effect of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A new configuration is in force.
     Loaded,
-    /// The file is bad, in a way it was not before. What was in force stays.
+    /// The file has become invalid, or invalid in another way. The configuration stays in force.
     Refused(ConfigError),
-    /// The file was bad, and says again what is in force.
+    /// The file was invalid, and again equals the configuration in force.
     Recovered,
 }
 
 impl Live {
-    /// A configuration that no file can change.
+    /// A configuration without a file.
     pub fn fixed(config: Config, overrides: Overrides) -> Self {
         Self::new(config, None, overrides)
     }
 
-    /// Reads the file for the first time.
+    /// Loads the file for the first time.
     ///
     /// # Errors
-    /// As [`super::load`].
+    /// Those of [`super::load`].
     pub fn of_file(file: PathBuf, overrides: Overrides) -> Result<Self, ConfigError> {
         Ok(Self::new(super::load(&file)?, Some(file), overrides))
     }
@@ -63,17 +63,17 @@ impl Live {
         }
     }
 
-    /// The configuration in force. Take it once a request, so that all of it is judged by the same.
+    /// The current configuration. Read it once per request, so that one configuration applies to all of it.
     pub fn current(&self) -> Arc<Config> {
         self.current.load_full()
     }
 
-    /// How the last reading went.
+    /// The result of the last reload.
     pub fn status(&self) -> Arc<Status> {
         self.status.load_full()
     }
 
-    /// Reads the file again and returns what that changed: nothing, mostly. One reading at a time.
+    /// Reloads the file. Returns what changed, usually nothing. Calls are serialised.
     pub fn reload_once(&self) -> Option<Change> {
         let read = self.read()?;
         let before = self.status();
@@ -98,8 +98,8 @@ impl Live {
         change
     }
 
-    /// `None` without a file. An empty file is good at the start only: later it is more likely one that is
-    /// being written, and would switch everything off.
+    /// `None` without a file. An empty file is accepted only at start: later it is more likely one that is being
+    /// written, and would disable everything.
     fn read(&self) -> Option<Result<Config, ConfigError>> {
         let file = self.file.as_deref()?;
         let read = text_of(file).and_then(|text| document::read(&text, file));
@@ -116,16 +116,16 @@ impl Live {
         })
     }
 
-    /// Reads the file again and again, `every` so often, and tells what changed. Never ends by itself.
+    /// Reloads the file at this interval, and reports changes. Never returns.
     pub async fn run(self: Arc<Self>, every: Duration, mut on_change: impl FnMut(Change)) {
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick is at once, and the file has just been read.
+        // The first tick is immediate, and the file has just been read.
         ticks.tick().await;
         loop {
             ticks.tick().await;
             let live = Arc::clone(&self);
-            // A volume can hang; a thread that answers requests must not.
+            // A read can block on a hanging volume, and must not block a thread that serves requests.
             let change = tokio::task::spawn_blocking(move || live.reload_once()).await;
             if let Ok(Some(change)) = change {
                 on_change(change);

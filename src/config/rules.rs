@@ -1,5 +1,5 @@
-//! The `rules` block: which rules beside the Standard are in force, and their settings. A rule is given by its mode
-//! alone, or by a mapping of `mode` and settings. What would match nothing, or more than anyone means, is refused here.
+//! The `rules` block: the enabled rules beyond the Standard, and their settings. A rule is set to a mode, or to a
+//! mapping of `mode` and settings. Values that match nothing, or more than intended, are rejected.
 
 use std::{collections::BTreeSet, str::FromStr};
 
@@ -16,17 +16,17 @@ use super::{
     tree::{Node, Value},
 };
 
-/// How the configuration writes a rule.
+/// The form of a rule in the configuration.
 struct Form {
     name: &'static str,
-    /// The settings that it has beside its mode.
+    /// Its settings beside the mode.
     settings: &'static [&'static str],
-    /// Of these it must have one that is not empty, or it would judge nothing or everything.
+    /// Settings of which at least one must not be empty, because the rule would otherwise match nothing or everything.
     needs: &'static [&'static str],
     check: fn(&mut Reader<'_>, &Fields<'_>) -> Check,
 }
 
-/// Every rule, in the order of its table: a test holds both together.
+/// Every rule, in the order of its table; a test compares both.
 const FORMS: [Form; 16] = [
     plain("readOnlyRootFilesystem", |_, _| Check::ReadOnlyRootFilesystem),
     plain("serviceAccountToken", |_, _| Check::ServiceAccountToken),
@@ -72,13 +72,13 @@ const fn ranging(name: &'static str, check: fn(&mut Reader<'_>, &Fields<'_>) -> 
     Form { name, settings: &["ranges"], needs: &[], check }
 }
 
-/// The name of each rule, and its settings beside its mode.
+/// The name of each rule, and its settings beside the mode.
 #[cfg(test)]
 pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     FORMS.iter().map(|form| (form.name, form.settings))
 }
 
-/// A mode as the configuration writes it.
+/// A mode as written in the configuration.
 enum Written {
     Off,
     On(Mode),
@@ -97,7 +97,7 @@ impl FromStr for Written {
 
 const MODES: &str = "must be one of off, warn, audit, enforce";
 
-/// Reads the rules of a mapping field, in the table's order. Those that are off are not there.
+/// Reads the rules of a mapping field, in the table's order, without those that are off.
 pub(super) fn demands(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Vec<Demand> {
     let names: Vec<_> = FORMS.iter().map(|form| form.name).collect();
     let rules = reader.section(fields, name, &names);
@@ -181,7 +181,7 @@ fn patterns(
     allowed.into_iter().collect()
 }
 
-/// Adds a value that is not there yet.
+/// Adds a value that must be new.
 fn once<T: Ord>(set: &mut BTreeSet<T>, value: T) -> Result<(), String> {
     set.insert(value).then_some(()).ok_or_else(|| "must not be listed twice".to_owned())
 }
@@ -198,7 +198,7 @@ fn resources(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     let (requests, limits) = (names("requests"), names("limits"));
     let bounds = settings.get("max").and_then(|node| reader.mapping(node, &settings.path("max")));
     let bounds = bounds.unwrap_or(Fields::none(String::new()));
-    // Of their names it is not known beforehand which are allowed, but none may be repeated.
+    // Resource names are open-ended, but must not repeat.
     let names: Vec<_> = bounds.names().collect();
     reader.allow(&bounds, &names);
     let names: BTreeSet<_> = names.into_iter().collect();
@@ -230,7 +230,7 @@ fn bound(reader: &mut Reader<'_>, bounds: &Fields<'_>, name: &str) -> Option<Bou
     }
 }
 
-/// Kubernetes' own resources of containers have no domain in their names; all others have.
+/// Kubernetes' own container resources have no domain in their names; all others have one.
 fn resource(name: &str) -> Result<(), String> {
     let is_own = matches!(name, "cpu" | "memory" | "ephemeral-storage")
         || name.strip_prefix("hugepages-").is_some_and(|size| size.parse::<Quantity>().is_ok());
@@ -255,7 +255,7 @@ fn image_registries(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Check {
     Check::ImageRegistries(Registries::from_iter(allowed))
 }
 
-/// Ids of users and groups. Where nothing is said, all but root.
+/// Ids of users and groups. By default all except root.
 fn ids(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Ranges {
     if is_given(reader, settings, "ranges") {
         ranges(reader, settings, "ranges", Numbers::Ids)
@@ -264,7 +264,7 @@ fn ids(reader: &mut Reader<'_>, settings: &Fields<'_>) -> Ranges {
     }
 }
 
-/// Whether a list is there that has a default. An empty one is a mistake: nothing could meet it.
+/// Whether a list with a default is set. An empty one is an error, because nothing could comply.
 fn is_given(reader: &mut Reader<'_>, settings: &Fields<'_>, name: &str) -> bool {
     let node = settings.get(name);
     if let Some(node) = node.filter(|node| is_empty(node)) {
@@ -329,7 +329,7 @@ pub(super) fn host_paths(
             Err(error) => reader.invalid(at, &fields.path("path"), text, error),
         }
     }
-    // Equal lists are equal values, however they were written.
+    // Sorted, so that equal lists compare as equal in any order.
     allowed.sort_unstable();
     allowed
 }

@@ -14,7 +14,7 @@ fn good(rules: &str) -> Vec<crate::rules::Demand> {
     parse(rules).unwrap_or_else(|error| panic!("{error}\n{rules}")).policies.rules.to_vec()
 }
 
-/// What is wrong with one rule, given by what follows `  NAME: `. Lines count from that rule.
+/// Checks the error for one rule, given by the text after `  NAME: `. Lines count from that rule.
 #[track_caller]
 fn bad(rule: &str, error: &str) {
     let text = parse(&format!("  {rule}\n")).unwrap_err().to_string();
@@ -146,7 +146,7 @@ fn unknown_rules_fields_and_modes_are_refused() {
         "hostPorts: {mode: warn, ranges: []}",
         "27: unknown field \"rules.hostPorts.ranges\": allowed are mode, allowed",
     );
-    // What is off is read as strictly.
+    // Disabled rules are validated as strictly.
     bad(
         "seLinux: {mode: off, allowed: [\"\"]}",
         "34: rules.seLinux.allowed[0]: \"\": must not be empty",

@@ -1,5 +1,5 @@
-//! The JSON Schema of what the chart hands on: `rules`, `profiles` and `floor`, by the tables that read them. The chart
-//! refuses by it what the server would.
+//! The JSON Schema of the chart values `rules`, `profiles` and `floor`, made from the tables that the parser uses. With
+//! it, the chart rejects what the server would reject.
 
 use schemars::schema_for;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::exceptions::AllowSpec;
 
 use super::rules;
 
-/// The schema of each field, by its name.
+/// The schema of each field, by name.
 fn fields() -> [(&'static str, Value); 3] {
     let profile = json!({
         "type": "object",
@@ -26,7 +26,7 @@ fn fields() -> [(&'static str, Value); 3] {
         "type": "object",
         "properties": {"level": level(), "version": version(), "exceptNamespaces": texts()},
         "additionalProperties": false,
-        // The chart's own is empty: there is no floor.
+        // The chart's default is empty: no floor.
         "if": {"minProperties": 1},
         "then": {"required": ["level"]},
     });
@@ -73,7 +73,7 @@ fn rules() -> Value {
     json!({"type": "object", "properties": rules, "additionalProperties": false})
 }
 
-/// As an exception's, of which a profile may leave lists empty.
+/// The schema of an exception's `allow`, in which a profile may leave lists empty.
 fn allow() -> Value {
     let mut schema = schema_for!(AllowSpec).to_value();
     if let Some(root) = schema.as_object_mut() {
@@ -83,7 +83,7 @@ fn allow() -> Value {
     schema
 }
 
-/// Without what only the API server reads, and without bounds that only an exception has.
+/// Removes what only the API server reads, and bounds that apply only to exceptions.
 fn for_files(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -98,7 +98,7 @@ fn for_files(schema: &mut Value) {
     }
 }
 
-/// Writes the fields with `PORTCULLIS_REWRITE=1`, for `just config-schema` to put them into the chart's file.
+/// With `PORTCULLIS_REWRITE=1`, writes the fields for `just config-schema` to insert into the chart's file.
 #[test]
 fn the_chart_refuses_what_the_program_does() {
     const CHART: &str = "charts/portcullis/values.schema.json";

@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     parsed_by_all(text, Path::new("config.yaml"))
 }
 
-/// What each reader makes of a text, which must be the same: that of `config validate`, of a file and of standard
+/// Parses a text with each reader, and compares the results: that of `config validate` for a file and for standard
 /// input, and that of `serve`.
 #[track_caller]
 pub(super) fn parsed_by_all(text: &str, name: &Path) -> Result<Config, ConfigError> {
@@ -134,7 +134,7 @@ fn an_admission_configuration_names_a_file_beside_it() {
     fs::write(&inner, format!("{UPSTREAM}defaults: {{warn: baseline}}\n")).unwrap();
     let config = load(&outer).unwrap();
     assert_eq!(config.defaults.warn.to_string(), "baseline:latest");
-    // Only a PodSecurityConfiguration: what names itself would never end.
+    // Only a PodSecurityConfiguration is allowed here: a file that names itself would never end.
     fs::write(&inner, text).unwrap();
     let error = load(&outer).unwrap_err();
     assert_eq!(error.problems[0].at, Some((1, 13)));
@@ -324,7 +324,7 @@ fn values_are_validated_all_at_once() {
     );
 }
 
-/// Something wrong in every part, and in every part of a part that is read apart.
+/// An error in every part, including those that are parsed separately.
 const WRONG: [(&str, &str); 21] = [
     ("mode: audit", "mode: \"audit\""),
     ("defaults: {enforce: baselin}", "defaults.enforce: \"baselin\""),
@@ -355,7 +355,7 @@ const WRONG: [(&str, &str); 21] = [
     ("modes: enforce", "\"modes\" (did you mean \"mode\"?)"),
 ];
 
-/// A person who fixes what is reported is not sent back for more.
+/// Fixing the reported problems reveals no further ones.
 #[test]
 fn no_problem_hides_another() {
     let problems = |lines: &[&str]| {
@@ -605,7 +605,7 @@ fn a_running_server_follows_its_file() {
     let restricted = overrides.over(Config::standalone());
     assert_eq!(*live.current(), restricted);
 
-    // Bad: said once, and again only if it is bad in another way.
+    // Reported once, and again only if it is invalid in another way.
     fs::write(&file, format!("{OWN}mode: x\n")).unwrap();
     let Some(Change::Refused(error)) = live.reload_once() else {
         panic!("a bad file was taken");

@@ -1,4 +1,4 @@
-//! YAML (and so JSON) as values that know where they are in the file. It knows nothing of what a configuration holds.
+//! YAML (and so JSON) as values with their positions in the file. Knows no specific fields.
 
 use crate::{
     findings::Position,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// A value and where it starts.
+/// A value and its start.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) at: Position,
@@ -16,25 +16,25 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Whether it is `""`, which is as good as absent.
+    /// Whether it is `""`, which counts as absent.
     pub(crate) fn is_empty_text(&self) -> bool {
         matches!(&self.value, Value::Text(text) if text.is_empty())
     }
 }
 
-/// A value as it is written.
+/// A value as written.
 #[derive(Debug)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    /// As it reads when it is written plainly: `0x10` is 16.
+    /// The number in plain notation: `0x10` is 16.
     Number(String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
 }
 
-/// One line of a mapping. Repeated keys are kept, for the reader to complain of.
+/// An entry of a mapping. Repeated keys are kept, so that the reader can report them.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) key: String,
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-/// Reads the one document of a text. Documents without anything in them do not count.
+/// Parses the single document of a text. Empty documents are ignored.
 pub(crate) fn read(text: &str) -> Result<Node, (Option<Position>, String)> {
     let empty = || (None, "must hold a document, but is empty".to_owned());
     let places = Places::new("".into(), text.as_bytes());
