@@ -1,4 +1,4 @@
-//! How the exceptions that are followed stand at a moment, for those who watch them from outside.
+//! A summary of the watched exceptions at a point in time, for metrics.
 
 use std::{
     cmp::Reverse,
@@ -7,30 +7,30 @@ use std::{
 
 use crate::policy::Exception;
 
-/// The most that are named, however many end: each is a series of its own.
+/// Maximum number of exceptions that are named, because each is a separate series.
 const MOST_NAMED: usize = 100;
 
-/// Each exception of the namespaces whose exceptions are honoured, counted once.
+/// Each exception in the configured namespaces, counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// In force, and not among the ending ones.
+    /// Active, without the ending ones.
     pub active: usize,
-    /// In force, and no more once the notice is over.
+    /// Active, but expiring within the notice period.
     pub ending: usize,
-    /// They allow nothing any more.
+    /// Expired.
     pub expired: usize,
-    /// They say what cannot be, and nothing of it holds.
+    /// Invalid, so without effect.
     pub invalid: usize,
-    /// Beyond as many as are honoured.
+    /// Ignored because of the limits.
     pub ignored: usize,
-    /// `namespace/name` and end of those that end within the notice, the soonest first, then of those that ended less
-    /// than the notice ago, the latest first: 100 at most.
+    /// `namespace/name` and expiry time of those that expire within the notice period, the soonest first, then of those
+    /// that expired within it, the latest first: 100 at most.
     pub ends: Vec<(String, SystemTime)>,
 }
 
 impl Census {
-    /// Of those that can be in force, and numbers of those that cannot. `notice` is how long before the end an exception
-    /// counts as ending.
+    /// Summarises the valid exceptions, and the numbers of the others. An exception counts as ending for `notice`
+    /// before its expiry.
     pub(super) fn of<'e>(
         held: impl Iterator<Item = &'e Exception>,
         notice: Duration,

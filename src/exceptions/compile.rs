@@ -1,4 +1,4 @@
-//! From an object as it is written to an exception as it is matched: whole, or not at all.
+//! Compiles an object into an exception that can be matched: completely, or not at all.
 
 use std::{collections::BTreeSet, fmt, time::SystemTime};
 
@@ -13,16 +13,16 @@ use crate::{
 
 use super::resource::{AllowSpec, HostPathSpec, MatchSpec, OwnerSpec, PolicyExceptionSpec};
 
-/// The longest `reason`, in characters.
+/// Maximum length of `reason`, in characters.
 pub(super) const MAX_REASON: usize = 1024;
-/// The longest `owner`, in characters.
+/// Maximum length of `owner`, in characters.
 pub(super) const MAX_OWNER: usize = 256;
-/// The most elements of a list of `match`.
+/// Maximum number of elements in a list of `match`.
 pub(super) const MAX_SELECTORS: usize = 64;
-/// The most labels of `match`.
+/// Maximum number of labels in `match`.
 pub(super) const MAX_LABELS: usize = 16;
 
-/// Why an exception does not hold: which field, what it is, and what is allowed.
+/// Why an exception is invalid: the field, its value, and what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid(String);
 
@@ -42,10 +42,10 @@ impl Invalid {
     }
 }
 
-/// Reads `spec` of the object of this name, `namespace/name`.
+/// Compiles `spec` of the object with this name, `namespace/name`.
 ///
 /// # Errors
-/// The first thing that is wrong with it. Nothing of it holds then.
+/// The first problem. The exception then has no effect at all.
 pub fn compile(name: &str, spec: &Value, expiry: Expiry) -> Result<Exception, Invalid> {
     let written = spec;
     let spec: PolicyExceptionSpec = serde_path_to_error::deserialize(spec).map_err(|error| {
@@ -67,8 +67,8 @@ pub fn compile(name: &str, spec: &Value, expiry: Expiry) -> Result<Exception, In
     })
 }
 
-/// An empty list or map would mean the same as none: everything in `match`, nothing in `allow`. Who writes one means
-/// something else.
+/// Rejects empty lists and maps. They would mean the same as absent ones, everything in `match` and nothing in `allow`,
+/// which is not what their author intends.
 fn nothing_is_empty(spec: &Value) -> Result<(), Invalid> {
     for part in ["match", "allow"] {
         for (key, value) in spec.get(part).and_then(Value::as_object).into_iter().flatten() {
@@ -158,7 +158,7 @@ fn pattern((path, text): (String, &str)) -> Result<Pattern, Invalid> {
     text.parse().map_err(|why| Invalid::value(&path, text, why))
 }
 
-/// An account that pods of some of these namespaces can have: theirs is of their own namespace.
+/// A service account that pods in some of these namespaces can have: accounts belong to the pod's own namespace.
 fn account((path, text): (String, &str), namespaces: &[String]) -> Result<Pattern, Invalid> {
     let invalid = |why: &str| Err(Invalid::value(&path, text, why));
     let Some((namespace, name)) = text.split_once(':') else {
@@ -175,7 +175,7 @@ fn account((path, text): (String, &str), namespaces: &[String]) -> Result<Patter
     pattern((path, text))
 }
 
-/// Whether some name fits both patterns, as far as can be told: two that both have a `*` may.
+/// Whether some name may match both patterns. For two patterns with `*`, assumes that it may.
 fn can_be_the_same(one: &str, other: &str) -> bool {
     let fits = |pattern: &str, name: &str| {
         pattern.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(name))
@@ -270,7 +270,7 @@ fn add_each<'t>(
     Ok(())
 }
 
-/// A text as a message shows it: quoted, escaped and not too long.
+/// A text in a message: quoted, escaped and truncated.
 fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {
@@ -279,7 +279,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// What is said of an object is kept in its status.
+/// Truncates a message, because the object's status stores it.
 fn shortened(text: String) -> String {
     const MOST: usize = 1000;
     match text.char_indices().nth(MOST) {
@@ -318,7 +318,7 @@ mod tests {
         })
     }
 
-    /// What is wrong once a field is set.
+    /// The error after a field is set.
     fn wrong(pointer: &str, value: Value) -> String {
         let mut spec = spec();
         let (parent, key) = pointer.rsplit_once('/').unwrap();

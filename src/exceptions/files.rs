@@ -1,4 +1,4 @@
-//! Exceptions from files, for whoever checks without a cluster, or a cluster with exceptions that are not there yet.
+//! Exceptions from files, for checks without a cluster, or with exceptions that a cluster does not have yet.
 
 use std::collections::HashSet;
 
@@ -12,24 +12,24 @@ use crate::{
 
 use super::compile::compile;
 
-/// Lists in lists, deeper than anyone nests them.
+/// Maximum depth of nested lists.
 const MAX_NESTED: usize = 8;
 
-/// Why a file's exceptions cannot be had.
+/// Why the exceptions of a file are unusable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{why}", line.map(|line| format!("line {line}: ")).unwrap_or_default())]
 pub struct Unreadable {
-    /// Of the document, from 1.
+    /// The line of the document, from 1.
     pub line: Option<Line>,
-    /// What is wrong.
+    /// The problem.
     pub why: String,
 }
 
-/// The PolicyExceptions of a text of YAML or JSON; other objects are passed over. One that says no namespace has the name
-/// alone.
+/// Reads the PolicyExceptions of a YAML or JSON text, and skips other objects. Without a namespace, only the object's
+/// name identifies an exception.
 ///
 /// # Errors
-/// What cannot be read, and what is invalid: all of it, since a check with half of its exceptions misleads.
+/// All unreadable and invalid objects, because a check with some of its exceptions misleads.
 pub fn read(text: &[u8], expiry: Expiry) -> Result<Vec<Exception>, Vec<Unreadable>> {
     let mut exceptions: Vec<Exception> = Vec::new();
     let mut names = HashSet::new();
@@ -53,10 +53,10 @@ pub fn read(text: &[u8], expiry: Expiry) -> Result<Vec<Exception>, Vec<Unreadabl
     if errors.is_empty() { Ok(exceptions) } else { Err(errors) }
 }
 
-/// Those of all sources, each by its name once.
+/// Reads the exceptions of all sources. Their names must be unique.
 ///
 /// # Errors
-/// The first source with anything wrong in it, and all that is.
+/// The first source with errors, and all of its errors.
 pub fn read_all(
     sources: impl IntoIterator<Item = Source>,
     expiry: Expiry,
@@ -80,7 +80,7 @@ pub fn read_all(
     Ok(all)
 }
 
-/// Tells of the exceptions in an object: itself, or those of a list.
+/// Passes on the object, or the items of a list.
 fn each(object: &Value, depth: usize, tell: &mut impl FnMut(&Value)) {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));

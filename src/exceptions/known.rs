@@ -1,4 +1,4 @@
-//! The exceptions of the namespaces that are followed: what each comes to, within a bound of memory.
+//! The exceptions of the watched namespaces in compiled form, within a memory limit.
 
 use std::{
     collections::BTreeMap,
@@ -16,14 +16,14 @@ use super::{
     resource::{PolicyExceptionStatus, State},
 };
 
-/// How much is kept.
+/// Limits on what is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Exceptions that are honoured.
+    /// Exceptions in force.
     pub(super) exceptions: usize,
     /// Bytes of their specs, as JSON.
     pub(super) bytes: usize,
-    /// Those that are only known by name, beside them.
+    /// Further exceptions that are only known by name.
     pub(super) names: usize,
 }
 
@@ -33,17 +33,17 @@ impl Default for Limits {
     }
 }
 
-/// Which: its namespace and its name.
+/// The namespace and name of an exception.
 pub(super) type Key = (String, String);
 
-/// One object.
+/// An object and its compiled form.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     content: Content,
-    /// The bytes that it counts for.
+    /// Its size for the memory limit, in bytes.
     size: usize,
     generation: Option<i64>,
-    /// What its status says.
+    /// The status of the object.
     pub(super) told: PolicyExceptionStatus,
 }
 
@@ -51,16 +51,16 @@ pub(super) struct Entry {
 enum Content {
     Held {
         exception: Arc<Exception>,
-        /// What of it allows nothing, where anything does not.
+        /// The values that allow nothing, if there are any.
         idle: Option<String>,
     },
     Invalid(String),
-    /// One of too many.
+    /// Beyond the limits.
     Ignored,
 }
 
 impl Entry {
-    /// An object as it was read, with the bytes that its spec takes.
+    /// Compiles an object, and measures its spec in bytes.
     pub(super) fn read(object: &DynamicObject, expiry: Expiry) -> Option<(Key, Self)> {
         let name = object.metadata.name.clone()?;
         let namespace = object.metadata.namespace.clone()?;
@@ -81,7 +81,7 @@ impl Entry {
         ))
     }
 
-    /// What its status is to say. What counts the workloads does so later: what was said of them stays until then.
+    /// The status to write. The number of covered workloads stays as it was until the next count.
     pub(super) fn status(&self, covers: Option<u32>, now: SystemTime) -> PolicyExceptionStatus {
         let (state, message) = match &self.content {
             Content::Held { exception, .. } if exception.is_expired(now) => (
@@ -119,14 +119,14 @@ fn told(object: &DynamicObject) -> PolicyExceptionStatus {
     status.and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default()
 }
 
-/// All that are known.
+/// All known exceptions.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     entries: BTreeMap<Key, Entry>,
     limits: Limits,
     held: usize,
     bytes: usize,
-    /// Not even their names are kept.
+    /// Number of exceptions of which not even the name is kept.
     pub(super) left_out: usize,
 }
 
@@ -136,7 +136,7 @@ impl Known {
         Self { limits, ..Self::default() }
     }
 
-    /// Adds one, or puts it in the place of what was known of it. Where there is no room, it is ignored.
+    /// Adds or replaces an exception. Ignores it if the limits are reached.
     pub(super) fn insert(&mut self, (key, mut entry): (Key, Entry)) {
         self.remove(&key);
         if let Content::Held { .. } = entry.content {
@@ -166,7 +166,7 @@ impl Known {
         }
     }
 
-    /// Puts these in the place of all that were known of a namespace.
+    /// Replaces all exceptions of a namespace.
     pub(super) fn replace(
         &mut self,
         namespace: &str,
@@ -178,7 +178,7 @@ impl Known {
         }
     }
 
-    /// Forgets those of some namespaces.
+    /// Removes all exceptions of some namespaces.
     pub(super) fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         let gone: Vec<_> =
             self.entries.keys().filter(|(namespace, _)| is_gone(namespace)).cloned().collect();
@@ -187,13 +187,13 @@ impl Known {
         }
     }
 
-    /// Whether one that is ignored could be honoured, now that another one is gone.
+    /// Whether an ignored exception may fit, now that another one is gone.
     pub(super) fn is_overfull(&self) -> bool {
         self.left_out > 0
             || self.entries.values().any(|entry| matches!(entry.content, Content::Ignored))
     }
 
-    /// Those that are honoured.
+    /// The exceptions in force.
     pub(super) fn compiled(&self) -> Exceptions {
         let held = self.entries.values().filter_map(|entry| match &entry.content {
             Content::Held { exception, .. } => Some(Arc::clone(exception)),
@@ -202,8 +202,8 @@ impl Known {
         held.collect()
     }
 
-    /// How they stand. Of those that are left out nothing is known, and they are in no number: where there are any, so
-    /// many are invalid or ignored that it shows.
+    /// Counts the exceptions. Those without a kept name are not counted, but then the limits show in the numbers of
+    /// invalid or ignored ones.
     pub(super) fn census(&self, notice: Duration, now: SystemTime) -> Census {
         let held = self.entries.values().filter_map(|entry| match &entry.content {
             Content::Held { exception, .. } => Some(&**exception),
@@ -224,7 +224,7 @@ impl Known {
         self.entries.iter()
     }
 
-    /// Notes what its status says now.
+    /// Records the status of an object.
     pub(super) fn told(&mut self, key: &Key, status: PolicyExceptionStatus) {
         if let Some(entry) = self.entries.get_mut(key) {
             entry.told = status;
@@ -329,7 +329,7 @@ mod tests {
         assert_eq!((known.compiled().len(), known.left_out), (2, 1));
         let census = known.census(Duration::from_secs(60), now);
         assert_eq!((census.active, census.invalid, census.ignored), (2, 0, 2));
-        // One that changes keeps its place.
+        // A changed exception keeps its place.
         known.insert(entry("a", "other"));
         assert_eq!(known.compiled().len(), 2);
         known.remove(&("p".to_owned(), "a".to_owned()));

@@ -1,4 +1,4 @@
-//! The exceptions of a cluster as they are now, for whoever judges once and goes.
+//! Lists the current exceptions of a cluster once, for commands.
 
 use kube::{
     Api, Client,
@@ -15,13 +15,13 @@ use super::{
     resource::PolicyException,
 };
 
-/// Objects of one page: each may take 100 kB.
+/// Objects per page. Each may take 100 kB.
 const PAGE: u32 = 100;
 
-/// Those that are honoured, read with the caller's own rights. None where the API server knows no PolicyExceptions.
+/// The exceptions in force, read with the caller's rights. None if the API server does not serve PolicyExceptions.
 ///
 /// # Errors
-/// One line: which could not be listed, and why.
+/// What could not be listed, and why. One line.
 pub async fn list(client: &Client, settings: &Honoured) -> Result<Exceptions, String> {
     let resource = ApiResource::erase::<PolicyException>(&());
     let mut known = Known::default();

@@ -1,9 +1,10 @@
-//! PolicyExceptions: the objects, how they are read, followed and told of. What they mean is [`policy`](crate::policy).
+//! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`](crate::policy) defines their
+//! effect.
 //!
-//! - [`PolicyException`] is the object as people write it, and [`compile`] makes an [`Exception`](crate::policy::Exception)
-//!   of it: whole, or not at all;
-//! - [`Store`] follows those of a cluster, and [`tell`] writes their status;
-//! - [`read`] takes them from files.
+//! - [`PolicyException`] is the object as users write it, and [`compile`] turns it into an
+//! [`Exception`](crate::policy::Exception): completely, or not at all;
+//! - [`Store`] watches those of a cluster, and [`tell`] writes their status;
+//! - [`read`] reads them from files.
 
 mod census;
 mod compile;

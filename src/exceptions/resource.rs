@@ -1,8 +1,9 @@
-//! The object as people write it: `portcullis.dev/v1alpha1` PolicyException. `charts/portcullis/files/policyexceptions.yaml`
-//! is made from these types, and its descriptions are their documentation.
+//! The object as users write it: `portcullis.dev/v1alpha1` PolicyException.
+//! `charts/portcullis/files/policyexceptions.yaml` is generated from these types, and the doc comments become its
+//! descriptions.
 //!
-//! All is bounded, so that what the API server spends on the rules stays within its budget. What the schema cannot say
-//! is refused by [`compile`](super::compile), and told by the status.
+//! Everything is bounded to keep the cost of the CEL rules within the API server's budget. [`compile`](super::compile)
+//! rejects what the schema cannot express, and the status reports it.
 #![allow(
     clippy::duplicated_attributes,
     unreachable_pub,
@@ -246,11 +247,11 @@ mod tests {
 #   kubectl apply --server-side -f policyexceptions.yaml
 ";
 
-    /// Writes it instead with `PORTCULLIS_REWRITE=1`.
+    /// Rewrites the definition with `PORTCULLIS_REWRITE=1`.
     #[test]
     fn the_chart_s_definition_is_made_from_these_types() {
         let mut definition = serde_json::to_value(PolicyException::crd()).unwrap();
-        // What the API server adds is written out, so that several tools can apply it.
+        // Includes the API server's defaults, so that several tools can apply it without a difference.
         definition["spec"]["conversion"] = json!({"strategy": "None"});
         definition["spec"]["names"]["listKind"] = json!("PolicyExceptionList");
         let expected = format!("{HEAD}{}", serde_saphyr::to_string(&definition).unwrap());
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(PolicyException::crd_name(), "policyexceptions.portcullis.dev");
     }
 
-    /// The bounds are what keeps the API server's costs within its budget.
+    /// The bounds keep the cost within the API server's budget.
     #[test]
     fn every_list_map_and_text_is_bounded() {
         fn look(schema: &Value, path: &str) {

@@ -1,4 +1,4 @@
-//! What the schema says of single fields. Only whoever makes the definition calls it, which serving never does.
+//! Schemas of single fields. Used only to generate the definition, never while serving.
 #![allow(clippy::trivially_copy_pass_by_ref, reason = "schemars says how these are called")]
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -18,7 +18,7 @@ pub(super) fn owner(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "minLength": 1, "maxLength": MAX_OWNER, "pattern": r"\S"})
 }
 
-/// The pattern is narrower than the format, by which an empty text is a time too.
+/// The pattern is narrower than the format, which accepts an empty text.
 pub(super) fn expires(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
@@ -110,8 +110,8 @@ pub(super) fn host_path(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A port, as a pattern: what is above 65535 cannot be said otherwise of a text. That a range ends above its beginning
-/// is left to the status.
+/// A port as a pattern: a schema cannot compare numbers in a text, so this excludes ports above 65535. The status
+/// reports ranges that end before they start.
 pub(super) fn host_ports(_: &mut SchemaGenerator) -> Schema {
     const PORT: &str =
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
@@ -158,7 +158,7 @@ pub(super) fn count(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0})
 }
 
-/// A list in which nothing stands twice.
+/// A list without duplicates.
 fn set(most: usize, item: &Schema) -> Schema {
     json_schema!({
         "type": "array",

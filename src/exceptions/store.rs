@@ -1,7 +1,7 @@
-//! The exceptions in force: those of the namespaces that the configuration lists, kept by a watch on each.
+//! The exceptions in force: those of the configured namespaces, kept up to date by a watch on each.
 //!
-//! Where the API server cannot be reached, what is known stays, and still ends when it says. Where it does not know
-//! PolicyExceptions, there are none; it is asked again now and then, without a word in the log.
+//! While the API server is unreachable, known exceptions stay in force until they expire. If it does not serve
+//! PolicyExceptions, there are none; the store checks again periodically without logging.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -36,35 +36,35 @@ use super::{
 
 /// A healthy API server is never silent for longer than a watch lasts.
 const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
-/// Objects of one page: each may take 100 kB.
+/// Objects per page. Each may take 100 kB.
 const PAGE: u32 = 100;
-/// How often the configuration is looked at: it is in memory.
+/// How often to look for a changed configuration, which is in memory.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two compilations, so that a thousand changes at once do not make a thousand.
+/// Minimum time between compilations, so that a burst of changes does not cause one each.
 const APART: Duration = Duration::from_millis(100);
 
-/// The exceptions of a cluster, as far as they are known.
+/// The known exceptions of a cluster.
 #[derive(Default)]
 pub struct Store {
     current: ArcSwap<Exceptions>,
     covers: ArcSwapOption<HashMap<String, u32>>,
     inner: Mutex<Inner>,
-    /// Rung when something changed.
+    /// Signals a change.
     changed: Notify,
-    /// Rung when one that was ignored could be honoured.
+    /// Signals that an ignored exception may fit now.
     room: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
     known: Known,
-    /// Namespaces that have been listed, or of which it is known that there is nothing to list.
+    /// Namespaces that have been listed, or that are known to have no exceptions.
     listed: HashSet<String>,
     wanted: Option<BTreeSet<String>>,
 }
 
 impl Store {
-    /// None yet, and the task that gets to know them: it never ends by itself. `settings` is asked each second.
+    /// An empty store, and the task that fills it and never ends. The task calls `settings` every second.
     pub fn new(
         client: Client,
         settings: impl Fn() -> Honoured + Send + Sync + 'static,
@@ -76,12 +76,12 @@ impl Store {
         })
     }
 
-    /// Those in force. Take it once a request, so that all of it is judged by the same.
+    /// The exceptions in force. Read them once per request, so that the same ones apply to all of it.
     pub fn current(&self) -> Arc<Exceptions> {
         self.current.load_full()
     }
 
-    /// Whether all namespaces of the configuration have been listed once: before that, what is excepted is denied.
+    /// Whether all configured namespaces have been listed once. Before that, no exception applies.
     pub fn is_synced(&self) -> bool {
         let inner = self.lock();
         let is_listed =
@@ -89,18 +89,18 @@ impl Store {
         inner.wanted.as_ref().is_some_and(is_listed)
     }
 
-    /// How those that are followed stand. Compiles nothing, and is for whoever asks now and then.
+    /// Counts the exceptions. Does not compile anything; meant for occasional calls.
     pub fn census(&self, notice: Duration, now: SystemTime) -> Census {
         self.lock().known.census(notice, now)
     }
 
-    /// Takes note of how many workloads each exception covers, by `namespace/name`: whoever audits has counted. One that
-    /// is missing covers none.
+    /// Records how many workloads each exception covers, by `namespace/name`, as an audit counted them. A missing one
+    /// covers none.
     pub fn counted(&self, covers: HashMap<String, u32>) {
         self.covers.store(Some(Arc::new(covers)));
     }
 
-    /// What is to be said of those whose status does not say it yet.
+    /// The statuses that differ from those in the cluster.
     pub(super) fn untold(&self, now: SystemTime) -> Vec<(Key, PolicyExceptionStatus)> {
         let covers = self.covers.load();
         let count = |(namespace, name): &Key| {
@@ -115,22 +115,22 @@ impl Store {
         entries.collect()
     }
 
-    /// Takes note of what a status says now.
+    /// Records the status of an object.
     pub(super) fn told(&self, key: &Key, status: PolicyExceptionStatus) {
         self.lock().known.told(key, status);
     }
 
-    /// Whether exceptions of a namespace are honoured. None before that is known.
+    /// Whether exceptions in a namespace apply. None before that is known.
     pub(super) fn honours(&self, namespace: &str) -> Option<bool> {
         Some(self.lock().wanted.as_ref()?.contains(namespace))
     }
 
-    /// Whether exceptions of any namespace are honoured.
+    /// Whether exceptions apply in any namespace.
     pub(super) fn honours_any(&self) -> bool {
         self.lock().wanted.as_ref().is_some_and(|wanted| !wanted.is_empty())
     }
 
-    /// Puts what is known into force, soon after it has changed.
+    /// Puts changes into force after a short delay.
     async fn compile(&self) {
         loop {
             self.changed.notified().await;
@@ -168,7 +168,7 @@ impl Store {
         }
     }
 
-    /// Keeps those of one namespace. Never ends.
+    /// Watches the exceptions of one namespace. Never returns.
     async fn follow_one(&self, client: Client, namespace: &str, expiry: Expiry) {
         let client = overheard(client, Arc::new(Heard::default()), SILENCE);
         let resource = ApiResource::erase::<PolicyException>(&());
@@ -199,7 +199,7 @@ impl Store {
         }
     }
 
-    /// A list replaces all that is known of its namespace, but only when it is complete.
+    /// A list replaces everything in its namespace, but only when it is complete.
     fn apply(
         &self,
         event: Event<DynamicObject>,
@@ -210,7 +210,7 @@ impl Store {
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(object) => {
-                // What is beyond would not be honoured either.
+                // Objects beyond the limits would be ignored anyway.
                 let limits = Limits::default();
                 if listed.len() < limits.exceptions.saturating_add(limits.names) {
                     listed.extend(Entry::read(&object, expiry));
@@ -259,7 +259,7 @@ impl Store {
     }
 }
 
-/// Whether the cluster has no such resource.
+/// Whether the cluster does not serve the resource.
 fn is_absent(error: &watcher::Error) -> bool {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))

@@ -1,4 +1,4 @@
-//! What the leader says of exceptions in their status: only where it differs, and a few a second.
+//! Writes the status of exceptions on the leader: only if it differs, and at a limited rate.
 
 use std::{
     collections::HashMap,
@@ -25,24 +25,24 @@ use super::{
     resource::{PolicyException, PolicyExceptionStatus, State},
 };
 
-/// How often it is looked for something to say: what is looked at is in memory.
+/// How often to look for changed statuses, which are in memory.
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two writes: 20 a second.
 const WRITES_APART: Duration = Duration::from_millis(50);
-/// After one that was refused, it is left alone for so long.
+/// How long to wait after a failed write.
 const RETRY: Duration = Duration::from_secs(60);
-/// How often it is looked for exceptions in namespaces where they are not honoured.
+/// How often to look for exceptions in namespaces where they do not apply.
 const IGNORED_EVERY: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE: u32 = 100;
-/// Who has written it.
+/// The field manager.
 const US: &str = "portcullis";
 
-/// Writes statuses while this replica leads. Never ends.
+/// Writes statuses while this replica leads. Never returns.
 pub async fn tell(client: Client, store: Arc<Store>, mut leads: watch::Receiver<bool>) {
     loop {
         if leads.wait_for(|leads| *leads).await.is_err() {
-            // Nobody says any more who leads.
+            // The election has ended.
             return pending().await;
         }
         let mut teller = Teller::new(client.clone(), &store);
@@ -57,7 +57,7 @@ struct Teller<'s> {
     client: Client,
     store: &'s Store,
     resource: ApiResource,
-    /// Those whose status could not be written, and when to try again.
+    /// Objects whose status could not be written, and when to retry.
     later: HashMap<Key, Instant>,
     said: String,
 }
@@ -77,7 +77,7 @@ impl<'s> Teller<'s> {
                     self.store.told(&key, status);
                 }
             }
-            // Where none are honoured nobody waits for one, and there may be no right to list them.
+            // If no namespace is configured, there may be no right to list exceptions.
             if Instant::now() >= next_ignored && self.store.honours_any() {
                 self.tell_ignored().await;
                 next_ignored = Instant::now() + IGNORED_EVERY;
@@ -86,11 +86,11 @@ impl<'s> Teller<'s> {
         }
     }
 
-    /// Whether it was written.
+    /// Whether the write succeeded.
     async fn write(&mut self, key: &Key, status: &PolicyExceptionStatus) -> bool {
         let (namespace, name) = key;
         let api = self.of(namespace);
-        // What is not there any more is to go, which a merge does only where it is said.
+        // A merge patch removes a field only if it is null.
         let patch = Patch::Merge(json!({"status": {
             "state": status.state,
             "message": status.message,
@@ -101,7 +101,7 @@ impl<'s> Teller<'s> {
         let writing = api.patch_status(name, &params, &patch);
         let error = match timeout(PATIENCE, writing).await {
             Ok(Ok(_)) => None,
-            // It is gone.
+            // The object was deleted.
             Ok(Err(kube::Error::Api(answer))) if answer.code == 404 => return false,
             Ok(Err(error)) => Some(one_line(&error)),
             Err(_) => Some("the API server did not answer in time".to_owned()),
@@ -124,14 +124,14 @@ impl<'s> Teller<'s> {
         false
     }
 
-    /// Says of those that are not honoured where they are that they are not: nobody watches them, and whoever wrote one
-    /// may wait for it.
+    /// Sets the status of exceptions in namespaces where they do not apply. These are not watched, but their authors
+    /// may wait for an effect.
     async fn tell_ignored(&mut self) {
         let api = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
         let mut params = ListParams::default().limit(PAGE);
         loop {
             let listing = timeout(PATIENCE, api.list(&params)).await;
-            // Whatever is wrong is said of the watches.
+            // The watches report errors.
             let Ok(Ok(page)) = listing else { return };
             for object in page.items {
                 let (Some(namespace), name) = (object.namespace(), object.name_any()) else {

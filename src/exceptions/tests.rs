@@ -1,4 +1,4 @@
-//! The store on an API server that answers as it is told. A real one is in `tests/cluster/exceptions`.
+//! Tests of the store with a stub API server. `tests/cluster/exceptions` uses a real one.
 
 use std::{
     collections::HashMap,
@@ -30,7 +30,7 @@ fn object(namespace: &str, name: &str, allow: &Value) -> Value {
     })
 }
 
-/// An API server that lists these, or refuses with this code unless it is 0, and counts how often it is asked.
+/// A stub that lists these objects, or fails with this code unless it is 0, and counts the requests.
 fn api(objects: Vec<Value>, code: Arc<AtomicU16>, asked: Arc<AtomicUsize>) -> Client {
     let service = tower::service_fn(move |request: Request<Body>| {
         asked.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +47,7 @@ fn api(objects: Vec<Value>, code: Arc<AtomicU16>, asked: Arc<AtomicUsize>) -> Cl
                 let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": refusal, "message": "m", "reason": "X"});
                 Response::new(Body::from(status.to_string().into_bytes()))
             } else if uri.contains("watch=") {
-                // A watch on which nothing happens.
+                // A watch without events.
                 sleep(Duration::from_secs(40)).await;
                 Response::new(Body::empty())
             } else {
@@ -138,7 +138,7 @@ async fn a_cluster_that_does_not_know_them_has_none() {
     tasks.spawn(task);
     until(|| store.is_synced()).await;
     assert!(store.current().is_empty());
-    // It comes to know them later.
+    // They become available later.
     code.store(0, Ordering::Relaxed);
     until(|| names(&store) == ["p/good"]).await;
     assert!(asked.load(Ordering::Relaxed) < 20);
