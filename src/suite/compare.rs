@@ -1,4 +1,4 @@
-//! What was found of a case's workloads, held against what was expected. Pure: values in, values out.
+//! Compares the results for a case's workloads with the expectations. Pure: values in, values out.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -6,46 +6,46 @@ use crate::findings::{Severity, Workload};
 
 use super::{Case, Expectation, Verdict, Whom};
 
-/// What a workload came to.
+/// The result for a workload.
 #[derive(Debug)]
 pub struct Found {
-    /// As it was judged, with its trace.
+    /// The verdict with its trace.
     pub workload: Workload,
     /// The names of the fields that hardening adds.
     pub hardened: BTreeSet<&'static str>,
 }
 
-/// A workload, and what of it is not as expected.
+/// A workload, and its differences from the expectation.
 #[derive(Debug)]
 pub struct Compared {
-    /// What it came to.
+    /// The result.
     pub found: Found,
-    /// Empty where all is as expected.
+    /// Empty if everything is as expected.
     pub differences: Vec<Difference>,
 }
 
-/// One thing that is not as expected.
+/// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The field of the expectation.
     pub field: &'static str,
-    /// What stands in it.
+    /// The expected values.
     pub expected: BTreeSet<&'static str>,
-    /// What would have to stand there.
+    /// The actual values.
     pub found: BTreeSet<&'static str>,
 }
 
-/// What a case came to.
+/// The result of a case.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Every workload of its manifests, in their order.
+    /// Every workload of its manifests, in order.
     pub workloads: Vec<Compared>,
-    /// Where expectations and workloads do not meet, one line each.
+    /// Expectations without a workload and workloads without an expectation, one line each.
     pub problems: Vec<String>,
 }
 
 impl Outcome {
-    /// Holds what was found against what a case expects.
+    /// Compares the results with the expectations of a case.
     pub fn of(case: &Case, found: Vec<Found>) -> Self {
         let unmatched = case.expectations.iter().filter(|expectation| {
             !found.iter().any(|found| expected(case, found).any(|other| other == *expectation))
@@ -65,7 +65,7 @@ impl Outcome {
         Self { workloads: found.into_iter().map(compared).collect(), problems }
     }
 
-    /// Whether all is as expected.
+    /// Whether everything is as expected.
     pub fn is_passed(&self) -> bool {
         self.problems.is_empty() && self.workloads.iter().all(Compared::is_as_expected)
     }
@@ -78,7 +78,7 @@ impl Compared {
     }
 }
 
-/// The expectations that hold for a workload: those that name it, else that for all.
+/// The expectations that apply to a workload: those that name it, else that for all.
 fn expected<'c>(case: &'c Case, found: &Found) -> impl Iterator<Item = &'c Expectation> {
     let workload = &found.workload.identity;
     let is_named = case.expectations.iter().any(|it| it.whom.names(workload));
@@ -143,7 +143,7 @@ impl Found {
         self.broken(Severity::Error)
     }
 
-    /// The ids of the rules that it is only told of.
+    /// The ids of the rules that only warn about it.
     pub fn warned_by(&self) -> BTreeSet<&'static str> {
         self.broken(Severity::Warning)
     }
@@ -188,7 +188,7 @@ mod tests {
         Found { workload, hardened: hardened.iter().copied().collect() }
     }
 
-    /// What differs of the workloads, and where they and the expectations do not meet.
+    /// The differences, and the problems.
     fn told(expect: &str, found: Vec<Found>) -> Vec<String> {
         let text = format!(
             "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyTest\nname: a\ncases: [{{name: b, manifest: x, expect: [{expect}]}}]"

@@ -1,42 +1,42 @@
-//! What is expected of a workload. Pure: values in, values out.
+//! The expected result for a workload. Pure: values in, values out.
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::{admission::Kind, findings::Identity};
 
-/// What some workloads are to come to. What is `None` is not looked at.
+/// The expected result for some workloads. Fields that are `None` are not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// Of which.
+    /// The workloads.
     pub whom: Whom,
-    /// Whether the webhook lets it pass.
+    /// The expected verdict.
     pub verdict: Verdict,
-    /// The ids of exactly those controls and rules that deny it.
+    /// The ids of exactly those controls and rules that deny the workload.
     pub controls: Option<BTreeSet<&'static str>>,
-    /// The ids of exactly those rules that it is only told of.
+    /// The ids of exactly those rules that only warn about it.
     pub warnings: Option<BTreeSet<&'static str>>,
     /// The names of exactly those fields that hardening adds.
     pub hardened: Option<BTreeSet<&'static str>>,
 }
 
-/// Which workloads an expectation is about.
+/// The workloads that an expectation applies to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
-    /// Those that no other expectation names.
+    /// All workloads that no other expectation names.
     All,
-    /// One of a kind and a name, in any namespace or in this one.
+    /// A workload by kind and name, in any namespace or in this one.
     One {
         /// `Deployment`.
         kind: String,
-        /// Any where it is not said.
+        /// Any namespace if absent.
         namespace: Option<String>,
-        /// As the manifest has it; of a generated name, what it will start with.
+        /// The name in the manifest, or the prefix of a generated name.
         name: String,
     },
 }
 
 impl Whom {
-    /// Whether it names this workload. What is for all names none.
+    /// Whether it names this workload. An expectation for all names none.
     pub fn names(&self, workload: &Identity) -> bool {
         match self {
             Self::All => false,
@@ -50,7 +50,7 @@ impl Whom {
     }
 }
 
-/// As it is written.
+/// Formats it as in the test file.
 impl fmt::Display for Whom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,16 +96,16 @@ fn holds_pods(kind: &str) -> bool {
 /// What the webhook does with a workload's pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are judged, and pass.
+    /// They are judged and admitted.
     Allowed,
-    /// They are refused.
+    /// They are denied.
     Denied,
-    /// They are not judged.
+    /// They are exempt.
     Exempt,
 }
 
 impl Verdict {
-    /// The word used in files and reports.
+    /// The word in files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// The message lists them by hand.
+    /// The message lists the kinds literally.
     #[test]
     fn every_kind_that_is_listed_holds_pods() {
         let error = "Service/web".parse::<Whom>().unwrap_err();

@@ -1,8 +1,7 @@
-//! The `test` command's work: unit tests of a policy. A file says what each of some workloads is to come to under a
-//! configuration; here it is read, the workloads are judged, and what was expected is held against what was found.
+//! The `test` command: unit tests of a policy. A file states the expected results of some workloads under a
+//! configuration. This module reads it, judges the workloads, and compares.
 //!
-//! It judges nothing by itself: verdicts are those of [`crate::findings`], of pods hardened where `/mutate` would
-//! harden them. It asks no cluster anything.
+//! Verdicts come from [`crate::findings`], for pods hardened as `/mutate` would. Never contacts a cluster.
 
 mod compare;
 mod document;

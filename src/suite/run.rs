@@ -1,4 +1,4 @@
-//! Runs test files: reads each with its configuration and manifests, judges, compares. It changes no file.
+//! Runs test files: reads each with its configuration and manifests, judges and compares. Changes no file.
 
 use std::{
     convert::Infallible,
@@ -20,38 +20,38 @@ use crate::{
 
 use super::{Case, Found, Manifests, Outcome, Suite, parse};
 
-/// What a test file is called in a directory.
+/// The name of test files in a directory.
 pub const FILE: &str = "portcullis-test.yaml";
 
-/// What a file of tests came to.
+/// The result of a test file.
 #[derive(Debug)]
 pub struct Tested {
-    /// As it was named.
+    /// The file name.
     pub file: String,
-    /// What it says, tried; or why it could not be.
+    /// The results of its cases, or why it could not be run.
     pub result: Result<Ran, Vec<Problem>>,
 }
 
-/// The tests of a file, tried.
+/// The results of a test file's cases.
 #[derive(Debug)]
 pub struct Ran {
-    /// What they are about.
+    /// Its name.
     pub name: String,
-    /// In the file's order.
+    /// The cases in the file's order.
     pub cases: Vec<Tried>,
 }
 
-/// A case, tried.
+/// A case with its result.
 #[derive(Debug)]
 pub struct Tried {
-    /// What it says.
+    /// The case.
     pub case: Case,
-    /// What it came to; or why it could not be tried.
+    /// Its result, or why it could not be run.
     pub result: Result<Outcome, Vec<Problem>>,
 }
 
-/// The test files that a path stands for: itself, or all below a directory that have the [`FILE`]'s name. What could
-/// not be listed, or holds none, is among them, to be told in its place.
+/// The test files for a path: the file itself, or all files named [`FILE`] in a directory. Includes directories that
+/// could not be listed or have no test file, so that they are reported in order.
 pub fn sources(path: &Path) -> Vec<Source> {
     if !path.is_dir() {
         return vec![Source::File(path.to_owned())];
@@ -69,7 +69,7 @@ pub fn sources(path: &Path) -> Vec<Source> {
     found
 }
 
-/// Runs the tests of a file. Deep manifests take [`manifest::STACK`] bytes of stack.
+/// Runs the tests of a file. Deep manifests need [`manifest::STACK`] bytes of stack.
 pub fn run(source: &Source) -> Tested {
     let result = match source {
         Source::File(path) | Source::Outside(path) => tested(path).map_err(|error| error.problems),
@@ -112,7 +112,7 @@ fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Excepti
     Ok(Arc::new(all.into_iter().collect()))
 }
 
-/// A path as a file means it.
+/// Resolves a path relative to a file.
 fn beside(file: &Path, path: &str) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(path)
 }
@@ -141,7 +141,7 @@ fn line_of(wrong: &Unreadable) -> String {
     wrong.line.map_or_else(String::new, |line| format!(", its line {line}"))
 }
 
-/// Where the manifests of one case are judged.
+/// The context in which the manifests of one case are judged.
 struct Bench {
     policy: Policy,
     found: Vec<Found>,
@@ -190,7 +190,7 @@ impl Bench {
         });
     }
 
-    /// As the webhook would: hardened first, where it hardens.
+    /// Judges as the webhook would: after hardening, if the namespace hardens.
     fn judge(&mut self, manifest: &Manifest<'_>) -> Result<Found, String> {
         let mut identity = manifest.identity.clone();
         let given = &self.policy.namespace;
@@ -220,7 +220,7 @@ impl Bench {
     }
 }
 
-/// A line of the trace, as the others are.
+/// A line of the trace, in the format of the other lines.
 fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
     let mut fields: Vec<_> = changes.iter().map(|change| change.field).collect();
     fields.sort_unstable();
@@ -235,7 +235,7 @@ fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
     format!("{:<10} {what}", "hardening")
 }
 
-/// Where a line begins.
+/// The start of a line.
 fn start(line: Line) -> (u64, u64) {
     (line.number(), 1)
 }

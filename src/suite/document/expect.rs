@@ -42,7 +42,7 @@ pub(super) fn expectation(reader: &mut Reader<'_>, node: &Node, path: &str) -> O
     Some(expectation)
 }
 
-/// Different names, each of them known. None where nothing is said, which is not the same as an empty list.
+/// A list of unique, known names. None if absent, which differs from an empty list.
 fn ids<E: fmt::Display>(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,
@@ -65,7 +65,7 @@ fn ids<E: fmt::Display>(
     Some(ids)
 }
 
-/// What no workload can be at once.
+/// Expectations that contradict each other.
 fn contradictions(reader: &mut Reader<'_>, fields: &Fields<'_>, expectation: &Expectation) {
     let verdict = expectation.verdict;
     let is_denied = verdict == Verdict::Denied;
@@ -73,7 +73,7 @@ fn contradictions(reader: &mut Reader<'_>, fields: &Fields<'_>, expectation: &Ex
         let text = format!("{}: {why}", fields.path(name));
         reader.problem(fields.at(name), &text);
     };
-    // Where an item was wrong, that has been said.
+    // An invalid item has been reported already.
     let is_written = |name: &str| match fields.get(name).map(|node| &node.value) {
         Some(Value::List(items)) => !items.is_empty(),
         _ => false,

@@ -1,5 +1,5 @@
-//! A test file as a [`Suite`]. As strict as the configuration: what is not understood, and what can never be so, is an
-//! error with file, line and what is allowed. Pure: a text in, values out.
+//! Parses a test file into a [`Suite`]. As strict as the configuration: anything unknown or impossible is an error with
+//! file, line and the allowed values. Pure: text in, values out.
 
 mod expect;
 mod required;
@@ -33,55 +33,55 @@ use words::{KnownMinor, KnownVersion, Namespace, Time};
 const API_VERSION: &str = "portcullis.dev/v1alpha1";
 const KIND: &str = "PolicyTest";
 
-/// What one file says.
+/// The content of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suite {
-    /// What it is about.
+    /// Its name.
     pub name: String,
-    /// The configuration's file, as seen from this one; none: what is built in.
+    /// The configuration file, relative to this one. The built-in configuration if absent.
     pub config: Option<String>,
-    /// Replaces every version of the policy.
+    /// Overrides every version of the policy.
     pub version: Option<Version>,
-    /// The version of the cluster: `latest` means no newer one.
+    /// The version of the cluster, which caps `latest`.
     pub cluster: Option<Minor>,
-    /// Files of PolicyExceptions, as seen from this one.
+    /// Files of PolicyExceptions, relative to this one.
     pub exceptions: Vec<String>,
-    /// When it is, for exceptions; none: now.
+    /// The time at which exceptions are evaluated. The current time if absent.
     pub time: Option<SystemTime>,
-    /// Never empty; no two of the same name.
+    /// Never empty, with unique names.
     pub cases: Vec<Case>,
 }
 
-/// Some workloads in a namespace, and what they are to come to.
+/// Some workloads in a namespace, and the expected results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// What it shows.
+    /// The name of the case.
     pub name: String,
-    /// Where it stands in the file, from 1.
+    /// The line of the case, from 1.
     pub line: u64,
-    /// What is judged.
+    /// The manifests to judge.
     pub manifests: Manifests,
-    /// Of what says none; empty where nobody does.
+    /// The namespace of manifests that set none. May be empty.
     pub namespace: String,
-    /// Of the namespace.
+    /// The labels of the namespace.
     pub labels: BTreeMap<String, String>,
-    /// Never empty; no two of the same workload.
+    /// Never empty, with unique workloads.
     pub expectations: Vec<Expectation>,
 }
 
-/// Where a case's workloads stand.
+/// The manifests of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Manifests {
-    /// In files, as seen from this one. Never empty.
+    /// Files, relative to the test file. Never empty.
     Files(Vec<String>),
-    /// Here.
+    /// Inline text.
     Inline(String),
 }
 
-/// Reads a test file's text; `file` names it in errors.
+/// Parses a test file; `file` names it in errors.
 ///
 /// # Errors
-/// All that is wrong with it, where, and what is allowed.
+/// All problems, their locations, and what is allowed.
 pub fn parse(text: &str, file: &Path) -> Result<Suite, ConfigError> {
     let root = tree::read(text)
         .map_err(|(at, text)| ConfigError { problems: vec![Problem::new(file, at, &text)] })?;
@@ -169,14 +169,14 @@ fn manifests(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Manifests> 
             None
         }
         (None, Some((text, _))) => Some(Manifests::Inline(text.to_owned())),
-        // Of another type: the reader has said so.
+        // The reader has reported the wrong type.
         (None, None) if fields.get("manifest").is_some_and(|node| !is_empty(node)) => None,
         (_, None) => {
             let what = "a list of files, beside this one; or a text in `manifest`";
             let mut files = Vec::new();
             for (path, node) in some(reader, fields, "manifests", what) {
                 match &node.value {
-                    // Elsewhere that is standard input: what comes of a test depends on files alone.
+                    // Elsewhere that means standard input, but the result of a test must depend only on files.
                     Value::Text(file) if file.is_empty() || file == "-" => {
                         reader.invalid(node, &path, file, "must be the name of a file");
                     }
@@ -193,7 +193,7 @@ fn is_empty(node: &Node) -> bool {
     matches!(&node.value, Value::Text(text) if text.is_empty())
 }
 
-/// Of those that set a policy: others would do nothing. Values may be wrong: what comes of that can be tested.
+/// The policy labels; others would have no effect. Invalid values are allowed, to test their effect.
 fn labels(reader: &mut Reader<'_>, fields: &Fields<'_>) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::new();
     for (path, entry) in reader.entries(fields, "labels") {

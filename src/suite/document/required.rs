@@ -1,4 +1,4 @@
-//! Takes what must be there out of a mapping, and says so where it is missing. It knows no field.
+//! Reads required values from a mapping, and reports missing ones. Knows no specific fields.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use crate::config::{
     tree::{Node, Value},
 };
 
-/// A mapping with something in it: what is missing then has a place to be told at.
+/// A mapping that is not empty, so that a missing field has a position to report.
 pub(super) fn mapping<'n>(
     reader: &mut Reader<'_>,
     node: &'n Node,
@@ -31,7 +31,7 @@ pub(super) fn constant(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str,
     }
 }
 
-/// A text that must be there.
+/// A required text.
 pub(super) fn required<'n>(
     reader: &mut Reader<'_>,
     fields: &Fields<'n>,
@@ -51,7 +51,7 @@ fn missing(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str, what: &str)
     reader.problem(fields.at(name), &text);
 }
 
-/// A list that must have items.
+/// A required list with items.
 pub(super) fn some<'n>(
     reader: &mut Reader<'_>,
     fields: &Fields<'n>,
@@ -66,7 +66,7 @@ pub(super) fn some<'n>(
     items
 }
 
-/// A field that must be there, and stands for a value.
+/// A required field that is parsed as a value.
 pub(super) fn named<T: FromStr<Err: fmt::Display>>(
     reader: &mut Reader<'_>,
     fields: &Fields<'_>,

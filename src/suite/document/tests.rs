@@ -1,4 +1,4 @@
-//! What a test file may say, and what it is told otherwise.
+//! Valid and invalid test files.
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -1,4 +1,4 @@
-//! Words of a test file that stand for a value.
+//! Words of a test file that are parsed as values.
 
 use std::{str::FromStr, time::SystemTime};
 
@@ -7,7 +7,7 @@ use crate::{
     pss::{Minor, NEWEST, Version},
 };
 
-/// A version that is known here: another would be judged as the newest.
+/// A version that this build knows; newer ones would be judged as the newest.
 pub(super) struct KnownVersion(pub(super) Version);
 
 impl FromStr for KnownVersion {
@@ -22,7 +22,7 @@ impl FromStr for KnownVersion {
     }
 }
 
-/// The same, by its number.
+/// The same as a number.
 pub(super) struct KnownMinor(pub(super) Minor);
 
 impl FromStr for KnownMinor {
@@ -48,7 +48,7 @@ impl FromStr for Namespace {
     }
 }
 
-/// A moment: `2026-12-24T18:00:00Z`.
+/// A time: `2026-12-24T18:00:00Z`.
 pub(super) struct Time(pub(super) SystemTime);
 
 impl FromStr for Time {
