@@ -1,8 +1,7 @@
-//! What changes in a text, as a unified diff that `git apply` and `patch -p1` take.
+//! The changes of a text as a unified diff for `git apply` and `patch -p1`.
 //!
-//! The edits are known, so that the diff takes time by the length of the texts alone. The crates that compare two texts do
-//! not know them: for 32,000 pods in one file `similar` takes 2 s, ten times as long as for 8,000, and `imara-diff` takes
-//! 7 s for 8,000 pods that are the same.
+//! The diff is made from the known edits, in time linear in the texts. Crates compare the two texts instead: for 32,000
+//! pods in one file, `similar` takes 2 s, ten times as long as for 8,000; `imara-diff` takes 7 s for 8,000 equal pods.
 
 use std::{fmt::Write as _, ops::Range, path::Path};
 
@@ -11,7 +10,7 @@ use crate::manifest::edit::Edit;
 /// Lines shown around a change.
 const CONTEXT: usize = 3;
 
-/// The diff of a text to what its edits, in order, made of it.
+/// The diff between a text and the result of its edits, which must be in order.
 pub(super) fn unified(name: &str, old: &str, new: &str, edits: &[Edit]) -> String {
     let (old, new) = (Lines::new(old), Lines::new(new));
     let mut diff = format!("--- {}\n+++ {}\n", quoted("a", name), quoted("b", name));
@@ -21,7 +20,7 @@ pub(super) fn unified(name: &str, old: &str, new: &str, edits: &[Edit]) -> Strin
     diff
 }
 
-/// A diff with the colours that git gives it.
+/// Adds git's colours to a diff.
 pub(super) fn coloured(diff: &str) -> String {
     let mut text = String::with_capacity(diff.len() * 2);
     for (number, line) in diff.split_inclusive('\n').enumerate() {
@@ -40,7 +39,7 @@ pub(super) fn coloured(diff: &str) -> String {
     text
 }
 
-/// How a diff names a file: below the directory that it is applied in.
+/// The name of a file in a diff: relative to the directory in which the diff is applied.
 pub(super) fn name(path: &Path) -> String {
     let path = path.to_string_lossy();
     let mut name = path.as_ref();
@@ -50,7 +49,7 @@ pub(super) fn name(path: &Path) -> String {
     name.to_owned()
 }
 
-/// As git writes it: in quotes where it holds what would end it, with a tab where it holds a blank.
+/// As in git: quoted if it contains a character that would end it, and followed by a tab if it contains a blank.
 fn quoted(side: &str, name: &str) -> String {
     let is_plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
     if name.chars().all(is_plain) {
@@ -76,7 +75,7 @@ fn quoted(side: &str, name: &str) -> String {
     text
 }
 
-/// A text by its lines, from 0, each with its line break.
+/// A text split into lines, counted from 0, each with its line break.
 struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
@@ -93,12 +92,12 @@ impl<'t> Lines<'t> {
         self.starts.len()
     }
 
-    /// The line in which a byte is.
+    /// The line that contains a byte.
     fn at(&self, byte: usize) -> usize {
         self.starts.partition_point(|start| *start <= byte).saturating_sub(1)
     }
 
-    /// The first byte of a line, or the text's end behind the last.
+    /// The first byte of a line, or the end of the text after the last line.
     fn start(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
@@ -108,7 +107,7 @@ impl<'t> Lines<'t> {
     }
 }
 
-/// Old lines, and the new ones instead of them.
+/// A range of old lines, and the new lines that replace them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Change {
     old: Range<usize>,
@@ -136,7 +135,7 @@ fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Change> {
     changes.into_iter().map(|change| trimmed(old, new, change)).collect()
 }
 
-/// Without the lines at its ends that are the same.
+/// Removes equal lines at both ends.
 fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Change) -> Change {
     let is_open = |change: &Change| !change.old.is_empty() && !change.new.is_empty();
     while is_open(&change) && old.get(change.old.start) == new.get(change.new.start) {
@@ -150,7 +149,7 @@ fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Change) -> Change {
     change
 }
 
-/// Changes whose context meets belong together.
+/// Groups changes whose contexts touch.
 fn hunks(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
     changes.chunk_by(|one, other| other.old.start - one.old.end <= 2 * CONTEXT)
 }
@@ -172,7 +171,7 @@ fn hunk_text(old: &Lines<'_>, new: &Lines<'_>, hunk: &[Change], diff: &mut Strin
     (at..old_range.end).for_each(|line| put(' ', old.get(line), diff));
 }
 
-/// First line, from 1, and how many: of none the line before.
+/// The first line, from 1, and the number of lines; for no lines, the line before.
 fn range(lines: &Range<usize>) -> String {
     match lines.len() {
         1 => (lines.start + 1).to_string(),

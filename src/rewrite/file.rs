@@ -1,14 +1,14 @@
-//! A manifest that is replaced as a whole or not at all.
+//! Replaces a manifest as a whole or not at all.
 
 use std::{fs, io, io::Write as _, path::Path};
 
 use crate::output_file::OutputFile;
 
-/// Puts `new` in the place of a file that was read as `old`. Its permissions and owner stay, and where it is a link, the
-/// link does. Other hard links to it keep the old text.
+/// Replaces the content `old` of a file by `new`. Keeps its permissions and owner, and follows a link. Other hard links
+/// keep the old text.
 ///
 /// # Errors
-/// Whatever could not be done. The file is as it was then.
+/// The step that failed. The file is then unchanged.
 pub(super) fn replace(path: &Path, old: &[u8], new: &[u8]) -> io::Result<()> {
     let mut file = OutputFile::existing(path)?;
     file.write_all(new)?;

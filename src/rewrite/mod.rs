@@ -1,8 +1,7 @@
-//! The `harden` command's work: what `/mutate` would add, in manifests.
+//! The `harden` command: adds to manifests what `/mutate` would add.
 //!
-//! A text is changed as a whole or not at all. What comes out is read again, and must be what the webhook's patch
-//! would have made of each object, with everything else as it was; otherwise nothing is changed. It never asks a
-//! cluster anything.
+//! A text is changed as a whole or not at all. The result is parsed again, and must equal what the webhook's patch
+//! makes of each object, with everything else unchanged; otherwise nothing is changed. Never contacts a cluster.
 
 mod diff;
 mod file;

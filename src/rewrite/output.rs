@@ -1,4 +1,4 @@
-//! Hardened texts to where they are asked for.
+//! Writes hardened texts to their destinations.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use super::{
     text::{Hardened, Hardener, Refused},
 };
 
-/// A link may lead to where nobody expects a change.
+/// A link may lead to a file that the user does not expect to change.
 const OUTSIDE: &str =
     "is a link that leads out of the directory that was named: name it, or where it leads to";
 
@@ -25,47 +25,47 @@ const OUTSIDE: &str =
 const ALTERED: &str = "the diff shows text that a terminal or a CI runner would take for a command, in another form: \
                        git apply does not take it. Use --in-place";
 
-/// What is done with a text that hardening changes.
+/// What to do with a text that hardening changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A unified diff.
+    /// Print a unified diff.
     Diff(Colours),
-    /// All texts, one after the other, hardened. Those that are hardened already are there, too.
+    /// Print all texts, hardened or already complete, one after the other.
     Yaml,
-    /// Its file is replaced.
+    /// Replace the file.
     InPlace,
-    /// Its name is told.
+    /// Print its name.
     Check,
 }
 
-/// Of a diff.
+/// Colours of a diff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// None: to be read by programs, too.
+    /// None: for programs.
     Never,
-    /// Those of git: for a terminal.
+    /// Git's colours: for a terminal.
     Always,
 }
 
-/// What became of all sources.
+/// Totals over all sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Sources that hardening changes.
     pub changed: usize,
-    /// Sources that are hardened already, or hold nothing to harden.
+    /// Sources that are hardened already, or contain nothing to harden.
     pub unchanged: usize,
-    /// Sources that could not be done.
+    /// Sources that failed.
     pub refused: usize,
-    /// Sources and documents that are none to harden.
+    /// Sources and documents that are not for hardening.
     pub skipped: usize,
-    /// Whether any pod must not run as root that did not say so before.
+    /// Whether hardening sets `runAsNonRoot` for any pod.
     pub sets_non_root: bool,
 }
 
-/// Hardens all sources in their order: results to `out`, what could not be done to `log`, a line each.
+/// Hardens all sources in order. Writes results to `out`, and failures to `log`, one line each.
 ///
 /// # Errors
-/// Where `out` or `log` could not be written.
+/// A failed write to `out` or `log`.
 pub fn run<W: Write + Send, L: Write + Send>(
     sources: &[Source],
     hardener: &Hardener,
@@ -74,7 +74,7 @@ pub fn run<W: Write + Send, L: Write + Send>(
     log: L,
 ) -> io::Result<Summary> {
     let mut run = Run { form, out, log, summary: Summary::default(), before: Before::Nothing };
-    // On a stack of its own: how deep a manifest may be must not depend on who calls, or on `ulimit -s`.
+    // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
     let done = thread::scope(|scope| {
         let all = || run.all(sources, hardener);
         Ok::<_, io::Error>(
@@ -90,16 +90,16 @@ struct Run<W, L> {
     out: W,
     log: L,
     summary: Summary,
-    /// How the text before ended, of [`Form::Yaml`].
+    /// How the previous text ended, for [`Form::Yaml`].
     before: Before,
 }
 
-/// What a text is written behind.
+/// The end of the previous text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,
     Line,
-    /// One without a line break.
+    /// It has no final line break.
     CutLine,
 }
 
@@ -176,7 +176,7 @@ impl<W: Write, L: Write> Run<W, L> {
         Ok(())
     }
 
-    /// A text behind others, so that it begins a document of its own.
+    /// Writes a text after others, so that it begins a new document.
     fn text(&mut self, text: &str) -> io::Result<()> {
         let text = match self.before {
             Before::Nothing => text,
@@ -213,7 +213,7 @@ impl<W: Write, L: Write> Run<W, L> {
         Ok(())
     }
 
-    /// One line, whatever the source is called.
+    /// Writes one line for a source with any name.
     fn say(&mut self, source: &Source, line: Option<Line>, what: &str) -> io::Result<()> {
         let place = line.map_or_else(|| source.to_string(), |line| format!("{source}:{line}"));
         let said = format!("portcullis: {place}: {what}");
@@ -230,12 +230,12 @@ fn name(source: &Source) -> String {
     }
 }
 
-/// What parts a text from the one before.
+/// The separator between a text and the previous one.
 fn separator(text: &str) -> &'static str {
     let mut code = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     match code.next() {
         Some(line) if line.starts_with("---") => "",
-        // Directives: the document before must have ended.
+        // A directive: the previous document must be ended.
         Some(line) if line.starts_with('%') => "...\n",
         Some(_) | None => "---\n",
     }

@@ -1,4 +1,4 @@
-//! One text, hardened.
+//! Hardens one text.
 
 use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
 
@@ -19,61 +19,60 @@ use crate::{
 
 use super::verify;
 
-/// Which fields are set, and of which objects.
+/// The fields to set, and the objects in which to set them.
 #[derive(Clone, Debug)]
 pub struct Hardener {
     config: Config,
 }
 
-/// What came of a text.
+/// A hardened text.
 #[derive(Clone, Debug)]
 pub struct Hardened {
-    /// All of it, whether anything was to be changed or not.
+    /// The complete text, changed or not.
     pub text: String,
-    /// What was, in order: none where it is as it was.
+    /// The edits in order; empty if nothing changed.
     pub edits: Vec<Edit>,
-    /// Whether any pod must not run as root that did not say so before.
+    /// Whether hardening sets `runAsNonRoot` for any pod.
     pub sets_non_root: bool,
-    /// What is left as it is, since it changes other objects.
+    /// Patches in the text, which are not changed because they modify other objects.
     pub patches: Vec<manifest::Patch>,
 }
 
-/// Why a text was left alone.
+/// Why a text was not changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Where. None when it is about the text as a whole.
+    /// The line. None if the whole text is affected.
     pub line: Option<Line>,
-    /// What is wrong, and what to do.
+    /// The problem and the solution.
     pub why: String,
 }
 
-/// What becomes of a text.
+/// The planned changes of a text.
 struct Plan {
     planned: Vec<Planned>,
     patches: Vec<manifest::Patch>,
 }
 
-/// What is added to one object.
+/// The additions to one object.
 pub(super) struct Planned {
     pub(super) document: Extent,
-    /// Where its pod stands in the document.
+    /// The path of its pod in the document.
     pod: Path,
     changes: Vec<Change>,
-    /// The same as `/mutate` would answer it, on the document.
+    /// The patch that `/mutate` would return, applied to the document.
     pub(super) patch: Patch,
 }
 
 impl Hardener {
-    /// With the fields and the exemptions of a configuration. Its modes have no effect here, nor have exemptions of
-    /// users.
+    /// Uses the fields and exemptions of a configuration. Its modes and its exempt users have no effect here.
     pub fn new(config: Config) -> Self {
         Self { config }
     }
 
-    /// Hardens all objects of a text. Deep documents take [`manifest::STACK`] bytes of stack.
+    /// Hardens all objects of a text. Deep documents need [`manifest::STACK`] bytes of stack.
     ///
     /// # Errors
-    /// All that cannot be read or changed: then nothing is.
+    /// Everything that cannot be read or changed. The text then stays unchanged.
     pub fn harden(&self, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
         let text = readable(bytes).map_err(|refused| vec![refused])?;
         let Plan { planned, patches } = self.plan(text)?;
@@ -110,7 +109,7 @@ impl Hardener {
 
     fn plan_object(&self, manifest: &Manifest<'_>) -> Option<Planned> {
         let pod = manifest.pod.as_deref()?;
-        // Whatever it is for, nothing runs in it: it may be meant for another pod.
+        // Nothing runs in it, so it may be meant for another pod.
         if pod.spec.containers.is_empty() {
             return None;
         }
@@ -124,7 +123,7 @@ impl Hardener {
         let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
         let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
         let mut patch = harden::patch(pod, &changes, &tokens);
-        // What stands in a manifest stands there on purpose: no plugin of the API server has put it there.
+        // Everything in a manifest is intentional: no plugin of the API server has added it.
         patch.0.retain(|operation| !matches!(operation, PatchOperation::Remove(_)));
         let document = manifest.document.clone();
         (!changes.is_empty()).then_some(Planned { document, pod: path, changes, patch })
@@ -146,7 +145,7 @@ fn token(step: &Step) -> String {
     }
 }
 
-/// Of the document of each object, and the refusals of all.
+/// The edits for the document of each object, or all refusals.
 fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
     let (mut edits, mut refusals) = (Vec::new(), Vec::new());
     for of_document in planned.chunk_by(|one, other| one.document == other.document) {
@@ -168,7 +167,7 @@ fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
     if refusals.is_empty() { Ok(edits) } else { Err(refused(text, refusals)) }
 }
 
-/// A text, as far as one can tell.
+/// Decodes a text, if it appears to be one.
 fn readable(bytes: &[u8]) -> Result<&str, Refused> {
     let at = |end: usize, why: &str| {
         let before = bytes.get(..end).unwrap_or_default();
@@ -180,7 +179,7 @@ fn readable(bytes: &[u8]) -> Result<&str, Refused> {
     str::from_utf8(bytes).map_err(|error| at(error.valid_up_to(), "not UTF-8"))
 }
 
-/// The first line with `{{` where a value begins, or the line: there it is no text of anybody's.
+/// The first line with `{{` where a value or a line begins, which is a template and not text.
 fn template_line(text: &str) -> Option<Line> {
     let is_template = |line: &&str| {
         let is_value =
@@ -198,7 +197,7 @@ fn unrendered(line: Line) -> Refused {
     Refused { line: Some(line), why: why.to_owned() }
 }
 
-/// With lines, which are counted once for all.
+/// Adds line numbers, computed in one pass.
 fn refused(text: &str, refusals: Vec<Refusal>) -> Vec<Refused> {
     let (mut line, mut at) = (Line::FIRST, 0);
     let mut refusals = refusals;

@@ -1,4 +1,4 @@
-//! A document as a value of which only what patches touch is taken apart. All else in it is JSON text.
+//! Parses a document only where patches touch it, and keeps everything else as JSON text.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -11,15 +11,15 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::manifest::compact;
 
-/// A place in a document, and which places below it are touched. Where there are none, all of it is.
+/// A place in a document, with the touched places below it. Without any, all of it is touched.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     below: BTreeMap<String, Self>,
-    /// How many items the old document has here, if it has a list.
+    /// The length of the list here in the old document, if it is one.
     items: usize,
 }
 
-/// Which document is read: of the new one, items behind the old ones are touched.
+/// Which document is read. In the new one, items beyond the old length are touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Old,
@@ -27,7 +27,7 @@ pub(super) enum Side {
 }
 
 impl Touched {
-    /// The root of a document, by the paths in these patches.
+    /// The root of a document, from the paths in these patches.
     pub(super) fn by<'p>(patches: impl Iterator<Item = &'p Patch>) -> Self {
         let mut root = Self::default();
         for operation in patches.flat_map(|patch| &patch.0) {
@@ -39,7 +39,7 @@ impl Touched {
         root
     }
 
-    /// Reads a document. The old one comes first.
+    /// Reads a document. The old one must be read first.
     pub(super) fn read(&mut self, json: &str, side: Side) -> Result<Value, serde_json::Error> {
         let mut reader = serde_json::Deserializer::from_str(json);
         if self.below.is_empty() {

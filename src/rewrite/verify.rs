@@ -1,5 +1,4 @@
-//! What must hold of every text that is hardened: what it says is what `/mutate` would have made of it, and not
-//! one value else.
+//! Verifies a hardened text: its values must be exactly those that `/mutate` would produce.
 
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use super::{
     touched::{Side, Touched},
 };
 
-/// Whether each document of the new text is the old one with its patches.
+/// Checks that each document of the new text is the old one with its patches.
 pub(super) fn is_as_planned(old: &str, new: &str, planned: &[Planned]) -> Result<(), Refused> {
     let mut planned = planned.chunk_by(|one, other| one.document == other.document).peekable();
     let mut documents = manifest::documents(new.as_bytes());
@@ -30,8 +29,8 @@ pub(super) fn is_as_planned(old: &str, new: &str, planned: &[Planned]) -> Result
     }
 }
 
-/// Whether a document became another one by the patches of its objects. Only what they touch is taken apart: as values,
-/// documents take many times as much memory as their text.
+/// Whether the new document is the old one with the patches of its objects. Parses only what they touch, because
+/// documents as values need many times the memory of their text.
 fn is_patched(old: &str, new: &str, objects: &[Planned]) -> bool {
     let mut touched = Touched::by(objects.iter().map(|object| &object.patch));
     let Ok(mut expected) = touched.read(old, Side::Old) else { return false };
@@ -40,13 +39,13 @@ fn is_patched(old: &str, new: &str, objects: &[Planned]) -> bool {
         && touched.read(new, Side::New).is_ok_and(|new: Value| new == expected)
 }
 
-/// A text that was written in a way that nobody thought of.
+/// The error for a text in an unexpected notation.
 fn unlike(extent: &Extent) -> Refused {
     let Refused { why, .. } = failed(None);
     Refused { line: Some(extent.line), why }
 }
 
-/// The same, with what the reader says of the new text where it cannot be read.
+/// The same, with the parser's error if the new text cannot be read.
 pub(super) fn failed(unreadable: Option<Refused>) -> Refused {
     let line = unreadable.and_then(|unreadable| unreadable.line);
     let why = "it is written in a way that cannot be edited without changing what it says: set the fields by hand";
