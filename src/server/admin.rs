@@ -1,9 +1,8 @@
-//! The second port: liveness, readiness and metrics, in plain HTTP, for kubelet and Prometheus.
+//! The admin port: liveness, readiness and metrics, in plain HTTP, for the kubelet and Prometheus.
 //!
-//! It changes nothing and shows nothing of any request. Serve it with [`run`](super::run),
-//! [`Transport::Plain`](super::Transport::Plain) and [`Limits::admin`](super::Limits::admin), under a
-//! [`Shutdown`](super::Shutdown) of its own: it must go on answering "not ready" until the webhook's
-//! listener has drained.
+//! Changes nothing and exposes nothing of any request. Serve it with [`run`](super::run),
+//! [`Transport::Plain`](super::Transport::Plain) and [`Limits::admin`](super::Limits::admin), with a separate
+//! [`Shutdown`](super::Shutdown): it must answer "not ready" until the webhook's listener has drained.
 
 use std::sync::Arc;
 
@@ -34,7 +33,7 @@ pub fn router(readiness: Arc<Readiness>, registry: Registry) -> Router {
         })
 }
 
-/// Answering is the proof.
+/// A response is proof of liveness.
 async fn alive() -> &'static str {
     "ok\n"
 }

@@ -1,9 +1,9 @@
-//! Reads request bodies under one budget for the whole process.
+//! Reads request bodies within one budget for the whole process.
 //!
-//! Bytes are counted as they arrive: a client's Content-Length reserves nothing. A reserve of the
-//! budget is for small bodies, so that ordinary reviews pass while a few huge ones fill the rest. It
-//! never waits for budget: what finds none is shed, and the API server tries again elsewhere. Time
-//! is bounded by the connection's body deadline, which ends a read with an error.
+//! Bytes are counted as they arrive: a client's Content-Length reserves nothing. Part of the budget is reserved for
+//! small bodies, so that ordinary reviews pass while a few huge ones fill the rest. Nothing waits for budget: a request
+//! without budget is shed, and the API server retries it, possibly on another replica. The connection's body deadline
+//! limits the time, and ends a read with an error.
 
 use std::future::pending;
 use std::panic::resume_unwind;
@@ -24,51 +24,51 @@ use super::budget::{Budget, Charge};
 use super::fair_queue::{FairQueue, Peer};
 use super::limits::BodyLimits;
 
-/// What reads bodies. Cheap to clone; all clones share one budget.
+/// Reads bodies. Cheap to clone; all clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Intake {
     budget: Arc<Budget>,
     large: Arc<FairQueue>,
 }
 
-/// A complete body. Its part of the budget is free again when this is dropped.
+/// A complete body. Dropping it releases its part of the budget.
 #[derive(Debug)]
 pub struct Received {
-    /// All of the body.
+    /// The whole body.
     pub bytes: Bytes,
     _charge: Charge,
 }
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Debug, Error)]
 pub enum BodyError {
-    /// The budget is used up: answer with [`shed`].
+    /// The budget is exhausted: respond with [`shed`].
     #[error("too many bytes of request bodies in memory")]
     Busy,
-    /// Too large to be judged. An admission request must be *denied*: an error would let it through
-    /// where the webhook's failurePolicy is Ignore.
+    /// Too large to judge. Such an admission request must be *denied*: an error would admit it if the webhook's
+    /// failurePolicy is Ignore.
     #[error("the request body is larger than {limit} bytes")]
     TooLarge {
-        /// The first bytes of it, to read the uid from.
+        /// The first bytes, which contain the uid.
         head: Bytes,
-        /// The largest that would have been taken, in bytes.
+        /// The maximum size, in bytes.
         limit: usize,
     },
-    /// Cut short, too slow, or wrongly framed.
+    /// Truncated, too slow, or with wrong framing.
     #[error("the request body did not come whole: {0}")]
     Incomplete(String),
 }
 
 impl Intake {
-    /// With an empty budget.
+    /// Creates an intake with an unused budget.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
         Self { budget: Arc::new(Budget::new(limits)), large: Arc::new(FairQueue::new(1)) }
     }
 
-    /// Does work on so many bytes of a body. Work on a small body is done at once, on the caller's thread: it takes
-    /// a few milliseconds. Work on a large body would hold up whatever else that thread serves, and it takes memory
-    /// beside the body: so it is done on a thread of its own, one body at a time, and the peers take turns.
+    /// Processes this many bytes of a body. A small body takes a few milliseconds, and is processed immediately on the
+    /// caller's thread. A large one would block other requests of that thread, and needs additional memory. It is
+    /// processed on a separate thread, one body at a time, with turns between peers.
     pub async fn work<T: Send + 'static>(
         &self,
         peer: Peer,
@@ -87,7 +87,7 @@ impl Intake {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
         let turn = self.large.turn(peer).await;
-        // The work goes on when nobody waits for it any more, and so must its turn.
+        // The work continues if the caller is cancelled, so it must keep its turn.
         let done = spawn_blocking(move || {
             let done = work();
             drop(turn);
@@ -97,34 +97,34 @@ impl Intake {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The runtime ends.
+                // The runtime is shutting down.
                 Err(_cancelled) => pending().await,
             },
         }
     }
 
-    /// How much of the budget is used now, in bytes.
+    /// The used part of the budget, in bytes.
     #[must_use]
     pub fn used(&self) -> usize {
         self.budget.used()
     }
 
-    /// What it may use.
+    /// The limits of bodies.
     #[must_use]
     pub fn limits(&self) -> &BodyLimits {
         &self.budget.limits
     }
 
-    /// Reads a request's body to its end.
+    /// Reads the complete body of a request.
     ///
     /// # Errors
-    /// See [`BodyError`]. What was too much has been read and thrown away, so that the peer can read the answer.
+    /// See [`BodyError`]. A body that is too large is read and discarded, so that the peer can read the response.
     pub async fn read(&self, mut body: Body) -> Result<Received, BodyError> {
         let limits = &self.budget.limits;
         let mut read = self.collect(&mut body, limits.largest).await;
         if let Err(BodyError::TooLarge { head, .. }) = &mut read {
             let mut longer = head.to_vec();
-            // The peer may give up here: it is denied all the same.
+            // If the peer disconnects here, the request is still denied.
             while longer.len() < limits.head
                 && let Ok(Some(data)) = next(&mut body).await
             {
@@ -138,11 +138,11 @@ impl Intake {
         read
     }
 
-    /// Reads the answer to a request of our own, such as a page of a list, under the same budget. It must have at most
+    /// Reads the response to one of our requests, such as a page of a list, within the same budget. It may have at most
     /// [`BodyLimits::page`] bytes.
     ///
     /// # Errors
-    /// See [`BodyError`]. What was too much is not read.
+    /// See [`BodyError`]. The rest of a response that is too large is not read.
     pub async fn read_page(&self, mut body: Body) -> Result<Received, BodyError> {
         self.collect(&mut body, self.budget.limits.page).await
     }
@@ -155,7 +155,7 @@ impl Intake {
         }
         let mut charge = Charge::none(&self.budget);
         let mut buffer = Buffer::Piece(Bytes::new());
-        // The end of a body with a length is known before it is read: one that came in one piece is handed on as it is.
+        // For a body with a length, the end is known in advance. A body that arrived in one piece is not copied.
         while !body.is_end_stream()
             && let Some(data) = next(body).await?
         {
@@ -175,9 +175,8 @@ impl Intake {
     }
 }
 
-/// Reads what is left of a body and throws it away, up to `at_most` bytes: an answer may get lost
-/// when the connection closes on a peer that is still sending. Give up silently where it does not
-/// come to an end: the connection is closed then.
+/// Reads and discards the rest of a body, up to `at_most` bytes: the response may get lost if the connection closes
+/// while the peer is still sending. Gives up silently on a longer one; the connection is closed then.
 pub async fn discard(mut body: Body, at_most: u64) {
     let mut read = 0;
     while read <= at_most {
@@ -188,15 +187,15 @@ pub async fn discard(mut body: Body, at_most: u64) {
     }
 }
 
-/// The answer to a request that there is no room for: the API server tries again at once, on a new
-/// connection, which may lead to another replica.
+/// The response to a request without budget: the API server retries immediately on a new connection, which may lead to
+/// another replica.
 #[must_use]
 pub fn shed() -> Response {
     let headers = [(RETRY_AFTER, "0"), (CONNECTION, "close")];
     (StatusCode::SERVICE_UNAVAILABLE, headers, "too busy: try again\n").into_response()
 }
 
-/// The next piece of data; trailers are skipped.
+/// The next chunk of data; trailers are skipped.
 async fn next(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
     while let Some(frame) = body.frame().await {
         match frame.map(hyper::body::Frame::into_data) {
@@ -208,7 +207,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
     Ok(None)
 }
 
-/// hyper and axum each wrap an error in a sentence that says nothing.
+/// hyper and axum each wrap an error without adding information.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -217,22 +216,22 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// How much room a body of `needed` bytes so far costs, in bytes. A small one gets twice that, so that it is not copied
-/// for each piece, but no more than it says it has, and no more than is small.
+/// The budget for a body of `needed` bytes so far. A small body gets twice that, to avoid a copy for each chunk, but no
+/// more than its length or the limit for small bodies.
 fn room(needed: usize, length: Option<usize>, limits: &BodyLimits) -> usize {
     let most = length.unwrap_or(limits.small).min(limits.small);
     needed.saturating_mul(2).min(most).max(needed)
 }
 
-/// What has come of a body.
+/// The received part of a body.
 enum Buffer {
     Piece(Bytes),
     Small(Vec<u8>),
     Large(Mapping),
 }
 
-/// Memory straight from the system, as long as the body says it is or may be. It takes none until it is written to, so
-/// nothing is ever copied to make more room, and all of it is given back at once: an allocator would keep it.
+/// Anonymous memory of the body's declared or maximum length. Pages are allocated only when written, so the body is
+/// never copied to grow, and all of it returns to the system at once, which an allocator would not do.
 struct Mapping {
     memory: MmapMut,
     length: usize,
@@ -245,7 +244,7 @@ impl AsRef<[u8]> for Mapping {
 }
 
 impl Mapping {
-    /// None where there is no room.
+    /// None if there is no room.
     fn with(mut self, data: &[u8]) -> Option<Self> {
         let end = self.length + data.len();
         self.memory.get_mut(self.length..end)?.copy_from_slice(data);
@@ -263,7 +262,7 @@ impl Buffer {
         }
     }
 
-    /// With more of it. `most` is the length of a body that is not small. None where the system has no memory.
+    /// Appends data. `most` is the maximum length of a body that is not small. None if the system has no memory.
     fn with(self, data: Bytes, room: usize, small: usize, most: usize) -> Option<Self> {
         let needed = self.bytes().len() + data.len();
         Some(match self {
@@ -332,7 +331,7 @@ mod tests {
                 let room = room(expected.len(), length, &limits);
                 assert!((expected.len()..=100.max(expected.len())).contains(&room), "{room}");
                 let most = length.unwrap_or(limits.largest).min(limits.largest);
-                // One that is longer than it says cannot come from hyper.
+                // hyper never passes on more than the declared length.
                 match body.with(piece.into(), room, limits.small, most) {
                     Some(more) => body = more,
                     None => {

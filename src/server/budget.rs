@@ -1,11 +1,11 @@
-//! How many bytes of request bodies are in memory, and who may have more.
+//! Accounts for the bytes of request bodies in memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::limits::BodyLimits;
 
-/// One for the process.
+/// The budget of the process.
 #[derive(Debug)]
 pub(super) struct Budget {
     pub(super) limits: BodyLimits,
@@ -22,7 +22,7 @@ impl Budget {
     }
 }
 
-/// One body's part of it, given back on drop.
+/// The share of one body, released on drop.
 #[derive(Debug)]
 pub(super) struct Charge {
     budget: Arc<Budget>,
@@ -34,7 +34,7 @@ impl Charge {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Takes up to `bytes` in all. Takes nothing more and says no, if the budget does not have it.
+    /// Grows the share to `bytes` in total. Returns false and changes nothing if the budget is too small.
     pub(super) fn grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);
         let limits = &self.budget.limits;

@@ -1,7 +1,7 @@
-//! One connection, from the TLS handshake to its last answer, in one task.
+//! One connection, from the TLS handshake to its last response, in one task.
 //!
-//! It has no timers. The accept loop orders it to stop through [`Progress`]. The task obeys only after it has looked
-//! at everything that has arrived: a request that is already there is served, not cut off.
+//! The task has no timers. The accept loop orders it to stop through [`Progress`]. The task obeys only after it has
+//! looked at all data that has arrived: a complete request is served, not cut off.
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,8 +27,8 @@ use super::read_ahead::read_ahead;
 use super::service::{Shared, answer};
 use super::stats::{Counted, add_one};
 
-/// The most that hyper buffers of a header, or reads of a body at once, in bytes. The API server's
-/// headers are 300 bytes.
+/// Maximum size of a header that hyper buffers, and of one read of a body, in bytes. The API server's headers have 300
+/// bytes.
 const BUFFER: usize = 64 << 10;
 
 /// Serves until the peer, an error or an order ends it.
@@ -40,7 +40,7 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
 ) {
     let _counted = Counted::new(&shared.stats, |stats| &stats.connections);
-    // A failure means that the peer is gone, which the first read says too.
+    // A failure means that the peer is gone, which the first read reports too.
     let _ = stream.set_nodelay(true);
     match transport {
         Transport::Plain => serve_http(stream, peer, &progress, &shared).await,
@@ -68,7 +68,8 @@ async fn handshake(
     }
 }
 
-/// A client that refuses our certificate needs the operator's attention. All else is port scans and probes.
+/// A client that rejects the server's certificate needs the operator's attention. Everything else is port scans and
+/// probes.
 fn log_failed_handshake(peer: SocketAddr, error: &io::Error) {
     static LOG: RateLimitedLog = RateLimitedLog::new();
     let tls = error.get_ref().and_then(|error| error.downcast_ref());
@@ -87,7 +88,7 @@ where
 {
     progress.enter(Phase::Idle);
     let service = service_fn(|request| answer(request, Peer(peer.ip()), progress, shared));
-    // No header_read_timeout: hyper's also closes idle connections.
+    // header_read_timeout is not set, because hyper's also closes idle connections.
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(ProgressIo::new(io, Arc::clone(progress))), service);
@@ -97,7 +98,7 @@ where
         end = &mut connection => end,
         phase = progress.stopped() => {
             if phase == Phase::Idle {
-                // Sends TLS's close_notify, as far as that goes without waiting for the peer.
+                // Sends TLS's close_notify, if that is possible without waiting for the peer.
                 connection.as_mut().graceful_shutdown();
                 poll_immediate(connection).await.unwrap_or(Ok(()))
             } else {

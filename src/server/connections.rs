@@ -1,8 +1,8 @@
-//! All connections of a listener: their tasks, how long each has been doing what it does, and who has
-//! to go when time or room runs out.
+//! The connections of a listener: their tasks, how long each has been in its phase, and which to close when a deadline
+//! passes or the limit is reached.
 //!
-//! Once a tick it compares what each connection is doing with what it did before; what has not
-//! changed for too long is ordered to stop. Nothing here runs once a request.
+//! Once per tick, compares the phase of each connection with the previous tick, and orders those to stop that have not
+//! changed for too long. Nothing here runs per request.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,16 +24,16 @@ use super::rate_limited_log::RateLimitedLog;
 use super::service::Shared;
 use super::stats::add_one;
 
-/// A connection that waits for room.
+/// An accepted connection that is not served yet.
 pub(super) type Accepted = (TcpStream, SocketAddr);
 
-/// After this long in the middle of sending, a connection may have to make room for another.
+/// A connection in the middle of sending can be evicted after this time.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// After this long, a handshake may have to make room for another.
+/// A handshake can be evicted after this time.
 const STALLED_HANDSHAKE: Duration = Duration::from_millis(250);
 
-/// All connections of a listener.
+/// The connections of a listener.
 pub(super) struct Connections {
     shared: Arc<Shared>,
     transport: Transport,
@@ -43,18 +43,19 @@ pub(super) struct Connections {
     admitted: u64,
 }
 
-/// How a connection's task ended.
+/// The result of a connection's task.
 pub(super) type Ended = Result<(Id, ()), JoinError>;
 
-/// What is known of one connection.
+/// The state of one connection.
 struct Entry {
     progress: Arc<Progress>,
-    /// What it did at the last look, and since when. The time is that of the first look, thus never too early.
+    /// The phase at the last tick, and since when. The time is that of the first tick with it, so deadlines are never
+    /// early.
     seen: Snapshot,
     since: Instant,
-    /// Whether it was ordered to end that.
+    /// Whether it was ordered to stop in this phase.
     is_ordered: bool,
-    /// Tells apart those that were first looked at together.
+    /// Orders connections that were first seen in the same tick.
     number: u64,
 }
 
@@ -92,8 +93,8 @@ impl Connections {
         }
     }
 
-    /// Starts serving a connection. When there is no room it makes some, and gives the connection
-    /// back for the caller to try again a little later; meanwhile others wait in the kernel's queue.
+    /// Starts serving a connection. At the limit, evicts another one and returns the new one, for the caller to retry
+    /// after a pause. Meanwhile further connections wait in the kernel's queue.
     pub(super) fn admit(&mut self, (stream, peer): Accepted) -> Option<Accepted> {
         if !self.has_room() {
             return Some((stream, peer));
@@ -118,7 +119,7 @@ impl Connections {
             self.evict();
             return false;
         }
-        // Below this many connections there cannot be too many handshakes.
+        // With fewer connections than this, there cannot be too many handshakes.
         if self.tasks.len() >= self.limits.handshakes {
             let is_shaking = |entry: &Entry| entry.seen.phase() == Phase::Handshake;
             self.look();
@@ -134,11 +135,11 @@ impl Connections {
         true
     }
 
-    /// Orders one connection to end: the one that has been longest in the middle of sending, else the one idle
-    /// longest, of those that never asked anything if there are such. A slow sender has to go before an API server
-    /// that keeps a connection for its next request. One whose request is being answered is never cut off: then the
-    /// new connection waits, which costs the API server less than a request lost. It also waits where other clients
-    /// have only just begun: in a moment they will have asked, or stalled.
+    /// Orders one connection to stop: the one that has been sending for the longest time, else the one that has been
+    /// idle for the longest time, preferably one without any request so far. A slow sender goes before an API server
+    /// that keeps a connection for its next request. A connection whose request is being handled is never cut off: then
+    /// the new connection waits, which costs the API server less than a lost request. The new connection also waits if
+    /// the others have only just begun: in a moment they are idle or stalled.
     fn evict(&mut self) {
         self.look();
         let is_new = |entry: &Entry| entry.is_sending() && !entry.seen.has_asked();
@@ -156,7 +157,8 @@ impl Connections {
         self.entries.values_mut().for_each(|entry| entry.look(now));
     }
 
-    /// Orders the connection of the lowest rank, and of those the oldest, to end, unless one is on its way out.
+    /// Orders the connection of the lowest rank to stop, and among equal ranks the oldest, unless one is stopping
+    /// already.
     fn evict_first(&mut self, rank: impl Fn(&Entry, Duration) -> Option<u8>) {
         if self.entries.values().any(|entry| entry.is_ordered) {
             return;
@@ -177,22 +179,22 @@ impl Connections {
         self.tasks.len()
     }
 
-    /// From now on each answer ends its connection.
+    /// From now on each response closes its connection.
     pub(super) fn drain(&self) {
         self.shared.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until a connection has ended; `None` at once when there is none.
+    /// Waits until a connection has ended. Returns `None` at once if there is none.
     pub(super) async fn ended(&mut self) -> Option<Ended> {
         self.tasks.join_next_with_id().await
     }
 
-    /// Ends all of them at once.
+    /// Ends all connections immediately.
     pub(super) async fn abort(&mut self) {
         self.tasks.shutdown().await;
     }
 
-    /// Orders those to stop whose time is over.
+    /// Orders the connections past their deadline to stop.
     pub(super) fn check_deadlines(&mut self) {
         let now = Instant::now();
         let draining = self.shared.draining.load(Ordering::Relaxed);
@@ -211,7 +213,7 @@ impl Connections {
         }
     }
 
-    /// For when the system does not let us accept a connection.
+    /// Handles a failure to accept for lack of file descriptors.
     pub(super) fn without_descriptors(&mut self, error: &io::Error) {
         static LOG: RateLimitedLog = RateLimitedLog::new();
         if let Some(unsaid) = LOG.next() {
@@ -236,7 +238,7 @@ impl Connections {
     }
 }
 
-/// How long a connection may be in a phase; `None` where only we are to blame.
+/// The time limit of a phase; `None` if the server itself causes the delay.
 fn allowed(limits: &Limits, phase: Phase, draining: bool) -> Option<Duration> {
     Some(match phase {
         Phase::Handshake => limits.handshake,

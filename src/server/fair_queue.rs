@@ -1,7 +1,7 @@
-//! A queue for work that only so many requests may do at a time, fair between peers.
+//! A queue for work with limited concurrency, fair between peers.
 //!
-//! Each peer's address has one place in the queue, however many connections it opens: a crowd behind one address
-//! delays another address by one turn for each turn that the other takes.
+//! The address of a peer has one place in the queue, however many connections it opens: many requests from one address
+//! delay another address by one turn for each of its own turns.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,25 +9,25 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The address that a request came from. The server puts it among the extensions of each request.
+/// The address that a request came from, which the server adds to the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer(pub IpAddr);
 
 impl Default for Peer {
-    /// For requests that came over no network.
+    /// For requests that did not arrive over a network.
     fn default() -> Self {
         Self(Ipv4Addr::UNSPECIFIED.into())
     }
 }
 
-/// A number of turns for all peers together, and one at a time for each peer.
+/// Limits the turns of all peers together, and each peer to one at a time.
 #[derive(Debug)]
 pub(crate) struct FairQueue {
     all: Arc<Semaphore>,
     by_peer: Mutex<HashMap<Peer, Weak<Semaphore>>>,
 }
 
-/// A turn, which lasts until this is dropped.
+/// A turn, which ends on drop.
 #[derive(Debug)]
 pub(crate) struct Turn {
     _all: OwnedSemaphorePermit,
@@ -39,14 +39,14 @@ impl FairQueue {
         Self { all: Arc::new(Semaphore::new(at_once)), by_peer: Mutex::default() }
     }
 
-    /// Waits for a turn. None is never returned: no queue is ever closed.
+    /// Waits for a turn. Never returns `None`, because the semaphores are never closed.
     pub(crate) async fn turn(&self, peer: Peer) -> Option<Turn> {
         let own = self.queue(peer).acquire_owned().await.ok()?;
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Turn { _all: all, _own: own })
     }
 
-    /// The queue of one peer. It is forgotten when nobody waits in it and nobody has its turn.
+    /// The queue of one peer. It is removed when no request waits in it or has a turn.
     fn queue(&self, peer: Peer) -> Arc<Semaphore> {
         let mut queues = self.by_peer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = queues.get(&peer).and_then(Weak::upgrade) {
@@ -89,7 +89,7 @@ mod tests {
         let mut honest: Waiting<'_> = queue.turn(peer(2)).boxed_local();
         assert!(ready(&mut honest).await.is_none(), "one turn for all");
         drop(first);
-        // The crowd's next one was not in the queue for all while its own peer had a turn.
+        // The next request of the crowd was not in the common queue while its peer had a turn.
         let turn = ready(&mut honest).await.expect("the next turn is the other peer's");
         assert!(ready(&mut crowd[0]).await.is_none());
         drop(turn);

@@ -1,16 +1,16 @@
-//! The numbers that keep untrusted clients from harming the server, with their defaults and reasons.
+//! Limits that protect the server from untrusted clients, with their defaults and reasons.
 
 use std::time::Duration;
 
-/// What one listener grants its peers. Deadlines may come late by [`tick`](Self::tick), never early.
+/// Limits of one listener. Deadlines may be late by one [`tick`](Self::tick), never early.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at one time. One more evicts one that dawdles, else the one idle longest. An idle one
-    /// holds about 30 KB, or 60 KB once it has brought 12 KB reviews; three API servers at their own
-    /// limit of 200 mutating requests each need 600.
+    /// Maximum number of connections. A further one evicts a stalled one, else the one that has been idle for the
+    /// longest time. An idle connection takes about 30 KB, or 60 KB after 12 KB reviews. Three API servers need 600
+    /// each at their own limit of 200 mutating requests.
     pub connections: usize,
-    /// TLS handshakes at one time. One more evicts the oldest that stalls, or waits until there is
-    /// such a one: an honest handshake takes milliseconds.
+    /// Maximum number of concurrent TLS handshakes. A further one evicts the oldest stalled one, or waits for one to
+    /// stall: a normal handshake takes milliseconds.
     pub handshakes: usize,
     /// From accept to the end of the TLS handshake.
     pub handshake: Duration,
@@ -18,17 +18,17 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of the header to the end of the body.
     pub body: Duration,
-    /// From the first byte of an answer until the peer has taken it all.
+    /// From the first byte of a response until the peer has received all of it.
     pub answer: Duration,
-    /// Without a request. kube-apiserver keeps a connection for 90 s, and does not send a request
-    /// again when the connection closes under it: so this must be above 90 s.
+    /// Without a request. kube-apiserver keeps connections for 90 s, and does not retry a request if the connection
+    /// closes under it, so this must be above 90 s.
     pub idle: Duration,
-    /// Like `idle`, once draining. Also above 90 s: then the API server has closed it itself.
+    /// Like `idle`, while draining. Also above 90 s, so that the API server closes the connection first.
     pub idle_in_drain: Duration,
-    /// While draining, new connections are taken for at least this long, even when none is left:
-    /// the API server dials until it has seen that the endpoint is gone.
+    /// Minimum time for accepting new connections while draining, even if none is open: the API server connects until
+    /// it has seen that the endpoint is gone.
     pub drain_at_least: Duration,
-    /// The end of draining, whatever is still open. Below the pod's terminationGracePeriodSeconds.
+    /// Maximum duration of draining. Must be below the pod's terminationGracePeriodSeconds.
     pub drain_at_most: Duration,
 }
 
@@ -50,13 +50,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For the admin port: kubelet's probes and a few scrapers.
+    /// For the admin port: the kubelet's probes and a few scrapers.
     #[must_use]
     pub fn admin() -> Self {
         Self { connections: 128, body: Duration::from_secs(10), ..Self::default() }
     }
 
-    /// How often deadlines are looked at: a second, or less when a deadline is shorter than four.
+    /// The interval at which deadlines are checked: a second, or less if a deadline is below four seconds.
     #[must_use]
     pub fn tick(&self) -> Duration {
         let shortest =
@@ -68,23 +68,23 @@ impl Limits {
     }
 }
 
-/// What request bodies may take, all connections together. Sizes in bytes.
+/// Limits of request bodies for all connections together, in bytes.
 #[derive(Clone, Debug)]
 pub struct BodyLimits {
-    /// The largest body that is judged. An object in etcd is at most 1.5 MB, but a review carries
-    /// two, and `managedFields` grow on the way.
+    /// Maximum size of a judged body. An object in etcd has at most 1.5 MB, but a review contains two, and
+    /// `managedFields` grow on the way.
     pub largest: usize,
-    /// Of a larger body, the first bytes that are kept, to read the uid from.
+    /// How much of a larger body is kept to read the uid.
     pub head: usize,
-    /// Of a body that is not kept, how much is read and thrown away before giving up on the peer.
+    /// How much of a rejected body is read and discarded before giving up on the peer.
     pub discard: u64,
-    /// For all bodies at one time, `reserve` included.
+    /// For all bodies together, including `reserve`.
     pub budget: usize,
-    /// The part of the budget that only small bodies may use.
+    /// The part of the budget that is reserved for small bodies.
     pub reserve: usize,
-    /// Up to this size a body is small.
+    /// Maximum size of a small body.
     pub small: usize,
-    /// The largest page of a list of pods that is read for the sake of a namespace's update. Two may be in memory.
+    /// Maximum size of a page in a list of pods, for the update of a namespace. Two can be in memory.
     pub page: usize,
 }
 
@@ -103,32 +103,32 @@ impl Default for BodyLimits {
     }
 }
 
-/// The memory that the process may take, in bytes, and what follows from it. What follows from no limit are the
-/// defaults, which suit 256 MiB.
+/// The memory limit of the process, in bytes, and the limits derived from it. The defaults without a limit suit 256
+/// MiB.
 ///
 /// | of 64 MiB | for |
 /// | --- | --- |
 /// | 24 (three eighths) | the budget: bodies, and of it at most 14 for two pages of pods |
-/// | 20 (a quarter and a fourth of that) | the one large review that is decided at a time: a quarter more than the largest body, which has 16 |
+/// | 20 (a quarter and a fourth of that) | one large review at a time: a quarter more than the largest body (16) |
 /// | 16 (a quarter) | connections, 64 KiB each |
 /// | 4 (the rest) | the program, 3 MiB at rest, and the cache of namespaces |
 ///
-/// The program's own file in memory is not in it: the kernel can drop that. `tests/hostile` holds a review to its share,
-/// and `tests/faults/memory.rs` runs the program under such limits.
+/// Excludes the program's file in memory, which the kernel can drop. `tests/hostile` checks the share of a review, and
+/// `tests/faults/memory.rs` runs the program under such limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory(usize);
 
 impl Memory {
-    /// With less it would refuse what people really send.
+    /// Less would reject realistic requests.
     pub const LEAST: usize = 32 << 20;
 
-    /// None below [`LEAST`](Self::LEAST).
+    /// `None` below [`LEAST`](Self::LEAST).
     #[must_use]
     pub fn new(bytes: usize) -> Option<Self> {
         (bytes >= Self::LEAST).then_some(Self(bytes))
     }
 
-    /// What bodies may take.
+    /// The limits of bodies.
     #[must_use]
     pub fn bodies(self) -> BodyLimits {
         let most = BodyLimits::default();
@@ -138,7 +138,7 @@ impl Memory {
         BodyLimits { largest: most.largest.min(self.0 / 4), budget, reserve, page, ..most }
     }
 
-    /// How many connections fit, and how many of them may be in their handshake.
+    /// The maximum number of connections, and of concurrent handshakes.
     #[must_use]
     pub fn connections(self) -> (usize, usize) {
         const EACH: usize = 64 << 10;
@@ -147,7 +147,7 @@ impl Memory {
         (connections, most.handshakes.min(connections / 2))
     }
 
-    /// How many threads may look into small bodies at the same time: each may need some megabytes for it.
+    /// The maximum number of threads that process small bodies: each may need some megabytes.
     #[must_use]
     pub fn threads(self, processors: usize) -> usize {
         const EACH: usize = 16 << 20;

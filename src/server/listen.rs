@@ -1,4 +1,4 @@
-//! The accept loop: owns the socket and decides when the server ends.
+//! The accept loop: owns the socket and controls shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -17,33 +17,33 @@ use super::limits::Limits;
 use super::shutdown::{Shutdown, Stage};
 use super::stats::Stats;
 
-/// What a listener speaks below HTTP/1.1.
+/// The transport below HTTP/1.1.
 #[derive(Clone)]
 pub enum Transport {
-    /// Nothing: the admin port.
+    /// Plain TCP: the admin port.
     Plain,
     /// TLS; see [`tls::server_config`](super::tls::server_config).
     Tls(Arc<ServerConfig>),
 }
 
-/// What a listener serves.
+/// The configuration of a listener.
 pub struct Serving {
-    /// What answers the requests.
+    /// Handles the requests.
     pub app: Router,
-    /// What it speaks.
+    /// The transport.
     pub transport: Transport,
-    /// What it grants untrusted clients.
+    /// The limits for untrusted clients.
     pub limits: Limits,
-    /// Where it counts.
+    /// The counters.
     pub stats: Arc<Stats>,
 }
 
-/// Serves until drained or aborted. Dropping the future ends every connection at once.
+/// Serves until drained or aborted. Dropping the future closes every connection immediately.
 ///
-/// Draining begins when `shutdown` says so. From then on each answer carries `Connection: close`, and
-/// new connections are still taken; idle ones are closed only after `idle_in_drain`, since a request
-/// may be on its way that the API server would not send again. It returns when no connection is left
-/// (after `drain_at_least`), after `drain_at_most`, or when aborted.
+/// Draining begins when `shutdown` says so. From then on each response has `Connection: close`, and new connections are
+/// still accepted. Idle ones are closed only after `idle_in_drain`, because a request may be on its way that the API
+/// server would not retry. Returns when no connection is left (after `drain_at_least`), after `drain_at_most`, or when
+/// aborted.
 pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown) {
     let mut connections = Connections::new(&serving);
     let mut ticks = interval(serving.limits.tick());
@@ -76,7 +76,7 @@ pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown
                 Ok(accepted) => waiting = Some(accepted),
                 Err(error) => connections.without_descriptors(&error),
             },
-            // Last, so that no connection is left in the kernel's queue.
+            // Checked last, so that no connection is left in the kernel's queue.
             () = std::future::ready(()), if done => break,
         }
     }
@@ -84,11 +84,11 @@ pub async fn run(listener: TcpListener, serving: Serving, mut shutdown: Shutdown
     connections.abort().await;
 }
 
-/// The same on a thread of its own, which `tasks` owns: what it serves is answered however busy the caller's runtime
-/// is, as far as the system shares its processors fairly. Only the listener's own shutdown ends it.
+/// Serves on a separate thread, owned by `tasks`: it responds even if the caller's runtime is busy, as far as the
+/// system schedules threads fairly. Only the listener's own shutdown ends it.
 ///
 /// # Errors
-/// When the system has no descriptors for another runtime.
+/// The system has no descriptors for another runtime.
 pub fn run_apart(
     tasks: &mut JoinSet<()>,
     listener: std::net::TcpListener,
@@ -104,10 +104,10 @@ pub fn run_apart(
     Ok(())
 }
 
-/// How soon to try again what was not possible: to accept a connection, or to find room for one.
+/// How long to wait before another attempt to accept a connection, or to find room for one.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// The next connection. An error is returned only after a pause, so that trying again is harmless.
+/// The next connection. Returns an error only after a pause, so that retries are harmless.
 async fn accept(listener: &TcpListener) -> io::Result<Accepted> {
     match listener.accept().await {
         Ok(accepted) => Ok(accepted),

@@ -1,14 +1,14 @@
 //! The network side of `portcullis serve`: sockets, TLS, deadlines, drain, bodies and the admin port.
 //!
-//! It knows nothing of reviews: it runs any axum [`Router`](axum::Router). It never decides what a
-//! request is answered, binds no socket and installs no signal handler unasked: the caller owns both.
+//! Independent of reviews: it runs any axum [`Router`](axum::Router). The caller decides the responses, binds the
+//! socket and installs the signal handler.
 //!
-//! How a connection is kept from doing harm:
+//! Protection against harmful connections:
 //!
-//! - `listen` accepts; `connections` owns their tasks, and looks once a tick at what each is doing;
-//! - `progress` is the word through which a connection says so, and through which it is ordered to stop;
-//! - `connection`, `progress_io` and `service` are one connection, from handshake to last answer;
-//! - `body` reads request bodies under one budget for the whole process; large ones wait in a `fair_queue`.
+//! - `listen` accepts; `connections` owns the tasks, and checks once per tick what each is doing;
+//! - `progress` is the atomic word through which a connection reports its phase and receives the order to stop;
+//! - `connection`, `progress_io` and `service` implement one connection, from handshake to last response;
+//! - `body` reads request bodies within one budget for the whole process; large ones wait in a `fair_queue`.
 
 pub mod admin;
 pub mod body;

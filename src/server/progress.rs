@@ -1,8 +1,8 @@
-//! What one connection is doing, in one atomic word, and the order to stop doing it.
+//! The phase of a connection in one atomic word, and the order to stop in it.
 //!
-//! The connection's own task is the only writer of the word; the accept loop only compares it with
-//! what it saw before. So no request reads a clock, arms a timer or takes a lock, and a deadline can
-//! come late by one tick but never early, even after the process was stopped for a while.
+//! Only the connection's task writes the word; the accept loop compares it with the value at the previous tick. So no
+//! request reads a clock, sets a timer or takes a lock, and a deadline may be late by one tick but never early, even
+//! after the process was suspended.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,29 +10,29 @@ use std::task::Poll;
 
 use futures::task::AtomicWaker;
 
-/// What a connection is doing. Each has its own deadline in [`Limits`](super::Limits).
+/// The phase of a connection. Each has its own deadline in [`Limits`](super::Limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The TLS handshake.
     Handshake,
-    /// Nothing of a next request has come.
+    /// No byte of the next request has arrived.
     Idle,
-    /// The first byte of a request has come, its header is not complete.
+    /// The first byte of a request has arrived, but not the complete header.
     Head,
-    /// The header is complete, the body is not.
+    /// The header is complete, but not the body.
     Body,
-    /// The request is complete and being answered: the only phase without a deadline, since it
-    /// depends on us and not on the peer.
+    /// The request is complete and being handled: the only phase without a deadline, because it depends on the server
+    /// and not on the peer.
     Handling,
-    /// The answer is ready, and not yet handed to the kernel.
+    /// The response is ready, but not yet handed to the kernel.
     Answering,
 }
 
-/// A phase of a connection as it was seen: the same phase entered again is another `Snapshot`.
+/// A phase at a point in time: entering the same phase again yields a different `Snapshot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot(u64);
 
-/// Below the count of phases that were entered before.
+/// The bits below the number of phases entered before.
 const PHASE_BITS: u32 = 3;
 
 impl Snapshot {
@@ -42,9 +42,9 @@ impl Snapshot {
         Self((((self.0 >> PHASE_BITS) + 1) << PHASE_BITS) | phase as u64)
     }
 
-    /// Whether a whole request has come on this connection.
+    /// Whether a complete request has arrived on this connection.
     pub(super) fn has_asked(self) -> bool {
-        // Handshake, idle, head and body come before.
+        // Handshake, idle, head and body come first.
         self.0 >> PHASE_BITS > 3
     }
 
@@ -80,37 +80,37 @@ impl Progress {
         }
     }
 
-    /// What the connection is doing now.
+    /// The current phase.
     pub(super) fn snapshot(&self) -> Snapshot {
         Snapshot(self.now.load(Ordering::Acquire))
     }
 
-    /// Called by the connection's own task only.
+    /// Enters a phase. For the connection's task only.
     pub(super) fn enter(&self, phase: Phase) {
         self.now.store(self.snapshot().next(phase).0, Ordering::Release);
     }
 
-    /// Goes from one phase to the next, if it is in that one. Called by the connection's own task only.
+    /// Enters phase `to` if the current one is `from`. For the connection's task only.
     pub(super) fn advance(&self, from: Phase, to: Phase) {
         if self.snapshot().phase() == from {
             self.enter(to);
         }
     }
 
-    /// Orders the connection to stop, if it still does the same when it sees the order: a request that arrives first
+    /// Orders the connection to stop if it is still in this phase when it sees the order: a request that arrives first
     /// is served.
     pub(super) fn stop(&self, seen: Snapshot) {
         self.stop.store(seen.0, Ordering::Release);
         self.waker.wake();
     }
 
-    /// The phase that the connection was ordered to stop in, if it is still in it.
+    /// The phase in which the connection was ordered to stop, if it is still in it.
     pub(super) fn order(&self) -> Option<Phase> {
         let stop = Snapshot(self.stop.load(Ordering::Acquire));
         (stop == self.snapshot()).then(|| stop.phase())
     }
 
-    /// Waits for such an order. One task at a time may wait.
+    /// Waits for an order to stop. Only one task may wait.
     pub(super) async fn stopped(&self) -> Phase {
         poll_fn(|cx| {
             self.waker.register(cx.waker());

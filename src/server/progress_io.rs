@@ -1,5 +1,5 @@
-//! The plain text of a connection, between TLS and hyper: notes in [`Progress`] when a request begins to arrive and
-//! when an answer has left, and ends a read that was ordered to stop.
+//! The plain text of a connection, between TLS and hyper. Records in [`Progress`] when a request begins to arrive and
+//! when a response has been sent, and ends a read after an order to stop.
 
 use std::io;
 use std::pin::Pin;
@@ -42,8 +42,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for ProgressIo<T> {
     }
 }
 
-/// Reads until `out` is full or there is no more for now. rustls hands out one record at a time, and
-/// Go sends records of 1.3 KB: without this hyper would see a body in ten pieces.
+/// Reads until `out` is full or no more data is available. rustls returns one record at a time, and Go sends records of
+/// 1.3 KB: hyper would otherwise see a body in ten pieces.
 fn poll_read_all<T: AsyncRead>(
     mut inner: Pin<&mut T>,
     cx: &mut Context<'_>,
@@ -57,7 +57,7 @@ fn poll_read_all<T: AsyncRead>(
         match result {
             Poll::Ready(Ok(())) if after > before && out.remaining() > 0 => {}
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-            // What came is handed on first. A broken stream says so again at the next read.
+            // Returns the data first. A broken stream fails again on the next read.
             Poll::Pending | Poll::Ready(Err(_)) if after > start => return Poll::Ready(Ok(())),
             unfinished => return unfinished,
         }

@@ -1,11 +1,11 @@
-//! A limit for log lines that untrusted clients could cause without end.
+//! Limits log lines that untrusted clients can cause.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const APART: Duration = Duration::from_secs(10);
 
-/// Lets one line pass in ten seconds, and counts the others.
+/// Allows one line every ten seconds, and counts the others.
 pub(super) struct RateLimitedLog(Mutex<State>);
 
 struct State {
@@ -18,7 +18,7 @@ impl RateLimitedLog {
         Self(Mutex::new(State { last: None, unsaid: 0 }))
     }
 
-    /// How many lines were left out since the last one, if it is time for one.
+    /// The number of suppressed lines, if a line is due.
     pub(super) fn next(&self) -> Option<u64> {
         self.at(Instant::now())
     }

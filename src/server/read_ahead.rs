@@ -1,7 +1,7 @@
 //! A read buffer between the socket and rustls, which asks for 4 KiB at a time.
 //!
-//! It saves two of three `recv` calls of a 12 KB review. It holds memory only while it holds bytes:
-//! thousands of idle connections must cost little.
+//! Saves two of three `recv` calls for a 12 KB review. Allocates memory only while it holds data, because there may be
+//! thousands of idle connections.
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio_util::io::poll_read_buf;
 /// Two full TLS records.
 const CAPACITY: usize = 32 << 10;
 
-/// A connection that is read through such a buffer, and written to without one.
+/// Buffers the reads of a connection, but not its writes.
 pub(super) fn read_ahead(stream: TcpStream) -> Join<ReadAhead, OwnedWriteHalf> {
     let (stream, writer) = stream.into_split();
     join(ReadAhead { stream, buffer: Vec::new(), taken: 0 }, writer)

@@ -1,20 +1,20 @@
-//! Whether this replica should be sent requests: a list of named conditions, all of which must hold.
+//! The readiness of this replica: a list of named conditions, all of which must hold.
 //!
-//! It keeps no state: each condition is asked anew, so an answer is never older than its question.
+//! Stateless: each probe evaluates every condition, so the result is never outdated.
 
 use std::fmt::{self, Write as _};
 
 type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// Named conditions, in the order in which they are reported.
+/// Named conditions, in the order of the report.
 #[derive(Default)]
 pub struct Readiness {
     conditions: Vec<(&'static str, Check)>,
 }
 
 impl Readiness {
-    /// Adds a condition. `check` is asked at each probe: it must not block, and says in one line why
-    /// the condition does not hold.
+    /// Adds a condition. `check` runs at each probe: it must not block, and returns a line that says why the condition
+    /// does not hold.
     #[must_use]
     pub fn and<F>(mut self, name: &'static str, check: F) -> Self
     where
@@ -24,7 +24,7 @@ impl Readiness {
         self
     }
 
-    /// Asks every condition.
+    /// Evaluates every condition.
     #[must_use]
     pub fn report(&self) -> Report {
         let ask = |(name, check): &(&'static str, Check)| (*name, check());
@@ -39,19 +39,19 @@ impl fmt::Debug for Readiness {
     }
 }
 
-/// What the conditions said.
+/// The results of the conditions.
 #[derive(Debug)]
 pub struct Report(Vec<(&'static str, Result<(), String>)>);
 
 impl Report {
-    /// Whether all hold.
+    /// Whether all conditions hold.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.iter().all(|(_, result)| result.is_ok())
     }
 }
 
-/// One line for each condition, and one for all, as kube-apiserver writes them.
+/// One line per condition, and one for all, in the format of kube-apiserver.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, result) in &self.0 {

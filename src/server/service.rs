@@ -1,5 +1,5 @@
-//! One request on its way through the axum router: keeps the connection's [`Progress`] up to date, turns
-//! a panic into a 500, and says `Connection: close` when the connection is to end.
+//! Handles one request with the axum router: updates the connection's [`Progress`], turns a panic into a 500, and adds
+//! `Connection: close` when the connection must end.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -21,14 +21,14 @@ use super::fair_queue::Peer;
 use super::progress::{Phase, Progress};
 use super::stats::{Counted, Stats, add_one};
 
-/// What all connections of a listener share.
+/// State shared by the connections of a listener.
 pub(super) struct Shared {
     pub(super) app: Router,
     pub(super) stats: Arc<Stats>,
     pub(super) draining: AtomicBool,
 }
 
-/// The answer to a request. Its body must be one piece: the connection counts as idle once a piece has been sent.
+/// The response to a request. Its body must be one chunk: the connection counts as idle once a chunk has been sent.
 pub(super) async fn answer(
     request: Request<Incoming>,
     peer: Peer,
@@ -37,8 +37,8 @@ pub(super) async fn answer(
 ) -> Result<Response<axum::body::Body>, Infallible> {
     let _counted = Counted::new(&shared.stats, |stats| &stats.in_flight);
     let body = request.body();
-    // Only a chunked body has no length. RFC 9112, 6.3: if it came with a Content-Length too, which hyper drops
-    // unseen, the connection must end with it.
+    // Only a chunked body has no length. RFC 9112, 6.3: if there was a Content-Length too, which hyper drops, the
+    // connection must be closed.
     let is_chunked = body.size_hint().exact().is_none();
     progress.enter(if body.is_end_stream() { Phase::Handling } else { Phase::Body });
     let mut request = request.map(|inner| RequestBody { inner, progress: Arc::clone(progress) });
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     let is_panic = answer.is_err();
     let mut response = match answer {
         Ok(response) => response?,
-        // The panic hook has said what and where.
+        // The panic hook has logged the message and location.
         Err(_panic) => {
             add_one(&shared.stats.panics);
             let text = "internal error: see the log of the server\n";
@@ -61,7 +61,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// A request's body that notes when it is complete, or no longer wanted.
+/// A request's body that records when it is complete, or no longer wanted.
 struct RequestBody {
     inner: Incoming,
     progress: Arc<Progress>,

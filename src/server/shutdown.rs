@@ -1,33 +1,33 @@
-//! From "go on" to "finish" to "stop now", as a value that the listener is given.
+//! The stages of shutdown, passed to the listener as a value.
 //!
-//! The first SIGTERM or SIGINT drains, the second aborts. Only [`Signals`] touches the process; tests
-//! pull the [`Trigger`] themselves.
+//! The first SIGTERM or SIGINT starts draining, the second aborts. Only [`Signals`] affects the process; tests use the
+//! [`Trigger`] directly.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// How far the end has come. It only ever goes forward.
+/// The stage of shutdown. It only advances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Not at all.
+    /// No shutdown.
     Serving,
-    /// Unready; what is open is finished, what comes is still served.
+    /// Unready, but still serving open and new connections.
     Draining,
-    /// Everything is dropped.
+    /// Everything is closed.
     Aborted,
 }
 
-/// What begins the end.
+/// Starts the stages.
 #[derive(Debug)]
 pub struct Trigger(watch::Sender<Stage>);
 
-/// What is waited on. Cheap to clone.
+/// Observes the stages. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Stage>);
 
-/// A trigger and what it triggers.
+/// Creates a trigger and its observer.
 #[must_use]
 pub fn shutdown() -> (Trigger, Shutdown) {
     let (sender, receiver) = watch::channel(Stage::Serving);
@@ -35,12 +35,12 @@ pub fn shutdown() -> (Trigger, Shutdown) {
 }
 
 impl Trigger {
-    /// Begins draining; without effect later.
+    /// Starts draining. No effect in a later stage.
     pub fn drain(&self) {
         self.advance(Stage::Draining);
     }
 
-    /// Ends everything now.
+    /// Aborts immediately.
     pub fn abort(&self) {
         self.advance(Stage::Aborted);
     }
@@ -57,13 +57,13 @@ impl Trigger {
 }
 
 impl Shutdown {
-    /// How far the end has come.
+    /// The current stage.
     #[must_use]
     pub fn stage(&self) -> Stage {
         *self.0.borrow()
     }
 
-    /// Waits for a stage that this value has not returned yet. Never, when the trigger is gone.
+    /// Waits for a stage that this value has not returned yet. Never returns if the trigger is gone.
     pub async fn changed(&mut self) -> Stage {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
@@ -80,10 +80,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over for the whole process. Needs a tokio runtime.
+    /// Installs handlers for the signals of the process. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the system does not allow it.
+    /// The system does not allow it.
     pub fn catch() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

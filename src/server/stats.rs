@@ -1,24 +1,24 @@
-//! Counts that the server keeps for metrics. It never exports them itself.
+//! The server's counters for metrics, exported elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of one listener since its start; relaxed atomics, read at any time.
+/// Counters of one listener since its start; relaxed atomics, readable at any time.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Requests being handled now.
+    /// Requests in progress.
     pub in_flight: AtomicU64,
-    /// Connections open now, handshakes included.
+    /// Open connections, including handshakes.
     pub connections: AtomicU64,
-    /// TLS handshakes going on now.
+    /// TLS handshakes in progress.
     pub handshakes: AtomicU64,
-    /// TLS handshakes that failed, for whatever reason.
+    /// TLS handshakes that failed for any reason.
     pub failed_handshakes: AtomicU64,
-    /// Connections told to close to make room for others.
+    /// Connections ordered to close to make room for others.
     pub evicted: AtomicU64,
-    /// Connections told to close because the peer was too slow (handshake, header, body or answer).
+    /// Connections ordered to close because the peer was too slow (handshake, header, body or response).
     pub timed_out: AtomicU64,
-    /// Handlers that panicked; each was answered with a 500.
+    /// Handlers that panicked; each request got a 500.
     pub panics: AtomicU64,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn add_one(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Adds one to a count for as long as it lives.
+/// Increments a counter for as long as it lives.
 pub(super) struct Counted {
     stats: Arc<Stats>,
     which: fn(&Stats) -> &AtomicU64,

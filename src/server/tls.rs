@@ -1,8 +1,8 @@
-//! The server's certificate: from files that are read again while serving, or made in memory.
+//! The server's certificate: from files that are reloaded while serving, or made in memory.
 //!
-//! A new certificate takes effect for the connections that come after it; none is dropped. One that
-//! is no good leaves the one in force, and says so once and in [`Identity::status`]. The wall
-//! clock decides what is valid: a process that was suspended must notice.
+//! A new certificate applies to new connections; existing ones stay open. An invalid one does not replace the current
+//! one, and is reported once in the log and in [`Identity::status`]. The wall clock determines validity, because a
+//! process may have been suspended.
 
 mod client_auth;
 mod pair;
@@ -31,47 +31,47 @@ use pair::Pair;
 use reloaded::{Reloaded, keep_fresh};
 use validity::rfc3339;
 
-/// Where the certificate chain and its key are, both PEM.
+/// The files of the certificate chain and its key, both PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     /// The chain, the server's own certificate first.
     pub certificate: PathBuf,
-    /// Its key: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    /// The key: PKCS#8, PKCS#1 or SEC1, not encrypted.
     pub key: PathBuf,
 }
 
-/// The certificate that is shown to clients, and where it comes from. Without one, no handshake succeeds.
+/// The certificate for clients, and its source. Without one, every handshake fails.
 #[derive(Debug)]
 pub struct Identity(Reloaded<Pair, 2>);
 
-/// For readiness and metrics.
+/// The status for readiness and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// When the certificate in force is valid, if there is one.
+    /// The validity of the current certificate, if there is one.
     pub validity: Option<Validity>,
-    /// Set when there should be a newer one and is not.
+    /// Why there is no newer certificate, if one is expected.
     pub bad: Option<Bad>,
 }
 
 impl Identity {
-    /// Reads the files for the first time.
+    /// Loads the files for the first time.
     ///
     /// # Errors
-    /// When they cannot be used now: says which file, and what is wrong with it.
+    /// A file is unusable. Names the file and the problem.
     pub fn load(files: Files) -> Result<Arc<Self>, FileError> {
         Ok(Arc::new(Self(Reloaded::load([files.certificate, files.key])?)))
     }
 
-    /// None yet: [`replace`](Self::replace) provides it.
+    /// An identity without a certificate yet: [`replace`](Self::replace) provides it.
     #[must_use]
     pub fn awaited() -> Arc<Self> {
         Arc::new(Self(Reloaded::without_files(None)))
     }
 
-    /// One that was made in memory and stays, its own certificate first in the chain.
+    /// An identity with a fixed certificate made in memory, the server's own first in the chain.
     ///
     /// # Errors
-    /// One line: what is wrong with it.
+    /// What is wrong with the certificate. One line.
     pub fn fixed(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
@@ -80,10 +80,10 @@ impl Identity {
         Ok(Arc::new(Self(Reloaded::without_files(Some(pair)))))
     }
 
-    /// Puts a certificate in force that was made in memory, its own first in the chain.
+    /// Replaces the certificate by one made in memory, the server's own first in the chain.
     ///
     /// # Errors
-    /// One line: what is wrong with it. The one before stays in force.
+    /// What is wrong with the certificate. One line. The previous one stays in use.
     pub fn replace(
         &self,
         chain: Vec<CertificateDer<'static>>,
@@ -94,15 +94,15 @@ impl Identity {
         Ok(())
     }
 
-    /// Reads the files again every so often (10 s is usual), for as long as it is polled. Returns at once when there
-    /// are no files.
+    /// Reloads the files at this interval (usually 10 s), for as long as it is polled. Returns at once if there are no
+    /// files.
     pub async fn keep_fresh(self: Arc<Self>, every: Duration) {
         if self.0.has_files() {
             keep_fresh(self, every, Self::reload).await;
         }
     }
 
-    /// Reads the files again, and puts them in force if they have changed and are good. Blocks.
+    /// Reloads the files, and uses them if they have changed and are valid. Blocks.
     pub fn reload(&self, now: SystemTime) {
         match self.0.reload(now) {
             None => {}
@@ -111,35 +111,35 @@ impl Identity {
         }
     }
 
-    /// Says, once, why there is no newer certificate and should be one. One line.
+    /// Reports once why an expected newer certificate is missing. One line.
     pub fn complain(&self, why: &str, now: SystemTime) {
         if self.0.note(why, now) {
             log_bad(why);
         }
     }
 
-    /// Says, once, what a certificate is waited for. One line.
+    /// Reports once what the identity is waiting for. One line.
     pub fn wait(&self, why: &str, now: SystemTime) {
         if self.0.note(why, now) {
             tracing::info!(why, "waiting for a certificate");
         }
     }
 
-    /// All is well again.
+    /// Clears the reported problem.
     pub fn settle(&self) {
         self.0.settle();
     }
 
-    /// What is in force, and what is wrong with what is not.
+    /// The current certificate, and why there is no newer one.
     #[must_use]
     pub fn status(&self) -> Status {
         Status { validity: self.0.get().map(|pair| pair.validity), bad: self.0.bad() }
     }
 
-    /// For readiness: whether the certificate in force is valid now.
+    /// Whether the current certificate is valid now, for readiness.
     ///
     /// # Errors
-    /// When it is not; one line that says why.
+    /// Why it is not valid. One line.
     pub fn valid(&self, now: SystemTime) -> Result<(), String> {
         let Status { validity, bad } = self.status();
         let none = || Err("there is no certificate yet".to_owned());
@@ -166,19 +166,18 @@ impl ResolvesServerCert for Identity {
 
 /// TLS 1.2 and 1.3, HTTP/1.1 only, no client certificates.
 ///
-/// Without session resumption: the API server never resumes, and a resumed session would outlive the
-/// certificate.
+/// Without session resumption: the API server never resumes sessions, and a resumed one would outlive the certificate.
 ///
 /// # Errors
-/// When the crypto provider supports neither TLS version.
+/// The crypto provider supports neither TLS version.
 pub fn server_config(identity: Arc<Identity>) -> Result<Arc<ServerConfig>, rustls::Error> {
     config(identity, WebPkiClientVerifier::no_client_auth())
 }
 
-/// As [`server_config`], for clients that can show who they are, and no others.
+/// Like [`server_config`], but requires client certificates.
 ///
 /// # Errors
-/// When the crypto provider supports neither TLS version.
+/// The crypto provider supports neither TLS version.
 pub fn mutual_config(
     identity: Arc<Identity>,
     clients: Arc<ClientAuth>,

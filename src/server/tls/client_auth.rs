@@ -1,8 +1,8 @@
-//! Who may connect: clients with a certificate of an authority from a file, under one of some names.
+//! Client authentication: requires a certificate from an authority in a file, optionally with one of some names.
 //!
-//! The file is read again while serving, as the server's own certificate is: one that is no good leaves the one in
-//! force. It never decides what a client may do beyond connecting, and never asks whether a certificate was revoked:
-//! let it live shortly.
+//! The file is reloaded while serving, like the server's own certificate: an invalid one does not replace the current
+//! one. It only controls connections, not what a client may do, and does not check for revocation: use short-lived
+//! certificates.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use super::pair::{FileError, chain, unusable};
 use super::reloaded::{Bad, FromFiles, Reloaded, keep_fresh};
 use crate::server::rate_limited_log::RateLimitedLog;
 
-/// Verifies clients. Without a good certificate there is no connection.
+/// Verifies client certificates. Without a valid one there is no connection.
 #[derive(Debug)]
 pub struct ClientAuth {
-    /// Empty: every name.
+    /// Empty for every name.
     allowed: Vec<String>,
     verifier: Reloaded<Verifier, 1>,
 }
@@ -35,21 +35,21 @@ pub struct ClientAuth {
 struct Verifier(Arc<dyn ClientCertVerifier>);
 
 impl ClientAuth {
-    /// Reads the authorities, PEM, for the first time. A client's subject common name or one of its DNS names must be
-    /// exactly one of `allowed`; none there allows every name.
+    /// Loads the authorities, PEM, for the first time. A client's common name or one of its DNS names must equal one of
+    /// `allowed`; an empty list allows every name.
     ///
     /// # Errors
-    /// When the file cannot be used: says what is wrong with it.
+    /// What is wrong with the file.
     pub fn load(file: PathBuf, allowed: Vec<String>) -> Result<Arc<Self>, FileError> {
         Ok(Arc::new(Self { allowed, verifier: Reloaded::load([file])? }))
     }
 
-    /// Reads the file again every so often (10 s is usual), for as long as it is polled.
+    /// Reloads the file at this interval (usually 10 s), for as long as it is polled.
     pub async fn keep_fresh(self: Arc<Self>, every: Duration) {
         keep_fresh(self, every, Self::reload).await;
     }
 
-    /// Reads the file again, and puts it in force if it has changed and is good. Blocks.
+    /// Reloads the file, and uses it if it has changed and is valid. Blocks.
     pub fn reload(&self, now: SystemTime) {
         match self.verifier.reload(now) {
             None => {}
@@ -60,7 +60,7 @@ impl ClientAuth {
         }
     }
 
-    /// Why the newest file is not in force; none if it is.
+    /// Why the newest file is not in use; none if it is.
     #[must_use]
     pub fn bad(&self) -> Option<Bad> {
         self.verifier.bad()
@@ -107,7 +107,7 @@ impl FromFiles<1> for Verifier {
     }
 }
 
-/// The common names of the subject, and the DNS names. None if it is no certificate.
+/// The common names of the subject, and the DNS names. None if it is not a certificate.
 fn names(certificate: &[u8]) -> Option<Vec<String>> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let common = certificate.subject().iter_common_name();
@@ -122,7 +122,7 @@ fn names(certificate: &[u8]) -> Option<Vec<String>> {
 }
 
 impl ClientCertVerifier for ClientAuth {
-    /// None: a client that has one certificate shows it, and the file may change.
+    /// Empty: a client with one certificate sends it anyway, and the file may change.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

@@ -1,5 +1,5 @@
-//! A certificate chain and its key, from PEM files to something that TLS can use, and every way in
-//! which that fails, worded for the person who has to put it right.
+//! A certificate chain and its key from PEM files, and all errors of loading them, worded for the person who fixes
+//! them.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,33 +15,33 @@ use thiserror::Error;
 
 use super::{Validity, reloaded::FromFiles};
 
-/// Why files cannot be used. Each message is one line that names the file.
+/// Why files are unusable. Each message is one line that names the file.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file cannot be read.
     #[error("cannot read {}: {why}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         why: io::Error,
     },
-    /// It is not what it should be, or its time is over.
+    /// The content is wrong or expired.
     #[error("{0}")]
     Unusable(String),
-    /// Its time has not come, or the clock is wrong.
+    /// It is not valid yet, or the clock is wrong.
     #[error("{0}")]
     NotYetValid(String),
 }
 
-/// A pair that can be served.
+/// A chain with its key, ready for TLS.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) validity: Validity,
 }
 
-/// Why a chain and a key are no pair.
+/// Why a chain and a key do not form a pair.
 #[derive(Debug, Error)]
 pub(super) enum PairError {
     #[error("the certificate: {0}")]
@@ -52,7 +52,7 @@ pub(super) enum PairError {
     Mismatch,
 }
 
-/// The certificate's file and the key's.
+/// From the certificate's file and the key's.
 impl FromFiles<2> for Pair {
     fn parse(
         [certificate, key]: &[PathBuf; 2],
@@ -137,7 +137,7 @@ fn bad_pem(error: &PemError) -> String {
     format!("not valid PEM: {what}")
 }
 
-/// Says what a file holds instead of what is wanted.
+/// An error that says what a file contains instead of the expected content.
 fn missing(pem: &[u8], wanted: &str) -> String {
     let text = String::from_utf8_lossy(pem);
     let found: Vec<&str> = text

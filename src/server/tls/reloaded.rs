@@ -1,5 +1,5 @@
-//! A value from files that are read again while serving. A new one takes effect when it is good; until then the old
-//! one stays, and [`Bad`] says why.
+//! A value that is reloaded from files while serving. A new value is used once it is valid. Until then the old one
+//! stays in use, and [`Bad`] says why.
 
 use std::fmt;
 use std::fs;
@@ -12,16 +12,16 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::FileError;
 
-/// Why there is nothing newer.
+/// Why there is no newer value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bad {
-    /// When that was first seen.
+    /// When this was first observed.
     pub since: SystemTime,
-    /// One line: what is wrong, and with what.
+    /// The problem and the file. One line.
     pub why: String,
 }
 
-/// What a number of files hold together.
+/// A value made from the content of `N` files.
 pub(super) trait FromFiles<const N: usize>: Sized {
     fn parse(
         files: &[PathBuf; N],
@@ -30,18 +30,18 @@ pub(super) trait FromFiles<const N: usize>: Sized {
     ) -> Result<Self, FileError>;
 }
 
-/// See the module.
+/// See the module documentation.
 pub(super) struct Reloaded<T, const N: usize> {
     current: ArcSwapOption<T>,
-    /// None where the value comes from elsewhere.
+    /// None if the value does not come from files.
     files: Option<[PathBuf; N]>,
-    /// What the files held when they were last read, unless that may become good without changing.
+    /// The content at the last read, unless it may become valid without a change.
     last: Mutex<Option<[Vec<u8>; N]>>,
     bad: Mutex<Option<Bad>>,
 }
 
 impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
-    /// Reads the files for the first time.
+    /// Loads the files for the first time.
     pub(super) fn load(files: [PathBuf; N]) -> Result<Self, FileError> {
         let contents = read(&files)?;
         let value = T::parse(&files, &contents, SystemTime::now())?;
@@ -69,7 +69,7 @@ impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
         self.current.load_full()
     }
 
-    /// Puts a value in force.
+    /// Replaces the value.
     pub(super) fn put(&self, value: T) -> Arc<T> {
         let value = Arc::new(value);
         self.current.store(Some(Arc::clone(&value)));
@@ -77,7 +77,7 @@ impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
         value
     }
 
-    /// Reads the files again. Returns what is news: a value that is in force now, or why there is none. Blocks.
+    /// Reloads the files. Returns a change: a new value, or why there is none. Blocks.
     pub(super) fn reload(&self, now: SystemTime) -> Option<Result<Arc<T>, String>> {
         let files = self.files.as_ref()?;
         let mut last = lock(&self.last);
@@ -103,7 +103,7 @@ impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
         }
     }
 
-    /// Notes why there is nothing newer. Whether that is news.
+    /// Records why there is no newer value. Returns whether that is new.
     pub(super) fn note(&self, why: &str, now: SystemTime) -> bool {
         let mut bad = lock(&self.bad);
         if bad.as_ref().is_some_and(|bad| bad.why == why) {
@@ -114,7 +114,7 @@ impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
         true
     }
 
-    /// Notes that all is well.
+    /// Clears the recorded problem.
     pub(super) fn settle(&self) {
         *lock(&self.bad) = None;
     }
@@ -124,7 +124,7 @@ impl<T: FromFiles<N>, const N: usize> Reloaded<T, N> {
     }
 }
 
-/// Without what the files hold: keys.
+/// Omits the content of the files, which includes keys.
 impl<T, const N: usize> fmt::Debug for Reloaded<T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reloaded").field("files", &self.files).finish_non_exhaustive()
@@ -135,8 +135,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads all files until twice in a row they hold the same: a Secret volume swaps all at once, by one symbolic link, and
-/// the certificate of one version does not go with the key of another.
+/// Reads all files until two consecutive reads are equal: a Secret volume replaces all files at once through a symbolic
+/// link, and the certificate of one version does not match the key of another.
 fn read<const N: usize>(files: &[PathBuf; N]) -> Result<[Vec<u8>; N], FileError> {
     const TRIES: usize = 3;
     let mut last = read_once(files)?;
@@ -159,7 +159,7 @@ fn read_once<const N: usize>(files: &[PathBuf; N]) -> Result<[Vec<u8>; N], FileE
     Ok(contents)
 }
 
-/// Calls `reload` every so often, for as long as it is polled.
+/// Calls `reload` at this interval, for as long as it is polled.
 pub(super) async fn keep_fresh<T: Send + Sync + 'static>(
     value: Arc<T>,
     every: Duration,
@@ -170,7 +170,7 @@ pub(super) async fn keep_fresh<T: Send + Sync + 'static>(
     loop {
         ticks.tick().await;
         let value = Arc::clone(&value);
-        // Files may be on something slow. A panic in there is logged by its hook; go on.
+        // The files may be on slow storage. The panic hook logs a panic there; continue.
         let _ = tokio::task::spawn_blocking(move || reload(&value, SystemTime::now())).await;
     }
 }

@@ -1,20 +1,20 @@
-//! When a certificate is valid.
+//! The validity period of a certificate.
 
 use std::time::SystemTime;
 
 use x509_parser::certificate::X509Certificate;
 
-/// From when to when a certificate is valid, both included.
+/// The validity period of a certificate, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
-    /// Not before this.
+    /// The start.
     pub from: SystemTime,
-    /// Not after this.
+    /// The end.
     pub until: SystemTime,
 }
 
 impl Validity {
-    /// As a certificate says.
+    /// Reads the period from a certificate.
     pub(crate) fn of(certificate: &X509Certificate<'_>) -> Self {
         let validity = certificate.validity();
         Self {
@@ -23,16 +23,16 @@ impl Validity {
         }
     }
 
-    /// Whether that is now.
+    /// Whether the period includes this time.
     #[must_use]
     pub fn contains(&self, now: SystemTime) -> bool {
         self.check(now).is_ok()
     }
 
-    /// Whether that is now.
+    /// Checks that the period includes this time.
     ///
     /// # Errors
-    /// It is not; one line that says why.
+    /// Why it does not. One line.
     pub fn check(&self, now: SystemTime) -> Result<(), String> {
         if now > self.until {
             return Err(format!("the certificate expired at {}", rfc3339(self.until)));
@@ -44,7 +44,7 @@ impl Validity {
     }
 }
 
-/// A time for people. A certificate may be valid until the last second of the year 9999, which jiff does not have.
+/// A time for people. A certificate may be valid until the last second of the year 9999, which jiff cannot represent.
 pub(super) fn rfc3339(time: SystemTime) -> String {
     let time = jiff::Timestamp::try_from(time).unwrap_or(jiff::Timestamp::MAX);
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
