@@ -1,5 +1,5 @@
-//! The values that a relaxation may be made of, as they are written: one reader for the configuration's profiles and
-//! for exceptions, so that both refuse the same.
+//! The values of a relaxation, as written: one parser for the configuration's profiles and for exceptions, so that both
+//! reject the same.
 
 use std::borrow::Cow;
 
@@ -7,49 +7,49 @@ use crate::rules::{Access, HostPath, Numbers};
 
 use super::{CAPABILITIES, Relaxation, Requirement, SYSCTL_ROOTS, VOLUME_TYPES};
 
-/// The most values of one field.
+/// Maximum number of values per field.
 pub const MAX_VALUES: usize = 64;
-/// The longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 253;
-/// The longest path, in bytes.
+/// Maximum length of a path, in bytes.
 const MAX_PATH: usize = 1024;
 
 /// One value of `allow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowed<'t> {
-    /// Of `capabilities`: `NET_RAW`.
+    /// In `capabilities`: `NET_RAW`.
     Capability(&'t str),
-    /// Of `hostPaths`: a `path`, and whether every mount of it must say `readOnly: true`.
+    /// In `hostPaths`: a `path`, and whether every mount of it must set `readOnly: true`.
     HostPath(&'t str, Access),
-    /// Of `hostPorts`: `9100` or `30000-30010`.
+    /// In `hostPorts`: `9100` or `30000-30010`.
     HostPorts(&'t str),
-    /// Of `hostNamespaces`: `network`, `pid` or `ipc`.
+    /// In `hostNamespaces`: `network`, `pid` or `ipc`.
     HostNamespace(&'t str),
-    /// Of `volumeTypes`, a field of volumes: `nfs`.
+    /// In `volumeTypes`, a field of volumes: `nfs`.
     VolumeType(&'t str),
-    /// Of `sysctls`: `net.core.somaxconn`.
+    /// In `sysctls`: `net.core.somaxconn`.
     Sysctl(&'t str),
-    /// Of `controls`, the id of a control or rule: `runAsNonRoot`.
+    /// In `controls`, the id of a control or rule: `runAsNonRoot`.
     Control(&'t str),
 }
 
-/// What is wrong with a value, and what is allowed.
+/// The error for a value, and what is allowed.
 pub type Refusal = Cow<'static, str>;
 
-/// Two fields that cannot both be meant.
+/// Two fields that contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The field of `allow` that is to go, or to be narrowed.
+    /// The field of `allow` to remove or to narrow.
     pub field: &'static str,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
 }
 
 impl Relaxation {
-    /// Allows one value more.
+    /// Adds an allowed value.
     ///
     /// # Errors
-    /// It cannot be a value of its field, is there already, or is one too many.
+    /// An invalid value, a duplicate, or one too many.
     pub fn add(&mut self, value: Allowed<'_>) -> Result<(), Refusal> {
         let is_new = match value {
             Allowed::Capability(name) => {
@@ -121,8 +121,8 @@ impl Relaxation {
         *self == Self::default()
     }
 
-    /// Single values that say nothing, since all values of their kind are allowed: one of the two is a mistake, and
-    /// to guess which could allow more than was meant.
+    /// Single values without effect, because all values of their kind are allowed. One of the two is a mistake, and
+    /// guessing which could allow more than intended.
     pub fn contradictions(&self) -> impl Iterator<Item = Contradiction> {
         let frees = |id: &str| self.requirements.iter().any(|freed| freed.id() == id);
         let has_nothing = [

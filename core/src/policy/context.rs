@@ -1,4 +1,4 @@
-//! What every judgement of a moment shares, and who is exempt from all of them.
+//! What all decisions at one moment share, and the exemptions.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -9,27 +9,27 @@ use crate::{
 
 use super::{Covering, EffectivePolicy, Exceptions, Subject};
 
-/// What is in force.
+/// The state that decisions depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'c> {
     /// The configuration.
     pub config: &'c Config,
-    /// What `latest` means: the newest version that both the build and the cluster know.
+    /// The version that `latest` stands for: the newest that both the build and the cluster know.
     pub newest: Minor,
     /// The exceptions and the time.
     pub excepted: ExceptionsAt<'c>,
 }
 
-/// All exceptions, and the time at which they are in force or expired.
+/// All exceptions, and the time that determines which have expired.
 #[derive(Clone, Copy, Debug)]
 pub struct ExceptionsAt<'e> {
-    /// None where exceptions are not read at all.
+    /// None if exceptions are disabled.
     pub exceptions: Option<&'e Exceptions>,
-    /// Now.
+    /// The current time.
     pub now: SystemTime,
 }
 
-/// Why something is not judged at all.
+/// Why an object is not judged at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exemption {
     /// Its namespace.
@@ -57,7 +57,7 @@ impl Context<'_> {
         EffectivePolicy::new(namespace, labels, self.config)
     }
 
-    /// Why the pods of a namespace are not judged, whatever its labels say.
+    /// Why the pods of a namespace are not judged, regardless of its labels.
     pub fn exempt_namespace(&self, namespace: &str) -> Option<Exemption> {
         self.config.exemptions.namespace(namespace).then_some(Exemption::Namespace)
     }

@@ -1,4 +1,4 @@
-//! Judging: which requirements a pod breaks.
+//! Evaluation: the requirements that a pod violates.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use super::{Relaxed, Requirement, Violation};
 
 /// Judges a pod by levels.
 ///
-/// Where a control is relaxed that takes another one's place (`capabilities_restricted` that of
-/// `capabilities_baseline`), that other one holds again: a relaxation lifts no more than it names.
+/// If a relaxed control replaces another one (`capabilities_restricted` replaces `capabilities_baseline`), the other
+/// one applies again: a relaxation lifts no more than it names.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Evaluation<'e, 'p, 'a> {
-    /// What `latest` means.
+    /// The version that `latest` stands for.
     pub(super) newest: Minor,
     pub(super) pod: &'e Relaxed<'p, 'a>,
     pub(super) caps: Caps,
 }
 
 impl Evaluation<'_, '_, '_> {
-    /// What the pod breaks of enforce, audit and warn. Modes with the same levels share one evaluation.
+    /// The violations of enforce, audit and warn. Modes with the same levels share one evaluation.
     pub(super) fn by_mode(self, levels: &Policy) -> [Vec<Violation>; 3] {
         let Policy { enforce, audit, warn } = levels;
         let shown = [enforce, audit, warn].map(|levels| levels.shown());
@@ -43,7 +43,7 @@ impl Evaluation<'_, '_, '_> {
         ]
     }
 
-    /// What the pod breaks of these levels, in the Standard's order, each control once.
+    /// The violations of these levels, in the Standard's order, each control once.
     pub(super) fn violations(self, levels: Levels) -> Vec<Violation> {
         self.with_replaced(levels, self.of_shown(levels.shown()))
     }
@@ -59,8 +59,8 @@ impl Evaluation<'_, '_, '_> {
         self.broken(demanded.map(|demanded| (demanded.control, demanded.revision)))
     }
 
-    /// Adds what one level forbids, and another one does not by the control that takes its place there: upstream skips
-    /// some restricted controls for Windows. Where that control is broken, it names all there is to set.
+    /// Adds the violations of a replaced control that its replacement in another level does not report: upstream skips
+    /// some restricted controls for Windows. A violated replacement names everything there is to set.
     fn with_replaced(&self, levels: Levels, mut violations: Vec<Violation>) -> Vec<Violation> {
         if levels.all().len() < 2 {
             return violations;
@@ -87,7 +87,7 @@ impl Evaluation<'_, '_, '_> {
         violations
     }
 
-    /// Every revision of a control that one of the levels has in force, once, in the table's order.
+    /// Every revision of a control that is in force in one of the levels, without duplicates, in the table's order.
     fn demanded(&self, levels: Levels) -> Vec<Demanded> {
         let pairs = levels.all().iter();
         let pairs = pairs.map(|pair| (pair.level, pair.version.resolve(self.newest)));
@@ -136,15 +136,15 @@ impl Evaluation<'_, '_, '_> {
     }
 }
 
-/// A control as one of several levels has it in force.
+/// A control in one of its revisions.
 struct Demanded {
     control: &'static Control,
     revision: &'static Revision,
-    /// What takes the place of just this revision in another of the levels.
+    /// The control that replaces this revision in another of the levels.
     replacement: Option<&'static Control>,
 }
 
-/// What a pod breaks of the rules that have a mode, in their order.
+/// The violations of the rules with this mode, in their order.
 pub(super) fn rules<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
@@ -152,15 +152,15 @@ pub(super) fn rules<'d>(
     caps: Caps,
 ) -> Vec<Violation> {
     rules_by(demands, mode, pod, caps, |check, rest, found| match check {
-        // What the API server lets a pod ask for depends on the pod as it is.
+        // The API server's validation depends on the unmodified pod.
         Check::UserNamespaces => check.find(pod.whole(), pod.images(), found),
-        // Images are what they are, whatever is allowed.
+        // A relaxation does not change images.
         check => check.find(rest, pod.images(), found),
     })
 }
 
-/// What an update breaks of the rules that have a mode, though it changes neither containers nor images: a resize. What
-/// the pod broke before, and no less, is not found again.
+/// The rule violations of an update that changes neither containers nor images: a resize. Omits those that the pod had
+/// before and that have not increased.
 pub(super) fn raised<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
@@ -181,7 +181,7 @@ fn rules_by<'d, 'a>(
 ) -> Vec<Violation> {
     let mut judged: Vec<(&Check, Findings)> = Vec::new();
     for Demand { check, .. } in demands.into_iter().filter(|demand| demand.mode == mode) {
-        // A rule may be asked for by the configuration and by the profile.
+        // Both the configuration and the profile may require a rule.
         let known = judged.iter().position(|(other, _)| other.rule() == check.rule());
         if known.and_then(|at| judged.get(at)).is_some_and(|(other, _)| *other == check) {
             continue;

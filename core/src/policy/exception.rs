@@ -1,4 +1,4 @@
-//! Exceptions: what somebody answers for, for certain workloads, until a certain time.
+//! Exceptions: relaxations with an owner, for certain workloads, until an expiry time.
 
 use std::{
     cell::OnceCell,
@@ -19,32 +19,32 @@ use super::{Grant, Refusal, Relaxation, Subject, exception_index::Index};
 /// A relaxation for certain workloads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// `namespace/name` of the object that says it.
+    /// `namespace/name` of the object that defines it.
     pub name: String,
-    /// What it is for.
+    /// The workloads that it covers.
     pub matches: Match,
-    /// What is allowed.
+    /// The relaxation.
     pub allow: Relaxation,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who answers for it.
+    /// The person or team responsible.
     pub owner: String,
-    /// From this moment on it is not there. None: never, which the configuration has to permit.
+    /// Expiry time. None for no expiry, which the configuration must permit.
     pub expires: Option<SystemTime>,
 }
 
-/// Which workloads. All that is not empty must fit; of a list, one element.
+/// Selects workloads. All fields that are not empty must match; for a list, one element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
-    /// Where they are.
+    /// The namespaces of the workloads.
     pub namespaces: Namespaces,
     /// `namespace:name`, or patterns of it.
     pub service_accounts: Patterns,
-    /// Only containers that run one of these are excepted.
+    /// Only containers that run one of these are covered.
     pub images: ImagePatterns,
-    /// What made the pod.
+    /// The controllers of the pods.
     pub owners: BTreeSet<(OwnerKind, String)>,
-    /// Labels of the pod, which its author sets: they tell apart, they do not protect.
+    /// Labels of the pods. The author of a pod sets them, so they distinguish workloads but do not protect.
     pub pod_labels: Vec<(String, String)>,
 }
 
@@ -61,7 +61,7 @@ impl Namespaces {
         self.exact.contains(name) || self.patterns.iter().any(|pattern| pattern.matches(name))
     }
 
-    /// As they are written: the exact ones first.
+    /// The names as written, exact ones first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         let exact = self.exact.iter().map(String::as_str);
         exact.chain(self.patterns.iter().map(Pattern::as_str))
@@ -70,7 +70,7 @@ impl Namespaces {
     /// Adds a name, or a pattern of names.
     ///
     /// # Errors
-    /// It cannot be either, or is there already.
+    /// An invalid name or pattern, or a duplicate.
     pub fn add(&mut self, text: &str) -> Result<(), Refusal> {
         let is_new = match text.split_once('*') {
             Some(_) if !dns::is_label_pattern(text) => {
@@ -88,7 +88,7 @@ impl Namespaces {
     }
 }
 
-/// A kind that makes pods.
+/// A kind of controller that creates pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "Kubernetes' own kinds")]
 pub enum OwnerKind {
@@ -102,7 +102,7 @@ pub enum OwnerKind {
 }
 
 impl OwnerKind {
-    /// All, in the order in which they are told.
+    /// All kinds, in the order of messages.
     pub const ALL: [Self; 7] = [
         Self::Deployment,
         Self::ReplicaSet,
@@ -113,7 +113,7 @@ impl OwnerKind {
         Self::ReplicationController,
     ];
 
-    /// As objects say it.
+    /// The name of the kind in objects.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -133,18 +133,18 @@ impl OwnerKind {
 }
 
 impl Exception {
-    /// What it allows, and to which containers.
+    /// The relaxation, and the containers that it applies to.
     pub fn grant(&self) -> Grant<'_> {
         let images = &self.matches.images;
         Grant { relaxation: &self.allow, images: (!images.is_empty()).then_some(images) }
     }
 
-    /// Whether it is there no more.
+    /// Whether it has expired.
     pub fn is_expired(&self, now: SystemTime) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }
 
-    /// For how long it still is there. None: for ever, or no more.
+    /// The time until it expires. None if it never expires or has expired.
     pub fn left(&self, now: SystemTime) -> Option<Duration> {
         let left = self.expires?.duration_since(now).ok()?;
         (!left.is_zero()).then_some(left)
@@ -152,14 +152,14 @@ impl Exception {
 }
 
 impl Match {
-    /// Whether a workload is one of those that it is for.
+    /// Whether it covers a workload.
     fn fits(&self, facts: &Facts<'_>) -> bool {
         let subject = &facts.subject;
         let is_owner = |(kind, name): (OwnerKind, &str)| {
             self.owners.iter().any(|(known, of)| *known == kind && of == name)
         };
         let is_image = |image: &Reference<'_>| self.images.match_image(image);
-        // What is cheap to ask, and most often says no, first.
+        // Cheap checks that usually fail come first.
         self.namespaces.contain(subject.namespace())
             && (self.owners.is_empty() || subject.owners().any(is_owner))
             && self.pod_labels.iter().all(|(key, value)| subject.has_label(key, value))
@@ -168,7 +168,7 @@ impl Match {
     }
 }
 
-/// A workload, with what is made of it when the first exception asks.
+/// A workload, with derived facts that are computed on first use.
 pub(super) struct Facts<'s> {
     pub(super) subject: Subject<'s>,
     account: OnceCell<String>,
@@ -185,7 +185,7 @@ impl<'s> Facts<'s> {
         self.account.get_or_init(|| self.subject.service_account())
     }
 
-    /// The images of its containers, as far as they are references.
+    /// The images of its containers that are valid references.
     pub(super) fn images(&self) -> &[Reference<'s>] {
         self.images.get_or_init(|| self.subject.images().collect())
     }
@@ -194,42 +194,42 @@ impl<'s> Facts<'s> {
 /// The exceptions that cover a workload, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Covering<'e> {
-    /// Those in force.
+    /// Those that have not expired.
     pub granted: Vec<&'e Exception>,
-    /// Those that would be, had they not expired.
+    /// Those that have expired and would cover it otherwise.
     pub expired: Vec<&'e Exception>,
 }
 
 impl<'e> Covering<'e> {
-    /// What is allowed.
+    /// The relaxations.
     pub fn grants(&self) -> Vec<Grant<'e>> {
         self.granted.iter().map(|exception| exception.grant()).collect()
     }
 }
 
-/// Which exceptions are honoured.
+/// The exceptions that apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Honoured {
-    /// Those of these namespaces. Whoever may write there may excuse anybody.
+    /// Exceptions in these namespaces apply. Anyone who can create exceptions there can exempt any workload.
     pub namespaces: BTreeSet<String>,
-    /// Whether they must end.
+    /// Whether exceptions must expire.
     pub expiry: Expiry,
 }
 
-/// Whether an exception must say when it ends.
+/// Whether an exception must set an expiry time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
-    /// One that does not is invalid.
+    /// Without one, it is invalid.
     #[default]
     Required,
-    /// One that does not holds for ever.
+    /// Without one, it never expires.
     Optional,
 }
 
-/// All exceptions that are honoured, so kept that those for other workloads cost nothing.
+/// All exceptions in force, indexed so that exceptions for other workloads cost nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {
-    /// By name.
+    /// Sorted by name.
     all: Vec<Arc<Exception>>,
     index: Index,
 }
@@ -243,7 +243,7 @@ impl FromIterator<Exception> for Exceptions {
 impl FromIterator<Arc<Exception>> for Exceptions {
     fn from_iter<I: IntoIterator<Item = Arc<Exception>>>(exceptions: I) -> Self {
         let mut all: Vec<Arc<Exception>> = exceptions.into_iter().collect();
-        // So that nothing depends on the order in which they came.
+        // Sorted, so that nothing depends on their original order.
         all.sort_by(|a, b| a.name.cmp(&b.name));
         let index = Index::new(all.iter().map(|exception| &**exception));
         Self { all, index }
@@ -251,22 +251,22 @@ impl FromIterator<Arc<Exception>> for Exceptions {
 }
 
 impl Exceptions {
-    /// By name.
+    /// All exceptions, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Exception> {
         self.all.iter().map(|exception| &**exception)
     }
 
-    /// How many there are, expired ones included.
+    /// The number of exceptions, including expired ones.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no exceptions.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Those for a workload, at this time.
+    /// The exceptions that cover a workload at this time.
     pub fn covering(&self, subject: &Subject<'_>, now: SystemTime) -> Covering<'_> {
         let facts = Facts::new(*subject);
         let candidates = self.index.candidates(&facts).into_iter();
@@ -276,7 +276,7 @@ impl Exceptions {
         Covering { granted, expired }
     }
 
-    /// How many are asked about a workload: for tests, which count instead of measuring time.
+    /// How many exceptions are checked for a workload. For tests, which count steps instead of measuring time.
     #[cfg(test)]
     fn asked(&self, subject: &Subject<'_>) -> usize {
         self.index.candidates(&Facts::new(*subject)).len()

@@ -1,8 +1,8 @@
-//! Which exceptions could fit a workload, without looking at the others.
+//! Finds the exceptions that may match a workload, without looking at the others.
 //!
-//! Each exception is listed under one of its selectors only, the one that the fewest others share: an image that nobody
-//! else names, or else its namespace. So 10,000 exceptions of one namespace, or for one image, cost a pod no more than
-//! those that could be for it.
+//! Each exception is listed under only one of its selectors, the one that the fewest others share: an image that no
+//! other exception names, or else its namespace. So even with 10,000 exceptions for one namespace or one image, a pod
+//! only pays for those that may match it.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::{
 
 use super::{Exception, OwnerKind, exception::Facts};
 
-/// Numbers of exceptions by what they select.
+/// Indices of exceptions by selector.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     namespaces: PatternMap,
@@ -23,7 +23,7 @@ pub(super) struct Index {
     labels: HashMap<(Box<str>, Box<str>), Vec<usize>>,
 }
 
-/// One thing that an exception selects by. All of a list are of the same kind.
+/// One value of a selector. All values in a list have the same kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key<'e> {
     Namespace(&'e str),
@@ -67,7 +67,7 @@ impl Index {
         index
     }
 
-    /// The numbers of those that could fit, in their order, each once.
+    /// The indices of those that may match, sorted and without duplicates.
     pub(super) fn candidates(&self, facts: &Facts<'_>) -> Vec<usize> {
         let mut numbers = self.namespaces.get(facts.subject.namespace());
         if !self.accounts.is_empty() {
@@ -85,14 +85,14 @@ impl Index {
             let labels = facts.subject.labels().map(|(key, value)| (key.into(), value.into()));
             numbers.extend(labels.filter_map(|label| self.labels.get(&label)).flatten());
         }
-        // One may list a namespace by its name and by several patterns.
+        // An exception may match a namespace by its name and by several patterns.
         numbers.sort_unstable();
         numbers.dedup();
         numbers
     }
 }
 
-/// What an exception selects by, each list sufficient to find it: of all labels, which must all be there, each alone.
+/// The selectors of an exception. Each list is sufficient to find it; of labels, which must all match, each one alone.
 fn selectors(exception: &Exception) -> Vec<Vec<Key<'_>>> {
     let matches = &exception.matches;
     let owners = matches.owners.iter().map(|(kind, name)| Key::Owner(*kind, name));

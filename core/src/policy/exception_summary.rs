@@ -1,4 +1,4 @@
-//! The exceptions that cover one workload, as answers and reports name them.
+//! The exceptions that cover one workload, for responses and reports.
 
 use std::{
     cmp::Reverse,
@@ -9,12 +9,12 @@ use crate::rules::Mode;
 
 use super::{Covering, Exception, Form, PodCase};
 
-/// How many expired exceptions, the latest, a denied pod is judged with once more.
+/// Maximum number of expired exceptions, the latest ones, for which a denied pod is judged again.
 const MOST_EXPIRED: usize = 8;
-/// How long before an exception expires those who need it are warned.
+/// How long before the expiry of an exception its users are warned.
 pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The exceptions that cover a workload, each list by name.
+/// The exceptions that cover a workload, each list sorted by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExceptionSummary {
     /// In force.
@@ -23,18 +23,18 @@ pub struct ExceptionSummary {
     pub expired: Vec<Note>,
     /// Of the expired, those that would have prevented the denial.
     pub missed: Vec<Note>,
-    /// In force, and needed, but not for long.
+    /// In force and needed, but expiring soon.
     pub ending: Vec<Note>,
 }
 
-/// One exception, as texts name it.
+/// One exception in messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// `namespace/name`.
     pub name: String,
-    /// Who is responsible for it.
+    /// The person or team responsible.
     pub owner: String,
-    /// When it expires or expired. None: never.
+    /// Expiry time, past or future. None for no expiry.
     pub ends: Option<SystemTime>,
 }
 
@@ -54,8 +54,8 @@ impl ExceptionSummary {
     }
 }
 
-/// Those expired exceptions without which a form of a pod is denied: as many as it takes, and those that could replace
-/// one of them.
+/// The expired exceptions that would prevent the denial of a form of a pod: the smallest sufficient set, and those that
+/// could replace one of it.
 fn needed<'e>(case: &PodCase<'_>, form: Form, covering: &Covering<'e>) -> Vec<&'e Exception> {
     let allows_with = |expired: &[&Exception]| {
         let expired = expired.iter().map(|exception| exception.grant());
@@ -98,7 +98,7 @@ impl Note {
         }
     }
 
-    /// When it expires, as exceptions write it: `2026-12-24T18:00:00Z`.
+    /// The expiry time, in the format of exceptions: `2026-12-24T18:00:00Z`.
     pub fn ends(&self) -> String {
         let time = self.ends.and_then(|ends| jiff::Timestamp::try_from(ends).ok());
         time.map_or_else(|| "never".to_owned(), |time| time.to_string())

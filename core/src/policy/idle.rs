@@ -1,5 +1,5 @@
-//! Values of a relaxation that allow nothing: no control forbids them, at any level and in any version, or none that the
-//! relaxation does not free anyway.
+//! Values of a relaxation without effect: no control forbids them at any level and in any version, except those that
+//! the relaxation lifts completely.
 
 use crate::pss::{
     CONTROLS, Capabilities, Caps, Container, Findings, List, Pod, PodSecurityContext,
@@ -8,14 +8,14 @@ use crate::pss::{
 
 use super::{Relaxation, Requirement, relaxed::harmless};
 
-/// Makes a pod that has one value, and breaks nothing else.
+/// Creates a pod that uses one value, and violates nothing else.
 type PodWith = fn(&str) -> Pod<'_>;
 
-/// The most values that a note names.
+/// Maximum number of values in a note.
 const MOST_NAMED: usize = 8;
 
 impl Relaxation {
-    /// Those values, each after its field. Of capabilities a rule may still forbid them.
+    /// Values without effect, each with its field. Rules may still forbid capabilities among them.
     pub fn idle(&self) -> Vec<(&'static str, &str)> {
         let fields: [(_, _, PodWith); 3] = [
             ("capabilities", &self.capabilities, pod_with_capability),
@@ -31,7 +31,7 @@ impl Relaxation {
             .collect()
     }
 
-    /// What people should know of them, in a sentence. None where every value allows something.
+    /// A sentence about them for users. None if every value has an effect.
     pub fn idle_note(&self) -> Option<String> {
         let idle = self.idle();
         let named: Vec<_> =
@@ -54,7 +54,7 @@ impl Relaxation {
         Some(format!("{beginning}: every level allows {named}{more} anyway{freed}{rule}"))
     }
 
-    /// How many values and requirements it has.
+    /// The number of values and requirements.
     fn size(&self) -> usize {
         self.capabilities.len()
             + self.host_paths.len()
@@ -65,7 +65,7 @@ impl Relaxation {
             + self.requirements.len()
     }
 
-    /// Whether a control that is not freed forbids anything of a pod, in any version.
+    /// Whether a control that is not lifted forbids anything in a pod, in any version.
     fn is_forbidden(&self, pod: &Pod<'_>) -> bool {
         let asked = CONTROLS
             .into_iter()
@@ -78,7 +78,7 @@ impl Relaxation {
     }
 }
 
-/// Of one container that breaks nothing.
+/// A pod with one container that violates nothing.
 fn pod<'a>() -> Pod<'a> {
     let mut pod = Pod::default();
     pod.spec.containers = List::from(vec![harmless(&Container::default())]);
@@ -151,7 +151,7 @@ mod tests {
                 "secret",
             ]
         );
-        // Allowed since v1.27: older versions forbid it.
+        // Allowed since v1.27, forbidden by older versions.
         let sysctls =
             ["kernel.shm_rmid_forced", "net.ipv4.ip_local_reserved_ports", "vm.swappiness"];
         assert_eq!(idle(&relaxation(sysctls.map(Allowed::Sysctl))), ["kernel.shm_rmid_forced"]);
@@ -164,7 +164,7 @@ mod tests {
             (Allowed::VolumeType("nfs"), Allowed::Control("restrictedVolumes"), true),
             (Allowed::VolumeType("nfs"), restricted, false),
             (Allowed::Capability("CHOWN"), restricted, true),
-            // Baseline asks in the place of what is freed.
+            // The baseline control applies instead of the lifted one.
             (Allowed::Capability("SYS_ADMIN"), restricted, false),
         ] {
             assert_eq!(!idle(&relaxation([value, freed])).is_empty(), is_idle, "{value:?}");

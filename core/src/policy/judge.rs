@@ -1,5 +1,5 @@
-//! The one judge of pods and templates. Both webhooks and every command judge by it, in one order: exemption, policy of
-//! the namespace, exceptions, hardening, evaluation.
+//! The judge of pods and templates. Both webhooks and every command use it, in one order: exemption, policy of the
+//! namespace, exceptions, hardening, evaluation.
 //!
 //! Pure: no I/O, no clock, no log.
 
@@ -17,30 +17,30 @@ use super::{
     evaluate::{Evaluation, raised, rules},
 };
 
-/// The modes, in the order in which a pod is judged by them.
+/// The modes, in the order of evaluation.
 pub const MODES: [Mode; 3] = [Mode::Enforce, Mode::Audit, Mode::Warn];
 
-/// Which state of a pod is judged.
+/// The form of a pod that is judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// As it is written.
+    /// The pod as written.
     #[default]
     Written,
-    /// With what hardening adds.
+    /// The pod with the additions of hardening.
     Hardened,
 }
 
-/// A pod or a template, and everything that its verdict depends on.
+/// A pod or a template, with everything that its verdict depends on.
 #[derive(Debug)]
 pub struct PodCase<'a> {
     /// The policy of its namespace.
     pub policy: Cow<'a, EffectivePolicy>,
-    /// As it is written.
+    /// The pod as written.
     pub pod: &'a Pod<'a>,
-    /// What hardening adds: nothing that the profile or an exception makes unnecessary.
+    /// The additions of hardening, without those that the profile or an exception makes unnecessary.
     pub changes: Vec<Change>,
     pub(super) context: Context<'a>,
-    /// The levels of each mode, where they are not those of the namespace.
+    /// The levels of each mode, if they differ from those of the namespace.
     levels: Option<&'a Policy>,
     pub(super) exceptions: Covering<'a>,
     hardened: Option<Box<Pod<'a>>>,
@@ -74,13 +74,13 @@ impl<'a> PodCase<'a> {
         }
     }
 
-    /// Judges by other levels than those of the namespace. Rules and what is allowed stay.
+    /// Overrides the levels of the namespace. Rules and relaxations stay.
     #[must_use]
     pub fn with_levels(self, levels: &'a Policy) -> Self {
         Self { levels: Some(levels), ..self }
     }
 
-    /// What hardening would add to the pod, whether or not the namespace hardens.
+    /// What hardening would add to the pod, even if the namespace does not harden.
     pub fn planned(&self, scope: Scope<'_>) -> Vec<Change> {
         let changes = harden::plan(self.pod, &self.context.config.harden, scope);
         match changes.is_empty() {
@@ -89,7 +89,7 @@ impl<'a> PodCase<'a> {
         }
     }
 
-    /// The same case of a pod to which hardening adds that.
+    /// Adds the changes of hardening to the case.
     #[must_use]
     pub fn harden(mut self, scope: Scope<'_>) -> Self {
         self.changes = self.planned(scope);
@@ -98,13 +98,13 @@ impl<'a> PodCase<'a> {
         self
     }
 
-    /// Judges an update that changes neither containers nor images, only by the rules that it can break.
+    /// Judges an update that changes neither containers nor images, by the rules that it can violate.
     #[must_use]
     pub fn resized_from(self, old: &'a Pod<'a>) -> Self {
         Self { old: Some(old), ..self }
     }
 
-    /// The pod in one form: as it is written where hardening adds nothing.
+    /// The pod in one form. Both are equal if hardening adds nothing.
     pub fn pod(&self, form: Form) -> &Pod<'a> {
         match (form, &self.hardened) {
             (Form::Hardened, Some(hardened)) => hardened,
@@ -112,17 +112,17 @@ impl<'a> PodCase<'a> {
         }
     }
 
-    /// The pod with what hardening adds, if it adds anything.
+    /// The hardened pod, if hardening adds anything.
     pub fn hardened(&self) -> Option<&Pod<'a>> {
         self.hardened.as_deref()
     }
 
-    /// The same, for keeps.
+    /// The same, as an owned value.
     pub fn into_hardened(self) -> Option<Pod<'a>> {
         self.hardened.map(|pod| *pod)
     }
 
-    /// What a form of the pod breaks of one mode: the levels, then the rules. Which requirements, without what to set.
+    /// The violations of one mode in one form: levels, then rules. Only the requirements, without what to set.
     pub fn broken(&self, form: Form, mode: Mode) -> Vec<Violation> {
         self.broken_with(form, mode, &self.exceptions.grants())
     }
@@ -147,7 +147,7 @@ impl<'a> PodCase<'a> {
         self.with_rules(controls, mode, pod, Caps::NONE)
     }
 
-    /// What a form of the pod breaks of each of [`MODES`].
+    /// The violations of each of [`MODES`] in one form.
     pub fn by_mode(&self, form: Form, caps: Caps) -> [Vec<Violation>; 3] {
         self.of_modes(&self.relax(self.pod(form), &self.exceptions.grants()), caps)
     }
@@ -162,7 +162,7 @@ impl<'a> PodCase<'a> {
             .map(|(controls, mode)| self.with_rules(controls, mode, pod, caps))
     }
 
-    /// Adds what is broken of the rules of a mode.
+    /// Adds the rule violations of a mode.
     fn with_rules(
         &self,
         mut violations: Vec<Violation>,
@@ -190,7 +190,7 @@ impl<'a> PodCase<'a> {
         self.levels.unwrap_or(&self.policy.modes)
     }
 
-    /// What the built-in admission is told to enforce, where it would still deny what is relaxed here.
+    /// The level of the built-in admission, if it would still deny what is relaxed here.
     fn builtin(&self, pod: &Relaxed<'_, '_>) -> Option<LevelVersion> {
         let asked = self.policy.builtin.filter(|_| self.old.is_none() && pod.is_relaxed())?;
         let version = asked.version.resolve(self.context.newest);
@@ -198,22 +198,22 @@ impl<'a> PodCase<'a> {
     }
 }
 
-/// What a pod or a template breaks.
+/// The verdict on a pod or a template.
 #[derive(Debug)]
 pub struct Verdict<'a> {
     /// What was judged.
     pub case: PodCase<'a>,
-    /// In which form.
+    /// The judged form.
     pub form: Form,
-    /// Reasons to deny.
+    /// Violations that deny it.
     pub enforce: Vec<Violation>,
-    /// For the audit log.
+    /// Violations for the audit log.
     pub audit: Vec<Violation>,
-    /// For the user.
+    /// Violations to warn about.
     pub warn: Vec<Violation>,
     /// The exceptions that cover it.
     pub exceptions: ExceptionSummary,
-    /// What the built-in admission enforces, where it would deny what is relaxed here.
+    /// The level of the built-in admission, if it would deny what is relaxed here.
     pub builtin: Option<LevelVersion>,
 }
 
@@ -227,7 +227,7 @@ pub fn judge(case: PodCase<'_>, form: Form, caps: Caps) -> Verdict<'_> {
 }
 
 impl<'a> Verdict<'a> {
-    /// The pod as it was judged.
+    /// The pod in the judged form.
     pub fn pod(&self) -> &Pod<'a> {
         self.case.pod(self.form)
     }
@@ -237,7 +237,7 @@ impl<'a> Verdict<'a> {
         &self.case.policy
     }
 
-    /// Whether no mode finds anything.
+    /// Whether there are no violations in any mode.
     pub fn is_clean(&self) -> bool {
         self.enforce.is_empty() && self.audit.is_empty() && self.warn.is_empty()
     }

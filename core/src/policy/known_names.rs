@@ -1,4 +1,4 @@
-//! The names that values of a relaxation can have. A misspelt one would be taken, and allow nothing.
+//! Valid names in relaxations. Without this check, a misspelt name would be accepted and have no effect.
 
 /// The capabilities of Linux, as pods name them (linux/capability.h up to 6.12).
 pub const CAPABILITIES: [&str; 41] = [
@@ -45,7 +45,7 @@ pub const CAPABILITIES: [&str; 41] = [
     "WAKE_ALARM",
 ];
 
-/// The sources of volumes in Kubernetes' core/v1 API, but for `hostPath`, whose paths are listed one by one.
+/// The volume sources in Kubernetes' core/v1 API, except `hostPath`, whose paths are listed one by one.
 pub const VOLUME_TYPES: [&str; 29] = [
     "awsElasticBlockStore",
     "azureDisk",
@@ -78,7 +78,7 @@ pub const VOLUME_TYPES: [&str; 29] = [
     "vsphereVolume",
 ];
 
-/// What the name of a sysctl begins with: the directories of /proc/sys.
+/// The prefixes of sysctls: the directories of /proc/sys.
 pub const SYSCTL_ROOTS: [&str; 10] =
     ["abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm"];
 
@@ -86,7 +86,7 @@ pub const SYSCTL_ROOTS: [&str; 10] =
 mod tests {
     use super::*;
 
-    /// A program that is made from these lists compares them by their order.
+    /// Tools that update these lists depend on their order.
     #[test]
     fn each_is_there_once_in_order() {
         for names in [&CAPABILITIES[..], &VOLUME_TYPES, &SYSCTL_ROOTS] {

@@ -1,4 +1,4 @@
-//! What pods are held against: the Standard's levels, the rules beside it, and what is relaxed of both.
+//! The policy of pods: the Standard's levels, the rules, and the relaxations of both.
 //!
 //! Pure: no I/O, no clock, no log.
 

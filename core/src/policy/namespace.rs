@@ -1,14 +1,13 @@
-//! What a namespace's pods are held against: the one order in which labels, profile and floor come together.
+//! The effective policy of a namespace: combines labels, profile and floor in one order.
 //!
-//! 1. What is exempt is not judged at all: whoever asks has seen to that before.
+//! 1. Exempt namespaces are not judged at all. Callers check exemptions first.
 //! 2. The floor, the labels and the profile: what any of them forbids is forbidden. Without standard labels and without
-//!    a profile, the defaults stand in for them. Our labels are always added to that.
-//! 3. What the profile allows holds only where no level in force is above its own.
-//! 4. Exceptions relax what comes of it.
+//!    a profile, the defaults apply instead. Portcullis' labels are always added.
+//! 3. A profile's relaxations apply only if no level in force is above the profile's own.
+//! 4. Exceptions relax the result.
 //!
-//! So adding a floor, a label of ours, a level of a profile or a rule never admits what was denied. A profile replaces
-//! the defaults, and what it allows is allowed: both are what a profile is for. `tests/fast/standard/law.rs` holds the law over
-//! generated pods.
+//! So adding a floor, one of Portcullis' labels, a level of a profile or a rule never admits what was denied. A profile
+//! can: it replaces the defaults and adds relaxations. `tests/fast/standard/law.rs` checks this with generated pods.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -26,7 +25,7 @@ use super::{
     relaxed::{Grant, Relaxed},
 };
 
-/// What sets the enforced level of a namespace.
+/// The source of an enforced level of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The configuration's defaults.
@@ -35,7 +34,7 @@ pub enum Source {
     Label(&'static str),
     /// The profile of this name.
     Profile(String),
-    /// The profile label: it names none that the namespace may take.
+    /// A profile label with an unknown name, or a profile that is not for this namespace.
     UnknownProfile,
     /// The configuration's floor.
     Floor,
@@ -53,29 +52,29 @@ impl fmt::Display for Source {
     }
 }
 
-/// A namespace's policy, with where it comes from and what could not be read.
+/// A namespace's policy, with its sources and errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectivePolicy {
     /// The levels of each mode.
     pub modes: Policy,
-    /// What each enforced pair comes from. Of equal pairs the first counts.
+    /// The source of each enforced level. For equal levels, the first one counts.
     sources: Vec<(LevelVersion, Source)>,
-    /// Labels that were not understood, in a fixed order.
+    /// Invalid labels, in a fixed order.
     pub invalid: Vec<InvalidLabel>,
-    /// The profile that it takes.
+    /// The profile in force.
     pub profile: Option<Arc<Profile>>,
-    /// What the built-in admission enforces, where a label tells it to.
+    /// The level that a label sets for the built-in admission.
     pub builtin: Option<LevelVersion>,
-    /// What would be enforced without the floor, where all of it is below the floor.
+    /// The levels without the floor, if all of them are below it.
     pub below_floor: Option<Levels>,
-    /// What hardening does to its pods.
+    /// The hardening decision for its pods.
     pub hardening: Decision,
-    /// Rules of the configuration.
+    /// The configuration's rules.
     rules: Arc<[Demand]>,
 }
 
 impl EffectivePolicy {
-    /// From a namespace's name and labels, and what the configuration says.
+    /// Combines a namespace's name and labels with the configuration.
     pub fn new(name: &str, labels: &BTreeMap<String, String>, config: &Config) -> Self {
         let settings = &config.policies;
         let labelled = from_labels(labels, &config.defaults);
@@ -104,7 +103,7 @@ impl EffectivePolicy {
         composed
     }
 
-    /// What a label asks for that is below the floor. A default below it is nobody's wish.
+    /// The levels that labels set below the floor. None if only a default is below it.
     pub fn labelled_below_floor(&self) -> Option<&Levels> {
         let is_labelled = self.sources.iter().any(|(_, source)| matches!(source, Source::Label(_)));
         self.below_floor.as_ref().filter(|_| is_labelled)
@@ -120,7 +119,7 @@ impl EffectivePolicy {
             self.add(LevelVersion::latest(Level::Restricted), Source::UnknownProfile);
             return;
         };
-        // It replaces the defaults: what labels ask for stays.
+        // It replaces the defaults but keeps the levels set by labels.
         self.sources.retain(|(_, source)| *source != Source::Defaults);
         self.sources.push((profile.enforce, Source::Profile(profile.name.clone())));
         self.collect_enforced();
@@ -138,18 +137,18 @@ impl EffectivePolicy {
         self.modes.enforce = pairs.fold(first, Levels::and);
     }
 
-    /// What sets the highest of the enforced levels.
+    /// The source of the highest enforced level.
     pub fn source(&self) -> Source {
         self.source_of(self.modes.enforce.highest())
     }
 
-    /// What sets one of the enforced levels.
+    /// The source of one of the enforced levels.
     fn source_of(&self, pair: LevelVersion) -> Source {
         let of_pair = self.sources.iter().find(|(known, _)| *known == pair);
         of_pair.map_or(Source::Defaults, |(_, source)| source.clone())
     }
 
-    /// Whether one of the enforced levels is there by this source alone.
+    /// Whether this source alone sets one of the enforced levels.
     pub fn is_held_by(&self, source: &Source) -> bool {
         self.modes.enforce.iter().any(|pair| self.source_of(pair) == *source)
     }
@@ -167,13 +166,13 @@ impl EffectivePolicy {
         each.collect::<Vec<_>>().join(" and ")
     }
 
-    /// The rules that hold: the configuration's, then the profile's.
+    /// The rules in force: the configuration's, then the profile's.
     pub fn demands(&self) -> impl Iterator<Item = &Demand> {
         let required = self.profile.iter().flat_map(|profile| &profile.require);
         self.rules.iter().chain(required)
     }
 
-    /// What the profile allows, where no level in force is above its own.
+    /// The profile's relaxations, if no level in force is above the profile's own.
     pub fn grants(&self) -> impl Iterator<Item = Grant<'_>> {
         let profile = self.profile.as_deref();
         let highest = self.modes.enforce.highest();
@@ -183,7 +182,7 @@ impl EffectivePolicy {
         profile.filter(holds).map(|profile| Grant::to_all(&profile.allow)).into_iter()
     }
 
-    /// A pod with what the profile allows it, and these exceptions.
+    /// The pod with the relaxations of the profile and of these exceptions.
     pub fn relax<'p, 'a>(&'p self, pod: &'p Pod<'a>, exceptions: &[Grant<'_>]) -> Relaxed<'p, 'a> {
         let grants: Vec<_> = self.grants().chain(exceptions.iter().copied()).collect();
         let relaxed = Relaxed::by(pod, &grants);
@@ -225,8 +224,8 @@ mod tests {
         (name.to_owned(), Arc::new(profile))
     }
 
-    /// Labels as `key=value` words, `our-` for ours; the answer as levels with their sources, and whether the profile's
-    /// `allow` holds.
+    /// Labels as `key=value` words, `our-` for Portcullis' labels. The result is the levels with their sources, and
+    /// whether the profile's `allow` applies.
     fn compose(namespace: &str, labels: &str, floor: Option<&str>) -> String {
         let composed = policy(namespace, labels, floor, Level::Restricted);
         let allow = if composed.grants().next().is_some() { " +allow" } else { "" };

@@ -1,4 +1,4 @@
-//! Named policies of the configuration, which a namespace takes by a label.
+//! Named policies of the configuration, which a namespace selects by a label.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,62 +14,62 @@ use super::Relaxation;
 /// The namespace label that names a profile.
 pub const PROFILE_LABEL: &str = "portcullis.dev/profile";
 
-/// Whether a namespace's label is read at all: the others need not be kept.
+/// Whether a label of a namespace is read; others need not be kept.
 pub fn is_read(label: &str) -> bool {
     is_policy_label(label) || label == MODE_LABEL || label == PROFILE_LABEL
 }
 
-/// A level, what is allowed beyond it, and what is asked beside it.
+/// A level, relaxations, and additional rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// What is enforced, instead of the defaults.
+    /// The enforced level, instead of the defaults.
     pub enforce: LevelVersion,
-    /// The namespaces that may take it; empty: all. Never empty where it allows something.
+    /// The namespaces that may select it; empty for all. Never empty if the profile has relaxations.
     pub namespaces: Patterns,
-    /// What pods may do all the same.
+    /// The relaxations.
     pub allow: Relaxation,
-    /// Rules beside those of the configuration.
+    /// Rules in addition to those of the configuration.
     pub require: Vec<Demand>,
 }
 
 impl Profile {
-    /// Whether a namespace may take it.
+    /// Whether a namespace may select it.
     pub fn is_for(&self, namespace: &str) -> bool {
         self.namespaces.is_empty() || self.namespaces.matches(namespace)
     }
 }
 
-/// The lowest level that namespaces may ask for.
+/// The minimum level for namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Floor {
-    /// What is enforced at least.
+    /// The minimum level that is enforced.
     pub enforce: LevelVersion,
-    /// The namespaces that it does not hold for.
+    /// The namespaces that it does not apply to.
     pub except: Patterns,
 }
 
 impl Floor {
-    /// Whether it holds for a namespace.
+    /// Whether it applies to a namespace.
     pub fn is_for(&self, namespace: &str) -> bool {
         !self.except.matches(namespace)
     }
 }
 
-/// What the configuration says beyond the Standard's own defaults and exemptions.
+/// The settings beyond the Standard's own defaults and exemptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Rules for every namespace, whatever its level.
+    /// Rules for every namespace, at any level.
     pub rules: Arc<[Demand]>,
-    /// By name.
+    /// Keyed by name.
     pub profiles: BTreeMap<String, Arc<Profile>>,
-    /// The lowest level, if there is one.
+    /// The floor, if any.
     pub floor: Option<Floor>,
 }
 
 impl Settings {
-    /// A profile, if there is one of this name that this namespace may take.
+    /// The profile with this name, if it exists and the namespace may select it.
     pub(super) fn profile(&self, name: &str, namespace: &str) -> Option<&Arc<Profile>> {
         self.profiles.get(name).filter(|profile| profile.is_for(namespace))
     }

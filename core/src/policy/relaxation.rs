@@ -1,4 +1,4 @@
-//! What a profile or an exception allows beyond what is asked: exactly that, nothing near it.
+//! What a profile or an exception allows: exactly the listed values.
 //!
 //! ```yaml
 //! capabilities: [NET_RAW]
@@ -19,26 +19,26 @@ use crate::{
 
 use super::Requirement;
 
-/// The values that are allowed, and the requirements that need not be met at all.
+/// The allowed values, and the requirements that are lifted completely.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relaxation {
-    /// May be added, by their exact names.
+    /// Capabilities that may be added, by their exact names.
     pub capabilities: BTreeSet<String>,
-    /// May be mounted.
+    /// Paths that may be mounted.
     pub host_paths: Vec<HostPath>,
-    /// May be opened on the node.
+    /// Ports of the node that may be opened.
     pub host_ports: Ranges,
-    /// May be shared with the node.
+    /// Namespaces of the node that may be shared.
     pub host_namespaces: BTreeSet<HostNamespace>,
-    /// Sources that volumes may have, by the field's name.
+    /// Volume sources that may be used, by the field's name.
     pub volume_types: BTreeSet<String>,
-    /// May be set, by their exact names.
+    /// Sysctls that may be set, by their exact names.
     pub sysctls: BTreeSet<String>,
-    /// Need not be met.
+    /// Requirements that need not be met.
     pub requirements: Vec<Requirement>,
 }
 
-/// What of the node a pod may share.
+/// A namespace of the node that a pod may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HostNamespace {
     /// `hostNetwork`.
@@ -50,7 +50,7 @@ pub enum HostNamespace {
 }
 
 impl HostNamespace {
-    /// The word used in the configuration.
+    /// The name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -80,7 +80,7 @@ impl FromStr for HostNamespace {
 }
 
 impl Relaxation {
-    /// Whether there is anything in a pod that [`Self::take_out_of_pod`] would take.
+    /// Whether [`Self::take_out_of_pod`] would change a pod.
     pub(super) fn concerns_pod(&self, pod: &Pod<'_>) -> bool {
         let spec = &pod.spec;
         let namespaces = [
@@ -103,7 +103,7 @@ impl Relaxation {
         pod.spec.volumes.iter().any(|volume| self.allows_volume(volume, &mounts))
     }
 
-    /// Whether there is anything in a container that [`Self::take_out_of_container`] would take.
+    /// Whether [`Self::take_out_of_container`] would change a container.
     pub(super) fn concerns_container(&self, container: &Container<'_>) -> bool {
         let context = container.security_context.as_ref();
         let capabilities = context.and_then(|context| context.capabilities.as_ref());
@@ -112,7 +112,7 @@ impl Relaxation {
             || container.ports.iter().any(|port| self.host_ports.contains(port.host_port.into()))
     }
 
-    /// Takes out of a pod what is allowed to all of it: what is left is judged as ever.
+    /// Removes from a pod what the whole pod is allowed. The rest is judged as usual.
     pub(super) fn take_out_of_pod(&self, pod: &mut Pod<'_>) {
         let spec = &mut pod.spec;
         spec.host_network &= !self.host_namespaces.contains(&HostNamespace::Network);
@@ -125,13 +125,13 @@ impl Relaxation {
         let allowed = |volume: &Volume<'_>| self.allows_volume(volume, &mounts);
         let allowed: Vec<_> = pod.spec.volumes.iter().map(allowed).collect();
         for (volume, _) in pod.spec.volumes.iter_mut().zip(allowed).filter(|(_, is)| *is) {
-            // It keeps its place, so that what is said of others names the right ones.
+            // The volume keeps its index, so that findings name the right ones.
             volume.sources = vec![Text::from("emptyDir")];
             volume.host_path = None;
         }
     }
 
-    /// Takes out of a container what is allowed to it.
+    /// Removes from a container what it is allowed.
     pub(super) fn take_out_of_container(&self, container: &mut Container<'_>) {
         let context = container.security_context.as_mut();
         if let Some(set) = context.and_then(|context| context.capabilities.as_mut()) {

@@ -1,7 +1,7 @@
-//! A pod with what is relaxed for it.
+//! A pod with its relaxations.
 //!
-//! Allowed values are taken out of the pod, and the rest is judged by the same controls and rules as ever: so a
-//! relaxation cannot admit what it does not name.
+//! Allowed values are removed from the pod, and the rest is judged by the same controls and rules. So a relaxation
+//! cannot admit what it does not name.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -15,31 +15,31 @@ use crate::{
 
 use super::{Relaxation, Requirement};
 
-/// A relaxation, and the containers that it is for.
+/// A relaxation, and the containers that it applies to.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant<'g> {
     /// What is allowed.
     pub relaxation: &'g Relaxation,
-    /// To containers of these images that mount no image volume of another image; what the pod as a whole is allowed
-    /// then holds only where all its images are, those of image volumes included. None: to all.
+    /// Applies to containers with these images that mount no image volume with another image. To the pod as a whole it
+    /// applies only if all its images match, including those of image volumes. None for all containers and the pod.
     pub images: Option<&'g ImagePatterns>,
 }
 
 impl<'g> Grant<'g> {
-    /// For every container, and the pod.
+    /// Applies a relaxation to every container, and the pod.
     pub fn to_all(relaxation: &'g Relaxation) -> Self {
         Self { relaxation, images: None }
     }
 }
 
-/// A pod, and what is asked of it no more.
+/// A pod, and the requirements that are lifted for it.
 #[derive(Debug)]
 pub struct Relaxed<'p, 'a> {
     whole: &'p Pod<'a>,
-    /// Without the values that are allowed.
+    /// Without the allowed values.
     rest: Cow<'p, Pod<'a>>,
     freed: Vec<(Requirement, Freed)>,
-    /// Controls that replace no other one, though they are asked in full.
+    /// Controls that are fully in force, but replace no other control.
     beside: &'p [Requirement],
     images: Images<'p, 'a>,
 }
@@ -52,7 +52,7 @@ enum Freed {
 }
 
 impl Freed {
-    /// Frees more of the pod.
+    /// Lifts the requirement for more of the pod.
     fn add(&mut self, more: &Self) {
         match (&mut *self, more) {
             (Self::All, _) => {}
@@ -65,7 +65,7 @@ impl Freed {
 }
 
 impl<'p, 'a> Relaxed<'p, 'a> {
-    /// A pod of which everything is asked.
+    /// A pod without relaxations.
     pub fn nothing(pod: &'p Pod<'a>) -> Self {
         Self {
             whole: pod,
@@ -76,10 +76,10 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         }
     }
 
-    /// A pod with all that is granted to it.
+    /// A pod with these relaxations.
     pub fn by(pod: &'p Pod<'a>, grants: &[Grant<'_>]) -> Self {
         let mut relaxed = Self::nothing(pod);
-        // Many a profile allows nothing, and a pod is copied for what is allowed.
+        // Many profiles allow nothing. Skipping them avoids copying the pod.
         for grant in grants.iter().filter(|grant| !grant.relaxation.is_empty()) {
             relaxed.grant(grant);
         }
@@ -113,8 +113,8 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         }
     }
 
-    /// The containers that run one of these images and mount no other one, and whether nothing of the pod has another
-    /// one: neither a container nor an image volume.
+    /// The containers that run one of these images and mount no other one, and whether all images of the pod match,
+    /// including those of image volumes.
     fn covered(&self, images: Option<&ImagePatterns>) -> (HashSet<Place>, bool) {
         let Some(images) = images else {
             return (self.whole.containers().map(|(place, _)| place).collect(), true);
@@ -135,36 +135,36 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         (covered.into_iter().filter(is_covered).collect(), others.is_empty())
     }
 
-    /// Whether anything of it is allowed or freed.
+    /// Whether any relaxation applies.
     pub fn is_relaxed(&self) -> bool {
         matches!(self.rest, Cow::Owned(_)) || !self.freed.is_empty()
     }
 
-    /// The pod as it is.
+    /// The unmodified pod.
     pub fn whole(&self) -> &'p Pod<'a> {
         self.whole
     }
 
-    /// Its images.
+    /// The images of the pod.
     pub(super) fn images(&self) -> &Images<'p, 'a> {
         &self.images
     }
 
-    /// The same, where these controls replace no other one. They are those of a profile whose `allow` does not hold: a
-    /// control of restricted lets a few pods through that the baseline one denies, so to ask it in full again would admit
-    /// what was denied while it was freed.
+    /// Marks controls that replace no other control: those of a profile whose `allow` does not apply. A control of
+    /// restricted admits a few pods that the baseline control denies, so enforcing it in full again would admit what
+    /// was denied while it was lifted.
     #[must_use]
     pub fn beside_replaced(self, requirements: &'p [Requirement]) -> Self {
         Self { beside: requirements, ..self }
     }
 
-    /// Whether it takes the place of a baseline control: not where any part of the pod need not meet it.
+    /// Whether it replaces a baseline control: not if it is lifted for any part of the pod.
     pub fn replaces(&self, requirement: Requirement) -> bool {
         let mut freed = self.freed.iter().map(|(freed, _)| freed).chain(self.beside);
         freed.all(|freed| *freed != requirement)
     }
 
-    /// What a check finds in the parts of the pod that must meet the requirement. None where no part must.
+    /// The findings of a check in the parts of the pod that must meet the requirement. None if there are no such parts.
     pub fn findings(
         &self,
         requirement: Requirement,
@@ -196,7 +196,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         self.freed.iter().find(|(freed, _)| *freed == requirement).map(|(_, freed)| freed)
     }
 
-    /// Of the defaults that the pod lacks, those that are asked of it: what is relaxed is not hardened either.
+    /// Filters the missing defaults: hardening does not add what is relaxed.
     #[must_use]
     pub fn without_relaxed(&self, changes: Vec<Change>) -> Vec<Change> {
         if self.freed.is_empty() {
@@ -215,7 +215,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
             Some(Freed::Containers(places)) if change.place != Place::Pod => {
                 asked.extend((!places.contains(&change.place)).then_some(change));
             }
-            // What is set at the pod holds for the freed containers, too: so it is set in each of the others.
+            // A value at the pod would apply to the freed containers, too, so set it in each of the others.
             Some(Freed::Containers(places)) => {
                 let others = self.whole.containers().filter(|(place, container)| {
                     !places.contains(place) && lacks(container, change.field)
@@ -240,7 +240,7 @@ fn container_mut<'p, 'a>(pod: &'p mut Pod<'a>, place: Place) -> Option<&'p mut C
     }
 }
 
-/// Of the defaults that stand at the pod and may stand in a container.
+/// Whether a container lacks a default that can be set at the pod or at the container.
 fn lacks(container: &Container<'_>, field: Field) -> bool {
     let context = container.security_context.as_ref();
     match field {
@@ -257,7 +257,7 @@ fn lacks(container: &Container<'_>, field: Field) -> bool {
     }
 }
 
-/// A container of the same name that breaks nothing.
+/// A container with the same name that violates nothing.
 pub(super) fn harmless<'a>(container: &Container<'a>) -> Container<'a> {
     let capabilities =
         Capabilities { drop: List::from(vec![Text::from("ALL")]), ..Capabilities::default() };

@@ -1,4 +1,4 @@
-//! What may be asked of a pod, of the Standard or beside it.
+//! Requirements on pods, from the Standard or the rules.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use crate::{
     rules::{RULES, Rule},
 };
 
-/// A control of the Standard, or a rule beside it.
+/// A control of the Standard, or a rule.
 #[derive(Clone, Copy, Debug)]
 pub enum Requirement {
-    /// Of the Standard.
+    /// A control of the Standard.
     Control(&'static Control),
-    /// Beside it.
+    /// A rule.
     Rule(&'static Rule),
 }
 
 impl Requirement {
-    /// Every one: the controls in the Standard's order, then the rules in that of their table.
+    /// All requirements: the controls in the Standard's order, then the rules in that of their table.
     pub fn all() -> impl Iterator<Item = Self> {
         let controls = CONTROLS.into_iter().map(Self::Control);
         controls.chain(RULES.into_iter().map(Self::Rule))
     }
 
-    /// The one with exactly this id.
+    /// The requirement with exactly this id.
     pub fn find(id: &str) -> Option<Self> {
         Self::all().find(|requirement| requirement.id() == id)
     }
 
-    /// Upstream's id of a control, `hostPorts`; that of a rule is `rules/hostPorts`.
+    /// Upstream's id of a control, such as `hostPorts`; for a rule, `rules/hostPorts`.
     pub fn id(self) -> &'static str {
         match self {
             Self::Control(control) => control.id,
@@ -36,7 +36,7 @@ impl Requirement {
         }
     }
 
-    /// What is wrong with a pod that breaks it, in a few words.
+    /// Why a pod that violates it is wrong, in a few words.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Control(control) => control.reason,
@@ -44,7 +44,7 @@ impl Requirement {
         }
     }
 
-    /// The lowest level that asks for it. None of a rule: no level does.
+    /// The lowest level that includes it. None for a rule.
     pub fn level(self) -> Option<Level> {
         match self {
             Self::Control(control) => Some(control.level),
@@ -52,23 +52,23 @@ impl Requirement {
         }
     }
 
-    /// Whether it stands beside the Standard.
+    /// Whether it is a rule.
     pub fn is_rule(self) -> bool {
         matches!(self, Self::Rule(_))
     }
 
-    /// Where people are told that it comes from: its level, or `rule`.
+    /// Its origin in messages: the level, or `rule`.
     pub fn origin(self) -> &'static str {
         self.level().map_or("rule", Level::as_str)
     }
 
-    /// Where it stands among all.
+    /// Its position among all requirements.
     pub fn position(self) -> Option<usize> {
         Self::all().position(|other| other == self)
     }
 }
 
-/// By the id: no two have the same.
+/// Compares the unique ids.
 impl PartialEq for Requirement {
     fn eq(&self, other: &Self) -> bool {
         self.id() == other.id()
@@ -77,12 +77,12 @@ impl PartialEq for Requirement {
 
 impl Eq for Requirement {}
 
-/// A requirement that a pod breaks.
+/// A requirement that a pod violates.
 #[derive(Clone, Debug)]
 pub struct Violation {
     /// Which.
     pub requirement: Requirement,
-    /// What must change; never empty. Modes that ask for the same share it.
+    /// What must change; never empty. Modes with the same requirement share it.
     pub findings: Arc<Findings>,
 }
 

@@ -1,4 +1,4 @@
-//! The workload that exceptions are asked for.
+//! The workload that exceptions are matched against.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use crate::{
 
 use super::OwnerKind;
 
-/// The label by which a Deployment tells its ReplicaSets apart: the end of their names, too.
+/// The label that distinguishes the ReplicaSets of a Deployment. Its value is the end of their names, too.
 const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 
-/// Who makes pods in the name of a kind, and of which API version objects of that kind are.
+/// The controllers that create pods of a kind, and the API version of that kind.
 const CONTROLLERS: [(OwnerKind, &str, &str); 5] = [
     (OwnerKind::ReplicaSet, "apps/v1", "system:serviceaccount:kube-system:replicaset-controller"),
     (OwnerKind::StatefulSet, "apps/v1", "system:serviceaccount:kube-system:statefulset-controller"),
@@ -25,18 +25,18 @@ const CONTROLLERS: [(OwnerKind, &str, &str); 5] = [
     ),
 ];
 
-/// A pod or a template, where it is, and what is known to have made it.
+/// A pod or a template, its namespace, and its verified controllers.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'s> {
     namespace: &'s str,
     pod: &'s Pod<'s>,
-    /// What made it, and what made that.
+    /// The controller, and the controller of that.
     owners: [Option<(OwnerKind, &'s str)>; 2],
 }
 
 impl<'s> Subject<'s> {
-    /// A pod, as this user asks for it. Anybody can write an owner into a pod: it counts only when the owner kind's own
-    /// controller asks, which writes the truth.
+    /// A pod in a request of this user. Anyone can write an owner into a pod, so it counts only if the controller of
+    /// that kind sends the request.
     pub fn of(pod: &'s Pod<'s>, namespace: &'s str, requester: &str) -> Self {
         let owner = pod.metadata.controller();
         let owner =
@@ -44,8 +44,8 @@ impl<'s> Subject<'s> {
         Self::made_by(pod, namespace, owner)
     }
 
-    /// A template in an object of this kind and name, whose pods that kind's controller will make. A kind that is none
-    /// of those of exceptions has no owner.
+    /// A template in an object of this kind and name, whose controller will create the pods. Kinds that exceptions do
+    /// not support have no owner.
     pub fn of_template(
         template: &'s Pod<'s>,
         namespace: &'s str,
@@ -55,7 +55,7 @@ impl<'s> Subject<'s> {
         Self::made_by(template, namespace, OwnerKind::find(kind).map(|kind| (kind, name)))
     }
 
-    /// A pod that is known to be made by this: for whoever has seen the owner itself, as an audit has.
+    /// A pod with a verified owner, for callers that have read the owner, such as an audit.
     pub fn made_by(
         pod: &'s Pod<'s>,
         namespace: &'s str,
@@ -65,7 +65,7 @@ impl<'s> Subject<'s> {
         Self { namespace, pod, owners: [owner, above] }
     }
 
-    /// A pod that runs, made by what it says: for whoever decides nothing by it.
+    /// A running pod with the owner that it claims, for callers that decide nothing by it.
     pub fn as_it_says(pod: &'s Pod<'s>, namespace: &'s str) -> Self {
         let owner = pod.metadata.controller();
         let owner = owner.and_then(|owner| Some((OwnerKind::find(&owner.kind)?, &*owner.name)));
@@ -77,24 +77,24 @@ impl<'s> Subject<'s> {
         self.pod
     }
 
-    /// Where it is.
+    /// The namespace.
     pub fn namespace(&self) -> &'s str {
         self.namespace
     }
 
-    /// What is known to have made it, the nearest first.
+    /// The verified controllers, the nearest first.
     pub fn owners(&self) -> impl Iterator<Item = (OwnerKind, &'s str)> {
         self.owners.into_iter().flatten()
     }
 
-    /// `namespace:name`; a pod that names none gets `default`.
+    /// `namespace:name`; `default` for a pod that names none.
     pub(super) fn service_account(&self) -> String {
         let name = self.pod.service_account();
         let name = if name.is_empty() { "default" } else { name };
         format!("{}:{name}", self.namespace)
     }
 
-    /// The images of its containers, as far as they are references.
+    /// The images of its containers that are valid references.
     pub(super) fn images(&self) -> impl Iterator<Item = Reference<'s>> + use<'s> {
         let images = self.pod.containers().map(|(_, container)| container.image.as_str());
         let mut seen = HashSet::new();
@@ -112,7 +112,7 @@ impl<'s> Subject<'s> {
     }
 }
 
-/// The kind of an owner, if this requester is its controller.
+/// The kind of an owner, if the requester is its controller.
 fn kind_of(owner: &OwnerReference<'_>, requester: &str) -> Option<OwnerKind> {
     let known = CONTROLLERS.into_iter().find(|(kind, version, controller)| {
         owner.kind == kind.as_str() && owner.api_version == *version && requester == *controller
@@ -120,8 +120,8 @@ fn kind_of(owner: &OwnerReference<'_>, requester: &str) -> Option<OwnerKind> {
     known.map(|(kind, ..)| kind)
 }
 
-/// What made the owner, as far as names tell: the controllers of Deployments and CronJobs name what they make after
-/// themselves. Whoever may make ReplicaSets or Jobs can do so too.
+/// The controller of the owner, derived from names: the controllers of Deployments and CronJobs name the objects that
+/// they create after themselves. Users who can create ReplicaSets or Jobs can choose such names, too.
 fn above<'s>(pod: &Pod<'_>, (kind, name): (OwnerKind, &'s str)) -> Option<(OwnerKind, &'s str)> {
     let (above, end) = name.rsplit_once('-').filter(|(above, _)| !above.is_empty())?;
     match kind {
@@ -129,7 +129,7 @@ fn above<'s>(pod: &Pod<'_>, (kind, name): (OwnerKind, &'s str)) -> Option<(Owner
             let is_hash = !end.is_empty() && pod.metadata.labels.is(POD_TEMPLATE_HASH, end);
             is_hash.then_some((OwnerKind::Deployment, above))
         }
-        // The end is the scheduled time, in minutes.
+        // The suffix is the scheduled time, in minutes.
         OwnerKind::Job => {
             let is_time = end.len() >= 8 && end.bytes().all(|b| b.is_ascii_digit());
             is_time.then_some((OwnerKind::CronJob, above))

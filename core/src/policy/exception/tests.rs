@@ -64,7 +64,7 @@ const POD: &str = r#"{
 }"#;
 const REPLICA_SETS: &str = "system:serviceaccount:kube-system:replicaset-controller";
 
-/// Whether an exception covers [`POD`], which this user asks for in namespace `shop`.
+/// Whether an exception covers [`POD`], created by this user in namespace `shop`.
 fn covers(matches: Match, requester: &str) -> bool {
     let exceptions: Exceptions = [exception("x/y", matches)].into_iter().collect();
     let pod = pod(POD);
@@ -184,7 +184,7 @@ fn an_exception_ends_to_the_very_moment() {
     assert_eq!(counts(end + Duration::from_secs(1)), (0, 1));
 }
 
-/// One that lists a namespace twice over, by name and by pattern, is there once.
+/// An exception that matches a namespace both by name and by pattern is found once.
 #[test]
 fn each_is_found_once_and_by_name() {
     let both = within(&["s*", "shop", "sh*"]);

@@ -1,4 +1,4 @@
-//! Exceptions are found as if each were asked, and few are asked.
+//! The index finds the same exceptions as a linear search, and checks few of them.
 
 use proptest::{
     prelude::*,
@@ -56,7 +56,7 @@ proptest! {
     }
 }
 
-/// 10,000 exceptions that have all but one selector in common, or none: a pod asks those that could be for it.
+/// Among 10,000 exceptions that share all selectors but one, or none, a pod checks only those that may match it.
 #[test]
 fn few_of_ten_thousand_are_asked() {
     let shared = || Match { images: images(&["ghcr.io/shop/*"]), ..within(&["*"]) };
@@ -131,7 +131,7 @@ fn an_image_volume_is_one_of_the_pods_images() {
     };
     assert_eq!(broken("ghcr.io/shop/model:1", "v"), [""; 0]);
     for foreign in ["ghcr.io/evil/model:1", "shop/model", ""] {
-        // The container keeps what containers are allowed; the pod as a whole is not covered.
+        // The container keeps its own relaxations; the pod as a whole is not covered.
         assert_eq!(broken(foreign, "other"), ["hostNamespaces"], "{foreign}");
         // Unless it mounts the image: then it may run it.
         assert_eq!(broken(foreign, "v"), ["capabilities_baseline", "hostNamespaces"], "{foreign}");

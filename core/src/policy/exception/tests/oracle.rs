@@ -1,5 +1,5 @@
-//! Exceptions against an oracle that never looks at a control: it names each thing that a pod does, one by one, and asks
-//! of each whether somebody named it.
+//! Compares exceptions with an oracle that is independent of the controls: it lists everything that a pod does, and
+//! checks whether an exception names each item.
 
 use proptest::{
     prelude::*,
@@ -12,7 +12,7 @@ use super::*;
 use crate::rules::Access;
 
 const CAPABILITIES: [&str; 4] = ["NET_RAW", "NET_ADMIN", "SYS_ADMIN", "CHOWN"];
-/// Every pod may add it.
+/// A capability that every pod may add.
 const HARMLESS: &str = "CHOWN";
 const PORTS: [i32; 5] = [0, 80, 9100, 9101, 30_005];
 const PORT_TEXTS: [&str; 4] = ["80", "9100", "9100-9101", "30000-30010"];
@@ -20,7 +20,7 @@ const PATHS: [&str; 6] =
     ["/var/log", "/var/log/app", "/var/logs", "/", "/var/log/../../etc", "/var"];
 const ALLOWED_PATHS: [&str; 3] = ["/var/log", "/var/log/app", "/var"];
 const SYSCTLS: [&str; 3] = ["kernel.msgmax", "net.core.somaxconn", "kernel.shm_rmid_forced"];
-/// Every pod may set it.
+/// A sysctl that every pod may set.
 const SAFE: &str = "kernel.shm_rmid_forced";
 const SHARED: [(&str, &str); 3] =
     [("network", "hostNetwork"), ("pid", "hostPID"), ("ipc", "hostIPC")];
@@ -35,7 +35,7 @@ struct Made {
     image: &'static str,
     capabilities: Vec<&'static str>,
     ports: Vec<i32>,
-    /// Of each volume: whether it is mounted, and if so, to be written to.
+    /// Per volume: whether it is mounted, and if so, whether writable.
     mounts: Vec<Option<bool>>,
     mounts_image: bool,
 }
@@ -46,7 +46,7 @@ struct Work {
     init: usize,
     containers: Vec<Made>,
     volumes: Vec<&'static str>,
-    /// Of a volume that is one.
+    /// For an image volume.
     image: Option<&'static str>,
     shared: Vec<(&'static str, &'static str)>,
     sysctls: Vec<&'static str>,
@@ -59,7 +59,7 @@ struct Written {
     images: Vec<&'static str>,
     capabilities: Vec<&'static str>,
     ports: Vec<&'static str>,
-    /// And whether to be read alone.
+    /// With whether the path is read-only.
     paths: Vec<(&'static str, bool)>,
     shared: Vec<(&'static str, &'static str)>,
     sysctls: Vec<&'static str>,
@@ -159,7 +159,7 @@ impl Work {
 impl Written {
     fn exception(&self, name: usize) -> Exception {
         let mut allow = Relaxation::default();
-        // What another one of the list says already is refused, and not missed.
+        // A value that the list already contains is rejected, and not missed.
         let mut add = |value| drop(allow.add(value));
         self.capabilities.iter().for_each(|it| add(Allowed::Capability(it)));
         self.ports.iter().rev().for_each(|it| add(Allowed::HostPorts(it)));
@@ -189,7 +189,7 @@ impl Written {
         paths
     }
 
-    /// Whether it says anything of this image, here and now: by comparing text, without a pattern.
+    /// Whether it covers this image here and now: compares text, without patterns.
     fn is_for(&self, work: &Work, image: &str) -> bool {
         let here = self.namespaces.contains(&work.namespace)
             || self.namespace_patterns.contains(&"*")
@@ -230,7 +230,7 @@ impl Written {
     }
 }
 
-/// Whether somebody named every single thing that the pod does.
+/// Whether exceptions name every single thing that the pod does.
 fn all_is_named(work: &Work, all: &[Written]) -> bool {
     let of_pod =
         |named: &dyn Fn(&Written) -> bool| all.iter().any(|it| it.is_for_all(work) && named(it));
@@ -293,13 +293,13 @@ proptest! {
         let mut turned = exceptions(&all);
         turned.rotate_left(turn % all.len());
         prop_assert_eq!(is_admitted(&work, turned), before);
-        // Nor do the names matter, by which they are sorted.
+        // The names, by which they are sorted, do not matter either.
         all.reverse();
         prop_assert_eq!(is_admitted(&work, exceptions(&all)), before);
     }
 }
 
-/// The generated cases come out both ways: a property that sees denials alone proves little.
+/// The generated cases have both outcomes: a property that only sees denials proves little.
 #[test]
 fn of_the_pods_that_ask_for_something_some_are_admitted_and_some_are_not() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
