@@ -1,4 +1,4 @@
-//! What answers say of exceptions that have expired, or will soon.
+//! What responses say about exceptions that have expired, or will soon.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
     pss::NEWEST,
 };
 
-/// One that has expired, for all of namespace `shop`.
+/// An expired exception for the whole namespace `shop`.
 fn expired(name: &str, allow: Allowed<'_>) -> Exception {
     let mut relaxation = Relaxation::default();
     relaxation.add(allow).unwrap();
@@ -30,7 +30,7 @@ fn expired(name: &str, allow: Allowed<'_>) -> Exception {
     }
 }
 
-/// The names of those that a denial is put down to, and what it says.
+/// The exceptions that a denial names as missing, and its text.
 fn missed(spec: &str, exceptions: Vec<Exception>) -> (Vec<String>, String) {
     let (covered, denial) = told(spec, exceptions);
     (covered.missed.into_iter().map(|note| note.name).collect(), denial)
@@ -51,7 +51,7 @@ fn an_end_is_told_to_those_who_need_the_exception() {
     for (spec, expected) in [
         (r#"{"containers":[{"name":"c"}]}"#, &[][..]),
         (r#"{"hostPID":true,"containers":[{"name":"c"}]}"#, &["x/pid"]),
-        // It is denied now, and not only later.
+        // It is already denied now.
         (r#"{"hostPID":true,"hostIPC":true,"containers":[{"name":"c"}]}"#, &[]),
     ] {
         let ending = told(spec, exceptions()).0.ending;
@@ -93,7 +93,7 @@ fn only_what_would_have_prevented_a_denial_is_named() {
     };
     let host = r#""hostPID":true,"#;
     for (spec, exceptions, expected) in [
-        // By its name the other is the first.
+        // By name, the other one comes first.
         (adding(r#""NET_RAW""#, ""), vec![trace(), raw("raw")], &["x/raw"][..]),
         (adding(r#""NET_RAW""#, ""), vec![trace()], &[]),
         (
@@ -119,7 +119,7 @@ fn only_what_would_have_prevented_a_denial_is_named() {
         let (names, denial) = missed(&spec, exceptions);
         assert_eq!(names, expected, "{spec}");
         assert_eq!(denial.contains("would have covered"), !expected.is_empty(), "{denial}");
-        // Two may be needed together, so that one name would be half the truth.
+        // Two may be needed together, so naming one would be misleading.
         assert!(expected.iter().all(|name| denial.contains(name)), "{denial}");
     }
 }

@@ -1,4 +1,4 @@
-//! What to set, by the part of the pod: sorted once, written only as far as a text has room.
+//! What to set, by part of the pod: sorted once, and written only as far as the text has room.
 
 use std::collections::HashSet;
 
@@ -9,12 +9,12 @@ use crate::{
 
 use super::message::clean;
 
-/// What violations ask to be set, each once a place.
+/// The fixes of violations, without duplicates per place.
 #[derive(Debug)]
 pub(super) struct Fixes<'v> {
-    /// By place, in the order of the violations.
+    /// Sorted by place, then in the order of the violations.
     all: Vec<(Place, &'v str)>,
-    /// How many were found beyond those.
+    /// The number of further findings.
     more: usize,
 }
 
@@ -32,7 +32,7 @@ impl<'v> Fixes<'v> {
             }));
         }
         all.sort_by_key(|(place, _)| *place);
-        // Two requirements may ask for the same.
+        // Two requirements may have the same fix.
         let (mut last, mut seen) = (None, HashSet::new());
         all.retain(|(place, fix)| {
             if last.replace(*place) != Some(*place) {
@@ -43,12 +43,12 @@ impl<'v> Fixes<'v> {
         Self { all, more }
     }
 
-    /// How many there are.
+    /// The number of fixes.
     pub(super) fn len(&self) -> usize {
         self.all.len() + self.more
     }
 
-    /// One line each: `container "web": set …`, and how many are behind it.
+    /// One line per fix, `container "web": set …`, with the number of remaining ones.
     pub(super) fn lines(&self, pod: &Pod<'_>) -> impl Iterator<Item = (String, usize)> {
         let (mut left, mut known) = (self.len(), (None, String::new()));
         self.all.iter().map(move |(place, fix)| {
@@ -60,7 +60,7 @@ impl<'v> Fixes<'v> {
         })
     }
 
-    /// One line a place of at most so many bytes or a little more, and how many are behind it.
+    /// One line per place of about this many bytes at most, with the number of remaining fixes.
     pub(super) fn lines_by_place(
         &self,
         pod: &Pod<'_>,
@@ -72,7 +72,7 @@ impl<'v> Fixes<'v> {
             let place = fixes.first().map_or(Place::Pod, |(place, _)| *place);
             let mut line = place.describe(pod);
             for (index, (_, fix)) in fixes.iter().enumerate() {
-                // What comes now would be cut.
+                // Anything further would be truncated.
                 if line.len() > room {
                     break;
                 }
@@ -83,8 +83,8 @@ impl<'v> Fixes<'v> {
         })
     }
 
-    /// At most so many lines of at most so many bytes, each of as many places as it has room for. The last says how many
-    /// things are left out.
+    /// At most this many lines of at most this many bytes. Each line covers as many places as fit, and the last one
+    /// says how many fixes are left out.
     pub(super) fn packed(&self, pod: &Pod<'_>, room: usize, most: usize) -> Vec<String> {
         const MORE: usize = "; and 16384 more".len();
         let room = room.saturating_sub(MORE);
@@ -108,7 +108,7 @@ impl<'v> Fixes<'v> {
         lines
     }
 
-    /// Lines, as many as there is room for, and how many are left out.
+    /// As many lines as fit, and how many are left out.
     pub(super) fn joined(
         lines: impl Iterator<Item = (String, usize)>,
         separator: &str,

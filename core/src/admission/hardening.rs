@@ -1,4 +1,4 @@
-//! What `/mutate` decides.
+//! The decision of `/mutate`.
 
 use std::borrow::Cow;
 
@@ -19,35 +19,35 @@ use super::{
 /// What hardening adds to a pod.
 #[derive(Debug)]
 pub struct Hardening<'r> {
-    /// The pod, as the request has it.
+    /// The pod in the request.
     pub pod: &'r Pod<'r>,
-    /// Whether it is really added.
+    /// Whether the changes are applied.
     pub effect: Effect,
-    /// What.
+    /// The changes.
     pub changes: Vec<Change>,
-    /// Whether people are told otherwise: by a denial, which the pod gets whatever is added, or by the warnings of
-    /// `/validate`, which say what to set of a pod that is left as it is.
+    /// Whether the user learns of it elsewhere: from a denial, which the pod gets in any case, or from the warnings of
+    /// `/validate`, which say what to set in an unchanged pod.
     pub is_told_otherwise: bool,
 }
 
-/// Whether hardening acts.
+/// Whether hardening applies its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// The patch is answered.
+    /// The response contains the patch.
     Apply,
-    /// It is only told.
+    /// The response only reports the changes.
     Report,
 }
 
 impl Hardening<'_> {
-    /// The operations that add it, on the request's object.
+    /// The patch for the request's object.
     pub fn patch(&self) -> PatchText {
         PatchText::of(self.pod, &self.changes, &["spec"])
     }
 }
 
 impl Effect {
-    /// A metric's label.
+    /// The metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Apply => "apply",
@@ -56,10 +56,10 @@ impl Effect {
     }
 }
 
-/// Whether a request makes a pod, or adds containers to it: nothing else may be changed in one that runs.
+/// Whether a request creates a pod or adds containers to it: nothing else can be changed in a running pod.
 ///
-/// The kubelet's mirror pods are left alone, since what they mirror runs already. The annotation alone does not
-/// make one: anyone can set it.
+/// Mirror pods of the kubelet are not changed, because their static pods run already. The annotation alone does not
+/// identify one, since anyone can set it.
 pub(super) fn applies_to(request: &Request<'_>) -> bool {
     let is_open = matches!(
         (request.operation, request.subresource.as_str()),
@@ -72,7 +72,7 @@ pub(super) fn applies_to(request: &Request<'_>) -> bool {
     request.target() == Target::Pod && is_open && !is_mirror
 }
 
-/// Plans the changes of a request that [`applies_to`].
+/// Plans the changes for a request that [`applies_to`].
 pub(super) fn review<'r>(
     request: &'r Request<'r>,
     context: Context<'r>,
@@ -105,7 +105,7 @@ pub(super) fn review<'r>(
     Ok(Outcome::Harden(Hardening { pod, effect, changes: case.changes, is_told_otherwise }))
 }
 
-/// What of its pod a request that [`applies_to`] may still change.
+/// The part of the pod that a request that [`applies_to`] can still change.
 pub(super) fn scope<'r>(request: &'r Request<'_>) -> Result<Scope<'r>, Fault> {
     match (request.operation, &request.old_object) {
         (Operation::Create, _) => Ok(Scope::Create),
@@ -129,7 +129,7 @@ mod tests {
     const PLAIN: &str = r#"{"name":"web"}"#;
     const PRIVILEGED: &str = r#"{"name":"web","securityContext":{"privileged":true}}"#;
 
-    /// What `/mutate` answers of a pod with these containers, in a namespace with these labels.
+    /// The response of `/mutate` for a pod with these containers, in a namespace with these labels.
     fn answer(containers: &str, labels: &[(&str, &str)]) -> Answer {
         let pods = r#"{"group":"","version":"v1","resource":"pods"}"#;
         let text = format!(
@@ -156,7 +156,7 @@ mod tests {
         for (containers, labels, key, is_told) in [
             (PLAIN, [enforce("restricted"), harden("apply")], "hardened", true),
             (PLAIN, [enforce("restricted"), harden("report")], "would-harden", true),
-            // `/validate` warns of it, in the same words.
+            // `/validate` warns about it in the same words.
             (PLAIN, [enforce("baseline"), harden("report")], "would-harden", false),
             (PLAIN, [warn("privileged"), harden("report")], "would-harden", true),
             (PRIVILEGED, [enforce("privileged"), harden("apply")], "hardened", true),

@@ -1,4 +1,4 @@
-//! What people read: denials and warnings, bounded and without control characters.
+//! Texts for people: denials and warnings, bounded and without control characters.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::{
 
 use super::fixes::Fixes;
 
-/// The most bytes of a denial: it ends up in Events.
+/// Maximum size of a denial in bytes: it ends up in Events.
 pub(super) const MAX_DENIAL: usize = 1024;
 /// The reasons of violations, as one phrase: `privileged container, host ports`.
 pub fn reasons(violations: &[Violation]) -> String {
@@ -19,7 +19,7 @@ pub fn reasons(violations: &[Violation]) -> String {
     reasons.join(", ")
 }
 
-/// What is broken, as a name: `PodSecurity "restricted:latest"`, `rules`, or both.
+/// The name of the violated policy: `PodSecurity "restricted:latest"`, `rules`, or both.
 pub(super) fn broken(levels: Levels, violations: &[Violation]) -> String {
     let of_rules = violations.iter().filter(|violation| violation.requirement.is_rule());
     match of_rules.count() {
@@ -29,8 +29,8 @@ pub(super) fn broken(levels: Levels, violations: &[Violation]) -> String {
     }
 }
 
-/// What to set, one line each, grouped by the part of the pod: `container "web": set …`. At most so many lines, the last
-/// of which then says how many are left out.
+/// What to set, one line each, grouped by part of the pod: `container "web": set …`. At most this many lines; the last
+/// one then says how many are left out.
 pub fn fixes<'v>(
     violations: impl IntoIterator<Item = &'v Violation>,
     pod: &Pod<'_>,
@@ -48,7 +48,7 @@ pub fn fixes<'v>(
     lines
 }
 
-/// The same in one line of about so many bytes.
+/// The same in one line of about this many bytes.
 pub fn fix<'v>(
     violations: impl IntoIterator<Item = &'v Violation>,
     pod: &Pod<'_>,
@@ -58,12 +58,13 @@ pub fn fix<'v>(
     Fixes::joined(fixes.lines(pod), "; ", room, fixes.len())
 }
 
-/// A denial: the first line says it all, then what to set, then where the policy comes from. Whole lines only.
+/// A denial: a complete first line, then what to set, then the source of the policy. Never truncates within a line.
 pub(super) fn denial(first: &str, fixes: &Fixes<'_>, pod: &Pod<'_>, last: &[String]) -> String {
     let mut text = clean(first, MAX_DENIAL / 2);
     let last: Vec<_> = last.iter().map(|line| clean(line, MAX_DENIAL * 3 / 8)).collect();
     let last = last.join("\n");
-    // "\n  and 16384 more" and the last lines always fit.
+    // "
+    //   and 16384 more" and the last lines always fit.
     let room = MAX_DENIAL - last.len() - 24;
     let mut left = fixes.len();
     for (line, behind) in fixes.lines(pod) {
@@ -82,13 +83,13 @@ pub(super) fn denial(first: &str, fixes: &Fixes<'_>, pod: &Pod<'_>, last: &[Stri
     text
 }
 
-/// What hardening sets, by place: `pod: runAsNonRoot=true; container "web": …`. Of about so many bytes.
+/// The changes of hardening by place: `pod: runAsNonRoot=true; container "web": …`. About this many bytes.
 pub(super) fn changes(changes: &[Change], pod: &Pod<'_>, room: usize) -> String {
     let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     let mut text = String::new();
     for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
-        // What comes now would be cut.
+        // Anything further would be truncated.
         if text.len() > room {
             break;
         }
@@ -101,23 +102,23 @@ pub(super) fn changes(changes: &[Change], pod: &Pod<'_>, room: usize) -> String 
     text
 }
 
-/// What must be known of an image before `runAsNonRoot` is set for it.
+/// What users must know about an image before setting `runAsNonRoot`.
 pub(super) fn root_caveat(changes: &[Change]) -> Option<&'static str> {
     changes.iter().any(|change| change.field == Field::RunAsNonRoot).then_some(
         "runAsNonRoot: an image that runs as root, or names its user instead of numbering it, will not start",
     )
 }
 
-/// What stands where text was cut: ASCII, since warnings travel in an HTTP header.
+/// Marks truncated text. ASCII, because warnings are sent in an HTTP header.
 const CUT: &str = "...";
 
-/// A name as a text quotes it: no name of the API is longer.
+/// Truncates a name to the maximum length of names in the API.
 pub(super) fn cut(name: &str) -> &str {
     const MOST: usize = 253;
     name.get(..name.floor_char_boundary(MOST)).unwrap_or_default()
 }
 
-/// No control characters, at most so many bytes, cut between characters.
+/// Removes control characters, and truncates at a character boundary.
 pub(super) fn clean(text: &str, max: usize) -> String {
     if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();

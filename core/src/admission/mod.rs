@@ -1,6 +1,6 @@
-//! From a review's text to an answer: what is asked, what it needs to know, what is decided, what is said.
+//! From the text of a review to the response: decoding, required facts, decision, messages.
 //!
-//! Pure: no I/O, no clock, no log. What a decision needs from the cluster is given to it as a value.
+//! Pure: no I/O, no clock, no log. Facts about the cluster are passed in as values.
 
 mod fixes;
 mod hardening;

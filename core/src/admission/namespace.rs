@@ -1,4 +1,4 @@
-//! A namespace's labels, and the pods that a stricter policy finds in it. Never denied because of pods.
+//! Reviews of a namespace's labels, with warnings about pods that violate a stricter policy. Pods never cause a denial.
 
 use crate::{
     harden,
@@ -13,22 +13,22 @@ use super::{
     review::{Fault, Outcome, Review, unreadable},
 };
 
-/// What a namespace's author is told.
+/// What the author of a namespace is warned about.
 #[derive(Debug)]
 pub enum NamespaceReview {
     /// The configuration exempts the namespace, so its labels do nothing.
     ExemptButLabelled {
-        /// The labelled modes and what they ask for.
+        /// The labelled modes and their levels.
         ignored: Vec<(&'static str, Levels)>,
     },
-    /// What the labels ask for is less than the configuration lets them.
+    /// The labels ask for less than the floor.
     BelowFloor {
-        /// What they ask for.
+        /// The level of the labels.
         asked: Levels,
-        /// What is enforced.
+        /// The enforced level.
         enforced: Levels,
     },
-    /// Pods that run already were held against the new enforced level.
+    /// Existing pods were judged by the new enforced level.
     Scanned(Scan),
 }
 
@@ -53,7 +53,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
                 other => return Review::Decided(Outcome::Refuse(unreadable(other))),
             };
             let old_policy = read(old);
-            // What was invalid before must not stand in the way of any other change.
+            // A label that was already invalid must not block other changes.
             if !invalid.is_empty() && invalid != invalid_labels(&old_policy, old) {
                 return Review::Decided(Outcome::Refuse(Fault::Labels(invalid)));
             }
@@ -73,7 +73,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
     }
 }
 
-/// Nothing is to be looked at, but that the floor holds is said.
+/// No pods need to be judged. Reports a label below the floor.
 fn lenient(policy: &EffectivePolicy) -> Outcome<'static> {
     match policy.labelled_below_floor() {
         Some(asked) => {
@@ -89,12 +89,12 @@ fn invalid_labels(policy: &EffectivePolicy, namespace: &Namespace) -> Vec<Invali
     policy.invalid.iter().cloned().chain(mode).collect()
 }
 
-/// Whether pods that were fine before may break what is enforced now: upstream's rule, for each of the levels.
+/// Whether pods that complied before may violate the new policy: upstream's rule, for each level.
 fn is_stricter(before: &EffectivePolicy, after: &EffectivePolicy) -> bool {
     !before.modes.enforce.include_all(&after.modes.enforce) || before.profile != after.profile
 }
 
-/// Tells of labels that do nothing because the namespace is exempt.
+/// Warns about labels without effect in an exempt namespace.
 fn exempt(
     namespace: &Namespace,
     policy: &EffectivePolicy,
@@ -127,12 +127,12 @@ pub struct AwaitsPods {
 }
 
 impl AwaitsPods {
-    /// Begins to judge its pods. A namespace's request has its name in `namespace`, too.
+    /// Starts judging its pods. In a request for a namespace, `namespace` is its name.
     pub fn scan(&self) -> PodScan {
         PodScan::new(self.namespace.clone(), self.policy.clone())
     }
 
-    /// Decides, with what was found.
+    /// Decides by the result of the scan.
     pub fn with(self, scan: Scan) -> Outcome<'static> {
         Outcome::Namespace(NamespaceReview::Scanned(scan))
     }

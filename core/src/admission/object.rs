@@ -1,4 +1,4 @@
-//! The object of a review, as narrow as what is judged of it.
+//! The object of a review, reduced to what is judged.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -14,23 +14,23 @@ use crate::{
 
 use super::message::cut;
 
-/// What a request's resource says that its object is.
+/// The type of a request's object, according to its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// `pods`, and every subresource of it that holds a pod: also one that nobody has heard of yet, so that
-    /// a newer API server cannot get a pod past an older build (`admission.go`, ignoredPodSubresources).
+    /// `pods`, and every subresource that contains a pod. Includes unknown subresources, so that a newer API server
+    /// cannot get a pod past an older build (`admission.go`, ignoredPodSubresources).
     Pod,
-    /// A kind that makes pods from a template.
+    /// A kind that creates pods from a template.
     Template(Kind),
-    /// `namespaces`, and those subresources of it that hold a namespace.
+    /// `namespaces`, and the subresources that contain a namespace.
     Namespace,
-    /// Nothing that is judged: `pods/exec`, `deployments/scale`.
+    /// Not judged: `pods/exec`, `deployments/scale`.
     Ignored,
-    /// A resource that this build does not know: there is no saying where its pod stands.
+    /// A resource that this build does not know, so the position of its pod is unknown.
     Unknown,
 }
 
-/// The eight kinds that hold a pod template.
+/// The eight kinds with a pod template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the kinds are Kubernetes' own")]
 pub enum Kind {
@@ -62,7 +62,7 @@ impl Kind {
         KINDS.iter().find(|row| row.0 == group && row.2 == kind).map(|row| row.3)
     }
 
-    /// Where the template stands in the object.
+    /// The path of the template in the object.
     pub fn template(self) -> &'static [&'static str] {
         match self {
             Self::PodTemplate => &["template"],
@@ -76,7 +76,7 @@ impl Kind {
         }
     }
 
-    /// The same as a field path's beginning: `spec.template.`.
+    /// The same as the prefix of field paths: `spec.template.`.
     pub fn root(self) -> &'static str {
         match self {
             Self::PodTemplate => "template.",
@@ -92,7 +92,8 @@ impl Kind {
 }
 
 impl Target {
-    /// By the resource that the webhook is registered for: `matchPolicy: Equivalent` makes it that one.
+    /// Determines the type by the resource that the webhook is registered for: `matchPolicy: Equivalent` converts to
+    /// it.
     pub fn of(group: &str, resource: &str, subresource: &str) -> Self {
         match (group, resource, subresource) {
             (
@@ -102,7 +103,7 @@ impl Target {
                 | "status",
             ) => Self::Ignored,
             ("", "pods", _) => Self::Pod,
-            // Labels change by each of them: upstream's strategies keep the old spec or status, and no metadata
+            // Each of them can change labels: upstream's strategies reset the spec or status, but not the metadata
             // (`registry/core/namespace/strategy.go`).
             ("", "namespaces", "" | "finalize" | "status") => Self::Namespace,
             ("", "namespaces", _) => Self::Ignored,
@@ -116,7 +117,7 @@ impl Target {
 }
 
 impl Target {
-    /// The kind of its object, where no other can be judged.
+    /// The kind of the object, if only that can be judged.
     pub fn kind(self) -> Option<&'static str> {
         match self {
             Self::Pod => Some("Pod"),
@@ -129,31 +130,31 @@ impl Target {
 /// A review's `object` or `oldObject`.
 #[derive(Debug, Default)]
 pub enum Object<'a> {
-    /// `null`, or not there.
+    /// `null` or absent.
     #[default]
     Absent,
-    /// There, and nothing that is judged.
+    /// Present, but not judged.
     Ignored,
     /// A pod.
     Pod(Box<Pod<'a>>),
-    /// The object of a template, and its template if it has one.
+    /// The object of a template, with the template if present.
     Template(Option<Box<Pod<'a>>>),
     /// A namespace.
     Namespace(Namespace),
-    /// It is not what its resource says, and why.
+    /// The object does not match its resource, for this reason.
     Unreadable(String),
-    /// The review around it breaks off or does not say what is asked, and why: nobody knows what this is.
+    /// The review is truncated or incomplete, so the type is unknown, for this reason.
     Malformed(String),
 }
 
-/// What is read of a namespace.
+/// The part of a namespace that is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespace {
-    /// Those of its labels that set a policy.
+    /// Its policy labels.
     pub labels: BTreeMap<String, String>,
 }
 
-/// Reads an object as what its resource says that it is.
+/// Reads an object as the type that its resource determines.
 impl<'de> DeserializeSeed<'de> for Target {
     type Value = Object<'de>;
 
@@ -227,8 +228,8 @@ struct NamespaceMetadata {
     labels: PolicyLabels,
 }
 
-/// The labels that set a policy; all others are skipped. The API allows values of 63 bytes: of longer ones the beginning
-/// tells that they mean nothing.
+/// The policy labels; others are skipped. The API limits values to 63 bytes: the start of a longer one is enough to
+/// report it as invalid.
 #[derive(Default)]
 struct PolicyLabels(BTreeMap<String, String>);
 

@@ -1,7 +1,8 @@
-//! The pods of a namespace, held against its new policy as they are listed: page after page, each judged and dropped.
+//! Judges the pods of a namespace by its new policy while they are listed: page after page, each pod judged and
+//! dropped.
 //!
-//! Between two pages it keeps counts, the controllers that it has seen and what pods break. None of that grows with
-//! the size of a pod, and all of it ends with [`MAX_PODS`].
+//! Between two pages it keeps counts, the seen controllers and the violated controls. None of that grows with the size
+//! of pods, and [`MAX_PODS`] limits it.
 
 use std::{
     borrow::Cow,
@@ -16,47 +17,47 @@ use crate::{
     rules::Mode,
 };
 
-/// The most existing pods that an update of labels judges, as upstream.
+/// Maximum number of existing pods that a label update judges, as in upstream.
 const MAX_PODS: usize = 3000;
-/// The most groups of pods that are told apart. An answer has room for fewer.
+/// Maximum number of groups of pods. A response has room for fewer.
 const MAX_GROUPS: usize = 64;
-/// Of a controller's uid, the characters that are kept. Kubernetes' own have 36.
+/// How many characters of a controller's uid are kept. Those of Kubernetes have 36.
 const MAX_UID: usize = 64;
-/// Of a pod's name, the characters that are kept. No name has more.
+/// How many characters of a pod's name are kept: the maximum length of a name.
 const MAX_NAME: usize = 253;
 
-/// What was found among the pods that run already.
+/// The results for the existing pods.
 #[derive(Debug)]
 pub struct Scan {
     /// The new enforced levels.
     pub enforce: Levels,
-    /// How many pods were judged.
+    /// The number of judged pods.
     pub checked: usize,
-    /// How many there are. None if that is not known, and some were not listed.
+    /// The total number of pods. None if it is unknown and some were not listed.
     pub total: Option<usize>,
-    /// Pods that break the same controls, in the order of their first names.
+    /// Pods that violate the same controls, sorted by their first names.
     pub groups: Vec<Group>,
-    /// Pods that break something and belong to none of the groups, since there were too many.
+    /// Violating pods beyond the maximum number of groups.
     pub ungrouped: usize,
-    /// Why the pods could not be had, if so.
+    /// Why the pods could not be listed, if so.
     pub failure: Option<String>,
 }
 
-/// Pods that break the same controls.
+/// Pods that violate the same controls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The first of their names.
     pub pod: String,
-    /// How many.
+    /// The number of pods.
     pub count: usize,
     /// The controls' reasons.
     pub reasons: String,
 }
 
-/// How many pods were not listed.
+/// The number of pods that were not listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlisted {
-    /// So many.
+    /// This many.
     Known(usize),
     /// Some, and the API server did not say how many.
     Unknown,
@@ -70,7 +71,7 @@ pub struct PodScan {
     listed: usize,
     checked: usize,
     controllers: HashSet<String>,
-    /// The first name and the number of pods, by what they break.
+    /// The first name and the number of pods, by violated controls.
     groups: BTreeMap<Vec<&'static str>, (String, usize)>,
     ungrouped: usize,
 }
@@ -88,23 +89,22 @@ impl PodScan {
         }
     }
 
-    /// Whose pods.
+    /// The namespace of the pods.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// Whether more pods would be judged.
+    /// Whether more pods can be judged.
     pub fn has_room(&self) -> bool {
         self.checked < MAX_PODS
     }
 
-    /// Judges the pods of a page, each given as its JSON, until time is up; `to_come` is how many pods the following
-    /// pages have.
+    /// Judges the pods of a page, each given as JSON, until time is up. `to_come` is the number of pods on the
+    /// following pages.
     ///
-    /// Replicas are alike: the second of a controller tells less than the first of another. So within a page the
-    /// first of each controller comes first, as it does upstream among all pods, and other replicas are judged only
-    /// as far as all pods that are still to come could be judged, too. They are read a second time for that: none is
-    /// kept.
+    /// Replicas are alike: a second pod of a controller is less informative than the first of another. So the first pod
+    /// of each controller on a page is judged first, as upstream does among all pods. Other replicas are judged only if
+    /// all pods still to come can be judged, too. They are parsed a second time for that, because none is kept.
     pub fn page(
         &mut self,
         pods: &[&str],
@@ -115,7 +115,7 @@ impl PodScan {
         self.listed += pods.len();
         let mut replicas = Vec::new();
         for text in pods {
-            // What is no pod is not checked, which the counts say.
+            // Other values are not counted as checked.
             let Some(pod) = read(text) else { continue };
             if context.exempt_pod(&self.namespace, &pod).is_some() {
                 self.listed -= 1;
@@ -140,7 +140,7 @@ impl PodScan {
         }
     }
 
-    /// What was found, where so many pods were not listed.
+    /// The results, if this many pods were not listed.
     pub fn finish(self, unlisted: Unlisted) -> Scan {
         let mut groups: Vec<_> = self
             .groups
@@ -161,7 +161,7 @@ impl PodScan {
         }
     }
 
-    /// The same where no pod could be had.
+    /// The results if no pods could be listed.
     pub fn fail(self, why: String) -> Scan {
         Scan { failure: Some(why), ..self.finish(Unlisted::Unknown) }
     }
@@ -175,7 +175,7 @@ impl PodScan {
 
     fn judge(&mut self, pod: &Pod<'_>, context: Context<'_>) {
         self.checked += 1;
-        // The API server says who made a pod that runs, and this denies nothing.
+        // For a running pod the API server has set the owner, and the result denies nothing.
         let subject = Subject::as_it_says(pod, &self.namespace);
         let case = PodCase::new(&subject, Cow::Borrowed(&self.policy), context);
         let violations = case.map(|case| case.broken(Form::Written, Mode::Enforce));
@@ -198,7 +198,7 @@ impl PodScan {
     }
 }
 
-/// The API server is trusted, but it hands on what tenants wrote.
+/// The API server is trusted, but returns what tenants wrote.
 fn read(text: &str) -> Option<Pod<'_>> {
     json::from_untrusted(text, PhantomData).ok()
 }

@@ -1,7 +1,7 @@
-//! An AdmissionReview's request, decoded in one pass over its text.
+//! The request of an AdmissionReview, decoded in one pass over its text.
 //!
-//! kube-apiserver sends the fields in a fixed order: `uid`, `resource` and all else that says what is asked
-//! stand before `object`. So the object is decoded as it comes, into the view that its resource calls for.
+//! kube-apiserver sends the fields in a fixed order: `uid`, `resource` and other attributes come before `object`. So
+//! the object is decoded directly into the view for its resource.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use super::{
 /// One request of the API server.
 #[derive(Debug, Default)]
 pub struct Request<'a> {
-    /// What the answer must repeat; never empty.
+    /// Repeated in the response; never empty.
     pub uid: Text<'a>,
     /// API group of the object's kind.
     pub group: Text<'a>,
@@ -32,19 +32,19 @@ pub struct Request<'a> {
     pub resource: Text<'a>,
     /// Empty for the resource itself.
     pub subresource: Text<'a>,
-    /// Empty while a generated name is not made yet.
+    /// Empty until a generated name is set.
     pub name: Text<'a>,
-    /// Empty for what has none; of a namespace its own name.
+    /// Empty for cluster-scoped resources; for a namespace its own name.
     pub namespace: Text<'a>,
-    /// What is done to the object.
+    /// The operation on the object.
     pub operation: Operation,
-    /// Who asks.
+    /// The requesting user.
     pub user: User<'a>,
-    /// Whether the API server will throw the result away.
+    /// Whether the API server discards the result.
     pub dry_run: bool,
-    /// The object as it would be.
+    /// The new object.
     pub object: Object<'a>,
-    /// The object as it is, on UPDATE and DELETE.
+    /// The existing object, on UPDATE and DELETE.
     pub old_object: Object<'a>,
 }
 
@@ -59,13 +59,13 @@ pub enum Operation {
     Delete,
     /// CONNECT.
     Connect,
-    /// Any other word, or none: refused.
+    /// Any other word, or none: denied.
     #[default]
     Unknown,
 }
 
 impl Operation {
-    /// As upstream's metrics write it.
+    /// The word in upstream's metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -80,15 +80,15 @@ impl Operation {
 /// `userInfo`.
 #[derive(Debug, Default, Deserialize)]
 pub struct User<'a> {
-    /// Empty for nobody.
+    /// Empty if absent.
     #[serde(borrow, default, rename = "username")]
     pub name: Text<'a>,
-    /// Whether one of the groups is that of nodes.
+    /// Whether the user is in the group of nodes.
     #[serde(default, rename = "groups", deserialize_with = "has_nodes")]
     pub is_node: bool,
 }
 
-/// Whether `system:nodes` is one of the groups, none of which is kept.
+/// Whether `system:nodes` is one of the groups. The groups are not kept.
 fn has_nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     struct Visitor;
 
@@ -114,44 +114,44 @@ fn has_nodes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
     deserializer.deserialize_any(Visitor)
 }
 
-/// The longest uid, in bytes. Those of an API server have 36, and an answer repeats it.
+/// Maximum length of a uid, in bytes. Those of an API server have 36, and the response repeats it.
 const MAX_UID: usize = 64 << 10;
 
-/// A body that cannot be answered with a review: HTTP 400.
+/// A body without a valid review to respond to: HTTP 400.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadReview {
     /// Not JSON, or not a review.
     #[error("not an AdmissionReview: {0}")]
     Unreadable(String),
-    /// A review of another version.
+    /// A review in another version.
     #[error("expected apiVersion admission.k8s.io/v1 and kind AdmissionReview, got {0}")]
     OtherKind(String),
-    /// An answer needs the request's uid.
+    /// A response needs the request's uid.
     #[error("the review has no request.uid")]
     NoUid,
-    /// An answer would repeat it.
+    /// A response would have to repeat it.
     #[error("the review's request.uid is longer than {MAX_UID} bytes")]
     LongUid,
 }
 
 impl<'a> Request<'a> {
-    /// Reads a review. An object that is not what its resource says is [`Object::Unreadable`]; a review that is
-    /// wrong anywhere else, and has a uid, is [`Object::Malformed`]: so the answer can be an explicit one.
+    /// Decodes a review. An object that does not match its resource becomes [`Object::Unreadable`]. A review with any
+    /// other error but with a uid becomes [`Object::Malformed`], so that the response is an explicit one.
     pub fn decode(body: &'a [u8]) -> Result<Self, BadReview> {
-        // One UTF-8 check beforehand is cheaper than one a string.
+        // One UTF-8 check of the whole body is cheaper than one per string.
         let text =
             std::str::from_utf8(body).map_err(|error| BadReview::Unreadable(error.to_string()))?;
         let mut review = Review::default();
         let mut result = review.read(text, None);
         if result.is_ok() && review.is_object_early {
-            // Not as kube-apiserver writes it: once more, now that the resource is known.
+            // The fields are not in kube-apiserver's order: decode again with the known resource.
             let target = review.request.target();
             review = Review::default();
             result = review.read(text, Some(target));
         }
         let Err(of_object) = result else { return review.finish() };
         drop(review);
-        // Was it only the object? Who asks for what must be known all the same, and that the text is whole.
+        // The error may be in the object only. Decode the other fields, and check that the text is complete.
         let mut review = Review::default();
         match review.read(text, Some(Target::Ignored)) {
             Ok(()) => {
@@ -163,20 +163,20 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// What the object is.
+    /// The type of the object.
     pub fn target(&self) -> Target {
         Target::of(&self.resource_group, &self.resource, &self.subresource)
     }
 
-    /// The kind of the object, where it says one that its resource does not have: a subresource of pods that a
-    /// newer API server made up need not hold a pod, and what is no pod must not pass for an empty one.
+    /// The kind of the object, if it does not match its resource: a subresource of pods in a newer API server may
+    /// contain another object, which must not pass as an empty pod.
     fn foreign_kind(&self) -> Option<&str> {
         let expected = self.target().kind()?;
         let is_it = self.kind.is_empty() || (self.group.is_empty() && self.kind == expected);
         (!is_it).then_some(self.kind.as_str())
     }
 
-    /// The uid of a review of which only the beginning was kept, for a denial of a body too large.
+    /// Decodes the uid from the beginning of a review, to deny a body that is too large.
     pub fn decode_head(head: &'a [u8]) -> Result<Self, BadReview> {
         let end = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let mut review = Review::default();
@@ -187,12 +187,12 @@ impl<'a> Request<'a> {
     }
 }
 
-/// An error quotes what it is about, which can be as long as its sender likes.
+/// Truncates an error, which may quote a value of any length.
 fn why(error: &serde_json::Error) -> String {
     message::clean(&error.to_string(), message::MAX_DENIAL / 2)
 }
 
-/// What has been read so far: it outlives an error in what follows.
+/// The part read so far, which is kept after an error.
 #[derive(Default)]
 struct Review<'a> {
     api_version: Text<'a>,
@@ -206,7 +206,7 @@ impl<'a> Review<'a> {
         json::from_untrusted(text, ReviewSeed { review: self, target })
     }
 
-    /// Of a text that was read to its end.
+    /// Completes a review that was read to its end.
     fn finish(self) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
         if self.api_version != "admission.k8s.io/v1" || self.kind != "AdmissionReview" {
@@ -229,7 +229,7 @@ impl<'a> Review<'a> {
         Ok(request)
     }
 
-    /// Of a text that breaks off or is no review: what was read of it is no ground to allow anything.
+    /// Completes a truncated or invalid review. The part that was read must not lead to admission.
     fn broken(self, error: &serde_json::Error) -> Result<Request<'a>, BadReview> {
         let mut request = self.request;
         if request.uid.is_empty() {
@@ -244,7 +244,7 @@ impl<'a> Review<'a> {
     }
 }
 
-/// What a request must say before anyone can tell what it asks for.
+/// The missing field without which the meaning of a request is unknown.
 fn unclear(request: &Request<'_>) -> Option<&'static str> {
     if request.operation == Operation::Unknown {
         return Some("request.operation must be one of CREATE, UPDATE, DELETE, CONNECT");
@@ -252,7 +252,7 @@ fn unclear(request: &Request<'_>) -> Option<&'static str> {
     request.resource.is_empty().then_some("request.resource must name a resource")
 }
 
-/// The fields of the whole review.
+/// The fields of a review.
 struct ReviewSeed<'r, 'a> {
     review: &'r mut Review<'a>,
     target: Option<Target>,
@@ -281,7 +281,7 @@ impl<'de> de::Visitor<'de> for ReviewSeed<'_, 'de> {
                 "kind" => self.review.kind = map.next_value()?,
                 "request" => {
                     if std::mem::replace(&mut has_request, true) {
-                        // As below: whose uid would be answered?
+                        // A repeated field, as below: the uid would be ambiguous.
                         self.review.request.uid = Text::default();
                         return Err(de::Error::duplicate_field("request"));
                     }
@@ -310,8 +310,7 @@ impl<'de> DeserializeSeed<'de> for RequestSeed<'_, 'de> {
     }
 }
 
-/// The fields that are read; a field that stands twice is an error, since the API server reads it otherwise
-/// than we might.
+/// The fields that are read. A repeated field is an error, because the API server may use the other value.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Field {
@@ -350,7 +349,7 @@ impl<'de> de::Visitor<'de> for RequestSeed<'_, 'de> {
         while let Some(field) = map.next_key::<Field>()? {
             let bit = 1 << field as u32;
             if field.is_read() && seen & bit != 0 {
-                // Whoever wrote this may be understood otherwise elsewhere: no uid, no answer to it.
+                // Another reader may use the other value. Without a uid, no review is returned.
                 request.uid = Text::default();
                 return Err(de::Error::custom("a field of the request stands twice"));
             }

@@ -1,4 +1,4 @@
-//! An outcome as an AdmissionReview's response: allowed or denied, warnings, audit annotations, a patch.
+//! The response of an AdmissionReview for an outcome: allowed or denied, warnings, audit annotations, a patch.
 
 use std::collections::BTreeMap;
 
@@ -24,26 +24,26 @@ use super::{
     warnings::{MAX_WARNING, Warnings},
 };
 
-/// The most lines in which a pod or a template is told what it breaks.
+/// Maximum number of lines with fixes for a pod or a template.
 const MOST_LINES: usize = 3;
 
-/// How the warnings of a dry run begin.
+/// The prefix of warnings in dry-run mode.
 const DRY_RUN: &str = "dry run, would deny: ";
 
-/// What is answered, before it is written.
+/// A response before serialisation.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// Why not; allowed if there is nothing.
+    /// The denial; None if the request is allowed.
     pub denial: Option<Status>,
-    /// What whoever asked is told.
+    /// Warnings for the client.
     pub warnings: Vec<String>,
-    /// What the API server's audit log is told, under upstream's keys and ours.
+    /// Audit annotations, with upstream's keys and Portcullis' own.
     pub annotations: BTreeMap<&'static str, String>,
-    /// What to change.
+    /// The patch.
     pub patch: Option<PatchText>,
 }
 
-/// Says what was decided. In dry run nothing is denied or changed: it is said what would have been.
+/// Creates the response for an outcome. In dry-run mode, reports denials and changes instead of applying them.
 pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answer {
     let mut answer = Draft { object: object(request), ..Draft::default() };
     match outcome {
@@ -64,8 +64,8 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
     Answer { denial, warnings: warnings.into_lines(), annotations, patch }
 }
 
-/// What a request is about, as warnings begin: `Deployment "web": `. kubectl prints the same warning once, so that the
-/// second object of a file with the same fault would seem to have none.
+/// The prefix of warnings about an object: `Deployment "web": `. kubectl prints equal warnings once, so without it a
+/// second object with the same error would seem to have none.
 fn object(request: &Request<'_>) -> String {
     const MOST: usize = 80;
     let kind = message::clean(&request.kind, MOST);
@@ -75,7 +75,7 @@ fn object(request: &Request<'_>) -> String {
     }
 }
 
-/// The whole AdmissionReview, ready to be sent: compact JSON, the request not repeated.
+/// Serialises the whole AdmissionReview as compact JSON, without repeating the request.
 pub fn respond(answer: &Answer, uid: &str) -> Vec<u8> {
     let patch = answer.patch.as_ref().filter(|patch| !patch.is_empty());
     let review = ReviewOut {
@@ -91,15 +91,15 @@ pub fn respond(answer: &Answer, uid: &str) -> Vec<u8> {
             warnings: &answer.warnings,
         },
     };
-    // What an allowed pod is answered, most often, fits without growing, and a patch in base64 always does.
+    // The most common responses for allowed pods fit without growing, and a patch in base64 always does.
     let mut text =
         Vec::with_capacity(256 + patch.map_or(0, |patch| patch.as_bytes().len() / 2 * 3));
-    // Strings and maps with text keys always serialise, and memory takes any length.
+    // Strings and maps with text keys always serialise, and writing to memory cannot fail.
     let _ = serde_json::to_writer(&mut text, &review);
     text
 }
 
-/// Written in base64, without a copy.
+/// Serialises as base64, without a copy.
 struct Base64<'a>(&'a [u8]);
 
 impl Serialize for Base64<'_> {
@@ -133,12 +133,12 @@ struct Response<'a> {
     warnings: &'a [String],
 }
 
-/// An answer that is being written.
+/// A response in progress.
 #[derive(Default)]
 struct Draft {
-    /// Whom warnings name.
+    /// The object in warnings.
     object: String,
-    /// What to set, where it is denied.
+    /// The fixes in a denial.
     fixes: Vec<String>,
     denial: Option<Status>,
     warnings: Warnings,
@@ -155,7 +155,7 @@ impl Draft {
         self.warnings.add(&format!("{}{text}", self.object));
     }
 
-    /// Warns of violations, if there are any: what is broken in one line, and what to set in a few.
+    /// Adds warnings for violations, if any: the violated policy in one line, and the fixes in a few.
     fn violations(&mut self, head: &str, violations: &[Violation], pod: &Pod<'_>) {
         if !violations.is_empty() {
             self.warn(head);
@@ -214,7 +214,7 @@ impl Draft {
         }
     }
 
-    /// The audit log gets every exception, the user only those that are needed and end soon.
+    /// The audit log gets every exception, the user only those that are needed and expire soon.
     fn exception_notes(&mut self, verdict: &Verdict<'_>) {
         if let Some(profile) = &verdict.policy().profile {
             self.note("profile", profile.name.clone());
@@ -346,14 +346,14 @@ impl Draft {
         self.denial = Some(Status::fault(fault, request));
     }
 
-    /// Dry run: what would have been denied or changed becomes a warning and an audit annotation.
+    /// Dry run: turns the denial and the patch into warnings and audit annotations.
     fn only_say(&mut self) {
         let Some(status) = self.denial.take() else { return };
         self.note(
             "dry-run",
             message::clean(&format!("would deny: {}", status.message), message::MAX_DENIAL),
         );
-        // What to set stands in lines that begin with a space, and is told in fewer.
+        // Lines with fixes begin with a space, and are reported in fewer lines.
         let mut lines = status.message.lines().filter(|line| !line.starts_with(' '));
         let first = lines.next().map(str::to_owned);
         let policy = lines.collect::<Vec<_>>().join("; ");
@@ -365,7 +365,8 @@ impl Draft {
     }
 }
 
-/// What is broken of enforce and of warn, each requirement once: by the mode that includes the other, or by enforce.
+/// The violations of enforce and warn without duplicates, reported for the mode that includes the other, or for
+/// enforce.
 fn strictest(verdict: &Verdict<'_>) -> (Levels, Vec<Violation>) {
     let modes = verdict.policy().modes;
     let is_warned_of_more = verdict.enforce.is_empty() || modes.warn.include_all(&modes.enforce);

@@ -1,7 +1,7 @@
 //! The decision on a request: one `match`, in upstream's order (`admission/admission.go`).
 //!
-//! A decision may wait for what only the cluster knows: a namespace's labels, or the pods that run in it.
-//! [`review`] says so by its value, and the waiting value takes the answer.
+//! A decision may need facts that only the cluster knows: a namespace's labels, or its pods. [`review`] then returns a
+//! waiting value, which completes the decision when it gets them.
 
 use std::{
     borrow::Cow,
@@ -25,7 +25,7 @@ use super::{
     request::{Operation, Request},
 };
 
-/// Which webhook is asked.
+/// The webhook that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hook {
     /// `/validate`.
@@ -35,7 +35,7 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// The path's last word: a label of metrics and logs.
+    /// The last segment of the path, as a label of metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Validate => "validate",
@@ -44,51 +44,51 @@ impl Hook {
     }
 }
 
-/// A decision, or what it waits for.
+/// A decision, or the facts that it needs.
 #[derive(Debug)]
 #[allow(
     clippy::large_enum_variant,
     reason = "most are decided: a box would cost each an allocation"
 )]
 pub enum Review<'r> {
-    /// Nothing more is needed.
+    /// The decision.
     Decided(Outcome<'r>),
-    /// The namespace's labels.
+    /// Needs the namespace's labels.
     AwaitsPolicy(AwaitsPolicy<'r>),
-    /// The pods of a namespace whose policy becomes stricter.
+    /// Needs the pods of a namespace whose policy becomes stricter.
     AwaitsPods(AwaitsPods),
 }
 
-/// What was decided, with the pod that it is about. Recording and answering match it exhaustively.
+/// The decision, with the pod that it concerns. Recording and responding match it exhaustively.
 #[derive(Debug)]
 pub enum Outcome<'r> {
-    /// Nothing that is judged: another subresource, a deletion, an update that changes no container.
+    /// Not judged: another subresource, a deletion, an update that changes no container.
     Ignore,
     /// The configuration exempts it.
     Exempt(Exemption),
     /// Enforce, audit and warn are all privileged.
     Privileged,
-    /// A pod, judged.
+    /// A judged pod.
     Pod(Verdict<'r>),
-    /// A controller's template, judged as its pods will be.
+    /// The template of a controller, judged as its pods will be.
     Template {
-        /// As they will be hardened, or would be but for dry run.
+        /// The verdict after hardening, which in dry-run mode is only simulated.
         verdict: Verdict<'r>,
-        /// What they would break without that, of the enforced level, where they break nothing with it.
+        /// Violations of the enforced level that only hardening prevents.
         unhardened: Vec<Violation>,
     },
-    /// A namespace and its labels.
+    /// The labels of a namespace.
     Namespace(NamespaceReview),
-    /// What hardening adds to a pod, or would.
+    /// Changes of hardening to a pod, applied or reported.
     Harden(Hardening<'r>),
     /// It could not be judged, and is denied.
     Refuse(Fault),
-    /// It could not be judged, and is let through: another request will be judged in its stead.
+    /// It could not be judged, and is allowed, because a later request is judged instead.
     Pass(Fault),
 }
 
 impl<'r> Outcome<'r> {
-    /// The verdict on a pod or a template, where one was judged.
+    /// The verdict on a pod or a template, if one was judged.
     pub fn verdict(&self) -> Option<&Verdict<'r>> {
         match self {
             Self::Pod(verdict) | Self::Template { verdict, .. } => Some(verdict),
@@ -106,42 +106,42 @@ impl<'r> Outcome<'r> {
 /// Why a request could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The namespace's labels could not be had.
+    /// The namespace's labels are not available.
     Lookup {
-        /// Which.
+        /// The namespace.
         namespace: String,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The review breaks off, or does not say what is asked. kube-apiserver never sends one.
+    /// The review is truncated or incomplete. kube-apiserver never sends such a review.
     Malformed {
-        /// What is wrong.
+        /// The error.
         why: String,
     },
-    /// The object is not what its resource says.
+    /// The object does not match its resource.
     Object {
-        /// What is wrong.
+        /// The error.
         why: String,
     },
-    /// The resource holds no pod template that this build knows.
+    /// This build does not know where the resource has a pod template.
     UnknownResource,
-    /// The body is above the limit, in bytes.
+    /// The body exceeds the limit.
     TooLarge {
-        /// The limit.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Labels of a namespace that set no policy.
+    /// Invalid policy labels of a namespace.
     Labels(Vec<InvalidLabel>),
 }
 
-/// Decides, or says what is missing.
+/// Decides, or returns what is missing.
 pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) -> Review<'r> {
     if let Object::Malformed(why) = &request.object {
         return Review::Decided(Outcome::Refuse(Fault::Malformed { why: why.clone() }));
     }
     let target = request.target();
     let outcome = match (hook, request.operation, target) {
-        // What goes away, or is only talked to, breaks nothing.
+        // A deletion or a connection violates nothing.
         (_, Operation::Delete | Operation::Connect, _) | (_, _, Target::Ignored) => Outcome::Ignore,
         (Hook::Mutate, ..) if !hardening::applies_to(request) => Outcome::Ignore,
         (Hook::Validate, _, Target::Namespace) => return namespace::review(request, context),
@@ -168,12 +168,12 @@ pub struct AwaitsPolicy<'r> {
 }
 
 impl<'r> AwaitsPolicy<'r> {
-    /// Whose labels.
+    /// The namespace whose labels are needed.
     pub fn namespace(&self) -> &str {
         &self.request.namespace
     }
 
-    /// Decides, with the labels or with why there are none.
+    /// Decides, with the labels or with the reason why they are missing.
     pub fn with(self, labels: Result<&BTreeMap<String, String>, String>) -> Outcome<'r> {
         let labels = match labels {
             Ok(labels) => labels,
@@ -208,7 +208,7 @@ impl<'r> AwaitsPolicy<'r> {
                 other => return self.fail(unreadable(other)),
             }
         }
-        // In dry run nothing was added before: the pod is judged as it would have been.
+        // In dry-run mode hardening was not applied: judge the pod as if it had been.
         let is_unhardened =
             self.context.config.mode == Mode::DryRun && policy.hardening == Decision::Apply;
         let case = match self.case(pod, policy) {
@@ -225,7 +225,7 @@ impl<'r> AwaitsPolicy<'r> {
         Outcome::Pod(policy::judge(case, Form::Hardened, Caps::ANSWER))
     }
 
-    /// An update that upstream does not judge. Controls are about what a resize cannot change; rules are not.
+    /// Judges an update that upstream does not judge. A resize can violate rules, but no control.
     fn judge_resize(
         &self,
         policy: EffectivePolicy,
@@ -263,8 +263,8 @@ impl<'r> AwaitsPolicy<'r> {
         PodCase::new(&subject(self.request, pod), Cow::Owned(policy), self.context)
     }
 
-    /// Pods fail closed. Templates fail open, since their pods are judged once more, and so does hardening,
-    /// since what it leaves alone is judged after it.
+    /// Pods fail closed. Templates fail open, because their pods are judged later. So does hardening, because an
+    /// unchanged pod is judged afterwards.
     fn fail(&self, fault: Fault) -> Outcome<'r> {
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod | Target::Namespace | Target::Ignored) => {
@@ -277,7 +277,7 @@ impl<'r> AwaitsPolicy<'r> {
     }
 }
 
-/// What exceptions are asked about: a template is made by its object, a pod by whom its controller names.
+/// The subject for exceptions: the owner of a template is its object, that of a pod its controller.
 pub(super) fn subject<'r>(request: &'r Request<'_>, pod: &'r Pod<'r>) -> Subject<'r> {
     match request.target() {
         Target::Template(_) => {
@@ -289,7 +289,7 @@ pub(super) fn subject<'r>(request: &'r Request<'_>, pod: &'r Pod<'r>) -> Subject
     }
 }
 
-/// Why an object is not the one that was asked for.
+/// Why an object is not of the expected type.
 pub(super) fn unreadable(object: &Object<'_>) -> Fault {
     let why = match object {
         Object::Unreadable(why) | Object::Malformed(why) => why.clone(),
@@ -301,15 +301,15 @@ pub(super) fn unreadable(object: &Object<'_>) -> Fault {
     Fault::Object { why }
 }
 
-/// Whether an update changes what a pod runs: upstream's `isSignificantPodUpdate`. Anything else about an
-/// existing pod is allowed unjudged, lest a harmless label update be denied for what the pod always was.
+/// Whether an update changes what a pod runs: upstream's `isSignificantPodUpdate`. Other updates are allowed without
+/// judging, so that a harmless label update is not denied because of existing violations.
 fn is_significant(pod: &Pod<'_>, old: &Pod<'_>) -> bool {
     let differs = |kind: ContainerKind| {
         let (new, old) = (pod.spec.list(kind), old.spec.list(kind));
         new.len() != old.len() || new.iter().zip(old).any(|(new, old)| new.image != old.image)
     };
     let debugs = || {
-        // Of two with one name the first counts.
+        // Of two containers with the same name, the first counts.
         let known = old.spec.ephemeral_containers.iter().rev();
         let known: HashMap<_, _> = known.map(|old| (&*old.name, &old.image)).collect();
         let mut now = pod.spec.ephemeral_containers.iter();

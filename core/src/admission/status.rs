@@ -1,4 +1,4 @@
-//! A denial as the `status` that kubectl prints: what is wrong, what to set, and by whose policy.
+//! A denial as the `status` that kubectl prints: the violations, the fixes, and the source of the policy.
 
 use serde::Serialize;
 
@@ -8,16 +8,16 @@ use super::{
     fixes::Fixes, message, object::Object, request::Request, review::Fault, warnings::MAX_WARNING,
 };
 
-/// The most causes of a denial.
+/// Maximum number of causes in a denial.
 const MAX_CAUSES: usize = 64;
 
-/// `metav1.Status`, as far as a denial goes.
+/// The fields of `metav1.Status` that a denial uses.
 #[derive(Debug, Serialize)]
 pub struct Status {
     status: &'static str,
-    /// What people read.
+    /// The message for people.
     pub message: String,
-    /// As kubectl prints in brackets.
+    /// The reason, which kubectl prints in brackets.
     pub reason: &'static str,
     /// The HTTP status that the API server answers with.
     pub code: u16,
@@ -33,7 +33,7 @@ struct Details {
     causes: Vec<Cause>,
 }
 
-/// One thing that is wrong, for machines.
+/// One violation, for machines.
 #[derive(Debug, Serialize)]
 struct Cause {
     /// The control's id.
@@ -81,7 +81,8 @@ impl Status {
                 let name = message::cut(display_name(request));
                 let causes = invalid.iter().map(|label| Cause {
                     reason: "FieldValueInvalid",
-                    // Beside its field: kubectl prints both, and the message of the whole only where there is no cause.
+                    // Without the field's name, because kubectl prints both. The status message appears only if there
+                    // is no cause.
                     message: message::clean(&label.wrong(), MAX_WARNING),
                     field: format!("metadata.labels[{}]", label.label),
                 });
@@ -116,7 +117,7 @@ impl Status {
     }
 }
 
-/// As many as there may be. If there are more, the last says how many.
+/// At most `MAX_CAUSES`; the last one then says how many more there are.
 fn causes(violations: &[Violation]) -> Vec<Cause> {
     let all = violations.iter().flat_map(|violation| {
         violation.findings.iter().map(move |finding| (violation.requirement, finding))
@@ -135,7 +136,7 @@ fn causes(violations: &[Violation]) -> Vec<Cause> {
     causes
 }
 
-/// The first exception that would have covered it, and the names of those that it needs beside that one, or that could
+/// The first exception that would have covered it, and the names of those that it additionally needs, or that could
 /// replace it.
 fn expired(exceptions: &ExceptionSummary) -> Option<String> {
     let (first, others) = exceptions.missed.split_first()?;
@@ -149,14 +150,14 @@ fn expired(exceptions: &ExceptionSummary) -> Option<String> {
     Some(message::clean(&text, MAX_WARNING))
 }
 
-/// The broken rules, to be looked up: ` and rules/imageTag, rules/resources`.
+/// The violated rules, for reference: ` and rules/imageTag, rules/resources`.
 fn rules(violations: &[Violation]) -> String {
     let of_rules = violations.iter().filter(|violation| violation.requirement.is_rule());
     let ids: Vec<_> = of_rules.map(|violation| violation.requirement.id()).collect();
     if ids.is_empty() { String::new() } else { format!(" and {}", ids.join(", ")) }
 }
 
-/// The name, or what the generated one will start with.
+/// The name, or the prefix of a generated name.
 pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
     match &request.object {
         Object::Pod(pod) if request.name.is_empty() && pod.metadata.name.is_empty() => {
@@ -167,7 +168,7 @@ pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
     }
 }
 
-/// A fault in one line, for the audit log and for people.
+/// The fault in one line, for the audit log and for people.
 pub(super) fn describe(fault: &Fault) -> String {
     let text = match fault {
         Fault::Lookup { namespace, why } => {

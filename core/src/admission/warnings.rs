@@ -1,15 +1,15 @@
-//! The warnings of a response, within what the API server passes on: what has no room is counted, not written.
+//! The warnings of a response, within the API server's limits. Warnings that do not fit are counted.
 
 use super::message::clean;
 
-/// The most characters of one warning: the API server cuts longer ones at 256 without a word.
+/// Maximum length of a warning in characters: the API server truncates at 256.
 pub(super) const MAX_WARNING: usize = 250;
-/// The most characters of a response's warnings together: the API server drops what is above 4,096.
+/// Maximum length of all warnings in characters: the API server drops what exceeds 4,096.
 const MAX_WARNINGS: usize = 4000;
-/// For the line that says how many are left out.
+/// Room for the line with the number of omitted warnings.
 const MORE: usize = 24;
 
-/// Lines, and what has no room beside them.
+/// Warnings, and how many did not fit.
 #[derive(Debug)]
 pub(super) struct Warnings {
     lines: Vec<String>,
@@ -28,7 +28,7 @@ impl Warnings {
         self.left_out += usize::from(!self.takes(line));
     }
 
-    /// Whether there was room for it.
+    /// Adds a line if it fits. Returns whether it did.
     fn takes(&mut self, line: &str) -> bool {
         let line = clean(line, MAX_WARNING);
         let length = line.chars().count();
@@ -40,7 +40,7 @@ impl Warnings {
         true
     }
 
-    /// The same lines behind others.
+    /// Appends these lines after others.
     pub(super) fn behind(self, lines: impl Iterator<Item = String>) -> Self {
         let mut all = Self::default();
         lines.chain(self.lines).for_each(|line| all.add(&line));
