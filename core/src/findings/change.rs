@@ -1,4 +1,4 @@
-//! What became better or worse since an earlier report. Pure: values in, values out.
+//! Changes for better or worse since an earlier report. Pure: values in, values out.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -8,40 +8,40 @@ use crate::pss::Level;
 
 use super::{Identity, Namespace, Workload};
 
-/// How something stands.
+/// The compliance of a workload or a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The highest level that it meets.
     pub meets: Level,
-    /// The highest that it would meet once hardened.
+    /// The highest level that it would meet once hardened.
     pub hardened: Level,
     /// The level that is enforced.
     pub enforced: Level,
-    /// What it breaks of that: controls of a workload, pods of a namespace.
+    /// The number of violations of that: controls of a workload, pods of a namespace.
     pub broken: u64,
 }
 
-/// Something that is not as it was.
+/// A change since the earlier report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// A workload, or a Namespace.
     pub what: Identity,
-    /// As the earlier report had it; none for what is new.
+    /// The state in the earlier report; none for a new object.
     pub before: Option<Standing>,
-    /// As it is; none for what is gone.
+    /// The current state; none for a deleted object.
     pub after: Option<Standing>,
 }
 
-/// Which way it went.
+/// The direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// It meets more, or breaks less of the same. That more is enforced makes nothing better.
+    /// It meets a higher level, or violates less of the same. A higher enforced level is no improvement.
     Better,
-    /// It meets less, breaks more, or less is enforced.
+    /// It meets a lower level, violates more, or less is enforced.
     Worse,
-    /// It was not there.
+    /// It is new.
     New,
-    /// It is no longer there.
+    /// It no longer exists.
     Gone,
 }
 
@@ -58,13 +58,13 @@ impl Way {
 }
 
 impl Change {
-    /// What there is to tell of something that was so and is so now.
+    /// The change between two states, if there is one.
     fn of(what: Identity, before: Option<Standing>, after: Option<Standing>) -> Option<Self> {
         let change = Self { what, before, after };
         change.way().map(|_| change)
     }
 
-    /// Which way it went; none where it did not move.
+    /// The direction; none without a change.
     pub fn way(&self) -> Option<Way> {
         match (self.before, self.after) {
             (None, None) => None,
@@ -80,8 +80,8 @@ impl Change {
 }
 
 impl Standing {
-    /// What counts first is what is met. That less is enforced is worse; that more is says nothing of what it meets, and
-    /// what is broken of different levels can not be compared.
+    /// The level that it meets counts first. A lower enforced level is worse, a higher one is neutral. Violations of
+    /// different levels cannot be compared.
     fn compare(self, other: Self) -> Ordering {
         let met = |standing: Self| (standing.meets, standing.hardened);
         met(self).cmp(&met(other)).then_with(|| match self.enforced.cmp(&other.enforced) {
@@ -110,7 +110,7 @@ impl Standing {
     }
 }
 
-/// An earlier report, as far as it is compared with. What was compared is forgotten.
+/// An earlier report. Compared namespaces are removed from it.
 #[derive(Debug, Default)]
 pub struct Past {
     namespaces: BTreeMap<String, PastNamespace>,
@@ -123,7 +123,7 @@ struct PastNamespace {
 }
 
 impl Past {
-    /// Reads the JSON of a report of `audit`.
+    /// Parses the JSON report of an `audit`.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -145,7 +145,7 @@ impl Past {
         Ok(past)
     }
 
-    /// What changed in a namespace. What could not be read is not gone.
+    /// The changes in a namespace. Unread objects do not count as deleted.
     pub fn compare(&mut self, namespace: &Namespace) -> Vec<Change> {
         let mut past = self.namespaces.remove(&namespace.ground.name).unwrap_or_default();
         let what = named(&namespace.ground.name);
@@ -164,7 +164,7 @@ impl Past {
         changes
     }
 
-    /// The namespaces that were in the earlier report and not in this one, and what was in them.
+    /// The namespaces that are missing in this report, with their workloads.
     pub fn rest(self) -> impl Iterator<Item = Change> {
         self.namespaces.into_iter().flat_map(|(name, past)| {
             let gone = Change::of(named(&name), past.standing, None);
@@ -191,7 +191,7 @@ fn named(namespace: &str) -> Identity {
     }
 }
 
-/// The report as `report::json` writes it.
+/// A report in the format of `report::json`.
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
@@ -229,7 +229,7 @@ struct NamespaceRow {
 }
 
 impl Row {
-    /// None of what is exempt, and of what could not be read.
+    /// None for exempt objects, and for those that could not be read.
     fn standing(&self) -> Result<Option<Standing>, String> {
         let level = self.level.as_deref().unwrap_or_default();
         let broken = self.violations.len() as u64;

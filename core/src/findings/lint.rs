@@ -1,6 +1,6 @@
-//! What is written with good intent and does nothing: what articles on this subject get wrong.
+//! Settings without effect: well-intended mistakes that articles on this subject spread.
 //!
-//! No control of the Standard is broken by these, or none that says why. Pure: values in, values out.
+//! No control reports them, or none explains them. Pure: values in, values out.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use crate::{
 
 use super::Identity;
 
-/// What is wrong.
+/// The kind of mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// A policy label that is set as an annotation: nothing reads it there.
+    /// A policy label set as an annotation, which is never read.
     PolicyAnnotation,
-    /// A policy label whose value is none that it may have.
+    /// A policy label with an invalid value.
     InvalidLabel,
-    /// `drop: [all]`: the Standard asks for the exact word ALL.
+    /// `drop: [all]`: the Standard requires the exact word ALL.
     LowerCaseAll,
     /// `CAP_NET_ADMIN`: Kubernetes names capabilities without the prefix.
     CapabilityPrefix,
-    /// `readOnlyRootFilesystem` at the pod: it is a field of containers alone, and the API server drops it.
+    /// `readOnlyRootFilesystem` at the pod: only containers have this field, and the API server drops it.
     PodReadOnlyRoot,
 }
 
 impl Rule {
-    /// All, in the order in which they are told.
+    /// All rules, in the order of messages.
     pub const ALL: [Self; 5] = [
         Self::PolicyAnnotation,
         Self::InvalidLabel,
@@ -39,7 +39,7 @@ impl Rule {
         Self::PodReadOnlyRoot,
     ];
 
-    /// What is wrong, as a phrase.
+    /// The mistake, as a phrase.
     pub fn reason(self) -> &'static str {
         match self {
             Self::PolicyAnnotation => "policy set as an annotation, where nothing reads it",
@@ -50,7 +50,7 @@ impl Rule {
         }
     }
 
-    /// The word for it in reports, an interface.
+    /// The id in reports, an interface.
     pub fn id(self) -> &'static str {
         match self {
             Self::PolicyAnnotation => "policy-annotation",
@@ -62,16 +62,16 @@ impl Rule {
     }
 }
 
-/// One of them.
+/// A finding of a lint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
     /// What is wrong.
     pub rule: Rule,
-    /// In which object.
+    /// The object.
     pub object: Identity,
     /// The path of the field from the object's root.
     pub field: String,
-    /// What is wrong and what to write instead, one line.
+    /// The mistake and the correction, in one line.
     pub message: String,
 }
 
@@ -82,10 +82,10 @@ impl std::fmt::Display for Lint {
     }
 }
 
-/// The most lints of one pod: Linux has 41 capabilities.
+/// Maximum number of lints per pod: Linux has 41 capabilities.
 const MAX_LINTS: usize = 256;
 
-/// What is wrong with capabilities in a pod, or in a template that stands at `root`: `"spec.template."`.
+/// Mistakes in capabilities of a pod, or of a template at `root`: `"spec.template."`.
 pub fn of_pod(pod: &Pod<'_>, root: &str, object: &Identity) -> Vec<Lint> {
     let mut lints = Vec::new();
     for (place, context) in pod.security_contexts() {
@@ -121,9 +121,8 @@ fn without_prefix(name: &str) -> Option<&str> {
     prefix.eq_ignore_ascii_case("CAP_").then_some(bare)
 }
 
-/// What is wrong in the JSON text of an object and is not in the view that controls judge: in a pod and in what
-/// holds a template a `readOnlyRootFilesystem` that stands at the pod. Text that cannot be read has none: whoever
-/// judges it says so.
+/// Mistakes in the JSON text of an object that the view for controls omits: a `readOnlyRootFilesystem` at the pod, in a
+/// pod or a template. Unreadable text has none, because the judge reports it.
 pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
     const FIELD: &str = "readOnlyRootFilesystem";
     if !json.contains(FIELD) {
@@ -153,7 +152,7 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
     }]
 }
 
-/// As much of an object as leads to a pod's `securityContext`.
+/// The part of an object that leads to a pod's `securityContext`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Node {
@@ -186,7 +185,7 @@ impl Node {
     }
 }
 
-/// What is wrong with the policy of a namespace, by its labels and annotations.
+/// Mistakes in the policy of a namespace, in its labels and annotations.
 pub fn of_namespace(
     labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,

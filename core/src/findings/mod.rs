@@ -1,6 +1,6 @@
-//! What was found of workloads: what each breaks, where, what mends it, and which levels it meets.
+//! Findings about workloads: violations, their locations and fixes, and the levels that a workload meets.
 //!
-//! Pure: no I/O, no clock. `check` finds it in manifests, `audit` in a cluster; `report` says it.
+//! Pure: no I/O, no clock. `check` judges manifests and `audit` clusters; `report` writes the findings.
 
 mod change;
 pub mod lint;

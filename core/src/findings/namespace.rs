@@ -1,5 +1,5 @@
-//! What an audit found in one namespace: what it could enforce, what stands in the way, and how to get there.
-//! Pure: values in, values out.
+//! The results of an audit for one namespace: the level that it could enforce, what blocks it, and the command to set
+//! it. Pure: values in, values out.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,75 +11,74 @@ use crate::{
 
 use super::{Identity, Lint, Workload};
 
-/// A namespace, audited.
+/// An audited namespace.
 #[derive(Debug)]
 pub struct Namespace {
-    /// What it is judged by.
+    /// The basis of the audit.
     pub ground: Ground,
     /// Every workload in it, by kind and name.
     pub workloads: Vec<Audited>,
-    /// The highest level that all of them meet today.
+    /// The highest level that all of them meet now.
     pub now: Level,
-    /// The highest that they would meet once hardened.
+    /// The highest level that they would meet once hardened.
     pub hardened: Level,
-    /// The controls in the way of the level after `now`, in the table's order, each with how many workloads break
-    /// it. None where `now` is the highest.
+    /// The controls that block the level after `now`, in the table's order, with the number of violating workloads.
+    /// Empty if `now` is the highest level.
     pub blocks: Vec<(&'static Control, u32)>,
-    /// What has the namespace enforce `now`. None where it does already, where nothing is enforced in it, or where
-    /// not all of it was read.
+    /// The command to enforce `now`. None if the namespace enforces it already, if it is not judged, or if it was not
+    /// read completely.
     pub command: Option<String>,
-    /// What has it enforce `hardened`, together with the hardening that this takes. Only where that is higher.
+    /// The command to enforce `hardened`, including the required hardening. Only if that is higher.
     pub command_hardened: Option<String>,
-    /// Pods that break the level that the namespace enforces: they were admitted before it did, or past it.
+    /// Pods that violate the enforced level: admitted earlier, or not by the webhook.
     pub breaking: Vec<Identity>,
-    /// What is written and does nothing.
+    /// Settings without effect.
     pub lints: Vec<Lint>,
-    /// What of it could not be read: `list cronjobs.batch`. The levels hold for the rest alone.
+    /// What could not be read: `list cronjobs.batch`. The levels only cover the rest.
     pub unread: Vec<Unread>,
-    /// Whether the levels hold for all of it.
+    /// Whether the levels cover the whole namespace.
     pub extent: Extent,
 }
 
-/// How much of a namespace was looked at.
+/// How much of a namespace was judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it.
+    /// All workloads.
     #[default]
     Whole,
-    /// What a selector selects.
+    /// The workloads that match a selector.
     Selected,
 }
 
-/// What a namespace is judged by.
+/// The policy of a namespace and its circumstances.
 #[derive(Clone, Debug)]
 pub struct Ground {
     /// The namespace's name.
     pub name: String,
-    /// Those of its labels that set a policy, as they are set. None when they could not be read: it is then judged
-    /// by the configuration's defaults.
+    /// Its policy labels. None if they could not be read; then the configuration's defaults apply.
     pub labels: Option<BTreeMap<String, String>>,
-    /// What the labels and the configuration come to.
+    /// The policy that results from labels and configuration.
     pub policy: EffectivePolicy,
     /// Whether the configuration exempts it.
     pub exempt: Option<Exemption>,
-    /// Whether Portcullis is asked about its pods.
+    /// Whether the webhook is called for its pods.
     pub presence: Presence,
 }
 
-/// Whether the API server of a cluster asks Portcullis.
+/// Whether the API server calls Portcullis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// It does: a webhook of ours is registered.
+    /// A webhook of Portcullis is registered.
     #[default]
     Installed,
-    /// It does not: what is in force is what the built-in admission reads from labels.
+    /// None is registered: only the built-in admission enforces labels.
     Absent,
-    /// Nobody could say.
+    /// It could not be determined.
     Unknown,
 }
 
 impl Presence {
-    /// The word for it.
+    /// The word in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Installed => "installed",
@@ -89,38 +88,38 @@ impl Presence {
     }
 }
 
-/// A workload with what only a cluster knows of it.
+/// A workload with what only a cluster knows about it.
 #[derive(Debug)]
 pub struct Audited {
-    /// What was found.
+    /// The findings.
     pub workload: Workload,
     /// The UID of the object.
     pub uid: String,
-    /// How many pods of it there are.
+    /// The number of its pods.
     pub pods: u64,
 }
 
-/// What was found in a namespace, as it was read.
+/// The objects read in a namespace.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// By kind and name.
+    /// Sorted by kind and name.
     pub workloads: Vec<Audited>,
-    /// Pods that break what is enforced.
+    /// Pods that violate the enforced level.
     pub breaking: Vec<Identity>,
-    /// What is written and does nothing.
+    /// Settings without effect.
     pub lints: Vec<Lint>,
     /// What could not be read.
     pub unread: Vec<Unread>,
-    /// How much was to be read.
+    /// How much of the namespace was requested.
     pub extent: Extent,
 }
 
-/// Something of a cluster that could not be read.
+/// An object or list that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// What, as the right to it is called: `list pods in all namespaces`.
+    /// What, in terms of permissions: `list pods in all namespaces`.
     pub what: String,
-    /// Why not. One line.
+    /// The reason. One line.
     pub why: String,
 }
 
@@ -131,10 +130,10 @@ impl fmt::Display for Unread {
 }
 
 impl Namespace {
-    /// Draws the conclusions. `settings` are those of the hardening that the levels once hardened stand for.
+    /// Summarises the workloads. `settings` are those of the hardening assumed for `hardened`.
     pub fn of(ground: Ground, read: Read, settings: &harden::Settings) -> Self {
         let Read { workloads, breaking, lints, unread, extent } = read;
-        // What a runtime class exempts breaks nothing, whatever is enforced.
+        // Workloads with an exempt runtime class violate nothing.
         let judged = || {
             let levels_met = workloads.iter().map(|audited| &audited.workload);
             levels_met
@@ -179,18 +178,18 @@ impl Namespace {
         }
     }
 
-    /// The highest level that all of it meets today, and once hardened. None where not all of it was read: the rest may
-    /// meet less.
+    /// The highest level that all workloads meet now, and once hardened. None if the namespace was not read completely,
+    /// because the rest may meet less.
     pub fn meets(&self) -> Option<(Level, Level)> {
         self.unread.is_empty().then_some((self.now, self.hardened))
     }
 
-    /// How many pods there are of all workloads.
+    /// The number of pods of all workloads.
     pub fn pods(&self) -> u64 {
         self.workloads.iter().map(|audited| audited.pods).sum()
     }
 
-    /// The level after the highest that all workloads meet today.
+    /// The level after the highest that all workloads meet now.
     pub fn next(&self) -> Option<Level> {
         match self.now {
             Level::Privileged => Some(Level::Baseline),
@@ -201,12 +200,12 @@ impl Namespace {
 }
 
 impl Ground {
-    /// What pods are denied by.
+    /// The enforced levels.
     pub fn enforce(&self) -> Levels {
         self.policy.modes.enforce
     }
 
-    /// What the cluster denies pods by now, as far as that is known. `enforce` is what Portcullis would.
+    /// The level that the cluster enforces now, if known. `enforce` is what Portcullis would enforce.
     pub fn in_force(&self) -> Option<LevelVersion> {
         match (self.presence, &self.labels) {
             (Presence::Installed, _) => Some(self.enforce().highest()),
@@ -217,17 +216,16 @@ impl Ground {
         }
     }
 
-    /// The command that has the namespace enforce at least this level. None where it does already, or where its
-    /// labels are not known.
+    /// The command to enforce at least this level. None if the namespace does already, or if its labels are unknown.
     fn command(&self, level: Level) -> Option<String> {
         let key = self.key()?;
         let is_invalid = self.policy.invalid.iter().any(|invalid| invalid.label == key);
-        // What cannot be read is enforced as restricted, and nobody meant that.
+        // An invalid label is enforced as restricted, which is not intended.
         let is_reached = level <= self.enforce().level() && !is_invalid;
         (!is_reached && level > Level::Privileged).then(|| self.label(&[(key, level.as_str())]))
     }
 
-    /// The same, and what switches hardening on where the level alone does not.
+    /// The same, with a label that enables hardening if the level alone does not.
     fn command_hardened(&self, level: Level, settings: &harden::Settings) -> Option<String> {
         let key = self.key()?;
         let mut labels = self.labels.clone()?;
@@ -246,7 +244,7 @@ impl Ground {
         (!set.is_empty()).then(|| self.label(&set))
     }
 
-    /// The label that sets the enforced level, in the family in which this namespace sets it.
+    /// The label that sets the enforced level, with the prefix that this namespace uses.
     fn key(&self) -> Option<&'static str> {
         self.labels.as_ref()?;
         Some(match self.policy.source() {
@@ -281,7 +279,7 @@ mod tests {
     const ROOT: &str =
         r#"{"spec":{"containers":[{"name":"a","securityContext":{"runAsUser":0}}]}}"#;
 
-    /// A namespace with these labels, `our-` for ours, and pods like these.
+    /// A namespace with these labels, `our-` for Portcullis' own, and these pods.
     fn audited(labels: &str, pods: &[&str]) -> Namespace {
         let labels: BTreeMap<_, _> = labels
             .split_whitespace()
@@ -371,7 +369,7 @@ mod tests {
             assert_eq!((namespace.now, namespace.hardened), (Level::Baseline, Level::Restricted));
             (namespace.command, namespace.command_hardened)
         };
-        // auto applies where restricted is enforced.
+        // `auto` applies where restricted is enforced.
         let restricted = Some(format!("{ENFORCE}=restricted"));
         assert_eq!(both("enforce=baseline"), (None, restricted.clone()));
         assert_eq!(both("enforce=privileged"), (Some(format!("{ENFORCE}=baseline")), restricted));
@@ -392,7 +390,7 @@ mod tests {
                     .to_owned()
             )
         );
-        // An invalid label counts as restricted, but says nothing that anyone could have meant.
+        // An invalid label counts as restricted, but not as the author's intention.
         assert_eq!(command("enforce=strict"), Some(format!("{ENFORCE}=restricted")));
     }
 

@@ -2,39 +2,39 @@
 
 use std::sync::Arc;
 
-/// One character of a text.
+/// The position of a character in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Its line, from 1.
+    /// The line, from 1.
     pub line: u64,
-    /// Its place in the line, from 1, in characters.
+    /// The column in characters, from 1.
     pub column: u64,
-    /// Its offset in the text, in bytes.
+    /// The offset in the text, in bytes.
     pub byte: usize,
 }
 
-/// Some characters in a row, of one line or several. The end is not part of it.
+/// A range of characters in one or several lines. The end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// The first.
+    /// The first character.
     pub start: Position,
-    /// What follows the last.
+    /// The position after the last character.
     pub end: Position,
 }
 
 /// A place in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// The file, as it was named; `-` for standard input.
+    /// The file name; `-` for standard input.
     pub source: Arc<str>,
-    /// Where in it.
+    /// The range in the source.
     pub region: Region,
 }
 
-/// What is to stand in a source instead of a part of it.
+/// A replacement for a part of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
-    /// Empty where something is only put in.
+    /// Empty for an insertion.
     pub region: Region,
     /// The new text.
     pub text: String,

@@ -1,4 +1,4 @@
-//! What manifests are judged by.
+//! The policy for manifests.
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
@@ -11,79 +11,79 @@ use crate::{
 
 use super::Identity;
 
-/// What a configuration and the labels of namespaces come to, and what of it is judged.
+/// A configuration, the labels of namespaces, and the choice of what is judged.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Users do not stand in manifests: their exemptions have no effect.
+    /// Manifests have no users, so exempt users have no effect.
     pub config: Arc<Config>,
-    /// What is known of namespaces.
+    /// The labels of namespaces.
     pub labels: Labels,
-    /// What is excepted.
+    /// The exceptions.
     pub exceptions: Arc<Exceptions>,
-    /// The moment at which it is asked whether exceptions hold.
+    /// The time that determines which exceptions have expired.
     pub now: SystemTime,
-    /// Whether an object that says what made it is believed.
+    /// Whether owner references of objects are trusted.
     pub owners: Owners,
-    /// The namespace of what says none.
+    /// The namespace of manifests that set none.
     pub namespace: String,
-    /// Replaces the levels that a namespace enforces.
+    /// Overrides the levels that a namespace enforces.
     pub level: Option<Levels>,
-    /// Replaces their versions.
+    /// Overrides the versions of the levels.
     pub version: Option<Version>,
-    /// What `latest` means.
+    /// The version that `latest` stands for.
     pub newest: Minor,
-    /// What is judged.
+    /// The form that is judged.
     pub form: Form,
-    /// By which levels.
+    /// The modes that are judged.
     pub modes: Modes,
-    /// What breaks this level is an error, what only breaks a higher one a warning. Nothing breaks privileged.
+    /// Violations of this level are errors, those of a higher level only warnings. No pod violates privileged.
     pub fail_on: Level,
-    /// Whether it is told what led to each verdict.
+    /// Whether the verdicts have a trace.
     pub is_traced: bool,
-    /// How many findings are kept of each requirement that a workload breaks.
+    /// How many findings to keep per violated requirement of a workload.
     pub caps: Caps,
 }
 
-/// What an object says of what made it.
+/// How owner references are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners {
-    /// Anybody can write it into a manifest.
+    /// Ignored, because anyone can write them into a manifest.
     Ignored,
-    /// It stands in a cluster, whose controllers wrote it.
+    /// Trusted, because the controllers of the cluster wrote them.
     Believed,
 }
 
-/// The labels that namespaces have.
+/// The labels of namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
-    /// By the namespace's name.
+    /// Keyed by the namespace's name.
     pub known: BTreeMap<String, BTreeMap<String, String>>,
-    /// Of all others.
+    /// The labels of all other namespaces.
     pub others: BTreeMap<String, String>,
 }
 
-/// What the pods of one namespace are judged by.
+/// The policy for the pods of one namespace.
 #[derive(Clone, Debug)]
 pub struct Basis {
-    /// Rules, and what is relaxed.
+    /// Rules and relaxations.
     pub policy: EffectivePolicy,
-    /// As asked for.
+    /// The requested levels.
     pub asked: Levels,
-    /// What `latest` means, and newer versions.
+    /// The version that `latest` and newer versions stand for.
     pub newest: Minor,
 }
 
 impl Basis {
-    /// What is judged by: `restricted:v1.37`.
+    /// The levels with resolved versions: `restricted:v1.37`.
     pub fn judged(&self) -> Levels {
         self.asked.resolve(self.newest).shown()
     }
 }
 
-/// How bad a violation is.
+/// The severity of a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It is told.
+    /// It is reported.
     Warning,
     /// It makes the command fail.
     Error,
@@ -99,18 +99,18 @@ impl Severity {
     }
 }
 
-/// Which modes of a namespace's policy are judged by. Rules are, in all modes.
+/// The modes of a namespace's policy that are judged. Rules are judged in all modes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Modes {
-    /// Violations are of what the namespace enforces.
+    /// The enforced levels.
     Enforce,
-    /// And then of what it audits or warns of, as [`Severity::Warning`]: of each control once.
+    /// Also the audit and warn levels, as [`Severity::Warning`], each control once.
     All,
 }
 
 impl Policy {
-    /// What the configuration enforces, unless a level or a version replaces it. A level without a version is
-    /// its latest. `cluster` is the version of the cluster, where it is known: `latest` is no newer than that.
+    /// The configuration's policy, optionally with another level or version. A level without a version means its
+    /// latest. `cluster` is the version of the cluster, if known, and caps `latest`.
     pub fn new(
         config: impl Into<Arc<Config>>,
         level: Option<Level>,
@@ -136,13 +136,13 @@ impl Policy {
         }
     }
 
-    /// What every judgement shares.
+    /// The context that all verdicts share.
     pub fn context(&self) -> Context<'_> {
         let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now: self.now };
         Context { config: &self.config, newest: self.newest, excepted }
     }
 
-    /// What the pods of a namespace are judged by.
+    /// The policy for the pods of a namespace.
     pub fn basis(&self, namespace: &str) -> Basis {
         let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
         let policy = self.context().policy(namespace, labels);
@@ -160,7 +160,7 @@ impl Policy {
         }
     }
 
-    /// What exceptions are asked about.
+    /// The subject for exceptions.
     pub fn subject<'s>(&self, identity: &'s Identity, pod: &'s Pod<'s>) -> Subject<'s> {
         let namespace = identity.namespace.as_str();
         match (identity.kind.as_str(), self.owners) {
@@ -170,7 +170,7 @@ impl Policy {
         }
     }
 
-    /// How bad it is to break a requirement of a mode.
+    /// The severity of violating a requirement of a mode.
     pub(super) fn severity(&self, requirement: Requirement, mode: Mode) -> Severity {
         let is_error = |level: Level| level <= self.fail_on;
         match mode == Mode::Enforce && requirement.level().is_none_or(is_error) {

@@ -1,4 +1,4 @@
-//! What a report comes to.
+//! The totals of a report.
 
 use serde::Serialize;
 
@@ -6,28 +6,28 @@ use crate::pss::Level;
 
 use super::Workload;
 
-/// Numbers of what was judged.
+/// Numbers of judged objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Objects that hold a pod.
+    /// Objects that contain a pod.
     pub objects: u64,
-    /// Of them, those that the configuration exempts.
+    /// Objects that the configuration exempts.
     pub exempt: u64,
-    /// Of them, those that break the level, or a rule that is enforced.
+    /// Objects that violate the level, or an enforced rule.
     pub violating: u64,
-    /// Of them, those that break what makes the command fail.
+    /// Objects with a violation that makes the command fail.
     pub failing: u64,
-    /// Controls broken, object by object.
+    /// Violated controls, summed over objects.
     pub violations: u64,
-    /// Of these, those that hardening would mend.
+    /// Violations that hardening would fix.
     pub hardenable: u64,
-    /// Objects that hold none.
+    /// Objects without a pod.
     pub ignored: u64,
     /// Files, documents and objects that could not be read.
     pub unreadable: u64,
     /// Files and documents that are not judged, although nothing is wrong with them.
     pub skipped: u64,
-    /// The objects that are judged, by the highest level that they meet now.
+    /// The judged objects, by the highest level that they meet now.
     pub now: Ranks,
     /// The same after hardening.
     pub hardened: Ranks,
@@ -36,11 +36,11 @@ pub struct Summary {
 /// Objects by the highest level that they meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ranks {
-    /// Those that do not even meet baseline.
+    /// Objects that do not even meet baseline.
     pub privileged: u64,
-    /// Those that meet baseline and not restricted.
+    /// Objects that meet baseline but not restricted.
     pub baseline: u64,
-    /// Those that meet restricted.
+    /// Objects that meet restricted.
     pub restricted: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What led to a verdict, step by step in the one order in which it is decided. Pure: values in, lines out.
+//! The trace of a verdict, step by step in the order of the decision. Pure: values in, lines out.
 
 use crate::{
     policy::{EffectivePolicy, Exemption, Note, PROFILE_LABEL, Source},
@@ -7,7 +7,7 @@ use crate::{
 
 use super::{Basis, Identity, Policy, Severity, Workload};
 
-/// One line a step: `level    baseline:latest (label pod-security.kubernetes.io/enforce)`.
+/// One line per step: `level    baseline:latest (label pod-security.kubernetes.io/enforce)`.
 pub(super) fn of(workload: &Workload, policy: &Policy, basis: &Basis) -> Vec<String> {
     let mut lines = vec![line("namespace", &namespace(&workload.identity, policy))];
     if let Some(exemption) = workload.exempt {

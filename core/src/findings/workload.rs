@@ -1,4 +1,4 @@
-//! What is found of one workload.
+//! The findings about one workload.
 
 use std::{
     borrow::Cow,
@@ -19,25 +19,25 @@ use crate::{
 
 use super::{Location, Policy, Region, Replacement, Severity, trace};
 
-/// The most lines of what to set in a workload: more than any that runs needs.
+/// Maximum number of fix lines per workload: more than any real one needs.
 const MAX_FIXES: usize = 1024;
-/// The most bytes of what to set for one requirement, in one line.
+/// Maximum size of the fixes for one requirement in one line, in bytes.
 const MAX_MESSAGE: usize = 16 << 10;
 
-/// Which object.
+/// Identifies an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     /// `apps/v1`.
     pub api_version: String,
     /// `Deployment`.
     pub kind: String,
-    /// Empty where the manifest does not say.
+    /// Empty if the manifest sets none.
     pub namespace: String,
-    /// The name, or what the generated one will start with.
+    /// The name, or the prefix of a generated name.
     pub name: String,
 }
 
-/// `Deployment shop/web`. What is longer than any name of the API is cut: texts say it again and again.
+/// `Deployment shop/web`. Truncates overlong names, because texts repeat them.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", pss::key(&self.kind))?;
@@ -48,84 +48,84 @@ impl fmt::Display for Identity {
     }
 }
 
-/// An object that holds a pod: judged, or exempt.
+/// An object that contains a pod: judged or exempt.
 #[derive(Debug)]
 pub struct Workload {
-    /// Which.
+    /// The object.
     pub identity: Identity,
-    /// Where it stands. None for what runs in a cluster.
+    /// The location of a manifest. None for an object in a cluster.
     pub location: Option<Location>,
-    /// Why it was not judged, if it was not.
+    /// Why it was not judged, if so.
     pub exempt: Option<Exemption>,
-    /// What it is judged by: no version is `latest`.
+    /// The levels with resolved versions.
     pub judged: Levels,
-    /// What it breaks, in the order of the Standard's table.
+    /// The violations, in the order of the Standard's table.
     pub violations: Vec<ReportedViolation>,
-    /// What to set, one line each, grouped by container as in a denial.
+    /// The fixes, one line each, grouped by container as in a denial.
     pub fixes: Vec<String>,
     /// The levels that it meets.
     pub levels_met: LevelsMet,
-    /// What hardening adds where it is applied, whatever is judged.
+    /// What hardening would add, independent of the judged form.
     pub changes: Vec<Change>,
     /// The exceptions that cover it.
     pub exceptions: ExceptionSummary,
-    /// What led to the verdict, one line a step, where that is asked for.
+    /// The steps of the verdict, one line each, if requested.
     pub trace: Vec<String>,
 }
 
-/// A control that it breaks.
+/// A violated requirement.
 #[derive(Debug)]
 pub struct ReportedViolation {
-    /// Which.
+    /// The requirement.
     pub requirement: Requirement,
-    /// The strictest mode that asks for it.
+    /// The strictest mode that includes it.
     pub mode: Mode,
-    /// How bad that is.
+    /// The severity.
     pub severity: Severity,
     /// What must change; never empty.
     pub found: Vec<Found>,
-    /// How many were found beyond those.
+    /// The number of further findings.
     pub more: usize,
-    /// What to set, in one line: of each container that has it wrong.
+    /// The fixes in one line, for each violating container.
     pub message: String,
-    /// What of hardening would mend it; empty where nothing does.
+    /// The changes of hardening that would fix it; empty if there are none.
     pub hardening: Vec<Change>,
-    /// What that would write into the source, where the source is known.
+    /// The replacements in the source that would apply these changes, if the source is known.
     pub mends: Vec<Replacement>,
 }
 
-/// One thing to set.
+/// One field to set.
 #[derive(Debug)]
 pub struct Found {
     /// The path of the field from the object's root. It may be missing from the object.
     pub field: String,
-    /// The path of the container, volume or pod that it is about, from the object's root.
+    /// The path from the object's root of the container, volume or pod concerned.
     pub part: Arc<str>,
-    /// The same as people call it: `container "web"`.
+    /// The name of that part for people: `container "web"`.
     pub place: Arc<str>,
-    /// What to do: `set securityContext.privileged=false`.
+    /// The fix: `set securityContext.privileged=false`.
     pub fix: Cow<'static, str>,
-    /// Where in the source, when that is known.
+    /// The region in the source, if known.
     pub region: Option<Region>,
-    /// Where the container or volume says its name, when the region is within it.
+    /// The region of the container's or volume's name, if the finding is inside it.
     pub context: Option<Region>,
 }
 
-/// The levels of the Standard that a pod meets, whatever it is judged by.
+/// The levels of the Standard that a pod meets, independent of its policy.
 #[derive(Clone, Debug)]
 pub struct LevelsMet {
-    /// The highest that it meets now.
+    /// The highest level that it meets now.
     pub now: Level,
-    /// The highest that it would meet once hardened.
+    /// The highest level that it would meet once hardened.
     pub hardened: Level,
-    /// What it breaks of baseline.
+    /// The baseline controls that it violates.
     pub baseline: Vec<&'static Control>,
-    /// What it breaks of restricted.
+    /// The restricted controls that it violates.
     pub restricted: Vec<&'static Control>,
 }
 
 impl LevelsMet {
-    /// Of what breaks nothing.
+    /// The value for a pod without violations.
     pub const TOP: Self = Self {
         now: Level::Restricted,
         hardened: Level::Restricted,
@@ -133,7 +133,7 @@ impl LevelsMet {
         restricted: Vec::new(),
     };
 
-    /// Judges a pod by every level, as it is and as it would be hardened, if that is not the same.
+    /// Judges a pod by every level, as it is and, if different, as it would be hardened.
     pub fn of(pod: &Pod<'_>, hardened: Option<&Pod<'_>>, version: Minor) -> Self {
         let broken = |level| pss::broken(level, version, pod).collect::<Vec<_>>();
         let (baseline, restricted) = (broken(Level::Baseline), broken(Level::Restricted));
@@ -157,8 +157,8 @@ fn highest(pod: &Pod<'_>, version: Minor) -> Level {
 }
 
 impl Workload {
-    /// Judges an object whose pod stands at `root`: `""`, or `"spec.template."`. A controller without a template
-    /// makes no pods.
+    /// Judges an object whose pod is at `root`: `""`, or `"spec.template."`. A controller without a template creates no
+    /// pods.
     pub fn judge(
         mut identity: Identity,
         pod: Option<&Pod<'_>>,
@@ -225,24 +225,24 @@ impl Workload {
         self.changes = verdict.case.changes;
     }
 
-    /// Whether its pods are denied, however bad a command calls what they break.
+    /// Whether its pods are denied, independent of the command's severities.
     pub fn is_denied(&self) -> bool {
         self.violations.iter().any(|broken| broken.mode == Mode::Enforce)
     }
 
-    /// Whether it breaks anything that makes the command fail.
+    /// Whether it has a violation that makes the command fail.
     pub fn fails(&self) -> bool {
         self.violations.iter().any(|broken| broken.severity == Severity::Error)
     }
 }
 
 impl ReportedViolation {
-    /// Whether hardening would mend it.
+    /// Whether hardening would fix it.
     pub fn is_hardened(&self) -> bool {
         !self.hardening.is_empty()
     }
 
-    /// The paths of the fields from the object's root, each once.
+    /// The paths of the fields from the object's root, without duplicates.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         let mut seen = HashSet::new();
         let fields = self.found.iter().map(|found| found.field.as_str());
@@ -250,13 +250,13 @@ impl ReportedViolation {
     }
 }
 
-/// What is enforced, then the rules of the other modes.
+/// The enforced violations, then the rules of the other modes.
 fn enforced_and_rules<'v>(verdict: &'v Verdict<'_>) -> Vec<(Mode, &'v Violation)> {
     let rules = advice(verdict).filter(|(_, violation)| violation.requirement.is_rule());
     verdict.enforce.iter().map(|violation| (Mode::Enforce, violation)).chain(rules).collect()
 }
 
-/// The controls of the other modes, each once, that are not enforced.
+/// The controls of the other modes that are not enforced, each once.
 fn advised<'v>(verdict: &'v Verdict<'_>) -> Vec<(Mode, &'v Violation)> {
     let mut all: Vec<(Mode, &Violation)> = Vec::new();
     for (mode, violation) in advice(verdict) {
@@ -275,10 +275,10 @@ fn advice<'v>(verdict: &'v Verdict<'_>) -> impl Iterator<Item = (Mode, &'v Viola
     audit.chain(verdict.warn.iter().map(|violation| (Mode::Warn, violation)))
 }
 
-/// Which violations hardening would fix.
+/// Determines which violations hardening would fix.
 struct Mending<'v> {
     changes: &'v [Change],
-    /// What each mode still finds in the hardened pod. None where the judged pod is the hardened one.
+    /// The violations of the hardened pod by mode. None if the judged pod is the hardened one.
     left: Option<[Vec<Violation>; 3]>,
 }
 
@@ -291,7 +291,7 @@ impl<'v> Mending<'v> {
         Self { changes: &case.changes, left }
     }
 
-    /// The changes that fix a violation of a mode; none if it is still there after them.
+    /// The changes that fix a violation of a mode; empty if it remains after hardening.
     fn of(&self, mode: Mode, violation: &Violation) -> Vec<Change> {
         let requirement = violation.requirement;
         let left = self.left.iter().flat_map(|left| MODES.iter().zip(left));
@@ -304,7 +304,7 @@ impl<'v> Mending<'v> {
     }
 }
 
-/// The parts of a pod as findings name them: each is named once, however much is wrong with it.
+/// The names of a pod's parts in findings, created once per part.
 struct Parts<'p> {
     pod: &'p Pod<'p>,
     root: &'p str,
@@ -332,7 +332,7 @@ impl<'p> Parts<'p> {
     }
 }
 
-/// From the root of an object whose pod stands at `root`.
+/// The path from the root of an object whose pod is at `root`.
 fn path(place: Place, root: &str) -> String {
     match place {
         Place::Metadata => format!("{root}metadata"),
