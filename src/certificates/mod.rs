@@ -3,7 +3,7 @@
 //!
 //! - Every replica follows the Secret and the configurations, and signs its own certificate (`plan::is_due`).
 //! - Only the leader writes: the Secret with its resource version, so that of two concurrent leaders one fails; of a
-//! webhook configuration only `caBundle` (`plan::step`).
+//!   webhook configuration only `caBundle` (`plan::step`).
 //! - `plan` makes all decisions, without clock or I/O; `turns` carries them out.
 //!
 //! Never creates or deletes an object, and never writes to a Secret without the label [`LABEL`].

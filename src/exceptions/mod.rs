@@ -2,7 +2,7 @@
 //! effect.
 //!
 //! - [`PolicyException`] is the object as users write it, and [`compile`] turns it into an
-//! [`Exception`](crate::policy::Exception): completely, or not at all;
+//!   [`Exception`](crate::policy::Exception): completely, or not at all;
 //! - [`Store`] watches those of a cluster, and [`tell`] writes their status;
 //! - [`read`] reads them from files.
 
