@@ -7,7 +7,7 @@
 //! | `nginx:*` | every version: any tag, any digest, none |
 //! | `nginx@sha256:…` | with this digest, whatever the tag |
 //! | `nginx:1.*@sha256:*` | with such a tag and any digest |
-//! | `ghcr.io/acme/*` | every version of everything below `ghcr.io/acme`: a repository that ends in a star, without a tag |
+//! | `ghcr.io/acme/*` | every version of everything below `ghcr.io/acme`: a repository ending in a star, no tag |
 //! | `*/web:*` | `web` of any registry |
 //! | `*` | every image |
 //!
