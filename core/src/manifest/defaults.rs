@@ -1,12 +1,12 @@
-//! What the API server puts into a pod before any webhook sees it, as far as a control looks at it
+//! The API server's defaults for a pod that are set before any webhook runs and that a control reads
 //! (`pkg/apis/core/v1/defaults.go`).
 
 use crate::pss::{Container, ContainerKind, Pod, PodSpec, Text};
 
-/// A pod, as a review has it.
+/// Sets the defaults of a pod, as a review contains it.
 pub(super) fn of_pod(pod: &mut Pod<'_>) {
     of_template(pod);
-    // Of ephemeral containers the API server leaves the ports alone, and of templates all of them.
+    // The API server does not set the ports of ephemeral containers, and none in templates.
     if pod.spec.host_network {
         let spec = &mut pod.spec;
         spec.list_mut(ContainerKind::Init).iter_mut().for_each(host_ports);
@@ -14,19 +14,19 @@ pub(super) fn of_pod(pod: &mut Pod<'_>) {
     }
 }
 
-/// A controller's template, as a review has it.
+/// Sets the defaults of a controller's template, as a review contains it.
 pub(super) fn of_template(template: &mut Pod<'_>) {
     empty_dirs(&mut template.spec);
 }
 
-/// A volume without a source is an emptyDir.
+/// A volume without a source becomes an emptyDir.
 fn empty_dirs(spec: &mut PodSpec<'_>) {
     for volume in spec.volumes.iter_mut().filter(|volume| volume.sources.is_empty()) {
         volume.sources.push(Text::from("emptyDir"));
     }
 }
 
-/// In the host's network every port is one of the host.
+/// In the host's network, every container port is a host port.
 fn host_ports(container: &mut Container<'_>) {
     for port in container.ports.iter_mut().filter(|port| port.host_port == 0) {
         port.host_port = port.container_port;

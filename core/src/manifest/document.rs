@@ -1,7 +1,7 @@
-//! A text as its documents, each with the line where it starts. One that is broken does not touch the others.
+//! Splits a text into its documents, each with its first line. An invalid one does not affect the others.
 //!
-//! YAML documents are told apart by their markers alone, JSON ones by where the last ended. After the first JSON
-//! that cannot be read, each line that begins with `{` is taken for a new one.
+//! Only markers separate YAML documents; a JSON document begins where the last one ended. After the first invalid JSON,
+//! each line that begins with `{` starts a new one.
 
 use memchr::memchr_iter;
 
@@ -13,7 +13,7 @@ use super::{
 /// One document, not necessarily an object.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
-    /// Where it is in the text.
+    /// The position in the text.
     pub(super) extent: Extent,
     pub(super) content: Content<'t>,
 }
@@ -28,7 +28,7 @@ const CUT: &str = "not JSON that can be read: it ends before it is closed";
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// All documents of a text, in its order. Empty ones are left out.
+/// The documents of a text, in order, without empty ones.
 pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
     let whole = str::from_utf8(text).ok();
     chunks(text, whole).flat_map(|chunk| match chunk.trimmed().text.first() {
@@ -37,26 +37,26 @@ pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unr
     })
 }
 
-/// What is left of a text where its JSON ends.
+/// The rest of a text after its valid JSON.
 enum Left<'t> {
-    /// A value that began, and whose end is not there. YAML has no end for it, either: it need not be read again.
+    /// A truncated value. It is truncated in YAML, too, so it is not parsed again.
     Cut(Chunk<'t>),
-    /// Commas at the end, comments, keys without quotes: YAML may still know what it says.
+    /// Invalid JSON that may be valid YAML: trailing commas, comments, keys without quotes.
     Odd(Chunk<'t>),
 }
 
-/// A part of the text, and the line and the offset of its first byte.
+/// A part of the text, with the line and the offset of its first byte.
 #[derive(Clone, Copy)]
 struct Chunk<'t> {
-    /// The text that it is a part of, where all of that is UTF-8.
+    /// The whole text, if all of it is UTF-8.
     whole: Option<&'t str>,
     line: Line,
     at: usize,
     text: &'t [u8],
 }
 
-/// What stands between the lines `---` and `...`. They cannot be part of anything else: not of a block or a quoted
-/// string in YAML, nor of JSON.
+/// Splits at the lines `---` and `...`. These cannot be part of anything else, neither of a YAML block or quoted string
+/// nor of JSON.
 fn chunks<'t>(text: &'t [u8], whole: Option<&'t str>) -> impl Iterator<Item = Chunk<'t>> {
     let all = Chunk { whole, line: Line::FIRST, at: 0, text };
     let mut rest =
@@ -86,7 +86,7 @@ pub(super) fn line_starts(text: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 impl<'t> Chunk<'t> {
-    /// Without the first bytes.
+    /// Drops the first bytes.
     fn from(self, at: usize) -> Option<Self> {
         let (before, text) = self.text.split_at_checked(at)?;
         let line = self.line.after_newlines(before);
@@ -97,7 +97,7 @@ impl<'t> Chunk<'t> {
         self.from(self.text.len() - self.text.trim_ascii_start().len()).unwrap_or(self)
     }
 
-    /// Nothing but comments and directives.
+    /// Whether it has nothing but comments and directives.
     fn is_empty(self) -> bool {
         let mut lines = self.text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_start);
         lines.all(|line| matches!(line.first(), None | Some(b'#' | b'%')))
@@ -130,7 +130,7 @@ impl<'t> Chunk<'t> {
         }
     }
 
-    /// `text` is its own.
+    /// `text` is the whole text.
     fn tree(self, text: &'t str) -> Result<Tree<'t>, Unreadable> {
         let (whole, bytes) = match self.whole {
             Some(whole) => (whole, self.extent().bytes),
@@ -151,7 +151,7 @@ impl<'t> Chunk<'t> {
         };
         while let Some(chunk) = broken {
             let (piece, rest) = chunk.trimmed().piece();
-            // Only within its own lines, lest many that are never closed be read to the end each.
+            // Only within its own lines, because many unclosed values would otherwise each be read to the end.
             match piece.json_values(&mut documents) {
                 Some(Left::Cut(chunk)) => documents.push(Err(Unreadable::at(chunk.line, CUT))),
                 Some(Left::Odd(chunk)) => documents.extend(chunk.yaml()),
@@ -162,7 +162,7 @@ impl<'t> Chunk<'t> {
         documents
     }
 
-    /// Reads values from the start, and returns what is left from the first that is none.
+    /// Reads values from the start. Returns the rest from the first invalid one.
     fn json_values(
         self,
         documents: &mut Vec<Result<Document<'t>, Unreadable>>,
@@ -192,7 +192,7 @@ impl<'t> Chunk<'t> {
         }
     }
 
-    /// Up to the next line that begins with `{`, and what follows. A list is one piece.
+    /// Splits before the next line that begins with `{`. A list is one piece.
     fn piece(self) -> (Self, Option<Self>) {
         let is_start = |&at: &usize| at > 0 && self.text.get(at) == Some(&b'{');
         let is_list = self.text.starts_with(b"[");
@@ -206,7 +206,7 @@ impl<'t> Chunk<'t> {
     }
 }
 
-/// Why a text is no document, and what that means most often.
+/// Why a text is not a document, with the most common cause.
 pub(super) fn no_document(line: Line, why: &str, text: &str) -> Unreadable {
     let hint = match text.contains("{{") {
         true => {

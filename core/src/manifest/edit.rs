@@ -1,7 +1,8 @@
-//! What hardening adds to a document, as edits of its text. All that is not changed stays byte for byte: comments,
-//! order, quotes, indentation. Nothing is ever removed, and no document is written anew.
+//! Adds the changes of hardening to a document as edits of its text. Everything else stays byte for byte: comments,
+//! order, quotes, indentation. Nothing is removed or rewritten.
 //!
-//! What stands in the text once and in the object more often is not touched: a change there would be one elsewhere.
+//! Text that occurs once but stands for several places in the object is not edited, because the edit would change all
+//! of them.
 
 mod addition;
 mod block;
@@ -22,27 +23,27 @@ use super::{
     tree::{Found, Kind, Node, Quotes, Stop, Style, Tree},
 };
 
-/// A part of the source's text, in bytes, and what is to stand there instead.
+/// A part of the source's text, in bytes, and its replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Empty where something is only put in.
+    /// Empty for an insertion.
     pub range: Range<usize>,
     /// The new text.
     pub text: String,
-    /// Of edits at one place, the more indented stand first.
+    /// For edits at one place, the more indented come first.
     column: usize,
 }
 
 /// Why a document cannot be edited, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Where in the source's text.
+    /// The position in the source's text.
     pub byte: usize,
-    /// The reason, without the place.
+    /// The reason, without the position.
     pub why: String,
 }
 
-/// The edits that add `changes` to the pod that stands at `pod` in the document: a Pod itself, or a template.
+/// The edits that add `changes` to the pod at path `pod` in the document: a Pod itself, or a template.
 ///
 /// # Errors
 /// The first place that cannot be edited.
@@ -63,10 +64,10 @@ pub fn edits(tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Result<Vec<Edit
     Ok(editor.edits)
 }
 
-/// A text after all edits of it, which are put into the text's order.
+/// Applies edits to a text, after sorting them.
 ///
 /// # Errors
-/// Where two of them are about the same bytes.
+/// Overlapping edits.
 pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
     edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.column)));
     let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
@@ -83,7 +84,7 @@ pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
     Ok(edited)
 }
 
-/// The mapping that a `securityContext` stands in.
+/// The mapping that contains a `securityContext`.
 fn owner(pod: &Path, place: Place) -> Path {
     let spec = pod.clone().key("spec");
     match place {
@@ -113,7 +114,7 @@ impl<'n> Editor<'n> {
         self.add_to_map(&found, last, additions)
     }
 
-    /// Adds to the mapping that stands at the end of a trail.
+    /// Adds to the mapping at the end of a trail.
     fn add_to_map(
         &mut self,
         found: &Found<'n, '_>,
@@ -152,7 +153,7 @@ impl<'n> Editor<'n> {
         Ok(())
     }
 
-    /// Adds to what stands at a key of the mapping `parent`.
+    /// Adds to the value of a key in the mapping `parent`.
     fn add_to_value(
         &mut self,
         found: &Found<'n, '_>,
@@ -190,7 +191,7 @@ impl<'n> Editor<'n> {
     }
 }
 
-/// Whether a node stands in the object just once: where its author wrote it.
+/// Checks that a node occurs only once in the object, where its author wrote it.
 fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
     let what = stop.key.and_then(Node::key).unwrap_or("this");
     match (stop.through, stop.node.uses().next()) {
@@ -238,7 +239,7 @@ fn refusal(byte: usize, why: String) -> Refusal {
     Refusal { byte, why }
 }
 
-/// Behind the colon of a key.
+/// The position after the colon of a key.
 fn behind_colon(tree: &str, key: Node<'_>) -> Result<usize, Refusal> {
     let end = key.span().end;
     let rest = tree.get(end..).unwrap_or_default();
@@ -249,7 +250,7 @@ fn behind_colon(tree: &str, key: Node<'_>) -> Result<usize, Refusal> {
     }
 }
 
-/// Whether a key's neighbours are written as in JSON.
+/// Whether the keys around it are quoted, as in JSON.
 fn is_quoted(node: Node<'_>) -> bool {
     node.kind() == Kind::Scalar(Quotes::Double)
 }

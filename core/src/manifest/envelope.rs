@@ -1,10 +1,10 @@
-//! What every manifest says of itself: its kind, and which object it is.
+//! The fields that identify every manifest: its kind and its metadata.
 
 use serde::Deserialize;
 
 use crate::pss::{Text, or_default};
 
-/// As text of the document.
+/// The fields as text of the document.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Envelope<'a> {

@@ -1,8 +1,8 @@
-//! Valid JSON, written in another way without reading it into values.
+//! Reformats valid JSON without parsing it into values.
 
 use std::borrow::Cow;
 
-/// Without whitespace between its tokens.
+/// Removes whitespace between tokens.
 pub fn compact(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut text = String::new();
@@ -24,7 +24,7 @@ pub fn compact(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Behind the closing quote of a string that has begun.
+/// The position after the closing quote of the string.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(next) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += next;

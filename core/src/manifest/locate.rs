@@ -15,22 +15,22 @@ use super::{
 
 const STRIDE: usize = 1 << 10;
 
-/// What is known of the places in one source. What it takes to know them is found out when it is first asked for.
+/// Locates fields in one source. Computes what it needs on first use.
 pub struct Places<'t> {
     source: Arc<str>,
     text: Option<&'t str>,
     /// The offset of each line's first byte.
     lines: OnceCell<Vec<usize>>,
-    /// How many characters stand before every [`STRIDE`]th byte: a line may be as long as the text.
+    /// The number of characters before every [`STRIDE`]th byte, because a line may be as long as the text.
     characters: OnceCell<Vec<usize>>,
-    /// Of the line that was asked for last: all objects of a text may begin on one, which may be one word.
+    /// For the last requested line, because all objects of a text may begin on one long line.
     first_word: Option<(Line, Region)>,
-    /// Of the JSON document that was asked for last. None where it is read, but not as its author's.
+    /// For the last requested JSON document. None if it cannot be read as the author wrote it.
     tree: Option<(Range<usize>, Option<Tree<'t>>)>,
 }
 
 impl<'t> Places<'t> {
-    /// Of a text, which may be no text at all.
+    /// A source, which may not be text.
     pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
         Self {
             source,
@@ -42,12 +42,12 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// The text, if it is one.
+    /// The text, if the source is text.
     pub fn text(&self) -> Option<&'t str> {
         self.text
     }
 
-    /// Says where an object stands, and where what is wrong with it.
+    /// Sets the location of an object and of its findings.
     pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         let region = match self.first_word {
             Some((line, region)) if line == manifest.line => region,
@@ -64,7 +64,7 @@ impl<'t> Places<'t> {
         found.for_each(|found| self.mark_one(tree, found, manifest.path));
     }
 
-    /// Says what hardening would write, and where.
+    /// Sets the replacements that hardening would make.
     pub fn mend(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         if workload.violations.is_empty() {
             return;
@@ -77,7 +77,7 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// None where the place cannot be edited.
+    /// Empty if the place cannot be edited.
     fn mends(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
         let edits = edit::edits(tree, pod, changes).unwrap_or_default();
         let region = |range: &Range<usize>| self.region(range.start, range.end);
@@ -87,7 +87,7 @@ impl<'t> Places<'t> {
             .collect()
     }
 
-    /// Most JSON breaks nothing: only of other documents it is worth knowing where all is.
+    /// Reads JSON documents only on request, because most have no findings.
     fn read(&mut self, manifest: &Manifest<'_>) {
         let document = &manifest.document.bytes;
         let is_known = self.tree.as_ref().is_some_and(|(known, _)| known == document);
@@ -98,7 +98,7 @@ impl<'t> Places<'t> {
         }
     }
 
-    /// None where no text of the source is known.
+    /// None if the source's text is unknown.
     fn tree<'m>(&'m self, manifest: &Manifest<'m>) -> Option<&'m Tree<'m>> {
         self.text?;
         let of_json = || self.tree.as_ref().and_then(|(_, tree)| tree.as_ref());
@@ -122,12 +122,12 @@ impl<'t> Places<'t> {
                 found.context = name.map(region);
             }
             (None, Some(name)) => found.region = Some(region(name)),
-            // Of the pod as a whole: its key says it.
+            // A finding about the pod as a whole is located at the pod's key.
             (None, None) => found.region = key(tree, &part).map(region),
         }
     }
 
-    /// The first word of a line. An object starts with it.
+    /// The first word of a line, where an object starts.
     fn first_word(&self, line: Line) -> Region {
         let text = self.text.unwrap_or_default();
         let start = usize::try_from(line.0)
@@ -148,7 +148,7 @@ impl<'t> Places<'t> {
         Region { start: self.position(start), end: self.position(end) }
     }
 
-    /// Where a byte is.
+    /// The position of a byte.
     pub fn position(&self, byte: usize) -> Position {
         let lines = self.lines();
         let line = lines.partition_point(|start| *start <= byte);
@@ -169,7 +169,7 @@ impl<'t> Places<'t> {
         });
         let stride = byte / STRIDE;
         let rest = bytes.get(stride * STRIDE..byte).unwrap_or_default();
-        // The text's end may be one stride behind the last.
+        // The end of the text may be one stride after the last.
         strides.get(stride).copied().unwrap_or_else(|| characters(bytes)) + characters(rest)
     }
 
@@ -180,12 +180,12 @@ impl<'t> Places<'t> {
     }
 }
 
-/// Those that begin in these bytes of UTF-8.
+/// The number of characters that begin in these bytes of UTF-8.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count()
 }
 
-/// A field with its key. What an alias or a merge key brings in stands there.
+/// The range of a field with its key. For fields from an alias or a merge key, that of the alias or merge key.
 fn span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     let found = tree.find(path);
     let stop = found.last().filter(|_| found.missing.is_empty())?;
@@ -196,20 +196,20 @@ fn span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     })
 }
 
-/// The key of the deepest that is there.
+/// The key of the deepest existing node on the path.
 fn key(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     let found = tree.find(path);
     let keys = |stop: &Stop<'_>| Some(stop.through.or(stop.key)?.span());
     found.trail.iter().rev().find_map(keys)
 }
 
-/// How far below a pod's spec a container's fields of security are.
+/// How deep the security fields of a container are below the pod's spec.
 const DEPTH: usize = 4;
 
-/// Of a field that is missing: the key that is there instead, one edit away, and the key that it was meant to be. What a
-/// pod lacks may have been meant for its containers.
+/// For a missing field: a key in its place that is one edit away, and the correct key. A field that is missing at the
+/// pod may have been meant for its containers.
 ///
-/// No key of a pod that Kubernetes has is so close to one that a control asks for.
+/// No existing key of a pod is that similar to one that a control reads.
 fn misspelt<'n>(tree: &'n Tree<'_>, field: &Path, place: &str) -> Option<(Node<'n>, String)> {
     let found = tree.find(field);
     let keys = found.missing.iter().filter_map(|step| match step {
@@ -231,7 +231,7 @@ fn search<'n>(node: Node<'n>, meant: &[&str], depth: usize) -> Option<(Node<'n>,
     of_entries.or_else(|| node.items().find_map(|item| search(item, meant, depth)))
 }
 
-/// Whether one becomes the other by case alone, or by one letter more, fewer or another, or two that change places.
+/// Whether two words differ only by case, by one added, removed or replaced letter, or by two swapped letters.
 fn is_one_edit(one: &str, other: &str) -> bool {
     if one.eq_ignore_ascii_case(other) {
         return true;

@@ -1,8 +1,7 @@
-//! Manifests: texts as the objects in them, each with its place. Where texts come from, how YAML and JSON are read,
-//! what is edited in them. It judges nothing.
+//! Manifests: finds the objects in texts with their positions, parses YAML and JSON, and edits them. Judges nothing.
 //!
-//! An object is read by the very view that reads a review's, after the API server's defaulting that matters, so
-//! that there is one verdict and not two.
+//! An object is decoded with the same view as a review's object, after applying the API server's relevant defaults, so
+//! that verdicts are equal.
 
 mod defaults;
 mod document;
@@ -28,7 +27,7 @@ use value::Value;
 
 use std::borrow::Cow;
 
-/// What the reader of YAML needs for the deepest document that it takes, in bytes.
+/// The stack that the YAML parser needs for the deepest accepted document, in bytes.
 pub const STACK: usize = 32 << 20;
 
 /// A line of a source, from 1.
@@ -37,10 +36,10 @@ pub const STACK: usize = 32 << 20;
 pub struct Line(u64);
 
 impl Line {
-    /// The first.
+    /// The first line.
     pub const FIRST: Self = Self(1);
 
-    /// From 1.
+    /// The line number, from 1.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -49,7 +48,7 @@ impl Line {
         Self(self.0.saturating_add(lines))
     }
 
-    /// The line that the byte after this text stands on, if the text begins on this one.
+    /// The line number after this text, which begins on this line.
     #[must_use]
     pub fn after_newlines(self, text: &[u8]) -> Self {
         let newlines = memchr::memchr_iter(b'\n', text).count();
@@ -66,14 +65,14 @@ impl std::fmt::Display for Line {
 /// A source, a document or an object that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Where. None when it is about the source as a whole.
+    /// The line. None if the whole source is affected.
     pub line: Option<Line>,
-    /// What is wrong.
+    /// The problem.
     pub why: String,
 }
 
 impl Unreadable {
-    /// About the source as a whole.
+    /// A problem of the whole source.
     pub fn whole(why: impl Into<String>) -> Self {
         Self { line: None, why: why.into() }
     }
@@ -83,22 +82,22 @@ impl Unreadable {
     }
 }
 
-/// What became of one object, in the order of the text.
+/// The result for one object, in the order of the text.
 #[derive(Debug)]
 pub enum Reading<'a> {
-    /// It may hold a pod.
+    /// It may contain a pod.
     Object(Box<Manifest<'a>>),
-    /// It holds none.
+    /// It contains no pod.
     Ignored,
-    /// It changes another one, and is none itself.
+    /// It is a patch for another object.
     Patch(Patch),
     /// It could not be read.
     Unreadable(Unreadable),
 }
 
-/// Reads all objects of a text, one after the other. One that is broken does not touch the others.
+/// Reads all objects of a text in order. An invalid one does not affect the others.
 ///
-/// Deep documents take [`STACK`] bytes of stack.
+/// Deep documents need [`STACK`] bytes of stack.
 ///
 /// # Errors
 /// Only those of `tell`.
@@ -112,7 +111,7 @@ pub fn read<E>(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> Result<(), E>) 
     Ok(())
 }
 
-/// The documents of a text as JSON, each with where it is: what [`read`] reads, and all else in it.
+/// The documents of a text as JSON with their positions, including those that [`read`] ignores.
 pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<(Extent, Cow<'_, str>), Unreadable>> {
     document::read(text).map(|document| {
         let Document { extent, content } = document?;

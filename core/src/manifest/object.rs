@@ -1,4 +1,4 @@
-//! A document as the objects that may hold a pod: pods, what holds a template, and lists of any of them.
+//! The objects in a document that may contain a pod: pods, kinds with a pod template, and lists of them.
 
 use std::{marker::PhantomData, ops::Range};
 
@@ -19,30 +19,30 @@ use super::{
 };
 
 const NO_OBJECT: &str = "not a Kubernetes object";
-/// Lists in lists, deeper than anyone nests them: each level reads its items' text once more.
+/// Maximum depth of nested lists: each level parses its items' text again.
 const MAX_NESTED: usize = 8;
-/// How much of what is wrong is shown: it may repeat a whole value.
+/// Maximum length of an error message, which may repeat a whole value.
 const MAX_WHY: usize = 400;
 
-/// An object that may hold a pod, and where it stands.
+/// An object that may contain a pod, and its position.
 #[derive(Debug)]
 pub struct Manifest<'a> {
-    /// Which.
+    /// The object.
     pub identity: Identity,
     /// The line on which it starts.
     pub line: Line,
-    /// The document that it stands in.
+    /// The document that contains it.
     pub document: &'a Extent,
-    /// The tree of that document, where it is YAML.
+    /// The tree of that document, if it is YAML.
     pub(super) tree: Option<&'a Tree<'a>>,
     /// Its path in the document: empty, or `items[3]`.
     pub path: &'a Path,
-    /// Where its pod is in it, as findings write it: empty for a pod, `spec.template.` for a Deployment.
+    /// The path of its pod in findings: empty for a pod, `spec.template.` for a Deployment.
     pub root: &'static str,
     /// The same as keys.
     template: &'static [&'static str],
-    /// The pod, or the template, after the API server's defaulting. None for a controller without a template,
-    /// which makes no pods.
+    /// The pod or the template, with the API server's defaults. None for a controller without a template, which creates
+    /// no pods.
     pub pod: Option<Box<Pod<'a>>>,
 }
 
@@ -53,16 +53,16 @@ impl Manifest<'_> {
     }
 }
 
-/// Where a document stands in its text.
+/// The position of a document in its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// The line of its first byte.
     pub line: Line,
-    /// Its bytes.
+    /// Its range of bytes.
     pub bytes: Range<usize>,
 }
 
-/// Reads one document, and tells of each object in it. Errors are only those of `tell`.
+/// Reads one document, and passes each object in it to `tell`. Only `tell` can fail.
 pub(super) fn read<E>(
     document: &Document<'_>,
     tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
@@ -87,7 +87,7 @@ struct Reader<'d, T> {
     tell: &'d mut T,
 }
 
-/// What the items of a list are that do not say it themselves: a PodList's are pods. And where they are.
+/// The kind of list items that set none, as in a PodList, and their position.
 #[derive(Default)]
 struct Inherited {
     api_version: String,
@@ -96,7 +96,7 @@ struct Inherited {
     depth: usize,
 }
 
-/// What an object turned out to be.
+/// The content of an object.
 enum Content<'a> {
     Object(Box<Manifest<'a>>),
     Ignored,
@@ -111,7 +111,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             Err(wrong) => wrong,
         };
         match value {
-            // What JSON's 1e3 and repeated keys mean, the reader of YAML knows as Go does.
+            // The YAML parser reads 1e3 and repeated keys in JSON as Go does.
             Value::Json(json) if !wrong.why.starts_with(NO_OBJECT) => {
                 match Tree::parse(json, 0..json.len(), Repeats::Refused) {
                     Ok(tree) => self.read(Value::Yaml(tree.root()), line, inherited),
@@ -206,7 +206,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         if let Some(sign) = patch::directive(value) {
             return Ok(patch(Some(identity), sign));
         }
-        // As the webhook reads it: one and the same verdict.
+        // Decoded as in the webhook, for the same verdict.
         let object = value
             .read(target)
             .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
@@ -227,7 +227,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
     }
 }
 
-/// The kind that the items of a list have, and the items. None of what is no list.
+/// The kind of a list's items, and the items. None if it is not a list.
 type Listed<'k, 'a> = Option<(&'k str, Vec<(usize, Value<'a>)>)>;
 
 fn list<'k, 'a>(kind: &'k str, value: Value<'a>, line: Line) -> Result<Listed<'k, 'a>, Unreadable> {
@@ -236,7 +236,7 @@ fn list<'k, 'a>(kind: &'k str, value: Value<'a>, line: Line) -> Result<Listed<'k
     Ok(items.map(|items| (kind, items)))
 }
 
-/// The pod of an object, as a review has it.
+/// The pod of an object, as a review contains it.
 fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
     match object {
         Object::Pod(mut pod) => {
@@ -260,7 +260,7 @@ fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     if text.is_empty() { otherwise } else { text }
 }
 
-/// What of an object that begins on this line does not fit, of which `whose` is.
+/// The error for a field with the wrong type, in an object that begins on this line. `whose` describes the object.
 fn wrong(error: &Error, object: Value<'_>, line: Line, whose: &str) -> Unreadable {
     let (text, start) = object.base();
     let before = error.byte().and_then(|byte| text.get(start..byte)).unwrap_or_default();

@@ -1,6 +1,5 @@
-//! Patches, which look like workloads and only change one: those of kustomize and of `kubectl patch`. What they are
-//! applied to is judged, and they are not: they leave out what is set elsewhere, and what is added to them would be
-//! set there, too.
+//! Patches look like workloads but only change one: those of kustomize and of `kubectl patch`. They are not judged, but
+//! their results are: a patch omits fields that are set elsewhere, and additions to it would override those.
 
 use std::{fmt, marker::PhantomData};
 
@@ -19,13 +18,13 @@ use super::{Line, value::Value};
 pub struct Patch {
     /// The line on which it starts.
     pub line: Line,
-    /// What it changes. None of a JSON patch, which does not say.
+    /// The object that it changes. None for a JSON patch, which names none.
     pub identity: Option<Identity>,
-    /// What shows it.
+    /// How it was recognised.
     pub sign: Sign,
 }
 
-/// What shows that a document is a patch: no API server would take it as an object.
+/// The sign of a patch: no API server would accept the document as an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// A list of operations (RFC 6902).
@@ -34,11 +33,11 @@ pub enum Sign {
     Directive(&'static str),
     /// A controller of `apps/v1` that selects no pods.
     NoSelector,
-    /// A controller that says nothing of its pods.
+    /// A controller without a template.
     NoTemplate,
-    /// A template whose pods have nothing to run.
+    /// A template without containers.
     NoContainers,
-    /// A container whose image is set elsewhere, as people call it.
+    /// A container without an image, by its name in messages.
     NoImage(String),
 }
 
@@ -65,17 +64,17 @@ impl fmt::Display for Sign {
     }
 }
 
-/// Of strategic merge patches, with what begins the names of those that name a field
+/// Directives of strategic merge patches, including prefixes of those that name a field
 /// (`apimachinery/pkg/util/strategicpatch/patch.go`).
 const DIRECTIVES: [&str; 4] =
     ["$patch", "$retainKeys", "$setElementOrder/", "$deleteFromPrimitiveList/"];
 
-/// Maps whose keys no API server checks: what is in them hides no workload (CSIVolumeSource, FlexVolumeSource).
+/// Maps with arbitrary keys, which cannot contain a workload (CSIVolumeSource, FlexVolumeSource).
 const FREE: [&str; 2] = ["volumeAttributes", "options"];
 
-/// The directive that is anywhere in an object.
+/// The directive anywhere in an object, if any.
 pub(super) fn directive(object: Value<'_>) -> Option<Sign> {
-    // Of a thousand manifests none has one. A key may have its `$` as an escape.
+    // Most manifests have none. A key may contain its `$` as an escape.
     let signs = DIRECTIVES.into_iter().chain([r"\u0024", r"\U00000024", r"\x24"]);
     let text = object.text().as_bytes();
     let may_be = signs.into_iter().any(|sign| memmem::find(text, sign.as_bytes()).is_some());
@@ -97,7 +96,7 @@ fn in_value(value: &serde_json::Value) -> Option<&'static str> {
     }
 }
 
-/// What an object lacks that its API requires of it. `pod` is its pod, or what its template says of one.
+/// The field that an object lacks and its API requires. `pod` is its pod, or the content of its template.
 pub(super) fn lacking(
     api_version: &str,
     kind: &str,
@@ -115,7 +114,7 @@ pub(super) fn lacking(
     without.map(|(place, _): (Place, _)| Sign::NoImage(place.describe(pod)))
 }
 
-/// Older versions of these set it from the template's labels, and a ReplicationController does to this day.
+/// Older versions of these default it to the template's labels, and a ReplicationController still does.
 fn needs_selector(api_version: &str, kind: &str) -> bool {
     matches!(api_version, "apps/v1" | "apps/v1beta2")
         && matches!(kind, "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
@@ -132,7 +131,7 @@ fn has_selector(object: Value<'_>) -> bool {
         #[serde(default)]
         selector: Option<IgnoredAny>,
     }
-    // What cannot be read is told of elsewhere.
+    // Unreadable objects are reported elsewhere.
     let read = object.read(PhantomData::<Object>);
     read.map_or(true, |object| object.spec.selector.is_some())
 }
@@ -162,7 +161,7 @@ mod tests {
 
     use crate::manifest::{Reading, read};
 
-    /// The sign of each object in a text: empty for what is none.
+    /// The sign of each object in a text: empty for objects that are not patches.
     fn signs(text: &str) -> Vec<String> {
         let mut signs = Vec::new();
         let Ok(()) = read::<Infallible>(text.as_bytes(), |reading| {

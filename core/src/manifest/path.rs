@@ -1,8 +1,8 @@
-//! The path of a field in an object, as findings write it.
+//! The path of a field in an object, as in findings.
 
 use std::fmt;
 
-/// `spec.containers[0].securityContext`. A key that holds a dot, a bracket or nothing stands in brackets:
+/// `spec.containers[0].securityContext`. A key is in brackets if it contains a dot or a bracket, or is empty:
 /// `metadata.annotations[a/b.c]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path(Vec<Step>);
@@ -12,12 +12,12 @@ pub struct Path(Vec<Step>);
 pub enum Step {
     /// A key of a mapping.
     Key(Box<str>),
-    /// The index of a list's item. In a mapping, the key that is this number.
+    /// The index of a list item. In a mapping, the key with this number.
     Index(usize),
 }
 
 impl Path {
-    /// Reads a path. All text is one: what is no index in brackets is a key.
+    /// Parses a path. Every text is valid: anything in brackets that is not an index is a key.
     pub fn of(text: &str) -> Self {
         let mut path = Self::default();
         let mut rest = text;
@@ -40,34 +40,34 @@ impl Path {
         path
     }
 
-    /// This path and a key below it.
+    /// Appends a key.
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.0.push(Step::Key(key.into()));
         self
     }
 
-    /// This path and an item below it.
+    /// Appends an index.
     #[must_use]
     pub fn index(mut self, index: usize) -> Self {
         self.0.push(Step::Index(index));
         self
     }
 
-    /// This path and all of another below it.
+    /// Appends another path.
     #[must_use]
     pub fn join(mut self, below: &Self) -> Self {
         self.0.extend(below.0.iter().cloned());
         self
     }
 
-    /// From the root.
+    /// The steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }
 }
 
-/// The step before the bracket that closes: one at the end, or before the next step.
+/// Splits at the closing bracket: the last one, or the one before the next step.
 fn in_brackets(inner: &str) -> (Step, &str) {
     let is_end = |at: &usize| {
         let after = inner.get(at + 1..).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The YAML that nearly all manifests are written in, read many times faster than all of YAML can be: mappings and
-//! lists by indentation, scalars that end on their line, brackets that close on theirs, `|` and `>`.
+//! A fast parser for the common subset of YAML: block mappings and lists, scalars and flow collections on one line, `|`
+//! and `>`.
 //!
-//! What it is not sure of it does not read: anchors, tags, directives, scalars over several lines, empty values,
-//! tabs, strange characters, and all mistakes. The parser of all YAML does, and says what is wrong. What both
-//! read, both read alike: tests hold them against each other.
+//! Returns nothing for anything else: anchors, tags, directives, multi-line scalars, empty values, tabs, unusual
+//! characters, and all errors. The full parser then reads the text and reports errors. Tests check that both parsers
+//! agree.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -11,12 +11,12 @@ use wide::u8x16;
 
 use super::tree::{Builder, Kind, NoTree, Quotes, Style};
 
-/// Deeper than manifests are.
+/// Deeper than real manifests.
 const MAX_DEPTH: usize = 48;
-/// YAML has none that are longer than 1024.
+/// The limit of YAML is 1024.
 const MAX_KEY: usize = 1000;
 
-/// Reads the one document of a text. None where it holds anything that is not plain.
+/// Reads the single document of a text. None if it is not in the subset.
 pub(super) fn read<'t>(text: &str, builder: Builder<'t>) -> Option<Result<Builder<'t>, NoTree>> {
     if !is_printable(text.as_bytes()) && !text.chars().all(is_plain) {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn read<'t>(text: &str, builder: Builder<'t>) -> Option<Result<Builde
     }
 }
 
-/// Whether it is ASCII, and of its control characters has the end of a line alone.
+/// Whether the text is ASCII without control characters except line feeds.
 fn is_printable(bytes: &[u8]) -> bool {
     let (lanes, rest) = bytes.as_chunks();
     let mut lanes = lanes.iter().map(|lanes| u8x16::new(*lanes));
@@ -40,7 +40,7 @@ fn is_printable(bytes: &[u8]) -> bool {
     }) && rest.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n'))
 }
 
-/// Letters and signs, but no control characters, no line ends of Unicode's, no marks of byte order.
+/// Whether a character is in the subset: no control characters, Unicode line breaks or byte order marks.
 fn is_plain(char: char) -> bool {
     match char {
         '\u{2028}' | '\u{2029}' | '\u{feff}' => false,
@@ -51,18 +51,18 @@ fn is_plain(char: char) -> bool {
 
 struct Reader<'s, 't> {
     text: &'s str,
-    /// The byte to read next: between two values, the first of the next line that says something.
+    /// The next byte to read: between two values, the first of the next line with content.
     at: usize,
-    /// Of `at`, where a block value may begin.
+    /// The column of `at`, where a block value may begin.
     column: usize,
     depth: usize,
     builder: Builder<'t>,
-    /// Why what is read so far is no tree.
+    /// Why the text read so far has no tree.
     refused: Option<NoTree>,
 }
 
 impl<'s> Reader<'s, '_> {
-    /// A list or a mapping at `column`.
+    /// Reads a list or a mapping at `column`.
     fn block(&mut self) -> Option<()> {
         if self.is_item() { self.list() } else { self.map() }
     }
@@ -115,14 +115,14 @@ impl<'s> Reader<'s, '_> {
             }
             self.block()?;
         }
-        // Without a single key it is none.
+        // Without a single key it is not a mapping.
         if is_empty {
             return None;
         }
         self.end(self.at..self.at)
     }
 
-    /// A value behind a key or a dash, to the end of its last line. `parent` is the column of that key or dash.
+    /// Reads a value after a key or a dash, to the end of its last line. `parent` is the column of that key or dash.
     fn value(&mut self, parent: usize) -> Option<()> {
         match self.byte(self.at) {
             b'|' | b'>' => return self.block_scalar(parent),
@@ -131,7 +131,7 @@ impl<'s> Reader<'s, '_> {
             _ => self.plain()?,
         }
         self.end_line()?;
-        // Else it would go on there.
+        // Otherwise the scalar would continue on the next line.
         (self.is_done() || self.column <= parent).then_some(())
     }
 
@@ -152,7 +152,7 @@ impl<'s> Reader<'s, '_> {
         Some(())
     }
 
-    /// What stands here to the end of the line or to a comment. None of what has a key in it.
+    /// The text from here to the end of the line or a comment. None if it contains a key.
     fn words(&self) -> Option<&'s str> {
         let (mut at, mut end) = (self.at, self.at);
         loop {
@@ -168,7 +168,7 @@ impl<'s> Reader<'s, '_> {
         self.text.get(self.at..end)
     }
 
-    /// On one line. Of escapes only those that JSON writes in the same way.
+    /// Reads a quoted scalar on one line. Supports only the escapes of JSON.
     fn quoted(&mut self) -> Option<()> {
         let (at, quotes) = self.quotes()?;
         let inner = self.text.get(at.start + 1..at.end - 1)?;
@@ -188,7 +188,7 @@ impl<'s> Reader<'s, '_> {
         self.scalar(at, quotes, &value)
     }
 
-    /// Where the quoted scalar stands that begins here.
+    /// The range of the quoted scalar that begins here.
     fn quotes(&self) -> Option<(Range<usize>, Quotes)> {
         let quote = self.byte(self.at);
         let mut end = self.at + 1;
@@ -204,7 +204,7 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    /// In brackets, which close on this line.
+    /// Reads a flow collection that ends on this line.
     fn flow(&mut self) -> Option<()> {
         let is_map = self.byte(self.at) == b'{';
         let close = if is_map { b'}' } else { b']' };
@@ -273,7 +273,7 @@ impl<'s> Reader<'s, '_> {
         Some(())
     }
 
-    /// The lines below `|` or `>`, without blank ones between those of `>`.
+    /// Reads the lines below `|` or `>`, without blank lines inside `>`.
     fn block_scalar(&mut self, parent: usize) -> Option<()> {
         let rest = self.rest();
         let (header, _) = rest.split_once('\n')?;
@@ -294,7 +294,7 @@ impl<'s> Reader<'s, '_> {
         let (mut next, mut blank) = (first, 0);
         loop {
             let Some((words, _)) = self.text.get(next..)?.split_once('\n') else {
-                // Whether the last line ends decides what it says.
+                // The value depends on whether the last line has a line break.
                 if next < self.text.len() {
                     return None;
                 }
@@ -332,7 +332,7 @@ impl<'s> Reader<'s, '_> {
         (self.is_done() || self.column <= parent).then_some(())
     }
 
-    /// The key that stands here, without its colon.
+    /// The key at this position, without its colon.
     fn key(&self) -> Option<(Range<usize>, Quotes)> {
         let (at, quotes) = match self.byte(self.at) {
             b'"' | b'\'' => self.quotes()?,
@@ -373,7 +373,7 @@ impl<'s> Reader<'s, '_> {
         taken.map_err(|refused| self.refused = Some(refused)).ok()
     }
 
-    /// Nothing but spaces and a comment may follow. Goes on to the next line that says something.
+    /// Skips blanks and a comment, and moves to the next line with content.
     fn end_line(&mut self) -> Option<()> {
         let before = self.at;
         self.skip_spaces();
@@ -388,7 +388,7 @@ impl<'s> Reader<'s, '_> {
         self.line_start()
     }
 
-    /// From the beginning of a line to the first that is neither blank nor a comment, and its column.
+    /// From the beginning of a line, moves to the first line that is neither blank nor a comment, and sets the column.
     fn line_start(&mut self) -> Option<()> {
         loop {
             let start = self.at;
@@ -418,7 +418,7 @@ impl<'s> Reader<'s, '_> {
         self.at += self.rest().find('\n').unwrap_or(self.rest().len());
     }
 
-    /// At the end of what the line says.
+    /// Whether the line has no more content.
     fn is_line_end(&self) -> bool {
         matches!(self.byte(self.at), b'\n' | b'#')
     }
@@ -431,7 +431,7 @@ impl<'s> Reader<'s, '_> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// The text ends as a line does.
+    /// The end of the text counts as a line break.
     fn byte(&self, at: usize) -> u8 {
         self.text.as_bytes().get(at).copied().unwrap_or(b'\n')
     }

@@ -1,12 +1,13 @@
-//! One YAML document, read once: the place and the style of each key, value and item, and what serde reads of it.
-//! Offsets are bytes of the whole text of the source, wherever in it the document begins.
+//! A parsed YAML document: the position and style of each key, value and item, for edits and for serde. Offsets are
+//! bytes of the whole source, wherever the document begins.
 //!
-//! Its types are `Deserializer`s ([`Node`], [`Value`]): a scalar reads as `sigs.k8s.io/yaml` reads it, so that a
-//! manifest is judged as the API server would get it. Building a tree never recurses: what it costs is bounded by the
-//! length of the text. Reading one follows aliases, which together repeat at most [`MAX_REPEATED`] values.
+//! Its types are `Deserializer`s ([`Node`], [`Value`]): a scalar has the value that `sigs.k8s.io/yaml` gives it, so
+//! that a manifest is judged as the API server would receive it. Building a tree never recurses, and its cost is
+//! bounded by the length of the text. Reading one follows aliases, which together repeat at most [`MAX_REPEATED`]
+//! values.
 //!
-//! Differences from Go, none of which makes another pod of a manifest that an API server takes: a repeated key is an
-//! error, and so is reading a number that JSON does not have (`.inf`).
+//! Differences from Go, none of which affects a manifest that an API server accepts: a repeated key is an error, and so
+//! is a number that JSON does not have (`.inf`).
 
 mod builder;
 mod de;
@@ -34,13 +35,13 @@ pub use builder::Repeats;
 pub use de::{Error, Value};
 pub use scalar::{Booleans, Scalar};
 
-/// Deeper than any manifest, aliases included: reading takes [`super::STACK`] bytes of stack at most.
+/// Maximum depth, aliases included, beyond any real manifest. Reading needs at most [`super::STACK`] bytes of stack.
 const MAX_DEPTH: usize = 128;
-/// The most values that aliases and merge keys repeat: ten times what a large manifest has.
+/// Maximum number of values that aliases and merge keys repeat: ten times as many as in a large manifest.
 const MAX_REPEATED: usize = 100_000;
-/// Nodes of one document: four times what a text of the largest size has in manifests.
+/// Maximum number of nodes in a document: four times as many as in manifests of the maximum size.
 const MAX_NODES: usize = 16 << 20;
-/// Merge keys within what merge keys bring in.
+/// Maximum depth of nested merge keys.
 const MAX_MERGES: usize = 16;
 
 /// The tree of one document.
@@ -48,25 +49,25 @@ const MAX_MERGES: usize = 16;
 pub struct Tree<'t> {
     text: &'t str,
     nodes: Vec<Raw>,
-    /// Of all collections, each one's own side by side. In mappings key and value take turns.
+    /// The children of all collections, those of each contiguous. For mappings, keys and values alternate.
     children: Vec<Id>,
     root: Id,
-    /// What scalars read as that are not written so: of keys, the string that a JSON object has.
+    /// The values of scalars that differ from their text. For keys, the string in a JSON object.
     decoded: HashMap<Id, Box<str>>,
     /// Mappings with a merge key.
     merging: HashSet<Id>,
-    /// Where the node of each anchor is used again.
+    /// The aliases of each anchor's node.
     uses: HashMap<Id, Vec<Id>>,
-    /// Of large mappings that were asked for a key: the places of entries by the hash of their key.
+    /// For large mappings after a lookup: the positions of entries by the hash of their key.
     indexes: RefCell<HashMap<Id, HashMap<u64, Vec<usize>>>>,
 }
 
-/// Why a document has no tree, and at which byte of the source.
+/// Why a document has no tree, and the byte in the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoTree {
-    /// Where.
+    /// The position.
     pub byte: usize,
-    /// What is wrong.
+    /// The reason.
     pub why: String,
 }
 
@@ -76,10 +77,10 @@ impl NoTree {
     }
 }
 
-/// Why a text without anything in it has no tree.
+/// The error for an empty text.
 pub const EMPTY: &str = "there is no document";
 
-/// How a collection is written.
+/// The style of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// By indentation.
@@ -88,10 +89,10 @@ pub enum Style {
     Flow,
 }
 
-/// How a scalar is written.
+/// The style of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quotes {
-    /// None.
+    /// Without quotes.
     Plain,
     /// `'…'`.
     Single,
@@ -101,10 +102,10 @@ pub enum Quotes {
     Block,
 }
 
-/// What stands at a node.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing at all, `~` or `null`, without quotes or a tag.
+    /// Nothing, `~` or `null`, without quotes or a tag.
     Null,
     /// Any other scalar.
     Scalar(Quotes),
@@ -112,7 +113,7 @@ pub enum Kind {
     Map(Style),
     /// A list.
     List(Style),
-    /// `*name`: what stands at an anchor stands here, too.
+    /// `*name`: stands for the node with that anchor.
     Alias,
 }
 
@@ -124,7 +125,7 @@ struct Raw {
     start: u32,
     end: u32,
     kind: Kind,
-    /// In [`Tree::children`]; the anchor's node of an alias.
+    /// A range in [`Tree::children`]; for an alias, the anchor's node.
     children: (u32, u32),
     tag: Tag,
 }
@@ -133,13 +134,13 @@ impl Raw {
     const NONE: Self =
         Self { start: 0, end: 0, kind: Kind::Null, children: (0, 0), tag: Tag::None };
 
-    /// Whether it is a merge key if it reads as `<<`.
+    /// Whether it is a merge key if its value is `<<`.
     fn may_merge(self) -> bool {
         self.kind == Kind::Scalar(Quotes::Plain) && self.tag == Tag::None
     }
 }
 
-/// What a tag says that a scalar is.
+/// The type that a tag gives a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tag {
     /// There is no tag.
@@ -160,32 +161,31 @@ pub struct Node<'n> {
     id: Id,
 }
 
-/// What a path leads to.
+/// The result of following a path.
 #[derive(Clone, Debug)]
 pub struct Found<'n, 'p> {
-    /// The nodes on the way from the document's root, each with its key where it has one. The last is the deepest
-    /// that is there.
+    /// The nodes from the document's root, each with its key if it has one. The last is the deepest that exists.
     pub trail: Vec<Stop<'n>>,
-    /// What of the path is not there.
+    /// The part of the path that does not exist.
     pub missing: &'p [Step],
 }
 
-/// A node on the way.
+/// A node on a path.
 #[derive(Clone, Copy, Debug)]
 pub struct Stop<'n> {
-    /// The key that leads to it, as written: None for items and the root.
+    /// The key of the node, as written. None for items and the root.
     pub key: Option<Node<'n>>,
-    /// The node, which is no alias unless it is one of what is not in the document.
+    /// The node, with aliases resolved unless their target is not in the document.
     pub node: Node<'n>,
-    /// The alias or the merge key through which the way came here, if it did: the node stands elsewhere.
+    /// The alias or merge key through which the path led here, if any: the node itself is elsewhere.
     pub through: Option<Node<'n>>,
 }
 
 impl<'t> Tree<'t> {
-    /// Reads the one document that is in `document`, a range of bytes of the source's text.
+    /// Parses the single document in `document`, a range of bytes of the source's text.
     ///
     /// # Errors
-    /// What is no YAML, no single document, or too much of it.
+    /// Invalid YAML, no document or several, or a document beyond the limits.
     pub fn parse(text: &'t str, document: Range<usize>, repeats: Repeats) -> Result<Self, NoTree> {
         let offset = document.start;
         let Some(part) = text.get(document).filter(|_| u32::try_from(text.len()).is_ok()) else {
@@ -197,9 +197,9 @@ impl<'t> Tree<'t> {
         }
     }
 
-    /// Reads what may be any YAML.
+    /// Parses any YAML.
     fn parse_all(part: &str, mut builder: Builder<'t>, offset: usize) -> Result<Self, NoTree> {
-        // As Go's library, which is made from libyaml, reads them.
+        // As in Go's library, which is derived from libyaml.
         let options = granit_parser::options! {
             emit_comments: false,
             flow_nesting_limit: MAX_DEPTH,
@@ -214,17 +214,17 @@ impl<'t> Tree<'t> {
         builder.finish()
     }
 
-    /// The whole text that offsets are of.
+    /// The whole text that offsets refer to.
     pub fn text(&self) -> &'t str {
         self.text
     }
 
-    /// The document itself.
+    /// The root node of the document.
     pub fn root(&self) -> Node<'_> {
         Node { tree: self, id: self.root }
     }
 
-    /// Follows a path from the root as far as it goes, through aliases and merge keys as well.
+    /// Follows a path from the root as far as possible, including aliases and merge keys.
     pub fn find<'p>(&self, path: &'p Path) -> Found<'_, 'p> {
         let mut stop = Stop { key: None, node: self.root(), through: None }.resolved();
         let mut trail = vec![stop];
@@ -238,7 +238,7 @@ impl<'t> Tree<'t> {
         Found { trail, missing }
     }
 
-    /// Whether there is anything that stands at more than one place.
+    /// Whether the document has aliases.
     pub fn has_aliases(&self) -> bool {
         !self.uses.is_empty()
     }

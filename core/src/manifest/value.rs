@@ -10,7 +10,7 @@ use crate::json;
 
 use super::tree::{Booleans, Error, Kind, Node};
 
-/// A value, not yet read.
+/// A value that is not parsed yet.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'a> {
     /// The text of the value alone.
@@ -19,16 +19,16 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Reads it as a review's object is read: the same verdict.
+    /// Reads it like the object of a review, for the same verdict.
     pub(super) fn read<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, Error> {
         match self {
-            // What JSON is refused is read as YAML, which says why.
+            // The YAML parser reads rejected JSON, to explain the error.
             Self::Json(json) => json::from_untrusted(json, seed).map_err(Error::custom),
             Self::Yaml(node) => node.read(seed),
         }
     }
 
-    /// As any JSON.
+    /// Reads it as any JSON.
     pub(super) fn json(self) -> Result<serde_json::Value, Error> {
         match self {
             Self::Json(json) => serde_json::from_str(json).map_err(Error::custom),
@@ -36,7 +36,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The source of the value, and of what its aliases stand for.
+    /// The source of the value, and of the targets of its aliases.
     pub(super) fn text(self) -> &'a str {
         match self {
             Self::Json(json) => json,
@@ -59,7 +59,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The items of the list at `items`, each with its offset in [`Self::base`]. None where there is no list.
+    /// The items of the list at `items`, each with its offset in [`Self::base`]. None if there is no list.
     pub(super) fn items(self) -> Result<Option<Vec<(usize, Self)>>, Error> {
         #[derive(serde::Deserialize)]
         struct Items<'a> {
@@ -92,7 +92,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The text that offsets within it are of, and its own offset.
+    /// The text that offsets refer to, and the value's own offset.
     pub(super) fn base(self) -> (&'a str, usize) {
         match self {
             Self::Json(json) => (json, 0),

@@ -1,19 +1,19 @@
-//! Defaults as what is written for them.
+//! The notation of defaults that are added.
 
 use crate::harden::{Change, Field, List, Resources, Values};
 
-/// What is to be at a key.
+/// The value to add for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Addition {
     /// A scalar.
     Word(Word),
-    /// A mapping with these in it, sorted by key as the API server would print them.
+    /// A mapping, sorted by key as the API server prints it.
     Map(Vec<Entry>),
-    /// A list with these in it.
+    /// A list.
     List(Vec<Self>),
 }
 
-/// A key and what is to be there.
+/// A key and its value.
 pub(super) type Entry = (&'static str, Addition);
 
 /// A scalar.
@@ -24,14 +24,14 @@ pub(super) enum Word {
 }
 
 impl Addition {
-    /// What defaults at one place are, from the pod's spec or the container.
+    /// The defaults for one place, relative to the pod's spec or the container.
     pub(super) fn of(changes: &[&Change]) -> Vec<Entry> {
         let mut additions = Vec::new();
         let mut context = Vec::new();
         for change in changes {
             let name = change.field.name();
             match (&change.values, change.field) {
-                // In a manifest there is no token that was mounted already.
+                // A manifest contains no mounted token to remove.
                 (Values::Fixed, Field::NoServiceAccountToken | Field::UserNamespace) => {
                     additions.push((name, Self::Word(Word::Bool(false))));
                 }
@@ -58,7 +58,7 @@ impl Addition {
         matches!(self, Self::Word(_))
     }
 
-    /// What the pod's spec has to have for the containers' changes, if anything.
+    /// The volumes in the pod's spec that changes of containers need, if any.
     pub(super) fn of_volumes(changes: &[Change]) -> Option<Entry> {
         let volume =
             |name: &str| Self::Map(vec![("emptyDir", Self::Map(Vec::new())), ("name", text(name))]);
@@ -68,7 +68,7 @@ impl Addition {
     }
 }
 
-/// In a `securityContext`.
+/// The value in a `securityContext`.
 fn of_context(field: Field) -> Option<Addition> {
     match field {
         Field::RunAsNonRoot | Field::ReadOnlyRootFilesystem => {
@@ -103,14 +103,13 @@ fn text(text: &str) -> Addition {
 }
 
 impl Word {
-    /// As it is written between `quote` where it is text. Without quotes only where no YAML would read it as anything
-    /// but that text.
+    /// Formats the value, with text between `quote`s. Omits quotes only if every YAML parser reads it as that text.
     pub(super) fn quoted(&self, quote: &str) -> String {
         match self {
             Self::Bool(value) => value.to_string(),
             Self::Text(text) if quote == "'" => format!("'{}'", text.replace('\'', "''")),
             Self::Text(text) if quote.is_empty() && is_plain(text) => text.clone(),
-            // Whatever is a text in JSON is the same one in YAML.
+            // Every JSON string is a YAML string with the same value.
             Self::Text(text) => serde_json::Value::from(text.as_str()).to_string(),
         }
     }

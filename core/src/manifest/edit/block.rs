@@ -1,5 +1,5 @@
-//! Additions where indentation says what belongs together: lines behind the last line of what they are added to, in
-//! the indentation that the author uses there.
+//! Additions to block style, which is structured by indentation: new lines after the last line of the collection, in
+//! the author's indentation.
 
 use super::{
     super::tree::{Found, Kind, Node, Quotes, Stop, Style},
@@ -8,20 +8,20 @@ use super::{
     behind_colon, layout, refusal,
 };
 
-/// What an author uses where nothing shows it.
+/// The indentation if the text shows none.
 const STEP: usize = 2;
 
-/// A block mapping or list that is added to.
+/// A block mapping or list.
 pub(super) struct Block<'n> {
     text: &'n str,
     node: Node<'n>,
-    /// Of its keys or dashes, from 0.
+    /// The column of its keys or dashes, from 0.
     column: usize,
-    /// How much deeper a mapping stands than the key that it belongs to.
+    /// Indentation of a nested mapping relative to its key.
     step: usize,
-    /// How much deeper a list's dashes do.
+    /// Indentation of a nested list's dashes relative to its key.
     dash: usize,
-    /// The quotes of lists that are written in brackets, where the mapping's own are.
+    /// The quotes in flow-style lists, if the mapping has flow-style lists.
     brackets: Option<&'static str>,
 }
 
@@ -51,14 +51,14 @@ impl<'n> Block<'n> {
         }
     }
 
-    /// New keys of the mapping.
+    /// Adds keys to the mapping.
     pub(super) fn entries(&self, entries: &[Entry]) -> Result<Vec<Edit>, Refusal> {
         let mut lines = Vec::new();
         self.lines(entries, self.column, &mut lines);
         Ok(vec![self.insert(self.node, self.node.span().end, self.column, &lines)?])
     }
 
-    /// New items of the list.
+    /// Adds items to the list.
     pub(super) fn items(&self, items: &[Addition]) -> Result<Vec<Edit>, Refusal> {
         let quote = self.node.items().next_back().map_or("", quote);
         let mut lines = Vec::new();
@@ -66,7 +66,7 @@ impl<'n> Block<'n> {
         Ok(vec![self.insert(self.node, self.node.span().end, self.column, &lines)?])
     }
 
-    /// What is to be at a key of the mapping that has nothing.
+    /// Sets the value of a key that has none.
     pub(super) fn value(&self, at: Stop<'n>, addition: &Addition) -> Result<Vec<Edit>, Refusal> {
         let span = at.node.span();
         let is_written = !at.node.source().is_empty();
@@ -117,7 +117,7 @@ impl<'n> Block<'n> {
         }
     }
 
-    /// An item behind a dash. What is nested in it stands in the same steps as all else.
+    /// Formats an item after a dash. Nested collections use the same indentation.
     fn item(&self, item: &Addition, column: usize, quote: &str, lines: &mut Vec<String>) {
         const DASH: &str = "- ";
         let first = lines.len();
@@ -130,8 +130,8 @@ impl<'n> Block<'n> {
         }
     }
 
-    /// Puts lines behind the one on which `node` ends, and behind the comments that are indented as if they were
-    /// part of it: deeper than `column`.
+    /// Inserts lines after the last line of `node`, and after following comments that are indented deeper than
+    /// `column`, as if they were part of it.
     fn insert(
         &self,
         node: Node<'_>,
@@ -164,7 +164,7 @@ impl<'n> Block<'n> {
     }
 }
 
-/// The end of the last of the comment lines that follow and are indented deeper than `column`.
+/// The end of the last of the following comment lines that are indented deeper than `column`.
 fn behind_comments(text: &str, line_end: usize, column: usize) -> usize {
     let mut end = line_end;
     let mut at = line_end;
@@ -182,7 +182,7 @@ fn behind_comments(text: &str, line_end: usize, column: usize) -> usize {
     end
 }
 
-/// What a block collection ends with.
+/// The last node in a block collection.
 fn leaf(mut node: Node<'_>) -> Node<'_> {
     while node.is_block() {
         let last = node.entries().next_back().map(|(_, value)| value);
@@ -206,7 +206,7 @@ fn quote(scalar: Node<'_>) -> &'static str {
     }
 }
 
-/// On the line of its key or dash. What is in a list stands in `quote` where it is text.
+/// Formats a value on the line of its key or dash. Text in a list is quoted with `quote`.
 fn in_line(addition: &Addition, quote: &str) -> String {
     match addition {
         Addition::Word(word) => word.quoted(quote),

@@ -1,5 +1,5 @@
-//! Additions in brackets, as in JSON: behind the last entry, on lines of their own where entries have those, with
-//! quotes where keys have them.
+//! Additions to flow style, in brackets as in JSON: after the last entry, on separate lines if entries have those, with
+//! quotes if keys have them.
 
 use super::{
     super::tree::{Found, Kind, Node, Stop, Style},
@@ -8,27 +8,27 @@ use super::{
     behind_colon, is_quoted, layout,
 };
 
-/// Before all that is added behind a line.
+/// Sorts before all additions after a line.
 const COLUMN: usize = usize::MAX;
 
-/// A mapping or list in brackets that is added to.
+/// A flow mapping or list.
 pub(super) struct Flow<'n> {
     text: &'n str,
     node: Node<'n>,
-    /// Around keys and text.
+    /// The quotes of keys and text.
     quote: &'static str,
-    /// Between key and value, as the neighbours have it.
+    /// The separator of key and value, as in other entries.
     colon: &'n str,
-    /// Where entries have lines of their own.
+    /// The layout, if entries are on separate lines.
     lines: Option<Lines<'n>>,
 }
 
-/// How entries on lines of their own are indented.
+/// The indentation of entries on separate lines.
 #[derive(Clone, Copy)]
 struct Lines<'n> {
-    /// What the line of the mapping's or list's bracket begins with.
+    /// The indentation of the line with the opening bracket.
     outer: &'n str,
-    /// What is put before each entry's line beyond that.
+    /// The additional indentation of entries.
     unit: &'n str,
     line_break: &'static str,
 }
@@ -56,21 +56,21 @@ impl<'n> Flow<'n> {
         }
     }
 
-    /// New keys of the mapping.
+    /// Adds keys to the mapping.
     pub(super) fn entries(&self, entries: &[Entry]) -> Vec<Edit> {
         let outer = self.lines.map(Lines::inner).unwrap_or_default();
         let pieces = entries.iter().map(|(key, value)| self.entry(key, value, &outer));
         self.add(&pieces.collect::<Vec<_>>())
     }
 
-    /// New items of the list.
+    /// Adds items to the list.
     pub(super) fn items(&self, items: &[Addition]) -> Vec<Edit> {
         let outer = self.lines.map(Lines::inner).unwrap_or_default();
         let pieces = items.iter().map(|item| self.rendered(item, &outer));
         self.add(&pieces.collect::<Vec<_>>())
     }
 
-    /// What is to be at a key of the mapping that has nothing.
+    /// Sets the value of a key that has none.
     pub(super) fn value(&self, at: Stop<'n>, addition: &Addition) -> Result<Vec<Edit>, Refusal> {
         let outer = self.lines.map(Lines::inner).unwrap_or_default();
         let value = self.rendered(addition, &outer);
@@ -86,7 +86,7 @@ impl<'n> Flow<'n> {
         Ok(vec![Edit { range, text, column: COLUMN }])
     }
 
-    /// Adds what is written already behind the last entry.
+    /// Inserts formatted entries after the last entry.
     fn add(&self, pieces: &[String]) -> Vec<Edit> {
         let insert = |byte, text| Edit { range: byte..byte, text, column: COLUMN };
         let span = self.node.span();
@@ -114,7 +114,7 @@ impl<'n> Flow<'n> {
         }
     }
 
-    /// What is between the brackets where there is nothing yet.
+    /// Fills empty brackets.
     fn fill(&self, inner: std::ops::Range<usize>, pieces: &[String]) -> Edit {
         let is_blank = self.text.get(inner.clone()).is_some_and(|inner| inner.trim().is_empty());
         match self.lines.filter(|_| is_blank) {
@@ -132,7 +132,7 @@ impl<'n> Flow<'n> {
         }
     }
 
-    /// Behind the last entry and its colon, where it has a colon and no value.
+    /// The end of the last entry, including its colon if it has no value.
     fn last_end(&self) -> Option<usize> {
         match self.node.entries().next_back() {
             Some((key, value)) if value.span().is_empty() => {
@@ -152,7 +152,7 @@ impl<'n> Flow<'n> {
         format!("{quote}{key}{quote}{colon}{}", self.rendered(addition, outer))
     }
 
-    /// A value on a line that begins with `outer`.
+    /// Formats a value on a line with the indentation `outer`.
     fn rendered(&self, addition: &Addition, outer: &str) -> String {
         let unit = self.lines.map(|lines| lines.unit).unwrap_or_default();
         let inner = format!("{outer}{unit}");
@@ -179,7 +179,7 @@ impl<'n> Flow<'n> {
 }
 
 impl<'n> Lines<'n> {
-    /// As the last entry has it.
+    /// The layout of the last entry.
     fn within(text: &'n str, node: Node<'n>, last: Node<'n>) -> Option<Self> {
         let byte = last.span().start;
         if !layout::is_first(text, byte) {
@@ -190,7 +190,7 @@ impl<'n> Lines<'n> {
         Some(Self { outer, unit, line_break: layout::line_break(text, node.span().start) })
     }
 
-    /// As the nearest mapping in brackets around has it, which has this one on a line of its own.
+    /// The layout of the nearest surrounding flow mapping whose entries are on separate lines.
     fn around(text: &'n str, found: &Found<'n, '_>) -> Option<Self> {
         let own = found.trail.last()?;
         let parent = found.trail.iter().rev().nth(1)?.node;
@@ -200,20 +200,20 @@ impl<'n> Lines<'n> {
         Some(Self { outer: layout::indent(text, key.span().start), ..lines })
     }
 
-    /// What each entry's line begins with.
+    /// The indentation of entries.
     fn inner(self) -> String {
         format!("{}{}", self.outer, self.unit)
     }
 }
 
-/// What stands between a key and its value on one line.
+/// The text between a key and its value on one line.
 fn colon<'n>(text: &'n str, key: Node<'_>, value: Node<'_>) -> Option<&'n str> {
     let between = text.get(key.span().end..value.span().start)?;
     let is_plain = between.contains(':') && between.chars().all(|c| matches!(c, ':' | ' '));
     (is_plain && !value.span().is_empty()).then_some(between)
 }
 
-/// The comma between the last entry and the bracket, if there is one.
+/// The comma between the last entry and the bracket, if any.
 fn comma(text: &str, from: usize, to: usize) -> Option<usize> {
     let mut in_comment = false;
     for (at, byte) in text.get(from..to)?.bytes().enumerate() {

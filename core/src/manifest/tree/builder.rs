@@ -1,4 +1,4 @@
-//! A tree from the events of a parser, one after the other.
+//! Builds a tree from the events of a parser.
 
 mod aliases;
 mod spans;
@@ -17,20 +17,20 @@ use super::{EMPTY, Id, Kind, MAX_DEPTH, MAX_NODES, NoTree, Quotes, Raw, Style, T
 use aliases::{Anchor, Extent};
 use spans::{bare, block_scalar, dash, offset};
 
-/// Up to so many keys of a mapping are compared one by one: most mappings have few.
+/// Maximum number of keys that are compared linearly: most mappings are small.
 const MAX_COMPARED: usize = 16;
-/// How much of a key is shown, in characters.
+/// Maximum length of a key in messages, in characters.
 const MAX_SHOWN: usize = 200;
 const WRONG_KEY: &str = "a key must be a string, a number or a boolean";
 
-/// The tree as it grows.
+/// A tree under construction.
 pub(in crate::manifest) struct Builder<'t> {
     text: &'t str,
-    /// Of what the parser reads, in the text.
+    /// The offset of the parsed part in the text.
     offset: usize,
     nodes: Vec<Raw>,
     children: Vec<Id>,
-    /// Complete, and not yet in `children`.
+    /// Complete nodes that are not in `children` yet.
     pending: Vec<Id>,
     /// Collections that are not closed yet.
     open: Vec<Open>,
@@ -39,17 +39,17 @@ pub(in crate::manifest) struct Builder<'t> {
     merging: HashSet<Id>,
     anchors: HashMap<usize, Anchor>,
     uses: HashMap<Id, Vec<Id>>,
-    /// The size of all that aliases have repeated.
+    /// The total size of values that aliases have repeated.
     repeated: usize,
     repeats: Repeats,
 }
 
-/// What becomes of keys that a mapping has twice.
+/// How repeated keys of a mapping are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeats {
-    /// They are errors.
+    /// As errors.
     Refused,
-    /// They stay, for edits elsewhere and for readers that report them with other mistakes.
+    /// They are kept, for edits elsewhere and for readers that report them with other errors.
     Kept,
 }
 
@@ -57,18 +57,18 @@ pub enum Repeats {
 struct Open {
     id: Id,
     anchor: usize,
-    /// Where its own begin in `pending`.
+    /// The start of its children in `pending`.
     from: usize,
     extent: Extent,
-    /// Of a mapping with many keys.
+    /// For a mapping with many keys.
     keys: HashSet<Box<str>>,
 }
 
-/// The anchor and the tag of a node. Anchor 0 is none.
+/// The anchor and the tag of a node. Anchor 0 means none.
 type Properties = (usize, Tag);
 
 impl<'t> Builder<'t> {
-    /// For a document that begins at `offset` of the text.
+    /// Creates a builder for a document that begins at `offset` of the text.
     pub(in crate::manifest) fn new(text: &'t str, offset: usize, repeats: Repeats) -> Self {
         Self {
             repeats,
@@ -118,7 +118,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// A scalar that reads as `value`, at its bytes of the document.
+    /// Adds a scalar with this value, at these bytes of the document.
     pub(in crate::manifest) fn scalar(
         &mut self,
         value: &str,
@@ -128,7 +128,7 @@ impl<'t> Builder<'t> {
         self.scalar_with(value, quotes, (0, Tag::None), at)
     }
 
-    /// A mapping or a list begins at its first byte.
+    /// Starts a mapping or a list at its first byte.
     pub(in crate::manifest) fn start(
         &mut self,
         kind: Kind,
@@ -151,7 +151,7 @@ impl<'t> Builder<'t> {
             false => Kind::Scalar(quotes),
         };
         let at = match quotes {
-            // The parser takes it to be where it noticed that there is nothing.
+            // The parser places an empty value where it noticed the absence.
             Quotes::Plain if is_bare && value.is_empty() && anchor == 0 => {
                 self.key_end().map_or(at, |end| end..end)
             }
@@ -171,7 +171,7 @@ impl<'t> Builder<'t> {
         self.complete(id, anchor, extent)
     }
 
-    /// What a scalar reads as where it is a key of the mapping that is open: none that is there already.
+    /// The value of a scalar as a key of the open mapping. An error if the mapping has it already.
     fn key<'v>(
         &mut self,
         value: &'v str,
@@ -190,7 +190,7 @@ impl<'t> Builder<'t> {
         Ok(key)
     }
 
-    /// Whether the mapping that is open has this key already: the next time it has.
+    /// Whether the open mapping has this key already. Adds it.
     fn has_key(&mut self, key: &str) -> bool {
         let Some(map) = self.open.last() else { return false };
         let own = self.pending.get(map.from..).unwrap_or_default();
@@ -228,12 +228,12 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// The collection that began last ends, with a bracket of its own or with nothing.
+    /// Ends the innermost collection, with its closing bracket or at an empty range.
     pub(in crate::manifest) fn end(&mut self, at: Range<usize>) -> Result<(), NoTree> {
         let Some(Open { id, anchor, from, extent, .. }) = self.open.pop() else { return Ok(()) };
         let last = self.pending.last().filter(|_| self.pending.len() > from);
         let last_end = last.and_then(|last| self.nodes.get(last.0 as usize)).map(|last| last.end);
-        // Both bounded by the number of nodes, which is.
+        // Both are bounded by the number of nodes.
         let start = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         self.children.extend(self.pending.drain(from..));
         let end = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
@@ -241,7 +241,7 @@ impl<'t> Builder<'t> {
             node.children = (start, end);
             let is_closed = matches!(node.kind, Kind::Map(Style::Flow) | Kind::List(Style::Flow));
             node.end = match last_end {
-                // By a bracket of its own: `[a: b]` has a mapping without any.
+                // With a closing bracket of its own: in `[a: b]` the mapping has none.
                 _ if is_closed && !at.is_empty() => offset(self.offset + at.end),
                 Some(end) => end,
                 None => node.end,
@@ -282,7 +282,7 @@ impl<'t> Builder<'t> {
             parent.extent.height = parent.extent.height.max(extent.height + 1);
             return Ok(());
         }
-        // Documents that hold nothing do not count.
+        // Empty documents are ignored.
         let node = self.node(id);
         let is_empty = |node: Raw| node.kind == Kind::Null && node.start == node.end;
         match self.root.map(|root| is_empty(self.node(root))) {
@@ -302,7 +302,7 @@ impl<'t> Builder<'t> {
         matches!(self.node(*id).kind, Kind::Map(_)) && (self.pending.len() - from).is_multiple_of(2)
     }
 
-    /// Behind the key whose value comes next.
+    /// The end of the key whose value comes next.
     fn key_end(&self) -> Option<usize> {
         let Open { id, from, .. } = self.open.last()?;
         let is_map = matches!(self.node(*id).kind, Kind::Map(_));
@@ -314,7 +314,7 @@ impl<'t> Builder<'t> {
         self.nodes.get(id.0 as usize).copied().unwrap_or(Raw::NONE)
     }
 
-    /// What an alias stands for instead of the alias.
+    /// Resolves an alias.
     fn resolved(&self, id: Id) -> Raw {
         let node = self.node(id);
         if node.kind == Kind::Alias { self.node(Id(node.children.0)) } else { node }
@@ -325,7 +325,7 @@ impl<'t> Builder<'t> {
         self.children.get(start as usize..end as usize).unwrap_or_default()
     }
 
-    /// What a scalar reads as.
+    /// The value of a scalar.
     fn read(&self, id: Id) -> &str {
         if let Some(decoded) = self.decoded.get(&id) {
             return decoded;

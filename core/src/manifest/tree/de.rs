@@ -1,4 +1,4 @@
-//! Reading a tree by serde. An error has the place and the path of the value that does not fit.
+//! Reads a tree with serde. Errors have the position and the path of the wrong value.
 
 use std::{borrow::Cow, fmt, slice, vec};
 
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::json::Budget;
 
-/// What of a value does not fit what it is read as.
+/// The error for a value that does not match its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error(Box<Wrong>);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Wrong {
-    /// Where in the source's text. None until it is known.
+    /// The position in the source's text. None until it is known.
     byte: Option<usize>,
     /// From the value outwards.
     steps: Vec<Step>,
@@ -34,22 +34,22 @@ struct Wrong {
 }
 
 impl Error {
-    /// Where the value begins in the source's text.
+    /// The start of the value in the source's text.
     pub fn byte(&self) -> Option<usize> {
         self.0.byte
     }
 
-    /// The path of the value from the one that was to be read.
+    /// The path of the value, relative to the value that is read.
     pub fn path(&self) -> Path {
         self.0.steps.iter().rev().cloned().collect()
     }
 
-    /// What is wrong, without the place.
+    /// The message, without the position.
     pub fn why(&self) -> &str {
         &self.0.why
     }
 
-    /// Of the value of a key.
+    /// Adds the key of a value to its path.
     pub(in crate::manifest) fn of(self, value: Node<'_>, key: &str) -> Self {
         self.at(value).below(Step::Key(key.into()))
     }
@@ -105,9 +105,9 @@ impl de::Error for Error {
     }
 }
 
-/// What is wrong with a number that JSON does not have.
+/// The error for a number that JSON does not have.
 pub(super) const INFINITE: &str = "a number must be finite";
-/// How much of a text is shown, in characters.
+/// Maximum length of a text in messages, in characters.
 const MAX_SHOWN: usize = 80;
 
 fn shown(text: &str) -> String {
@@ -117,7 +117,7 @@ fn shown(text: &str) -> String {
     }
 }
 
-/// A value of a tree, to be read by serde.
+/// A value of a tree, to be read with serde.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'n, 'b> {
     pub(super) node: Node<'n>,
@@ -126,24 +126,24 @@ pub struct Value<'n, 'b> {
 }
 
 impl<'n> Node<'n> {
-    /// Reads it as Go does. Lists are bounded as those of a review are.
+    /// Reads a value as Go does. Lists have the same limits as in a review.
     ///
     /// # Errors
-    /// What does not fit.
+    /// A value that does not match its type.
     pub fn read<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Error> {
         let budget = Budget::new(self.source().len());
         Value { node: self, booleans: Booleans::Go, budget: Some(&budget) }.seed(seed)
     }
 
-    /// For serde, with these words as booleans.
+    /// A value for serde, with these words as booleans.
     pub fn value(self, booleans: Booleans) -> Value<'n, 'static> {
         Value { node: self, booleans, budget: None }
     }
 
-    /// What a scalar is, of which an alias is none.
+    /// The value of a scalar. None for an alias.
     ///
     /// # Errors
-    /// Where its tag says that it is what it is not.
+    /// A tag that contradicts the value.
     pub fn scalar(self, booleans: Booleans) -> Result<Scalar<'n>, Error> {
         let Some(text) = self.read_as() else { return Ok(Scalar::Null) };
         let quotes = match self.kind() {
@@ -160,7 +160,7 @@ impl<'n, 'b> Value<'n, 'b> {
         seed.deserialize(self).map_err(|error| self.explained(error))
     }
 
-    /// With its place, and a word on quotes where they make the difference.
+    /// Adds the position, and a hint about quotes if they matter.
     fn explained(self, mut error: Error) -> Error {
         if error.0.byte.is_none() && error.0.is_type {
             let node = self.node.resolved();
@@ -204,7 +204,7 @@ impl<'n, 'b> Value<'n, 'b> {
     }
 }
 
-/// Go's JSON writes such floats without a point, so that `runAsUser: 1e3` is the number of a user.
+/// Go writes such floats to JSON without a point, so `runAsUser: 1e3` is a valid user id.
 pub(super) fn integral(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is integral and small enough")]
@@ -235,7 +235,7 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
         }
     }
 
-    /// Never from a list, as serde would: the API server takes none.
+    /// Rejects lists, which serde accepts for structs but the API server does not.
     fn deserialize_struct<V: Visitor<'n>>(
         self,
         _: &'static str,
@@ -316,7 +316,7 @@ impl<'n> SeqAccess<'n> for Items<'n, '_> {
     }
 }
 
-/// The entries of a mapping, with those that its merge keys bring in.
+/// The entries of a mapping, including those from merge keys.
 struct Entries<'n, 'b> {
     value: Value<'n, 'b>,
     ids: Ids<'n>,
@@ -324,7 +324,7 @@ struct Entries<'n, 'b> {
     entry: Option<(Node<'n>, Node<'n>)>,
 }
 
-/// Keys and values take turns.
+/// Alternates between keys and values.
 enum Ids<'n> {
     Own(slice::Iter<'n, Id>),
     Merged(vec::IntoIter<(Node<'n>, Node<'n>)>),

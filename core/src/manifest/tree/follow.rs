@@ -1,4 +1,4 @@
-//! Ways through a tree: from a node to what stands below it, through aliases and merge keys.
+//! Navigates a tree from a node to its children, through aliases and merge keys.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -8,7 +8,7 @@ use std::{
 
 use super::{Found, Id, Kind, MAX_MERGES, Node, Quotes, Raw, Step, Stop, Style};
 
-/// Mappings of more entries are looked into by an index.
+/// Larger mappings are searched with an index.
 const LARGE: usize = 64;
 
 fn hash(key: &str) -> u64 {
@@ -18,7 +18,7 @@ fn hash(key: &str) -> u64 {
 }
 
 impl<'n> Found<'n, '_> {
-    /// The deepest that is there.
+    /// The deepest node that exists.
     pub fn last(&self) -> Option<Stop<'n>> {
         self.trail.last().copied()
     }
@@ -35,7 +35,7 @@ impl<'n> Stop<'n> {
         }
     }
 
-    /// What stands at a key, be it by a merge key. Where the key is repeated, the first.
+    /// The value of a key, possibly from a merge key. For a repeated key, the first.
     fn entry(self, key: &str) -> Option<Self> {
         let Some((own, node)) = self.node.get(key) else {
             let merged = self.node.merged(key)?;
@@ -44,7 +44,7 @@ impl<'n> Stop<'n> {
         Some(Stop { key: Some(own), node, through: self.through })
     }
 
-    /// What an alias stands for instead of the alias.
+    /// Resolves an alias.
     pub(super) fn resolved(self) -> Self {
         let Some(node) = self.node.target() else { return self };
         Stop { node, through: self.through.or(Some(self.node)), ..self }
@@ -52,19 +52,19 @@ impl<'n> Stop<'n> {
 }
 
 impl<'n> Node<'n> {
-    /// What stands here.
+    /// The kind of the node.
     pub fn kind(self) -> Kind {
         self.raw().kind
     }
 
-    /// From its first byte to behind its last: of a block collection without the comments and blank lines after
-    /// it, of a block scalar its lines, of what is empty nothing, behind the key.
+    /// The range of the node: of a block collection without trailing comments and blank lines, of a block scalar its
+    /// lines, of an empty value an empty range after the key.
     pub fn span(self) -> Range<usize> {
         let raw = self.raw();
         raw.start as usize..raw.end as usize
     }
 
-    /// The source's own words.
+    /// The node's text in the source.
     pub fn source(self) -> &'n str {
         self.tree.text.get(self.span()).unwrap_or_default()
     }
@@ -74,23 +74,23 @@ impl<'n> Node<'n> {
         self.tree.text
     }
 
-    /// Whether it is a collection by indentation.
+    /// Whether it is a block collection.
     pub fn is_block(self) -> bool {
         matches!(self.kind(), Kind::Map(Style::Block) | Kind::List(Style::Block))
     }
 
-    /// The aliases that use what stands here elsewhere again.
+    /// The aliases that refer to this node.
     pub fn uses(self) -> impl Iterator<Item = Self> {
         let uses = self.tree.uses.get(&self.id).map(Vec::as_slice).unwrap_or_default();
         uses.iter().map(move |id| Self { id: *id, ..self })
     }
 
-    /// Keys and values of a mapping, as written, merge keys as any other.
+    /// Keys and values of a mapping, as written, including merge keys.
     pub fn entries(self) -> impl DoubleEndedIterator<Item = (Self, Self)> + ExactSizeIterator {
         let ids = if matches!(self.kind(), Kind::Map(_)) { self.children() } else { &[] };
         ids.chunks_exact(2).map(move |pair| match pair {
             [key, value] => (Self { id: *key, ..self }, Self { id: *value, ..self }),
-            // Never: chunks of two.
+            // Unreachable: chunks have two elements.
             _ => (self, self),
         })
     }
@@ -107,12 +107,12 @@ impl<'n> Node<'n> {
         Some(Self { id: *id, ..self })
     }
 
-    /// A key of this mapping itself and its value.
+    /// A key of the mapping itself, and its value.
     pub fn get(self, key: &str) -> Option<(Self, Self)> {
         self.entries_of(key).next()
     }
 
-    /// The entries of a key, in their order.
+    /// The entries with a key, in order.
     fn entries_of(self, key: &str) -> impl Iterator<Item = (Self, Self)> {
         let is_large = self.entries().len() > LARGE;
         let places = if is_large { self.places(key) } else { Vec::new() };
@@ -121,7 +121,7 @@ impl<'n> Node<'n> {
         found.chain(rest.into_iter().flatten()).filter(move |(own, _)| own.is_key(key))
     }
 
-    /// Where in a large mapping a key may be: looked for once, however often it is asked for keys.
+    /// The positions of a key's candidates in a large mapping. The index is built on first use.
     fn places(self, key: &str) -> Vec<usize> {
         let mut indexes = self.tree.indexes.borrow_mut();
         let index = indexes.entry(self.id).or_insert_with(|| {
@@ -134,12 +134,12 @@ impl<'n> Node<'n> {
         index.get(&hash(key)).cloned().unwrap_or_default()
     }
 
-    /// What a key of a mapping reads as: None of what is no scalar.
+    /// The value of a mapping's key. None if it is not a scalar.
     pub fn key(self) -> Option<&'n str> {
         self.read_as()
     }
 
-    /// What a scalar reads as without its quotes: None of what is no scalar.
+    /// The value of a scalar as if it had no quotes. None if it is not a scalar.
     pub(super) fn read_as(self) -> Option<&'n str> {
         if let Some(decoded) = self.tree.decoded.get(&self.id) {
             return Some(decoded);
@@ -159,8 +159,8 @@ impl<'n> Node<'n> {
         self.tree.merging.contains(&self.id)
     }
 
-    /// Keys and values of a mapping and of what its merge keys bring in, as go-yaml v2 fills a map (`decode.go`,
-    /// `mapping` and `merge`): in the order of the text, so that a merge key replaces what stands before it.
+    /// Keys and values of a mapping, including those from merge keys, as go-yaml v2 fills a map (`decode.go`, `mapping`
+    /// and `merge`): in the order of the text, so that a merge key overrides earlier keys.
     pub fn all_entries(self) -> Vec<(Self, Self)> {
         if !self.merges() {
             return self.entries().collect();
@@ -174,7 +174,7 @@ impl<'n> Node<'n> {
         for (key, value) in self.entries() {
             let source = value.target().unwrap_or(value);
             if self.merges() && key.is_merge() {
-                // Of several, the first wins.
+                // Of several mappings, the first takes precedence.
                 let sources = std::iter::once(source).chain(source.items().rev());
                 for source in sources.map(|source| source.target().unwrap_or(source)) {
                     source.add_entries(entries, places);
@@ -195,19 +195,19 @@ impl<'n> Node<'n> {
         }
     }
 
-    /// The value of a key, be it by a merge key.
+    /// The value of a key, possibly from a merge key.
     pub(in crate::manifest) fn entry(self, key: &str) -> Option<Self> {
         let stop = Stop { key: None, node: self.resolved(), through: None };
         stop.entry(key).map(|stop| stop.node)
     }
 
-    /// What an alias stands for instead of the alias.
+    /// Resolves an alias.
     #[must_use]
     pub fn resolved(self) -> Self {
         self.target().unwrap_or(self)
     }
 
-    /// Whether anything of its tree is used at more than one place.
+    /// Whether the tree has aliases.
     pub(in crate::manifest) fn has_aliases(self) -> bool {
         self.tree.has_aliases()
     }
@@ -221,7 +221,7 @@ impl<'n> Node<'n> {
         Self { id, ..self }
     }
 
-    /// What stands at a key by a merge key of this mapping, as if there were none of its own.
+    /// The value that a merge key of this mapping provides for a key, ignoring the mapping's own key.
     pub fn merged(self, key: &str) -> Option<Stop<'n>> {
         self.merged_within(key, MAX_MERGES)
     }
@@ -243,7 +243,7 @@ impl<'n> Node<'n> {
         })
     }
 
-    /// What an alias stands for.
+    /// The target of an alias.
     pub fn target(self) -> Option<Self> {
         let (target, _) = self.raw().children;
         (self.kind() == Kind::Alias).then_some(Self { id: Id(target), ..self })

@@ -1,5 +1,5 @@
-//! What a scalar is: a string, a number, a boolean or nothing, as `sigs.k8s.io/yaml` decides it (`resolve.go` and
-//! `decode.go` of the go-yaml v2 within it, and `convertToJSONableObject`).
+//! The value of a scalar: a string, a number, a boolean or null, as in `sigs.k8s.io/yaml` (`resolve.go` and `decode.go`
+//! of the included go-yaml v2, and `convertToJSONableObject`).
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{Quotes, Tag};
 
-/// A scalar as a value.
+/// A scalar's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar<'v> {
-    /// Nothing.
+    /// Null.
     Null,
     /// A boolean.
     Bool(bool),
@@ -24,12 +24,12 @@ pub enum Scalar<'v> {
     Text(Cow<'v, str>),
 }
 
-/// Which words are booleans.
+/// The words that are booleans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Booleans {
-    /// Those of YAML 1.1, as Go reads manifests: `yes`, `no`, `on`, `off`, `y` and `n`, too.
+    /// Those of YAML 1.1, as Go reads manifests: also `yes`, `no`, `on`, `off`, `y` and `n`.
     Go,
-    /// `true` and `false`: `off` is a mode in the files of Portcullis.
+    /// `true` and `false`, because `off` is a mode in Portcullis' files.
     Strict,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn is_null(value: &str) -> bool {
     matches!(value, "" | "~" | "null" | "Null" | "NULL")
 }
 
-/// What a scalar is. None where its tag says that it is what it is not.
+/// The value of a scalar. None if its tag contradicts it.
 pub(super) fn resolve(
     value: &str,
     quotes: Quotes,
@@ -66,14 +66,14 @@ pub(super) fn resolve(
     }
 }
 
-/// What a scalar is as a key of a JSON object. None of null, which cannot be one.
+/// A scalar as a key of a JSON object. None for null, which cannot be a key.
 pub(super) fn key(value: &str, quotes: Quotes, tag: Tag) -> Option<Cow<'_, str>> {
     Some(match resolve(value, quotes, tag, Booleans::Go)? {
         Scalar::Null => return None,
         Scalar::Text(text) => text,
         Scalar::Bool(value) => value.to_string().into(),
         Scalar::Int(number) => number.to_string().into(),
-        // Go refuses it.
+        // Go rejects it.
         Scalar::Unsigned(number) => number.to_string().into(),
         Scalar::Float(number) => short_float(number).into(),
     })
@@ -118,7 +118,7 @@ fn infinity(value: &str) -> Option<Scalar<'static>> {
     }))
 }
 
-/// A number in any way that Go reads one.
+/// A number in any notation that Go accepts.
 fn number(value: &str) -> Option<Scalar<'static>> {
     let digits: Cow<'_, str> =
         if value.contains('_') { value.replace('_', "").into() } else { value.into() };
@@ -129,7 +129,7 @@ fn number(value: &str) -> Option<Scalar<'static>> {
     float.is_finite().then_some(Scalar::Float(float))
 }
 
-/// As Go's `strconv.ParseInt` and `ParseUint` of base 0.
+/// As Go's `strconv.ParseInt` and `ParseUint` with base 0.
 fn integer(digits: &str) -> Option<Scalar<'static>> {
     let (sign, magnitude) = match digits.as_bytes().first()? {
         b'-' => ("-", digits.get(1..)?),
@@ -143,7 +143,7 @@ fn integer(digits: &str) -> Option<Scalar<'static>> {
         Some([b'0', _]) => (8, magnitude.get(1..)?),
         _ => (10, magnitude),
     };
-    // A second sign is none of Go's.
+    // Go accepts only one sign.
     if magnitude.starts_with(['+', '-']) {
         return None;
     }

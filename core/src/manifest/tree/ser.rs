@@ -1,4 +1,4 @@
-//! Writing a tree as what the API server would get.
+//! Serialises a tree as the API server would receive it.
 
 use serde::{
     Serialize, Serializer,

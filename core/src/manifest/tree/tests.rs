@@ -1,4 +1,4 @@
-//! Trees of awkward texts, and what is read of them.
+//! Trees of unusual texts, and their values.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ fn tree(text: &str) -> Tree<'_> {
     Tree::parse(text, 0..text.len(), Repeats::Refused).unwrap()
 }
 
-/// What stands at a path, in the source's own words.
+/// The source's text at a path.
 fn at<'t>(tree: &'t Tree<'_>, path: &str) -> &'t str {
     let path = Path::of(path);
     let found = tree.find(&path);
@@ -135,7 +135,7 @@ fn json(yaml: &str) -> serde_json::Value {
     serde_json::Value::deserialize(tree(yaml).root().value(Booleans::Go)).unwrap()
 }
 
-/// What sigs.k8s.io/yaml v1.6.0 gives for the same.
+/// The values that sigs.k8s.io/yaml v1.6.0 yields.
 #[test]
 fn scalars_read_as_in_go() {
     for (yaml, expected) in [
@@ -208,7 +208,7 @@ fn what_cannot_be_read_names_its_place() {
     }
 }
 
-/// Of fields that are of another type the error has the path.
+/// The error for a field of the wrong type has its path.
 #[test]
 fn a_value_of_another_type_is_named_by_its_path() {
     #[derive(Debug, serde::Deserialize)]
@@ -250,7 +250,7 @@ fn a_value_of_another_type_is_named_by_its_path() {
     }
 }
 
-/// kubectl reads it, and people write it (B11).
+/// kubectl accepts it, and people write it (B11).
 #[test]
 fn quoted_lines_need_no_indentation() {
     for text in [

@@ -1,4 +1,4 @@
-//! What an alias or a merge key may bring in, and how much of it.
+//! Limits on what aliases and merge keys can insert.
 
 use std::ops::Range;
 
@@ -7,24 +7,24 @@ use super::{
     Builder, Id, Kind, NoTree, Raw, Tag, WRONG_KEY, too_deep,
 };
 
-/// What is under an anchor.
+/// The node of an anchor.
 pub(super) struct Anchor {
     pub(super) id: Id,
-    /// None of a collection that is not closed yet.
+    /// None for a collection that is not closed yet.
     pub(super) extent: Option<Extent>,
 }
 
-/// How much a node holds, with all that its aliases stand for.
+/// The size of a node, with aliases resolved.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
-    /// In values, of which a long text counts as several.
+    /// The number of values; a long text counts as several.
     pub(super) size: usize,
-    /// How deep it is nested.
+    /// The depth of nesting.
     pub(super) height: usize,
 }
 
 impl Builder<'_> {
-    /// Merge keys bring in mappings.
+    /// Checks that a merge key inserts mappings.
     pub(super) fn can_merge(&self, id: Id) -> Result<(), NoTree> {
         let is_map = |id: &Id| matches!(self.resolved(*id).kind, Kind::Map(_));
         let own = self.children_of(self.node(id));

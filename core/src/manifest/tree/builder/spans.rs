@@ -1,10 +1,10 @@
-//! Where nodes are, beyond what the parser says.
+//! The positions of nodes that the parser does not report exactly.
 
 use std::ops::Range;
 
 use super::Quotes;
 
-/// Without quotes.
+/// The text without its quotes.
 pub(super) fn bare(written: &str, quotes: Quotes) -> Option<&str> {
     match quotes {
         Quotes::Single | Quotes::Double => written.get(1..written.len().saturating_sub(1)),
@@ -12,8 +12,8 @@ pub(super) fn bare(written: &str, quotes: Quotes) -> Option<&str> {
     }
 }
 
-/// Of a list that is not indented below its key the parser says where its first item is. The dash is what that line
-/// begins with.
+/// For a list that is not indented below its key, the parser reports the position of the first item. The dash is at the
+/// beginning of that line.
 pub(super) fn dash(text: &str, offset: usize, at: usize) -> usize {
     let text = text.get(offset..).unwrap_or_default();
     let line = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
@@ -22,13 +22,13 @@ pub(super) fn dash(text: &str, offset: usize, at: usize) -> usize {
     if text.trim_start_matches(' ').starts_with('-') { line + blank } else { at }
 }
 
-/// Never cut: the text's length fits.
+/// Never truncates, because the length of the text is limited.
 pub(super) fn offset(byte: usize) -> u32 {
     u32::try_from(byte).unwrap_or(u32::MAX)
 }
 
-/// The parser reads on to the next token. Blank lines behind the last line are part of a scalar only where it
-/// keeps them: then it ends where a line begins.
+/// The parser reads ahead to the next token. Blank lines after the last line belong to a scalar only if it keeps them:
+/// then it ends at the beginning of a line.
 pub(super) fn block_scalar(
     value: &str,
     at: &Range<usize>,

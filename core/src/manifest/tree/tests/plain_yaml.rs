@@ -1,10 +1,10 @@
-//! Both parsers held against each other.
+//! Compares both parsers.
 
 use std::fmt::Write as _;
 
 use super::*;
 
-/// What is plain has the tree that it has as any YAML.
+/// The fast parser builds the same tree as the full parser.
 fn same(fast: &Tree<'_>, slow: &Tree<'_>) {
     let text = fast.text;
     let words = |tree: &Tree<'_>| {
@@ -16,7 +16,7 @@ fn same(fast: &Tree<'_>, slow: &Tree<'_>) {
     assert_eq!((&fast.decoded, &fast.merging), (&slow.decoded, &slow.merging), "{text}");
 }
 
-/// What is read the fast way, in pieces as people write them and as they do not, reads as ever.
+/// What the fast parser accepts, from fragments as people write them and unusual ones, has the same value in both.
 #[test]
 fn what_is_plain_reads_as_all_yaml_does() {
     const STARTS: &[&str] = &[
@@ -206,6 +206,6 @@ fn what_is_plain_reads_as_all_yaml_does() {
             None => {}
         }
     }
-    // One in fifty, or nothing was tried.
+    // A minimum share, or nothing was tested.
     assert!(plain > cases.unwrap_or(100_000) / 100, "{plain}");
 }
