@@ -92,29 +92,56 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
-/// The position of the second sign of the next command, at or after `from`.
+/// The position of the second sign of the next command, at or after `from`. Looks through styles, because a later step
+/// may remove them.
 fn next_command(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     (from.max(1)..bytes.len()).find(|&at| {
-        let sign = bytes.get(at).copied().filter(|sign| matches!(sign, b'#' | b':'));
-        let is_twice = sign.is_some() && bytes.get(at - 1).copied() == sign;
-        let mut after = bytes.get(at + 1..).unwrap_or_default().iter();
-        is_twice
-            && match sign {
-                Some(b'#') => after.find(|byte| !byte.is_ascii_alphabetic()) == Some(&b'['),
-                // Inside a word it begins no command: fe80::1, std::fs.
-                _ => !ends_with_word(bytes.get(..at - 1).unwrap_or_default()),
-            }
+        let Some((sign @ (b'#' | b':'), after)) = bytes.get(at..).and_then(<[u8]>::split_first)
+        else {
+            return false;
+        };
+        let before = without_styles_at_end(bytes.get(..at).unwrap_or_default());
+        let Some(before) = before.strip_suffix(&[*sign]) else { return false };
+        match sign {
+            b'#' => after_word(after).starts_with(b"["),
+            // Inside a word it begins no command: fe80::1, std::fs.
+            _ => !without_styles_at_end(before).last().is_some_and(u8::is_ascii_alphanumeric),
+        }
     })
 }
 
-/// Ignores styles, because a later step may remove them.
-fn ends_with_word(bytes: &[u8]) -> bool {
-    let before = bytes.strip_suffix(b"m").map(<[u8]>::iter);
-    let is_parameter = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
-    let mut before = before.into_iter().flatten().rev().skip_while(is_parameter);
-    let is_style = before.next() == Some(&b'[') && before.next() == Some(&0x1b);
-    bytes.last().is_some_and(u8::is_ascii_alphanumeric) && !is_style
+fn without_styles_at_end(mut bytes: &[u8]) -> &[u8] {
+    let before_style = |bytes: &[u8]| {
+        let sequence = bytes.strip_suffix(b"m")?;
+        let parameters = sequence.iter().rev().take_while(|byte| is_parameter(byte)).count();
+        let before = sequence.len().checked_sub(parameters + 2)?;
+        sequence.get(before..)?.starts_with(b"\x1b[").then_some(before)
+    };
+    while let Some(before) = before_style(bytes).and_then(|end| bytes.get(..end)) {
+        bytes = before;
+    }
+    bytes
+}
+
+/// What follows the letters and styles at the beginning.
+fn after_word(mut bytes: &[u8]) -> &[u8] {
+    let next = |bytes: &[u8]| {
+        if bytes.first()?.is_ascii_alphabetic() {
+            return Some(1);
+        }
+        let sequence = bytes.strip_prefix(b"\x1b[")?;
+        let parameters = sequence.iter().take_while(|byte| is_parameter(byte)).count();
+        (sequence.get(parameters) == Some(&b'm')).then_some(parameters + 3)
+    };
+    while let Some(after) = next(bytes).and_then(|start| bytes.get(start..)) {
+        bytes = after;
+    }
+    bytes
+}
+
+fn is_parameter(byte: &u8) -> bool {
+    byte.is_ascii_digit() || *byte == b';'
 }
 
 /// Whether output may have colours.

@@ -23,6 +23,18 @@ fn commands_lose_their_second_sign() {
         }
     }
     assert_eq!(without_commands("\u{1b}[1;31m::a"), "\u{1b}[1;31m:\u{ff1a}a");
+    // Styles between the signs may be removed later.
+    for (text, shown) in [
+        ("\u{1b}[1m:\u{1b}[0m: could not", "\u{1b}[1m:\u{1b}[0m\u{ff1a} could not"),
+        (
+            "#\u{1b}[1;31m\u{1b}[m#\u{1b}[0mset\u{1b}[1m[",
+            "#\u{1b}[1;31m\u{1b}[m\u{ff03}\u{1b}[0mset\u{1b}[1m[",
+        ),
+        ("a\u{1b}[0m::b", "a\u{1b}[0m::b"),
+        (":\u{1b}[1x:", ":\u{1b}[1x:"),
+    ] {
+        assert_eq!(without_commands(text), shown);
+    }
     for kept in ["# a", "## a [b]", "fe80::1", "std::fs", "a.yaml:1:2: b", "#!/bin/sh", "a ##b c["]
     {
         assert_eq!(without_commands(kept), kept);

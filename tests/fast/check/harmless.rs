@@ -224,3 +224,21 @@ proptest! {
         }
     }
 }
+
+/// A name of one sign becomes a command only beside what the program prints after it.
+#[test]
+fn a_name_of_one_sign_begins_no_command() {
+    for name in [":", "#", "##", "##error"] {
+        let folder = world(&[name.to_owned()]);
+        for args in [
+            &["check", "-o", "human", name][..],
+            &["check", "-o", "concise", name],
+            &["check", "--config", name],
+            &["test", name],
+            &["harden", name],
+            &["explain", name],
+        ] {
+            all_is_harmless(folder.path(), args);
+        }
+    }
+}
