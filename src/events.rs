@@ -50,7 +50,7 @@ pub struct Events {
 struct Denial {
     namespace: String,
     owner: Option<Owner>,
-    /// The violations, and the name of a pod without a controller. Names of other pods are generated anew each time.
+    /// The violations, and the name of a pod without a controller. Names of other pods differ each time.
     key: String,
     note: String,
 }

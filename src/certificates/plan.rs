@@ -134,7 +134,7 @@ pub(super) fn step(
         (Bundles::Exact, Some(_)) => {}
     }
     let has_passed = |since: SystemTime, time: Duration| now >= since + time;
-    // Independent of clocks, until all replicas have exchanged their certificates.
+    // Measured by uptime, since clocks may be wrong: until all replicas have exchanged their certificates.
     let exchanged = lifetimes.publish + lifetimes.publish.min(lifetimes.leaf);
     let is_settled = trusted_for.is_some_and(|time| time >= exchanged);
     if state.previous.is_some() && is_settled && has_passed(state.since, lifetimes.leaf) {

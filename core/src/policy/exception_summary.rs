@@ -54,8 +54,8 @@ impl ExceptionSummary {
     }
 }
 
-/// The expired exceptions that would prevent the denial of a form of a pod: the smallest sufficient set, and those that
-/// could replace one of it.
+/// The expired exceptions that would prevent the denial of a form of a pod: a minimal sufficient set, and those that
+/// could replace one of its members.
 fn needed<'e>(case: &PodCase<'_>, form: Form, covering: &Covering<'e>) -> Vec<&'e Exception> {
     let allows_with = |expired: &[&Exception]| {
         let expired = expired.iter().map(|exception| exception.grant());

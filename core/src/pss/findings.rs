@@ -69,7 +69,7 @@ impl Findings {
     }
 
     /// Adds the findings of the same requirement with other settings, without duplicates. Findings that were only
-    /// counted may be the same on both sides, so their sum is a lower bound.
+    /// counted may be the same on both sides, so the total is a lower bound.
     pub fn merge(&mut self, other: Self) {
         let known: HashSet<_> = self.kept.iter().cloned().collect();
         let (total, is_whole) = (self.total, self.more() == 0);
