@@ -2,7 +2,7 @@
 there are any. */}}
 {{- define "portcullis.webhook" -}}
 clientConfig:
-  # No caBundle but a given one: the server, or cert-manager, writes it.
+  # The chart sets caBundle only if it is a value. Otherwise the server or cert-manager writes it.
   {{- if and (eq .root.Values.certs.mode "existingSecret") .root.Values.certs.existingSecret.caBundle }}
   caBundle: {{ .root.Values.certs.existingSecret.caBundle | b64enc }}
   {{- end }}
