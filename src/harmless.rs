@@ -62,7 +62,6 @@ fn replaced(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     shown.collect::<String>().into()
 }
 
-/// One line with its line ending.
 fn line(line: &str, is_kept: impl Fn(char) -> bool) -> String {
     let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
     let (words, end) = line.split_at(line.len() - end);

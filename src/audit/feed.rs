@@ -27,7 +27,6 @@ use super::{
 /// How the objects of a list are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Judged.
     Judged,
     /// Read for their owners only.
     Link,

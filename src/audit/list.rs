@@ -34,7 +34,6 @@ pub(crate) struct Query {
 pub(crate) enum Form {
     /// The whole object.
     Whole,
-    /// Its metadata.
     Metadata,
 }
 

@@ -83,7 +83,7 @@ pub enum Event {
     Progress(Progress),
 }
 
-/// A remark beside the findings.
+/// A remark in addition to the findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// A list took longer than the API server keeps old versions.

@@ -1,4 +1,4 @@
-//! An object of a list, reduced to what an audit needs beside its pod.
+//! An object of a list, reduced to what an audit needs besides its pod.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 

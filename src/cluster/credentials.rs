@@ -1,4 +1,4 @@
-//! Credentials for the API server beside a client certificate, as in client-go. A token file is read again every
+//! Credentials for the API server, in addition to a client certificate, as in client-go. A token file is read again every
 //! minute, without its final newline. A credential plugin runs once, and again when its token expires.
 
 use std::{
@@ -113,7 +113,6 @@ impl AsyncPredicate<Request<Body>> for Credentials {
     }
 }
 
-/// A token in a file.
 pub(super) struct TokenFile {
     path: String,
     token: Option<HeaderValue>,

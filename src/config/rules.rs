@@ -19,7 +19,7 @@ use super::{
 /// The form of a rule in the configuration.
 struct Form {
     name: &'static str,
-    /// Its settings beside the mode.
+    /// Its settings besides the mode.
     settings: &'static [&'static str],
     /// Settings of which at least one must not be empty, because the rule would otherwise match nothing or everything.
     needs: &'static [&'static str],
@@ -72,7 +72,7 @@ const fn ranging(name: &'static str, check: fn(&mut Reader<'_>, &Fields<'_>) -> 
     Form { name, settings: &["ranges"], needs: &[], check }
 }
 
-/// The name of each rule, and its settings beside the mode.
+/// The name of each rule, and its settings besides the mode.
 #[cfg(test)]
 pub(super) fn settings() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     FORMS.iter().map(|form| (form.name, form.settings))

@@ -14,7 +14,6 @@ use crate::{
 
 use super::{About, Item, Skipped, namespace, output::To};
 
-/// The schema identifier of a report.
 pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
 
 pub(super) struct Json<'p> {

@@ -56,7 +56,6 @@ struct Plan {
 /// The additions to one object.
 pub(super) struct Planned {
     pub(super) document: Extent,
-    /// The path of its pod in the document.
     pod: Path,
     changes: Vec<Change>,
     /// The patch that `/mutate` would return, applied to the document.

@@ -101,7 +101,6 @@ fn tested(path: &Path) -> Result<Ran, ConfigError> {
     Ok(Ran { name, cases: cases.into_iter().map(tried).collect() })
 }
 
-/// All exceptions of some files.
 fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Exceptions>, ConfigError> {
     let sources = paths.iter().flat_map(|path| Source::of(&beside(file, path)));
     let all = exceptions::read_all(sources, expiry).map_err(|(source, wrong)| {
@@ -235,7 +234,6 @@ fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
     format!("{:<10} {what}", "hardening")
 }
 
-/// The start of a line.
 fn start(line: Line) -> (u64, u64) {
     (line.number(), 1)
 }

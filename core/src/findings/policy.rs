@@ -170,7 +170,6 @@ impl Policy {
         }
     }
 
-    /// The severity of violating a requirement of a mode.
     pub(super) fn severity(&self, requirement: Requirement, mode: Mode) -> Severity {
         let is_error = |level: Level| level <= self.fail_on;
         match mode == Mode::Enforce && requirement.level().is_none_or(is_error) {

@@ -250,7 +250,6 @@ impl ReportedViolation {
     }
 }
 
-/// The enforced violations, then the rules of the other modes.
 fn enforced_and_rules<'v>(verdict: &'v Verdict<'_>) -> Vec<(Mode, &'v Violation)> {
     let rules = advice(verdict).filter(|(_, violation)| violation.requirement.is_rule());
     verdict.enforce.iter().map(|violation| (Mode::Enforce, violation)).chain(rules).collect()

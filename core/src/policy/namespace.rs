@@ -142,7 +142,6 @@ impl EffectivePolicy {
         self.source_of(self.modes.enforce.highest())
     }
 
-    /// The source of one of the enforced levels.
     fn source_of(&self, pair: LevelVersion) -> Source {
         let of_pair = self.sources.iter().find(|(known, _)| *known == pair);
         of_pair.map_or(Source::Defaults, |(_, source)| source.clone())

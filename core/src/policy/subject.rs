@@ -102,7 +102,6 @@ impl<'s> Subject<'s> {
         images.filter_map(|image| Reference::parse(image).ok())
     }
 
-    /// The pod's labels.
     pub(super) fn labels(&self) -> impl Iterator<Item = (&'s str, &'s str)> + use<'s> {
         self.pod.metadata.labels.iter()
     }

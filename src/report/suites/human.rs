@@ -63,7 +63,6 @@ impl Human {
     }
 }
 
-/// The lines for one case.
 fn case(tried: &Tried, traces: Traces) -> Lines {
     let mut lines = Lines::default();
     let name = visible(&tried.case.name);

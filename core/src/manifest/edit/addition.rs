@@ -9,7 +9,6 @@ pub(super) enum Addition {
     Word(Word),
     /// A mapping, sorted by key as the API server prints it.
     Map(Vec<Entry>),
-    /// A list.
     List(Vec<Self>),
 }
 

@@ -6,7 +6,6 @@ pub(super) fn column(text: &str, byte: usize) -> usize {
     before.strip_prefix('\u{feff}').unwrap_or(before).chars().count()
 }
 
-/// The first byte of a line.
 pub(super) fn line_start(text: &str, byte: usize) -> usize {
     text.get(..byte).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1)
 }
