@@ -12,17 +12,23 @@ use crate::support::namespaces::in_namespaces;
 use crate::support::objects::{await_verdict, privileged};
 use crate::support::user::User;
 
-/// Values that the chart's schema lets pass, and what the program says of each.
-const INVALID: [(&str, &str); 3] = [
+/// Values that the schema of the chart accepts, and what the program reports for each.
+const INVALID: [(&str, &str); 2] = [
     (
-        "config.rules.imagetag=enforce",
-        "unknown field \"rules.imagetag\" (did you mean \"imageTag\"?)",
+        "config.rules.hostPorts.mode=enforce,config.rules.hostPorts.allowed={9000-8000}",
+        "rules.hostPorts.allowed[0]: \"9000-8000\": must begin with the lower number",
     ),
     (
-        "config.rules.imageTag=deny",
-        "rules.imageTag: \"deny\": must be one of off, warn, audit, enforce",
+        "config.rules.resources.mode=enforce,config.rules.resources.max.memory=4GiB",
+        "rules.resources.max.memory: \"4GiB\": must be a quantity",
     ),
-    ("config.profiles.x.level=baselin", "profiles.x.level: \"baselin\": must be one of privileged"),
+];
+
+/// Values that the schema refuses.
+const REFUSED: [&str; 3] = [
+    "config.rules.imagetag=enforce",
+    "config.rules.imageTag=deny",
+    "config.profiles.x.level=baselin",
 ];
 
 #[test]
@@ -55,6 +61,16 @@ async fn refuses(helm: Program) {
         assert_eq!(state(&admin).await, before, "{bad}");
         assert_eq!(names(&cluster, 2).await, replicas, "{bad}");
         await_verdict(&admin, &strict, &privileged("denied"), 403).await;
+    }
+
+    for bad in REFUSED {
+        let flags = ["--reset-then-reuse-values", "--set", bad];
+        let output = tokio::task::block_in_place(|| {
+            cluster.helm.try_release("upgrade", &enforcing(), &flags)
+        });
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains("schema"), "{bad}: {text}");
+        assert_eq!(state(&admin).await, before, "{bad}");
     }
 
     let good = ["--reset-then-reuse-values", "--set", "config.rules.imageTag=warn"];
