@@ -48,14 +48,16 @@ pub(crate) fn is_tested(ground: &Ground) {
 pub(crate) async fn refuses_a_bad_configuration(ground: &Ground) {
     let config = format!("/api/v1/namespaces/{RELEASE}/configmaps/{RELEASE}");
     let before = ground.admin.get(&config).await.granted();
-    let flags = ["--reset-then-reuse-values", "--set", "config.rules.imagetag=enforce"];
+    // The schema of the chart accepts these values.
+    let bad = "config.rules.hostPorts.mode=enforce,config.rules.hostPorts.allowed={9000-8000}";
+    let flags = ["--reset-then-reuse-values", "--set", bad];
     let output =
         tokio::task::block_in_place(|| ground.helm.try_release("upgrade", &values(), &flags));
     let said = [output.stdout, output.stderr].concat();
     // Helm 4 escapes the quotes.
     let said = String::from_utf8_lossy(&said).replace('\\', "");
     assert!(!output.status.success(), "{said}");
-    let problem = "unknown field \"rules.imagetag\" (did you mean \"imageTag\"?)";
+    let problem = "rules.hostPorts.allowed[0]: \"9000-8000\": must begin with the lower number";
     assert!(said.contains("/etc/portcullis/config.yaml:") && said.contains(problem), "{said}");
     assert_eq!(ground.admin.get(&config).await.granted(), before);
 }
