@@ -9,14 +9,23 @@
 use std::{
     cell::Cell,
     fmt::{self, Write as _},
+    marker::PhantomData,
 };
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
+use serde_json::value::RawValue;
 
 /// The most elements of lists that are read of one text. kube-apiserver takes requests of 3 MiB, and no object of that
 /// size has a third of this.
 pub const MAX_ELEMENTS: usize = 1 << 18;
+
+/// The length of a text, in bytes, above which strings with escapes are read in a way that takes less memory. Of shorter
+/// ones, what serde_json takes is less than a review may take beside its body.
+const LONG: usize = 256 << 10;
+
+/// The name of a newtype for [`leaf`].
+const LEAF: &str = "leaf";
 
 /// How much of a message an error keeps, in bytes: names and values in it are as long as the client likes.
 const MAX_MESSAGE: usize = 400;
@@ -68,17 +77,55 @@ pub(crate) const fn price(bytes: usize) -> &'static str {
     }
 }
 
+/// Reads a value of which nothing below is kept: a string, a number, `null`. For a string with escapes serde_json makes room
+/// of twice its length, and copies it: three times its length at the peak. In a long text it takes one.
+pub(crate) fn leaf<'de, D: Deserializer<'de>, V: Visitor<'de>>(
+    deserializer: D,
+    visitor: V,
+) -> Result<V::Value, D::Error> {
+    deserializer.deserialize_newtype_struct(LEAF, Leaf(visitor))
+}
+
+struct Leaf<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Leaf<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        inner.deserialize_any(self.0)
+    }
+
+    // Deserializers of a single text, such as a key of a tree, do not tell newtypes apart.
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<V::Value, E> {
+        self.0.visit_borrowed_str(text)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<V::Value, E> {
+        self.0.visit_str(text)
+    }
+}
+
 /// What is left for a text.
 #[derive(Debug)]
 pub(crate) struct Budget {
     elements: Cell<usize>,
     memory: Cell<usize>,
+    /// Whether a string with escapes could take more memory than is allowed beside a text.
+    is_long: bool,
 }
 
 impl Budget {
     /// For a text of so many bytes.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { elements: Cell::new(MAX_ELEMENTS), memory: Cell::new(memory(bytes)) }
+        Self {
+            elements: Cell::new(MAX_ELEMENTS),
+            memory: Cell::new(memory(bytes)),
+            is_long: bytes > LONG,
+        }
     }
 
     pub(crate) fn take_element<E: de::Error>(&self) -> Result<(), E> {
@@ -127,8 +174,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.budget.take_memory(name)?;
+        if name != LEAF {
+            self.budget.take_memory(name)?;
+        } else if self.budget.is_long {
+            let Raw(text, _) = Raw::read(self.inner)?;
+            return visitor.visit_newtype_struct(Raw(text, PhantomData));
+        }
         visitor.visit_newtype_struct(self)
+    }
+
+    /// Names of fields.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        if self.budget.is_long {
+            return Raw::read(self.inner)?.deserialize_any(visitor);
+        }
+        self.deserialize_any(visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -137,7 +197,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map enum identifier
+        tuple_struct map enum
     }
 }
 
@@ -215,7 +275,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_key_seed(seed)
+        self.inner.next_key_seed(Bounded { inner: seed, budget: self.budget })
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
@@ -229,6 +289,73 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Bounded<'_, S> {
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
         self.inner.deserialize(Bounded { inner, budget: self.budget })
     }
+}
+
+/// The JSON of one value, and the type of errors.
+struct Raw<'de, E>(&'de str, PhantomData<E>);
+
+impl<'de, E: de::Error> Raw<'de, E> {
+    fn read<D: Deserializer<'de, Error = E>>(deserializer: D) -> Result<Self, E> {
+        let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+        Ok(Self(raw.get(), PhantomData))
+    }
+}
+
+impl<'de, E: de::Error> Deserializer<'de> for Raw<'de, E> {
+    type Error = E;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        let Some(quoted) = self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            let mut value = serde_json::Deserializer::from_str(self.0);
+            return value.deserialize_any(visitor).map_err(E::custom);
+        };
+        if !quoted.contains('\\') {
+            return visitor.visit_borrowed_str(quoted);
+        }
+        let text = unescaped(quoted).ok_or_else(|| E::custom("lone surrogate in a string"))?;
+        visitor.visit_string(text)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map enum identifier option struct newtype_struct ignored_any
+    }
+}
+
+/// The text of a JSON string without its quotes. None if it contains half of a surrogate pair.
+fn unescaped(mut quoted: &str) -> Option<String> {
+    let mut text = String::with_capacity(quoted.len());
+    while let Some((plain, escape)) = quoted.split_once('\\') {
+        text.push_str(plain);
+        let (char, rest) = first_char(escape)?;
+        text.push(char);
+        quoted = rest;
+    }
+    text.push_str(quoted);
+    text.shrink_to_fit();
+    Some(text)
+}
+
+/// What an escape stands for, and the text behind it. serde_json has checked its form (RFC 8259, section 7).
+fn first_char(escape: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| u16::from_str_radix(text.get(..4)?, 16).ok();
+    let mut chars = escape.chars();
+    let char = match chars.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let (first, rest) = (unit(chars.as_str())?, chars.as_str().get(4..)?);
+            let second = rest.strip_prefix("\\u").and_then(unit);
+            let mut both = char::decode_utf16([first].into_iter().chain(second));
+            let char = both.next()?.ok()?;
+            return Some((char, rest.get(6 * (char.len_utf16() - 1)..)?));
+        }
+        same => same,
+    };
+    Some((char, chars.as_str()))
 }
 
 /// The beginning of a message about a value.
@@ -271,8 +398,7 @@ impl fmt::Write for Short {
 
 #[cfg(test)]
 mod tests {
-    use std::marker::PhantomData;
-
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -312,5 +438,27 @@ mod tests {
                 assert!(error.contains(" at line 1 column "), "{error}");
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// As serde_json reads it, what it refuses included.
+        #[test]
+        fn a_string_in_a_long_text_is_the_same(
+            parts in prop::collection::vec(r#"[a-z\u{e9}\u{1f600}]|\\\\[bfnrt"\\\\/]|\\\\u(00[0-7][0-9a-fA-F]|d8[0-3]d|dc[0-9]a|D83D\\\\uDE00)"#, 0..20)
+        ) {
+            let value = format!("\"{}\"", parts.concat());
+            let expected = serde_json::from_str::<String>(&value).ok();
+            let text = format!("{{\"a\":{value},\"{}\":1}}", "b".repeat(LONG));
+            let read = from_untrusted(&text, PhantomData::<OneText<'_>>).ok();
+            prop_assert_eq!(read.map(|read| read.a.to_string()), expected);
+        }
+    }
+
+    #[derive(Deserialize)]
+    struct OneText<'a> {
+        #[serde(borrow)]
+        a: crate::pss::Text<'a>,
     }
 }

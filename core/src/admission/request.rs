@@ -312,7 +312,7 @@ impl<'de> DeserializeSeed<'de> for RequestSeed<'_, 'de> {
 
 /// The fields that are read. A repeated field is an error, because the API server may use the other value.
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(field_identifier, rename_all = "camelCase")]
 enum Field {
     Uid,
     Kind,

@@ -4,6 +4,8 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::json;
+
 use super::text::Text;
 
 /// Maximum number of labels, more than any real pod has. A pod with more counts as having none, so no exception by
@@ -125,6 +127,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for LabelValue<'a> {
                 Ok(LabelValue(None))
             }
         }
-        deserializer.deserialize_any(Visitor(PhantomData))
+        json::leaf(deserializer, Visitor(PhantomData))
     }
 }

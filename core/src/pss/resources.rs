@@ -5,6 +5,8 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::json;
+
 use super::text::{Charged, Priced, Text};
 
 /// More resources than any real container names. Limits what a client can make the server keep.
@@ -127,7 +129,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Written<'a> {
                 Ok(Written(Text::from("0")))
             }
         }
-        deserializer.deserialize_any(Visitor(PhantomData))
+        json::leaf(deserializer, Visitor(PhantomData))
     }
 }
 

@@ -140,7 +140,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Ok(Text::default())
             }
         }
-        deserializer.deserialize_any(Visitor(PhantomData))
+        json::leaf(deserializer, Visitor(PhantomData))
     }
 }
 

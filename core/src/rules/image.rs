@@ -22,6 +22,9 @@ const MAX_REPOSITORY: usize = 255;
 /// Maximum length of a tag, in bytes.
 const MAX_TAG: usize = 128;
 
+/// How many parsed images are kept, of a pod with no more containers and volumes than that.
+const MAX_KEPT: usize = 256;
+
 /// A parsed reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference<'a> {
@@ -108,33 +111,39 @@ impl<'p, 'a> Images<'p, 'a> {
 
     /// The places whose images match a pattern, and the other places.
     pub fn places_by(&self, patterns: &ImagePatterns) -> (Vec<Place>, Vec<Place>) {
-        let (known, others): (Vec<_>, Vec<_>) = self.iter().partition(|image| {
-            image.reference.as_ref().is_ok_and(|reference| patterns.match_image(reference))
-        });
-        let places = |images: Vec<&Image<'_>>| images.iter().map(|image| image.place).collect();
-        (places(known), places(others))
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        for image in self.iter() {
+            let reference = image.reference.as_ref();
+            let is_known = reference.is_ok_and(|reference| patterns.match_image(reference));
+            if is_known { known.push(image.place) } else { others.push(image.place) }
+        }
+        (known, others)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Image<'p>> {
-        self.read.get_or_init(|| images(self.pod)).iter()
+    /// Many images are parsed each time: parsed, they take several times as much memory as their text.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Cow<'_, Image<'p>>> {
+        let is_kept = self.pod.containers().count() + self.pod.spec.volumes.len() <= MAX_KEPT;
+        let kept = is_kept.then(|| self.read.get_or_init(|| images(self.pod).collect()));
+        let parsed = (!is_kept).then(|| images(self.pod).map(Cow::Owned));
+        kept.into_iter().flatten().map(Cow::Borrowed).chain(parsed.into_iter().flatten())
     }
 }
 
-fn images<'p>(pod: &'p Pod<'_>) -> Vec<Image<'p>> {
-    let image = |place, field, text: &'p str| Image {
+fn images<'p>(pod: &'p Pod<'_>) -> impl Iterator<Item = Image<'p>> {
+    let image = move |place, field, text: &'p str| Image {
         place,
         field,
         text,
         reference: Reference::parse(text),
     };
-    let of_volumes = pod.spec.volumes.iter().enumerate().filter_map(|(index, volume)| {
+    let of_volumes = pod.spec.volumes.iter().enumerate().filter_map(move |(index, volume)| {
         let text = volume.image.as_ref()?.as_str();
         Some(image(Place::Volume { index }, "image.reference", text))
     });
     let of_containers = pod.containers();
-    let of_containers =
-        of_containers.map(|(place, container)| image(place, "image", container.image.as_str()));
-    of_volumes.chain(of_containers).collect()
+    let of_containers = of_containers
+        .map(move |(place, container)| image(place, "image", container.image.as_str()));
+    of_volumes.chain(of_containers)
 }
 
 /// Splits a text into the registry and the rest. The first part is a registry only if it has a dot, a port or an
