@@ -3,7 +3,7 @@
 //!
 //! Its types are `Deserializer`s ([`Node`], [`Value`]): a scalar has the value that `sigs.k8s.io/yaml` gives it, so
 //! that a manifest is judged as the API server would receive it. Building a tree never recurses, and its cost is
-//! bounded by the length of the text. Reading one follows aliases, which together repeat at most [`MAX_REPEATED`]
+//! bounded by the length of the text. Reading one follows aliases, which together repeat at most `MAX_REPEATED`
 //! values.
 //!
 //! Differences from Go, none of which affects a manifest that an API server accepts: a repeated key is an error, and so
