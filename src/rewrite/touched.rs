@@ -41,14 +41,10 @@ impl Touched {
 
     /// Reads a document. The old one must be read first.
     pub(super) fn read(&mut self, json: &str, side: Side) -> Result<Value, serde_json::Error> {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        if self.below.is_empty() {
+        if self.below.is_empty() || !json.trim_ascii_start().starts_with(['{', '[']) {
             return serde_json::from_str(json);
         }
-        match json.trim_ascii_start().as_bytes().first() {
-            Some(b'{' | b'[') => reader.deserialize_any(Reader { place: self, side }),
-            _ => serde_json::from_str(json),
-        }
+        serde_json::Deserializer::from_str(json).deserialize_any(Reader { place: self, side })
     }
 
     fn item(&mut self, index: usize, json: &str, side: Side) -> Result<Value, serde_json::Error> {

@@ -105,8 +105,6 @@ impl de::Error for Error {
     }
 }
 
-/// The error for a number that JSON does not have.
-pub(super) const INFINITE: &str = "a number must be finite";
 /// Maximum length of a text in messages, in characters.
 const MAX_SHOWN: usize = 80;
 
@@ -184,8 +182,22 @@ impl<'n, 'b> Value<'n, 'b> {
         Self { node, ..self }
     }
 
-    fn visit_scalar<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+    /// The value of a scalar as Go writes it to JSON: an integral float has no point, so `runAsUser: 1e3` is a valid
+    /// user id.
+    pub(super) fn json_scalar(self) -> Result<Scalar<'n>, Error> {
         match self.node.scalar(self.booleans)? {
+            Scalar::Float(number) if !number.is_finite() => {
+                Err(de::Error::custom("a number must be finite"))
+            }
+            Scalar::Float(number) => {
+                Ok(integral(number).map_or(Scalar::Float(number), Scalar::Int))
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn visit_scalar<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.json_scalar()? {
             Scalar::Null => visitor.visit_unit(),
             Scalar::Bool(value) => visitor.visit_bool(value),
             Scalar::Int(number) => match u64::try_from(number) {
@@ -193,19 +205,15 @@ impl<'n, 'b> Value<'n, 'b> {
                 Err(_) => visitor.visit_i64(number),
             },
             Scalar::Unsigned(number) => visitor.visit_u64(number),
-            Scalar::Float(number) if !number.is_finite() => Err(de::Error::custom(INFINITE)),
-            Scalar::Float(number) => match integral(number) {
-                Some(number) => visitor.visit_i64(number),
-                None => visitor.visit_f64(number),
-            },
+            Scalar::Float(number) => visitor.visit_f64(number),
             Scalar::Text(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Scalar::Text(Cow::Owned(text)) => visitor.visit_string(text),
         }
     }
 }
 
-/// Go writes such floats to JSON without a point, so `runAsUser: 1e3` is a valid user id.
-pub(super) fn integral(number: f64) -> Option<i64> {
+/// The integer that a float equals.
+fn integral(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is integral and small enough")]
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)

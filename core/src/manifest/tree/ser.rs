@@ -5,10 +5,7 @@ use serde::{
     ser::{Error as _, SerializeMap as _},
 };
 
-use super::{
-    Kind, Scalar, Value,
-    de::{INFINITE, integral},
-};
+use super::{Kind, Scalar, Value};
 
 impl Serialize for Value<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -24,16 +21,12 @@ impl Serialize for Value<'_, '_> {
             }
             Kind::List(_) => serializer.collect_seq(node.items().map(|item| self.with(item))),
             Kind::Null | Kind::Scalar(_) | Kind::Alias => {
-                match node.scalar(self.booleans).map_err(S::Error::custom)? {
+                match self.with(node).json_scalar().map_err(S::Error::custom)? {
                     Scalar::Null => serializer.serialize_unit(),
                     Scalar::Bool(value) => serializer.serialize_bool(value),
                     Scalar::Int(number) => serializer.serialize_i64(number),
                     Scalar::Unsigned(number) => serializer.serialize_u64(number),
-                    Scalar::Float(number) if !number.is_finite() => Err(S::Error::custom(INFINITE)),
-                    Scalar::Float(number) => match integral(number) {
-                        Some(number) => serializer.serialize_i64(number),
-                        None => serializer.serialize_f64(number),
-                    },
+                    Scalar::Float(number) => serializer.serialize_f64(number),
                     Scalar::Text(text) => serializer.serialize_str(&text),
                 }
             }
