@@ -10,6 +10,7 @@ pub(crate) mod client_certificates;
 pub(crate) mod cluster;
 pub(crate) mod control_group;
 pub(crate) mod control_plane;
+pub(crate) mod fixtures;
 pub(crate) mod go;
 pub(crate) mod helm;
 pub(crate) mod image;

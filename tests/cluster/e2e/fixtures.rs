@@ -2,53 +2,22 @@
 //! its versions.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
 
 use portcullis::pss::{Minor, Version};
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::e2e::standard;
 use crate::e2e::verdicts::{Ask, NEWEST, Question, Verdict, ask};
+use crate::support::fixtures::{Expectation, Fixture, fixtures};
 use crate::support::objects::compliant;
-use crate::support::skip::Skip;
-
-const FILE: &str = "../shared/pss-fixtures/fixtures.jsonl";
-
-#[derive(Deserialize)]
-struct Fixture {
-    level: String,
-    expect: Expectation,
-    name: String,
-    versions: Vec<String>,
-    pod: Value,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Expectation {
-    Pass,
-    Fail,
-}
 
 #[tokio::test]
 async fn upstreams_fixtures_are_admitted_and_denied_as_upstream_says() {
     let Ok((plane, server)) = standard().await else {
         return;
     };
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let _ = Skip::needs_if_present(FILE);
-            return;
-        }
-        Err(error) => panic!("{}: {error}", file.display()),
+    let Some(fixtures) = fixtures() else {
+        return;
     };
-    let fixtures: Vec<Fixture> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (about, questions): (Vec<_>, Vec<_>) = fixtures.iter().flat_map(questions).unzip();
 
     let verdicts = ask(plane, server, &compliant("bystander"), &questions).await;
@@ -87,15 +56,7 @@ fn is_as_expected(fixture: &Fixture, verdict: &Verdict) -> bool {
         Verdict::Admitted(_) => fixture.expect == Expectation::Pass,
         Verdict::Denied(causes) => {
             fixture.expect == Expectation::Fail
-                && causes.iter().any(|(control, _)| is_about(&fixture.name, control))
+                && causes.iter().any(|(control, _)| fixture.is_about(control))
         }
     }
-}
-
-/// Fixtures are named after the control that they are about; the baseline one's serve its overrider, too.
-fn is_about(fixture: &str, control: &str) -> bool {
-    let about = fixture.trim_end_matches(|c: char| c.is_ascii_digit());
-    let family = |id: &str| id.to_lowercase().split('_').next().map(str::to_owned);
-    family(about) == family(control)
-        || (about == "hostpathvolumes" && control == "restrictedVolumes")
 }
