@@ -8,7 +8,7 @@ use std::{convert::Infallible, io, sync::Arc, thread};
 use crate::{
     findings::{Policy, Summary, Workload},
     manifest::{self, Manifest, Places, Reading, Unreadable},
-    report::{Item, Mends, Report, Skipped},
+    report::{Item, Replacements, Report, Skipped},
     source::Source,
 };
 
@@ -22,7 +22,7 @@ pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 /// # Errors
 /// A failed write of the report.
 pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
-    let judge = Judge { policy, mends: report.mends() };
+    let judge = Judge { policy, replacements: report.replacements() };
     // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
     let told = thread::scope(|scope| {
         let all = || {
@@ -39,7 +39,7 @@ pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::R
 /// The policy for judging texts, and the findings to compute.
 struct Judge<'p> {
     policy: &'p Policy,
-    mends: Mends,
+    replacements: Replacements,
 }
 
 impl Judge<'_> {
@@ -104,8 +104,8 @@ impl Judge<'_> {
         let (identity, pod) = (manifest.identity.clone(), manifest.pod.as_deref());
         let mut workload = Workload::judge(identity, pod, manifest.root, self.policy);
         places.mark(&mut workload, manifest);
-        if self.mends == Mends::Shown {
-            places.mend(&mut workload, manifest);
+        if self.replacements == Replacements::Shown {
+            places.add_replacements(&mut workload, manifest);
         }
         workload
     }

@@ -91,11 +91,11 @@ pub struct Skipped<'a> {
 
 /// Whether a report shows replacement text and its exact location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mends {
+pub enum Replacements {
     /// At least one output shows it.
     Shown,
     /// No output shows it, so it need not be computed.
-    Unasked,
+    NotShown,
 }
 
 /// A report in all requested formats.
@@ -132,9 +132,9 @@ impl<'p> Report<'p> {
     }
 
     /// Whether any output shows replacement text.
-    pub fn mends(&self) -> Mends {
+    pub fn replacements(&self) -> Replacements {
         let shows = |form: &Form<'_>| matches!(form, Form::Sarif(_));
-        if self.forms.iter().any(shows) { Mends::Shown } else { Mends::Unasked }
+        if self.forms.iter().any(shows) { Replacements::Shown } else { Replacements::NotShown }
     }
 
     /// Writes one item.

@@ -292,10 +292,10 @@ impl<'a> SarifResult<'a> {
 
 impl Fix {
     fn of(workload: &Workload, broken: &ReportedViolation) -> Option<Self> {
-        let location = workload.location.as_ref().filter(|_| !broken.mends.is_empty())?;
-        let replacements = broken.mends.iter().map(|mend| Replacement {
-            deleted_region: Region::of(mend.region),
-            inserted_content: Message { text: mend.text.clone() },
+        let location = workload.location.as_ref().filter(|_| !broken.replacements.is_empty())?;
+        let replacements = broken.replacements.iter().map(|replacement| Replacement {
+            deleted_region: Region::of(replacement.region),
+            inserted_content: Message { text: replacement.text.clone() },
         });
         Some(Self {
             description: Message { text: format!("As hardening: {}", broken.message) },

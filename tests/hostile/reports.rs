@@ -76,7 +76,7 @@ fn judged(text: &str, policy: &Policy) -> Workload {
         let pod = manifest.pod.as_deref();
         let mut workload = Workload::judge(manifest.identity.clone(), pod, manifest.root, policy);
         places.mark(&mut workload, &manifest);
-        places.mend(&mut workload, &manifest);
+        places.add_replacements(&mut workload, &manifest);
         judged = Some(workload);
         Ok(())
     });

@@ -91,7 +91,7 @@ pub struct ReportedViolation {
     /// The changes of hardening that would fix it; empty if there are none.
     pub hardening: Vec<Change>,
     /// The replacements in the source that would apply these changes, if the source is known.
-    pub mends: Vec<Replacement>,
+    pub replacements: Vec<Replacement>,
 }
 
 /// One field to set.
@@ -218,7 +218,7 @@ impl Workload {
                 more: violation.findings.more(),
                 message: admission::fix([violation], judged, MAX_MESSAGE),
                 hardening: hardening.of(mode, violation),
-                mends: Vec::new(),
+                replacements: Vec::new(),
             })
             .collect();
         self.exceptions = verdict.exceptions;

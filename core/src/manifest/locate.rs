@@ -65,7 +65,7 @@ impl<'t> Places<'t> {
     }
 
     /// Sets the replacements that hardening would make.
-    pub fn mend(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+    pub fn add_replacements(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
         if workload.violations.is_empty() {
             return;
         }
@@ -73,12 +73,12 @@ impl<'t> Places<'t> {
         let Some(tree) = self.tree(manifest) else { return };
         let pod = manifest.pod_path();
         for broken in &mut workload.violations {
-            broken.mends = self.mends(tree, &pod, &broken.hardening);
+            broken.replacements = self.replacements(tree, &pod, &broken.hardening);
         }
     }
 
     /// Empty if the place cannot be edited.
-    fn mends(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
+    fn replacements(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
         let edits = edit::edits(tree, pod, changes).unwrap_or_default();
         let region = |range: &Range<usize>| self.region(range.start, range.end);
         edits

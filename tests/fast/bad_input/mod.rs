@@ -7,6 +7,6 @@ mod fuzz;
 mod order;
 mod seeds;
 mod sizes;
-mod strangers;
+mod untrusted;
 
 use crate::generator::random::Random;

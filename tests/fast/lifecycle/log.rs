@@ -62,7 +62,7 @@ async fn text_is_for_people() {
 }
 
 #[tokio::test]
-async fn what_strangers_write_stays_on_its_line_and_is_cut() {
+async fn what_clients_write_stays_on_its_line_and_is_cut() {
     let mut review: Value = serde_json::from_str(DENIED).unwrap();
     let forged = "web\n{\"message\":\"decision\",\"outcome\":\"forged\"}\n\u{1b}[31m";
     review["request"]["name"] = json!(forged);
