@@ -89,7 +89,7 @@ fn set_resources(container: &mut Container<'_>, lacking: &Resources) {
             List::Requests => &mut own.requests,
             List::Limits => &mut own.limits,
         };
-        set.add(Text::from(name.name()), Text::from(amount.to_string()));
+        set.add(Text::from(name.name()), amount.text().clone());
     }
 }
 

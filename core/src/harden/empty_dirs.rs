@@ -4,7 +4,7 @@
 //! None is mounted at, above or below a path at which the author mounted something. The token that the ServiceAccount
 //! plugin mounts in almost every container does not count, and stays visible below.
 
-use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use crate::pss::{Container, ContainerKind, Place, Pod, Text, Volume, VolumeMount};
 
@@ -12,7 +12,7 @@ use super::{field::Values, token};
 
 /// A path for a mounted directory: absolute, without `.`, `..`, `:` or empty parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MountPath(String);
+pub struct MountPath(Text<'static>);
 
 impl MountPath {
     /// Parses a path.
@@ -35,7 +35,7 @@ impl MountPath {
         if matches!(first, "dev" | "proc" | "sys") {
             return Err("must not be in /dev, /proc or /sys, which the container runtime provides");
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Text::from(text.to_owned())))
     }
 
     /// The path as written.
@@ -49,11 +49,12 @@ impl MountPath {
     }
 }
 
-/// A new volume, and the path at which a container mounts it.
+/// A new volume, and the path at which a container mounts it. The hardened pod shares both texts: there may be as many
+/// as there are containers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmptyDir {
     path: MountPath,
-    volume: String,
+    volume: Text<'static>,
 }
 
 impl EmptyDir {
@@ -69,7 +70,7 @@ impl EmptyDir {
 
     pub(super) fn as_volume(&self) -> Volume<'static> {
         Volume {
-            name: Text::from(self.volume.clone()),
+            name: self.volume.clone(),
             sources: vec![Text::from("emptyDir")],
             ..Volume::default()
         }
@@ -77,8 +78,8 @@ impl EmptyDir {
 
     pub(super) fn as_mount(&self) -> VolumeMount<'static> {
         VolumeMount {
-            name: Text::from(self.volume.clone()),
-            mount_path: Text::from(self.path.0.clone()),
+            name: self.volume.clone(),
+            mount_path: self.path.0.clone(),
             ..VolumeMount::default()
         }
     }
@@ -87,7 +88,7 @@ impl EmptyDir {
 /// The directories for each of these containers, whose roots become read-only.
 pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<(Place, Values)> {
     let volumes = pod.spec.volumes.iter();
-    let mut taken: HashSet<_> = volumes.map(|volume| Cow::Borrowed(volume.name.as_str())).collect();
+    let mut taken: BTreeSet<_> = volumes.map(|volume| volume.name.clone()).collect();
     let mut planned = Vec::new();
     for place in places {
         // Volumes of a running pod are immutable.
@@ -99,8 +100,11 @@ pub(super) fn plan(pod: &Pod<'_>, paths: &[MountPath], places: &[Place]) -> Vec<
         let Some(container) = pod.spec.list(kind).get(index) else { continue };
         let free = paths.iter().filter(|path| is_free(container, path));
         let empty_dirs: Vec<_> = free
-            .map(|path| EmptyDir { path: path.clone(), volume: name(&path.0, &container.name) })
-            .filter(|one| taken.insert(Cow::Owned(one.volume.clone())))
+            .map(|path| {
+                let volume = Text::from(name(&path.0, &container.name));
+                EmptyDir { path: path.clone(), volume }
+            })
+            .filter(|one| taken.insert(one.volume.clone()))
             .collect();
         if !empty_dirs.is_empty() {
             planned.push((*place, Values::EmptyDirs(empty_dirs)));
@@ -184,6 +188,7 @@ fn name(path: &str, container: &str) -> String {
         && !written.ends_with('-')
         && written.len() <= MOST;
     if is_plain {
+        written.shrink_to_fit();
         return written;
     }
     let cut = written.get(..written.len().min(MOST - HASH)).unwrap_or_default();
@@ -198,6 +203,8 @@ fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rows of the hardening table, and their application to one place.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::pss::Place;
 
@@ -98,7 +98,7 @@ pub enum Values {
     /// For [`Field::EmptyDirs`].
     EmptyDirs(Vec<EmptyDir>),
     /// For [`Field::Resources`].
-    Resources(Resources),
+    Resources(Arc<Resources>),
 }
 
 impl Change {

@@ -3,7 +3,7 @@
 //! If only the limit is set, the API server uses it as the request, so nothing is added. If the pod sets a resource as
 //! a whole (KEP-2837), its author decided how to share it, so no container gets a value of its own.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use crate::{
     pss::{self, ContainerKind, Place, Pod},
@@ -69,7 +69,7 @@ impl fmt::Display for List {
 /// A quantity above zero, as written. Equality compares the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Amount {
-    text: String,
+    text: pss::Text<'static>,
     quantity: Quantity,
 }
 
@@ -92,7 +92,14 @@ impl FromStr for Amount {
         if quantity == Quantity::ZERO {
             return Err(InvalidAmount::Zero);
         }
-        Ok(Self { text: text.trim().to_owned(), quantity })
+        Ok(Self { text: pss::Text::from(text.trim().to_owned()), quantity })
+    }
+}
+
+impl Amount {
+    /// The quantity, as written.
+    pub(super) fn text(&self) -> &pss::Text<'static> {
+        &self.text
     }
 }
 
@@ -164,12 +171,21 @@ impl Resources {
     }
 }
 
-/// The amounts that each of these containers lacks, if any.
+/// The amounts that each of these containers lacks, if any. Containers that lack the same share it.
 pub(super) fn plan(
     pod: &Pod<'_>,
     defaults: &Resources,
     places: &[Place],
-) -> Vec<(Place, Resources)> {
+) -> Vec<(Place, Arc<Resources>)> {
+    let mut known: Vec<Arc<Resources>> = Vec::new();
+    let mut shared = |lacking: Resources| match known.iter().find(|known| ***known == lacking) {
+        Some(known) => Arc::clone(known),
+        None => {
+            let lacking = Arc::new(lacking);
+            known.push(Arc::clone(&lacking));
+            lacking
+        }
+    };
     let of_pod = pod.spec.resources.as_ref();
     let lacking = places.iter().filter_map(|place| match *place {
         // Ephemeral containers cannot have resources.
@@ -179,5 +195,6 @@ pub(super) fn plan(
         }
         Place::Container { .. } | Place::Metadata | Place::Pod | Place::Volume { .. } => None,
     });
-    lacking.filter(|(_, lacking)| !lacking.is_empty()).collect()
+    let lacking = lacking.filter(|(_, lacking)| !lacking.is_empty());
+    lacking.map(|(place, lacking)| (place, shared(lacking))).collect()
 }
