@@ -8,7 +8,7 @@ use std::{
 
 use allocation_counter::measure;
 use cpu_time::ThreadTime;
-use portcullis::{admission::Hook, config::Mode, policy::Requirement};
+use portcullis::{admission::Hook, config::Mode, json::memory, policy::Requirement};
 use serde_json::Value;
 
 use crate::{
@@ -21,9 +21,10 @@ use crate::{
 
 /// Beside twice the body, in bytes.
 const BESIDE: u64 = 1 << 20;
-/// Of all that is allocated, a byte of the body; and beside that, in bytes.
+/// Of all that is allocated, a byte of the body; and beside that, in bytes: 32 times what the lists of any body may take. A
+/// pod is copied for each requirement that an exception lifts for some of its containers.
 const WORK: u64 = 64;
-const WORK_BESIDE: u64 = 2 << 20;
+const WORK_BESIDE: u64 = 32 * memory(0) as u64;
 
 /// The largest review that is decided on the thread that read it, in bytes: `BodyLimits::small`.
 const SMALL: usize = 256 << 10;
@@ -56,7 +57,7 @@ impl fmt::Display for Worst {
         )?;
         writeln!(
             f,
-            "in all 2 MiB and {work:.1} bytes a byte; allowed, code, not judged: {said:?}"
+            "in all 4 MiB and {work:.1} bytes a byte; allowed, code, not judged: {said:?}"
         )?;
         write!(f, "  the longest of at most {SMALL} bytes: {took:.1?}: {slowest}")
     }
