@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Pa
 
 use crate::{
     admission::{self, Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted},
-    cluster::{Cluster, Labels, LookupError},
+    cluster::{ApiError, Cluster, Labels},
     config::{Config, Live},
     events::Events,
     exceptions,
@@ -112,7 +112,7 @@ struct Job {
 /// What the cluster was asked for the sake of one request.
 enum Known {
     Nothing,
-    Labels(Result<Arc<Labels>, LookupError>),
+    Labels(Result<Arc<Labels>, ApiError>),
     Pods(Box<Scan>),
 }
 

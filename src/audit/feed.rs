@@ -11,16 +11,16 @@ use std::collections::{HashSet, VecDeque};
 
 use kube::Client;
 
-use crate::findings::Unread;
+use crate::{
+    cluster::{ApiError, Form, Page, Pages, Query, Seam},
+    findings::Unread,
+};
 
 use super::{
     Event, Note,
-    ask::Refusal,
     grounds::Grounds,
     judge::Entry,
-    list::{Form, List, Query, Seam},
     object::Object,
-    page::Page,
     resource::{self, Resource},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Feed {
     role: Role,
     client: Client,
     query: Query,
-    list: List,
+    list: Pages,
     reach: Reach,
     ready: VecDeque<(String, Entry)>,
     /// The current namespace, and the names of its objects that were returned.
@@ -85,7 +85,7 @@ impl Feed {
         Self {
             resource,
             role,
-            list: List::new(client, query.clone()),
+            list: Pages::new(client, query.clone()),
             client: client.clone(),
             query,
             reach: Reach::All,
@@ -152,13 +152,13 @@ impl Feed {
                         Ok(()) => {}
                         Err(Fault::Order(key)) => self.leave_order(&key, grounds, events),
                         Err(Fault::Unreadable(why)) => {
-                            self.refuse(&Refusal::Failed(why), grounds, events);
+                            self.fail(&ApiError::Failed(why), grounds, events);
                         }
                     }
                 }
                 // A cluster without the resource has no such objects.
-                Some(Err(Refusal::Absent)) => self.state = State::Ended,
-                Some(Err(refusal)) => self.refuse(&refusal, grounds, events),
+                Some(Err(ApiError::NotFound)) => self.state = State::Ended,
+                Some(Err(error)) => self.fail(&error, grounds, events),
             }
         }
     }
@@ -172,7 +172,7 @@ impl Feed {
             self.seam = None;
             self.state = State::Open;
             let path = self.resource.path(Some(namespace));
-            self.list = List::new(&self.client, Query { path, ..self.query.clone() });
+            self.list = Pages::new(&self.client, Query { path, ..self.query.clone() });
         }
     }
 
@@ -180,7 +180,7 @@ impl Feed {
     fn leave_order(&mut self, key: &str, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
         let order = format!("{key} is listed after {}, out of order", self.last);
         if !grounds.are_listed() {
-            return self.refuse(&Refusal::Failed(order), grounds, events);
+            return self.fail(&ApiError::Failed(order), grounds, events);
         }
         events.push(Event::Note(Note::Order { resource: self.resource.qualified() }));
         if let Some(told) = grounds.told() {
@@ -200,12 +200,12 @@ impl Feed {
         self.given = given;
     }
 
-    fn refuse(&mut self, refusal: &Refusal, grounds: &Grounds<'_>, events: &mut Vec<Event>) {
-        self.state = State::Broken(refusal.to_string());
+    fn fail(&mut self, error: &ApiError, grounds: &Grounds<'_>, events: &mut Vec<Event>) {
+        self.state = State::Broken(error.to_string());
         let after = self.last.split_once('/').map(|(namespace, _)| namespace);
         let unread = match self.reach {
-            Reach::All => grounds.unread_list(self.resource, after, refusal),
-            Reach::Namespace => grounds.unread_in(self.resource, &self.namespace, refusal),
+            Reach::All => grounds.unread_list(self.resource, after, error),
+            Reach::Namespace => grounds.unread_in(self.resource, &self.namespace, error),
         };
         events.push(Event::Unread(unread));
     }
@@ -216,13 +216,8 @@ impl Feed {
         grounds: &mut Grounds<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
-        self.count += page.count() as u64;
-        let is_last = page.token.is_none();
-        self.remaining = match self.reach {
-            Reach::All if is_last => Some(0),
-            Reach::All => page.remaining,
-            Reach::Namespace => None,
-        };
+        self.count += page.items().len() as u64;
+        self.remaining = page.metadata.remaining().filter(|_| self.reach == Reach::All);
         for json in page.items() {
             let object = Object::read(json).map_err(|error| {
                 Fault::Unreadable(format!("an object in it cannot be read: {error}"))

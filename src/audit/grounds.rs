@@ -7,24 +7,17 @@ use std::{
     time::SystemTime,
 };
 
-use http::Request;
 use kube::Client;
 
 use crate::{
+    cluster::{ApiError, Form, Pages, Query, Seam, get},
     config::Config,
     dns,
     findings::{Ground, Identity, Labels, Lint, Owners, Policy, Presence, Unread, lint},
     pss::Minor,
 };
 
-use super::{
-    Event, Note, Settings,
-    ask::{Refusal, ask},
-    judge::Bench,
-    list::{Form, List, Query, Seam},
-    object::Object,
-    resource::Resource,
-};
+use super::{Event, Note, Settings, judge::Bench, object::Object, resource::Resource};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
@@ -81,17 +74,13 @@ impl<'s> Grounds<'s> {
 
     /// Lists all namespaces. On failure, non-empty namespaces are judged by the configuration's defaults.
     pub(super) async fn list(&mut self, events: &mut Vec<Event>) {
-        let query = Query {
-            path: NAMESPACES.to_owned(),
-            selector: None,
-            form: Form::Metadata,
-            page: self.settings.page,
-        };
-        let mut list = List::new(&self.client, query);
-        while let Some(page) = list.next().await {
+        let all = Query::new(NAMESPACES, Form::Metadata);
+        let query = Query { page: self.settings.page.get(), ..all };
+        let mut pages = Pages::new(&self.client, query);
+        while let Some(page) = pages.next().await {
             let (page, seam) = match page {
                 Ok(page) => page,
-                Err(refusal) => return self.refuse("list namespaces", &refusal, events),
+                Err(error) => return self.refuse("list namespaces", &error, events),
             };
             // Duplicates are harmless here.
             if seam == Some(Seam::Later) {
@@ -103,7 +92,7 @@ impl<'s> Grounds<'s> {
                     Ok(object) => self.insert(object),
                     Err(error) => {
                         let why = format!("one in it cannot be read: {error}");
-                        self.refuse("list namespaces", &Refusal::Failed(why), events);
+                        self.refuse("list namespaces", &ApiError::Failed(why), events);
                     }
                 }
             }
@@ -114,12 +103,12 @@ impl<'s> Grounds<'s> {
     pub(super) async fn read(&mut self, name: &str, events: &mut Vec<Event>) {
         match self.get(name).await {
             Ok(text) => self.insert_text(name, &text, events),
-            Err(refusal @ Refusal::Absent) => {
+            Err(error @ ApiError::NotFound) => {
                 let what = format!("namespace {name}");
-                events.push(Event::Unread(Unread { what, why: refusal.to_string() }));
+                events.push(Event::Unread(Unread { what, why: error.to_string() }));
             }
-            Err(refusal) => {
-                self.refuse(&format!("get namespace {name}"), &refusal, events);
+            Err(error) => {
+                self.refuse(&format!("get namespace {name}"), &error, events);
                 self.insert_unknown(name);
             }
         }
@@ -177,7 +166,7 @@ impl<'s> Grounds<'s> {
         &self,
         resource: Resource,
         after: Option<&str>,
-        refusal: &Refusal,
+        error: &ApiError,
     ) -> Unread {
         let place = match (self.settings.namespaces.is_empty(), after) {
             (true, Some(after)) => format!(" after namespace {after}"),
@@ -185,7 +174,7 @@ impl<'s> Grounds<'s> {
             (false, _) => String::new(),
         };
         let what = format!("list {}{place}", resource.qualified());
-        Unread { what, why: refusal.to_string() }
+        Unread { what, why: error.to_string() }
     }
 
     /// The same for one namespace.
@@ -193,10 +182,10 @@ impl<'s> Grounds<'s> {
         &self,
         resource: Resource,
         namespace: &str,
-        refusal: &Refusal,
+        error: &ApiError,
     ) -> Unread {
         let what = format!("list {} in namespace {namespace}", resource.qualified());
-        Unread { what, why: refusal.to_string() }
+        Unread { what, why: error.to_string() }
     }
 
     /// Reads a namespace that was created after the list, or that the account cannot list.
@@ -209,22 +198,20 @@ impl<'s> Grounds<'s> {
         }
         match self.get(name).await {
             Ok(text) => self.insert_text(name, &text, events),
-            Err(Refusal::Absent) => drop(self.gone.insert(name.to_owned())),
-            Err(refusal) => {
-                self.refuse(&format!("get namespace {name}"), &refusal, events);
+            Err(ApiError::NotFound) => drop(self.gone.insert(name.to_owned())),
+            Err(error) => {
+                self.refuse(&format!("get namespace {name}"), &error, events);
                 self.insert_unknown(name);
             }
         }
     }
 
-    async fn get(&self, name: &str) -> Result<String, Refusal> {
+    async fn get(&self, name: &str) -> Result<String, ApiError> {
         // No namespace can have this name, and in a path it could mean something else.
         if !dns::is_label(name) {
-            return Err(Refusal::Absent);
+            return Err(ApiError::NotFound);
         }
-        let request = Request::get(format!("{NAMESPACES}/{name}")).body(Vec::new());
-        let request = request.map_err(|error| Refusal::Failed(error.to_string()))?;
-        ask(&self.client, &request).await
+        get(&self.client, &format!("{NAMESPACES}/{name}")).await
     }
 
     fn insert_text(&mut self, name: &str, text: &str, events: &mut Vec<Event>) {
@@ -233,7 +220,7 @@ impl<'s> Grounds<'s> {
             Err(error) => {
                 self.refuse(
                     &format!("get namespace {name}"),
-                    &Refusal::Failed(error.to_string()),
+                    &ApiError::Failed(error.to_string()),
                     events,
                 );
                 self.insert_unknown(name);
@@ -280,9 +267,9 @@ impl<'s> Grounds<'s> {
         self.known.insert(format!("{}/", known.ground.name), known);
     }
 
-    fn refuse(&mut self, what: &str, refusal: &Refusal, events: &mut Vec<Event>) {
+    fn refuse(&mut self, what: &str, error: &ApiError, events: &mut Vec<Event>) {
         self.reading = Reading::Refused;
-        let why = format!("{refusal}; without its labels a namespace is judged by the defaults");
+        let why = format!("{error}; without its labels a namespace is judged by the defaults");
         events.push(Event::Unread(Unread { what: what.to_owned(), why }));
     }
 }

@@ -4,14 +4,11 @@
 //! Only lists, never writes. Memory is bounded by the largest namespace and by a page or two of each kind, not by the
 //! size of the cluster. Unreadable objects are reported, and the rest is judged.
 
-mod ask;
 mod feed;
 mod fold;
 mod grounds;
 mod judge;
-mod list;
 mod object;
-mod page;
 mod presence;
 mod progress;
 mod resource;
@@ -24,7 +21,7 @@ use std::{fmt, num::NonZeroU32, sync::Arc};
 use kube::Client;
 
 use crate::{
-    cluster,
+    cluster::{self, ApiError, Form, Query},
     config::Config,
     findings::{Extent, Ground, Modes, Namespace, Presence, Read, Unread},
     policy::Exceptions,
@@ -36,14 +33,11 @@ use fold::Fold;
 use grounds::Grounds;
 use resource::Resource;
 
-pub(crate) use ask::{Refusal, ask};
 pub use judge::Templates;
-pub use list::Seam;
-pub(crate) use list::{Form, List, Query};
 pub use progress::Line;
 
-/// Objects per page: the default of client-go's pager.
-pub const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
+/// Objects per page.
+pub const PAGE: NonZeroU32 = NonZeroU32::new(cluster::PAGE).expect("it is not 0");
 
 /// The scope and the policy of an audit.
 #[derive(Clone, Debug)]
@@ -91,7 +85,7 @@ pub enum Note {
         /// The resource: `pods`.
         resource: String,
         /// How the list continued.
-        seam: Seam,
+        seam: cluster::Seam,
     },
     /// A list is not in etcd's order.
     Order {
@@ -109,8 +103,8 @@ impl fmt::Display for Note {
         match self {
             Self::Seam { resource, seam } => {
                 let how = match seam {
-                    Seam::Later => "what follows is of a later state",
-                    Seam::Anew => {
+                    cluster::Seam::Later => "what follows is of a later state",
+                    cluster::Seam::Anew => {
                         "it was begun anew, and what was judged already is of an earlier state"
                     }
                 };
@@ -203,23 +197,14 @@ async fn present(client: &Client, events: &mut Vec<Event>) -> Presence {
 
 /// The version that `latest` stands for. An API server that does not reveal its version counts as the newest.
 async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, String> {
-    match ask::version(client).await {
-        Ok(text) => {
-            let why = match cluster::minor_version(&text) {
-                Ok(minor) => return Ok(minor.min(NEWEST)),
-                Err(why) => why,
-            };
-            let what = "the cluster's version".to_owned();
-            events.push(Event::Unread(Unread { what, why }));
-            Ok(NEWEST)
-        }
-        Err(Refusal::Forbidden(why)) => {
-            let what = "get /version".to_owned();
-            events.push(Event::Unread(Unread { what, why }));
-            Ok(NEWEST)
-        }
-        Err(refusal) => Err(refusal.to_string()),
-    }
+    let (what, why) = match cluster::read_version(client).await {
+        Ok(minor) => return Ok(minor.min(NEWEST)),
+        Err(ApiError::Unreadable(why)) => ("the cluster's version", why),
+        Err(ApiError::Forbidden(why)) => ("get /version", why),
+        Err(error) => return Err(error.to_string()),
+    };
+    events.push(Event::Unread(Unread { what: what.to_owned(), why }));
+    Ok(NEWEST)
 }
 
 /// An audit in progress.
@@ -268,7 +253,7 @@ impl Audit<'_> {
             // An owner may not match the selector that its pods match.
             let selector = self.settings.selector.clone().filter(|_| role == Role::Judged);
             let path = resource.path(namespace);
-            let query = Query { path, selector, form: Form::Whole, page: self.settings.page };
+            let query = Query { path, selector, form: Form::Whole, page: self.settings.page.get() };
             Feed::new(self.client, resource, role, query)
         };
         let is_selective = self.settings.selector.is_some();

@@ -1,39 +1,32 @@
 //! Whether the API server calls Portcullis, found by the names of its webhooks, so independent of the release's name.
 
-use http::Request;
 use kube::Client;
 use serde::Deserialize;
 
-use crate::findings::Presence;
+use crate::{
+    cluster::{ApiError, Form, Query, for_each},
+    findings::Presence,
+};
 
-use super::ask::{Refusal, ask};
-
-const PATH: &str =
-    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?limit=1000";
+const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 /// The suffix of Portcullis' webhook names.
 const OURS: &str = ".portcullis.dev";
 
 /// Whether Portcullis' validating webhook is registered, or why that is unknown.
 pub(super) async fn presence(client: &Client) -> (Presence, Option<String>) {
-    let unknown = |why: String| (Presence::Unknown, Some(why));
-    let request = match Request::get(PATH).body(Vec::new()) {
-        Ok(request) => request,
-        Err(error) => return unknown(error.to_string()),
-    };
-    match ask(client, &request).await {
-        Ok(text) => match serde_json::from_str::<List>(&text) {
-            Ok(list) if list.has_ours() => (Presence::Installed, None),
-            Ok(_) => (Presence::Absent, None),
-            Err(error) => unknown(error.to_string()),
-        },
-        Err(Refusal::Absent) => (Presence::Absent, None),
-        Err(refusal) => unknown(refusal.to_string()),
+    let mut presence = Presence::Absent;
+    let listed = for_each(client, Query::new(PATH, Form::Whole), |json| {
+        let configuration: Configuration = serde_json::from_str(json)?;
+        let mut webhooks = configuration.webhooks.iter().flatten();
+        if webhooks.any(|webhook| webhook.name.ends_with(OURS)) {
+            presence = Presence::Installed;
+        }
+        Ok(())
+    });
+    match listed.await {
+        Ok(()) | Err(ApiError::NotFound) => (presence, None),
+        Err(error) => (Presence::Unknown, Some(error.to_string())),
     }
-}
-
-#[derive(Deserialize)]
-struct List {
-    items: Option<Vec<Configuration>>,
 }
 
 #[derive(Deserialize)]
@@ -44,12 +37,4 @@ struct Configuration {
 #[derive(Deserialize)]
 struct Webhook {
     name: String,
-}
-
-impl List {
-    fn has_ours(&self) -> bool {
-        let configurations = self.items.iter().flatten();
-        let mut webhooks = configurations.flat_map(|one| one.webhooks.iter().flatten());
-        webhooks.any(|webhook| webhook.name.ends_with(OURS))
-    }
 }

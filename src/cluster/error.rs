@@ -1,16 +1,25 @@
-//! Errors of reads from the API server.
+//! Errors of requests to the API server.
 
 use std::error::Error;
 
 use kube::runtime::watcher;
 
-/// Why a namespace's labels or pods are unknown.
+/// Why a request to the API server has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// The namespace does not exist.
+pub enum ApiError {
+    /// The object or the resource does not exist.
     #[error("not found")]
     NotFound,
-    /// The limit on requests to the API server was reached.
+    /// The account lacks the permission. One line.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The list's resource version has expired. Contains the token that continues from the current state, if any.
+    #[error("the API server has forgotten where the list was")]
+    Expired(Option<String>),
+    /// The response exceeds the size limit.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+    /// The limit on live reads of namespaces was reached.
     #[error("too many namespaces are being looked up")]
     RateLimited,
     /// The limit on listed bytes was reached, or other lists are in progress.
@@ -22,12 +31,18 @@ pub enum LookupError {
     /// The API server did not respond in time.
     #[error("the API server did not answer in time")]
     Timeout,
-    /// The API server's error, or why it could not be reached. One line.
+    /// The API server is busy or unreachable: a retry may help. One line.
     #[error("{0}")]
-    Api(String),
+    Unavailable(String),
+    /// The response cannot be read. One line.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Any other error. One line.
+    #[error("{0}")]
+    Failed(String),
 }
 
-impl LookupError {
+impl ApiError {
     /// The values of [`kind`](Self::kind).
     pub const KINDS: [&str; 4] = ["rate", "memory", "time", "error"];
 
@@ -35,18 +50,22 @@ impl LookupError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::RateLimited | Self::TooManyLists => "rate",
-            Self::TooLittleMemory => "memory",
+            Self::TooLittleMemory | Self::TooLarge(_) => "memory",
             Self::Timeout => "time",
-            Self::NotFound | Self::Api(_) => "error",
+            _ => "error",
         }
+    }
+
+    pub(crate) fn unreadable(what: &str, error: &impl ToString) -> Self {
+        Self::Unreadable(bounded(&format!("{what} cannot be read: {}", error.to_string())))
     }
 }
 
-impl From<kube::Error> for LookupError {
+impl From<kube::Error> for ApiError {
     fn from(error: kube::Error) -> Self {
         match &error {
             kube::Error::Api(status) if status.code == 404 => Self::NotFound,
-            _ => Self::Api(one_line(&error)),
+            _ => Self::Failed(one_line(&error)),
         }
     }
 }

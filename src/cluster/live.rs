@@ -14,9 +14,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::{Instant, timeout};
 
-use super::{Labels, Limits, LookupError, bucket::Bucket, namespaces::policy_labels};
+use super::{ApiError, Labels, Limits, bucket::Bucket, namespaces::policy_labels};
 
-type Answer = Result<Arc<Labels>, LookupError>;
+type Answer = Result<Arc<Labels>, ApiError>;
 type Read = BoxFuture<'static, Answer>;
 type Flights = Mutex<HashMap<String, WeakShared<Read>>>;
 
@@ -44,13 +44,13 @@ impl Reads {
         self.flight(name)?.await
     }
 
-    fn flight(&self, name: &str) -> Result<Shared<Read>, LookupError> {
+    fn flight(&self, name: &str) -> Result<Shared<Read>, ApiError> {
         let mut flights = lock(&self.flights);
         if let Some(flight) = flights.get(name).and_then(WeakShared::upgrade) {
             return Ok(flight);
         }
         if !self.bucket.take(1.0, Instant::now()) {
-            return Err(LookupError::RateLimited);
+            return Err(ApiError::RateLimited);
         }
         let flight = self.read(name).boxed().shared();
         if let Some(weak) = flight.downgrade() {
@@ -65,7 +65,7 @@ impl Reads {
         let landing = Landing { flights: Arc::clone(&self.flights), name: name.to_owned() };
         async move {
             let read = timeout(limit, api.get_metadata(&landing.name)).await;
-            let namespace = read.map_err(|_| LookupError::Timeout)??;
+            let namespace = read.map_err(|_| ApiError::Timeout)??;
             let labels = namespace.metadata.labels.unwrap_or_default();
             Ok(Arc::new(policy_labels(labels)))
         }

@@ -8,12 +8,13 @@ mod credentials;
 mod error;
 mod exec;
 mod kubeconfig;
-mod list;
 mod live;
 mod namespaces;
 mod no_proxy;
+mod pages;
 mod pods;
 mod proxy;
+mod request;
 mod retrying;
 mod surroundings;
 #[cfg(test)]
@@ -28,15 +29,17 @@ use kube::Client;
 use crate::{dns, pss::Minor};
 
 pub use connect::{ConnectError, connect, connect_like_kubectl};
-pub use error::LookupError;
+pub use error::ApiError;
 pub(crate) use error::{bounded, one_line, watch_line};
-pub(crate) use list::{List, Next};
 pub use namespaces::CacheState;
 pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
+pub use pages::Seam;
+pub(crate) use pages::{Form, PAGE, Page, Pages, Query, for_each};
 pub use pods::{Following, PodLists, PodPage, PodPages};
+pub(crate) use request::{get, send};
 pub(crate) use retrying::Retrying;
 pub use surroundings::Surroundings;
-pub(crate) use version::minor_version;
+pub(crate) use version::read as read_version;
 
 /// The policy labels of a namespace; others are dropped.
 pub type Labels = BTreeMap<String, String>;
@@ -121,13 +124,13 @@ impl Cluster {
     ///
     /// # Errors
     /// The namespace is absent, or the API server could not be asked. Neither says anything about its policy.
-    pub async fn namespace(&self, name: &str) -> Result<Arc<Labels>, LookupError> {
+    pub async fn namespace(&self, name: &str) -> Result<Arc<Labels>, ApiError> {
         if let Some(labels) = self.cached(name) {
             return Ok(labels);
         }
         // No namespace can have this name, and in a path it could mean something else.
         if !dns::is_label(name) {
-            return Err(LookupError::NotFound);
+            return Err(ApiError::NotFound);
         }
         self.live.namespace(name).await
     }

@@ -145,7 +145,7 @@ async fn namespaces_come_from_the_watch() {
     assert_eq!(live.load(Ordering::Relaxed), 0);
     // A namespace that is not cached is read each time.
     for asked in 1..3 {
-        assert_eq!(cluster.namespace("b").await, Err(LookupError::NotFound));
+        assert_eq!(cluster.namespace("b").await, Err(ApiError::NotFound));
         assert_eq!(live.load(Ordering::Relaxed), asked);
     }
     until(|| cluster.newest() == Minor(33)).await;
@@ -282,7 +282,7 @@ async fn a_forbidden_watch_is_never_synced_but_live_reads_serve() {
     assert!(!cluster.is_synced());
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "baseline");
     let forbidden = "namespaces is forbidden: User \"x\" cannot list (code 403)";
-    assert_eq!(cluster.namespace("b").await, Err(LookupError::Api(forbidden.to_owned())));
+    assert_eq!(cluster.namespace("b").await, Err(ApiError::Failed(forbidden.to_owned())));
     // An error response does not count as data.
     assert_eq!(cluster.cache().silent_for, None);
 }
@@ -353,7 +353,7 @@ async fn live_reads_are_limited() {
     let (cluster, _task) = Cluster::with_limits(client, limits);
     cluster.namespace("a").await.unwrap();
     cluster.namespace("b").await.unwrap();
-    assert_eq!(cluster.namespace("c").await, Err(LookupError::RateLimited));
+    assert_eq!(cluster.namespace("c").await, Err(ApiError::RateLimited));
 }
 
 #[tokio::test]
@@ -361,7 +361,7 @@ async fn live_reads_have_a_deadline() {
     let limits = Limits { read_timeout: Duration::from_millis(20), ..Limits::default() };
     let client = api(|_| Box::pin(std::future::pending()));
     let (cluster, _task) = Cluster::with_limits(client, limits);
-    assert_eq!(cluster.namespace("a").await, Err(LookupError::Timeout));
+    assert_eq!(cluster.namespace("a").await, Err(ApiError::Timeout));
 }
 
 #[tokio::test]
@@ -369,10 +369,10 @@ async fn what_cannot_be_a_name_is_not_asked_for() {
     let client = api(|uri| panic!("asked for {uri}"));
     let (cluster, _task) = Cluster::new(client);
     for name in ["", "..", "a/b", "a?x=y", "A", "a b", &"a".repeat(64)] {
-        assert_eq!(cluster.namespace(name).await, Err(LookupError::NotFound));
+        assert_eq!(cluster.namespace(name).await, Err(ApiError::NotFound));
         let intake = Intake::new(BodyLimits::default());
         let pods = cluster.pods.list(name, &intake, Peer::default(), far()).await;
-        assert_eq!(pods.err(), Some(LookupError::NotFound));
+        assert_eq!(pods.err(), Some(ApiError::NotFound));
     }
 }
 
@@ -399,7 +399,7 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
     let client = connect(Some(&file)).await.unwrap();
     // Nothing listens on that address.
     let (cluster, _task) = Cluster::new(client);
-    let Err(LookupError::Api(error)) = cluster.namespace("a").await else {
+    let Err(ApiError::Failed(error)) = cluster.namespace("a").await else {
         panic!("it was read");
     };
     assert!(error.contains("onnection refused"), "{error}");

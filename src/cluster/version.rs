@@ -7,20 +7,18 @@ use std::{
 
 use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::Client;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::pss::{Minor, NEWEST};
 
-use super::{
-    Retrying,
-    error::{bounded, one_line},
-};
+use super::{ApiError, Retrying, error::bounded, request::get_once};
 
 /// Polling interval, after which an upgraded cluster is noticed.
 const AGAIN: Duration = Duration::from_secs(300);
 /// Retry interval after a failure.
 const RETRY: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than the time limit for a connection, whose error names the address.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The last known version.
 pub(super) struct Known(AtomicU64);
@@ -47,7 +45,7 @@ impl Known {
                     sleep(AGAIN).await;
                 }
                 Err(error) => {
-                    retrying.failed(&error);
+                    retrying.failed(&error.to_string());
                     sleep(RETRY).await;
                 }
             }
@@ -55,23 +53,14 @@ impl Known {
     }
 }
 
-/// The API server's minor version.
-///
-/// # Errors
-/// A failed request or an invalid response. One line.
-pub(super) async fn read(client: &Client) -> Result<Minor, String> {
-    let info = timeout(PATIENCE, client.apiserver_version()).await;
-    let info = info
-        .map_err(|_| "the API server did not answer in time".to_owned())?
-        .map_err(|error| one_line(&error))?;
-    judged_by(&info)
+/// The API server's minor version, requested without retries: a server that does not answer the first request will not
+/// answer the others.
+pub(crate) async fn read(client: &Client) -> Result<Minor, ApiError> {
+    let json = get_once(client, "/version", PATIENCE).await?;
+    minor_version(&json).map_err(ApiError::Unreadable)
 }
 
-/// Parses the response of `/version`.
-///
-/// # Errors
-/// An invalid response. One line.
-pub(crate) fn minor_version(json: &str) -> Result<Minor, String> {
+fn minor_version(json: &str) -> Result<Minor, String> {
     let info: Info = serde_json::from_str(json).map_err(|error| bounded(&error.to_string()))?;
     judged_by(&info)
 }

@@ -31,13 +31,12 @@ use crate::{
 use super::{
     census::Census,
     known::{Entry, Key, Known, Limits},
+    list,
     resource::{PolicyException, PolicyExceptionStatus},
 };
 
 /// A healthy API server is never silent for longer than a watch lasts.
 const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 3);
-/// Objects per page. Each may take 100 kB.
-const PAGE: u32 = 100;
 /// How often to look for a changed configuration, which is in memory.
 const LOOK: Duration = Duration::from_secs(1);
 /// Minimum time between compilations, so that a burst of changes does not cause one each.
@@ -173,7 +172,7 @@ impl Store {
         let client = overheard(client, Arc::new(Heard::default()), SILENCE);
         let resource = ApiResource::erase::<PolicyException>(&());
         let api = Api::<DynamicObject>::namespaced_with(client, namespace, &resource);
-        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
+        let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(list::PAGE);
         let mut events = pin!(watcher(api, config).default_backoff());
         let mut listed = Vec::new();
         let mut retrying = Retrying::new(format!(

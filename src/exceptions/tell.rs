@@ -9,7 +9,7 @@ use std::{
 
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use serde_json::json;
 use tokio::{
@@ -17,11 +17,12 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::cluster::one_line;
+use crate::cluster::{Pages, one_line};
 
 use super::{
     Store,
     known::Key,
+    list,
     resource::{PolicyException, PolicyExceptionStatus, State},
 };
 
@@ -34,7 +35,6 @@ const RETRY: Duration = Duration::from_secs(60);
 /// How often to look for exceptions in namespaces where they do not apply.
 const IGNORED_EVERY: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(10);
-const PAGE: u32 = 100;
 /// The field manager.
 const US: &str = "portcullis";
 
@@ -127,13 +127,11 @@ impl<'s> Teller<'s> {
     /// Sets the status of exceptions in namespaces where they do not apply. These are not watched, but their authors
     /// may wait for an effect.
     async fn tell_ignored(&mut self) {
-        let api = Api::<DynamicObject>::all_with(self.client.clone(), &self.resource);
-        let mut params = ListParams::default().limit(PAGE);
-        loop {
-            let listing = timeout(PATIENCE, api.list(&params)).await;
-            // The watches report errors.
-            let Ok(Ok(page)) = listing else { return };
-            for object in page.items {
+        let mut pages = Pages::new(&self.client, list::query(None));
+        // The watches report errors.
+        while let Ok(Some(Ok((page, _)))) = timeout(PATIENCE, pages.next()).await {
+            let objects = page.items().filter_map(|json| serde_json::from_str(json).ok());
+            for object in objects.collect::<Vec<DynamicObject>>() {
                 let (Some(namespace), name) = (object.namespace(), object.name_any()) else {
                     continue;
                 };
@@ -154,10 +152,6 @@ impl<'s> Teller<'s> {
                 if told.as_ref() != Some(&status) && !self.later.contains_key(&key) {
                     self.write(&key, &status).await;
                 }
-            }
-            match page.metadata.continue_ {
-                Some(next) if !next.is_empty() => params.continue_token = Some(next),
-                _ => return,
             }
         }
     }

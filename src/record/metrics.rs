@@ -14,7 +14,7 @@ use prometheus::{
 
 use crate::{
     admission::{Effect, Fault, Hook, Outcome, Request, Target},
-    cluster::LookupError,
+    cluster::ApiError,
     policy::{Verdict, Violation},
     pss::{Level, LevelVersion, Levels, Version},
 };
@@ -163,7 +163,7 @@ impl Metrics {
         };
         metrics.start_as_upstream();
         metrics.start_excepted();
-        for reason in LookupError::KINDS {
+        for reason in ApiError::KINDS {
             metrics.pods_unlisted.with_label_values(&[reason]);
         }
         Ok(metrics)

@@ -1,10 +1,9 @@
 //! The two report APIs.
 
-use http::Request;
 use kube::Client;
 use serde::Deserialize;
 
-use crate::audit::{Refusal, ask};
+use crate::cluster::{ApiError, get};
 
 /// Which report API to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +44,7 @@ impl Which {
     }
 
     /// The APIs among them that the cluster serves.
-    pub(super) async fn find(self, client: &Client) -> Result<Vec<Api>, Refusal> {
+    pub(super) async fn find(self, client: &Client) -> Result<Vec<Api>, ApiError> {
         let mut found = Vec::new();
         for api in self.choices() {
             if api.is_there(client).await? {
@@ -89,16 +88,13 @@ impl Api {
         format!("/apis/{}/namespaces/{namespace}/{}/{name}", self.version(), self.plural())
     }
 
-    async fn is_there(self, client: &Client) -> Result<bool, Refusal> {
-        let request = Request::get(format!("/apis/{}", self.version())).body(Vec::new());
-        let request = request.map_err(|error| Refusal::Failed(error.to_string()))?;
-        let text = match ask(client, &request).await {
-            Ok(text) => text,
-            Err(Refusal::Absent) => return Ok(false),
-            Err(refusal) => return Err(refusal),
+    async fn is_there(self, client: &Client) -> Result<bool, ApiError> {
+        let text = match get(client, &format!("/apis/{}", self.version())).await {
+            Err(ApiError::NotFound) => return Ok(false),
+            text => text?,
         };
-        let resources: Resources =
-            serde_json::from_str(&text).map_err(|error| Refusal::Failed(error.to_string()))?;
+        let resources: Resources = serde_json::from_str(&text)
+            .map_err(|error| ApiError::unreadable("the list of resources", &error))?;
         Ok(resources.resources.iter().any(|resource| resource.name == self.plural()))
     }
 }

@@ -1,23 +1,17 @@
 //! The existing reports that Portcullis wrote: the name of each, and the hash of its content.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    num::NonZeroU32,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use kube::Client;
 use serde::Deserialize;
 
-use crate::audit::{Form, List, Query, Refusal};
+use crate::cluster::{ApiError, Form, Pages, Query};
 
 use super::{
     MANAGED_BY, US,
     api::Api,
     report::{HASH, is_ours},
 };
-
-/// A large page, because metadata is short.
-const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
 
 /// Reports that this round has not confirmed yet.
 #[derive(Debug, Default)]
@@ -42,23 +36,19 @@ struct Metadata {
 impl Known {
     /// Lists at most `most` reports. One that is left out counts as absent: it is written again, which the API server
     /// recognises as no change.
-    pub(super) async fn list(client: &Client, api: Api, most: usize) -> Result<Self, Refusal> {
-        let query = Query {
-            path: api.everywhere(),
-            selector: Some(format!("{MANAGED_BY}={US}")),
-            form: Form::Metadata,
-            page: PAGE,
-        };
+    pub(super) async fn list(client: &Client, api: Api, most: usize) -> Result<Self, ApiError> {
+        let all = Query::new(api.everywhere(), Form::Metadata);
+        let query = Query { selector: Some(format!("{MANAGED_BY}={US}")), ..all };
         let mut known = Self::default();
         let mut count = 0;
-        let mut list = List::new(client, query);
+        let mut pages = Pages::new(client, query);
         while count < most
-            && let Some(page) = list.next().await
+            && let Some(page) = pages.next().await
         {
             let (page, _) = page?;
             for json in page.items() {
                 let object: Object = serde_json::from_str(json)
-                    .map_err(|error| Refusal::Failed(error.to_string()))?;
+                    .map_err(|error| ApiError::unreadable("an object in the list", &error))?;
                 known.insert(object.metadata);
                 count += 1;
             }

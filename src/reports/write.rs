@@ -6,7 +6,7 @@ use http::{Method, Request};
 use kube::Client;
 use tokio::time::{Instant, sleep_until};
 
-use crate::audit::{Refusal, ask};
+use crate::cluster::{ApiError, send};
 
 use super::{
     US,
@@ -77,9 +77,9 @@ impl<'r> Writer<'r> {
         }
         sleep_until(self.next).await;
         self.next = Instant::now() + APART;
-        let refusal = match ask(self.client, &request).await {
+        let refusal = match send(self.client, &request).await {
             Ok(_) => None,
-            Err(Refusal::Absent) if verb == Verb::Delete => None,
+            Err(ApiError::NotFound) if verb == Verb::Delete => None,
             Err(refusal) => Some(refusal),
         };
         let Some(refusal) = refusal else {
@@ -88,7 +88,7 @@ impl<'r> Writer<'r> {
             return true;
         };
         self.refused += 1;
-        if matches!(refusal, Refusal::Forbidden(_)) {
+        if matches!(refusal, ApiError::Forbidden(_)) {
             self.closed = Some(namespace.to_owned());
         }
         self.status.wrote(verb, Outcome::Failed);

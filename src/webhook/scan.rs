@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     admission::{PodScan, Scan, Unlisted},
-    cluster::{Cluster, Following, LookupError, PodPage, PodPages},
+    cluster::{ApiError, Cluster, Following, PodPage, PodPages},
     server::{Intake, Peer},
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Scanner<'w> {
 
 impl Scanner<'_> {
     /// Judges the pods, and says why it did not come to the end, where it did not.
-    pub(super) async fn run(&self, scan: PodScan) -> (Scan, Option<LookupError>) {
+    pub(super) async fn run(&self, scan: PodScan) -> (Scan, Option<ApiError>) {
         let namespace = scan.namespace().to_owned();
         let deadline = self.deadline.into();
         let pages = self.cluster.pods.list(&namespace, self.intake, self.peer, deadline).await;
@@ -40,11 +40,7 @@ impl Scanner<'_> {
         }
     }
 
-    async fn read(
-        &self,
-        mut pages: PodPages<'_>,
-        mut scan: PodScan,
-    ) -> (Scan, Option<LookupError>) {
+    async fn read(&self, mut pages: PodPages<'_>, mut scan: PodScan) -> (Scan, Option<ApiError>) {
         let mut unlisted = None;
         loop {
             let judged = match pages.next().await {
@@ -75,7 +71,7 @@ impl Scanner<'_> {
         &self,
         page: PodPage,
         mut scan: PodScan,
-    ) -> (PodScan, Result<Following, LookupError>) {
+    ) -> (PodScan, Result<Following, ApiError>) {
         let (in_force, deadline) = (self.in_force.clone(), self.deadline);
         let bytes = page.size();
         let work = move || {
@@ -90,7 +86,7 @@ impl Scanner<'_> {
 }
 
 /// The end without an error: of the pods, of the time, or of the pods that are judged.
-fn finish(scan: PodScan, unlisted: Unlisted) -> (Scan, Option<LookupError>) {
+fn finish(scan: PodScan, unlisted: Unlisted) -> (Scan, Option<ApiError>) {
     let is_late = unlisted != Unlisted::Known(0) && scan.has_room();
-    (scan.finish(unlisted), is_late.then_some(LookupError::Timeout))
+    (scan.finish(unlisted), is_late.then_some(ApiError::Timeout))
 }

@@ -12,7 +12,7 @@ async fn list(
     cluster: &Cluster,
     intake: &Intake,
     deadline: Instant,
-) -> (Vec<String>, Option<usize>, Option<LookupError>) {
+) -> (Vec<String>, Option<usize>, Option<ApiError>) {
     let (mut names, mut unlisted) = (Vec::new(), None);
     let mut pages = match cluster.pods.list("a", intake, Peer::default(), deadline).await {
         Ok(pages) => pages,
@@ -79,7 +79,7 @@ async fn a_pod_larger_than_a_page_ends_the_list() {
     let client = api(|uri| Box::pin(async move { page(&uri, 3, 2 << 20) }));
     let (cluster, _task) = Cluster::new(client);
     let (names, _, error) = list(&cluster, &intake(1 << 20), far()).await;
-    assert_eq!((names, error), (Vec::new(), Some(LookupError::TooLittleMemory)));
+    assert_eq!((names, error), (Vec::new(), Some(ApiError::TooLittleMemory)));
 }
 
 #[tokio::test]
@@ -108,20 +108,20 @@ async fn without_a_first_page_there_is_an_error() {
     let intake = intake(1 << 20);
     let refusing = api(|_| Box::pin(async { refused(403, "no") }));
     let (cluster, _task) = Cluster::new(refusing);
-    let forbidden = LookupError::Api("no (code 403)".to_owned());
+    let forbidden = ApiError::Forbidden("no (code 403)".to_owned());
     assert_eq!(list(&cluster, &intake, far()).await.2, Some(forbidden));
 
     let silent = api(|_| Box::pin(std::future::pending()));
     let (cluster, _task) = Cluster::new(silent);
     let soon = Instant::now() + Duration::from_millis(20);
-    assert_eq!(list(&cluster, &intake, soon).await.2, Some(LookupError::Timeout));
+    assert_eq!(list(&cluster, &intake, soon).await.2, Some(ApiError::Timeout));
 
     let garbled = api(|_| Box::pin(async { text("<html>") }));
     let (cluster, _task) = Cluster::new(garbled);
-    let Some(LookupError::Api(error)) = list(&cluster, &intake, far()).await.2 else {
+    let Some(ApiError::Unreadable(error)) = list(&cluster, &intake, far()).await.2 else {
         panic!("it was read");
     };
-    assert!(error.starts_with("a list of pods cannot be read: "), "{error}");
+    assert!(error.starts_with("the list cannot be read: "), "{error}");
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn two_lists_at_a_time_and_one_for_each_peer() {
             }
         };
         let errors = join_all((0..12).map(ask)).await;
-        let waited = errors.iter().filter(|error| **error == Some(LookupError::TooManyLists));
+        let waited = errors.iter().filter(|error| **error == Some(ApiError::TooManyLists));
         assert_eq!((asked.load(Ordering::Relaxed), waited.count()), (lists, 12 - lists));
     }
 }
@@ -164,12 +164,12 @@ async fn lists_are_limited_by_their_bytes() {
     let (cluster, _task) = Cluster::with_limits(client, limits);
     let intake = intake(4 << 20);
     let (names, unlisted, error) = list(&cluster, &intake, far()).await;
-    assert_eq!(error, Some(LookupError::TooManyLists));
+    assert_eq!(error, Some(ApiError::TooManyLists));
     assert_eq!((names.len(), unlisted), (210, Some(190)));
     let before = asked.load(Ordering::Relaxed);
     for _ in 0..10 {
         let again = list(&cluster, &intake, far()).await;
-        assert_eq!((again.0.len(), again.2), (0, Some(LookupError::TooManyLists)));
+        assert_eq!((again.0.len(), again.2), (0, Some(ApiError::TooManyLists)));
     }
     assert_eq!(asked.load(Ordering::Relaxed), before);
 }
