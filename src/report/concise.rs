@@ -2,36 +2,36 @@
 
 use std::io::{self, Write as _};
 
-use crate::findings::{ReportedViolation, Workload};
+use crate::findings::{ReportedViolation, Summary, Workload};
 
 use super::{
-    Item, namespace,
+    Form, Item, namespace,
     output::To,
     words::{PLACE, WRONG, place, skipped, stands, unreadable, visible},
 };
 
-pub(super) struct Concise {
-    out: To,
-}
+pub(super) struct Concise(pub(super) To);
 
-impl Concise {
-    pub(super) fn new(out: To) -> Self {
-        Self { out }
-    }
-
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Concise {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
             }
-            Item::Namespace(namespace) => writeln!(self.out, "{}", namespace::line(namespace)),
+            Item::Namespace(namespace) => writeln!(self.0, "{}", namespace::line(namespace)),
             Item::Ignored => Ok(()),
-            Item::Change(change) => writeln!(self.out, "{}", namespace::change(change)),
-            Item::Unreadable(source, why) => writeln!(self.out, "{}", unreadable(source, why)),
-            Item::Skipped(it) => writeln!(self.out, "{}", skipped(it)),
+            Item::Change(change) => writeln!(self.0, "{}", namespace::change(change)),
+            Item::Unreadable(source, why) => writeln!(self.0, "{}", unreadable(source, why)),
+            Item::Skipped(it) => writeln!(self.0, "{}", skipped(it)),
         }
     }
 
+    fn finish(self: Box<Self>, _: &Summary) -> io::Result<()> {
+        self.0.finish()
+    }
+}
+
+impl Concise {
     /// `web.yaml:12:9: Deployment shop/web: privileged: container "web": set …`.
     fn line(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
         let region = broken.found.iter().find_map(|found| found.region);
@@ -40,15 +40,11 @@ impl Concise {
             _ => stands(workload),
         };
         if let Some(at) = at {
-            write!(self.out, "{PLACE}{at}{PLACE:#}: ")?;
+            write!(self.0, "{PLACE}{at}{PLACE:#}: ")?;
         }
         let identity = workload.identity.to_string();
         let (identity, message) = (visible(&identity), visible(&broken.message));
         let control = broken.requirement.id();
-        writeln!(self.out, "{identity}: {WRONG}{control}{WRONG:#}: {message}")
-    }
-
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.out.finish()
+        writeln!(self.0, "{identity}: {WRONG}{control}{WRONG:#}: {message}")
     }
 }

@@ -5,23 +5,17 @@
 use std::io::{self, Write as _};
 
 use crate::{
-    findings::{Lint, ReportedViolation, Workload},
+    findings::{Lint, ReportedViolation, Summary, Workload},
     harmless,
     manifest::Unreadable,
 };
 
-use super::{Item, Skipped, output::To};
+use super::{Form, Item, Skipped, output::To};
 
-pub(super) struct Github {
-    out: To,
-}
+pub(super) struct Github(pub(super) To);
 
-impl Github {
-    pub(super) fn new(out: To) -> Self {
-        Self { out }
-    }
-
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Github {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))
@@ -35,6 +29,12 @@ impl Github {
         }
     }
 
+    fn finish(self: Box<Self>, _: &Summary) -> io::Result<()> {
+        self.0.finish()
+    }
+}
+
+impl Github {
     fn violation(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
         let mut properties = Vec::new();
         if let Some(location) = &workload.location {
@@ -84,11 +84,7 @@ impl Github {
                 format!("{name}={}", escaped(value).replace(':', "%3A").replace(',', "%2C"))
             })
             .collect();
-        writeln!(self.out, "::{command} {}::{}", properties.join(","), escaped(message))
-    }
-
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.out.finish()
+        writeln!(self.0, "::{command} {}::{}", properties.join(","), escaped(message))
     }
 }
 

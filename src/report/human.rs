@@ -8,7 +8,7 @@ use annotate_snippets::Renderer;
 use crate::findings::{Change, Labels, Policy, Summary, Workload};
 
 use super::{
-    About, Item, frame, namespace,
+    About, Form, Item, frame, namespace,
     output::To,
     table::Table,
     words::{GOOD, WRONG, count, skipped, unreadable, visible},
@@ -37,8 +37,10 @@ impl<'p> Human<'p> {
             changes: Vec::new(),
         }
     }
+}
 
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Human<'_> {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
             Item::Namespace(namespace) => {
@@ -52,6 +54,21 @@ impl<'p> Human<'p> {
         }
     }
 
+    fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
+        let table = self.table.to_string();
+        self.end_lines()?;
+        if !table.is_empty() {
+            writeln!(self.out, "{table}\n")?;
+        }
+        match self.about {
+            About::Manifests(policy) => self.last(summary, policy)?,
+            About::Cluster => self.last_of_cluster(summary)?,
+        }
+        self.out.finish()
+    }
+}
+
+impl Human<'_> {
     fn change(&mut self, change: &Change) -> io::Result<()> {
         self.changes.push(namespace::change(change));
         Ok(())
@@ -91,19 +108,6 @@ impl<'p> Human<'p> {
 
     fn end_lines(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.is_in_lines) { writeln!(self.out) } else { Ok(()) }
-    }
-
-    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
-        let table = self.table.to_string();
-        self.end_lines()?;
-        if !table.is_empty() {
-            writeln!(self.out, "{table}\n")?;
-        }
-        match self.about {
-            About::Manifests(policy) => self.last(summary, policy)?,
-            About::Cluster => self.last_of_cluster(summary)?,
-        }
-        self.out.finish()
     }
 
     fn last_of_cluster(&mut self, summary: &Summary) -> io::Result<()> {

@@ -1,7 +1,7 @@
-//! The report for machines. Field names are an interface, documented in `docs/schema/report-v1.json`. Fields may be
+//! The report for machines, as JSON or YAML. Field names are an interface, documented in `docs/schema/report-v1.json`. Fields may be
 //! added; removing one or changing its meaning needs a new schema.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -12,96 +12,146 @@ use crate::{
     pss::{LevelVersion, Levels},
 };
 
-use super::{About, Item, Skipped, namespace, output::To};
+use super::{About, Form, Item, Skipped, namespace, output::To};
 
-pub(super) const SCHEMA: &str = "portcullis.dev/report/v1";
+const SCHEMA: &str = "portcullis.dev/report/v1";
 
-pub(super) struct Json<'p> {
+/// The whole report as one document: the results as they come, then the other lists and the summary.
+pub(super) struct Document<'p> {
     out: To,
     about: About<'p>,
+    syntax: Syntax,
     is_empty: bool,
-    /// Separate lists, written after the results.
     skipped: Vec<u8>,
     namespaces: Vec<u8>,
     changes: Vec<u8>,
 }
 
-fn append(list: &mut Vec<u8>, row: &impl Serialize) -> io::Result<()> {
-    if !list.is_empty() {
-        list.extend(b",\n");
-    }
-    harmless::json::write(list, row)
+#[derive(Clone, Copy)]
+pub(super) enum Syntax {
+    Json,
+    Yaml,
 }
 
-impl<'p> Json<'p> {
-    pub(super) fn new(out: To, about: About<'p>) -> Self {
+impl Syntax {
+    fn open(self, out: &mut impl Write, name: &str, is_empty: bool) -> io::Result<()> {
+        match (self, is_empty) {
+            (Self::Json, _) => writeln!(out, "\"{name}\":["),
+            (Self::Yaml, true) => writeln!(out, "{name}: []"),
+            (Self::Yaml, false) => writeln!(out, "{name}:"),
+        }
+    }
+
+    fn item(self, out: &mut impl Write, row: &Row<'_>, is_first: bool) -> io::Result<()> {
+        match (self, is_first) {
+            (Self::Json, true) => {}
+            (Self::Json, false) => out.write_all(b",\n")?,
+            (Self::Yaml, _) => return yaml(out, &[row]),
+        }
+        out.write_all(&harmless::json::to_vec(row)?)
+    }
+
+    fn close(self, out: &mut impl Write, is_empty: bool) -> io::Result<()> {
+        match (self, is_empty) {
+            (Self::Json, true) => out.write_all(b"],"),
+            (Self::Json, false) => out.write_all(b"\n],"),
+            (Self::Yaml, _) => Ok(()),
+        }
+    }
+}
+
+fn yaml(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let text = serde_saphyr::to_string(value).map_err(io::Error::other)?;
+    out.write_all(text.as_bytes())?;
+    if text.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+}
+
+impl<'p> Document<'p> {
+    pub(super) fn new(out: To, about: About<'p>, syntax: Syntax) -> Self {
         let (skipped, namespaces, changes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { out, about, is_empty: true, skipped, namespaces, changes }
+        Self { out, about, syntax, is_empty: true, skipped, namespaces, changes }
     }
 
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+    fn start(&mut self) -> io::Result<()> {
+        match self.syntax {
+            Syntax::Json => write!(self.out, "{{\"schema\":\"{SCHEMA}\",")?,
+            Syntax::Yaml => writeln!(self.out, "schema: {SCHEMA}")?,
+        }
+        self.syntax.open(&mut self.out, "results", self.is_empty)
+    }
+}
+
+impl Form for Document<'_> {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
-        match row {
-            Row::Skipped(_) => return append(&mut self.skipped, &row),
-            Row::Namespace(_) => return append(&mut self.namespaces, &row),
-            Row::Change(_) => return append(&mut self.changes, &row),
-            Row::Workload(_) | Row::Unreadable { .. } => {}
-        }
-        if self.is_empty {
-            writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
-        } else {
-            self.out.write_all(b",\n")?;
-        }
-        self.is_empty = false;
-        self.out.write_all(&harmless::json::to_vec(&row)?)
+        let list = match row {
+            Row::Skipped(_) => &mut self.skipped,
+            Row::Namespace(_) => &mut self.namespaces,
+            Row::Change(_) => &mut self.changes,
+            Row::Workload(_) | Row::Unreadable { .. } => {
+                let is_first = std::mem::take(&mut self.is_empty);
+                if is_first {
+                    self.start()?;
+                }
+                return self.syntax.item(&mut self.out, &row, is_first);
+            }
+        };
+        let is_first = list.is_empty();
+        self.syntax.item(list, &row, is_first)
     }
 
-    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
+    fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         if self.is_empty {
-            write!(self.out, "{{\"schema\":\"{SCHEMA}\",\"results\":[")?;
-        } else {
-            self.out.write_all(b"\n")?;
+            self.start()?;
         }
-        let lists = match self.about {
-            About::Manifests(_) => vec![("skipped", &self.skipped)],
-            About::Cluster => vec![("namespaces", &self.namespaces), ("changes", &self.changes)],
+        let Self { mut out, about, syntax, is_empty, skipped, namespaces, changes } = *self;
+        syntax.close(&mut out, is_empty)?;
+        let lists = match about {
+            About::Manifests(_) => vec![("skipped", skipped)],
+            About::Cluster => vec![("namespaces", namespaces), ("changes", changes)],
         };
         for (name, list) in lists {
-            writeln!(self.out, "],\"{name}\":[")?;
-            self.out.write_all(list)?;
+            syntax.open(&mut out, name, list.is_empty())?;
+            out.write_all(&list)?;
+            syntax.close(&mut out, list.is_empty())?;
         }
-        self.out.write_all(b"],\"summary\":")?;
-        harmless::json::write(&mut self.out, &Total::of(summary, self.about))?;
-        self.out.write_all(b"}\n")?;
-        self.out.finish()
+        let end = End { summary: Total::of(summary, about) };
+        match syntax {
+            Syntax::Json => {
+                let end = harmless::json::to_vec(&end)?;
+                out.write_all(end.strip_prefix(b"{").unwrap_or_default())?;
+                out.write_all(b"\n")?;
+            }
+            Syntax::Yaml => yaml(&mut out, &end)?,
+        }
+        out.finish()
     }
 }
 
-/// One line per object.
-pub(super) struct Jsonl {
-    out: To,
+#[derive(Serialize)]
+struct End<'a> {
+    summary: Total<'a>,
 }
 
-impl Jsonl {
-    pub(super) fn new(out: To) -> Self {
-        Self { out }
-    }
+/// One line of JSON per object.
+pub(super) struct Jsonl(pub(super) To);
 
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Jsonl {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
-        self.out.write_all(&harmless::json::to_vec(&row)?)?;
-        self.out.write_all(b"\n")
+        self.0.write_all(&harmless::json::to_vec(&row)?)?;
+        self.0.write_all(b"\n")
     }
 
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.out.finish()
+    fn finish(self: Box<Self>, _: &Summary) -> io::Result<()> {
+        self.0.finish()
     }
 }
 
 /// One entry of the report.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum Row<'a> {
+enum Row<'a> {
     Workload(Workload<'a>),
     #[serde(rename_all = "camelCase")]
     Unreadable {
@@ -117,7 +167,7 @@ pub(super) enum Row<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Workload<'a> {
+struct Workload<'a> {
     #[serde(flatten)]
     location: Option<Location<'a>>,
     api_version: &'a str,
@@ -193,7 +243,7 @@ struct Lines {
 
 impl<'a> Row<'a> {
     /// The row of an item, if the item has one.
-    pub(super) fn of(item: Item<'a>) -> Option<Self> {
+    fn of(item: Item<'a>) -> Option<Self> {
         match item {
             Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
             Item::Namespace(namespace) => Some(Self::Namespace(namespace::Row::of(namespace))),
@@ -278,7 +328,7 @@ impl Lines {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Total<'a> {
+struct Total<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
     #[serde(flatten)]
@@ -297,7 +347,7 @@ struct Judged {
 }
 
 impl<'a> Total<'a> {
-    pub(super) fn of(summary: &'a Summary, about: About<'_>) -> Self {
+    fn of(summary: &'a Summary, about: About<'_>) -> Self {
         let About::Manifests(policy) = about else {
             return Self { summary, judged: None };
         };

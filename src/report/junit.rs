@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, io};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
-    findings::{Lint, Namespace, Workload},
+    findings::{Lint, Namespace, Summary, Workload},
     manifest::{Line, Unreadable},
 };
 
 use super::{
-    Item, Skipped,
+    Form, Item, Skipped,
     output::To,
     words::{stands, visible},
 };
@@ -28,17 +28,6 @@ pub(super) struct Junit {
 impl Junit {
     pub(super) fn new(out: To) -> Self {
         Self { out, suites: BTreeMap::new() }
-    }
-
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        match item {
-            Item::Workload(workload, _) => self.workload(workload),
-            Item::Namespace(namespace) => self.namespace(namespace),
-            Item::Change(_) | Item::Ignored => {}
-            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
-            Item::Skipped(skipped) => self.skipped(skipped),
-        }
-        Ok(())
     }
 
     fn workload(&mut self, workload: &Workload) {
@@ -110,10 +99,23 @@ impl Junit {
         let name = visible(name).into_owned();
         self.suites.entry(name.clone()).or_insert_with(|| TestSuite::new(name))
     }
+}
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+impl Form for Junit {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => self.workload(workload),
+            Item::Namespace(namespace) => self.namespace(namespace),
+            Item::Change(_) | Item::Ignored => {}
+            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
+            Item::Skipped(skipped) => self.skipped(skipped),
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _: &Summary) -> io::Result<()> {
         let mut report = Report::new("portcullis");
-        report.add_test_suites(self.suites.into_values());
+        report.add_test_suites(std::mem::take(&mut self.suites).into_values());
         report.serialize(&mut self.out).map_err(io::Error::other)?;
         self.out.finish()
     }

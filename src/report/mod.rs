@@ -16,11 +16,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod words;
-mod yaml;
 
 use std::io::{self, Write};
 
-use output::To;
 pub use output::{InvalidOutput, Output};
 
 use crate::{
@@ -100,21 +98,16 @@ pub enum Replacements {
 
 /// A report in all requested formats.
 pub struct Report<'p> {
-    forms: Vec<Form<'p>>,
+    forms: Vec<Box<dyn Form + Send + 'p>>,
+    replacements: Replacements,
     summary: Summary,
 }
 
-/// One format and its destination.
-enum Form<'p> {
-    Human(human::Human<'p>),
-    Concise(concise::Concise),
-    Json(json::Json<'p>),
-    Jsonl(json::Jsonl),
-    Yaml(yaml::Yaml<'p>),
-    Sarif(sarif::Sarif),
-    Junit(junit::Junit),
-    Github(github::Github),
-    Html(html::Html<'p>),
+/// A format with its destination.
+trait Form {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()>;
+
+    fn finish(self: Box<Self>, summary: &Summary) -> io::Result<()>;
 }
 
 /// The destination of a format.
@@ -126,15 +119,18 @@ impl<'p> Report<'p> {
     /// # Errors
     /// A file that cannot be created, with its name.
     pub fn open(outputs: &'p [Output], about: About<'p>) -> io::Result<Self> {
-        let forms =
-            outputs.iter().map(|output| Ok(Form::new(output.format, about, output.open()?)));
-        Ok(Self { forms: forms.collect::<io::Result<_>>()?, summary: Summary::default() })
+        let forms = outputs.iter().map(|output| form(output, about)).collect::<io::Result<_>>()?;
+        let shows = |output: &Output| output.format == Format::Sarif;
+        let replacements = match outputs.iter().any(shows) {
+            true => Replacements::Shown,
+            false => Replacements::NotShown,
+        };
+        Ok(Self { forms, replacements, summary: Summary::default() })
     }
 
     /// Whether any output shows replacement text.
     pub fn replacements(&self) -> Replacements {
-        let shows = |form: &Form<'_>| matches!(form, Form::Sarif(_));
-        if self.forms.iter().any(shows) { Replacements::Shown } else { Replacements::NotShown }
+        self.replacements
     }
 
     /// Writes one item.
@@ -162,46 +158,17 @@ impl<'p> Report<'p> {
     }
 }
 
-impl<'p> Form<'p> {
-    fn new(format: Format, about: About<'p>, out: To) -> Self {
-        match format {
-            Format::Human => Self::Human(human::Human::new(out, about)),
-            Format::Concise => Self::Concise(concise::Concise::new(out)),
-            Format::Json => Self::Json(json::Json::new(out, about)),
-            Format::Jsonl => Self::Jsonl(json::Jsonl::new(out)),
-            Format::Yaml => Self::Yaml(yaml::Yaml::new(out, about)),
-            Format::Sarif => Self::Sarif(sarif::Sarif::new(out)),
-            Format::Junit => Self::Junit(junit::Junit::new(out)),
-            Format::Github => Self::Github(github::Github::new(out)),
-            Format::Html => Self::Html(html::Html::new(out, about)),
-        }
-    }
-
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
-        match self {
-            Self::Human(form) => form.tell(item),
-            Self::Concise(form) => form.tell(item),
-            Self::Json(form) => form.tell(item),
-            Self::Jsonl(form) => form.tell(item),
-            Self::Yaml(form) => form.tell(item),
-            Self::Sarif(form) => form.tell(item),
-            Self::Junit(form) => form.tell(item),
-            Self::Github(form) => form.tell(item),
-            Self::Html(form) => form.tell(item),
-        }
-    }
-
-    fn finish(self, summary: &Summary) -> io::Result<()> {
-        match self {
-            Self::Human(form) => form.finish(summary),
-            Self::Concise(form) => form.finish(),
-            Self::Json(form) => form.finish(summary),
-            Self::Jsonl(form) => form.finish(),
-            Self::Yaml(form) => form.finish(summary),
-            Self::Sarif(form) => form.finish(),
-            Self::Junit(form) => form.finish(),
-            Self::Github(form) => form.finish(),
-            Self::Html(form) => form.finish(summary),
-        }
-    }
+fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn Form + Send + 'p>> {
+    let out = output.open()?;
+    Ok(match output.format {
+        Format::Human => Box::new(human::Human::new(out, about)),
+        Format::Concise => Box::new(concise::Concise(out)),
+        Format::Json => Box::new(json::Document::new(out, about, json::Syntax::Json)),
+        Format::Jsonl => Box::new(json::Jsonl(out)),
+        Format::Yaml => Box::new(json::Document::new(out, about, json::Syntax::Yaml)),
+        Format::Sarif => Box::new(sarif::Sarif::new(out)),
+        Format::Junit => Box::new(junit::Junit::new(out)),
+        Format::Github => Box::new(github::Github(out)),
+        Format::Html => Box::new(html::Html::new(out, about)),
+    })
 }

@@ -6,18 +6,17 @@ use std::{
     path::{Component, Path},
 };
 
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     explain,
-    findings::{self, Found, Lint, ReportedViolation, Severity, Workload, lint},
+    findings::{self, Found, Lint, ReportedViolation, Summary, Workload, lint},
     harmless,
     manifest::{Line, Unreadable},
     policy::Requirement,
 };
 
-use super::{Item, Skipped, output::To};
+use super::{Form, Item, Skipped, output::To};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -28,7 +27,7 @@ pub(super) struct Sarif {
     out: To,
     is_empty: bool,
     /// Unreadable and skipped inputs, written at the end.
-    notifications: Vec<serde_json::Value>,
+    notifications: Vec<Value>,
     is_successful: bool,
 }
 
@@ -36,12 +35,14 @@ impl Sarif {
     pub(super) fn new(out: To) -> Self {
         Self { out, is_empty: true, notifications: Vec::new(), is_successful: true }
     }
+}
 
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Sarif {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 let mut violations = workload.violations.iter();
-                violations.try_for_each(|broken| self.result(&SarifResult::of(workload, broken)))
+                violations.try_for_each(|broken| self.result(&result(workload, broken)))
             }
             Item::Namespace(namespace) => {
                 namespace.lints.iter().try_for_each(|lint| self.result(&of_lint(lint)))
@@ -60,7 +61,21 @@ impl Sarif {
         }
     }
 
-    fn result(&mut self, result: &impl Serialize) -> io::Result<()> {
+    fn finish(mut self: Box<Self>, _: &Summary) -> io::Result<()> {
+        self.start()?;
+        let invocation = json!({
+            "executionSuccessful": self.is_successful,
+            "toolExecutionNotifications": self.notifications,
+        });
+        self.out.write_all(b"\n],\"invocations\":[")?;
+        harmless::json::write(&mut self.out, &invocation)?;
+        self.out.write_all(b"]}]}\n")?;
+        self.out.finish()
+    }
+}
+
+impl Sarif {
+    fn result(&mut self, result: &Value) -> io::Result<()> {
         self.start()?;
         self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
@@ -87,21 +102,9 @@ impl Sarif {
              \"columnKind\":\"unicodeCodePoints\",\"results\":["
         )
     }
-
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.start()?;
-        let invocation = json!({
-            "executionSuccessful": self.is_successful,
-            "toolExecutionNotifications": self.notifications,
-        });
-        self.out.write_all(b"\n],\"invocations\":[")?;
-        harmless::json::write(&mut self.out, &invocation)?;
-        self.out.write_all(b"]}]}\n")?;
-        self.out.finish()
-    }
 }
 
-fn rule(requirement: Requirement) -> serde_json::Value {
+fn rule(requirement: Requirement) -> Value {
     let (id, reason) = (requirement.id(), requirement.reason());
     let text = explain::of(id);
     let forbids = text.as_ref().map_or(reason, |text| text.forbids);
@@ -119,7 +122,7 @@ fn rule(requirement: Requirement) -> serde_json::Value {
 }
 
 /// A rule for a lint. Lints have no page of their own.
-fn lint_rule(rule: lint::Rule) -> serde_json::Value {
+fn lint_rule(rule: lint::Rule) -> Value {
     json!({
         "id": lint_id(rule),
         "name": lint_id(rule),
@@ -133,7 +136,7 @@ fn lint_id(rule: lint::Rule) -> String {
     format!("lint/{}", rule.id())
 }
 
-fn of_lint(lint: &Lint) -> serde_json::Value {
+fn of_lint(lint: &Lint) -> Value {
     let before = lint::Rule::ALL.iter().take_while(|rule| **rule != lint.rule).count();
     let name = format!("{}: {}", lint.object, lint.field);
     json!({
@@ -158,7 +161,7 @@ fn anchor(id: &str, text: Option<&explain::Text>) -> String {
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> serde_json::Value {
+fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> Value {
     let place = match line {
         Some(line) => {
             json!({"artifactLocation": {"uri": uri(source)}, "region": {"startLine": line}})
@@ -172,173 +175,75 @@ fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> ser
     })
 }
 
-/// A control that a workload violates.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifResult<'a> {
-    rule_id: &'static str,
-    rule_index: usize,
-    level: &'static str,
-    message: Message,
-    locations: Vec<Location<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    related_locations: Vec<Location<'a>>,
-    partial_fingerprints: Fingerprints,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fixes: Vec<Fix>,
+/// A requirement that a workload violates.
+fn result(workload: &Workload, broken: &ReportedViolation) -> Value {
+    let id = broken.requirement.id();
+    let reason = broken.requirement.reason();
+    let mut locations: Vec<_> =
+        broken.found.iter().map(|found| location(workload, found)).collect();
+    let related = locations.split_off(locations.len().min(1));
+    let mut result = json!({
+        "ruleId": id,
+        "ruleIndex": broken.requirement.position().unwrap_or(0),
+        "level": broken.severity.as_str(),
+        "message": {"text": format!("{}: {reason}: {}", workload.identity, broken.message)},
+        "locations": locations,
+        // Identifies the violation after the workload moves in the file.
+        "partialFingerprints": {"workloadControl/v1": format!("{} {id}", workload.identity)},
+    });
+    if let Value::Object(result) = &mut result {
+        let optional = [("relatedLocations", related), ("fixes", fixes(workload, broken))];
+        let present = optional.into_iter().filter(|(_, list)| !list.is_empty());
+        result.extend(present.map(|(key, list)| (key.to_owned(), list.into())));
+    }
+    result
 }
 
 /// What hardening would write to fix this result alone.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Fix {
-    description: Message,
-    artifact_changes: [ArtifactChange; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ArtifactChange {
-    artifact_location: ArtifactLocation,
-    replacements: Vec<Replacement>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Replacement {
-    deleted_region: Region,
-    inserted_content: Message,
-}
-
-#[derive(Serialize)]
-struct Message {
-    text: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Location<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    physical_location: Option<PhysicalLocation>,
-    logical_locations: [LogicalLocation<'a>; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PhysicalLocation {
-    artifact_location: ArtifactLocation,
-    region: Region,
-}
-
-#[derive(Serialize)]
-struct ArtifactLocation {
-    uri: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Region {
-    start_line: u64,
-    start_column: u64,
-    end_line: u64,
-    end_column: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LogicalLocation<'a> {
-    fully_qualified_name: String,
-    name: &'a str,
-    kind: &'static str,
-}
-
-/// Identifies the same violation of the same workload after it moves in the file.
-#[derive(Serialize)]
-struct Fingerprints {
-    #[serde(rename = "workloadControl/v1")]
-    workload_control: String,
-}
-
-impl<'a> SarifResult<'a> {
-    fn of(workload: &'a Workload, broken: &'a ReportedViolation) -> Self {
-        let mut locations = broken.found.iter().map(|found| Location::of(workload, found));
-        let first = locations.next();
-        Self {
-            rule_id: broken.requirement.id(),
-            rule_index: broken.requirement.position().unwrap_or(0),
-            level: match broken.severity {
-                Severity::Error => "error",
-                Severity::Warning => "warning",
-            },
-            message: Message {
-                text: format!(
-                    "{}: {}: {}",
-                    workload.identity,
-                    broken.requirement.reason(),
-                    broken.message
-                ),
-            },
-            related_locations: locations.collect(),
-            locations: first.into_iter().collect(),
-            partial_fingerprints: Fingerprints {
-                workload_control: format!("{} {}", workload.identity, broken.requirement.id()),
-            },
-            fixes: Fix::of(workload, broken).into_iter().collect(),
-        }
-    }
-}
-
-impl Fix {
-    fn of(workload: &Workload, broken: &ReportedViolation) -> Option<Self> {
-        let location = workload.location.as_ref().filter(|_| !broken.replacements.is_empty())?;
-        let replacements = broken.replacements.iter().map(|replacement| Replacement {
-            deleted_region: Region::of(replacement.region),
-            inserted_content: Message { text: replacement.text.clone() },
+fn fixes(workload: &Workload, broken: &ReportedViolation) -> Vec<Value> {
+    let location = workload.location.iter().filter(|_| !broken.replacements.is_empty());
+    let fix = |location: &findings::Location| {
+        let replacements = broken.replacements.iter().map(|replacement| {
+            json!({
+                "deletedRegion": region(replacement.region),
+                "insertedContent": {"text": replacement.text},
+            })
         });
-        Some(Self {
-            description: Message { text: format!("As hardening: {}", broken.message) },
-            artifact_changes: [ArtifactChange {
-                artifact_location: ArtifactLocation { uri: uri(&location.source) },
-                replacements: replacements.collect(),
+        json!({
+            "description": {"text": format!("As hardening: {}", broken.message)},
+            "artifactChanges": [{
+                "artifactLocation": {"uri": uri(&location.source)},
+                "replacements": replacements.collect::<Vec<_>>(),
             }],
         })
-    }
+    };
+    location.map(fix).collect()
 }
 
-impl Region {
-    fn of(region: findings::Region) -> Self {
-        Self {
-            start_line: region.start.line,
-            start_column: region.start.column,
-            end_line: region.end.line,
-            end_column: region.end.column,
-        }
-    }
+fn region(region: findings::Region) -> Value {
+    json!({
+        "startLine": region.start.line,
+        "startColumn": region.start.column,
+        "endLine": region.end.line,
+        "endColumn": region.end.column,
+    })
 }
 
-impl<'a> Location<'a> {
-    fn of(workload: &'a Workload, found: &'a Found) -> Self {
-        let Found { field, place, fix, .. } = found;
-        let physical_location = workload.location.as_ref().map(|location| {
-            let region = found.region.unwrap_or(location.region);
-            PhysicalLocation {
-                artifact_location: ArtifactLocation { uri: uri(&location.source) },
-                region: Region::of(region),
-            }
+fn location(workload: &Workload, found: &Found) -> Value {
+    let Found { field, place, fix, .. } = found;
+    let name = format!("{}: {field}", workload.identity);
+    let mut result = json!({
+        "logicalLocations": [{"fullyQualifiedName": name, "name": field, "kind": "member"}],
+        "message": {"text": format!("{place}: {fix}")},
+    });
+    if let (Value::Object(result), Some(location)) = (&mut result, &workload.location) {
+        let physical = json!({
+            "artifactLocation": {"uri": uri(&location.source)},
+            "region": region(found.region.unwrap_or(location.region)),
         });
-        let name = format!("{}: {field}", workload.identity);
-        Self {
-            physical_location,
-            logical_locations: [LogicalLocation {
-                fully_qualified_name: name,
-                name: field,
-                kind: "member",
-            }],
-            message: Some(Message { text: format!("{place}: {fix}") }),
-        }
+        result.insert("physicalLocation".to_owned(), physical);
     }
+    result
 }
 
 /// A path as a URI. A relative path stays relative to the root of the repository.

@@ -17,7 +17,7 @@ use crate::{
     pss::Level,
 };
 
-use super::{About, Item, Skipped, output::To, words::count, words::stands};
+use super::{About, Form, Item, Skipped, output::To, words::count, words::stands};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
@@ -48,8 +48,10 @@ impl<'p> Html<'p> {
             controls: BTreeMap::new(),
         }
     }
+}
 
-    pub(super) fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl Form for Html<'_> {
+    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
             Item::Namespace(namespace) => self.cluster.add(namespace).map_err(io::Error::other),
@@ -60,6 +62,48 @@ impl<'p> Html<'p> {
         }
     }
 
+    fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
+        let title = match self.about {
+            About::Manifests(policy) => {
+                format!("Manifests judged by {}", policy.basis("").judged())
+            }
+            About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
+        };
+        write!(
+            self.out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
+             <title>{0}</title><style>{STYLE}</style></head><body><header><h1>{0}</h1><p>{1}</p></header>\n",
+            Escaped(&title),
+            numbers(summary)
+        )?;
+        write!(self.out, "{}", chart::ladder(summary))?;
+        write!(self.out, "{}", self.cluster)?;
+        write!(self.out, "{}", self.blocks())?;
+        let lists = [
+            ("unreadable", "Could not be read", &self.unreadable),
+            ("skipped", "Skipped", &self.skipped),
+        ];
+        for (class, title, items) in lists.into_iter().filter(|(.., items)| !items.is_empty()) {
+            write!(
+                self.out,
+                "<section class=\"{class}\"><h2>{title}</h2><ul>{items}</ul></section>"
+            )?;
+        }
+        write!(self.out, "{}", self.filters())?;
+        self.out.write_all(self.rows.as_bytes())?;
+        writeln!(
+            self.out,
+            "</section><footer>portcullis {}</footer><script>{SCRIPT}</script></body></html>",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        self.out.finish()
+    }
+}
+
+impl Html<'_> {
     fn unread(&mut self, source: &str, why: &Unreadable) -> fmt::Result {
         item(&mut self.unreadable, source, why.line, &why.why)
     }
@@ -103,46 +147,6 @@ impl<'p> Html<'p> {
         }
         violations(rows, &workload.violations)?;
         writeln!(rows, "</details>")
-    }
-
-    pub(super) fn finish(mut self, summary: &Summary) -> io::Result<()> {
-        let title = match self.about {
-            About::Manifests(policy) => {
-                format!("Manifests judged by {}", policy.basis("").judged())
-            }
-            About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
-        };
-        write!(
-            self.out,
-            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
-             <title>{0}</title><style>{STYLE}</style></head><body><header><h1>{0}</h1><p>{1}</p></header>\n",
-            Escaped(&title),
-            numbers(summary)
-        )?;
-        write!(self.out, "{}", chart::ladder(summary))?;
-        write!(self.out, "{}", self.cluster)?;
-        write!(self.out, "{}", self.blocks())?;
-        let lists = [
-            ("unreadable", "Could not be read", &self.unreadable),
-            ("skipped", "Skipped", &self.skipped),
-        ];
-        for (class, title, items) in lists.into_iter().filter(|(.., items)| !items.is_empty()) {
-            write!(
-                self.out,
-                "<section class=\"{class}\"><h2>{title}</h2><ul>{items}</ul></section>"
-            )?;
-        }
-        write!(self.out, "{}", self.filters())?;
-        self.out.write_all(self.rows.as_bytes())?;
-        writeln!(
-            self.out,
-            "</section><footer>portcullis {}</footer><script>{SCRIPT}</script></body></html>",
-            env!("CARGO_PKG_VERSION")
-        )?;
-        self.out.finish()
     }
 
     /// The most violated controls.
