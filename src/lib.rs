@@ -16,7 +16,7 @@
 //! hold.
 
 pub use portcullis_core::{
-    admission, findings, harden, json, manifest, pattern, policy, pss, rules,
+    admission, findings, harden, json, manifest, pattern, policy, pss, rules, spec,
 };
 
 pub mod server;

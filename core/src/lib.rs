@@ -19,6 +19,8 @@ pub mod harden;
 
 pub mod config;
 
+pub mod spec;
+
 pub mod manifest;
 
 pub mod findings;

@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod fields;
 mod hardening;
 mod policies;
+pub(crate) mod reader;
 mod reload;
 mod rules;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use crate::{admission::Kind, findings::Identity};
+use crate::{admission::Kind, findings::Identity, spec::Verdict};
 
 /// The expected result for some workloads. Fields that are `None` are not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,37 +91,6 @@ impl FromStr for Whom {
 fn holds_pods(kind: &str) -> bool {
     let mut groups = ["", "apps", "batch"].into_iter();
     kind == "Pod" || groups.any(|group| Kind::of_manifest(group, kind).is_some())
-}
-
-/// What the webhook does with a workload's pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// They are judged and admitted.
-    Allowed,
-    /// They are denied.
-    Denied,
-    /// They are exempt.
-    Exempt,
-}
-
-impl Verdict {
-    /// The word in files and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Denied => "denied",
-            Self::Exempt => "exempt",
-        }
-    }
-}
-
-impl FromStr for Verdict {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let mut all = [Self::Allowed, Self::Denied, Self::Exempt].into_iter();
-        all.find(|verdict| verdict.as_str() == text).ok_or("must be one of allowed, denied, exempt")
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ mod document;
 mod expectation;
 mod run;
 
+pub use crate::spec::Verdict;
 pub use compare::{Compared, Difference, Found, Outcome};
 pub use document::{Case, Manifests, Suite, parse};
-pub use expectation::{Expectation, Verdict, Whom};
+pub use expectation::{Expectation, Whom};
 pub use run::{FILE, Ran, Tested, Tried, run, sources};

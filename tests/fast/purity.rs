@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// The modules of `core`, and which others each may use.
-const MODULES: [(&str, &[&str]); 11] = [
+const MODULES: [(&str, &[&str]); 12] = [
     ("dns", &[]),
     ("json", &["json"]),
     // Whose readers bound lists.
@@ -15,6 +15,7 @@ const MODULES: [(&str, &[&str]); 11] = [
     // Exceptions are asked at a time that it is given.
     ("policy", &["config", "dns", "harden", "pattern", "policy", "pss", "rules"]),
     ("config", &["harden", "policy", "pss"]),
+    ("spec", &["config", "dns", "harden", "pattern", "policy", "pss", "rules", "spec"]),
     ("admission", &["admission", "config", "harden", "json", "policy", "pss", "rules"]),
     // To mark what was found where it stands.
     ("manifest", &["admission", "findings", "harden", "json", "manifest", "pss"]),

@@ -10,7 +10,9 @@
 //! is a number that JSON does not have (`.inf`).
 
 mod builder;
+mod collect;
 mod de;
+mod error;
 mod follow;
 mod scalar;
 mod ser;
@@ -32,7 +34,8 @@ use super::{
 
 pub(super) use builder::Builder;
 pub use builder::Repeats;
-pub use de::{Error, Value};
+pub use de::Value;
+pub use error::{Error, Fault};
 pub use scalar::{Booleans, Scalar};
 
 /// Maximum depth, aliases included, beyond any real manifest. Reading needs at most [`super::STACK`] bytes of stack.

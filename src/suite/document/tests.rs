@@ -78,7 +78,7 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             vec![
                 "t.yaml:4:16: policyVersion: \"v1.99\": must be \"latest\" or \"v1.x\", at most v1.37",
                 "t.yaml:5:17: clusterVersion: \"latest\": must be \"v1.x\", at most v1.37",
-                "t.yaml:6:10: cases[0].name is missing",
+                "t.yaml:6:9: cases[0].name is missing",
                 "cases[0].manifests is missing: must be a list of files",
                 "cases[0].expect is missing",
             ],
@@ -88,9 +88,10 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             vec![
                 "cases[0].manifest: must not stand beside cases[0].manifests",
                 "cases[0].namespace: \"A\": must be a DNS-1123 label",
-                "cases[0].labels.app: sets no policy: must be one of",
-                "cases[0].labels.portcullis.dev/profile: must be a string, but is a number",
-                "cases[0].expect[0]: must not be empty",
+                "cases[0].labels.app: \"app\": sets no policy: must be one of",
+                "cases[0].labels[portcullis.dev/profile]: must be a string, but is the number 1",
+                "cases[0].expect[0].workload is missing: must be Kind/name",
+                "cases[0].expect[0].verdict is missing: must be one of allowed, denied, exempt",
                 "cases[0].expect[1].workload is missing: must be Kind/name",
                 "cases[0].expect[1].verdict is missing: must be one of allowed, denied, exempt",
             ],
@@ -100,7 +101,7 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             vec![
                 "cases[0].manifests[0]: \"-\": must be the name of a file",
                 "cases[0].manifests[1]: \"\": must be the name of a file",
-                "cases[0].manifests[2]: must be the name of a file, but is a number",
+                "cases[0].manifests[2]: must be a string, but is the number 1: write \"1\" in quotes",
             ],
         ),
         (
@@ -140,7 +141,7 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             "cases:\n- {name: a, manifest: x, expect: [{workload: all, verdict: allowed}, {workload: all, verdict: denied}]}\n- {name: a, manifest: x, expect: [{workload: all, verdict: allowed}]}".to_owned(),
             vec![
                 "cases[0].expect[1].workload: \"all\": must not be named twice",
-                "t.yaml:6:3: cases[1].name: \"a\": must not be the name of two cases",
+                "t.yaml:6:10: cases[1].name: \"a\": must not be the name of two cases",
             ],
         ),
     ] {

@@ -1,126 +1,32 @@
 //! Reads a tree with serde. Errors have the position and the path of the wrong value.
 
-use std::{borrow::Cow, fmt, slice, vec};
+use std::{borrow::Cow, collections::HashSet, slice, vec};
 
 use serde::{
     Deserializer,
     de::{
-        self, DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
+        self, DeserializeSeed, MapAccess, SeqAccess, Unexpected, Visitor,
         value::{BorrowedStrDeserializer, MapAccessDeserializer},
     },
     forward_to_deserialize_any,
 };
 
 use super::{
-    super::path::{Path, Step},
-    Id, Kind, Node, Quotes,
+    super::path::Step,
+    Error, Id, Kind, Node, Quotes,
+    error::shown,
     scalar::{self, Booleans, Scalar},
 };
 use crate::json::Budget;
-
-/// The error for a value that does not match its type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(Box<Wrong>);
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Wrong {
-    /// The position in the source's text. None until it is known.
-    byte: Option<usize>,
-    /// From the value outwards.
-    steps: Vec<Step>,
-    why: String,
-    /// Whether the value is of another type.
-    is_type: bool,
-}
-
-impl Error {
-    /// The start of the value in the source's text.
-    pub fn byte(&self) -> Option<usize> {
-        self.0.byte
-    }
-
-    /// The path of the value, relative to the value that is read.
-    pub fn path(&self) -> Path {
-        self.0.steps.iter().rev().cloned().collect()
-    }
-
-    /// The message, without the position.
-    pub fn why(&self) -> &str {
-        &self.0.why
-    }
-
-    /// Adds the key of a value to its path.
-    pub(in crate::manifest) fn of(self, value: Node<'_>, key: &str) -> Self {
-        self.at(value).below(Step::Key(key.into()))
-    }
-
-    fn at(mut self, node: Node<'_>) -> Self {
-        self.0.byte.get_or_insert(node.span().start);
-        self
-    }
-
-    fn below(mut self, step: Step) -> Self {
-        self.0.steps.push(step);
-        self
-    }
-}
-
-impl fmt::Display for Error {
-    /// `spec.securityContext.runAsUser: must be an integer, but is the string "1000": leave out the quotes`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.0.steps.is_empty() {
-            write!(f, "{}: ", self.path())?;
-        }
-        f.write_str(&self.0.why)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
-    fn custom<T: fmt::Display>(why: T) -> Self {
-        Self(Box::new(Wrong { why: why.to_string(), ..Wrong::default() }))
-    }
-
-    fn invalid_type(is: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let is = match is {
-            Unexpected::Bool(value) => format!("the boolean {value}"),
-            Unexpected::Unsigned(number) => format!("the number {number}"),
-            Unexpected::Signed(number) => format!("the number {number}"),
-            Unexpected::Float(number) => format!("the number {number}"),
-            Unexpected::Str(text) => format!("the string {}", shown(text)),
-            Unexpected::Unit | Unexpected::Option => "null".to_owned(),
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Map => "a mapping".to_owned(),
-            other => other.to_string(),
-        };
-        let expected = match expected.to_string() {
-            number if number.starts_with(['i', 'u']) => "an integer".to_owned(),
-            name if name.starts_with("struct ") => "a mapping".to_owned(),
-            expected => expected,
-        };
-        let mut error = Self::custom(format_args!("must be {expected}, but is {is}"));
-        error.0.is_type = true;
-        error
-    }
-}
-
-/// Maximum length of a text in messages, in characters.
-const MAX_SHOWN: usize = 80;
-
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
-}
 
 /// A value of a tree, to be read with serde.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'n, 'b> {
     pub(super) node: Node<'n>,
     pub(super) booleans: Booleans,
-    budget: Option<&'b Budget>,
+    pub(super) budget: Option<&'b Budget>,
+    /// Set for files that people write; see [`Node::read_all`].
+    pub(super) left_out: Option<&'b HashSet<Id>>,
 }
 
 impl<'n> Node<'n> {
@@ -130,12 +36,13 @@ impl<'n> Node<'n> {
     /// A value that does not match its type.
     pub fn read<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Error> {
         let budget = Budget::new(self.source().len());
-        Value { node: self, booleans: Booleans::Go, budget: Some(&budget) }.seed(seed)
+        Value { node: self, booleans: Booleans::Go, budget: Some(&budget), left_out: None }
+            .seed(seed)
     }
 
     /// A value for serde, with these words as booleans.
     pub fn value(self, booleans: Booleans) -> Value<'n, 'static> {
-        Value { node: self, booleans, budget: None }
+        Value { node: self, booleans, budget: None, left_out: None }
     }
 
     /// The value of a scalar. None for an alias.
@@ -154,28 +61,33 @@ impl<'n> Node<'n> {
 }
 
 impl<'n, 'b> Value<'n, 'b> {
-    fn seed<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Error> {
+    pub(super) fn seed<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Error> {
         seed.deserialize(self).map_err(|error| self.explained(error))
     }
 
     /// Adds the position, and a hint about quotes if they matter.
     fn explained(self, mut error: Error) -> Error {
-        if error.0.byte.is_none() && error.0.is_type {
+        if error.is_of_type() {
             let node = self.node.resolved();
             let word = node.read_as().unwrap_or_default();
             let plain = scalar::resolve(word, Quotes::Plain, super::Tag::None, self.booleans);
             let is_text = matches!(plain, None | Some(Scalar::Text(_)));
             match node.kind() {
-                Kind::Scalar(Quotes::Plain) if error.0.why.starts_with("must be a string") => {
-                    error.0.why.push_str(&format!(": write {} in quotes", shown(word)));
+                Kind::Scalar(Quotes::Plain) if error.why().starts_with("must be a string") => {
+                    error.hint(&format!(": write {} in quotes", shown(word)));
                 }
                 Kind::Scalar(Quotes::Single | Quotes::Double) if !is_text => {
-                    error.0.why.push_str(": leave out the quotes");
+                    error.hint(": leave out the quotes");
                 }
                 _ => {}
             }
         }
-        error.at(self.node)
+        error.at(self.node).caused_by(self.node)
+    }
+
+    /// Whether it is a value that [`Node::read_all`] found to be wrong.
+    fn is_left_out(&self, value: Node<'n>) -> bool {
+        self.left_out.is_some_and(|ids| ids.contains(&value.id))
     }
 
     pub(super) fn with(self, node: Node<'n>) -> Self {
@@ -235,8 +147,12 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.node.resolved().kind() {
+        let node = self.node.resolved();
+        match node.kind() {
             Kind::Null => visitor.visit_none(),
+            Kind::Scalar(_) if self.left_out.is_some() && node.read_as() == Some("") => {
+                visitor.visit_none()
+            }
             Kind::Scalar(_) | Kind::Map(_) | Kind::List(_) | Kind::Alias => {
                 visitor.visit_some(self)
             }
@@ -253,8 +169,24 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
         match self.node.resolved().kind() {
             Kind::List(_) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
             Kind::Null | Kind::Scalar(_) | Kind::Map(_) | Kind::Alias => {
-                self.deserialize_any(visitor)
+                self.deserialize_map(visitor)
             }
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.node.resolved().kind() {
+            Kind::Null if self.left_out.is_some() => visitor.visit_map(Entries::none(self)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.node.resolved().kind() {
+            Kind::Null if self.left_out.is_some() => {
+                visitor.visit_seq(Items { value: self, items: [].iter(), index: 0 })
+            }
+            _ => self.deserialize_any(visitor),
         }
     }
 
@@ -292,7 +224,7 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
     forward_to_deserialize_any! {
         <V: Visitor<'n>>
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier
+        unit_struct tuple tuple_struct identifier
     }
 }
 
@@ -309,13 +241,20 @@ impl<'n> SeqAccess<'n> for Items<'n, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
-        let Some(id) = self.items.next() else { return Ok(None) };
+        let mut items = self.items.by_ref().map(|id| self.value.node.other(*id));
+        let mut index = self.index;
+        let Some(item) = items.find(|item| {
+            index += 1;
+            !self.value.is_left_out(*item)
+        }) else {
+            return Ok(None);
+        };
+        self.index = index;
+        let index = index - 1;
         if let Some(budget) = self.value.budget {
             budget.take_element()?;
         }
-        let value = self.value.with(self.value.node.other(*id));
-        let index = self.index;
-        self.index += 1;
+        let value = self.value.with(item);
         value.seed(seed).map(Some).map_err(|error| error.below(Step::Index(index)))
     }
 
@@ -347,7 +286,20 @@ impl<'n, 'b> Entries<'n, 'b> {
         Self { value, ids, entry: None }
     }
 
+    fn none(value: Value<'n, 'b>) -> Self {
+        Self { value, ids: Ids::Own([].iter()), entry: None }
+    }
+
     fn next(&mut self) -> Option<(Node<'n>, Node<'n>)> {
+        loop {
+            let (key, value) = self.next_of_all()?;
+            if !self.value.is_left_out(value) {
+                return Some((key, value));
+            }
+        }
+    }
+
+    fn next_of_all(&mut self) -> Option<(Node<'n>, Node<'n>)> {
         let other = |id: &Id| self.value.node.other(*id);
         match &mut self.ids {
             Ids::Own(ids) => Some((other(ids.next()?), other(ids.next()?))),
@@ -364,9 +316,9 @@ impl<'n> MapAccess<'n> for Entries<'n, '_> {
         seed: S,
     ) -> Result<Option<S::Value>, Error> {
         self.entry = self.next();
-        let Some((key, _)) = self.entry else { return Ok(None) };
+        let Some((key, value)) = self.entry else { return Ok(None) };
         let text = key.key().unwrap_or_default();
-        let key_of = |error: Error| error.at(key);
+        let key_of = |error: Error| error.at(key).caused_by(value).below(Step::Key(text.into()));
         seed.deserialize(BorrowedStrDeserializer::new(text)).map(Some).map_err(key_of)
     }
 

@@ -154,6 +154,16 @@ impl<'n> Node<'n> {
         }
     }
 
+    /// Whether it is null, or an empty text, list or mapping.
+    pub fn is_empty(self) -> bool {
+        match self.kind() {
+            Kind::Null => true,
+            Kind::Scalar(_) => self.read_as() == Some(""),
+            Kind::Map(_) | Kind::List(_) => self.children().is_empty(),
+            Kind::Alias => false,
+        }
+    }
+
     /// Whether a mapping has a merge key.
     pub(super) fn merges(self) -> bool {
         self.tree.merging.contains(&self.id)

@@ -244,7 +244,7 @@ fn a_value_of_another_type_is_named_by_its_path() {
             "spec.spec.privileged: must be a boolean, but is the string \"false\": leave out the quotes",
         ),
         ("spec: [a]", "spec: must be a mapping, but is a list"),
-        ("users: {}", "users: must be a sequence, but is a mapping"),
+        ("users: {}", "users: must be a list, but is a mapping"),
     ] {
         assert_eq!(wrong(text), why, "{text}");
     }
@@ -281,4 +281,47 @@ fn aliases_do_not_multiply() {
     for text in [bomb, long, deep] {
         assert!(Tree::parse(&text, 0..text.len(), Repeats::Refused).is_err());
     }
+}
+
+/// Errors after the first are found, too, and nothing that follows from another error is one.
+#[test]
+fn all_errors_of_what_a_person_wrote_are_collected() {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its errors count")]
+    struct Port {
+        number: u16,
+        #[serde(default)]
+        names: Vec<String>,
+        #[serde(default)]
+        is_open: Option<bool>,
+    }
+    let text = "
+- {number: x, names: [a, 1, {}], is_open: yes}
+- {numbr: 1, names: , is_open: ''}
+- number: 1
+- &same {number: 2, names: no}
+- *same
+- 80
+";
+    let tree = tree(text);
+    let (read, errors) = tree.root().read_all::<Vec<Port>>();
+    let own = errors.iter().filter(|error| error.fault() != Fault::Consequence);
+    let errors: Vec<_> = own
+        .map(|error| format!("{} {}: {}", error.byte().unwrap(), error.path(), error.why()))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            "12 [0].number: must be an integer, but is the string \"x\"",
+            "26 [0].names[1]: must be a string, but is the number 1: write \"1\" in quotes",
+            "29 [0].names[2]: must be a string, but is a mapping",
+            "43 [0].is_open: must be a boolean, but is the string \"yes\"",
+            "51 [1].numbr: unknown field \"numbr\"",
+            "50 [1]: number is missing",
+            "122 [3].names: must be a list, but is the string \"no\"",
+            "136 [5]: must be a mapping, but is the number 80",
+        ]
+    );
+    assert_eq!(read.unwrap().len(), 3);
 }
