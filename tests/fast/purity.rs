@@ -45,13 +45,14 @@ const STD: [&str; 19] = [
     "vec",
 ];
 
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "aho_corasick",
     "base64",
     "granit_parser",
     "jiff",
     "json_patch",
     "memchr",
+    "schemars",
     "serde",
     "serde_json",
     "thiserror",

@@ -4,10 +4,12 @@
 //!
 //! Pure: does not know YAML or files.
 
+#[macro_use]
+mod text;
+
 mod list;
 mod policy_test;
 mod schema;
-mod text;
 
 pub use list::Set;
 pub use policy_test::{

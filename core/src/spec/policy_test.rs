@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     ApiVersion, Set, Time,
-    text::{label, one_of, pattern, version, written},
+    text::{label, one_of, pattern, version},
 };
 
 /// Tests of a policy: what some workloads are expected to come to under a configuration.

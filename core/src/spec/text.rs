@@ -53,7 +53,6 @@ macro_rules! written {
         }
     )+};
 }
-pub(super) use written;
 
 /// Parses a text. The error names it, and what is allowed.
 pub(super) fn parse<'de, T: Written, D: Deserializer<'de>>(of: D) -> Result<T, D::Error> {
