@@ -17,7 +17,12 @@ use crate::{
     pss::Minor,
 };
 
-use super::{Event, Note, Settings, judge::Bench, object::Object, resource::Resource};
+use super::{
+    Event, Note, Settings,
+    judge::Bench,
+    object::{LAST_APPLIED, Object},
+    resource::Resource,
+};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
@@ -236,8 +241,8 @@ impl<'s> Grounds<'s> {
             namespace: String::new(),
             name: name.clone(),
         };
-        let labels = object.metadata.labels.into_policy();
-        let annotations = object.metadata.annotations.into_policy();
+        let (labels, mut annotations) = (object.metadata.labels, object.metadata.annotations);
+        annotations.remove(LAST_APPLIED);
         let lints = lint::of_namespace(&labels, &annotations, &identity);
         self.know(name, Some(labels), lints);
     }

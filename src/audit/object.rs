@@ -1,15 +1,12 @@
 //! An object of a list, reduced to what an audit needs besides its pod.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{collections::BTreeMap, marker::PhantomData};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny},
-};
+use serde::{Deserialize, Deserializer};
 
 use crate::{
     json, policy,
-    pss::{List, Text, or_default},
+    pss::{List, OwnerReference, Text, or_default},
 };
 
 /// The annotation in which kubectl stores the applied manifest.
@@ -35,25 +32,10 @@ pub(super) struct Metadata<'a> {
     pub(super) uid: Text<'a>,
     #[serde(borrow, default)]
     pub(super) owner_references: List<OwnerReference<'a>>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) labels: Kept,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(super) annotations: Kept,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OwnerReference<'a> {
-    #[serde(borrow, default)]
-    pub(super) api_version: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) kind: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) name: Text<'a>,
-    #[serde(borrow, default)]
-    pub(super) uid: Text<'a>,
-    #[serde(default)]
-    controller: Option<bool>,
+    #[serde(default, deserialize_with = "kept")]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "kept")]
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,58 +56,19 @@ impl<'a> Object<'a> {
 
     /// The controller, if any. Ignores a Node: static pods of one node have nothing else in common.
     pub(super) fn owner(&self) -> Option<&OwnerReference<'a>> {
-        let owner = self.metadata.owner_references.iter();
-        let owner = owner.into_iter().find(|owner| owner.controller == Some(true))?;
+        let mut owners = self.metadata.owner_references.iter();
+        let owner = owners.find(|owner| owner.controller == Some(true))?;
         let is_node = owner.api_version == "v1" && owner.kind == "Node";
         (!is_node).then_some(owner)
     }
 }
 
-/// The labels or annotations that audits read; all others are skipped.
-#[derive(Debug, Default)]
-pub(super) struct Kept(BTreeMap<String, String>);
-
-impl Kept {
-    pub(super) fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
-    }
-
-    /// The policy labels, or annotations with such keys.
-    pub(super) fn into_policy(mut self) -> BTreeMap<String, String> {
-        self.0.retain(|key, _| key != LAST_APPLIED);
-        self.0
-    }
-
-    fn is_read(key: &str) -> bool {
-        policy::is_read(key) || key == LAST_APPLIED
-    }
-}
-
-impl<'de> Deserialize<'de> for Kept {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Kept;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of strings")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Kept, A::Error> {
-                let mut kept = BTreeMap::new();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    if Kept::is_read(&key) {
-                        kept.insert(key.to_string(), map.next_value::<Text<'de>>()?.to_string());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Kept(kept))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
-    }
+/// The labels or annotations that audits read; all others are dropped.
+fn kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let all = Option::<BTreeMap<Text<'de>, Text<'de>>>::deserialize(deserializer)?;
+    let is_kept = |key: &str| policy::is_read(key) || key == LAST_APPLIED;
+    let kept = all.unwrap_or_default().into_iter().filter(|(key, _)| is_kept(key));
+    Ok(kept.map(|(key, value)| (key.to_string(), value.to_string())).collect())
 }
 
 #[cfg(test)]
@@ -142,7 +85,7 @@ mod tests {
         assert_eq!((&*object.metadata.name, &*object.metadata.uid), ("web-1", "7"));
         assert_eq!(object.owner().map(|owner| &*owner.name), Some("web"));
         assert_eq!(object.spec.replicas, Some(0));
-        let labels = object.metadata.labels.into_policy();
+        let labels = object.metadata.labels;
         assert_eq!(labels.into_keys().collect::<Vec<_>>(), ["pod-security.kubernetes.io/warn"]);
     }
 

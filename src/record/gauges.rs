@@ -217,7 +217,7 @@ impl Collector for Gauges {
 }
 
 /// Turns gauges into counters: a counter of the library cannot be set to a value counted elsewhere.
-pub(super) fn as_counter(mut family: MetricFamily) -> MetricFamily {
+fn as_counter(mut family: MetricFamily) -> MetricFamily {
     family.set_field_type(MetricType::COUNTER);
     for metric in family.mut_metric() {
         let mut counter = Counter::default();
@@ -238,7 +238,7 @@ fn load(counted: &AtomicU64) -> f64 {
 
 /// Exact up to 2^53, which no counter here reaches.
 #[allow(clippy::cast_precision_loss, reason = "see above")]
-pub(super) fn count(count: u64) -> f64 {
+pub(crate) fn count(count: u64) -> f64 {
     count as f64
 }
 
@@ -247,6 +247,6 @@ pub(super) fn flag(is_set: bool) -> f64 {
 }
 
 /// Seconds since 1970, the Prometheus format for times.
-pub(super) fn timestamp(time: SystemTime) -> f64 {
+pub(crate) fn timestamp(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -1,6 +1,5 @@
 //! Records decisions in metrics, log and traces. Decides nothing.
 
-mod audits;
 mod exceptions;
 mod gauges;
 mod log;
@@ -10,9 +9,9 @@ mod traces;
 
 use std::time::Duration;
 
-pub use audits::Audits;
 pub use exceptions::Exceptions;
 pub use gauges::{Gauges, State};
+pub(crate) use gauges::{count, timestamp};
 pub use metrics::Metrics;
 pub use traces::Traces;
 

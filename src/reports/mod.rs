@@ -7,10 +7,10 @@
 
 mod api;
 mod known;
+mod metrics;
 mod report;
 mod round;
 mod schedule;
-mod status;
 mod write;
 
 use std::{future::pending, sync::Arc, time::Duration};
@@ -24,7 +24,7 @@ use tokio::{
 use crate::{cluster::Cluster, config::Live, exceptions::Store};
 
 pub use api::{Api, Which};
-pub use status::{Counts, Last, Outcome, Status, Totals, Verb};
+pub use metrics::Metrics;
 
 use round::Round;
 use schedule::Seen;
@@ -55,7 +55,7 @@ pub struct Reporter {
     cluster: Arc<Cluster>,
     leads: watch::Receiver<bool>,
     exceptions: Arc<Store>,
-    status: Arc<Status>,
+    metrics: Metrics,
 }
 
 impl Reporter {
@@ -66,13 +66,9 @@ impl Reporter {
         cluster: Arc<Cluster>,
         leads: watch::Receiver<bool>,
         exceptions: Arc<Store>,
+        metrics: Metrics,
     ) -> Self {
-        Self { settings, config, cluster, leads, exceptions, status: Arc::default() }
-    }
-
-    /// The results and counters of the audits.
-    pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status)
+        Self { settings, config, cluster, leads, exceptions, metrics }
     }
 
     /// Audits and writes while this replica leads. Never returns.
@@ -85,7 +81,7 @@ impl Reporter {
                 () = become_(&mut leads, false) => {}
             }
             // From now on another replica reports the metrics.
-            self.status.forget();
+            self.metrics.forget();
         }
     }
 
@@ -95,7 +91,7 @@ impl Reporter {
         while !self.cluster.is_synced() {
             sleep(LOOK).await;
         }
-        let mut round = Round::new(client, self.settings, &self.status, &self.exceptions);
+        let mut round = Round::new(client, self.settings, &self.metrics, &self.exceptions);
         loop {
             let seen = self.seen();
             let began = Instant::now();

@@ -17,8 +17,8 @@ use super::{
     Settings,
     api::Api,
     known::Known,
+    metrics::{Counts, Metrics},
     report::Report,
-    status::{Counts, Status},
     write::Writer,
 };
 
@@ -32,7 +32,7 @@ const LEAST_KNOWN: usize = 1000;
 pub(super) struct Round<'r> {
     client: &'r Client,
     settings: Settings,
-    status: &'r Status,
+    metrics: &'r Metrics,
     exceptions: &'r Store,
     /// The APIs last reported in the log.
     said: Option<Vec<Api>>,
@@ -48,10 +48,10 @@ impl<'r> Round<'r> {
     pub(super) fn new(
         client: &'r Client,
         settings: Settings,
-        status: &'r Status,
+        metrics: &'r Metrics,
         exceptions: &'r Store,
     ) -> Self {
-        Self { client, settings, status, exceptions, said: None }
+        Self { client, settings, metrics, exceptions, said: None }
     }
 
     /// Audits and writes. Logs failures, which the next round retries.
@@ -84,7 +84,7 @@ impl<'r> Round<'r> {
                     self.namespace(&namespace, &mut counts, desk.as_mut()).await;
                 }
                 Event::Unread(what) => {
-                    self.status.failed();
+                    self.metrics.failed();
                     unread += 1;
                     if unread == 1 {
                         tracing::warn!(what = what.what, why = what.why, "not all can be audited");
@@ -98,7 +98,7 @@ impl<'r> Round<'r> {
         match audit::run(self.client, &settings, tell).await {
             Ok(()) => {}
             Err(Failure::Api(error)) => {
-                self.status.failed();
+                self.metrics.failed();
                 tracing::warn!(error, "the cluster could not be audited");
                 return;
             }
@@ -124,7 +124,7 @@ impl<'r> Round<'r> {
             milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "audited"
         );
-        self.status.ended(took, counts);
+        self.metrics.ended(took, &counts);
     }
 
     /// Selects the API and lists the existing reports.
@@ -151,13 +151,13 @@ impl<'r> Round<'r> {
             self.clear(older, most).await;
         }
         match Known::list(self.client, api, most).await {
-            Ok(known) => Some(Desk { writer: Writer::new(self.client, api, self.status), known }),
+            Ok(known) => Some(Desk { writer: Writer::new(self.client, api, self.metrics), known }),
             Err(refusal) => self.closed(&refusal.to_string()),
         }
     }
 
     fn closed(&self, error: &str) -> Option<Desk<'r>> {
-        self.status.failed();
+        self.metrics.failed();
         tracing::warn!(error, "reports cannot be read: none is written in this round");
         None
     }
@@ -165,7 +165,7 @@ impl<'r> Round<'r> {
     /// Deletes the reports in an API that the cluster now serves a preferred alternative for.
     async fn clear(&self, api: Api, most: usize) {
         let Ok(known) = Known::list(self.client, api, most).await else { return };
-        let mut writer = Writer::new(self.client, api, self.status);
+        let mut writer = Writer::new(self.client, api, self.metrics);
         for (namespace, name) in known.all() {
             writer.delete(&namespace, &name).await;
         }

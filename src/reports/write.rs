@@ -8,23 +8,34 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{ApiError, send};
 
-use super::{
-    US,
-    api::Api,
-    report::Report,
-    status::{Outcome, Status, Verb},
-};
+use super::{US, api::Api, metrics::Metrics, report::Report};
 
 /// Between two writes: 20 a second.
 const APART: Duration = Duration::from_millis(50);
 /// After this many consecutive failures, the rest is left to the next round.
 const GIVES_UP: u32 = 10;
 
+/// A write of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Apply,
+    Delete,
+}
+
+impl Verb {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "apply",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// The writes of one round.
 pub(super) struct Writer<'r> {
     client: &'r Client,
     pub(super) api: Api,
-    status: &'r Status,
+    metrics: &'r Metrics,
     next: Instant,
     refused: u32,
     /// A namespace that rejects writes because it is being deleted.
@@ -34,11 +45,11 @@ pub(super) struct Writer<'r> {
 }
 
 impl<'r> Writer<'r> {
-    pub(super) fn new(client: &'r Client, api: Api, status: &'r Status) -> Self {
+    pub(super) fn new(client: &'r Client, api: Api, metrics: &'r Metrics) -> Self {
         Self {
             client,
             api,
-            status,
+            metrics,
             next: Instant::now(),
             refused: 0,
             closed: None,
@@ -84,14 +95,14 @@ impl<'r> Writer<'r> {
         };
         let Some(refusal) = refusal else {
             self.refused = 0;
-            self.status.wrote(verb, Outcome::Done);
+            self.metrics.wrote(verb, true);
             return true;
         };
         self.refused += 1;
         if matches!(refusal, ApiError::Forbidden(_)) {
             self.closed = Some(namespace.to_owned());
         }
-        self.status.wrote(verb, Outcome::Failed);
+        self.metrics.wrote(verb, false);
         let error = refusal.to_string();
         if self.refused == 1 {
             tracing::warn!(namespace, error, "a report could not be written");

@@ -14,6 +14,7 @@ use std::{
 };
 
 use kube::Client;
+use prometheus::Registry;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -21,8 +22,7 @@ use crate::{
     cluster::{self, Cluster},
     config::{Change, Live},
     exceptions,
-    record::{Audits, Exceptions, Gauges, Metrics, State},
-    reports,
+    record::{Exceptions, Gauges, Metrics, State},
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
         admin,
@@ -64,10 +64,11 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     // Every task has an owner: dropping this set ends what is still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
-    let Connected { client, cluster, leads, keeper, reports, exceptions } = if flags.standalone {
+    let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
+    let Connected { client, cluster, leads, keeper, exceptions } = if flags.standalone {
         Connected::default()
     } else {
-        connect(flags, &config, &identity, &stop, &mut tasks).await?
+        connect(flags, &config, &identity, metrics.registry(), &stop, &mut tasks).await?
     };
     tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
     tasks.spawn(Arc::clone(&config).run(REREAD, tell));
@@ -76,7 +77,6 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     }
 
     let stats = Arc::new(Stats::default());
-    let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
     let (admin_trigger, admin_stop) = shutdown();
     let readiness = Arc::new(readiness(&identity, cluster.as_ref(), &stop));
     let intake = Intake::new(flags.bodies());
@@ -92,9 +92,6 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         clients: clients.clone(),
     })?;
     metrics.registry().register(Box::new(gauges))?;
-    if let Some(reports) = reports {
-        metrics.registry().register(Box::new(Audits::new(reports)?))?;
-    }
     if let Some(exceptions) = &exceptions {
         metrics.registry().register(Box::new(Exceptions::new(Arc::clone(exceptions))?))?;
     }
@@ -151,7 +148,6 @@ struct Connected {
     cluster: Option<Arc<Cluster>>,
     leads: Option<watch::Receiver<bool>>,
     keeper: Option<Arc<Keeper>>,
-    reports: Option<Arc<reports::Status>>,
     exceptions: Option<Arc<exceptions::Store>>,
 }
 
@@ -159,6 +155,7 @@ async fn connect(
     flags: &Flags,
     config: &Arc<Live>,
     identity: &Arc<Identity>,
+    registry: &Registry,
     stop: &Shutdown,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<Connected> {
@@ -188,8 +185,9 @@ async fn connect(
             cluster,
             leads: leads.clone(),
             exceptions: Arc::clone(&exceptions),
+            registry,
         };
-        connected.reports = flags.reporting.start(sources, stop, tasks);
+        flags.reporting.start(sources, stop, tasks)?;
         tasks.spawn(exceptions::tell(client, exceptions, leads.clone()));
         connected.leads = Some(leads);
     }

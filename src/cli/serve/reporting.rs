@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use kube::Client;
+use prometheus::Registry;
 use tokio::{
     sync::watch,
     task::{JoinSet, LocalSet, spawn_local},
@@ -21,7 +22,7 @@ use crate::{
     events::Events,
     exceptions,
     record::Metrics,
-    reports::{Api, Reporter, Settings, Status, Which},
+    reports::{self, Api, Reporter, Settings, Which},
     server::Shutdown,
 };
 
@@ -90,13 +91,15 @@ enum Mode {
 }
 
 /// What the reports follow from.
-pub(super) struct Sources {
+pub(super) struct Sources<'s> {
     /// How to reach the API server.
     pub(super) kubeconfig: Option<PathBuf>,
     pub(super) config: Arc<Live>,
     pub(super) cluster: Arc<Cluster>,
     pub(super) leads: watch::Receiver<bool>,
     pub(super) exceptions: Arc<exceptions::Store>,
+    /// Where the metrics of audits are registered.
+    pub(super) registry: &'s Registry,
 }
 
 impl Reporting {
@@ -119,21 +122,18 @@ impl Reporting {
     /// answers requests would answer none.
     pub(super) fn start(
         &self,
-        sources: Sources,
+        sources: Sources<'_>,
         stop: &Shutdown,
         tasks: &mut JoinSet<()>,
-    ) -> Option<Arc<Status>> {
-        let settings = Settings {
-            which: self.which()?,
-            interval: self.report_interval,
-            limit: self.report_limit,
-        };
-        let Sources { kubeconfig, config, cluster, leads, exceptions } = sources;
-        let reporter = Reporter::new(settings, config, cluster, leads, exceptions);
-        let status = reporter.status();
+    ) -> prometheus::Result<()> {
+        let Some(which) = self.which() else { return Ok(()) };
+        let settings = Settings { which, interval: self.report_interval, limit: self.report_limit };
+        let Sources { kubeconfig, config, cluster, leads, exceptions, registry } = sources;
+        let metrics = reports::Metrics::new(registry)?;
+        let reporter = Reporter::new(settings, config, cluster, leads, exceptions, metrics);
         let stopping = stopping(stop);
         tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));
-        Some(status)
+        Ok(())
     }
 }
 
