@@ -152,13 +152,13 @@ impl Feed {
                         Ok(()) => {}
                         Err(Fault::Order(key)) => self.leave_order(&key, grounds, events),
                         Err(Fault::Unreadable(why)) => {
-                            self.fail(&ApiError::Failed(why), grounds, events);
+                            self.fail(&ApiError::Failed(why), events);
                         }
                     }
                 }
                 // A cluster without the resource has no such objects.
                 Some(Err(ApiError::NotFound)) => self.state = State::Ended,
-                Some(Err(error)) => self.fail(&error, grounds, events),
+                Some(Err(error)) => self.fail(&error, events),
             }
         }
     }
@@ -180,7 +180,7 @@ impl Feed {
     fn leave_order(&mut self, key: &str, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
         let order = format!("{key} is listed after {}, out of order", self.last);
         if !grounds.are_listed() {
-            return self.fail(&ApiError::Failed(order), grounds, events);
+            return self.fail(&ApiError::Failed(order), events);
         }
         events.push(Event::Note(Note::Order { resource: self.resource.qualified() }));
         if let Some(told) = grounds.told() {
@@ -200,14 +200,16 @@ impl Feed {
         self.given = given;
     }
 
-    fn fail(&mut self, error: &ApiError, grounds: &Grounds<'_>, events: &mut Vec<Event>) {
+    fn fail(&mut self, error: &ApiError, events: &mut Vec<Event>) {
         self.state = State::Broken(error.to_string());
-        let after = self.last.split_once('/').map(|(namespace, _)| namespace);
-        let unread = match self.reach {
-            Reach::All => grounds.unread_list(self.resource, after, error),
-            Reach::Namespace => grounds.unread_in(self.resource, &self.namespace, error),
+        let place = match (self.reach, self.last.split_once('/')) {
+            (Reach::Namespace, _) => format!(" in namespace {}", self.namespace),
+            (Reach::All, _) if self.query.path != self.resource.path(None) => String::new(),
+            (Reach::All, Some((after, _))) => format!(" after namespace {after}"),
+            (Reach::All, None) => " in all namespaces".to_owned(),
         };
-        events.push(Event::Unread(unread));
+        let what = format!("list {}{place}", self.resource.qualified());
+        events.push(Event::Unread(Unread { what, why: error.to_string() }));
     }
 
     async fn take(

@@ -21,7 +21,6 @@ use super::{
     Event, Note, Settings,
     judge::Bench,
     object::{LAST_APPLIED, Object},
-    resource::Resource,
 };
 
 const NAMESPACES: &str = "/api/v1/namespaces";
@@ -106,16 +105,9 @@ impl<'s> Grounds<'s> {
 
     /// Reads one namespace that the user named.
     pub(super) async fn read(&mut self, name: &str, events: &mut Vec<Event>) {
-        match self.get(name).await {
-            Ok(text) => self.insert_text(name, &text, events),
-            Err(error @ ApiError::NotFound) => {
-                let what = format!("namespace {name}");
-                events.push(Event::Unread(Unread { what, why: error.to_string() }));
-            }
-            Err(error) => {
-                self.refuse(&format!("get namespace {name}"), &error, events);
-                self.insert_unknown(name);
-            }
+        if let Err(error @ ApiError::NotFound) = self.get(name, events).await {
+            let what = format!("namespace {name}");
+            events.push(Event::Unread(Unread { what, why: error.to_string() }));
         }
     }
 
@@ -166,71 +158,41 @@ impl<'s> Grounds<'s> {
         self.known.len() as u64
     }
 
-    /// The message for a kind that cannot be listed, with the missing permission if that is the reason.
-    pub(super) fn unread_list(
-        &self,
-        resource: Resource,
-        after: Option<&str>,
-        error: &ApiError,
-    ) -> Unread {
-        let place = match (self.settings.namespaces.is_empty(), after) {
-            (true, Some(after)) => format!(" after namespace {after}"),
-            (true, None) => " in all namespaces".to_owned(),
-            (false, _) => String::new(),
-        };
-        let what = format!("list {}{place}", resource.qualified());
-        Unread { what, why: error.to_string() }
-    }
-
-    /// The same for one namespace.
-    pub(super) fn unread_in(
-        &self,
-        resource: Resource,
-        namespace: &str,
-        error: &ApiError,
-    ) -> Unread {
-        let what = format!("list {} in namespace {namespace}", resource.qualified());
-        Unread { what, why: error.to_string() }
-    }
-
     /// Reads a namespace that was created after the list, or that the account cannot list.
     async fn discover(&mut self, name: &str, events: &mut Vec<Event>) {
         if self.gone.contains(name) {
             return;
         }
         if self.reading == Reading::Refused {
-            return self.insert_unknown(name);
+            return self.know(name.to_owned(), None, Vec::new());
         }
-        match self.get(name).await {
-            Ok(text) => self.insert_text(name, &text, events),
-            Err(ApiError::NotFound) => drop(self.gone.insert(name.to_owned())),
-            Err(error) => {
-                self.refuse(&format!("get namespace {name}"), &error, events);
-                self.insert_unknown(name);
-            }
+        if self.get(name, events).await.is_err() {
+            self.gone.insert(name.to_owned());
         }
     }
 
-    async fn get(&self, name: &str) -> Result<String, ApiError> {
-        // No namespace can have this name, and in a path it could mean something else.
+    /// Reads a namespace. One that cannot be read is judged by the defaults.
+    ///
+    /// # Errors
+    /// The namespace does not exist.
+    async fn get(&mut self, name: &str, events: &mut Vec<Event>) -> Result<(), ApiError> {
+        // No namespace can have another name, and in a path it could mean something else.
         if !dns::is_label(name) {
             return Err(ApiError::NotFound);
         }
-        get(&self.client, &format!("{NAMESPACES}/{name}")).await
-    }
-
-    fn insert_text(&mut self, name: &str, text: &str, events: &mut Vec<Event>) {
-        match Object::read(text) {
+        let text = get(&self.client, &format!("{NAMESPACES}/{name}")).await;
+        let object = text.as_deref().map_err(ApiError::clone).and_then(|text| {
+            Object::read(text).map_err(|error| ApiError::unreadable("the namespace", &error))
+        });
+        match object {
             Ok(object) => self.insert(object),
+            Err(ApiError::NotFound) => return Err(ApiError::NotFound),
             Err(error) => {
-                self.refuse(
-                    &format!("get namespace {name}"),
-                    &ApiError::Failed(error.to_string()),
-                    events,
-                );
-                self.insert_unknown(name);
+                self.refuse(&format!("get namespace {name}"), &error, events);
+                self.know(name.to_owned(), None, Vec::new());
             }
         }
+        Ok(())
     }
 
     fn insert(&mut self, object: Object<'_>) {
@@ -245,10 +207,6 @@ impl<'s> Grounds<'s> {
         annotations.remove(LAST_APPLIED);
         let lints = lint::of_namespace(&labels, &annotations, &identity);
         self.know(name, Some(labels), lints);
-    }
-
-    fn insert_unknown(&mut self, name: &str) {
-        self.know(name.to_owned(), None, Vec::new());
     }
 
     fn know(&mut self, name: String, labels: Option<BTreeMap<String, String>>, lints: Vec<Lint>) {

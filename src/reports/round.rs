@@ -38,12 +38,6 @@ pub(super) struct Round<'r> {
     said: Option<Vec<Api>>,
 }
 
-/// The API to write to, and the existing reports.
-struct Desk<'r> {
-    writer: Writer<'r>,
-    known: Known,
-}
-
 impl<'r> Round<'r> {
     pub(super) fn new(
         client: &'r Client,
@@ -57,7 +51,7 @@ impl<'r> Round<'r> {
     /// Audits and writes. Logs failures, which the next round retries.
     pub(super) async fn run(&mut self, config: Config) {
         let began = Instant::now();
-        let mut desk = self.open().await;
+        let mut writer = self.open().await;
         let settings = audit::Settings {
             config,
             exceptions: self.exceptions.current(),
@@ -81,7 +75,7 @@ impl<'r> Round<'r> {
                             *covers.entry(note.name.clone()).or_default() += 1;
                         }
                     }
-                    self.namespace(&namespace, &mut counts, desk.as_mut()).await;
+                    self.namespace(&namespace, &mut counts, writer.as_mut()).await;
                 }
                 Event::Unread(what) => {
                     self.metrics.failed();
@@ -108,8 +102,7 @@ impl<'r> Round<'r> {
             let (limit, left_out) = (self.settings.limit, counts.left_out);
             tracing::warn!(limit, left_out, "more workloads break something than may have reports");
         }
-        let (applied, deleted) =
-            desk.as_ref().map_or((0, 0), |desk| (desk.writer.applied, desk.writer.deleted));
+        let (applied, deleted) = writer.map_or((0, 0), |writer| (writer.applied, writer.deleted));
         // With unread objects, the counts of covered workloads would be too low.
         if unread == 0 {
             self.exceptions.counted(covers);
@@ -128,7 +121,7 @@ impl<'r> Round<'r> {
     }
 
     /// Selects the API and lists the existing reports.
-    async fn open(&mut self) -> Option<Desk<'r>> {
+    async fn open(&mut self) -> Option<Writer<'r>> {
         let found = match self.settings.which.find(self.client).await {
             Ok(found) => found,
             Err(refusal) => return self.closed(&refusal.to_string()),
@@ -151,12 +144,12 @@ impl<'r> Round<'r> {
             self.clear(older, most).await;
         }
         match Known::list(self.client, api, most).await {
-            Ok(known) => Some(Desk { writer: Writer::new(self.client, api, self.metrics), known }),
+            Ok(known) => Some(Writer::new(self.client, api, self.metrics, known)),
             Err(refusal) => self.closed(&refusal.to_string()),
         }
     }
 
-    fn closed(&self, error: &str) -> Option<Desk<'r>> {
+    fn closed(&self, error: &str) -> Option<Writer<'r>> {
         self.metrics.failed();
         tracing::warn!(error, "reports cannot be read: none is written in this round");
         None
@@ -165,7 +158,7 @@ impl<'r> Round<'r> {
     /// Deletes the reports in an API that the cluster now serves a preferred alternative for.
     async fn clear(&self, api: Api, most: usize) {
         let Ok(known) = Known::list(self.client, api, most).await else { return };
-        let mut writer = Writer::new(self.client, api, self.metrics);
+        let mut writer = Writer::new(self.client, api, self.metrics, Known::default());
         for (namespace, name) in known.all() {
             writer.delete(&namespace, &name).await;
         }
@@ -175,28 +168,28 @@ impl<'r> Round<'r> {
         &self,
         namespace: &Namespace,
         counts: &mut Counts,
-        mut desk: Option<&mut Desk<'r>>,
+        mut writer: Option<&mut Writer<'r>>,
     ) {
         for audited in &namespace.workloads {
             counts.add(&audited.workload);
-            let Some(Desk { writer, known }) = desk.as_deref_mut() else { continue };
+            let Some(writer) = writer.as_deref_mut() else { continue };
             let Some(report) = Report::of(writer.api, audited) else { continue };
             if counts.reports >= self.settings.limit as u64 {
                 counts.left_out += 1;
                 continue;
             }
             counts.reports += 1;
-            let before = known.take(&report.namespace, &report.name);
+            let before = writer.known.take(&report.namespace, &report.name);
             if before.as_ref() != Some(&report.hash) {
                 writer.apply(report).await;
             }
         }
         // Unread workloads may still exist, so their reports stay.
-        if let Some(Desk { writer, known }) = desk
+        if let Some(writer) = writer
             && namespace.unread.is_empty()
         {
             let name = &namespace.ground.name;
-            for stale in known.rest(name) {
+            for stale in writer.known.rest(name) {
                 writer.delete(name, &stale).await;
             }
         }

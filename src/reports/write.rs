@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{ApiError, send};
 
-use super::{US, api::Api, metrics::Metrics, report::Report};
+use super::{US, api::Api, known::Known, metrics::Metrics, report::Report};
 
 /// Between two writes: 20 a second.
 const APART: Duration = Duration::from_millis(50);
@@ -42,10 +42,12 @@ pub(super) struct Writer<'r> {
     closed: Option<String>,
     pub(super) applied: u64,
     pub(super) deleted: u64,
+    /// The existing reports that this round has not confirmed yet.
+    pub(super) known: Known,
 }
 
 impl<'r> Writer<'r> {
-    pub(super) fn new(client: &'r Client, api: Api, metrics: &'r Metrics) -> Self {
+    pub(super) fn new(client: &'r Client, api: Api, metrics: &'r Metrics, known: Known) -> Self {
         Self {
             client,
             api,
@@ -55,6 +57,7 @@ impl<'r> Writer<'r> {
             closed: None,
             applied: 0,
             deleted: 0,
+            known,
         }
     }
 
