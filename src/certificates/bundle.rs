@@ -1,11 +1,8 @@
 //! The `caBundle` of a webhook configuration: reads it and writes that field only.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
-};
 use kube::{
-    Api, Client,
+    Api, Client, Resource,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -16,13 +13,6 @@ use super::{
     plan::Bundles,
     state::State,
 };
-
-/// The kind of a webhook configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Validating,
-    Mutating,
-}
 
 /// A webhook configuration whose `caBundle` Portcullis writes.
 pub(super) struct Configuration {
@@ -36,11 +26,9 @@ pub(super) struct Configuration {
 const FIELD_MANAGER: &str = "portcullis";
 
 impl Configuration {
-    pub(super) fn new(client: Client, kind: Kind, name: &str) -> Self {
-        let resource = match kind {
-            Kind::Validating => ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
-            Kind::Mutating => ApiResource::erase::<MutatingWebhookConfiguration>(&()),
-        };
+    /// A ValidatingWebhookConfiguration or MutatingWebhookConfiguration.
+    pub(super) fn new<K: Resource<DynamicType = ()>>(client: Client, name: &str) -> Self {
+        let resource = ApiResource::erase::<K>(&());
         let api = Api::all_with(client, &resource);
         let object = Followed::new(api.clone(), name);
         Self { api, resource, name: name.to_owned(), object }
@@ -134,6 +122,8 @@ fn holds(bundle: &str, certificate: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, SystemTime};
+
+    use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 
     use super::*;
 

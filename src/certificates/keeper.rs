@@ -6,17 +6,15 @@ use std::{
     time::SystemTime,
 };
 
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 
 use crate::server::Identity;
 
-use super::{
-    bundle::{Configuration, Kind},
-    follow::Followed,
-    plan::Lifetimes,
-    turns::Turns,
-};
+use super::{bundle::Configuration, follow::Followed, plan::Lifetimes, turns::Turns};
 
 /// The label that a Secret must have before Portcullis writes to it, and its value.
 pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
@@ -81,15 +79,15 @@ impl Keeper {
     /// Follows the objects and keeps the certificate. Never returns.
     pub async fn run(self: Arc<Self>) {
         let secrets = Api::namespaced(self.client.clone(), &self.settings.namespace);
-        let configurations: Vec<Configuration> = [
-            (Kind::Validating, &self.settings.validating),
-            (Kind::Mutating, &self.settings.mutating),
-        ]
-        .into_iter()
-        .filter_map(|(kind, name)| {
-            Some(Configuration::new(self.client.clone(), kind, name.as_deref()?))
-        })
-        .collect();
+        let client = || self.client.clone();
+        let Settings { validating, mutating, .. } = &self.settings;
+        let validating = validating
+            .iter()
+            .map(|name| Configuration::new::<ValidatingWebhookConfiguration>(client(), name));
+        let mutating = mutating
+            .iter()
+            .map(|name| Configuration::new::<MutatingWebhookConfiguration>(client(), name));
+        let configurations: Vec<_> = validating.chain(mutating).collect();
         let secret = Followed::new(secrets, &self.settings.secret);
         let bell = Notify::new();
         let mut turns = Turns::new(&self, &secret, &configurations);

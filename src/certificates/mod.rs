@@ -22,4 +22,4 @@ mod turns;
 pub use authority::{Authority, AuthorityError, Leaf};
 pub use keeper::{Keeper, LABEL, Settings, Status};
 pub use plan::{InvalidLifetimes, Lifetimes};
-pub use standalone::{Standalone, standalone};
+pub use standalone::standalone;

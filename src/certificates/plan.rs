@@ -16,8 +16,8 @@ use super::{
 /// Lifetimes of authorities and certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    ca: Duration,
-    leaf: Duration,
+    pub(super) ca: Duration,
+    pub(super) leaf: Duration,
     publish: Duration,
 }
 
@@ -42,14 +42,6 @@ impl Lifetimes {
         let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
         let good = fits && least >= Duration::from_secs(1) && ca <= LONGEST;
         good.then_some(Self { ca, leaf, publish }).ok_or(InvalidLifetimes)
-    }
-
-    pub(super) fn ca(self) -> Duration {
-        self.ca
-    }
-
-    pub(super) fn leaf(self) -> Duration {
-        self.leaf
     }
 
     /// How often to check the clock, besides on events: sleeps do not count time while a machine is suspended.
@@ -160,7 +152,7 @@ pub(super) fn after(
     now: SystemTime,
     lifetimes: Lifetimes,
 ) -> Result<Option<State>, AuthorityError> {
-    let ca = lifetimes.ca();
+    let ca = lifetimes.ca;
     match (step, state) {
         (Step::Wait | Step::Publish, _) => Ok(None),
         (_, None) => State::mint(service, now, ca).map(Some),
@@ -327,9 +319,9 @@ mod tests {
             match step(Some(&state), Bundles::Exact, LONG, now, lifetimes) {
                 Step::Promote => {
                     promotions += 1;
-                    state = state.promote(now, lifetimes.ca()).unwrap();
+                    state = state.promote(now, lifetimes.ca).unwrap();
                     // A new certificate outlives neither its issuer nor the trust in its issuer.
-                    let leaf = state.current.sign(&[NAME], now, lifetimes.leaf()).unwrap();
+                    let leaf = state.current.sign(&[NAME], now, lifetimes.leaf).unwrap();
                     assert!(leaf.validity.until <= state.current.validity().until);
                     assert!(state.current.validity().contains(now + 365 * DAY / 3 + 7 * DAY));
                 }

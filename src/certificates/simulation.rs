@@ -217,7 +217,7 @@ impl World {
         };
         if plan::is_due(shown.as_ref(), state, trust, now, lifetimes()) {
             assert!(trusted(state.current.certificate()), "signed by whom not all trust");
-            let leaf = state.current.sign(&[NAME], now, lifetimes().leaf()).unwrap();
+            let leaf = state.current.sign(&[NAME], now, lifetimes().leaf).unwrap();
             assert!(leaf.validity.until <= state.current.validity().until);
             let signed = Signed::new(&state.current, leaf.validity, now, 128);
             self.replicas[index].signed = Some(signed);
@@ -263,7 +263,7 @@ impl World {
             }
         }
         let state = self.secret.clone().unwrap();
-        assert!(state.since <= self.now && state.since + lifetimes().ca() / 2 > self.now);
+        assert!(state.since <= self.now && state.since + lifetimes().ca / 2 > self.now);
         assert!(state.published.is_some());
     }
 }

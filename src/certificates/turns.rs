@@ -193,7 +193,7 @@ impl<'a> Turns<'a> {
         };
         if plan::is_due(self.signed.as_ref(), &state, trust, now, lifetimes) {
             let service = self.service();
-            let leaf = current.sign(&[&service], now, lifetimes.leaf())?;
+            let leaf = current.sign(&[&service], now, lifetimes.leaf)?;
             let signed = Signed::new(current, leaf.validity, now, jitter());
             self.keeper.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
             self.signed = Some(signed);

@@ -22,8 +22,7 @@ pub(super) fn identity(address: Option<IpAddr>) -> anyhow::Result<(Arc<Identity>
     let other = address.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     let name = other.map(|ip| ip.to_string());
     let names: Vec<_> = name.iter().map(String::as_str).collect();
-    let made = certificates::standalone(&names)?;
-    Ok((made.identity, made.ca_pem))
+    Ok(certificates::standalone(&names)?)
 }
 
 /// The files that a first try needs, in a folder that only this user can write to. It goes when this value goes.

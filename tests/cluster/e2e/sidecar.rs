@@ -9,7 +9,7 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
-use portcullis::certificates::{Standalone, standalone};
+use portcullis::certificates::standalone;
 use portcullis::server::shutdown::shutdown;
 use portcullis::server::tls::server_config;
 use portcullis::server::{Limits, Serving, Stats, Transport, Trigger, run};
@@ -38,7 +38,7 @@ pub(crate) struct Injector {
 
 impl Injector {
     pub(crate) async fn start() -> Self {
-        let Standalone { identity, ca_pem } = standalone(&[]).unwrap();
+        let (identity, ca_pem) = standalone(&[]).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (trigger, stop) = shutdown();

@@ -75,9 +75,9 @@ impl Setup {
         fs::write(&file, pem).unwrap();
         let allowed = allowed.iter().map(|&name| name.to_owned()).collect();
         let clients = ClientAuth::load(file.clone(), allowed).unwrap();
-        let made = portcullis::certificates::standalone(&[]).unwrap();
-        let config = tls::mutual_config(made.identity, Arc::clone(&clients)).unwrap();
-        let server = Server::speaking(config, made.ca_pem, limits(), BodyLimits::default()).await;
+        let (identity, ca_pem) = portcullis::certificates::standalone(&[]).unwrap();
+        let config = tls::mutual_config(identity, Arc::clone(&clients)).unwrap();
+        let server = Server::speaking(config, ca_pem, limits(), BodyLimits::default()).await;
         Self { server, clients, file, _folder: folder }
     }
 

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use portcullis::certificates::{Standalone, standalone};
+use portcullis::certificates::standalone;
 use portcullis::server::tls;
 use portcullis::server::{
     BodyError, BodyLimits, Identity, Intake, Limits, Serving, Stats, Transport, Trigger, body, run,
@@ -102,7 +102,7 @@ impl Server {
     }
 
     pub(crate) async fn with(limits: Limits, bodies: BodyLimits) -> Self {
-        let Standalone { identity, ca_pem } = standalone(&[]).unwrap();
+        let (identity, ca_pem) = standalone(&[]).unwrap();
         Self::showing(identity, ca_pem, limits, bodies).await
     }
 
