@@ -11,8 +11,11 @@ use super::{
     About, Form, Item, frame, namespace,
     output::To,
     table::Table,
-    words::{GOOD, WRONG, count, skipped, unreadable, visible},
+    words::{GOOD, WRONG, count, counted, skipped, unreadable, visible},
 };
+
+const EXEMPT: &str = "exempt by the configuration";
+const UNREADABLE: &str = "could not be read";
 
 pub(super) struct Human<'p> {
     out: To,
@@ -121,31 +124,16 @@ impl Human<'_> {
             count(objects, "workload"),
             count(violations, "violation")
         )];
-        if exempt > 0 {
-            parts.push(format!("{exempt} exempt by the configuration"));
-        }
-        if unreadable > 0 {
-            parts.push(format!("{} could not be read", count(unreadable, "thing")));
-        }
+        parts.extend(counted([(exempt, EXEMPT), (unreadable, UNREADABLE)]));
         writeln!(self.out, "{style}{}{style:#}", parts.join("; "))
     }
 
     fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {
-        let Summary {
-            objects,
-            exempt,
-            violating,
-            violations,
-            hardenable,
-            ignored,
-            unreadable,
-            skipped,
-            ..
-        } = *summary;
+        let Summary { objects, exempt, violating, violations, .. } = *summary;
+        let Summary { hardenable, ignored, unreadable, skipped, .. } = *summary;
         let mut parts = Vec::new();
         if objects == 0 {
-            parts
-                .push("nothing to judge: no pod, and nothing that holds a pod template".to_owned());
+            parts.push("no pods and no pod templates found".to_owned());
         } else if violating == 0 {
             parts.push(format!("{} judged, none violates it", count(objects, "object")));
         } else {
@@ -156,18 +144,11 @@ impl Human<'_> {
                 count(violations, "violation")
             ));
         }
-        if exempt > 0 {
-            parts.push(format!("{exempt} exempt by the configuration"));
-        }
+        parts.extend(counted([(exempt, EXEMPT)]));
         if ignored > 0 {
             parts.push(format!("{} without a pod ignored", count(ignored, "object")));
         }
-        if skipped > 0 {
-            parts.push(format!("{skipped} skipped"));
-        }
-        if unreadable > 0 {
-            parts.push(format!("{unreadable} could not be read"));
-        }
+        parts.extend(counted([(skipped, "skipped"), (unreadable, UNREADABLE)]));
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
         let basis = policy.basis("");
         let (judged, asked) = (basis.judged(), basis.asked);
@@ -185,16 +166,17 @@ impl Human<'_> {
     /// The command to run next.
     fn next(&mut self, violations: u64, hardenable: u64) -> io::Result<()> {
         if hardenable > 0 {
-            let (these, others) = match violations - hardenable {
-                0 => ("all of them", String::new()),
-                others => ("some of them", format!("; {others} need an author")),
+            let manual = match violations - hardenable {
+                0 => String::new(),
+                1 => "; 1 needs manual changes".to_owned(),
+                manual => format!("; {manual} need manual changes"),
             };
             writeln!(
                 self.out,
-                "`portcullis harden PATH` mends {these}: {hardenable} of {violations}{others}"
+                "`portcullis harden PATH` fixes {hardenable} of {violations}{manual}"
             )
         } else if violations > 0 {
-            writeln!(self.out, "`portcullis explain CONTROL` says why, and how to live without it")
+            writeln!(self.out, "`portcullis explain CONTROL` shows why, and the alternatives")
         } else {
             Ok(())
         }

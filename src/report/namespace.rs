@@ -15,9 +15,10 @@ use crate::{
 
 use super::{
     json::beside,
-    words::{GOOD, PLACE, WRONG, count, visible},
+    words::{GOOD, PLACE, WRONG, count, counted, visible},
 };
 
+pub(super) const VIOLATING: &str = "pods that violate what is enforced";
 /// Names shown per list.
 const MAX_SHOWN: usize = 20;
 
@@ -192,7 +193,7 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
     levels(out, namespace)?;
     workloads(out, namespace)?;
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
-    list(out, "pods that break what is enforced", &breaking.collect::<Vec<_>>())?;
+    list(out, VIOLATING, &breaking.collect::<Vec<_>>())?;
     for lint in namespace.lints.iter().take(MAX_SHOWN) {
         writeln!(out, "  no effect  {}", visible(&lint.to_string()))?;
     }
@@ -220,15 +221,11 @@ pub(super) fn line(namespace: &Namespace) -> String {
         }
         None => parts.push("what it meets is not known".to_owned()),
     }
-    for (what, number) in [
-        ("pods that break what is enforced", namespace.breaking.len()),
-        ("without effect", namespace.lints.len()),
-        ("not read", namespace.unread.len()),
-    ] {
-        if number > 0 {
-            parts.push(format!("{number} {what}"));
-        }
-    }
+    parts.extend(counted([
+        (namespace.breaking.len() as u64, VIOLATING),
+        (namespace.lints.len() as u64, "without effect"),
+        (namespace.unread.len() as u64, "not read"),
+    ]));
     let command = namespace.command.as_ref().or(namespace.command_hardened.as_ref());
     let command = command.map_or_else(String::new, |command| format!(": {command}"));
     format!("{PLACE}{name}{PLACE:#}: {}{command}", parts.join(", "))
@@ -303,7 +300,7 @@ fn workloads(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
         if workload.is_denied() {
             writeln!(out, "  {identity}: {WRONG}violates {judged}{WRONG:#}: {reasons}")?;
         } else {
-            writeln!(out, "  {identity}: allowed, told of: {reasons}")?;
+            writeln!(out, "  {identity}: allowed, but reported: {reasons}")?;
         }
         for fix in &workload.fixes {
             writeln!(out, "    {}", visible(fix))?;
@@ -331,7 +328,8 @@ pub(super) fn change(change: &Change) -> String {
         let Standing { meets, hardened, enforced, broken } = standing;
         let hardened =
             if hardened > meets { format!(" ({hardened} once hardened)") } else { String::new() };
-        format!("meets {meets}{hardened}, breaks {broken} of {enforced}")
+        let violations = count(broken, "violation");
+        format!("meets {meets}{hardened}, {violations} of {enforced}")
     };
     match (change.before, change.after) {
         (Some(before), Some(after)) => {

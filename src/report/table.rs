@@ -58,8 +58,8 @@ fn is_of_baseline(control: &&&'static Control) -> bool {
 }
 
 /// The number of controls of a level that a workload violates.
-fn cell(broken: usize) -> String {
-    if broken == 0 { "ok".to_owned() } else { format!("{broken} broken") }
+fn cell(violated: usize) -> String {
+    if violated == 0 { "ok".to_owned() } else { format!("{violated} violated") }
 }
 
 /// Writes nothing if there are no violations.

@@ -22,6 +22,14 @@ pub(super) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// The phrases `2 exempt` for the numbers that are not zero.
+pub(super) fn counted<'w>(
+    numbers: impl IntoIterator<Item = (u64, &'w str)>,
+) -> impl Iterator<Item = String> {
+    let present = numbers.into_iter().filter(|(number, _)| *number > 0);
+    present.map(|(number, what)| format!("{number} {what}"))
+}
+
 /// `deploy/web.yaml:12:9`, or the part that is known.
 pub(super) fn place(source: &str, at: Option<Position>) -> String {
     let source = visible(source);

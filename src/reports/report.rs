@@ -132,7 +132,7 @@ fn result(broken: &ReportedViolation) -> Value {
         "severity": severity,
         "result": if is_fail(broken) { "fail" } else { "warn" },
         "scored": is_fail(broken),
-        "message": format!("{}; to mend it: {fix}", broken.requirement.reason()),
+        "message": format!("{}; fix: {fix}", broken.requirement.reason()),
         "properties": {
             "fields": listed(broken.fields(), ", ", broken.more),
             "fix": fix,

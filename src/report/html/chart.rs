@@ -9,20 +9,20 @@ use crate::{
 
 /// Width of the bars, in the chart's own units.
 const WIDTH: u64 = 480;
-const RUNG: u64 = 58;
+const ROW: u64 = 58;
 
 /// The chart as inline SVG. Its text repeats everything that the bars show.
-pub(super) fn ladder(summary: &Summary) -> String {
+pub(super) fn levels(summary: &Summary) -> String {
     let total = summary.objects - summary.exempt;
-    let mut rungs = String::new();
+    let mut rows = String::new();
     let levels = [Level::Restricted, Level::Baseline, Level::Privileged];
-    for (top, level) in (0..).map(|rung| rung * RUNG).zip(levels) {
-        rung(&mut rungs, top, level, (of(summary.now, level), of(summary.hardened, level)), total);
+    for (top, level) in (0..).map(|index| index * ROW).zip(levels) {
+        row(&mut rows, top, level, (of(summary.now, level), of(summary.hardened, level)), total);
     }
     format!(
-        "<section><h2>The ladder</h2><svg class=\"ladder\" viewBox=\"0 0 720 {}\" role=\"img\" \
-         aria-label=\"Workloads by the highest level that they meet\">{rungs}</svg></section>\n",
-        3 * RUNG
+        "<section><h2>Levels</h2><svg class=\"levels\" viewBox=\"0 0 720 {}\" role=\"img\" \
+         aria-label=\"Workloads by the highest level that they meet\">{rows}</svg></section>\n",
+        3 * ROW
     )
 }
 
@@ -34,11 +34,11 @@ fn of(ranks: Ranks, level: Level) -> u64 {
     }
 }
 
-fn rung(rungs: &mut String, top: u64, level: Level, (now, hardened): (u64, u64), total: u64) {
+fn row(rows: &mut String, top: u64, level: Level, (now, hardened): (u64, u64), total: u64) {
     let width = |number: u64| (number * WIDTH).checked_div(total).unwrap_or(0).max(2);
     // Writing to a String cannot fail.
     let _ = write!(
-        rungs,
+        rows,
         "<text class=\"level\" x=\"0\" y=\"{label}\">{level}</text>\
          <rect class=\"{level}\" x=\"110\" y=\"{first}\" width=\"{wide}\" height=\"18\" rx=\"3\"/>\
          <text x=\"{after}\" y=\"{first_text}\">{now} now</text>\

@@ -17,7 +17,11 @@ use crate::{
     pss::Level,
 };
 
-use super::{About, Form, Item, Skipped, output::To, words::count, words::stands};
+use super::{
+    About, Form, Item, Skipped,
+    output::To,
+    words::{count, counted, stands},
+};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
@@ -79,7 +83,7 @@ impl Form for Html<'_> {
             Escaped(&title),
             numbers(summary)
         )?;
-        write!(self.out, "{}", chart::ladder(summary))?;
+        write!(self.out, "{}", chart::levels(summary))?;
         write!(self.out, "{}", self.cluster)?;
         write!(self.out, "{}", self.blocks())?;
         let lists = [
@@ -140,7 +144,7 @@ impl Html<'_> {
         }
         let number = broken.len() as u64;
         let broken =
-            if number == 0 { "breaks nothing".to_owned() } else { count(number, "violation") };
+            if number == 0 { "no violations".to_owned() } else { count(number, "violation") };
         writeln!(rows, "<span class=\"number\">{broken}</span></summary>")?;
         if let Some(place) = stands(workload) {
             writeln!(rows, "<p class=\"place\"><code>{}</code></p>", Escaped(&place))?;
@@ -169,14 +173,14 @@ impl Html<'_> {
             })
             .collect();
         format!(
-            "<section><h2>What is broken</h2><table><thead><tr><th>control</th><th>level</th><th>what is wrong</th>\
+            "<section><h2>Violated controls</h2><table><thead><tr><th>control</th><th>level</th><th>what is wrong</th>\
              <th class=\"number\">workloads</th></tr></thead><tbody>{rows}</tbody></table></section>\n"
         )
     }
 
     fn filters(&self) -> String {
         let option = |value: &str| {
-            let label = if value.is_empty() { "(none said)" } else { value };
+            let label = if value.is_empty() { "(none)" } else { value };
             format!("<option value=\"{0}\">{1}</option>", Escaped(value), Escaped(label))
         };
         let namespaces: String =
@@ -189,7 +193,7 @@ impl Html<'_> {
             "<section><h2>Workloads</h2><form id=\"filters\">\
              <label>namespace <select name=\"namespace\"><option value=\"*\">all</option>{namespaces}</select></label>\
              <label>meets <select name=\"level\"><option value=\"*\">any level</option>{levels}</select></label>\
-             <label>breaks <select name=\"control\"><option value=\"*\">any or nothing</option>{controls}</select></label>\
+             <label>violates <select name=\"control\"><option value=\"*\">any</option>{controls}</select></label>\
              <label>text <input name=\"text\" type=\"search\"></label>\
              <output id=\"shown\"></output></form>\n"
         )
@@ -238,7 +242,7 @@ fn violation(
     found: &Found,
 ) -> fmt::Result {
     let line = found.region.map_or_else(String::new, |at| format!(" line {}", at.start.line));
-    let hardened = if broken.is_hardened() { " <i>hardening does it</i>" } else { "" };
+    let hardened = if broken.is_hardened() { " <i>fixed by hardening</i>" } else { "" };
     writeln!(
         rows,
         "<tr><td>{id}</td><td>{}{line}<br><code>{}</code></td><td>{}{hardened}</td></tr>",
@@ -251,21 +255,17 @@ fn violation(
 fn numbers(summary: &Summary) -> String {
     let Summary { objects, exempt, violating, violations, hardenable, unreadable, skipped, .. } =
         *summary;
-    let mut parts = vec![count(objects, "workload")];
-    parts.push(format!("{violating} with violations"));
-    parts.push(format!(
-        "{}, {hardenable} of them mended by hardening",
-        count(violations, "violation")
-    ));
-    if exempt > 0 {
-        parts.push(format!("{exempt} exempt"));
-    }
-    if skipped > 0 {
-        parts.push(format!("{skipped} skipped"));
-    }
-    if unreadable > 0 {
-        parts.push(format!("{unreadable} could not be read"));
-    }
+    let violations = count(violations, "violation");
+    let mut parts = vec![
+        count(objects, "workload"),
+        format!("{violating} with violations"),
+        format!("{violations}, {hardenable} of them fixed by hardening"),
+    ];
+    parts.extend(counted([
+        (exempt, "exempt"),
+        (skipped, "skipped"),
+        (unreadable, "could not be read"),
+    ]));
     parts.join(" · ")
 }
 

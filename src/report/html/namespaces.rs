@@ -75,7 +75,7 @@ impl Namespaces {
 
     fn wrong(&mut self, namespace: &Namespace) -> fmt::Result {
         let pods = namespace.breaking.iter().map(|pod| pod.name.clone()).collect();
-        self.list("pods that break what is enforced", pods)?;
+        self.list(namespace::VIOLATING, pods)?;
         let lints = namespace.lints.iter().map(ToString::to_string);
         self.list("without effect", lints.collect())?;
         self.list(

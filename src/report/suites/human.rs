@@ -9,7 +9,7 @@ use std::{
 use crate::{
     report::{
         output::To,
-        words::{GOOD, PLACE, WRONG, count, visible},
+        words::{GOOD, PLACE, WRONG, count, counted, visible},
     },
     suite::{Compared, Difference, Outcome, Tested, Tried, Verdict},
 };
@@ -49,12 +49,7 @@ impl Human {
     pub(super) fn finish(mut self, total: Total) -> io::Result<()> {
         let Total { files, passed, failed, errors } = total;
         let mut parts = vec![format!("{passed} passed")];
-        if failed > 0 {
-            parts.push(format!("{failed} failed"));
-        }
-        if errors > 0 {
-            parts.push(format!("{errors} could not be run"));
-        }
+        parts.extend(counted([(failed, "failed"), (errors, "could not be run")]));
         let style = if failed == 0 && errors == 0 { GOOD } else { WRONG };
         let cases = count(passed + failed, "case");
         let parts = parts.join(", ");
@@ -129,7 +124,7 @@ impl Lines {
         }
         let fixes = &compared.found.workload.fixes;
         if compared.found.verdict() == Verdict::Denied && !fixes.is_empty() {
-            self.add(5, "what would mend it".to_owned());
+            self.add(5, "fixes".to_owned());
             fixes.iter().for_each(|fix| self.add(6, visible(fix).into_owned()));
         }
     }

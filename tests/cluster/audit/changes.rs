@@ -90,7 +90,7 @@ async fn each_workload_and_namespace_is_compared() {
     label(&admin, &name, ENFORCE, "baseline").await;
     let people = audit(&kubeconfig, &["-n", &name, "--diff", earlier.to_str().unwrap()]);
     let line = format!(
-        "worse: Namespace {name}: meets privileged, breaks 1 of baseline, was: meets baseline (restricted once hardened), breaks 0 of privileged\n"
+        "worse: Namespace {name}: meets privileged, 1 violation of baseline, was: meets baseline (restricted once hardened), 0 violations of privileged\n"
     );
     assert!(people.out.contains(&line), "{}", people.out);
 }

@@ -102,7 +102,7 @@ async fn pods_that_were_there_before_the_label_are_listed_apart() {
     // What fails is a matter of taste.
     let lenient = audit(&kubeconfig, &["-n", &name, "--fail-on", "privileged"]);
     assert_eq!(lenient.status, Some(0), "{lenient:?}");
-    let expected = "pods that break what is enforced: old";
+    let expected = "pods that violate what is enforced: old";
     assert!(lenient.out.contains(expected), "{}", lenient.out);
 }
 
@@ -220,7 +220,7 @@ async fn people_are_told_in_their_own_form() {
         "  restricted is blocked by allowPrivilegeEscalation (2 workloads), ".to_owned(),
         format!("  Deployment {name}/web: violates restricted:v1.36: "),
         "    pod: set securityContext.runAsNonRoot=true\n".to_owned(),
-        "  pods that break what is enforced: bare, web-".to_owned(),
+        "  pods that violate what is enforced: bare, web-".to_owned(),
         "2 of 3 workloads violate what their namespaces enforce, 8 violations\n".to_owned(),
     ] {
         assert!(outcome.out.contains(&expected), "{expected}\n{}", outcome.out);

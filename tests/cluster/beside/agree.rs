@@ -199,7 +199,8 @@ async fn all_three_say_the_same() {
         verdicts(report["results"].as_array().unwrap(), &namespaces)
     };
     let outcome = portcullis(plane, "audit", &["--config", config, "-n", &namespaces[0]]);
-    for (pod, says) in [("agent", "allowed, told of: "), ("raw", "violates baseline:v1.36: ")] {
+    for (pod, says) in [("agent", "allowed, but reported: "), ("raw", "violates baseline:v1.36: ")]
+    {
         let line = format!("  Pod {}/{pod}: {says}", namespaces[0]);
         assert!(outcome.out.contains(&line), "{line}: {}", outcome.out);
     }

@@ -74,7 +74,7 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
             "severity": "high",
             "result": "warn",
             "scored": false,
-            "message": "privileged container; to mend it: container \"app\": set securityContext.privileged=false",
+            "message": "privileged container; fix: container \"app\": set securityContext.privileged=false",
             "properties": {
                 "fields": "spec.template.spec.containers[0].securityContext.privileged",
                 "fix": "container \"app\": set securityContext.privileged=false",

@@ -48,8 +48,7 @@ fn what_is_clean_is_one_line() {
 #[test]
 fn nothing_to_judge_is_clean_and_says_so() {
     let outcome = check(&["-"]);
-    let expected = "baseline:v1.37 (latest): nothing to judge: no pod, and nothing that holds a pod \
-                    template\n";
+    let expected = "baseline:v1.37 (latest): no pods and no pod templates found\n";
     assert_eq!((outcome.status, &*outcome.out), (Some(0), expected));
     let outcome = check(&["-o", "jsonl"]);
     assert_eq!((outcome.status, &*outcome.out), (Some(0), ""));

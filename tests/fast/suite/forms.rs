@@ -36,7 +36,7 @@ fn people_see_expected_and_found_side_by_side() {
                      expected  found
           verdict    allowed   denied
           controls   -         hostNamespaces
-          what would mend it
+          fixes
             pod: set hostNetwork=false
           trace
             namespace  "shop", no label that sets a policy
