@@ -11,15 +11,16 @@
 
 use std::{collections::BTreeMap, hint::black_box};
 
+use admission::{Hook, Outcome, Request, Review, Unlisted};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use portcullis::{
-    admission::{self, Hook, Object, Outcome, Request, Review, Unlisted},
+use policy::{
     config::Config,
     harden::{self, Scope},
-    policy::{Context, ExceptionsAt},
     pss::{self, Defaults, Level, LevelVersion, NEWEST, Pod},
-    record::{self, Decision, Metrics},
+    verdict::{Context, ExceptionsAt},
+    workloads::Object,
 };
+use portcullis::record::{self, Decision, Metrics};
 
 /// Realistic pods that pass restricted: as the API server sends them after `kubectl apply`.
 const REVIEWS: [(&str, &str); 2] = [

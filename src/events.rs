@@ -20,11 +20,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{
-    admission::{self, Answer, Outcome},
-    dns,
-    pss::Pod,
-};
+use admission::{Answer, Outcome};
+use policy::{dns, pss::Pod};
 
 /// Maximum number of denials that wait to be written.
 const QUEUE: usize = 128;
@@ -99,7 +96,7 @@ impl Events {
             return;
         };
         let owner = owner(verdict.case.pod);
-        let mut key = admission::reasons(&verdict.enforce);
+        let mut key = policy::verdict::reasons(&verdict.enforce);
         if owner.is_none() {
             key.push_str(&cut(&request.name, MAX_NAME));
         }

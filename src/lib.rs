@@ -11,13 +11,9 @@
 //! [`webhook`] is that line. Kubernetes calls `/mutate` first and `/validate` later, in requests of their own: they
 //! are two hooks on the same line, and [`admission::review()`] is its one `match`.
 //!
-//! What decides is a package of its own, in `core`, and does no I/O: [`pss`], [`harden`] and [`admission`] read no clock,
-//! do not log, and are given all that they need as values. `ARCHITECTURE.md` has the whole map and what must always
-//! hold.
-
-pub use portcullis_core::{
-    admission, findings, harden, json, manifest, pattern, policy, pss, rules, spec,
-};
+//! What decides is in packages of its own, which do no I/O, read no clock and do not log: [`policy`] judges and hardens,
+//! [`admission`] reads and answers reviews, and [`manifest`] reads and edits manifests. `ARCHITECTURE.md` has the whole
+//! map and what must always hold.
 
 pub mod server;
 
@@ -30,7 +26,6 @@ pub mod exceptions;
 pub mod record;
 
 pub mod config;
-use portcullis_core::dns;
 
 pub mod certificates;
 

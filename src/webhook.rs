@@ -16,14 +16,19 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
 
+use admission::{Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted};
+use policy::{
+    config::Config,
+    exceptions::Exceptions,
+    pss::{Minor, NEWEST},
+    verdict::{Context, ExceptionsAt},
+};
+
 use crate::{
-    admission::{self, Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted},
     cluster::{ApiError, Cluster, Labels},
-    config::{Config, Live},
+    config::Live,
     events::Events,
     exceptions,
-    policy::{Context, Exceptions, ExceptionsAt},
-    pss::{Minor, NEWEST},
     record::{self, Decision, Metrics, Traces},
     server::{
         BodyError, Intake, Peer, Received,

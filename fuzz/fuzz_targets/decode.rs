@@ -2,8 +2,9 @@
 //! `cargo +nightly fuzz run decode fuzz/corpus/decode tests/reviews`.
 #![no_main]
 
+use admission::Request;
 use libfuzzer_sys::fuzz_target;
-use portcullis::admission::{Object, Request};
+use policy::workloads::Object;
 use serde::de::IgnoredAny;
 
 fuzz_target!(|body: &[u8]| {

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use admission::{Hook, Request, Review, Unlisted, answer, respond, review};
 use libfuzzer_sys::fuzz_target;
-use portcullis::{
-    admission::{Hook, Object, Request, Review, Unlisted, answer, respond, review},
+use policy::{
     config::Config,
-    policy::{Context, ExceptionsAt},
     pss::NEWEST,
+    verdict::{Context, ExceptionsAt},
+    workloads::Object,
 };
 use serde_json::Value;
 

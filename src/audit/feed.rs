@@ -11,10 +11,9 @@ use std::collections::{HashSet, VecDeque};
 
 use kube::Client;
 
-use crate::{
-    cluster::{ApiError, Form, Page, Pages, Query, Seam},
-    findings::Unread,
-};
+use policy::findings::Unread;
+
+use crate::cluster::{ApiError, Form, Page, Pages, Query, Seam};
 
 use super::{
     Event, Note,

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::findings::{Audited, Extent, Ground, Identity, Lint, Read, Unread, Workload};
+use policy::findings::{Audited, Extent, Ground, Identity, Lint, Read, Unread, Workload};
 
 use super::{
     judge::{Content, Entry, Owner, identity},

@@ -9,13 +9,14 @@ use std::{
 
 use kube::Client;
 
-use crate::{
-    cluster::{ApiError, Form, Pages, Query, Seam, get},
+use policy::{
     config::Config,
     dns,
     findings::{Ground, Identity, Labels, Lint, Owners, Policy, Presence, Unread, lint},
     pss::Minor,
 };
+
+use crate::cluster::{ApiError, Form, Pages, Query, Seam, get};
 
 use super::{
     Event, Note, Settings,

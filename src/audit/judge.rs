@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    admission,
+use policy::{
     config::Mode,
     findings::{Ground, Identity, Lint, Policy, Workload, lint},
     harden::{Decision, Scope},
     json,
-    policy::PodCase,
     pss::Pod,
+    verdict::PodCase,
 };
 
 use super::{
@@ -96,8 +95,8 @@ impl<'g> Bench<'g> {
             return entry;
         }
         let (pod, is_template) = match json::from_untrusted(json, resource.target) {
-            Ok(admission::Object::Pod(pod)) => (pod, false),
-            Ok(admission::Object::Template(Some(template))) => (template, true),
+            Ok(policy::workloads::Object::Pod(pod)) => (pod, false),
+            Ok(policy::workloads::Object::Template(Some(template))) => (template, true),
             Ok(_) => return entry,
             Err(error) => {
                 entry.content = Content::Unreadable(error.to_string());

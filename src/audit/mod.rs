@@ -20,13 +20,14 @@ use std::{fmt, num::NonZeroU32, sync::Arc};
 
 use kube::Client;
 
-use crate::{
-    cluster::{self, ApiError, Form, Query},
+use policy::{
     config::Config,
+    exceptions::Exceptions,
     findings::{Extent, Ground, Modes, Namespace, Presence, Read, Unread},
-    policy::Exceptions,
     pss::{Caps, Level, Minor, NEWEST},
 };
+
+use crate::cluster::{self, ApiError, Form, Query};
 
 use feed::{Feed, Role};
 use fold::Fold;

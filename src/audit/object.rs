@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{
-    json, policy,
+use policy::{
+    json,
     pss::{List, OwnerReference, Text, or_default},
 };
 
@@ -66,7 +66,7 @@ impl<'a> Object<'a> {
 /// The labels or annotations that audits read; all others are dropped.
 fn kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let all = Option::<BTreeMap<Text<'de>, Text<'de>>>::deserialize(deserializer)?;
-    let is_kept = |key: &str| policy::is_read(key) || key == LAST_APPLIED;
+    let is_kept = |key: &str| policy::config::is_read(key) || key == LAST_APPLIED;
     let kept = all.unwrap_or_default().into_iter().filter(|(key, _)| is_kept(key));
     Ok(kept.map(|(key, value)| (key.to_string(), value.to_string())).collect())
 }

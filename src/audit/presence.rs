@@ -3,10 +3,9 @@
 use kube::Client;
 use serde::Deserialize;
 
-use crate::{
-    cluster::{ApiError, Form, Query, for_each},
-    findings::Presence,
-};
+use policy::findings::Presence;
+
+use crate::cluster::{ApiError, Form, Query, for_each};
 
 const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 /// The suffix of Portcullis' webhook names.

@@ -1,6 +1,6 @@
 //! The listed kinds: pods and the workloads that create them.
 
-use crate::admission::{Kind, Target};
+use policy::workloads::{Kind, Target};
 
 /// A listed kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

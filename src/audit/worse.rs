@@ -3,10 +3,11 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::{
+use policy::{
     findings::{Found, LevelsMet, ReportedViolation, Workload},
-    policy::{Exemption, Requirement},
     pss::Control,
+    requirement::Requirement,
+    verdict::Exemption,
 };
 
 /// Maximum number of findings of one requirement over all pods of a workload.

@@ -5,9 +5,10 @@ mod parallel;
 
 use std::{convert::Infallible, io, sync::Arc, thread};
 
+use manifest::{Manifest, Places, Reading, Unreadable};
+use policy::findings::{Policy, Summary, Workload};
+
 use crate::{
-    findings::{Policy, Summary, Workload},
-    manifest::{self, Manifest, Places, Reading, Unreadable},
     report::{Item, Replacements, Report, Skipped},
     source::Source,
 };

@@ -13,11 +13,10 @@ use std::{
     thread,
 };
 
-use crate::{
-    findings::Workload,
-    manifest::{self, Line, Unreadable},
-    source::Source,
-};
+use manifest::{Line, Unreadable};
+use policy::findings::Workload;
+
+use crate::source::Source;
 
 /// Maximum number of consecutive sources that one thread judges: waking another thread costs as much as judging a small
 /// source.

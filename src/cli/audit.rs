@@ -12,14 +12,16 @@ use std::{
 use anyhow::Context as _;
 use clap::Args;
 
+use manifest::Unreadable;
+use policy::{
+    config::Config,
+    findings::{Modes, Past, Summary},
+    pss::{Caps, Level},
+};
+
 use crate::{
     audit::{self, Event, Failure, Line, Settings, Templates},
-    cluster,
-    config::{self, Config},
-    findings::{Modes, Past, Summary},
-    harmless,
-    manifest::Unreadable,
-    pss::{Caps, Level},
+    cluster, config, harmless,
     report::{About, Item, Output, Report},
 };
 

@@ -11,13 +11,18 @@ use std::{
 
 use clap::Args;
 
-use crate::{
-    cluster::{self, Surroundings},
-    config::{self, Config},
+use policy::{
+    config::{Config, PROFILE_LABEL},
+    exceptions::{Exception, Exceptions, Honoured},
     findings::Policy,
     harden::MODE_LABEL,
-    policy::{self, Exception, Exceptions, Form, Honoured, PROFILE_LABEL},
     pss::{Level, Minor, Version},
+    verdict::Form,
+};
+
+use crate::{
+    cluster::{self, Surroundings},
+    config,
     report::{About, Output, Report},
     source::{self, Source},
 };
@@ -195,7 +200,7 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
 /// Of those that set a policy: others would do nothing.
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
-    if !policy::is_read(key) {
+    if !policy::config::is_read(key) {
         return Err(format!(
             "{key:?} sets no policy: must be one of pod-security.kubernetes.io/ or portcullis.dev/ enforce, audit, warn (-version), {PROFILE_LABEL}, {MODE_LABEL}"
         ));

@@ -9,8 +9,10 @@ use std::{
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use serde::Serialize;
 
+use policy::config::Config;
+
 use crate::{
-    config::{self, Config, ConfigError, Problem},
+    config::{self, ConfigError, Problem},
     harmless,
 };
 

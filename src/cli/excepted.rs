@@ -8,11 +8,9 @@ use std::{
 
 use kube::Client;
 
-use crate::{
-    exceptions, harmless,
-    policy::{Exception, Exceptions, Honoured},
-    source::Source,
-};
+use policy::exceptions::{Exception, Exceptions, Honoured};
+
+use crate::{exceptions, harmless, source::Source};
 
 /// Those in files and directories, whatever namespace they are for: the user named the files. Notes on standard error
 /// name what of them allows nothing.

@@ -7,8 +7,10 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
+use policy::config::Config;
+
 use crate::{
-    config::{self, Config},
+    config,
     harmless::{Harmless, Styles},
     rewrite::{Colours, Form, Hardener, Summary},
     source::{self, Source},

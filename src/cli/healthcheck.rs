@@ -4,8 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
+use policy::dns;
+
 use crate::{
-    cluster, dns,
+    cluster,
     healthcheck::{self, Plan},
 };
 

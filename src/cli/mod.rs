@@ -22,7 +22,9 @@ use std::{env, io, process::ExitCode};
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
-use crate::{dns, findings::Summary, harmless};
+use policy::{dns, findings::Summary};
+
+use crate::harmless;
 
 /// Pod Security Standards for Kubernetes: enforce them in the cluster, check manifests, harden pods
 #[derive(Debug, Parser)]

@@ -5,7 +5,6 @@ use std::{io, path::PathBuf, str::FromStr as _, thread};
 use clap::{Args, ValueEnum as _, builder::PossibleValue};
 
 use crate::{
-    manifest,
     report::{
         Format, Output,
         suites::{FORMATS, Suites, Total, Traces},

@@ -12,10 +12,9 @@ use kube::config::{Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    manifest::tree::{Booleans, Repeats, Tree},
-    source::message,
-};
+use manifest::tree::{Booleans, Repeats, Tree};
+
+use crate::source::message;
 
 use super::{
     credentials::{Identity, bearer},

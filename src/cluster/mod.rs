@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use kube::Client;
 
-use crate::{dns, pss::Minor};
+use policy::{dns, pss::Minor};
 
 pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::ApiError;

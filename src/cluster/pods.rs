@@ -9,10 +9,9 @@ use kube::Client;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{
-    dns,
-    server::{BodyError, FairQueue, Intake, Peer, Received, Turn},
-};
+use policy::dns;
+
+use crate::server::{BodyError, FairQueue, Intake, Peer, Received, Turn};
 
 use super::{
     ApiError, Limits,

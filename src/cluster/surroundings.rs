@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Client, core::PartialObjectMeta};
 
-use crate::{
-    policy,
-    pss::{Minor, NEWEST},
-};
+use policy::pss::{Minor, NEWEST};
 
 use super::{
     pages::{Form, Query, for_each},
@@ -37,7 +34,7 @@ impl Surroundings {
         let listed = for_each(client, query, |json| {
             let namespace: PartialObjectMeta<Namespace> = serde_json::from_str(json)?;
             let mut labels = namespace.metadata.labels.unwrap_or_default();
-            labels.retain(|key, _| policy::is_read(key));
+            labels.retain(|key, _| policy::config::is_read(key));
             namespaces.insert(namespace.metadata.name.unwrap_or_default(), labels);
             Ok(())
         });

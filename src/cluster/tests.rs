@@ -123,7 +123,7 @@ async fn namespaces_come_from_the_watch() {
         Box::pin(async { answer })
     });
     let (cluster, task) = Cluster::new(client);
-    assert_eq!(cluster.newest(), crate::pss::NEWEST);
+    assert_eq!(cluster.newest(), policy::pss::NEWEST);
     assert_eq!(cluster.cache().silent_for, None);
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
@@ -189,7 +189,7 @@ async fn a_watch_that_fails_recovers() {
     until(|| cluster.cache().namespaces == 1).await;
     assert_eq!(level(&cluster.namespace("a").await.unwrap()), "restricted");
     // Its version requests failed all the while.
-    assert_eq!(cluster.newest(), crate::pss::NEWEST);
+    assert_eq!(cluster.newest(), policy::pss::NEWEST);
 }
 
 /// A list or watch without data is abandoned, and the next one continues.

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::Client;
 use tokio::time::sleep;
 
-use crate::pss::{Minor, NEWEST};
+use policy::pss::{Minor, NEWEST};
 
 use super::{ApiError, Retrying, error::bounded, request::get_once};
 

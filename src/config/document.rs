@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::{
+use policy::{
+    config::{Config, Exemptions},
     dns,
-    policy::{Expiry, Honoured},
+    exceptions::{Expiry, Honoured},
     pss::{Defaults, LevelVersion},
 };
 
 use super::{
-    Config, Exemptions,
     error::{ConfigError, Problem},
     fields::{Fields, Reader, shown},
     hardening::hardening,

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::findings::Position;
+use policy::findings::Position;
 
 /// Maximum number of problems that an error spells out.
 const SHOWN: usize = 5;

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, fmt, path::Path, str::FromStr};
 
-use crate::{findings::Position, spelling};
+use policy::findings::Position;
+
+use crate::spelling;
 
 use super::{
     error::{ConfigError, Problem},

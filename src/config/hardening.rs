@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::harden::{Amount, MountPath, Resource, Resources, Settings};
+use policy::harden::{Amount, MountPath, Resource, Resources, Settings};
 
 use super::fields::{Fields, Reader};
 

@@ -1,5 +1,5 @@
 //! The configuration: the built-in defaults, and the two kinds of file. Strict: anything unknown is an error that names
-//! file, line and the allowed values. The server applies its flags through [`Overrides`].
+//! file, line and the allowed values. The server applies its flags through [`Overrides`](policy::config::Overrides).
 
 mod document;
 mod error;
@@ -23,8 +23,10 @@ use std::{
     path::Path,
 };
 
+use policy::config::Config;
+
 pub use error::{ConfigError, Problem};
-pub use portcullis_core::config::{Config, Exemptions, InvalidMode, Mode, Overrides};
+
 pub use reload::{Change, Live, Status};
 
 /// The largest file that is read, in bytes.

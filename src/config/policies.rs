@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{
+use policy::{
+    config::{Floor, Profile, Settings},
     dns,
+    exceptions::{Allowed, Relaxation},
     pattern::{InvalidPattern, Pattern, Patterns},
-    policy::{Allowed, Floor, Profile, Relaxation, Settings},
     pss::{Level, LevelVersion, Version},
 };
 
@@ -188,11 +189,9 @@ fn relaxation(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Relax
 mod tests {
     use std::path::Path;
 
-    use crate::{
-        config::{self, Config},
-        policy::{HostNamespace, Requirement},
-        pss::Level,
-    };
+    use policy::{config::Config, exceptions::HostNamespace, pss::Level, requirement::Requirement};
+
+    use crate::config;
 
     const HEAD: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 

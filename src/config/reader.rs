@@ -1,18 +1,17 @@
-//! Reads a YAML or JSON file into types of [`spec`](crate::spec), and collects its problems with their places. Knows no
+//! Reads a YAML or JSON file into types of [`spec`](policy::spec), and collects its problems with their places. Knows no
 //! specific fields.
 
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::{
-    manifest::{
-        Places,
-        path::Path as Field,
-        tree::{EMPTY, Error, Fault, Kind, NoTree, Node, Repeats, Tree},
-    },
-    spelling,
+use manifest::{
+    Places,
+    path::Path as Field,
+    tree::{EMPTY, Error, Fault, Kind, NoTree, Node, Repeats, Tree},
 };
+
+use crate::spelling;
 
 use super::error::{ConfigError, Problem};
 

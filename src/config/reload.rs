@@ -9,7 +9,9 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::time::MissedTickBehavior;
 
-use super::{Config, ConfigError, Overrides, document, text_of};
+use policy::config::{Config, Overrides};
+
+use super::{ConfigError, document, text_of};
 
 /// The current configuration, and the result of the last reload.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
-use crate::{
+use policy::{
     pattern::{Pattern, Patterns},
     rules::{
         Access, AppArmor, Bound, Check, Demand, HostPath, Mode, Numbers, Quantity, Ranges,
@@ -237,7 +237,7 @@ fn resource(name: &str) -> Result<(), String> {
     let is_extended = name.split_once('/').is_some_and(|(domain, name)| {
         let is_known =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        crate::dns::is_subdomain(domain)
+        policy::dns::is_subdomain(domain)
             && (1..=63).contains(&name.len())
             && name.bytes().all(is_known)
     });

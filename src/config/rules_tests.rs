@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::rules::{Access, Check, HostPath, Mode, RULES};
+use policy::rules::{Access, Check, HostPath, Mode, RULES};
 
 const OWN: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
@@ -10,7 +10,7 @@ fn parse(rules: &str) -> Result<Config, ConfigError> {
 }
 
 #[track_caller]
-fn good(rules: &str) -> Vec<crate::rules::Demand> {
+fn good(rules: &str) -> Vec<policy::rules::Demand> {
     parse(rules).unwrap_or_else(|error| panic!("{error}\n{rules}")).policies.rules.to_vec()
 }
 
@@ -44,7 +44,7 @@ const EVERY: &str = r#"
   readOnlyRootFilesystem: {mode: enforce}
 "#;
 
-fn names(demands: &[crate::rules::Demand]) -> Vec<&'static str> {
+fn names(demands: &[policy::rules::Demand]) -> Vec<&'static str> {
     demands.iter().map(|demand| demand.check.rule().name()).collect()
 }
 

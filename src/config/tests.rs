@@ -1,9 +1,13 @@
+use policy::{
+    config::{Exemptions, Mode, Overrides},
+    harden,
+    pss::Defaults,
+};
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::{harden, pss::Defaults};
 
 const UPSTREAM: &str =
     "apiVersion: pod-security.admission.config.k8s.io/v1\nkind: PodSecurityConfiguration\n";

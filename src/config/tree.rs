@@ -1,12 +1,10 @@
 //! YAML (and so JSON) as values with their positions in the file. Knows no specific fields.
 
-use crate::{
-    findings::Position,
-    manifest::{
-        Places,
-        tree::{Booleans, EMPTY, Error, Kind, NoTree, Node as Written, Repeats, Scalar, Tree},
-    },
+use manifest::{
+    Places,
+    tree::{Booleans, EMPTY, Error, Kind, NoTree, Node as Written, Repeats, Scalar, Tree},
 };
+use policy::findings::Position;
 
 /// A value and its start.
 #[derive(Debug)]

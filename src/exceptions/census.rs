@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::policy::Exception;
+use policy::exceptions::Exception;
 
 /// Maximum number of exceptions that are named, because each is a separate series.
 const MOST_NAMED: usize = 100;
@@ -64,7 +64,7 @@ impl Census {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Match, Relaxation};
+    use policy::exceptions::{Match, Relaxation};
 
     const NOTICE: Duration = Duration::from_secs(700);
     const NOW: u64 = 10_000;

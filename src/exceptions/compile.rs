@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, fmt, time::SystemTime};
 
 use serde_json::Value;
 
-use crate::{
+use policy::{
     dns,
+    exceptions::{Allowed, Exception, Expiry, Match, Namespaces, OwnerKind, Relaxation},
     pattern::Pattern,
-    policy::{Allowed, Exception, Expiry, Match, Namespaces, OwnerKind, Relaxation},
     rules::{Access, ImagePattern},
 };
 

@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::{
-    manifest::{self, Line},
-    policy::{Exception, Expiry},
-    source::Source,
-};
+use manifest::Line;
+use policy::exceptions::{Exception, Expiry};
+
+use crate::source::Source;
 
 use super::compile::compile;
 

@@ -8,7 +8,10 @@ use std::{
 
 use kube::api::DynamicObject;
 
-use crate::policy::{Exception, Exceptions, Expiry, NOTICE};
+use policy::{
+    exceptions::{Exception, Exceptions, Expiry},
+    verdict::NOTICE,
+};
 
 use super::{
     census::Census,

@@ -5,10 +5,9 @@ use kube::{
     api::{ApiResource, DynamicObject},
 };
 
-use crate::{
-    cluster::{ApiError, Form, Query, for_each},
-    policy::{Exceptions, Honoured},
-};
+use policy::exceptions::{Exceptions, Honoured};
+
+use crate::cluster::{ApiError, Form, Query, for_each};
 
 use super::{
     known::{Entry, Known},

@@ -1,8 +1,8 @@
-//! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`](crate::policy) defines their
+//! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`](policy) defines their
 //! effect.
 //!
 //! - [`PolicyException`] is the object as users write it, and [`compile`] turns it into an
-//!   [`Exception`](crate::policy::Exception): completely, or not at all;
+//!   [`Exception`](policy::exceptions::Exception): completely, or not at all;
 //! - [`Store`] watches those of a cluster, and [`tell`] writes their status;
 //! - [`read`] reads them from files.
 

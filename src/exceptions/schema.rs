@@ -3,7 +3,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::{CAPABILITIES, MAX_VALUES, OwnerKind, Requirement, SYSCTL_ROOTS, VOLUME_TYPES};
+use policy::{
+    exceptions::{CAPABILITIES, MAX_VALUES, OwnerKind, SYSCTL_ROOTS, VOLUME_TYPES},
+    requirement::Requirement,
+};
 
 use super::{
     compile::{MAX_LABELS, MAX_OWNER, MAX_REASON, MAX_SELECTORS},

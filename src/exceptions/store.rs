@@ -23,10 +23,9 @@ use kube::{
 };
 use tokio::{sync::Notify, time::sleep};
 
-use crate::{
-    cluster::{Heard, Retrying, WATCH_SECONDS, overheard, watch_line},
-    policy::{Exceptions, Expiry, Honoured},
-};
+use policy::exceptions::{Exceptions, Expiry, Honoured};
+
+use crate::cluster::{Heard, Retrying, WATCH_SECONDS, overheard, watch_line};
 
 use super::{
     census::Census,

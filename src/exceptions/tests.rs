@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::*;
-use crate::policy::{Expiry, Honoured};
+use policy::exceptions::{Expiry, Honoured};
 
 fn object(namespace: &str, name: &str, allow: &Value) -> Value {
     json!({

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pss::{CONTROLS, Control, Level};
+use policy::pss::{CONTROLS, Control, Level};
 
 use super::text::{Text, all, of};
 

@@ -1,6 +1,6 @@
 //! The texts and their parts.
 
-use crate::pss::{CONTROLS, Control};
+use policy::pss::{CONTROLS, Control};
 
 /// The text on one control or rule. Everything except the two manifests is Markdown.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,9 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use crate::{admission::Hook, cluster::bounded};
+use admission::Hook;
+
+use crate::cluster::bounded;
 
 use super::{Failure, Plan, dial, target::Endpoint};
 

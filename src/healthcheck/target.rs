@@ -11,10 +11,9 @@ use k8s_openapi::{
 use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::{
-    admission::Hook,
-    cluster::{bounded, one_line},
-};
+use admission::Hook;
+
+use crate::cluster::{bounded, one_line};
 
 use super::{Failure, Plan};
 

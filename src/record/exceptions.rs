@@ -12,10 +12,9 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use crate::{
-    exceptions::{Census, Store},
-    policy::NOTICE,
-};
+use policy::verdict::NOTICE;
+
+use crate::exceptions::{Census, Store};
 
 use super::gauges::{count, flag, timestamp};
 

@@ -15,10 +15,12 @@ use prometheus::{
 };
 use tokio::sync::watch;
 
+use policy::config::Mode;
+
 use crate::{
     certificates::Keeper,
     cluster::Cluster,
-    config::{Live, Mode},
+    config::Live,
     server::{Identity, Intake, Readiness, Stats, tls::ClientAuth},
 };
 

@@ -4,10 +4,8 @@
 
 use tracing::{Level, debug, enabled, info};
 
-use crate::{
-    admission::{Outcome, Request},
-    policy::Note,
-};
+use admission::{Outcome, Request};
+use policy::verdict::Note;
 
 use super::{Decision, metrics};
 
@@ -125,7 +123,7 @@ fn detail<'r>(decision: &Decision<'r>) -> &'r str {
 }
 
 fn name<'r>(request: &'r Request<'r>) -> &'r str {
-    crate::admission::display_name(request)
+    admission::display_name(request)
 }
 
 /// Truncates to `MAX_TEXT` bytes, at a character boundary.

@@ -12,12 +12,15 @@ use prometheus::{
     register_int_counter_with_registry as counter,
 };
 
-use crate::{
-    admission::{Effect, Fault, Hook, Outcome, Request, Target},
-    cluster::ApiError,
-    policy::{Verdict, Violation},
+use admission::{Effect, Fault, Hook, Outcome, Request};
+use policy::{
     pss::{Level, LevelVersion, Levels, Version},
+    requirement::Violation,
+    verdict::Verdict,
+    workloads::Target,
 };
+
+use crate::cluster::ApiError;
 
 use super::Decision;
 
@@ -78,7 +81,7 @@ impl Metrics {
         )?;
         let labels = &["version", "newest_policy_version"];
         let info = gauge_vec!("portcullis_build_info", "Always 1.", labels, registry)?;
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), &crate::pss::NEWEST.to_string()])
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), &policy::pss::NEWEST.to_string()])
             .set(1.0);
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let counters =

@@ -15,11 +15,8 @@ pub(crate) use gauges::{count, timestamp};
 pub use metrics::Metrics;
 pub use traces::Traces;
 
-use crate::{
-    admission::{Answer, Hook, Outcome, Request},
-    policy::Context,
-    pss::Minor,
-};
+use admission::{Answer, Hook, Outcome, Request};
+use policy::{pss::Minor, verdict::Context};
 
 /// A decision with everything that is recorded about it.
 #[derive(Debug)]

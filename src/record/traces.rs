@@ -23,7 +23,7 @@ use opentelemetry_sdk::{
 use rustls::ClientConfig;
 use tokio::runtime::Handle;
 
-use crate::admission::{Fault, Outcome};
+use admission::{Fault, Outcome};
 
 use super::{Decision, log::cut, metrics};
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use crate::findings::{ReportedViolation, Summary, Workload};
+use policy::findings::{ReportedViolation, Summary, Workload};
 
 use super::{
     Form, Item, namespace,

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, ops::Range};
 
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
-use crate::findings::{Found, Region, ReportedViolation, Severity, Workload};
 use crate::harmless;
+use policy::findings::{Found, Region, ReportedViolation, Severity, Workload};
 
 use super::words::visible;
 

@@ -4,11 +4,10 @@
 
 use std::io::{self, Write as _};
 
-use crate::{
-    findings::{Lint, ReportedViolation, Summary, Workload},
-    harmless,
-    manifest::Unreadable,
-};
+use manifest::Unreadable;
+use policy::findings::{Lint, ReportedViolation, Summary, Workload};
+
+use crate::harmless;
 
 use super::{Form, Item, Skipped, output::To};
 

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use crate::findings::{Change, Labels, Policy, Summary, Workload};
+use policy::findings::{Change, Labels, Policy, Summary, Workload};
 
 use super::{
     About, Form, Item, frame, namespace,

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::{
+use manifest::Line;
+use policy::{
     findings::{self, Region, Summary},
-    harmless,
-    manifest::Line,
     pss::{LevelVersion, Levels},
 };
+
+use crate::harmless;
 
 use super::{About, Form, Item, Skipped, namespace, output::To};
 

@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, io};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use crate::{
-    findings::{Lint, Namespace, Summary, Workload},
-    manifest::{Line, Unreadable},
-};
+use manifest::{Line, Unreadable};
+use policy::findings::{Lint, Namespace, Summary, Workload};
 
 use super::{
     Form, Item, Skipped,

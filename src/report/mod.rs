@@ -21,10 +21,8 @@ use std::io::{self, Write};
 
 pub use output::{InvalidOutput, Output};
 
-use crate::{
-    findings::{Change, Namespace, Policy, Summary, Workload},
-    manifest::{Line, Unreadable},
-};
+use manifest::{Line, Unreadable};
+use policy::findings::{Change, Namespace, Policy, Summary, Workload};
 
 /// How it is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

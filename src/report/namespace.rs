@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{
+use policy::{
     findings::{self, Change, Extent, Ground, Namespace, Presence, Standing},
     pss::Level,
 };
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
             field: &lint.field,
             message: &lint.message,
         };
-        let block = |(control, workloads): &(&'static crate::pss::Control, u32)| Block {
+        let block = |(control, workloads): &(&'static policy::pss::Control, u32)| Block {
             control: control.id,
             workloads: *workloads,
         };

@@ -8,13 +8,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{
-    explain,
+use manifest::{Line, Unreadable};
+use policy::{
     findings::{self, Found, Lint, ReportedViolation, Summary, Workload, lint},
-    harmless,
-    manifest::{Line, Unreadable},
-    policy::Requirement,
+    requirement::Requirement,
 };
+
+use crate::{explain, harmless};
 
 use super::{Form, Item, Skipped, output::To};
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use comfy_table::{ContentArrangement, presets::NOTHING};
 
-use crate::{
+use policy::{
     findings::Workload,
     pss::{Control, Level},
 };

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, fs};
 use serde_json::Value;
 
 use super::*;
-use crate::{
+use policy::{
     config::Config,
     findings::{Ground, Identity, Presence, Read, lint},
     harden,
-    policy::EffectivePolicy,
+    namespace::EffectivePolicy,
 };
 
 /// The report of a namespace with a label that has no effect.

@@ -2,10 +2,8 @@
 
 use clap::builder::styling::{AnsiColor, Style};
 
-use crate::{
-    findings::{Position, Workload},
-    manifest::Unreadable,
-};
+use manifest::Unreadable;
+use policy::findings::{Position, Workload};
 
 pub(super) use crate::harmless::visible;
 

@@ -12,12 +12,13 @@ use prometheus::{
     register_int_counter_with_registry as counter,
 };
 
-use crate::{
+use policy::{
     findings::{Severity, Workload},
-    policy::Requirement,
     pss::Level,
-    record::{count, timestamp},
+    requirement::Requirement,
 };
+
+use crate::record::{count, timestamp};
 
 use super::write::Verb;
 

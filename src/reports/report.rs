@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::{Value, json};
 
-use crate::{
+use policy::{
     dns,
     findings::{Audited, Identity, ReportedViolation, Severity},
     pss::Level,
@@ -178,7 +178,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::{
+    use policy::{
         config::Config,
         findings::{Policy, Workload},
         pss::Pod,

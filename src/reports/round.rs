@@ -5,12 +5,15 @@ use std::{collections::HashMap, convert::Infallible};
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::{
-    audit::{self, Event, Failure, Templates},
+use policy::{
     config::Config,
-    exceptions::Store,
     findings::{Modes, Namespace, Presence},
     pss::{Caps, Level},
+};
+
+use crate::{
+    audit::{self, Event, Failure, Templates},
+    exceptions::Store,
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::pss::Minor;
+use policy::pss::Minor;
 
 /// The minimum time between two audits: labels often change in bursts.
 const LEAST: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, ops::Range, path::Path};
 
-use crate::manifest::edit::Edit;
+use manifest::edit::Edit;
 
 /// Lines shown around a change.
 const CONTEXT: usize = 3;

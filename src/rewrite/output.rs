@@ -6,9 +6,10 @@ use std::{
     thread,
 };
 
+use manifest::{Line, STACK};
+
 use crate::{
     harmless,
-    manifest::{Line, STACK},
     source::{Skip, Source},
 };
 

@@ -4,17 +4,18 @@ use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
 
 use json_patch::{Patch, PatchOperation};
 
-use crate::{
+use manifest::{
+    Extent, Line, Manifest, Reading, Unreadable,
+    edit::{self, Edit, Refusal},
+    path::{Path, Step},
+    tree::{Repeats, Tree},
+};
+use policy::{
     config::Config,
+    exceptions::Subject,
     harden::{self, Change, Field, Scope},
-    manifest::{
-        self, Extent, Line, Manifest, Reading, Unreadable,
-        edit::{self, Edit, Refusal},
-        path::{Path, Step},
-        tree::{Repeats, Tree},
-    },
-    policy::{Context, ExceptionsAt, PodCase, Subject},
     pss::NEWEST,
+    verdict::{Context, ExceptionsAt, PodCase},
 };
 
 use super::verify;

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::manifest::compact;
+use manifest::compact;
 
 /// A place in a document, with the touched places below it. Without any, all of it is touched.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::manifest::{self, Extent};
+use manifest::Extent;
 
 use super::{
     text::{Planned, Refused},

@@ -9,8 +9,6 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::manifest;
-
 use super::{Skip, Source};
 
 /// File names of kustomizations, in kustomize's order (`api/konfig/general.go`).

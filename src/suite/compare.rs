@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::findings::{Severity, Workload};
+use policy::findings::{Severity, Workload};
 
 use super::{Case, Expectation, Verdict, Whom};
 
@@ -166,7 +166,7 @@ mod tests {
     use std::{path::Path, time::SystemTime};
 
     use super::*;
-    use crate::{
+    use policy::{
         config::Config,
         findings::{Identity, Policy},
         pss::Pod,

@@ -9,12 +9,13 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{
-    config::{ConfigError, reader::Reader},
-    manifest::path::Path as Field,
+use manifest::path::Path as Field;
+use policy::{
     pss::{Minor, Version},
     spec,
 };
+
+use crate::config::{ConfigError, reader::Reader};
 
 use super::{Expectation, Verdict, Whom};
 

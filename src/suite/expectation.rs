@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use crate::{admission::Kind, findings::Identity, spec::Verdict};
+use policy::{findings::Identity, spec::Verdict, workloads::Kind};
 
 /// The expected result for some workloads. Fields that are `None` are not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,13 +8,18 @@ use std::{
     time::SystemTime,
 };
 
-use crate::{
-    config::{self, Config, ConfigError, Problem},
-    exceptions,
+use manifest::{Line, Manifest, Reading, Unreadable};
+use policy::{
+    config::Config,
+    exceptions::{Exceptions, Expiry},
     findings::{Policy, Workload},
     harden::{self, Decision},
-    manifest::{self, Line, Manifest, Reading, Unreadable},
-    policy::{Exceptions, Expiry, Form},
+    verdict::Form,
+};
+
+use crate::{
+    config::{self, ConfigError, Problem},
+    exceptions,
     source::{self, Skip, Source},
 };
 

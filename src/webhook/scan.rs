@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use admission::{PodScan, Scan, Unlisted};
+
 use crate::{
-    admission::{PodScan, Scan, Unlisted},
     cluster::{ApiError, Cluster, Following, PodPage, PodPages},
     server::{Intake, Peer},
 };

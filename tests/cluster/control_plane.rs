@@ -1,10 +1,10 @@
 //! The control plane that other tests rely on does what they rely on.
 
-use crate::support::control_plane::{
-    BuiltInPodSecurity, ControlPlane, Who, namespace, unique_name,
+use crate::support::{
+    control_plane::{BuiltInPodSecurity, ControlPlane, Who, namespace, unique_name},
+    kubectl::kubectl,
+    wait::{PATIENCE, until},
 };
-use crate::support::kubectl::kubectl;
-use crate::support::wait::{PATIENCE, until};
 use serde_json::{Value, json};
 
 #[tokio::test]

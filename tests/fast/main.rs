@@ -10,7 +10,6 @@ mod docs;
 mod explain;
 mod harden;
 mod lifecycle;
-mod purity;
 mod reach;
 mod reviews;
 mod rewrite;

@@ -3,12 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::objects::{apps, compliant, deployment, pod_path, pods, privileged, template};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::{Answer, User};
-use crate::support::wait::{PATIENCE, until};
-use crate::{RESTRICTED, report};
+use crate::{
+    RESTRICTED, report,
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{apps, compliant, deployment, pod_path, pods, privileged, template},
+        portcullis::Portcullis,
+        user::{Answer, User},
+        wait::{PATIENCE, until},
+    },
+};
 
 const FINALIZER: &str = "batch.kubernetes.io/job-tracking";
 

@@ -8,10 +8,14 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::client::{Client, head};
-use crate::support::control_plane::ControlPlane;
-use crate::support::portcullis::Portcullis;
-use crate::{footprint, quantiles, report, scale};
+use crate::{
+    footprint, quantiles, report, scale,
+    support::{
+        client::{Client, head},
+        control_plane::ControlPlane,
+        portcullis::Portcullis,
+    },
+};
 
 const REVIEW: &[u8] = include_bytes!("../reviews/realistic_12k.json");
 

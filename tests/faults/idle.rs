@@ -6,10 +6,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::{RESTRICTED, report, scale};
+use crate::{
+    RESTRICTED, report, scale,
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{pods, privileged},
+        portcullis::Portcullis,
+    },
+};
 
 #[tokio::test]
 async fn gaps_between_requests_reset_nothing() {

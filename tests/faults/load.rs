@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::support::objects::{compliant, pods, privileged};
-use crate::support::user::{Answer, User};
+use crate::support::{
+    objects::{compliant, pods, privileged},
+    user::{Answer, User},
+};
 
 /// Running load.
 pub(crate) struct Load {

@@ -10,15 +10,19 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::hostile::{
-    EVERYTHING, containers, escapes, lists_of_ports, long_name, long_path, pod, stored_pod,
-    sysctls, tightened,
+use crate::{
+    hostile::{
+        EVERYTHING, containers, escapes, lists_of_ports, long_name, long_path, pod, stored_pod,
+        sysctls, tightened,
+    },
+    report, scale,
+    support::{
+        client::Client,
+        control_group::MemoryGroup,
+        portcullis::Portcullis,
+        stub::{Pods, StubCluster},
+    },
 };
-use crate::support::client::Client;
-use crate::support::control_group::MemoryGroup;
-use crate::support::portcullis::Portcullis;
-use crate::support::stub::{Pods, StubCluster};
-use crate::{report, scale};
 
 pub(crate) const MIB: usize = 1 << 20;
 /// At once, each from an address of its own.

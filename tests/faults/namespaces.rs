@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::support::client::Client;
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who, namespace};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::User;
-use crate::{footprint, quantiles, report, scale};
+use crate::{
+    footprint, quantiles, report, scale,
+    support::{
+        client::Client,
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who, namespace},
+        portcullis::Portcullis,
+        user::User,
+    },
+};
 
 const LABEL: &str = "pod-security.kubernetes.io/enforce";
 

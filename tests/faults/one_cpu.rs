@@ -7,13 +7,14 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::hostile::{EVERYTHING, containers, escapes, lists_of_ports, long_path, pod};
-use crate::support::client::Client;
-use crate::support::portcullis::Portcullis;
-use crate::support::process::is_installed;
-use crate::support::skip::Skip;
-use crate::support::stub::StubCluster;
-use crate::{report, scale};
+use crate::{
+    hostile::{EVERYTHING, containers, escapes, lists_of_ports, long_path, pod},
+    report, scale,
+    support::{
+        client::Client, portcullis::Portcullis, process::is_installed, skip::Skip,
+        stub::StubCluster,
+    },
+};
 
 const MIB: usize = 1 << 20;
 /// The most that anything else may wait.

@@ -8,11 +8,15 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::objects::{await_verdict, compliant, pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::wait::{PATIENCE, until};
-use crate::{RESTRICTED, report, scale};
+use crate::{
+    RESTRICTED, report, scale,
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{await_verdict, compliant, pods, privileged},
+        portcullis::Portcullis,
+        wait::{PATIENCE, until},
+    },
+};
 
 #[tokio::test]
 async fn an_outage_of_the_cluster_is_outlived_on_what_is_known() {

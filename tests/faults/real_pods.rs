@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::hostile::tightened;
-use crate::memory::{MIB, run};
-use crate::support::control_group::MemoryGroup;
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::objects::{pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::User;
-use crate::{RESTRICTED, report, scale};
+use crate::{
+    RESTRICTED,
+    hostile::tightened,
+    memory::{MIB, run},
+    report, scale,
+    support::{
+        control_group::MemoryGroup,
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{pods, privileged},
+        portcullis::Portcullis,
+        user::User,
+    },
+};
 
 /// The bytes of each pod's annotation in one namespace: ordinary pods, and nearly the largest that the API server takes.
 const SIZES: [usize; 4] = [8 << 10, 32 << 10, 128 << 10, 250 << 10];

@@ -6,14 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::load::{Load, Report};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::namespaces::in_namespaces;
-use crate::support::nodelet::Restarts;
-use crate::support::objects::{await_verdict, plain};
-use crate::support::wait::{PATIENCE, until};
-use crate::{RESTRICTED, quantiles, report, scale};
+use crate::{
+    RESTRICTED,
+    load::{Load, Report},
+    quantiles, report, scale,
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        namespaces::in_namespaces,
+        nodelet::Restarts,
+        objects::{await_verdict, plain},
+        wait::{PATIENCE, until},
+    },
+};
 
 /// Enforcing, with the certificates that are the default.
 fn values() -> Value {

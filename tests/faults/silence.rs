@@ -11,13 +11,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{await_verdict, pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::process::Folder;
-use crate::support::user::User;
-use crate::support::wait::until;
-use crate::{RESTRICTED, report, scale};
+use crate::{
+    RESTRICTED, report, scale,
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{await_verdict, pods, privileged},
+        portcullis::Portcullis,
+        process::Folder,
+        user::User,
+        wait::until,
+    },
+};
 
 const LENIENT: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "privileged")];
 /// Longer than anything takes here, on a machine that is busy with other tests, too.

@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-use crate::support::client::Client;
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::portcullis::Portcullis;
-use crate::{RESTRICTED, footprint, report, scale};
+use crate::{
+    RESTRICTED, footprint, report, scale,
+    support::{
+        client::Client,
+        control_plane::{ControlPlane, Who},
+        portcullis::Portcullis,
+    },
+};
 
 /// Connections side by side, as an API server has.
 const CALLERS: u64 = 10;

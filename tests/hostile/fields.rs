@@ -151,9 +151,9 @@ fn the_table_is_complete() {
     };
     let mut seen = 0;
     for source in [
-        include_str!("../../core/src/pss/pod.rs"),
-        include_str!("../../core/src/pss/volume.rs"),
-        include_str!("../../core/src/pss/resources.rs"),
+        include_str!("../../crates/policy/src/pss/pod.rs"),
+        include_str!("../../crates/policy/src/pss/volume.rs"),
+        include_str!("../../crates/policy/src/pss/resources.rs"),
     ] {
         let mut rename = None;
         for line in source.lines().map(str::trim) {

@@ -4,11 +4,13 @@ use std::{convert::Infallible, path::Path, sync::Arc, time::SystemTime};
 
 use allocation_counter::measure;
 use clap::ValueEnum as _;
+use manifest::{Places, Reading};
+use policy::{
+    findings::{Policy, Workload},
+    pss::Level,
+};
 use portcullis::{
     config,
-    findings::{Policy, Workload},
-    manifest::{self, Places, Reading},
-    pss::Level,
     report::{About, Format, Item, Output, Report},
     rewrite::Hardener,
 };

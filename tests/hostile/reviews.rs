@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use admission::Hook;
 use allocation_counter::measure;
 use cpu_time::ThreadTime;
-use portcullis::{admission::Hook, config::Mode, json::memory, policy::Requirement};
+use policy::{config::Mode, json::memory, requirement::Requirement};
 use serde_json::Value;
 
 use crate::{

@@ -3,12 +3,12 @@
 
 use std::{hint::black_box, path::Path};
 
-use portcullis::{
-    config,
+use policy::{
     harden::{self, Scope},
     pss::{CONTROLS, Caps, Findings, Pod},
     rules::Images,
 };
+use portcullis::config;
 
 use crate::{
     clock::{TIMES, compared},

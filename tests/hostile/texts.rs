@@ -4,12 +4,12 @@
 use std::{hint::black_box, sync::Arc, time::SystemTime};
 
 use allocation_counter::measure;
-use portcullis::{
+use manifest::{Places, Reading};
+use policy::{
     config::Config,
     findings::{Policy, Workload},
-    manifest::{self, Places, Reading},
-    rewrite::Hardener,
 };
+use portcullis::rewrite::Hardener;
 
 use crate::clock::{TIMES, compared};
 

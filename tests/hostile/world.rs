@@ -7,15 +7,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use admission::{Hook, Request, Review, Unlisted};
 use http::HeaderMap;
-use portcullis::{
-    admission::{self, Hook, Request, Review, Unlisted},
-    config::{self, Config, Mode},
-    events::Events,
-    policy::{
-        Allowed, Context, Exception, Exceptions, ExceptionsAt, Match, Namespaces, Relaxation,
-    },
+use policy::{
+    config::{Config, Mode},
+    exceptions::{Allowed, Exception, Exceptions, Match, Namespaces, Relaxation},
     pss::NEWEST,
+    verdict::{Context, ExceptionsAt},
+};
+use portcullis::{
+    config,
+    events::Events,
     record::{self, Decision, Metrics, Traces},
 };
 use tokio::runtime::Runtime;

@@ -4,17 +4,20 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::image;
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
-use crate::support::go::Program;
-use crate::support::helm::{Helm, RELEASE};
-use crate::support::node::parts::Parts;
-use crate::support::node::{Node, pause_image};
-use crate::support::objects::pods;
-use crate::support::process::Folder;
-use crate::support::services::Services;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    image,
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who},
+        go::Program,
+        helm::{Helm, RELEASE},
+        node::{Node, parts::Parts, pause_image},
+        objects::pods,
+        process::Folder,
+        services::Services,
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 pub(crate) const PROGRAMS: &[Program] = &[
     Program::Etcd,

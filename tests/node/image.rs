@@ -2,16 +2,17 @@
 //! tests, with the libraries that it is linked with; or, with `PORTCULLIS_NODE_RELEASE=1`, the static release that
 //! people get, and nothing else.
 
-use crate::support::skip::is_set;
+use crate::support::{
+    image::{Stage, static_program},
+    node::images::Image,
+    process::Folder,
+    skip::is_set,
+};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-
-use crate::support::image::{Stage, static_program};
-use crate::support::node::images::Image;
-use crate::support::process::Folder;
 
 const NAME: &str = "registry.example/portcullis:tests";
 

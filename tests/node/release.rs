@@ -4,14 +4,18 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::ground::{APP, Ground, are_ready};
-use crate::image;
-use crate::rights::{assert_read_only, assert_restricted, status};
-use crate::support::control_plane::namespace;
-use crate::support::helm::RELEASE;
-use crate::support::objects::{pod, pods};
-use crate::support::skip::say;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    ground::{APP, Ground, are_ready},
+    image,
+    rights::{assert_read_only, assert_restricted, status},
+    support::{
+        control_plane::namespace,
+        helm::RELEASE,
+        objects::{pod, pods},
+        skip::say,
+        wait::{PATIENCE, until},
+    },
+};
 
 /// Of our server's pods.
 pub(crate) const SERVER: &str = "app.kubernetes.io/component=webhook";

@@ -8,14 +8,18 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::ground::{APP, Ground, are_ready};
-use crate::release::{SERVER, values};
-use crate::support::control_plane::Who;
-use crate::support::helm::RELEASE;
-use crate::support::objects::{pod, pods};
-use crate::support::skip::say;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    ground::{APP, Ground, are_ready},
+    release::{SERVER, values},
+    support::{
+        control_plane::Who,
+        helm::RELEASE,
+        objects::{pod, pods},
+        skip::say,
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 /// Who creates pods at the same time, on connections of their own.
 const CREATORS: usize = 4;

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::ground::{APP, Ground, ROOT, are_ready};
-use crate::rights::assert_restricted;
-use crate::support::control_plane::Who;
-use crate::support::objects::{apps, deployment, pod, pods};
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    ground::{APP, Ground, ROOT, are_ready},
+    rights::assert_restricted,
+    support::{
+        control_plane::Who,
+        objects::{apps, deployment, pod, pods},
+        wait::{PATIENCE, until},
+    },
+};
 
 /// A pod whose author set nothing.
 fn plain(name: &str, image: &str) -> Value {

@@ -6,7 +6,7 @@ mod path;
 
 use std::{collections::BTreeMap, fs, path::Path as File};
 
-use portcullis::pss::Minor;
+use policy::pss::Minor;
 use serde::Deserialize;
 use serde_json::Value;
 

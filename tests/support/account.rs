@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::control_plane::{ControlPlane, Who, unique_name};
-use crate::support::process::Folder;
+use crate::support::{
+    control_plane::{ControlPlane, Who, unique_name},
+    process::Folder,
+};
 
 /// Rights in a namespace, or in all.
 pub(crate) enum Rights {

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    user::User,
+    wait::{PATIENCE, until},
+};
 
 /// A pod whose author set nothing that matters here.
 pub(crate) fn plain(name: &str) -> Value {

@@ -10,9 +10,11 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::client::{Answer, Client};
-use crate::support::process::{Folder, Process};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    client::{Answer, Client},
+    process::{Folder, Process},
+    wait::{PATIENCE, until},
+};
 
 /// A review of a pod that breaks baseline, and one of a pod that can be hardened.
 pub(crate) const DENIED: &str = include_str!("../../src/cli/serve/samples/denied.json");

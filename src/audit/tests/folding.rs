@@ -169,7 +169,7 @@ async fn templates_are_hardened_only_where_the_webhook_is_known_to_be() {
     let written = audit(&stub().client().0, &settings).await;
     settings.templates = Templates::AsAdmitted;
     let admitted = audit(&stub().client().0, &settings).await;
-    settings.config.mode = crate::config::Mode::DryRun;
+    settings.config.mode = policy::config::Mode::DryRun;
     let dry = audit(&stub().client().0, &settings).await;
 
     let as_written = ["Deployment shop/web 0 baseline restricted"];

@@ -13,9 +13,13 @@ use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::{
-    config::{Config, Live, Overrides},
+use policy::{
+    config::{Config, Overrides},
     harden,
+};
+
+use crate::{
+    config::Live,
     record::Traces,
     server::{BodyLimits, Identity, Limits, Memory, tls},
 };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{
+use policy::{
     findings::{Ranks, Summary},
     pss::Level,
 };

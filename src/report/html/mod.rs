@@ -10,11 +10,11 @@ use std::{
     io::{self, Write as _},
 };
 
-use crate::{
+use manifest::{Line, Unreadable};
+use policy::{
     findings::{Found, ReportedViolation, Summary, Workload},
-    manifest::{Line, Unreadable},
-    policy::Requirement,
     pss::Level,
+    requirement::Requirement,
 };
 
 use super::{

@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::{
-    findings::{Change, Namespace, Presence},
-    report::{namespace, words::count},
-};
+use policy::findings::{Change, Namespace, Presence};
+
+use crate::report::{namespace, words::count};
 
 use super::{Escaped, badges};
 

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use policy::{harden::Field, pss::Minor, requirement::Requirement};
+
 use crate::{
     config::ConfigError,
-    harden::Field,
-    policy::Requirement,
-    pss::Minor,
     suite::{Manifests, Suite, Verdict, Whom, parse},
 };
 

@@ -1,6 +1,6 @@
 //! Rules: denied, warned of, audited.
 
-use portcullis::policy::Requirement;
+use policy::requirement::Requirement;
 use serde_json::json;
 
 use crate::{

@@ -14,12 +14,14 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::portcullis::page;
-use crate::support::process::{Folder, Process, free_port};
-use crate::support::skip::Skip;
-use crate::support::user::{Answer, User};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    control_plane::{ControlPlane, Who},
+    portcullis::page,
+    process::{Folder, Process, free_port},
+    skip::Skip,
+    user::{Answer, User},
+    wait::{PATIENCE, until},
+};
 
 pub(crate) const VALIDATING: &str =
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";

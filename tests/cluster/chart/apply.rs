@@ -8,9 +8,11 @@ use super::cluster::{Installation, shared};
 use super::helm::{CHART, Helm, content, objects, project};
 use super::install::on_its_own_thread;
 use super::rendering::SHAPES;
-use crate::support::kubectl::kubectl;
-use crate::support::process::{Folder, is_installed};
-use crate::support::skip::Skip;
+use crate::support::{
+    kubectl::kubectl,
+    process::{Folder, is_installed},
+    skip::Skip,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rendered_chart_is_applied_again_and_again() {

@@ -7,12 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::go::require_go;
-use crate::support::process::Folder;
-use crate::support::skip::Skip;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+    go::require_go,
+    process::Folder,
+    skip::Skip,
+    user::User,
+    wait::{PATIENCE, until},
+};
 
 /// With the built-in Pod Security, which the chart's own pods must pass.
 pub(crate) fn shared() -> Result<&'static ControlPlane, Skip> {

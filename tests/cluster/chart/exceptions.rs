@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use portcullis::{config, policy::Settings};
+use policy::config::Settings;
+use portcullis::config;
 use serde_json::{Value, json};
 
 use super::helm::{CHART, Helm, NAME, find, project};

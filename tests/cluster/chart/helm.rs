@@ -5,9 +5,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::go::{Program, build};
-use crate::support::process::Folder;
-use crate::support::skip::Skip;
+use crate::support::{
+    go::{Program, build},
+    process::Folder,
+    skip::Skip,
+};
 
 /// The namespace and the release's name, where a test is not about them.
 pub(crate) const NAME: &str = "portcullis";

@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use super::cluster::{Installation, shared};
 use super::helm::{CHART, Helm, NO_CHECK, content, text};
-use crate::support::control_plane::ControlPlane;
-use crate::support::skip::Skip;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    control_plane::ControlPlane,
+    skip::Skip,
+    user::User,
+    wait::{PATIENCE, until},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_3_installs_upgrades_tests_and_uninstalls() {

@@ -6,8 +6,10 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::helm::{Helm, content, objects, project};
-use crate::support::go::{Program, build};
-use crate::support::process::Folder;
+use crate::support::{
+    go::{Program, build},
+    process::Folder,
+};
 
 const DRY_RUN: &str = "";
 const ENFORCE: &str = "mode=enforce";

@@ -11,10 +11,12 @@ use super::helm::{CHART, Helm, NO_CHECK, content, objects, project};
 use super::install::on_its_own_thread;
 use super::kustomize::kustomize;
 use super::rendering::SHAPES;
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane};
-use crate::support::go::{Program, build};
-use crate::support::kubectl::kubectl;
-use crate::support::process::Folder;
+use crate::support::{
+    control_plane::{BuiltInPodSecurity, ControlPlane},
+    go::{Program, build},
+    kubectl::kubectl,
+    process::Folder,
+};
 
 const ONE: &[&str] = &["--server-side", "--field-manager=argocd-controller"];
 const TWO: &[&str] = &["--server-side", "--field-manager=kustomize-controller"];

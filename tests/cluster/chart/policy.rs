@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use super::cluster::{Installation, bundles, shared};
 use super::helm::{CHART, Helm, NO_CHECK};
 use super::install::on_its_own_thread;
-use crate::support::user::{Answer, User};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    user::{Answer, User},
+    wait::{PATIENCE, until},
+};
 
 /// A change of a configuration, and what the policy says of it.
 type Change = (&'static str, fn(&mut Value), &'static str);

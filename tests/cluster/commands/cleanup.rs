@@ -5,12 +5,14 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::account::{Rights, account};
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who, unique_name};
-use crate::support::process::Folder;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
-use crate::support::webhooks::rule;
+use crate::support::{
+    account::{Rights, account},
+    control_plane::{BuiltInPodSecurity, ControlPlane, Who, unique_name},
+    process::Folder,
+    user::User,
+    wait::{PATIENCE, until},
+    webhooks::rule,
+};
 
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const VALIDATING: &str = "validatingwebhookconfigurations";

@@ -6,11 +6,13 @@ use std::slice::from_ref;
 
 use serde_json::json;
 
-use crate::support::client::Client;
-use crate::support::client_certificates::{CLIENT_NAME, WebhookClient};
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who};
-use crate::support::portcullis::Portcullis;
-use crate::support::process::Folder;
+use crate::support::{
+    client::Client,
+    client_certificates::{CLIENT_NAME, WebhookClient},
+    control_plane::{BuiltInPodSecurity, ControlPlane, Place, Who},
+    portcullis::Portcullis,
+    process::Folder,
+};
 
 #[tokio::test]
 async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {

@@ -7,13 +7,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::account::{Rights, account};
-use crate::support::certificates::{SERVICE, Serving};
-use crate::support::control_plane::{ControlPlane, Who, unique_name};
-use crate::support::portcullis::Portcullis;
-use crate::support::process::{Folder, free_port};
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    account::{Rights, account},
+    certificates::{SERVICE, Serving},
+    control_plane::{ControlPlane, Who, unique_name},
+    portcullis::Portcullis,
+    process::{Folder, free_port},
+    user::User,
+    wait::{PATIENCE, until},
+};
 
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const VALIDATING: &str = "validatingwebhookconfigurations";

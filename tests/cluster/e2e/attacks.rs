@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::{PRIVILEGED, RESTRICTED, assert_denied, standard};
-use crate::support::control_plane::Who;
-use crate::support::objects::{IMAGE, await_verdict, compliant, pod_path, pods, privileged};
-use crate::support::user::User;
+use crate::{
+    e2e::{PRIVILEGED, RESTRICTED, assert_denied, standard},
+    support::{
+        control_plane::Who,
+        objects::{IMAGE, await_verdict, compliant, pod_path, pods, privileged},
+        user::User,
+    },
+};
 
 /// Nearly as much as the API server takes, of a character of which it makes six when it asks us.
 fn swollen(mut pod: Value) -> Value {

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::{BASELINE_WARN_RESTRICTED, PRIVILEGED, RESTRICTED, standard};
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{await_verdict, deployment, plain, pods, privileged};
-use crate::support::webhooks::{ADVISE, ENFORCE};
+use crate::{
+    e2e::{BASELINE_WARN_RESTRICTED, PRIVILEGED, RESTRICTED, standard},
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{await_verdict, deployment, plain, pods, privileged},
+        webhooks::{ADVISE, ENFORCE},
+    },
+};
 
 #[tokio::test]
 async fn a_denied_pods_event_names_the_policy() {

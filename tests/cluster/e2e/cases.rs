@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::pss::{CONTROLS, Control, Level, Minor, Pod, evaluate};
+use policy::pss::{CONTROLS, Control, Level, Minor, Pod, evaluate};
 use serde_json::Value;
 
-use crate::e2e::standard;
-use crate::e2e::verdicts::{Ask, NEWEST, Question, Verdict, ask};
-use crate::pods::{Case, base, cases};
+use crate::{
+    e2e::{
+        standard,
+        verdicts::{Ask, NEWEST, Question, Verdict, ask},
+    },
+    pods::{Case, base, cases},
+};
 
 /// Control ids and field paths.
 type Causes = BTreeSet<(String, String)>;

@@ -6,11 +6,13 @@ use std::fmt::{self, Display};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::objects::{apps, compliant, deployment, pods, template};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::{Answer, User};
-use crate::support::webhooks::ADVISE;
+use crate::support::{
+    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+    objects::{apps, compliant, deployment, pods, template},
+    portcullis::Portcullis,
+    user::{Answer, User},
+    webhooks::ADVISE,
+};
 
 /// What a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

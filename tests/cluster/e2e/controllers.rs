@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::{RESTRICTED, standard};
-use crate::support::control_plane::Who;
-use crate::support::objects::{
-    apps, await_pods, compliant, deployment, plain, privileged, selector, template,
+use crate::{
+    e2e::{RESTRICTED, standard},
+    support::{
+        control_plane::Who,
+        objects::{apps, await_pods, compliant, deployment, plain, privileged, selector, template},
+        wait::{PATIENCE, until},
+        webhooks::ENFORCE,
+    },
 };
-use crate::support::wait::{PATIENCE, until};
-use crate::support::webhooks::ENFORCE;
 
 #[tokio::test]
 async fn a_plain_template_makes_hardened_pods_and_no_alarm() {

@@ -2,13 +2,15 @@
 
 use serde_json::json;
 
-use crate::e2e::audit_log::pod_event;
-use crate::e2e::hardening::was_patched;
-use crate::e2e::{RESTRICTED, standard_with};
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{plain, pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::webhooks::ENFORCE;
+use crate::{
+    e2e::{RESTRICTED, audit_log::pod_event, hardening::was_patched, standard_with},
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{plain, pods, privileged},
+        portcullis::Portcullis,
+        webhooks::ENFORCE,
+    },
+};
 
 const MODE: &str = "
 apiVersion: portcullis.dev/v1alpha1

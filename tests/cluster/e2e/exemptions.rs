@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use crate::e2e::audit_log::pod_event;
-use crate::e2e::{RESTRICTED, assert_denied, standard_with};
-use crate::support::control_plane::{
-    ControlPlane, Who, namespace, unique_name, wait_for_service_account,
+use crate::{
+    e2e::{RESTRICTED, assert_denied, audit_log::pod_event, standard_with},
+    support::{
+        control_plane::{ControlPlane, Who, namespace, unique_name, wait_for_service_account},
+        objects::{pods, privileged},
+        webhooks::ENFORCE,
+    },
 };
-use crate::support::objects::{pods, privileged};
-use crate::support::webhooks::ENFORCE;
 
 const USER_EXEMPT: &str = "
 apiVersion: pod-security.admission.config.k8s.io/v1

@@ -3,12 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::pss::{Minor, Version};
+use policy::pss::{Minor, Version};
 
-use crate::e2e::standard;
-use crate::e2e::verdicts::{Ask, NEWEST, Question, Verdict, ask};
-use crate::support::fixtures::{Expectation, Fixture, fixtures};
-use crate::support::objects::compliant;
+use crate::{
+    e2e::{
+        standard,
+        verdicts::{Ask, NEWEST, Question, Verdict, ask},
+    },
+    support::{
+        fixtures::{Expectation, Fixture, fixtures},
+        objects::compliant,
+    },
+};
 
 #[tokio::test]
 async fn upstreams_fixtures_are_admitted_and_denied_as_upstream_says() {

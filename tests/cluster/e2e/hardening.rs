@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::{
-    BASELINE, BASELINE_WARN_RESTRICTED, Labels, RESTRICTED, assert_denied, controls, standard,
+use crate::{
+    e2e::{
+        BASELINE, BASELINE_WARN_RESTRICTED, Labels, RESTRICTED, assert_denied, controls, standard,
+    },
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{IMAGE, plain, pod, pod_path, pods},
+        webhooks::HARDEN,
+    },
 };
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{IMAGE, plain, pod, pod_path, pods};
-use crate::support::webhooks::HARDEN;
 
 #[tokio::test]
 async fn a_plain_pod_becomes_one_that_passes_restricted() {

@@ -3,10 +3,13 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::hardening::was_patched;
-use crate::e2e::standard_with;
-use crate::support::control_plane::Who;
-use crate::support::objects::{IMAGE, pod, pods};
+use crate::{
+    e2e::{hardening::was_patched, standard_with},
+    support::{
+        control_plane::Who,
+        objects::{IMAGE, pod, pods},
+    },
+};
 
 const EVERYTHING: &str = "
 apiVersion: portcullis.dev/v1alpha1

@@ -2,11 +2,15 @@
 
 use serde_json::json;
 
-use crate::e2e::{RESTRICTED, standard};
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::kubectl::kubectl;
-use crate::support::objects::{deployment, plain, privileged};
-use crate::support::portcullis::Portcullis;
+use crate::{
+    e2e::{RESTRICTED, standard},
+    support::{
+        control_plane::{ControlPlane, Who},
+        kubectl::kubectl,
+        objects::{deployment, plain, privileged},
+        portcullis::Portcullis,
+    },
+};
 
 #[tokio::test]
 async fn a_denial_reads_well() {

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::hardening::was_patched;
-use crate::e2e::{BASELINE, assert_denied, standard};
-use crate::support::control_plane::Who;
-use crate::support::objects::{plain, pods, privileged};
+use crate::{
+    e2e::{BASELINE, assert_denied, hardening::was_patched, standard},
+    support::{
+        control_plane::Who,
+        objects::{plain, pods, privileged},
+    },
+};
 
 #[tokio::test]
 async fn a_kubelets_mirror_pod_is_not_patched() {

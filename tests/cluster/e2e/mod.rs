@@ -21,11 +21,10 @@ mod sidecar;
 mod subresources;
 mod verdicts;
 
-use crate::support::control_plane::ControlPlane;
-use crate::support::portcullis::Portcullis;
-use crate::support::skip::Skip;
-use crate::support::user::Answer;
-use crate::support::webhooks::ENFORCE;
+use crate::support::{
+    control_plane::ControlPlane, portcullis::Portcullis, skip::Skip, user::Answer,
+    webhooks::ENFORCE,
+};
 use tokio::sync::OnceCell;
 
 /// Labels of a namespace.

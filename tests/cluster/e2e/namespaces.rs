@@ -2,11 +2,14 @@
 
 use serde_json::json;
 
-use crate::e2e::mirror_pods::mirror;
-use crate::e2e::{PRIVILEGED, RESTRICTED, assert_denied, standard};
-use crate::support::control_plane::{Who, namespace, unique_name};
-use crate::support::objects::{await_verdict, compliant, pods, privileged};
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    e2e::{PRIVILEGED, RESTRICTED, assert_denied, mirror_pods::mirror, standard},
+    support::{
+        control_plane::{Who, namespace, unique_name},
+        objects::{await_verdict, compliant, pods, privileged},
+        wait::{PATIENCE, until},
+    },
+};
 
 #[tokio::test]
 async fn a_label_change_takes_effect_both_ways() {

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use crate::e2e::{BASELINE, PRIVILEGED, RESTRICTED, assert_denied, controls, standard};
-use crate::support::control_plane::Who;
-use crate::support::objects::{
-    IMAGE, await_verdict, compliant, plain, pod, pod_path, pods, privileged,
+use crate::{
+    e2e::{BASELINE, PRIVILEGED, RESTRICTED, assert_denied, controls, standard},
+    support::{
+        control_plane::Who,
+        objects::{IMAGE, await_verdict, compliant, plain, pod, pod_path, pods, privileged},
+    },
 };
 
 #[tokio::test]

@@ -7,12 +7,15 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::e2e::mirror_pods::mirror;
-use crate::e2e::{RESTRICTED, assert_denied, standard};
-use crate::support::control_plane::{Who, namespace, unique_name};
-use crate::support::objects::{pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::Answer;
+use crate::{
+    e2e::{RESTRICTED, assert_denied, mirror_pods::mirror, standard},
+    support::{
+        control_plane::{Who, namespace, unique_name},
+        objects::{pods, privileged},
+        portcullis::Portcullis,
+        user::Answer,
+    },
+};
 
 const AT_ONCE: usize = 32;
 

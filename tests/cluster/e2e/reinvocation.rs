@@ -2,12 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::audit_log::pod_event;
-use crate::e2e::sidecar::{Injector, SIDECAR};
-use crate::e2e::{RESTRICTED, standard};
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{compliant, plain, pod, pod_path, pods};
-use crate::support::webhooks::HARDEN;
+use crate::{
+    e2e::{
+        RESTRICTED,
+        audit_log::pod_event,
+        sidecar::{Injector, SIDECAR},
+        standard,
+    },
+    support::{
+        control_plane::{ControlPlane, Who},
+        objects::{compliant, plain, pod, pod_path, pods},
+        webhooks::HARDEN,
+    },
+};
 
 #[tokio::test]
 async fn a_container_that_is_injected_after_us_is_hardened_too() {

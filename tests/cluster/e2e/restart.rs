@@ -4,12 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
 
-use crate::e2e::{PRIVILEGED, RESTRICTED, assert_denied};
-use crate::support::client::Client;
-use crate::support::control_plane::{BuiltInPodSecurity, ControlPlane, Who};
-use crate::support::objects::{await_verdict, compliant, pods, privileged};
-use crate::support::portcullis::Portcullis;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    e2e::{PRIVILEGED, RESTRICTED, assert_denied},
+    support::{
+        client::Client,
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{await_verdict, compliant, pods, privileged},
+        portcullis::Portcullis,
+        wait::{PATIENCE, until},
+    },
+};
 
 #[tokio::test]
 async fn our_server_keeps_judging_and_keeps_hearing_of_changes() {

@@ -17,9 +17,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::support::control_plane::unique_name;
-use crate::support::user::User;
-use crate::support::webhooks::{in_force, probe, rule};
+use crate::support::{
+    control_plane::unique_name,
+    user::User,
+    webhooks::{in_force, probe, rule},
+};
 
 /// The name of the container that it adds.
 pub(crate) const SIDECAR: &str = "proxy";

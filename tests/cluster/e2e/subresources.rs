@@ -2,9 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::{PRIVILEGED, RESTRICTED, assert_denied, standard};
-use crate::support::control_plane::Who;
-use crate::support::objects::{IMAGE, await_verdict, compliant, pod_path, pods, privileged};
+use crate::{
+    e2e::{PRIVILEGED, RESTRICTED, assert_denied, standard},
+    support::{
+        control_plane::Who,
+        objects::{IMAGE, await_verdict, compliant, pod_path, pods, privileged},
+    },
+};
 
 #[tokio::test]
 async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone() {

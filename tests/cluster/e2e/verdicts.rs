@@ -6,14 +6,16 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::{StreamExt, stream};
-use portcullis::pss::{Level, Minor};
+use policy::pss::{Level, Minor};
 use serde_json::{Value, json};
 
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::objects::{pod_path, pods};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::{Answer, User};
-use crate::support::webhooks::ENFORCE;
+use crate::support::{
+    control_plane::{ControlPlane, Who},
+    objects::{pod_path, pods},
+    portcullis::Portcullis,
+    user::{Answer, User},
+    webhooks::ENFORCE,
+};
 
 /// The newest version of the Standard that the API server under test knows: ours judges by no newer one.
 pub(crate) const NEWEST: Minor = Minor(36);

@@ -6,18 +6,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use portcullis::{
-    exceptions::{Store, tell},
-    policy::{Expiry, Honoured},
-};
+use policy::exceptions::{Expiry, Honoured};
+use portcullis::exceptions::{Store, tell};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::exceptions::definition::{define, exception, path};
-use crate::support::{
-    control_plane::{ControlPlane, Who},
-    user::User,
-    wait::{PATIENCE, until},
+use crate::{
+    exceptions::definition::{define, exception, path},
+    support::{
+        control_plane::{ControlPlane, Who},
+        user::User,
+        wait::{PATIENCE, until},
+    },
 };
 
 async fn status(admin: &User, path: &str, what: &str, fits: impl Fn(&Value) -> bool) -> Value {

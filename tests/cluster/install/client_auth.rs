@@ -7,15 +7,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::install::RESTRICTED;
-use crate::install::direct::ask;
-use crate::support::client_certificates::{CLIENT_NAME, WebhookClient};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::go::Program;
-use crate::support::namespaces::in_namespaces;
-use crate::support::objects::{compliant, pods, privileged};
-use crate::support::process::Folder;
+use crate::{
+    install::{RESTRICTED, direct::ask},
+    support::{
+        client_certificates::{CLIENT_NAME, WebhookClient},
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        go::Program,
+        namespaces::in_namespaces,
+        objects::{compliant, pods, privileged},
+        process::Folder,
+    },
+};
 
 #[test]
 fn the_api_server_alone_is_answered() {

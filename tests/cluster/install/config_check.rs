@@ -3,14 +3,18 @@
 
 use serde_json::{Value, json};
 
-use crate::install::{RESTRICTED, enforcing};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::go::Program;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::objects::{await_verdict, privileged};
-use crate::support::user::User;
+use crate::{
+    install::{RESTRICTED, enforcing},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        go::Program,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        objects::{await_verdict, privileged},
+        user::User,
+    },
+};
 
 /// Values that the schema of the chart accepts, and what the program reports for each.
 const INVALID: [(&str, &str); 2] = [

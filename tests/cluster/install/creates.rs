@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::cluster::Cluster;
-use crate::support::control_plane::Who;
-use crate::support::objects::{compliant, pods};
-use crate::support::user::User;
+use crate::support::{
+    cluster::Cluster,
+    control_plane::Who,
+    objects::{compliant, pods},
+    user::User,
+};
 
 /// Someone who makes pods all the time.
 pub(crate) struct Creates {

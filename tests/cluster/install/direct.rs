@@ -10,10 +10,12 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::support::client::{Client, head};
-use crate::support::cluster::Cluster;
-use crate::support::helm::RELEASE;
-use crate::support::nodelet::Replica;
+use crate::support::{
+    client::{Client, head},
+    cluster::Cluster,
+    helm::RELEASE,
+    nodelet::Replica,
+};
 
 /// The answer to this review, where the server answers a client without a certificate at all.
 pub(crate) async fn ask(cluster: &Cluster, replica: &Replica, review: &str) -> io::Result<String> {

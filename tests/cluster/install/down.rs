@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use crate::install::{RESTRICTED, enforcing};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::nodelet::Restarts;
-use crate::support::objects::{await_verdict, compliant, plain, pods};
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    install::{RESTRICTED, enforcing},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        nodelet::Restarts,
+        objects::{await_verdict, compliant, plain, pods},
+        wait::{PATIENCE, until},
+    },
+};
 
 #[test]
 fn pods_are_refused_excluded_namespaces_work_and_it_recovers_by_itself() {

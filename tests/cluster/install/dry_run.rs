@@ -2,12 +2,16 @@
 
 use serde_json::json;
 
-use crate::install::{RESTRICTED, counted};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::namespaces::in_namespaces;
-use crate::support::nodelet::Restarts;
-use crate::support::objects::{plain, pods, privileged};
+use crate::{
+    install::{RESTRICTED, counted},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        namespaces::in_namespaces,
+        nodelet::Restarts,
+        objects::{plain, pods, privileged},
+    },
+};
 
 #[test]
 fn nothing_is_denied_and_all_of_it_is_reported() {

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::install::{RESTRICTED, counted, enforcing};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::nodelet::Replica;
-use crate::support::objects::{apps, compliant, deployment, plain, pods, privileged};
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    install::{RESTRICTED, counted, enforcing},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        nodelet::Replica,
+        objects::{apps, compliant, deployment, plain, pods, privileged},
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 #[test]
 fn pods_are_denied_and_hardened_by_two_replicas() {

@@ -3,15 +3,18 @@
 
 use serde_json::json;
 
-use crate::install::creates::Creates;
-use crate::install::enforcing;
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::objects::pods;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    install::{creates::Creates, enforcing},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        objects::pods,
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 #[test]
 fn a_drain_takes_one_replica_after_the_other_and_nobody_notices() {

@@ -3,15 +3,18 @@
 
 use serde_json::{Value, json};
 
-use crate::install::RESTRICTED;
-use crate::install::creates::Creates;
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::go::Program;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::objects::{await_verdict, pods, privileged};
-use crate::support::user::User;
+use crate::{
+    install::{RESTRICTED, creates::Creates},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        go::Program,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        objects::{await_verdict, pods, privileged},
+        user::User,
+    },
+};
 
 #[test]
 fn helm_4_installs_tests_upgrades_and_uninstalls() {

@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
-use crate::install::enforcing;
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::namespaces::in_namespaces;
-use crate::support::nodelet::network::Link;
-use crate::support::objects::{await_verdict, compliant, pods};
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    install::enforcing,
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        namespaces::in_namespaces,
+        nodelet::network::Link,
+        objects::{await_verdict, compliant, pods},
+        wait::{PATIENCE, until},
+    },
+};
 
 #[test]
 fn they_are_killed_hung_cut_off_scaled_and_replaced() {

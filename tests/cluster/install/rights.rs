@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::install::direct::ask;
-use crate::install::{RESTRICTED, enforcing};
-use crate::reports::definitions::{OPEN_REPORTS, define_open_reports};
-use crate::support::cluster::{Cluster, PROGRAMS};
-use crate::support::control_plane::Who;
-use crate::support::helm::RELEASE;
-use crate::support::namespaces::in_namespaces;
-use crate::support::objects::{plain, pods, privileged};
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    install::{RESTRICTED, direct::ask, enforcing},
+    reports::definitions::{OPEN_REPORTS, define_open_reports},
+    support::{
+        cluster::{Cluster, PROGRAMS},
+        control_plane::Who,
+        helm::RELEASE,
+        namespaces::in_namespaces,
+        objects::{plain, pods, privileged},
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 /// A verb, API group, resource, and an object's name where the rule is about one.
 type Right = (String, String, String, Option<String>);

@@ -8,9 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rules::{FILE, Rule, read, rules};
-use crate::chart::helm::Helm;
-use crate::support::go::{Program, build};
-use crate::support::process::Folder;
+use crate::{
+    chart::helm::Helm,
+    support::{
+        go::{Program, build},
+        process::Folder,
+    },
+};
 
 /// What `alerts.yaml` says of one alert.
 #[derive(Debug, Deserialize)]

@@ -24,8 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::certificates::Serving;
-use crate::support::process::Folder;
+use crate::support::{certificates::Serving, process::Folder};
 
 /// One that runs, and stops when dropped.
 pub(crate) struct Collector {

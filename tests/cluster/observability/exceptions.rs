@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::portcullis::Portcullis;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    control_plane::{ControlPlane, Who},
+    portcullis::Portcullis,
+    user::User,
+    wait::{PATIENCE, until},
+};
 
 const DAY: u64 = 24 * 3600;
 

@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 use super::dashboard::expressions;
 use super::rules::rules;
 use super::run::Exposed;
-use crate::support::go::{Program, build};
-use crate::support::process::Folder;
+use crate::support::{
+    go::{Program, build},
+    process::Folder,
+};
 
 #[tokio::test]
 async fn everything_that_is_asked_for_is_exposed() {

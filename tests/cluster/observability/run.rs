@@ -6,12 +6,16 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::exceptions::{define, except};
-use crate::certificates::installation::{Installation, Replica};
-use crate::support::control_plane::{ControlPlane, Who};
-use crate::support::portcullis::{Portcullis, page};
-use crate::support::skip::Skip;
-use crate::support::user::User;
-use crate::support::wait::{PATIENCE, until};
+use crate::{
+    certificates::installation::{Installation, Replica},
+    support::{
+        control_plane::{ControlPlane, Who},
+        portcullis::{Portcullis, page},
+        skip::Skip,
+        user::User,
+        wait::{PATIENCE, until},
+    },
+};
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 

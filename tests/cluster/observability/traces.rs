@@ -6,8 +6,10 @@ use std::process::Command;
 use serde_json::json;
 
 use super::collector::{Collector, attributes, mute};
-use crate::support::process::{Folder, free_port};
-use crate::support::server::{DENIED, HARDENED, Server, command};
+use crate::support::{
+    process::{Folder, free_port},
+    server::{DENIED, HARDENED, Server, command},
+};
 
 /// As kube-apiserver sends it: version, trace, parent, and whether it is sampled.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

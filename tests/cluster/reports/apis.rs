@@ -1,13 +1,15 @@
 //! Which of the two APIs is spoken, and how many reports there may be.
 
-use crate::reports::definitions::{
-    OPEN_REPORTS, POLICY_REPORTS, define_open_reports, define_policy_reports,
-};
-use crate::reports::server::{audited, metric, reporter, reports, start, subjects};
-use crate::support::objects::{plain, pods};
-use crate::support::{
-    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
-    process::Folder,
+use crate::{
+    reports::{
+        definitions::{OPEN_REPORTS, POLICY_REPORTS, define_open_reports, define_policy_reports},
+        server::{audited, metric, reporter, reports, start, subjects},
+    },
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{plain, pods},
+        process::Folder,
+    },
 };
 
 #[tokio::test]

@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::reports::server::metric;
-use crate::support::account::{Rights, account};
-use crate::support::objects::{apps, deployment, pods, privileged};
-use crate::support::{
-    control_plane::{ControlPlane, Who},
-    portcullis::Portcullis,
-    process::Folder,
-    user::User,
-    wait::{PATIENCE, until},
+use crate::{
+    reports::server::metric,
+    support::{
+        account::{Rights, account},
+        control_plane::{ControlPlane, Who},
+        objects::{apps, deployment, pods, privileged},
+        portcullis::Portcullis,
+        process::Folder,
+        user::User,
+        wait::{PATIENCE, until},
+    },
 };
 
 const CONFIGURATION: &str = "

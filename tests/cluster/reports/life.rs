@@ -2,13 +2,17 @@
 
 use serde_json::json;
 
-use crate::reports::definitions::{OPEN_REPORTS, define_open_reports};
-use crate::reports::server::{audited, metric, reporter, reports, results, start, subjects};
-use crate::support::objects::{apps, await_pods, compliant, deployment, plain, pods, privileged};
-use crate::support::{
-    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
-    process::Folder,
-    wait::{PATIENCE, until},
+use crate::{
+    reports::{
+        definitions::{OPEN_REPORTS, define_open_reports},
+        server::{audited, metric, reporter, reports, results, start, subjects},
+    },
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{apps, await_pods, compliant, deployment, plain, pods, privileged},
+        process::Folder,
+        wait::{PATIENCE, until},
+    },
 };
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";

@@ -1,12 +1,16 @@
 //! Only one replica writes, and the next one goes on where it stopped.
 
-use crate::reports::definitions::{OPEN_REPORTS, define_open_reports};
-use crate::reports::server::{audited, metric, reporter, reports, start, subjects};
-use crate::support::objects::{plain, pods};
-use crate::support::{
-    control_plane::{BuiltInPodSecurity, ControlPlane, Who},
-    process::Folder,
-    wait::{PATIENCE, until},
+use crate::{
+    reports::{
+        definitions::{OPEN_REPORTS, define_open_reports},
+        server::{audited, metric, reporter, reports, start, subjects},
+    },
+    support::{
+        control_plane::{BuiltInPodSecurity, ControlPlane, Who},
+        objects::{plain, pods},
+        process::Folder,
+        wait::{PATIENCE, until},
+    },
 };
 
 #[tokio::test]

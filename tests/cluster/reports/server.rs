@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::account::{Rights, account};
 use crate::support::{
+    account::{Rights, account},
     control_plane::ControlPlane,
     portcullis::Portcullis,
     process::Folder,

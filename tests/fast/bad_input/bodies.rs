@@ -1,6 +1,6 @@
 //! Bodies that are wrong in one way each. The pod in them passes restricted: nothing else is denied.
 
-use portcullis::admission::Hook;
+use admission::Hook;
 use serde_json::json;
 
 use crate::{
@@ -304,7 +304,8 @@ fn a_field_is_known_however_it_is_escaped() {
 
 #[test]
 fn a_body_too_large_is_denied_by_its_uid() {
-    use portcullis::{config::Config, server::BodyLimits};
+    use policy::config::Config;
+    use portcullis::server::BodyLimits;
     let limits = BodyLimits { largest: 8192, ..BodyLimits::default() };
     let server = crate::reviews::ask::Server::with_limits(Config::standalone(), limits);
     let body = good_with("\"spec\":{", &format!("\"spec\":{{\"x\":\"{}\",", "<".repeat(10_000)));

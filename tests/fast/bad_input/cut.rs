@@ -1,6 +1,6 @@
 //! Reviews that end too soon, at any byte.
 
-use portcullis::admission::Hook;
+use admission::Hook;
 
 use crate::{
     bad_input::seeds::{HOOKS, Verdict, seeds, server, uid, verdict},

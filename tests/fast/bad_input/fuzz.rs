@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use portcullis::admission::Hook;
+use admission::Hook;
 use serde_json::Value;
 
 use crate::{

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use portcullis::{admission::Hook, config::Config};
+use admission::Hook;
+use policy::config::Config;
 use serde_json::Value;
 
 use crate::reviews::ask::{Reply, Server};

@@ -1,6 +1,6 @@
 //! More of everything than anyone has.
 
-use portcullis::admission::Hook;
+use admission::Hook;
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -1,27 +1,30 @@
 //! One verdict, not two: what `check` says of a manifest is what `/validate` says of the same object.
 
-use crate::support::skip::Skip;
-use std::{collections::BTreeMap, fs, path::Path};
-
-use portcullis::{
-    admission::{Hook, Outcome, Request, Review, review},
-    config::{self, Config},
-    policy::{Context, ExceptionsAt, Violation},
-    pss::NEWEST,
-};
-use serde_json::Value;
-
 use crate::{
     check::program::{check, check_with, controls},
-    support::review::{POLICY, review_of},
+    support::{
+        review::{POLICY, review_of},
+        skip::Skip,
+    },
 };
+use std::{collections::BTreeMap, fs, path::Path};
+
+use admission::{Hook, Outcome, Request, Review, review};
+use policy::{
+    config::Config,
+    pss::NEWEST,
+    requirement::Violation,
+    verdict::{Context, ExceptionsAt},
+};
+use portcullis::config;
+use serde_json::Value;
 
 const VERSIONS: [&str; 6] = ["v1.0", "v1.8", "v1.19", "v1.24", "v1.25", "latest"];
 
 /// The object of the review, judged in a namespace that enforces a level.
 fn denied_by_webhook(body: &[u8], level: &str, version: &str) -> Vec<String> {
     let mut config = Config::embedded();
-    config.harden.mode = portcullis::harden::Mode::Off;
+    config.harden.mode = policy::harden::Mode::Off;
     let labels = [
         ("pod-security.kubernetes.io/enforce", level),
         ("pod-security.kubernetes.io/enforce-version", version),

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use portcullis::manifest::tree::{Booleans, Repeats, Tree};
+use manifest::tree::{Booleans, Repeats, Tree};
 use serde::Deserialize as _;
 use serde_json::Value;
 

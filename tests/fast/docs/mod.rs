@@ -14,7 +14,7 @@ fn project(path: &str) -> PathBuf {
 
 /// What stands between backticks and is a file of ours, with the name of a test behind it or not.
 fn named(page: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    const OURS: [&str; 3] = ["tests/", "src/", "core/"];
+    const OURS: [&str; 3] = ["tests/", "src/", "crates/"];
     let is_ours = |text: &&str| OURS.iter().any(|start| text.starts_with(start));
     page.lines().flat_map(move |line| {
         let quoted = line.split('`').skip(1).step_by(2).filter(is_ours);
@@ -96,7 +96,7 @@ fn commands_name_policy_exceptions_in_full() {
 
     let mut count = 0;
     let mut found = Vec::new();
-    for folder in ["docs", "charts", "deploy", "src", "core"] {
+    for folder in ["docs", "charts", "deploy", "src", "crates"] {
         for file in files(&project(folder)) {
             let Ok(text) = fs::read_to_string(&file) else { continue };
             count += text.matches("policyexceptions.portcullis.dev").count();

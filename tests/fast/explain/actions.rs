@@ -7,8 +7,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::explain::program::{Outcome, PORTCULLIS, path_with, portcullis, run};
-use crate::support::process::Folder;
+use crate::{
+    explain::program::{Outcome, PORTCULLIS, path_with, portcullis, run},
+    support::process::Folder,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

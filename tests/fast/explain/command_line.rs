@@ -2,11 +2,13 @@
 
 use std::process::{Command, Stdio};
 
+use policy::pss::CONTROLS;
 use portcullis::explain;
-use portcullis::pss::CONTROLS;
 
-use crate::explain::program::{PORTCULLIS, link, portcullis, run};
-use crate::support::process::Folder;
+use crate::{
+    explain::program::{PORTCULLIS, link, portcullis, run},
+    support::process::Folder,
+};
 
 #[test]
 fn alone_it_lists_every_control_once() {

@@ -4,8 +4,10 @@ use std::process::Command;
 
 use portcullis::explain;
 
-use crate::explain::program::{Outcome, link, path_with, run};
-use crate::support::process::{Folder, is_installed};
+use crate::{
+    explain::program::{Outcome, link, path_with, run},
+    support::process::{Folder, is_installed},
+};
 
 const PLUGIN: &str = "kubectl-portcullis";
 const COMPLETION: &str = "kubectl_complete-portcullis";

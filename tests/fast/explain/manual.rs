@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeSet, fs, process::Command};
 
-use crate::explain::program::{link, portcullis, run};
-use crate::support::process::{Folder, is_installed};
+use crate::{
+    explain::program::{link, portcullis, run},
+    support::process::{Folder, is_installed},
+};
 
 #[test]
 fn the_first_page_goes_to_standard_output() {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use portcullis::{config, explain, pss::Pod, rules::RULES};
+use policy::{pss::Pod, rules::RULES};
+use portcullis::{config, explain};
 
 fn rules() -> impl Iterator<Item = explain::Text> {
     explain::all().filter(|text| text.control.is_none())

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use policy::{
+    harden::{self, Mode, Scope, Settings},
+    pss::{Level, Minor, NEWEST, Pod, evaluate},
+};
 use portcullis::explain::{self, Text};
-use portcullis::harden::{self, Mode, Scope, Settings};
-use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
 
 /// What the API server takes only together: the bad manifest breaks these, too.
 const ALSO: [(&str, &str); 1] = [("windowsHostProcess", "hostNamespaces")];
@@ -23,7 +25,7 @@ fn judged<T>(manifest: &str, judge: impl FnOnce(&Pod<'_>) -> T) -> T {
     judge(&serde_json::from_str(&json).unwrap())
 }
 
-fn controls() -> impl Iterator<Item = (Text, &'static portcullis::pss::Control)> {
+fn controls() -> impl Iterator<Item = (Text, &'static policy::pss::Control)> {
     explain::all().filter_map(|text| Some((text, text.control?)))
 }
 

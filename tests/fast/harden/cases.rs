@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path};
 
-use portcullis::harden::{Field, Scope, patch, plan};
-use portcullis::pss::{Place, Pod};
-use portcullis::rules::Check;
+use policy::{
+    harden::{Field, Scope, patch, plan},
+    pss::{Place, Pod},
+    rules::Check,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

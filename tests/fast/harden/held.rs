@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::harden::{Scope, Settings, apply, patch, plan};
-use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
-use portcullis::rules::Quantity;
+use policy::{
+    harden::{Scope, Settings, apply, patch, plan},
+    pss::{Level, Minor, NEWEST, Pod, evaluate},
+    rules::Quantity,
+};
 use serde_json::Value;
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];

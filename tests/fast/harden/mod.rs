@@ -1,11 +1,11 @@
-//! Hardening as `portcullis::harden` plans it: the cases of this folder, and what must hold of every pod. Patches are
+//! Hardening as `policy::harden` plans it: the cases of this folder, and what must hold of every pod. Patches are
 //! really applied, to the pod's JSON and not only to the view of it.
 
 mod cases;
 mod held;
 mod properties;
 
-use portcullis::harden::{Field, Mode, MountPath, Resource, Resources, Settings};
+use policy::harden::{Field, Mode, MountPath, Resource, Resources, Settings};
 
 /// Settings with these rows on, and no other.
 fn settings(on: impl Fn(Field) -> bool) -> Settings {

@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use portcullis::harden::{Field, Settings};
-use portcullis::pss::{Level, NEWEST};
-use portcullis::rules::{AppArmor, Check, Resources};
+use policy::{
+    harden::{Field, Settings},
+    pss::{Level, NEWEST},
+    rules::{AppArmor, Check, Resources},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

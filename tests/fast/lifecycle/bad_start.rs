@@ -2,10 +2,12 @@
 
 use std::net::TcpListener;
 
-use crate::support::certificates::Serving;
-use crate::support::process::{Folder, Process};
-use crate::support::server::command;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    certificates::Serving,
+    process::{Folder, Process},
+    server::command,
+    wait::{PATIENCE, until},
+};
 
 /// Flags, and what the line must begin with and contain.
 type Row = (&'static str, &'static str, &'static [&'static str]);

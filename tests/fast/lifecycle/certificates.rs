@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use crate::support::certificates::Serving;
-use crate::support::client::Client;
-use crate::support::process::Folder;
-use crate::support::server::{DENIED, Server};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    certificates::Serving,
+    client::Client,
+    process::Folder,
+    server::{DENIED, Server},
+    wait::{PATIENCE, until},
+};
 
 const LAST_RELOAD: &str = "portcullis_certificate_last_reload_successful";
 const EXPIRY: &str = "portcullis_certificate_expiry_timestamp_seconds";

@@ -7,9 +7,11 @@ use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::process::{Folder, Process};
-use crate::support::server::command;
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    process::{Folder, Process},
+    server::command,
+    wait::{PATIENCE, until},
+};
 
 const HEAD: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 

@@ -1,8 +1,10 @@
 //! A configuration file that changes under the server.
 
-use crate::support::process::Folder;
-use crate::support::server::{DENIED, HARDENED, Server};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    process::Folder,
+    server::{DENIED, HARDENED, Server},
+    wait::{PATIENCE, until},
+};
 
 const LAST_RELOAD: &str = "portcullis_config_last_reload_successful";
 

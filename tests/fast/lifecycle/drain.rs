@@ -1,7 +1,9 @@
 //! The end of the process: what was asked is answered, and then it goes.
 
-use crate::support::server::{DENIED, Server};
-use crate::support::wait::{PATIENCE, until};
+use crate::support::{
+    server::{DENIED, Server},
+    wait::{PATIENCE, until},
+};
 
 #[tokio::test]
 async fn a_signal_drains_it() {

@@ -1,7 +1,9 @@
 //! Every flag is an environment variable, too.
 
-use crate::support::process::Folder;
-use crate::support::server::{DENIED, Server, command};
+use crate::support::{
+    process::Folder,
+    server::{DENIED, Server, command},
+};
 
 #[test]
 fn each_flag_names_its_variable() {

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::support::client::Client;
-use crate::support::control_group::MemoryGroup;
-use crate::support::process::Folder;
-use crate::support::server::{DENIED, Server, ask};
+use crate::support::{
+    client::Client,
+    control_group::MemoryGroup,
+    process::Folder,
+    server::{DENIED, Server, ask},
+};
 
 const LIMIT: usize = 64 << 20;
 const REVIEWS: usize = 48;

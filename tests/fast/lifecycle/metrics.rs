@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::process::Folder;
-use crate::support::server::{DENIED, HARDENED, Server};
+use crate::support::{
+    process::Folder,
+    server::{DENIED, HARDENED, Server},
+};
 
 const CONFIGURATION: &str = "
 apiVersion: portcullis.dev/v1alpha1

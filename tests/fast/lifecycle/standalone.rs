@@ -4,9 +4,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::process::{Folder, is_installed};
-use crate::support::server::Server;
-use crate::support::skip::Skip;
+use crate::support::{
+    process::{Folder, is_installed},
+    server::Server,
+    skip::Skip,
+};
 
 #[tokio::test]
 async fn it_prints_the_address_the_ca_and_two_commands_to_try() {

@@ -1,7 +1,8 @@
 //! Whole answers, as they are sent. `cargo insta review` shows what a change does to them.
 
+use admission::Hook;
 use base64::Engine as _;
-use portcullis::{admission::Hook, config::Config};
+use policy::config::Config;
 use serde_json::Value;
 
 use crate::reviews::ask::Server;

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use admission::Hook;
 use axum::{Router, body::Body};
 use http::{Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
+use policy::config::{Config, Overrides};
 use portcullis::{
-    admission::Hook,
-    config::{Config, Live, Overrides},
+    config::Live,
     record::Metrics,
     server::{BodyLimits, Intake},
     webhook::{Webhook, router},

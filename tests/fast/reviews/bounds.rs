@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::{
-    admission::{Answer, Hook, Request, Review, Unlisted, answer, respond, review},
+use admission::{Answer, Hook, Request, Review, Unlisted, answer, respond, review};
+use policy::{
     config::{Config, Mode},
-    policy::{Context, ExceptionsAt},
     pss::{Level, LevelVersion, NEWEST},
+    verdict::{Context, ExceptionsAt},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, fs, panic::catch_unwind, path::Path};
 
-use portcullis::{
-    admission::{Hook, Request, Review, Unlisted, answer, respond, review},
-    config::{self, Config},
-    policy::{Context, ExceptionsAt},
+use admission::{Hook, Request, Review, Unlisted, answer, respond, review};
+use policy::{
+    config::Config,
     pss::NEWEST,
+    verdict::{Context, ExceptionsAt},
+};
+use portcullis::{
+    config,
     record::{Decision, Metrics, record},
 };
 use serde::Deserialize;

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use portcullis::{
-    admission::{Answer, Hook, Request, Review, answer, review},
-    config::{self, Config},
-    policy::{Context, ExceptionsAt},
+use admission::{Answer, Hook, Request, Review, answer, review};
+use policy::{
+    config::Config,
     pss::NEWEST,
+    verdict::{Context, ExceptionsAt},
 };
+use portcullis::config;
 
 use crate::reviews::objects::Ask;
 

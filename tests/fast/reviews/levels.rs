@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::admission::Answer;
+use admission::Answer;
 use serde_json::{Value, json};
 
 use crate::{

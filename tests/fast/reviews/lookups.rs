@@ -6,9 +6,10 @@ use axum::body::Body;
 use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use kube::Client;
+use policy::config::{Config, Overrides};
 use portcullis::{
     cluster::Cluster,
-    config::{Config, Live, Overrides},
+    config::Live,
     record::Metrics,
     server::{BodyLimits, Intake},
     webhook::{Webhook, router},

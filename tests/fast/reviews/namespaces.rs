@@ -1,9 +1,7 @@
 //! A namespace whose policy becomes stricter, and the pods that run in it.
 
-use portcullis::{
-    admission::{Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer, review},
-    config::Config,
-};
+use admission::{Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer, review};
+use policy::config::Config;
 use serde_json::{Value, json};
 
 use crate::{

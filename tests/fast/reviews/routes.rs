@@ -1,8 +1,9 @@
 //! What is no review at all, and what the metrics say of the rest.
 
+use admission::Hook;
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
-use portcullis::{admission::Hook, config::Config};
+use policy::config::Config;
 use serde_json::Value;
 
 use crate::{

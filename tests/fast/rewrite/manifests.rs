@@ -1,15 +1,6 @@
 //! Every case of the Standard, pods at random, and pods that lack what is to be set: in every form, and in every
 //! kind that holds one.
 
-use crate::support::skip::Skip;
-use portcullis::{
-    harden::{self, Scope, Settings},
-    pss::{Level, NEWEST, Pod, evaluate},
-    rules::Check,
-};
-use serde::Deserialize as _;
-use serde_json::{Value, json};
-
 use crate::{
     generator::{Generator, Random},
     pods::{base, cases, strip_nulls},
@@ -17,7 +8,15 @@ use crate::{
         everything, hardened, hardened_by,
         render::{FORMS, Form, write},
     },
+    support::skip::Skip,
 };
+use policy::{
+    harden::{self, Scope, Settings},
+    pss::{Level, NEWEST, Pod, evaluate},
+    rules::Check,
+};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 
 const KINDS: usize = 4;
 /// In how many forms each pod is written.

@@ -10,9 +10,10 @@ mod shapes;
 
 use std::path::Path;
 
+use manifest::STACK;
+use policy::config::Config;
 use portcullis::{
-    config::{self, Config},
-    manifest::STACK,
+    config,
     rewrite::{Hardened, Hardener, Refused},
 };
 

@@ -1,13 +1,14 @@
 //! What the diff changes, as `git apply` and `patch` see it.
 
-use crate::support::skip::Skip;
+use crate::{
+    rewrite::program::{copy_of_shapes, harden_in},
+    support::skip::Skip,
+};
 use std::{
     fs,
     path::Path,
     process::{Command, Stdio},
 };
-
-use crate::rewrite::program::{copy_of_shapes, harden_in};
 
 /// Runs a tool on a patch, or says that it is not there.
 fn applied(tool: &str, args: &[&str], folder: &Path, patch: &str) -> bool {

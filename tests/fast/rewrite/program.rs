@@ -1,6 +1,9 @@
 //! The program itself: its output, its exit statuses, and what it does to files.
 
-use crate::support::skip::Skip;
+use crate::support::{
+    program::{Outcome, run_with},
+    skip::Skip,
+};
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
@@ -9,8 +12,6 @@ use std::{
 };
 
 use tempfile::TempDir;
-
-use crate::support::program::{Outcome, run_with};
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n  - name: web\n    image: shop/web:1.4\n";
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::{pss::Pod, rules::Check};
+use policy::{pss::Pod, rules::Check};
 use serde_json::{Value, json};
 
 use crate::rules::table::check;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::{
+use policy::{
     pss::Pod,
     rules::{Check, RULES, Rule},
 };

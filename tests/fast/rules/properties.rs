@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use portcullis::{pss::Pod, rules::Check};
+use policy::{pss::Pod, rules::Check};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path as File};
 
-use portcullis::{config, rules::Check};
+use policy::rules::Check;
+use portcullis::config;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

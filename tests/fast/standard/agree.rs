@@ -3,14 +3,17 @@
 
 use std::{collections::BTreeSet, convert::Infallible, env, sync::Arc};
 
-use portcullis::{
-    admission::{self, Effect, Hook, Outcome, Request, Review},
-    audit::{self, Event, Templates},
-    check,
+use admission::{Effect, Hook, Outcome, Request, Review};
+use policy::{
     findings::{LevelsMet, Modes, Policy, Presence, ReportedViolation, Severity, Workload},
     harden::{Change, Decision},
-    policy::{Context, ExceptionsAt, Form, Violation},
     pss::{Caps, Level, NEWEST},
+    requirement::Violation,
+    verdict::{Context, ExceptionsAt, Form},
+};
+use portcullis::{
+    audit::{self, Event, Templates},
+    check,
     report::{About, Output, Report},
     rewrite::Hardener,
     source::Source,
@@ -108,7 +111,7 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
     let stored: Vec<_> = asked.iter().map(|asked| asked.stored.clone()).collect();
     for (index, (workload, is_breaking)) in policies.audit(&stored).into_iter().enumerate() {
         let is_pod = objects[index]["kind"] == "Pod";
-        let as_made = is_pod || policies.config.mode == portcullis::config::Mode::Enforce;
+        let as_made = is_pod || policies.config.mode == policy::config::Mode::Enforce;
         // In dry run nothing is hardened, neither pods nor what templates make.
         let expected = match as_made && !is_dry(policies) {
             true => clone(found[index]),
@@ -143,7 +146,7 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
 }
 
 fn is_dry(policies: &Policies) -> bool {
-    policies.config.mode == portcullis::config::Mode::DryRun
+    policies.config.mode == policy::config::Mode::DryRun
 }
 
 fn clone(found: &Found) -> Found {

@@ -1,6 +1,6 @@
 //! The cases of `tests/pods`: what each says of its own control, and that no control lacks any.
 
-use portcullis::pss::{CONTROLS, Control, Findings, Level, Minor, Pod, Revision, evaluate};
+use policy::pss::{CONTROLS, Control, Findings, Level, Minor, Pod, Revision, evaluate};
 use serde_json::Value;
 
 use crate::{

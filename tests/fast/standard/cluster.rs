@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use http::{Request, Response};
 use kube::{Client, client::Body};
-use portcullis::pss::NEWEST;
+use policy::pss::NEWEST;
 use serde_json::{Value, json};
 
 use super::policies::NAMESPACE;

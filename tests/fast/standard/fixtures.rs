@@ -1,6 +1,6 @@
 //! Upstream's own test pods, where they lie beside the project.
 
-use portcullis::pss::{Level, NEWEST, Pod, Version};
+use policy::pss::{Level, NEWEST, Pod, Version};
 use serde_json::{Value, json};
 
 use crate::{

@@ -3,14 +3,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, env, sync::Arc};
 
-use portcullis::{
-    config::Config,
-    policy::{
-        Context, ExceptionsAt, Floor, Form, PROFILE_LABEL, PodCase, Profile, Relaxation,
-        Requirement, Settings, Subject,
-    },
+use policy::{
+    config::{Config, Floor, PROFILE_LABEL, Profile, Settings},
+    exceptions::{Relaxation, Subject},
     pss::{CONTROLS, Control, Defaults, Level, LevelVersion, Minor, NEWEST, Pod, Version},
+    requirement::Requirement,
     rules::{Check, Demand, Mode},
+    verdict::{Context, ExceptionsAt, Form, PodCase},
 };
 
 use crate::{

@@ -1,4 +1,4 @@
-//! The Standard as `portcullis::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
+//! The Standard as `policy::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
 //! pods, and upstream's policy library; how levels of several sources come
 //! together; and that every command gives one verdict. Judges values only; serves nothing.
 
@@ -12,7 +12,7 @@ mod policies;
 mod properties;
 mod upstream;
 
-use portcullis::pss::{Level, Minor, NEWEST, Pod, evaluate};
+use policy::pss::{Level, Minor, NEWEST, Pod, evaluate};
 
 /// Every version of the Standard.
 fn versions() -> impl Iterator<Item = Minor> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env};
 
-use portcullis::pss::{CONTROLS, Level, LevelVersion, Minor, NEWEST, Pod, Version};
+use policy::pss::{CONTROLS, Level, LevelVersion, Minor, NEWEST, Pod, Version};
 
 use crate::{
     generator::{Generator, Random},

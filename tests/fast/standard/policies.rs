@@ -6,11 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use portcullis::{
-    config::{self, Config},
-    exceptions,
-    policy::{Exceptions, Expiry},
+use policy::{
+    config::Config,
+    exceptions::{Exceptions, Expiry},
 };
+use portcullis::{config, exceptions};
 use serde_json::{Value, json};
 
 use crate::generator::Random;

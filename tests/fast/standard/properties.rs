@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portcullis::pss::{CONTROLS, Level, Minor, Pod};
+use policy::pss::{CONTROLS, Level, Minor, Pod};
 
 use crate::{generator::Generator, standard::broken};
 

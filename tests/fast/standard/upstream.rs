@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use portcullis::pss::LevelVersion;
+use policy::pss::LevelVersion;
 use serde::Deserialize;
 
 /// A pod, as JSON without line breaks, and what it is to be judged by.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use portcullis::harden::Field;
+use policy::harden::Field;
 
 use crate::{
     suite::program::{project, test_in},

@@ -5,13 +5,15 @@ use std::{
     fs,
 };
 
-use portcullis::{
-    admission::{Effect, Hook, Outcome, Request, Review, review},
-    config::{self, Config},
+use admission::{Effect, Hook, Outcome, Request, Review, review};
+use policy::{
+    config::Config,
     harden::PatchText,
-    policy::{Context, ExceptionsAt, Violation},
     pss::NEWEST,
+    requirement::Violation,
+    verdict::{Context, ExceptionsAt},
 };
+use portcullis::config;
 use serde_json::{Value, json};
 
 use crate::{

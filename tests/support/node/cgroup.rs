@@ -5,8 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::namespaces::outer_process;
-use crate::support::skip::Skip;
+use crate::support::{namespaces::outer_process, skip::Skip};
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::namespaces::ROUTER;
-use crate::support::services::DNS;
+use crate::support::{namespaces::ROUTER, services::DNS};
 
 /// The sandbox image.
 pub(super) const PAUSE: &str = "registry.example/pause:1";

@@ -6,8 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::process::is_installed;
-use crate::support::skip::Skip;
+use crate::support::{process::is_installed, skip::Skip};
 
 /// The library is runc's.
 const PACKAGES: [&str; 3] = ["containerd", "runc", "libseccomp2"];

@@ -16,9 +16,7 @@ use super::replica::Replica;
 use super::status::{State, now, status};
 use super::volumes::Volumes;
 use super::{Orders, Restarts};
-use crate::support::process::Process;
-use crate::support::services::DNS;
-use crate::support::user::User;
+use crate::support::{process::Process, services::DNS, user::User};
 
 /// How often a pod is looked at.
 const TICK: Duration = Duration::from_millis(20);

@@ -1,0 +1,24 @@
+//! From the text of a review to the response: decoding, required facts, decision, messages.
+//!
+//! Pure: no I/O, no clock, no log. Facts about the cluster are passed in as values.
+
+mod hardening;
+mod message;
+mod namespace;
+mod pod_scan;
+mod request;
+mod response;
+mod review;
+mod status;
+mod warnings;
+
+#[cfg(test)]
+mod exceptions_tests;
+
+pub use hardening::{Effect, Hardening};
+pub use namespace::{AwaitsPods, NamespaceReview};
+pub use pod_scan::{Group, PodScan, Scan, Unlisted};
+pub use request::{BadReview, Operation, Request, User};
+pub use response::{Answer, answer, respond};
+pub use review::{AwaitsPolicy, Fault, Hook, Outcome, Review, review};
+pub use status::{Status, display_name};

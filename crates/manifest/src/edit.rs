@@ -1,0 +1,256 @@
+//! Adds the changes of hardening to a document as edits of its text. Everything else stays byte for byte: comments,
+//! order, quotes, indentation. Nothing is removed or rewritten.
+//!
+//! Text that occurs once but stands for several places in the object is not edited, because the edit would change all
+//! of them.
+
+mod addition;
+mod block;
+mod flow;
+mod layout;
+
+use std::{collections::BTreeMap, ops::Range};
+
+use policy::{harden::Change, pss::Place};
+
+use super::{
+    path::Path,
+    tree::{Found, Kind, Node, Quotes, Stop, Style, Tree},
+};
+use crate::edit::{
+    addition::{Addition, Entry},
+    block::Block,
+    flow::Flow,
+};
+
+/// A part of the source's text, in bytes, and its replacement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Empty for an insertion.
+    pub range: Range<usize>,
+    /// The new text.
+    pub text: String,
+    /// For edits at one place, the more indented come first.
+    column: usize,
+}
+
+/// Why a document cannot be edited, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The position in the source's text.
+    pub byte: usize,
+    /// The reason, without the position.
+    pub why: String,
+}
+
+/// The edits that add `changes` to the pod at path `pod` in the document: a Pod itself, or a template.
+///
+/// # Errors
+/// The first place that cannot be edited.
+pub fn edits(tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Result<Vec<Edit>, Refusal> {
+    let mut editor = Editor { tree, edits: Vec::new() };
+    let mut by_place: BTreeMap<Place, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        by_place.entry(change.place).or_default().push(change);
+    }
+    let of_places = by_place.into_iter().map(|(place, changes)| (place, Addition::of(&changes)));
+    let mut additions: BTreeMap<Place, Vec<Entry>> = of_places.collect();
+    if let Some(volumes) = Addition::of_volumes(changes) {
+        additions.entry(Place::Pod).or_default().push(volumes);
+    }
+    for (place, additions) in additions {
+        editor.change(&owner(pod, place), additions)?;
+    }
+    Ok(editor.edits)
+}
+
+/// Applies edits to a text, after sorting them.
+///
+/// # Errors
+/// Overlapping edits.
+pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
+    edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.column)));
+    let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
+    let mut edited = String::with_capacity(text.len() + added);
+    let mut at = 0;
+    for edit in edits {
+        let why = "two changes meet here: set the fields by hand";
+        let clash = || Refusal { byte: edit.range.start, why: why.to_owned() };
+        edited.push_str(text.get(at..edit.range.start).ok_or_else(clash)?);
+        edited.push_str(&edit.text);
+        at = edit.range.end;
+    }
+    edited.push_str(text.get(at..).unwrap_or_default());
+    Ok(edited)
+}
+
+/// The mapping that contains a `securityContext`.
+fn owner(pod: &Path, place: Place) -> Path {
+    let spec = pod.clone().key("spec");
+    match place {
+        Place::Container { kind, index } => spec.key(kind.list()).index(index),
+        Place::Metadata | Place::Pod | Place::Volume { .. } => spec,
+    }
+}
+
+struct Editor<'n> {
+    tree: &'n Tree<'n>,
+    edits: Vec<Edit>,
+}
+
+impl<'n> Editor<'n> {
+    fn change(&mut self, owner: &Path, additions: Vec<Entry>) -> Result<(), Refusal> {
+        let found = self.tree.find(owner);
+        let Some(last) = found.last().filter(|_| found.missing.is_empty()) else {
+            let byte = found.last().map_or(0, |stop| stop.node.span().start);
+            return Err(refusal(
+                byte,
+                format!("{owner} cannot be found in the text: set its fields by hand"),
+            ));
+        };
+        for stop in &found.trail {
+            once(stop)?;
+        }
+        self.add_to_map(&found, last, additions)
+    }
+
+    /// Adds to the mapping at the end of a trail.
+    fn add_to_map(
+        &mut self,
+        found: &Found<'n, '_>,
+        at: Stop<'n>,
+        additions: Vec<Entry>,
+    ) -> Result<(), Refusal> {
+        let Kind::Map(style) = at.node.kind() else { return Err(unexpected(at.node)) };
+        let mut new = Vec::new();
+        for (key, addition) in additions {
+            if at.node.entries().filter(|(own, _)| own.key() == Some(key)).nth(1).is_some() {
+                return Err(refusal(
+                    at.node.span().start,
+                    format!("the key {key} is repeated: keep one"),
+                ));
+            }
+            match at.node.get(key) {
+                Some((own, value)) => {
+                    let stop = Stop { key: Some(own), node: value, through: None };
+                    self.add_to_value(found, at, stop, addition)?;
+                }
+                None => {
+                    if let Some(merge) = at.node.merged(key).and_then(|stop| stop.through) {
+                        return Err(by_merge_key(merge, key));
+                    }
+                    new.push((key, addition));
+                }
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.edits.extend(match style {
+            Style::Block => Block::of(found, at.node).entries(&new)?,
+            Style::Flow => Flow::of(found, at.node).entries(&new),
+        });
+        Ok(())
+    }
+
+    /// Adds to the value of a key in the mapping `parent`.
+    fn add_to_value(
+        &mut self,
+        found: &Found<'n, '_>,
+        parent: Stop<'n>,
+        at: Stop<'n>,
+        addition: Addition,
+    ) -> Result<(), Refusal> {
+        if at.node.target().is_some() {
+            return Err(by_alias(at.node, at.key.and_then(Node::key).unwrap_or("this")));
+        }
+        once(&at)?;
+        let mut below = found.clone();
+        below.trail.push(at);
+        match (addition, at.node.kind()) {
+            (Addition::Map(entries), Kind::Map(_)) => self.add_to_map(&below, at, entries),
+            (Addition::List(items), Kind::List(style)) => {
+                self.edits.extend(match style {
+                    Style::Block => Block::of(&below, at.node).items(&items)?,
+                    Style::Flow => Flow::of(&below, at.node).items(&items),
+                });
+                Ok(())
+            }
+            (addition, Kind::Null) => {
+                let edits = match parent.node.kind() {
+                    Kind::Map(Style::Block) => {
+                        Block::of(found, parent.node).value(at, &addition)?
+                    }
+                    _ => Flow::of(found, parent.node).value(at, &addition)?,
+                };
+                self.edits.extend(edits);
+                Ok(())
+            }
+            _ => Err(unexpected(at.node)),
+        }
+    }
+}
+
+/// Checks that a node occurs only once in the object, where its author wrote it.
+fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
+    let what = stop.key.and_then(Node::key).unwrap_or("this");
+    match (stop.through, stop.node.uses().next()) {
+        (Some(through), _) if through.target().is_some() => Err(by_alias(through, what)),
+        (Some(merge), _) => Err(by_merge_key(merge, what)),
+        (None, Some(alias)) => Err(refusal(
+            stop.node.span().start,
+            format!(
+                "{what} stands at an anchor that {} uses again: a change here would be one there. Write out either \
+                 of them, or set the fields here by hand if both are to have them",
+                alias.source()
+            ),
+        )),
+        (None, None) => Ok(()),
+    }
+}
+
+fn by_alias(alias: Node<'_>, what: &str) -> Refusal {
+    refusal(
+        alias.span().start,
+        format!(
+            "{what} comes from the alias {}: a change at its anchor would be one elsewhere, too. Write it out here, \
+             or set the fields at the anchor by hand if all that use it are to have them",
+            alias.source()
+        ),
+    )
+}
+
+fn by_merge_key(merge: Node<'_>, key: &str) -> Refusal {
+    refusal(
+        merge.span().start,
+        format!(
+            "{key} comes from this merge key: a change at its anchor would be one elsewhere, too. Write out {key} \
+             beside the merge key, or set the fields at the anchor by hand if all that use it are to have them"
+        ),
+    )
+}
+
+fn unexpected(node: Node<'_>) -> Refusal {
+    let why = "what stands here is not what the fields to set belong into: set them by hand";
+    refusal(node.span().start, why.to_owned())
+}
+
+fn refusal(byte: usize, why: String) -> Refusal {
+    Refusal { byte, why }
+}
+
+/// The position after the colon of a key.
+fn behind_colon(tree: &str, key: Node<'_>) -> Result<usize, Refusal> {
+    let end = key.span().end;
+    let rest = tree.get(end..).unwrap_or_default();
+    let blank = rest.len() - rest.trim_start().len();
+    match rest.trim_start().starts_with(':') {
+        true => Ok(end + blank + 1),
+        false => Err(refusal(end, "a key without a colon: write one".to_owned())),
+    }
+}
+
+/// Whether the keys around it are quoted, as in JSON.
+fn is_quoted(node: Node<'_>) -> bool {
+    node.kind() == Kind::Scalar(Quotes::Double)
+}

@@ -1,0 +1,273 @@
+//! The places of fields in a source.
+
+use std::{cell::OnceCell, ops::Range, sync::Arc};
+
+use policy::{
+    findings::{Found, Location, Position, Region, Replacement, Workload},
+    harden::Change,
+};
+
+use super::{
+    Line, Manifest, document, edit,
+    path::{Path, Step},
+    tree::{Node, Repeats, Stop, Tree},
+};
+
+const STRIDE: usize = 1 << 10;
+
+/// Locates fields in one source. Computes what it needs on first use.
+pub struct Places<'t> {
+    source: Arc<str>,
+    text: Option<&'t str>,
+    /// The offset of each line's first byte.
+    lines: OnceCell<Vec<usize>>,
+    /// The number of characters before every [`STRIDE`]th byte, because a line may be as long as the text.
+    characters: OnceCell<Vec<usize>>,
+    /// For the last requested line, because all objects of a text may begin on one long line.
+    first_word: Option<(Line, Region)>,
+    /// For the last requested JSON document. None if it cannot be read as the author wrote it.
+    tree: Option<(Range<usize>, Option<Tree<'t>>)>,
+}
+
+impl<'t> Places<'t> {
+    /// A source, which may not be text.
+    pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
+        Self {
+            source,
+            text: str::from_utf8(text).ok(),
+            lines: OnceCell::new(),
+            characters: OnceCell::new(),
+            first_word: None,
+            tree: None,
+        }
+    }
+
+    /// The text, if the source is text.
+    pub fn text(&self) -> Option<&'t str> {
+        self.text
+    }
+
+    /// Sets the location of an object and of its findings.
+    pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+        let region = match self.first_word {
+            Some((line, region)) if line == manifest.line => region,
+            _ => self.first_word(manifest.line),
+        };
+        self.first_word = Some((manifest.line, region));
+        workload.location = Some(Location { source: Arc::clone(&self.source), region });
+        if workload.violations.is_empty() {
+            return;
+        }
+        self.read(manifest);
+        let Some(tree) = self.tree(manifest) else { return };
+        let found = workload.violations.iter_mut().flat_map(|broken| &mut broken.found);
+        found.for_each(|found| self.mark_one(tree, found, manifest.path));
+    }
+
+    /// Sets the replacements that hardening would make.
+    pub fn add_replacements(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+        if workload.violations.is_empty() {
+            return;
+        }
+        self.read(manifest);
+        let Some(tree) = self.tree(manifest) else { return };
+        let pod = manifest.pod_path();
+        for broken in &mut workload.violations {
+            broken.replacements = self.replacements(tree, &pod, &broken.hardening);
+        }
+    }
+
+    /// Empty if the place cannot be edited.
+    fn replacements(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
+        let edits = edit::edits(tree, pod, changes).unwrap_or_default();
+        let region = |range: &Range<usize>| self.region(range.start, range.end);
+        edits
+            .into_iter()
+            .map(|edit| Replacement { region: region(&edit.range), text: edit.text })
+            .collect()
+    }
+
+    /// Reads JSON documents only on request, because most have no findings.
+    fn read(&mut self, manifest: &Manifest<'_>) {
+        let document = &manifest.document.bytes;
+        let is_known = self.tree.as_ref().is_some_and(|(known, _)| known == document);
+        if manifest.tree.is_none() && !is_known {
+            let parse = |text| Tree::parse(text, document.clone(), Repeats::Kept).ok();
+            let tree = self.text.and_then(parse);
+            self.tree = Some((document.clone(), tree));
+        }
+    }
+
+    /// None if the source's text is unknown.
+    fn tree<'m>(&'m self, manifest: &Manifest<'m>) -> Option<&'m Tree<'m>> {
+        self.text?;
+        let of_json = || self.tree.as_ref().and_then(|(_, tree)| tree.as_ref());
+        manifest.tree.or_else(of_json)
+    }
+
+    fn mark_one(&self, tree: &Tree<'_>, found: &mut Found, object: &Path) {
+        let path = |below: &str| object.clone().join(&Path::of(below));
+        let (field, part) = (path(&found.field), path(&found.part));
+        let name = span(tree, &part.clone().key("name"));
+        let region = |span: Range<usize>| self.region(span.start, span.end);
+        let misspelt = misspelt(tree, &field, &found.place).map(|(key, meant)| {
+            let hint =
+                format!(" (did you mean {meant:?} where it says {key:?}?)", key = key.source());
+            found.fix = format!("{}{hint}", found.fix).into();
+            key.span()
+        });
+        match (span(tree, &field).or(misspelt), name) {
+            (Some(field), name) => {
+                found.region = Some(region(field));
+                found.context = name.map(region);
+            }
+            (None, Some(name)) => found.region = Some(region(name)),
+            // A finding about the pod as a whole is located at the pod's key.
+            (None, None) => found.region = key(tree, &part).map(region),
+        }
+    }
+
+    /// The first word of a line, where an object starts.
+    fn first_word(&self, line: Line) -> Region {
+        let text = self.text.unwrap_or_default();
+        let start = usize::try_from(line.0)
+            .ok()
+            .and_then(|line| self.lines().get(line.saturating_sub(1)).copied());
+        let Some(start) = start else {
+            let at = Position { line: line.0, column: 1, byte: 0 };
+            return Region { start: at, end: at };
+        };
+        let rest = text.get(start..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start_matches([' ', '-', '\t']).len();
+        let word = rest.get(blank..).unwrap_or_default();
+        let word = word.find(char::is_whitespace).unwrap_or(word.len());
+        self.region(start + blank, start + blank + word)
+    }
+
+    fn region(&self, start: usize, end: usize) -> Region {
+        Region { start: self.position(start), end: self.position(end) }
+    }
+
+    /// The position of a byte.
+    pub fn position(&self, byte: usize) -> Position {
+        let lines = self.lines();
+        let line = lines.partition_point(|start| *start <= byte);
+        let start = lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let column = self.characters_before(byte).saturating_sub(self.characters_before(start)) + 1;
+        Position { line: line as u64, column: column as u64, byte }
+    }
+
+    fn characters_before(&self, byte: usize) -> usize {
+        let bytes = self.text.unwrap_or_default().as_bytes();
+        let strides = self.characters.get_or_init(|| {
+            let counts = bytes.chunks(STRIDE).scan(0, |sum, chunk| {
+                let before = *sum;
+                *sum += characters(chunk);
+                Some(before)
+            });
+            counts.collect()
+        });
+        let stride = byte / STRIDE;
+        let rest = bytes.get(stride * STRIDE..byte).unwrap_or_default();
+        // The end of the text may be one stride after the last.
+        strides.get(stride).copied().unwrap_or_else(|| characters(bytes)) + characters(rest)
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            document::line_starts(self.text.unwrap_or_default().as_bytes()).collect()
+        })
+    }
+}
+
+/// The number of characters that begin in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count()
+}
+
+/// The range of a field with its key. For fields from an alias or a merge key, that of the alias or merge key.
+fn span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
+    let found = tree.find(path);
+    let stop = found.last().filter(|_| found.missing.is_empty())?;
+    Some(match (stop.through, stop.key) {
+        (Some(through), _) => through.span(),
+        (None, Some(key)) => key.span().start..stop.node.span().end,
+        (None, None) => stop.node.span(),
+    })
+}
+
+/// The key of the deepest existing node on the path.
+fn key(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
+    let found = tree.find(path);
+    let keys = |stop: &Stop<'_>| Some(stop.through.or(stop.key)?.span());
+    found.trail.iter().rev().find_map(keys)
+}
+
+/// How deep the security fields of a container are below the pod's spec.
+const DEPTH: usize = 4;
+
+/// For a missing field: a key in its place that is one edit away, and the correct key. A field that is missing at the
+/// pod may have been meant for its containers.
+///
+/// No existing key of a pod is that similar to one that a control reads.
+fn misspelt<'n>(tree: &'n Tree<'_>, field: &Path, place: &str) -> Option<(Node<'n>, String)> {
+    let found = tree.find(field);
+    let keys = found.missing.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(&**key),
+        Step::Index(_) => None,
+    });
+    let (node, depth) = (found.last()?.node, if place == "pod" { DEPTH } else { 1 });
+    search(node, &keys.collect::<Vec<_>>(), depth)
+}
+
+fn search<'n>(node: Node<'n>, meant: &[&str], depth: usize) -> Option<(Node<'n>, String)> {
+    let depth = depth.checked_sub(1)?;
+    let of_entries = node.entries().find_map(|(key, value)| {
+        let is_it =
+            |meant: &&&str| key.key().is_some_and(|key| key != **meant && is_one_edit(key, meant));
+        let here = meant.iter().find(is_it).map(|meant| (key, (*meant).to_owned()));
+        here.or_else(|| search(value, meant, depth))
+    });
+    of_entries.or_else(|| node.items().find_map(|item| search(item, meant, depth)))
+}
+
+/// Whether two words differ only by case, by one added, removed or replaced letter, or by two swapped letters.
+fn is_one_edit(one: &str, other: &str) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let start = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let rest = |bytes: &[u8]| bytes.len() - start;
+    let ends = one.iter().rev().zip(other.iter().rev());
+    let end = ends.take_while(|(one, other)| one == other).count().min(rest(one)).min(rest(other));
+    let middle = |bytes: &'_ [u8]| bytes.get(start..bytes.len() - end).map(<[u8]>::to_vec);
+    match (middle(one).as_deref(), middle(other).as_deref()) {
+        (Some([a, b]), Some([c, d])) => a == d && b == c,
+        (Some(one), Some(other)) => one.len() <= 1 && other.len() <= 1,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_edit_is_one_mistake_in_typing() {
+        for (key, is_one) in [
+            ("runAsNonroot", true),
+            ("runasnonroot", true),
+            ("runAsNonRot", true),
+            ("runAsNonRooot", true),
+            ("runAsNonRoto", true),
+            ("runAsNunRoot", true),
+            ("unAsNonRoot", true),
+            ("runAsRoot", false),
+            ("runAsUser", false),
+            ("", false),
+        ] {
+            assert_eq!(is_one_edit(key, "runAsNonRoot"), is_one, "{key}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The objects in a document that may contain a pod: pods, kinds with a pod template, and lists of them.
+
+use std::{marker::PhantomData, ops::Range};
+
+use policy::{
+    findings::Identity,
+    pss::Pod,
+    workloads::{Kind, Object, Target},
+};
+
+use super::{
+    Line, Reading, Unreadable, defaults,
+    document::{Content as Text, Document, no_document},
+    envelope::Envelope,
+    patch::{self, Patch, Sign},
+    path::Path,
+    tree::{Error, NoTree, Repeats, Tree},
+    value::Value,
+};
+
+const NO_OBJECT: &str = "not a Kubernetes object";
+/// Maximum depth of nested lists: each level parses its items' text again.
+const MAX_NESTED: usize = 8;
+/// Maximum length of an error message, which may repeat a whole value.
+const MAX_WHY: usize = 400;
+
+/// An object that may contain a pod, and its position.
+#[derive(Debug)]
+pub struct Manifest<'a> {
+    /// The object.
+    pub identity: Identity,
+    /// The line on which it starts.
+    pub line: Line,
+    /// The document that contains it.
+    pub document: &'a Extent,
+    /// The tree of that document, if it is YAML.
+    pub(super) tree: Option<&'a Tree<'a>>,
+    /// Its path in the document: empty, or `items[3]`.
+    pub path: &'a Path,
+    /// The path of its pod in findings: empty for a pod, `spec.template.` for a Deployment.
+    pub root: &'static str,
+    /// The same as keys.
+    template: &'static [&'static str],
+    /// The pod or the template, with the API server's defaults. None for a controller without a template, which creates
+    /// no pods.
+    pub pod: Option<Box<Pod<'a>>>,
+}
+
+impl Manifest<'_> {
+    /// The path of its pod, or of its template, in the document.
+    pub fn pod_path(&self) -> Path {
+        self.template.iter().fold(self.path.clone(), |path, key| path.key(key))
+    }
+}
+
+/// The position of a document in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The line of its first byte.
+    pub line: Line,
+    /// Its range of bytes.
+    pub bytes: Range<usize>,
+}
+
+/// Reads one document, and passes each object in it to `tell`. Only `tell` can fail.
+pub(super) fn read<E>(
+    document: &Document<'_>,
+    tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let (value, tree) = match &document.content {
+        Text::Json(json) => (Value::Json(json), None),
+        Text::Yaml(tree) => (Value::Yaml(tree.root()), Some(&**tree)),
+    };
+    let (text, _) = value.base();
+    let blank = match tree {
+        Some(tree) => text.get(document.extent.bytes.start..tree.root().span().start),
+        None => None,
+    };
+    let line = document.extent.line.after_newlines(blank.unwrap_or_default().as_bytes());
+    let mut reader = Reader { extent: &document.extent, tree, tell };
+    reader.read(value, line, &Inherited::default())
+}
+
+struct Reader<'d, T> {
+    extent: &'d Extent,
+    tree: Option<&'d Tree<'d>>,
+    tell: &'d mut T,
+}
+
+/// The kind of list items that set none, as in a PodList, and their position.
+#[derive(Default)]
+struct Inherited {
+    api_version: String,
+    kind: String,
+    path: Path,
+    depth: usize,
+}
+
+/// The content of an object.
+enum Content<'a> {
+    Object(Box<Manifest<'a>>),
+    Ignored,
+    Patch(Patch),
+    List(Inherited, Vec<(usize, Value<'a>)>),
+}
+
+impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
+    fn read(&mut self, value: Value<'_>, line: Line, inherited: &Inherited) -> Result<(), E> {
+        let wrong = match self.content(value, line, inherited) {
+            Ok(content) => return self.take(content, value, line, inherited),
+            Err(wrong) => wrong,
+        };
+        match value {
+            // The YAML parser reads 1e3 and repeated keys in JSON as Go does.
+            Value::Json(json) if !wrong.why.starts_with(NO_OBJECT) => {
+                match Tree::parse(json, 0..json.len(), Repeats::Refused) {
+                    Ok(tree) => self.read(Value::Yaml(tree.root()), line, inherited),
+                    Err(NoTree { byte, why }) => {
+                        let before = json.get(..byte).unwrap_or_default();
+                        let line = line.after_newlines(before.as_bytes());
+                        (self.tell)(Reading::Unreadable(no_document(line, &why, json)))
+                    }
+                }
+            }
+            Value::Json(_) | Value::Yaml(_) => (self.tell)(Reading::Unreadable(wrong)),
+        }
+    }
+
+    fn take(
+        &mut self,
+        content: Content<'_>,
+        value: Value<'_>,
+        line: Line,
+        parent: &Inherited,
+    ) -> Result<(), E> {
+        let (mut inherited, items) = match content {
+            Content::Object(manifest) => return (self.tell)(Reading::Object(manifest)),
+            Content::Ignored => return (self.tell)(Reading::Ignored),
+            Content::Patch(patch) => return (self.tell)(Reading::Patch(patch)),
+            Content::List(..) if parent.depth == MAX_NESTED => {
+                let why = format!("lists are nested more than {MAX_NESTED} deep");
+                return (self.tell)(Reading::Unreadable(Unreadable::at(line, why)));
+            }
+            Content::List(inherited, items) => (inherited, items),
+        };
+        inherited.depth = parent.depth + 1;
+        let (text, start) = value.base();
+        let mut at = (line, start);
+        for (index, (start, item)) in items.into_iter().enumerate() {
+            let between = text.as_bytes().get(at.1..start).unwrap_or_default();
+            at = (at.0.after_newlines(between), start.max(at.1));
+            inherited.path = parent.path.clone().key("items").index(index);
+            self.read(item, at.0, &inherited)?;
+        }
+        Ok(())
+    }
+
+    fn content<'a>(
+        &self,
+        value: Value<'a>,
+        line: Line,
+        inherited: &'a Inherited,
+    ) -> Result<Content<'a>, Unreadable>
+    where
+        'd: 'a,
+    {
+        let patch = |identity, sign| Content::Patch(Patch { line, identity, sign });
+        if patch::is_operations(value) {
+            return Ok(patch(None, Sign::Operations));
+        }
+        if !value.is_map() {
+            return Err(Unreadable::at(line, format!("{NO_OBJECT}: it is no mapping")));
+        }
+        let envelope = value.read(PhantomData::<Envelope<'_>>);
+        let envelope = envelope.map_err(|error| wrong(&error, value, line, ""))?;
+        let kind = or(&envelope.kind, &inherited.kind);
+        let api_version = or(&envelope.api_version, &inherited.api_version);
+        for (field, value) in [("kind", kind), ("apiVersion", api_version)] {
+            if value.is_empty() {
+                let why = format!("{NO_OBJECT}: it has no {field}");
+                return Err(Unreadable::at(line, why));
+            }
+        }
+        if let Some((kind, items)) = list(kind, value, line)? {
+            let is_typed = !kind.is_empty();
+            let api_version = if is_typed { api_version } else { "" };
+            let inherited = Inherited {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                ..Inherited::default()
+            };
+            return Ok(Content::List(inherited, items));
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let (target, root, template) = match (group, kind, Kind::of_manifest(group, kind)) {
+            (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
+            ("", "Pod", None) => (Target::Pod, "", &[][..]),
+            _ => return Ok(Content::Ignored),
+        };
+        let identity = Identity {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: envelope.metadata.namespace.to_string(),
+            name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
+        };
+        if let Some(sign) = patch::directive(value) {
+            return Ok(patch(Some(identity), sign));
+        }
+        // Decoded as in the webhook, for the same verdict.
+        let object = value
+            .read(target)
+            .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
+        let pod = pod_of(object);
+        if let Some(sign) = patch::lacking(api_version, kind, value, pod.as_deref()) {
+            return Ok(patch(Some(identity), sign));
+        }
+        Ok(Content::Object(Box::new(Manifest {
+            identity,
+            line,
+            document: self.extent,
+            tree: self.tree,
+            path: &inherited.path,
+            root,
+            template,
+            pod,
+        })))
+    }
+}
+
+/// The kind of a list's items, and the items. None if it is not a list.
+type Listed<'k, 'a> = Option<(&'k str, Vec<(usize, Value<'a>)>)>;
+
+fn list<'k, 'a>(kind: &'k str, value: Value<'a>, line: Line) -> Result<Listed<'k, 'a>, Unreadable> {
+    let Some(kind) = kind.strip_suffix("List") else { return Ok(None) };
+    let items = value.items().map_err(|error| wrong(&error, value, line, ""))?;
+    Ok(items.map(|items| (kind, items)))
+}
+
+/// The pod of an object, as a review contains it.
+fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
+    match object {
+        Object::Pod(mut pod) => {
+            defaults::of_pod(&mut pod);
+            Some(pod)
+        }
+        Object::Template(Some(mut template)) => {
+            defaults::of_template(&mut template);
+            Some(template)
+        }
+        Object::Template(None)
+        | Object::Absent
+        | Object::Ignored
+        | Object::Namespace(_)
+        | Object::Unreadable(_)
+        | Object::Malformed(_) => None,
+    }
+}
+
+fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
+}
+
+/// The error for a field with the wrong type, in an object that begins on this line. `whose` describes the object.
+fn wrong(error: &Error, object: Value<'_>, line: Line, whose: &str) -> Unreadable {
+    let (text, start) = object.base();
+    let before = error.byte().and_then(|byte| text.get(start..byte)).unwrap_or_default();
+    let mut why = whose.to_owned();
+    why.extend(error.to_string().chars().take(MAX_WHY));
+    Unreadable::at(line.after_newlines(before.as_bytes()), why)
+}

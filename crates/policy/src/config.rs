@@ -1,0 +1,160 @@
+//! The configuration as a value: what is in force without a file, and what one can say. Files are read elsewhere, and
+//! flags are added by whoever starts the server, through [`Overrides`].
+
+mod profile;
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use crate::{
+    exceptions::Honoured,
+    harden,
+    pss::{Defaults, Level, LevelVersion},
+};
+
+pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
+
+/// All that a file can say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whether anything is denied or changed at all.
+    pub mode: Mode,
+    /// The policy of a namespace without labels.
+    pub defaults: Defaults,
+    /// What is not judged.
+    pub exemptions: Exemptions,
+    /// Which defaults are added, and where.
+    pub harden: harden::Settings,
+    /// Rules, profiles and the floor.
+    pub policies: Arc<Settings>,
+    /// Whose exceptions are honoured.
+    pub exceptions: Honoured,
+}
+
+impl Config {
+    /// What is in force without a file: enforce baseline, audit and warn restricted, harden auto.
+    pub fn embedded() -> Self {
+        Self {
+            mode: Mode::Enforce,
+            defaults: Defaults {
+                enforce: LevelVersion::latest(Level::Baseline),
+                audit: LevelVersion::latest(Level::Restricted),
+                warn: LevelVersion::latest(Level::Restricted),
+            },
+            exemptions: Exemptions::default(),
+            harden: harden::Settings::default(),
+            policies: Arc::default(),
+            exceptions: Honoured::default(),
+        }
+    }
+
+    /// What `--standalone` alone starts from: the embedded one, but enforce restricted, so that a first try
+    /// shows a denial.
+    pub fn standalone() -> Self {
+        let mut config = Self::embedded();
+        config.defaults.enforce = LevelVersion::latest(Level::Restricted);
+        config
+    }
+
+    /// A PodSecurityConfiguration that sets nothing, and what upstream makes of an empty file: everything
+    /// is privileged. Hardening is off.
+    pub fn upstream() -> Self {
+        Self {
+            defaults: Defaults::PRIVILEGED,
+            harden: harden::Settings { mode: harden::Mode::Off, ..harden::Settings::default() },
+            ..Self::embedded()
+        }
+    }
+}
+
+/// Whether the server acts on what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// Violations of enforce are denied, hardening patches.
+    Enforce,
+    /// Nothing is denied or changed, all of it is reported.
+    DryRun,
+}
+
+impl Mode {
+    /// The word used in the configuration, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::DryRun => "dry-run",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What was written instead of a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of enforce, dry-run")]
+pub struct InvalidMode;
+
+impl std::str::FromStr for Mode {
+    type Err = InvalidMode;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMode> {
+        match text {
+            "enforce" => Ok(Self::Enforce),
+            "dry-run" => Ok(Self::DryRun),
+            _ => Err(InvalidMode),
+        }
+    }
+}
+
+/// What is not judged. Names match exactly: no groups, no patterns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exemptions {
+    /// Users who are not judged.
+    pub usernames: BTreeSet<String>,
+    /// Namespaces in which nothing is judged.
+    pub namespaces: BTreeSet<String>,
+    /// Runtime classes whose pods are not judged.
+    pub runtime_classes: BTreeSet<String>,
+}
+
+impl Exemptions {
+    /// Whether this user is exempt. An empty name never is.
+    pub fn user(&self, name: &str) -> bool {
+        !name.is_empty() && self.usernames.contains(name)
+    }
+
+    /// Whether this namespace is exempt. An empty name never is.
+    pub fn namespace(&self, name: &str) -> bool {
+        !name.is_empty() && self.namespaces.contains(name)
+    }
+
+    /// Whether this runtime class is exempt. An empty name never is.
+    pub fn runtime_class(&self, name: &str) -> bool {
+        !name.is_empty() && self.runtime_classes.contains(name)
+    }
+}
+
+/// What flags put over every configuration that is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Switches dry run on. Not set, the file decides.
+    pub dry_run: bool,
+    /// Replaces the mode of hardening.
+    pub harden: Option<harden::Mode>,
+}
+
+impl Overrides {
+    /// The configuration as it comes into force.
+    #[must_use]
+    pub fn over(self, mut config: Config) -> Config {
+        if self.dry_run {
+            config.mode = Mode::DryRun;
+        }
+        if let Some(mode) = self.harden {
+            config.harden.mode = mode;
+        }
+        config
+    }
+}

@@ -1,0 +1,183 @@
+//! The policy for manifests.
+
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+use crate::{
+    config::Config,
+    exceptions::{Exceptions, Subject},
+    namespace::EffectivePolicy,
+    pss::{self, Caps, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
+    requirement::Requirement,
+    rules::Mode,
+    verdict::{Context, ExceptionsAt, Form},
+};
+
+use super::Identity;
+
+/// A configuration, the labels of namespaces, and the choice of what is judged.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Manifests have no users, so exempt users have no effect.
+    pub config: Arc<Config>,
+    /// The labels of namespaces.
+    pub labels: Labels,
+    /// The exceptions.
+    pub exceptions: Arc<Exceptions>,
+    /// The time that determines which exceptions have expired.
+    pub now: SystemTime,
+    /// Whether owner references of objects are trusted.
+    pub owners: Owners,
+    /// The namespace of manifests that set none.
+    pub namespace: String,
+    /// Overrides the levels that a namespace enforces.
+    pub level: Option<Levels>,
+    /// Overrides the versions of the levels.
+    pub version: Option<Version>,
+    /// The version that `latest` stands for.
+    pub newest: Minor,
+    /// The form that is judged.
+    pub form: Form,
+    /// The modes that are judged.
+    pub modes: Modes,
+    /// Violations of this level are errors, those of a higher level only warnings. No pod violates privileged.
+    pub fail_on: Level,
+    /// Whether the verdicts have a trace.
+    pub is_traced: bool,
+    /// How many findings to keep per violated requirement of a workload.
+    pub caps: Caps,
+}
+
+/// How owner references are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// Ignored, because anyone can write them into a manifest.
+    Ignored,
+    /// Trusted, because the controllers of the cluster wrote them.
+    Believed,
+}
+
+/// The labels of namespaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Keyed by the namespace's name.
+    pub known: BTreeMap<String, BTreeMap<String, String>>,
+    /// The labels of all other namespaces.
+    pub others: BTreeMap<String, String>,
+}
+
+/// The policy for the pods of one namespace.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// Rules and relaxations.
+    pub policy: EffectivePolicy,
+    /// The requested levels.
+    pub asked: Levels,
+    /// The version that `latest` and newer versions stand for.
+    pub newest: Minor,
+}
+
+impl Basis {
+    /// The levels with resolved versions: `restricted:v1.37`.
+    pub fn judged(&self) -> Levels {
+        self.asked.resolve(self.newest).shown()
+    }
+}
+
+/// The severity of a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It is reported.
+    Warning,
+    /// It makes the command fail.
+    Error,
+}
+
+impl Severity {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// The modes of a namespace's policy that are judged. Rules are judged in all modes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// The enforced levels.
+    Enforce,
+    /// Also the audit and warn levels, as [`Severity::Warning`], each control once.
+    All,
+}
+
+impl Policy {
+    /// The configuration's policy, optionally with another level or version. A level without a version means its
+    /// latest. `cluster` is the version of the cluster, if known, and caps `latest`.
+    pub fn new(
+        config: impl Into<Arc<Config>>,
+        level: Option<Level>,
+        version: Option<Version>,
+        cluster: Option<Minor>,
+        now: SystemTime,
+    ) -> Self {
+        Self {
+            config: config.into(),
+            labels: Labels::default(),
+            exceptions: Arc::default(),
+            now,
+            owners: Owners::Ignored,
+            namespace: String::new(),
+            level: level.map(|level| LevelVersion::latest(level).into()),
+            version,
+            newest: cluster.map_or(NEWEST, |cluster| cluster.min(NEWEST)),
+            form: Form::Written,
+            modes: Modes::Enforce,
+            fail_on: Level::Restricted,
+            is_traced: false,
+            caps: Caps::REPORT,
+        }
+    }
+
+    /// The context that all verdicts share.
+    pub fn context(&self) -> Context<'_> {
+        let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now: self.now };
+        Context { config: &self.config, newest: self.newest, excepted }
+    }
+
+    /// The policy for the pods of a namespace.
+    pub fn basis(&self, namespace: &str) -> Basis {
+        let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
+        let policy = self.context().policy(namespace, labels);
+        let asked = self.level.unwrap_or(policy.modes.enforce);
+        let asked = self.version.map_or(asked, |version| asked.at(version));
+        Basis { policy, asked, newest: self.newest }
+    }
+
+    /// The levels of each mode.
+    pub(super) fn levels(&self, basis: &Basis) -> pss::Policy {
+        let (enforce, none) = (basis.asked, Levels::PRIVILEGED);
+        match self.modes {
+            Modes::Enforce => pss::Policy { enforce, audit: none, warn: none },
+            Modes::All => pss::Policy { enforce, ..basis.policy.modes },
+        }
+    }
+
+    /// The subject for exceptions.
+    pub fn subject<'s>(&self, identity: &'s Identity, pod: &'s Pod<'s>) -> Subject<'s> {
+        let namespace = identity.namespace.as_str();
+        match (identity.kind.as_str(), self.owners) {
+            ("Pod", Owners::Ignored) => Subject::made_by(pod, namespace, None),
+            ("Pod", Owners::Believed) => Subject::as_it_says(pod, namespace),
+            (kind, _) => Subject::of_template(pod, namespace, kind, &identity.name),
+        }
+    }
+
+    pub(super) fn severity(&self, requirement: Requirement, mode: Mode) -> Severity {
+        let is_error = |level: Level| level <= self.fail_on;
+        match mode == Mode::Enforce && requirement.level().is_none_or(is_error) {
+            true => Severity::Error,
+            false => Severity::Warning,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The Pod Security Standards: the controls, and which of them a pod violates.
+//!
+//! Pure: no I/O, no clock, no log. The Standard is data: [`CONTROLS`] lists each control with its level and its
+//! revisions by version, one file per control; [`evaluate`] filters that table.
+
+mod annotations;
+mod findings;
+mod labels;
+mod level;
+mod levels;
+mod pod;
+mod policy;
+mod resources;
+mod table;
+mod text;
+mod violation;
+mod volume;
+
+mod allow_privilege_escalation;
+mod app_armor;
+mod capabilities;
+mod host_namespaces;
+mod host_path;
+mod host_ports;
+mod host_probes;
+mod privileged;
+mod proc_mount;
+mod run_as_non_root;
+mod run_as_user;
+mod seccomp;
+mod selinux;
+mod sysctls;
+mod volume_types;
+mod windows_host_process;
+
+pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use findings::{Caps, Findings};
+pub use labels::Labels;
+pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
+pub use levels::Levels;
+pub use pod::{
+    Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
+    PodSpec, Profile, SecurityContext, Sysctl, VolumeDevice, VolumeMount, WindowsOptions,
+};
+pub use policy::{
+    Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, enforced_by_standard,
+    from_labels, is_policy_label,
+};
+pub use resources::{Quantities, Resources};
+pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force, replacement};
+pub use text::{List, MAX_LIST, Text, or_default};
+pub use violation::{Finding, Place};
+pub use volume::Volume;
+
+pub use annotations::APP_ARMOR_PREFIX;
+
+pub(crate) use violation::missing;

@@ -1,0 +1,20 @@
+//! The form of what people write: configuration files, PolicyExceptions and policy tests. These types are read with
+//! serde, from YAML or JSON, and their JSON Schemas are derived. A value that exists is valid; what fields must not say
+//! together is checked where they become the values of [`config`](crate::config) and [`policy`](crate).
+//!
+//! Pure: does not know YAML or files.
+
+#[macro_use]
+mod text;
+
+mod list;
+mod policy_test;
+mod schema;
+
+pub use list::Set;
+pub use policy_test::{
+    Case, ControlId, Expectation, FileName, HardenedField, KnownMinor, KnownVersion, LabelKey,
+    NamespaceName, PolicyTest, RuleId, Verdict,
+};
+pub use schema::schema_of;
+pub use text::{API_VERSION, ApiVersion, Time};

@@ -1,0 +1,261 @@
+//! A policy test: the results that some workloads are expected to have.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::{
+    config::PROFILE_LABEL,
+    dns,
+    harden::{Field, MODE_LABEL},
+    pss::{Minor, NEWEST, Version},
+    requirement::Requirement,
+};
+
+use super::{
+    ApiVersion, Set, Time,
+    text::{label, one_of, pattern, version},
+};
+
+/// Tests of a policy: what some workloads are expected to come to under a configuration.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct PolicyTest {
+    /// The version of this form.
+    #[schemars(required)]
+    pub api_version: Option<ApiVersion>,
+    /// The kind of this form.
+    #[schemars(required)]
+    pub kind: Option<TestKind>,
+    /// A few words on what is tested.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// The configuration file, relative to this one. The built-in configuration if absent.
+    pub config: Option<String>,
+    /// Overrides every version of the policy.
+    pub policy_version: Option<KnownVersion>,
+    /// The version of the cluster, which caps `latest`.
+    pub cluster_version: Option<KnownMinor>,
+    /// Files of PolicyExceptions, relative to this one.
+    pub exceptions: Vec<String>,
+    /// The time at which exceptions are evaluated. The current time if absent.
+    pub time: Option<Time>,
+    /// At least one case.
+    #[schemars(required, length(min = 1))]
+    pub cases: Vec<Case>,
+}
+
+/// Some workloads in a namespace, and the expected results.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Case {
+    /// A few words on what it shows.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// Files of manifests, relative to this one.
+    #[schemars(length(min = 1))]
+    pub manifests: Option<Vec<FileName>>,
+    /// Manifests as a text, instead of files.
+    pub manifest: Option<String>,
+    /// The namespace of manifests that set none.
+    pub namespace: Option<NamespaceName>,
+    /// The policy labels of the namespace.
+    pub labels: BTreeMap<LabelKey, String>,
+    /// At least one expectation.
+    #[schemars(required, length(min = 1))]
+    pub expect: Vec<Expectation>,
+}
+
+/// The expected result for some workloads. Fields that are absent are not checked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Expectation {
+    /// Kind/name, Kind/namespace/name, or all.
+    #[schemars(required)]
+    pub workload: Option<String>,
+    /// The verdict.
+    #[schemars(required)]
+    pub verdict: Option<Verdict>,
+    /// Exactly those controls and rules that deny it.
+    pub controls: Option<Set<ControlId>>,
+    /// Exactly those rules that only warn about it.
+    pub warnings: Option<Set<RuleId>>,
+    /// Exactly those fields that hardening adds.
+    pub hardened: Option<Set<HardenedField>>,
+}
+
+/// What the webhook does with a workload's pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are judged and admitted.
+    Allowed,
+    /// They are denied.
+    Denied,
+    /// They are exempt.
+    Exempt,
+}
+
+impl Verdict {
+    /// All verdicts.
+    const ALL: [Self; 3] = [Self::Allowed, Self::Denied, Self::Exempt];
+
+    /// The word in files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Exempt => "exempt",
+        }
+    }
+}
+
+impl FromStr for Verdict {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|verdict| verdict.as_str() == text).ok_or("must be one of allowed, denied, exempt")
+    }
+}
+
+/// The kind of a policy test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestKind;
+
+impl FromStr for TestKind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        (text == "PolicyTest").then_some(Self).ok_or("must be PolicyTest")
+    }
+}
+
+/// A version that this build knows; newer ones would be judged as the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownVersion(pub Version);
+
+impl FromStr for KnownVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = text.parse().ok().filter(|version| match version {
+            Version::V1(minor) => *minor <= NEWEST,
+            Version::Latest => true,
+        });
+        known.map(Self).ok_or_else(|| format!("must be \"latest\" or \"v1.x\", at most {NEWEST}"))
+    }
+}
+
+/// The same as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownMinor(pub Minor);
+
+impl FromStr for KnownMinor {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(KnownVersion(Version::V1(minor))) => Ok(Self(minor)),
+            _ => Err(format!("must be \"v1.x\", at most {NEWEST}")),
+        }
+    }
+}
+
+/// The name of a file. Not `-`, which is standard input elsewhere: the result of a test depends only on files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(pub String);
+
+impl FromStr for FileName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let is_file = !text.is_empty() && text != "-";
+        is_file.then(|| Self(text.to_owned())).ok_or("must be the name of a file")
+    }
+}
+
+/// The name of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamespaceName(pub String);
+
+impl FromStr for NamespaceName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        dns::is_label(text).then(|| Self(text.to_owned())).ok_or(
+            "must be a DNS-1123 label: lower-case letters, digits and \"-\", first and last a letter or digit, at most 63",
+        )
+    }
+}
+
+/// The key of a label that sets a policy; others would have no effect. Invalid values are allowed, to test their effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelKey(pub String);
+
+impl FromStr for LabelKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        crate::config::is_read(text).then(|| Self(text.to_owned())).ok_or_else(|| {
+            format!(
+                "sets no policy: must be one of pod-security.kubernetes.io/ or portcullis.dev/ enforce, audit, warn (-version), {PROFILE_LABEL}, {MODE_LABEL}"
+            )
+        })
+    }
+}
+
+/// Defines a word that is one of a table's names.
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $all:expr, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $type(pub &'static str);
+
+        impl FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let mut all = $all;
+                all.find(|name| *name == text).map(Self).ok_or_else(|| $allowed)
+            }
+        }
+    };
+}
+
+name! {
+    /// The id of a control or a rule.
+    ControlId,
+    Requirement::all().map(Requirement::id),
+    "must be the id of a control or a rule, as `portcullis explain` lists them".to_owned()
+}
+name! {
+    /// The id of a rule.
+    RuleId,
+    rules(),
+    "must be the id of a rule, as rules/imageTag: only rules are told of and not denied".to_owned()
+}
+name! {
+    /// A field that hardening adds.
+    HardenedField,
+    Field::ALL.into_iter().map(Field::name),
+    format!("must be one of {}", Field::ALL.map(Field::name).join(", "))
+}
+
+fn rules() -> impl Iterator<Item = &'static str> {
+    Requirement::all().filter(|it| it.is_rule()).map(Requirement::id)
+}
+
+written! {
+    TestKind: one_of(["PolicyTest"]);
+    Verdict: one_of(Verdict::ALL.map(Verdict::as_str));
+    KnownVersion: version();
+    KnownMinor: pattern(r"^v1\.(0|[1-9][0-9]*)$");
+    FileName: pattern("^([^-]|-.)");
+    NamespaceName: label();
+    LabelKey: pattern(r"^(pod-security\.kubernetes\.io/(enforce|audit|warn)(-version)?|portcullis\.dev/.+)$");
+    ControlId: one_of(Requirement::all().map(Requirement::id));
+    RuleId: one_of(rules());
+    HardenedField: one_of(Field::ALL.map(Field::name));
+}
