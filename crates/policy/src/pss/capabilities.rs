@@ -10,8 +10,6 @@
 //! Names are exact: neither `all` nor `CAP_NET_BIND_SERVICE` counts. Since v1.25 restricted does not judge Windows
 //! pods: the field does not exist there.
 
-use crate::shown;
-
 use super::{
     findings::Findings,
     level::{Level, Minor},
@@ -64,35 +62,35 @@ const DEFAULTS: [&str; 13] = [
 ];
 
 fn baseline(pod: &Pod<'_>, found: &mut Findings) {
-    found.extend(pod.security_contexts().filter_map(|(place, context)| {
-        forbidden_add(place, context.capabilities.as_ref()?, &DEFAULTS)
-    }));
+    for (place, context) in pod.security_contexts() {
+        let capabilities = context.capabilities.as_ref();
+        added_beside(&DEFAULTS, place, capabilities, found);
+    }
 }
 
 fn restricted(pod: &Pod<'_>, found: &mut Findings) {
-    found.extend(pod.containers().flat_map(|(place, container)| {
+    for (place, container) in pod.containers() {
         let context = container.security_context.as_ref();
         let capabilities = context.and_then(|context| context.capabilities.as_ref());
         let drops_all = capabilities.is_some_and(|set| set.drop.iter().any(|name| *name == "ALL"));
-        let missing = (!drops_all).then(|| {
-            Finding::new(
-                place,
-                "securityContext.capabilities.drop",
-                "set securityContext.capabilities.drop=[\"ALL\"]",
-            )
-        });
-        let added = capabilities.and_then(|set| forbidden_add(place, set, &["NET_BIND_SERVICE"]));
-        missing.into_iter().chain(added)
-    }));
+        if !drops_all {
+            let fix = "set securityContext.capabilities.drop=[\"ALL\"]";
+            found.add(Finding::new(place, "securityContext.capabilities.drop", fix));
+        }
+        added_beside(&["NET_BIND_SERVICE"], place, capabilities, found);
+    }
 }
 
-fn forbidden_add(
-    place: Place,
-    capabilities: &Capabilities<'_>,
+/// Finds the added capabilities of a container that are not among the allowed ones.
+fn added_beside(
     allowed: &[&str],
-) -> Option<Finding> {
-    let added = capabilities.add.iter().map(Text::as_str);
-    let names = shown::names(added.filter(|name| !allowed.contains(name)))?;
-    let fix = format!("remove {names} from securityContext.capabilities.add");
-    Some(Finding::new(place, "securityContext.capabilities.add", fix))
+    place: Place,
+    capabilities: Option<&Capabilities<'_>>,
+    found: &mut Findings,
+) {
+    let added = capabilities.into_iter().flat_map(|set| set.add.iter()).map(Text::as_str);
+    found.add_names(place, added.filter(|name| !allowed.contains(name)), |names| {
+        let fix = format!("remove {names} from securityContext.capabilities.add");
+        Finding::new(place, "securityContext.capabilities.add", fix)
+    });
 }

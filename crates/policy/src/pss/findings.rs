@@ -5,6 +5,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use crate::shown;
+
 use super::violation::{Finding, Place};
 
 /// How many findings of one requirement are kept.
@@ -14,17 +16,19 @@ pub struct Caps {
     pub at_place: usize,
     /// For all parts together.
     pub in_all: usize,
+    /// The bytes of their texts, after which no further finding is kept. One text may name many values.
+    pub text: usize,
 }
 
 impl Caps {
     /// For the response to a review: as many as its causes have room for, for twice as many parts.
-    pub const ANSWER: Self = Self { at_place: 64, in_all: 128 };
+    pub const ANSWER: Self = Self { at_place: 64, in_all: 128, text: 32 << 10 };
     /// For a report that lists what to change in a file: more than any real manifest has.
-    pub const REPORT: Self = Self { at_place: 1024, in_all: 4096 };
+    pub const REPORT: Self = Self { at_place: 1024, in_all: 4096, text: 1 << 20 };
     /// For an object in the cluster with room for a few lines per requirement.
-    pub const SUMMARY: Self = Self { at_place: 16, in_all: 32 };
+    pub const SUMMARY: Self = Self { at_place: 16, in_all: 32, text: 8 << 10 };
     /// For callers that only ask whether there are any findings.
-    pub const NONE: Self = Self { at_place: 0, in_all: 0 };
+    pub const NONE: Self = Self { at_place: 0, in_all: 0, text: 0 };
 }
 
 /// The findings of one requirement in a pod.
@@ -34,6 +38,8 @@ pub struct Findings {
     /// Parts of the pod that are exempt from the requirement.
     freed: Option<Arc<HashSet<Place>>>,
     kept: Vec<Finding>,
+    /// The bytes of their texts.
+    text: usize,
     total: usize,
     /// The part of the last finding, and how many consecutive findings were about it.
     run: (Option<Place>, usize),
@@ -42,7 +48,7 @@ pub struct Findings {
 impl Findings {
     /// Creates an empty collection.
     pub fn new(caps: Caps) -> Self {
-        Self { caps, freed: None, kept: Vec::new(), total: 0, run: (None, 0) }
+        Self { caps, freed: None, kept: Vec::new(), text: 0, total: 0, run: (None, 0) }
     }
 
     /// Creates an empty collection that ignores findings about these parts.
@@ -63,8 +69,23 @@ impl Findings {
         self.total += 1;
         let in_a_row = if self.run.0 == Some(place) { self.run.1 + 1 } else { 1 };
         self.run = (Some(place), in_a_row);
-        if self.kept.len() < self.caps.in_all && in_a_row <= self.caps.at_place {
-            self.kept.push(make());
+        let Caps { at_place, in_all, text } = self.caps;
+        if self.kept.len() < in_all && in_a_row <= at_place && self.text < text {
+            let finding = make();
+            self.text += finding.path.len() + finding.fix.len();
+            self.kept.push(finding);
+        }
+    }
+
+    /// Counts a finding about these names, if there are any, and creates it from the quoted names if there is room.
+    pub fn add_names<'n>(
+        &mut self,
+        place: Place,
+        names: impl Iterator<Item = &'n str> + Clone,
+        make: impl FnOnce(String) -> Finding,
+    ) {
+        if names.clone().next().is_some() {
+            self.add_with(place, || make(shown::names(names)));
         }
     }
 
@@ -137,13 +158,20 @@ mod tests {
 
     #[test]
     fn one_place_does_not_hide_the_next_and_all_are_counted() {
-        let mut findings = Findings::new(Caps { at_place: 2, in_all: 5 });
+        let mut findings = Findings::new(Caps { at_place: 2, in_all: 5, text: 1000 });
         for index in 0..4 {
             findings.extend((0..10).map(|_| at(index, "set it")));
         }
         let places: Vec<_> = findings.iter().map(|finding| finding.place).collect();
         assert_eq!(places, [0, 0, 1, 1, 2].map(|index| at(index, "").place));
         assert_eq!((findings.len(), findings.more()), (40, 35));
+    }
+
+    #[test]
+    fn long_texts_are_kept_as_far_as_they_have_room() {
+        let mut findings = Findings::new(Caps { at_place: 9, in_all: 9, text: 30 });
+        findings.extend((0..9).map(|index| at(index, "set another value")));
+        assert_eq!((findings.iter().count(), findings.len(), findings.more()), (2, 9, 7));
     }
 
     #[test]
@@ -175,7 +203,7 @@ mod tests {
     #[test]
     fn the_same_beyond_the_caps_is_counted_once() {
         let of = |range: std::ops::Range<usize>| {
-            let mut findings = Findings::new(Caps { at_place: 2, in_all: 5 });
+            let mut findings = Findings::new(Caps { at_place: 2, in_all: 5, text: 1000 });
             findings.extend(range.map(|index| at(index, "set it")));
             findings
         };

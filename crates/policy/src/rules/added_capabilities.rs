@@ -6,10 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    pss::{Finding, Findings, Pod, Text},
-    shown::names,
-};
+use crate::pss::{Finding, Findings, Pod, Text};
 
 use super::table::Rule;
 
@@ -17,10 +14,11 @@ pub(super) static RULE: Rule =
     Rule { id: "rules/addedCapabilities", reason: "capabilities added that are not listed" };
 
 pub(super) fn find(allowed: &BTreeSet<String>, pod: &Pod<'_>, found: &mut Findings) {
-    found.extend(pod.security_contexts().filter_map(|(place, context)| {
-        let added = context.capabilities.as_ref()?.add.iter().map(Text::as_str);
-        let names = names(added.filter(|name| !allowed.contains(*name)))?;
-        let fix = format!("remove {names} from securityContext.capabilities.add");
-        Some(Finding::new(place, "securityContext.capabilities.add", fix))
-    }));
+    for (place, context) in pod.security_contexts() {
+        let added = context.capabilities.iter().flat_map(|set| set.add.iter()).map(Text::as_str);
+        found.add_names(place, added.filter(|name| !allowed.contains(*name)), |names| {
+            let fix = format!("remove {names} from securityContext.capabilities.add");
+            Finding::new(place, "securityContext.capabilities.add", fix)
+        });
+    }
 }
