@@ -85,7 +85,7 @@ impl Events {
     }
 
     /// Queues an Event for a pod that is denied for its violations, unless the request is a dry run. Never waits.
-    pub fn tell(&self, request: &admission::Request<'_>, outcome: &Outcome<'_>, answer: &Answer) {
+    pub fn queue(&self, request: &admission::Request<'_>, outcome: &Outcome<'_>, answer: &Answer) {
         let (Outcome::Pod(verdict), Some(denial)) = (outcome, &answer.denial) else { return };
         // The namespace becomes part of a path.
         if request.dry_run || !dns::is_label(&request.namespace) {
@@ -129,10 +129,10 @@ async fn follow(
     counts: IntCounterVec,
 ) {
     let instance = cut(&instance, 128);
-    let mut said = Said::default();
+    let mut recent = RecentDenials::default();
     let mut is_failing = false;
     while let Some(denial) = denials.recv().await {
-        let result = if let Some(times) = said.times(&denial, Instant::now()) {
+        let result = if let Some(times) = recent.times(&denial, Instant::now()) {
             let sent = write::write(&client, &instance, &denial, times).await;
             if let (Err(error), false) = (&sent, is_failing) {
                 tracing::warn!(error, "an Event could not be written");
@@ -149,25 +149,25 @@ async fn follow(
 
 /// Recent denials by hash: the time of the last write, and how often it recurred since.
 #[derive(Default)]
-struct Said {
+struct RecentDenials {
     at: HashMap<u64, (Instant, u32)>,
 }
 
-impl Said {
+impl RecentDenials {
     /// Number of denials to write now, including this one. None if the same denial was written recently.
     fn times(&mut self, denial: &Denial, now: Instant) -> Option<u32> {
         let is_recent = |(at, _): &(Instant, u32)| now.duration_since(*at) < QUIET;
         let key = denial.id();
         let missed = match self.at.get_mut(&key) {
-            Some(said) if is_recent(said) => {
-                said.1 = said.1.saturating_add(1);
+            Some(recent) if is_recent(recent) => {
+                recent.1 = recent.1.saturating_add(1);
                 return None;
             }
             Some((_, missed)) => *missed,
             None => 0,
         };
         if self.at.len() >= REMEMBERED {
-            self.at.retain(|_, said| is_recent(said));
+            self.at.retain(|_, recent| is_recent(recent));
         }
         if self.at.len() >= REMEMBERED {
             self.at.clear();
@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn the_same_is_said_once_in_ten_minutes() {
-        let mut said = Said::default();
+        let mut recent = RecentDenials::default();
         let start = Instant::now();
-        let mut times = |name: &str, key: &str, at| said.times(&denial(name, key), at);
+        let mut times = |name: &str, key: &str, at| recent.times(&denial(name, key), at);
         assert_eq!(times("web", "privileged", start), Some(1));
         assert_eq!(times("web", "privileged", start + QUIET / 2), None);
         assert_eq!(times("web", "privileged", start + QUIET / 2), None);
@@ -217,7 +217,7 @@ mod tests {
         for i in 0..10 * REMEMBERED {
             times(&i.to_string(), "", start);
         }
-        assert!(said.at.len() <= REMEMBERED);
+        assert!(recent.at.len() <= REMEMBERED);
     }
 
     #[test]

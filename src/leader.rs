@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::cluster::{Retrying, one_line};
+use crate::cluster::{RetryLog, one_line};
 
 /// The duration of the lease, in whole seconds as the Lease stores it.
 const HOLDS: Duration = Duration::from_secs(15);
@@ -58,7 +58,7 @@ pub fn elect(
             () = until => {}
         }
         leads.send_replace(false);
-        candidate.let_go().await;
+        candidate.release().await;
     };
     (receiver, task)
 }
@@ -74,7 +74,7 @@ struct Candidate {
 
 impl Candidate {
     async fn run(&mut self, leads: &watch::Sender<bool>) {
-        let mut retrying = Retrying::new("cannot take part in the election of a leader");
+        let mut retrying = RetryLog::new("cannot take part in the election of a leader");
         loop {
             match timeout(GIVES_UP / 2, self.try_once()).await {
                 Ok(Ok(holds)) => {
@@ -108,7 +108,10 @@ impl Candidate {
         let spec = lease.spec.clone().unwrap_or_default();
         let holder = spec.holder_identity.as_deref().unwrap_or_default();
         let version = lease.metadata.resource_version.clone().unwrap_or_default();
-        if holder != self.settings.identity && !holder.is_empty() && !self.is_over(version, &spec) {
+        if holder != self.settings.identity
+            && !holder.is_empty()
+            && !self.is_expired(version, &spec)
+        {
             return Ok(false);
         }
         let lease = Lease { spec: Some(self.ours(Some(&spec))), ..lease };
@@ -117,7 +120,7 @@ impl Candidate {
     }
 
     /// Whether the lease has expired: no change for its duration.
-    fn is_over(&mut self, version: String, spec: &LeaseSpec) -> bool {
+    fn is_expired(&mut self, version: String, spec: &LeaseSpec) -> bool {
         let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
         let holds = seconds.map_or(HOLDS, Duration::from_secs).min(LONGEST);
         match &self.seen {
@@ -147,11 +150,11 @@ impl Candidate {
         }
     }
 
-    async fn let_go(&self) {
+    async fn release(&self) {
         if self.renewed.is_none() {
             return;
         }
-        let letting_go = async {
+        let releasing = async {
             let lease = self.api.get(&self.settings.lease).await?;
             let spec = lease.spec.clone().unwrap_or_default();
             if spec.holder_identity.as_deref() != Some(&self.settings.identity) {
@@ -161,7 +164,7 @@ impl Candidate {
             let lease = Lease { spec, ..lease };
             self.api.replace(&self.settings.lease, &PostParams::default(), &lease).await.map(drop)
         };
-        let _: Result<kube::Result<()>, _> = timeout(EVERY, letting_go).await;
+        let _: Result<kube::Result<()>, _> = timeout(EVERY, releasing).await;
     }
 }
 
@@ -187,16 +190,16 @@ mod tests {
             Settings { namespace: "n".to_owned(), lease: "l".to_owned(), identity: "i".to_owned() };
         let api = Api::namespaced(Client::new(nobody, "n"), "n");
         let mut candidate = Candidate { api, settings, seen: None, renewed: None };
-        let mut is_over = |holds: Option<i32>, silent: u64| {
+        let mut is_expired = |holds: Option<i32>, silent: u64| {
             let since = Instant::now().checked_sub(Duration::from_secs(silent)).unwrap();
             candidate.seen = Some(("7".to_owned(), since));
             let spec = LeaseSpec { lease_duration_seconds: holds, ..LeaseSpec::default() };
-            candidate.is_over("7".to_owned(), &spec)
+            candidate.is_expired("7".to_owned(), &spec)
         };
-        assert!(!is_over(Some(20), 19) && is_over(Some(20), 20));
-        assert!(!is_over(None, 14) && is_over(None, 15) && is_over(Some(-1), 15));
-        assert!(!is_over(Some(i32::MAX), 59) && is_over(Some(i32::MAX), 60));
+        assert!(!is_expired(Some(20), 19) && is_expired(Some(20), 20));
+        assert!(!is_expired(None, 14) && is_expired(None, 15) && is_expired(Some(-1), 15));
+        assert!(!is_expired(Some(i32::MAX), 59) && is_expired(Some(i32::MAX), 60));
         // A change proves that the holder is alive.
-        assert!(!candidate.is_over("8".to_owned(), &LeaseSpec::default()));
+        assert!(!candidate.is_expired("8".to_owned(), &LeaseSpec::default()));
     }
 }

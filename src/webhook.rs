@@ -289,7 +289,7 @@ impl Webhook {
             traces.record(&decision, &call.headers);
         }
         if let Some(events) = &self.events {
-            events.tell(request, outcome, &answer);
+            events.queue(request, outcome, &answer);
         }
         let mut response = Response::new(body.into());
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

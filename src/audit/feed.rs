@@ -13,12 +13,12 @@ use kube::Client;
 
 use policy::findings::Unread;
 
-use crate::cluster::{ApiError, Form, Page, Pages, Query, Seam};
+use crate::cluster::{ApiError, Detail, Discontinuity, Page, Pages, Query};
 
 use super::{
     Event, Note,
-    grounds::Grounds,
     judge::Entry,
+    namespaces::Namespaces,
     object::Object,
     resource::{self, Resource},
 };
@@ -38,13 +38,13 @@ pub(super) struct Feed {
     client: Client,
     query: Query,
     list: Pages,
-    reach: Reach,
+    scope: ListScope,
     ready: VecDeque<(String, Entry)>,
     /// The current namespace, and the names of its objects that were returned.
     namespace: String,
     given: HashSet<String>,
     last: String,
-    seam: Option<Seam>,
+    discontinuity: Option<Discontinuity>,
     state: State,
     /// Number of objects received.
     pub(super) count: u64,
@@ -54,7 +54,7 @@ pub(super) struct Feed {
 
 /// The scope of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+enum ListScope {
     /// All namespaces, in key order.
     All,
     /// One namespace after the other.
@@ -79,7 +79,7 @@ impl Feed {
     /// Starts listing. Must be called on a runtime.
     pub(super) fn new(client: &Client, resource: Resource, role: Role, mut query: Query) -> Self {
         if role == Role::Link {
-            query.form = Form::Metadata;
+            query.detail = Detail::Metadata;
         }
         Self {
             resource,
@@ -87,12 +87,12 @@ impl Feed {
             list: Pages::new(client, query.clone()),
             client: client.clone(),
             query,
-            reach: Reach::All,
+            scope: ListScope::All,
             ready: VecDeque::new(),
             namespace: String::new(),
             given: HashSet::new(),
             last: String::new(),
-            seam: None,
+            discontinuity: None,
             state: State::Open,
             count: 0,
             remaining: None,
@@ -116,14 +116,14 @@ impl Feed {
     pub(super) async fn next(
         &mut self,
         namespace: &str,
-        grounds: &mut Grounds<'_>,
+        namespaces: &mut Namespaces<'_>,
         events: &mut Vec<Event>,
     ) -> Option<Entry> {
         if self.namespace != namespace {
             self.enter(namespace);
         }
         loop {
-            self.fill(grounds, events).await;
+            self.fill(namespaces, events).await;
             let (first, _) = self.ready.front()?;
             if first != namespace {
                 return None;
@@ -137,19 +137,19 @@ impl Feed {
     }
 
     /// Waits until objects are available or the list has ended.
-    pub(super) async fn fill(&mut self, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
+    pub(super) async fn fill(&mut self, namespaces: &mut Namespaces<'_>, events: &mut Vec<Event>) {
         while self.ready.is_empty() && matches!(self.state, State::Open) {
             match self.list.next().await {
                 None => self.state = State::Ended,
-                Some(Ok((page, seam))) => {
-                    if let Some(seam) = seam {
-                        self.seam = Some(seam);
+                Some(Ok((page, discontinuity))) => {
+                    if let Some(discontinuity) = discontinuity {
+                        self.discontinuity = Some(discontinuity);
                         let resource = self.resource.qualified();
-                        events.push(Event::Note(Note::Seam { resource, seam }));
+                        events.push(Event::Note(Note::Discontinuity { resource, discontinuity }));
                     }
-                    match self.take(&page, grounds, events).await {
+                    match self.take(&page, namespaces, events).await {
                         Ok(()) => {}
-                        Err(Fault::Order(key)) => self.leave_order(&key, grounds, events),
+                        Err(Fault::Order(key)) => self.leave_order(&key, namespaces, events),
                         Err(Fault::Unreadable(why)) => {
                             self.fail(&ApiError::Failed(why), events);
                         }
@@ -166,9 +166,9 @@ impl Feed {
     fn enter(&mut self, namespace: &str) {
         namespace.clone_into(&mut self.namespace);
         self.given.clear();
-        if self.reach == Reach::Namespace {
+        if self.scope == ListScope::Namespace {
             self.ready.clear();
-            self.seam = None;
+            self.discontinuity = None;
             self.state = State::Open;
             let path = self.resource.path(Some(namespace));
             self.list = Pages::new(&self.client, Query { path, ..self.query.clone() });
@@ -176,18 +176,18 @@ impl Feed {
     }
 
     /// Continues one namespace at a time. Reports that namespaces finished earlier may be incomplete.
-    fn leave_order(&mut self, key: &str, grounds: &mut Grounds<'_>, events: &mut Vec<Event>) {
+    fn leave_order(&mut self, key: &str, namespaces: &mut Namespaces<'_>, events: &mut Vec<Event>) {
         let order = format!("{key} is listed after {}, out of order", self.last);
-        if !grounds.are_listed() {
+        if !namespaces.are_listed() {
             return self.fail(&ApiError::Failed(order), events);
         }
         events.push(Event::Note(Note::Order { resource: self.resource.qualified() }));
-        if let Some(told) = grounds.told() {
-            let what = format!("list {} up to namespace {told}", self.resource.qualified());
+        if let Some(last) = namespaces.last_reported() {
+            let what = format!("list {} up to namespace {last}", self.resource.qualified());
             let why = format!("{order}: some of these may come later, and were not judged");
             events.push(Event::Unread(Unread { what, why }));
         }
-        self.reach = Reach::Namespace;
+        self.scope = ListScope::Namespace;
         self.ready.clear();
         let namespace = std::mem::take(&mut self.namespace);
         let given = std::mem::take(&mut self.given);
@@ -201,11 +201,11 @@ impl Feed {
 
     fn fail(&mut self, error: &ApiError, events: &mut Vec<Event>) {
         self.state = State::Broken(error.to_string());
-        let place = match (self.reach, self.last.split_once('/')) {
-            (Reach::Namespace, _) => format!(" in namespace {}", self.namespace),
-            (Reach::All, _) if self.query.path != self.resource.path(None) => String::new(),
-            (Reach::All, Some((after, _))) => format!(" after namespace {after}"),
-            (Reach::All, None) => " in all namespaces".to_owned(),
+        let place = match (self.scope, self.last.split_once('/')) {
+            (ListScope::Namespace, _) => format!(" in namespace {}", self.namespace),
+            (ListScope::All, _) if self.query.path != self.resource.path(None) => String::new(),
+            (ListScope::All, Some((after, _))) => format!(" after namespace {after}"),
+            (ListScope::All, None) => " in all namespaces".to_owned(),
         };
         let what = format!("list {}{place}", self.resource.qualified());
         events.push(Event::Unread(Unread { what, why: error.to_string() }));
@@ -214,29 +214,29 @@ impl Feed {
     async fn take(
         &mut self,
         page: &Page,
-        grounds: &mut Grounds<'_>,
+        namespaces: &mut Namespaces<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         self.count += page.items().len() as u64;
-        self.remaining = page.metadata.remaining().filter(|_| self.reach == Reach::All);
+        self.remaining = page.metadata.remaining().filter(|_| self.scope == ListScope::All);
         for json in page.items() {
             let object = Object::read(json).map_err(|error| {
                 Fault::Unreadable(format!("an object in it cannot be read: {error}"))
             })?;
             let namespace = &*object.metadata.namespace;
-            if self.reach == Reach::All {
+            if self.scope == ListScope::All {
                 let key = format!("{namespace}/{}", object.metadata.name);
                 if key <= self.last {
-                    if self.seam == Some(Seam::Anew) {
+                    if self.discontinuity == Some(Discontinuity::Anew) {
                         continue;
                     }
                     return Err(Fault::Order(key));
                 }
                 self.last = key;
             }
-            let Some(bench) = grounds.bench(namespace, events).await else { continue };
+            let Some(judge) = namespaces.judge(namespace, events).await else { continue };
             let entry = match self.role {
-                Role::Judged => bench.entry(self.resource, &object, json),
+                Role::Judged => judge.entry(self.resource, &object, json),
                 Role::Link => Entry::link(&object),
             };
             self.ready.push_back((namespace.to_owned(), entry));

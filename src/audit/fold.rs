@@ -25,7 +25,7 @@ pub(super) struct Fold<'g> {
     partial: Vec<Resource>,
     /// ReplicaSets and Jobs with their controllers.
     links: HashMap<(&'static str, String), Link>,
-    workloads: BTreeMap<Key, Building>,
+    workloads: BTreeMap<Key, Merged>,
     breaking: Vec<Identity>,
     lints: Vec<Lint>,
     unread: Vec<Unread>,
@@ -44,7 +44,7 @@ struct Key {
 }
 
 #[derive(Default)]
-struct Building {
+struct Merged {
     uid: String,
     judged: Option<Workload>,
     pods: u64,
@@ -72,7 +72,7 @@ impl<'g> Fold<'g> {
     }
 
     /// Marks a kind as listed incompletely.
-    pub(super) fn misses(&mut self, resource: Resource) {
+    pub(super) fn mark_incomplete(&mut self, resource: Resource) {
         self.partial.push(resource);
     }
 
@@ -108,11 +108,11 @@ impl<'g> Fold<'g> {
             Top::Gone => (Key::of(resource, entry.name), entry.uid),
         };
         let root = if is_pod { root_of(&key) } else { "" };
-        let building = self.workloads.entry(key).or_default();
-        building.uid = uid;
-        building.pods += u64::from(is_pod);
+        let merged = self.workloads.entry(key).or_default();
+        merged.uid = uid;
+        merged.pods += u64::from(is_pod);
         if let Some(judged) = judged {
-            building.add(below(judged, root));
+            merged.add(below(judged, root));
         }
     }
 
@@ -140,7 +140,7 @@ impl<'g> Fold<'g> {
             link.is_some()
         } else {
             let key = Key::of(resource, owner.name.clone());
-            self.workloads.get(&key).is_some_and(|building| building.uid == owner.uid)
+            self.workloads.get(&key).is_some_and(|merged| merged.uid == owner.uid)
         };
         if is_listed || self.partial.contains(&resource) {
             return by_name(resource.api_version);
@@ -156,15 +156,15 @@ impl<'g> Fold<'g> {
     /// The result.
     pub(super) fn finish(self) -> Read {
         let namespace = &self.ground.name;
-        let workloads = self.workloads.into_iter().filter_map(|(key, building)| {
-            let mut workload = building.judged?;
+        let workloads = self.workloads.into_iter().filter_map(|(key, merged)| {
+            let mut workload = merged.judged?;
             workload.identity = Identity {
                 api_version: key.api_version,
                 kind: key.kind,
                 namespace: namespace.clone(),
                 name: key.name,
             };
-            Some(Audited { workload, uid: building.uid, pods: building.pods })
+            Some(Audited { workload, uid: merged.uid, pods: merged.pods })
         });
         Read {
             workloads: workloads.collect(),
@@ -183,7 +183,7 @@ impl Key {
     }
 }
 
-impl Building {
+impl Merged {
     fn add(&mut self, judged: Workload) {
         match &mut self.judged {
             Some(known) => merge(known, judged),

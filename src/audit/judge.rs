@@ -27,7 +27,7 @@ pub enum Templates {
 
 /// What applies to all objects of a namespace.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bench<'g> {
+pub(super) struct Judge<'g> {
     pub(super) ground: &'g Ground,
     /// The policy for pods that results from the namespace and the configuration.
     pub(super) policy: &'g Policy,
@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-impl<'g> Bench<'g> {
+impl<'g> Judge<'g> {
     /// Judges an object that was read from this JSON.
     pub(super) fn entry(&self, resource: Resource, object: &Object<'_>, json: &str) -> Entry {
         let mut entry = Entry::link(object);

@@ -6,8 +6,8 @@
 
 mod feed;
 mod fold;
-mod grounds;
 mod judge;
+mod namespaces;
 mod object;
 mod presence;
 mod progress;
@@ -27,11 +27,11 @@ use policy::{
     pss::{Caps, Level, Minor, NEWEST},
 };
 
-use crate::cluster::{self, ApiError, Form, Query};
+use crate::cluster::{self, ApiError, Detail, Discontinuity, Query};
 
 use feed::{Feed, Role};
 use fold::Fold;
-use grounds::Grounds;
+use namespaces::Namespaces;
 use resource::Resource;
 
 pub use judge::Templates;
@@ -82,11 +82,11 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// A list took longer than the API server keeps old versions.
-    Seam {
+    Discontinuity {
         /// The resource: `pods`.
         resource: String,
         /// How the list continued.
-        seam: cluster::Seam,
+        discontinuity: Discontinuity,
     },
     /// A list is not in etcd's order.
     Order {
@@ -102,27 +102,23 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Seam { resource, seam } => {
-                let how = match seam {
-                    cluster::Seam::Later => "what follows is of a later state",
-                    cluster::Seam::Anew => {
-                        "it was begun anew, and what was judged already is of an earlier state"
+            Self::Discontinuity { resource, discontinuity } => {
+                let how = match discontinuity {
+                    Discontinuity::Later => "the following objects are from a later state",
+                    Discontinuity::Anew => {
+                        "it restarted, and objects judged before are from an earlier state"
                     }
                 };
-                write!(
-                    f,
-                    "the list of {resource} took longer than the API server remembers: {how}"
-                )
+                write!(f, "the list of {resource} expired in the API server: {how}")
             }
-            Self::Order { resource } => write!(
-                f,
-                "the API server lists {resource} out of the order of their names: they are read a namespace at a time"
-            ),
+            Self::Order { resource } => {
+                write!(f, "the API server does not sort {resource} by name: they are listed again, one namespace at a time")
+            }
             Self::Absent => f.write_str(
-                "no webhook of Portcullis is registered in this cluster: what is reported is what it would enforce",
+                "no Portcullis webhook is registered in this cluster: the report shows what Portcullis would enforce",
             ),
             Self::Unknown(why) => {
-                write!(f, "whether Portcullis enforces anything in this cluster is not known: {why}")
+                write!(f, "cannot determine whether Portcullis enforces anything in this cluster: {why}")
             }
         }
     }
@@ -149,18 +145,18 @@ pub enum Failure<E> {
     Api(String),
     /// The callback returned this error.
     #[error(transparent)]
-    Told(E),
+    Callback(E),
 }
 
-/// Audits a cluster. Reports each namespace through `tell` as soon as it is complete, in the order of the API server's
+/// Audits a cluster. Reports each namespace through `callback` as soon as it is complete, in the order of the API server's
 /// lists. Must be called on a runtime.
 ///
 /// # Errors
-/// The API server is unreachable, or `tell` failed.
+/// The API server is unreachable, or `callback` failed.
 pub async fn run<E>(
     client: &Client,
     settings: &Settings,
-    mut tell: impl AsyncFnMut(Event) -> Result<(), E>,
+    mut callback: impl AsyncFnMut(Event) -> Result<(), E>,
 ) -> Result<(), Failure<E>> {
     let mut events = Vec::new();
     let newest = newest(client, &mut events).await.map_err(Failure::Api)?;
@@ -171,17 +167,17 @@ pub async fn run<E>(
     let mut audit = Audit {
         client,
         settings,
-        grounds: Grounds::new(client, settings, newest, presence),
+        namespaces: Namespaces::new(client, settings, newest, presence),
         events,
         progress: Progress::default(),
     };
     if settings.namespaces.is_empty() {
-        audit.grounds.list(&mut audit.events).await;
-        return audit.walk(None, &mut tell).await;
+        audit.namespaces.list(&mut audit.events).await;
+        return audit.walk(None, &mut callback).await;
     }
     for name in &settings.namespaces {
-        audit.grounds.read(name, &mut audit.events).await;
-        audit.walk(Some(name), &mut tell).await?;
+        audit.namespaces.read(name, &mut audit.events).await;
+        audit.walk(Some(name), &mut callback).await?;
     }
     Ok(())
 }
@@ -212,7 +208,7 @@ async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, Strin
 struct Audit<'a> {
     client: &'a Client,
     settings: &'a Settings,
-    grounds: Grounds<'a>,
+    namespaces: Namespaces<'a>,
     events: Vec<Event>,
     progress: Progress,
 }
@@ -222,28 +218,28 @@ impl Audit<'_> {
     async fn walk<E>(
         &mut self,
         namespace: Option<&str>,
-        tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,
+        callback: &mut impl AsyncFnMut(Event) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
         // A namespace that does not exist has no objects.
-        if namespace.is_some() && self.grounds.count() == 0 {
-            return self.drain(tell).await;
+        if namespace.is_some() && self.namespaces.count() == 0 {
+            return self.drain(callback).await;
         }
         let mut feeds = self.feeds(namespace);
         for feed in &mut feeds {
-            feed.fill(&mut self.grounds, &mut self.events).await;
-            self.drain(tell).await?;
+            feed.fill(&mut self.namespaces, &mut self.events).await;
+            self.drain(callback).await?;
         }
-        while let Some(ground) = self.grounds.first() {
+        while let Some(ground) = self.namespaces.first() {
             let read = self.read(&ground, &mut feeds).await;
-            self.grounds.pop();
+            self.namespaces.pop();
             self.progress.namespaces += 1;
             // With a selector, most namespaces have nothing to report.
             if read.extent == Extent::Whole || !read.workloads.is_empty() {
                 let namespace = Namespace::of(ground, read, &self.settings.config.harden);
                 self.events.push(Event::Namespace(Box::new(namespace)));
             }
-            self.drain(tell).await?;
-            tell(Event::Progress(self.progress(&feeds))).await.map_err(Failure::Told)?;
+            self.drain(callback).await?;
+            callback(Event::Progress(self.progress(&feeds))).await.map_err(Failure::Callback)?;
         }
         self.progress = self.progress(&feeds);
         Ok(())
@@ -254,7 +250,8 @@ impl Audit<'_> {
             // An owner may not match the selector that its pods match.
             let selector = self.settings.selector.clone().filter(|_| role == Role::Judged);
             let path = resource.path(namespace);
-            let query = Query { path, selector, form: Form::Whole, page: self.settings.page.get() };
+            let query =
+                Query { path, selector, detail: Detail::Whole, page: self.settings.page.get() };
             Feed::new(self.client, resource, role, query)
         };
         let is_selective = self.settings.selector.is_some();
@@ -271,15 +268,15 @@ impl Audit<'_> {
         let mut broken = Vec::new();
         for feed in feeds {
             if self.settings.selector.is_some() && !feed.is_complete() {
-                fold.misses(feed.resource);
+                fold.mark_incomplete(feed.resource);
             }
             while let Some(entry) =
-                feed.next(&ground.name, &mut self.grounds, &mut self.events).await
+                feed.next(&ground.name, &mut self.namespaces, &mut self.events).await
             {
                 fold.add(feed.resource, entry);
             }
             if let Some(why) = feed.broken() {
-                fold.misses(feed.resource);
+                fold.mark_incomplete(feed.resource);
                 let what = format!("list {}", feed.resource.qualified());
                 broken.push(Unread { what, why: why.to_owned() });
             }
@@ -287,7 +284,7 @@ impl Audit<'_> {
         self.events.extend(fold.unread().iter().cloned().map(Event::Unread));
         let mut read = fold.finish();
         read.unread.extend(broken);
-        read.lints.splice(0..0, self.grounds.lints(&ground.name));
+        read.lints.splice(0..0, self.namespaces.lints(&ground.name));
         if self.settings.selector.is_some() {
             read.extent = Extent::Selected;
         }
@@ -297,10 +294,10 @@ impl Audit<'_> {
     /// Passes the collected events to the callback.
     async fn drain<E>(
         &mut self,
-        tell: &mut impl AsyncFnMut(Event) -> Result<(), E>,
+        callback: &mut impl AsyncFnMut(Event) -> Result<(), E>,
     ) -> Result<(), Failure<E>> {
         for event in self.events.drain(..) {
-            tell(event).await.map_err(Failure::Told)?;
+            callback(event).await.map_err(Failure::Callback)?;
         }
         Ok(())
     }
@@ -312,7 +309,7 @@ impl Audit<'_> {
             progress.pods += feed.count;
             progress.all_pods = feed.remaining.map(|remaining| progress.pods + remaining);
         }
-        progress.all_namespaces = progress.namespaces + self.grounds.count();
+        progress.all_namespaces = progress.namespaces + self.namespaces.count();
         progress
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use policy::findings::Presence;
 
-use crate::cluster::{ApiError, Form, Query, for_each};
+use crate::cluster::{ApiError, Detail, Query, for_each};
 
 const PATH: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 /// The suffix of Portcullis' webhook names.
@@ -14,7 +14,7 @@ const OURS: &str = ".portcullis.dev";
 /// Whether Portcullis' validating webhook is registered, or why that is unknown.
 pub(super) async fn presence(client: &Client) -> (Presence, Option<String>) {
     let mut presence = Presence::Absent;
-    let listed = for_each(client, Query::new(PATH, Form::Whole), |json| {
+    let listed = for_each(client, Query::new(PATH, Detail::Whole), |json| {
         let configuration: Configuration = serde_json::from_str(json)?;
         let mut webhooks = configuration.webhooks.iter().flatten();
         if webhooks.any(|webhook| webhook.name.ends_with(OURS)) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::{
-    follow::{Followed, Seen},
+    follow::{Followed, Observed},
     plan::Bundles,
     state::State,
 };
@@ -39,8 +39,8 @@ impl Configuration {
     }
 
     /// See [`Followed::follow`].
-    pub(super) async fn follow(&self, bell: &Notify) {
-        self.object.follow(bell).await;
+    pub(super) async fn follow(&self, changed: &Notify) {
+        self.object.follow(changed).await;
     }
 
     /// Compares what its webhooks trust with what they should trust. An unreadable configuration counts as lacking.
@@ -58,10 +58,10 @@ impl Configuration {
     pub(super) async fn publish(&self, bundle: &str) -> kube::Result<()> {
         let ca_bundle = STANDARD.encode(bundle);
         let webhooks: Vec<Value> = match &*self.object.seen() {
-            Seen::There(seen) => webhooks(seen)
+            Observed::Present(seen) => webhooks(seen)
                 .map(|(name, _)| json!({"name": name, "clientConfig": {"caBundle": ca_bundle}}))
                 .collect(),
-            Seen::Absent | Seen::Unknown(_) => return Ok(()),
+            Observed::Absent | Observed::Unknown(_) => return Ok(()),
         };
         let apply = json!({
             "apiVersion": self.resource.api_version,
@@ -83,11 +83,11 @@ fn webhooks(configuration: &DynamicObject) -> impl Iterator<Item = (&str, &str)>
     })
 }
 
-fn compare(state: &State, seen: &Seen<DynamicObject>) -> Bundles {
+fn compare(state: &State, seen: &Observed<DynamicObject>) -> Bundles {
     let configuration = match seen {
-        Seen::Unknown(_) => return Bundles::Lacking,
-        Seen::Absent => return Bundles::Exact,
-        Seen::There(configuration) => configuration,
+        Observed::Unknown(_) => return Bundles::Lacking,
+        Observed::Absent => return Bundles::Exact,
+        Observed::Present(configuration) => configuration,
     };
     let wanted = STANDARD.encode(state.bundle());
     let mut result = Bundles::Exact;
@@ -104,11 +104,11 @@ fn compare(state: &State, seen: &Seen<DynamicObject>) -> Bundles {
     result
 }
 
-fn trusts(seen: &Seen<DynamicObject>, certificate: &str) -> bool {
+fn trusts(seen: &Observed<DynamicObject>, certificate: &str) -> bool {
     match seen {
-        Seen::Unknown(_) => false,
-        Seen::Absent => true,
-        Seen::There(configuration) => {
+        Observed::Unknown(_) => false,
+        Observed::Absent => true,
+        Observed::Present(configuration) => {
             webhooks(configuration).all(|(_, bundle)| holds(bundle, certificate))
         }
     }
@@ -127,14 +127,14 @@ mod tests {
 
     use super::*;
 
-    fn configuration(bundles: &[&str]) -> Seen<DynamicObject> {
+    fn configuration(bundles: &[&str]) -> Observed<DynamicObject> {
         let webhooks: Vec<_> = bundles
             .iter()
             .map(|bundle| json!({"name": "a", "clientConfig": {"caBundle": STANDARD.encode(bundle)}}))
             .collect();
         let kind = ApiResource::erase::<ValidatingWebhookConfiguration>(&());
         let object = DynamicObject::new("portcullis", &kind).data(json!({"webhooks": webhooks}));
-        Seen::There(object)
+        Observed::Present(object)
     }
 
     #[test]
@@ -154,10 +154,10 @@ mod tests {
         ] {
             assert_eq!(compare(&state, &configuration(&bundles)), expected, "{bundles:?}");
         }
-        assert_eq!(compare(&state, &Seen::Absent), Bundles::Exact);
-        assert_eq!(compare(&state, &Seen::Unknown(String::new())), Bundles::Lacking);
+        assert_eq!(compare(&state, &Observed::Absent), Bundles::Exact);
+        assert_eq!(compare(&state, &Observed::Unknown(String::new())), Bundles::Lacking);
         assert!(trusts(&configuration(&[current, &bundle]), current));
         assert!(!trusts(&configuration(&[current, next]), current));
-        assert!(!trusts(&Seen::Unknown(String::new()), current));
+        assert!(!trusts(&Observed::Unknown(String::new()), current));
     }
 }

@@ -14,16 +14,16 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::cluster::{Retrying, one_line};
+use crate::cluster::{RetryLog, one_line};
 
 /// The last known state of an object.
 #[derive(Clone, Debug)]
-pub(super) enum Seen<K> {
+pub(super) enum Observed<K> {
     /// It has not been read yet, for this reason. One line.
     Unknown(String),
     /// It does not exist.
     Absent,
-    There(K),
+    Present(K),
 }
 
 /// The object is read again this often, because a watch can die silently.
@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Followed<K> {
     api: Api<K>,
     name: String,
-    seen: watch::Sender<Seen<K>>,
+    seen: watch::Sender<Observed<K>>,
 }
 
 impl<K> Followed<K>
@@ -45,20 +45,20 @@ where
     K: Resource + Clone + DeserializeOwned + fmt::Debug,
 {
     pub(super) fn new(api: Api<K>, name: &str) -> Self {
-        let unread = Seen::Unknown("not read yet".to_owned());
+        let unread = Observed::Unknown("not read yet".to_owned());
         Self { api, name: name.to_owned(), seen: watch::Sender::new(unread) }
     }
 
-    pub(super) fn seen(&self) -> watch::Ref<'_, Seen<K>> {
+    pub(super) fn seen(&self) -> watch::Ref<'_, Observed<K>> {
         self.seen.borrow()
     }
 
-    /// Keeps the copy up to date, and notifies `bell` of every change. If reads fail, the last copy stays. Never
+    /// Keeps the copy up to date, and notifies `changed` of every change. If reads fail, the last copy stays. Never
     /// returns.
-    pub(super) async fn follow(&self, bell: &Notify) {
-        let mut retrying = Retrying::new(format!("cannot follow {}", self.name));
+    pub(super) async fn follow(&self, changed: &Notify) {
+        let mut retrying = RetryLog::new(format!("cannot follow {}", self.name));
         loop {
-            match self.once(bell).await {
+            match self.once(changed).await {
                 Ok(()) => {
                     retrying.succeeded();
                     sleep(PAUSE).await;
@@ -66,8 +66,8 @@ where
                 Err(error) => {
                     let error = one_line(&error);
                     retrying.failed(&error);
-                    if matches!(*self.seen(), Seen::Unknown(_)) {
-                        self.show(Seen::Unknown(error), bell);
+                    if matches!(*self.seen(), Observed::Unknown(_)) {
+                        self.show(Observed::Unknown(error), changed);
                     }
                     sleep(RETRY).await;
                 }
@@ -83,19 +83,19 @@ where
         self.api.replace(&self.name, &PostParams::default(), object).await.map(drop)
     }
 
-    fn show(&self, seen: Seen<K>, bell: &Notify) {
+    fn show(&self, seen: Observed<K>, changed: &Notify) {
         self.seen.send_replace(seen);
-        bell.notify_one();
+        changed.notify_one();
     }
 
     /// Reads the object, then watches it until the next read is due.
-    async fn once(&self, bell: &Notify) -> kube::Result<()> {
+    async fn once(&self, changed: &Notify) -> kube::Result<()> {
         let Ok(read) = timeout(READ_TIMEOUT, self.api.get_opt(&self.name)).await else {
             return Ok(());
         };
         let object = read?;
         let version = object.as_ref().and_then(ResourceExt::resource_version).unwrap_or_default();
-        self.show(object.map_or(Seen::Absent, Seen::There), bell);
+        self.show(object.map_or(Observed::Absent, Observed::Present), changed);
 
         let seconds = u32::try_from(REREAD.as_secs()).unwrap_or(u32::MAX);
         let only = format!("metadata.name={}", self.name);
@@ -105,9 +105,9 @@ where
             while let Some(event) = events.try_next().await? {
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                        self.show(Seen::There(object), bell);
+                        self.show(Observed::Present(object), changed);
                     }
-                    WatchEvent::Deleted(_) => self.show(Seen::Absent, bell),
+                    WatchEvent::Deleted(_) => self.show(Observed::Absent, changed),
                     WatchEvent::Bookmark(_) => {}
                     // The resource version is too old for a watch: read again.
                     WatchEvent::Error(status) if status.code == 410 => return Ok(()),

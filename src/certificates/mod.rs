@@ -4,22 +4,22 @@
 //! - Every replica follows the Secret and the configurations, and signs its own certificate (`plan::is_due`).
 //! - Only the leader writes: the Secret with its resource version, so that of two concurrent leaders one fails; of a
 //!   webhook configuration only `caBundle` (`plan::step`).
-//! - `plan` makes all decisions, without clock or I/O; `turns` carries them out.
+//! - `plan` makes all decisions, without clock or I/O; `reconciler` carries them out.
 //!
 //! Never creates or deletes an object, and never writes to a Secret without the label [`LABEL`].
 
 mod authority;
 mod bundle;
 mod follow;
-mod keeper;
+mod manager;
 mod plan;
+mod reconciler;
 #[cfg(test)]
 mod simulation;
 mod standalone;
 mod state;
-mod turns;
 
 pub use authority::{Authority, AuthorityError, Leaf};
-pub use keeper::{Keeper, LABEL, Settings, Status};
+pub use manager::{CertificateManager, LABEL, Settings, Status};
 pub use plan::{InvalidLifetimes, Lifetimes};
 pub use standalone::standalone;

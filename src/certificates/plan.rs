@@ -53,9 +53,9 @@ impl Lifetimes {
 /// The current authority, and since when this replica finds it trusted by all webhooks. Measured by the uptime of the
 /// process, because clocks can jump and differ between replicas.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Known(Option<(String, Duration)>);
+pub(super) struct TrustedSince(Option<(String, Duration)>);
 
-impl Known {
+impl TrustedSince {
     /// Updates it with what the replica observes, and returns for how long the authority has been trusted, if it is.
     pub(super) fn observe(
         &mut self,

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use super::{
-    plan::{self, Bundles, Known, Lifetimes, Signed, Trust},
+    plan::{self, Bundles, Lifetimes, Signed, Trust, TrustedSince},
     state::State,
 };
 
 const NAME: &str = "portcullis.security.svc";
-/// Time between turns of all replicas, unless stated otherwise.
+/// Time between reconciler of all replicas, unless stated otherwise.
 const TICK: Duration = Duration::from_secs(12_500);
 /// An API server applies a changed `caBundle` after this many ticks.
 const LAG: usize = 2;
@@ -76,7 +76,7 @@ struct Replica {
     /// The clock was wrong recently, so the served certificate is not checked.
     is_astray: bool,
     last: Option<State>,
-    known: Known,
+    known: TrustedSince,
     signed: Option<Signed>,
 }
 
@@ -125,7 +125,7 @@ impl World {
             // All replicas see each change at once, which leads to further changes.
             for _ in 0..8 {
                 for index in 0..REPLICAS {
-                    self.turn(index);
+                    self.reconcile(index);
                 }
             }
             if self.checks {
@@ -165,8 +165,8 @@ impl World {
         self.ticks(1);
     }
 
-    /// Takes a turn as the keeper does.
-    fn turn(&mut self, index: usize) {
+    /// Takes a turn as the manager does.
+    fn reconcile(&mut self, index: usize) {
         let replica = &self.replicas[index];
         let now = if replica.off < 0 {
             self.now - Duration::from_secs(replica.off.unsigned_abs())

@@ -13,7 +13,7 @@ use crate::{
     source::Source,
 };
 
-use parallel::{Judged, Said};
+use parallel::{Judged, Reported};
 
 /// The advice for a patch whose kustomization is unknown.
 pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
@@ -25,16 +25,16 @@ pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
     let judge = Judge { policy, replacements: report.replacements() };
     // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
-    let told = thread::scope(|scope| {
+    let reported = thread::scope(|scope| {
         let all = || {
             let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
-            parallel::run(sources, found, |judged| judge.tell(judged, &mut report))?;
+            parallel::run(sources, found, |judged| judge.report(judged, &mut report))?;
             report.finish()
         };
         let thread = thread::Builder::new().stack_size(manifest::STACK);
         Ok::<_, io::Error>(thread.spawn_scoped(scope, all)?.join())
     })?;
-    told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    reported.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The policy for judging texts, and the findings to compute.
@@ -45,35 +45,35 @@ struct Judge<'p> {
 
 impl Judge<'_> {
     /// The results to report for a text.
-    fn found(&self, name: &Arc<str>, text: &[u8]) -> Vec<Said> {
-        let mut said = Vec::new();
+    fn found(&self, name: &Arc<str>, text: &[u8]) -> Vec<Reported> {
+        let mut reported = Vec::new();
         let Ok(()) = self.read::<Infallible>(name, text, |one| {
-            said.push(one);
+            reported.push(one);
             Ok(())
         });
-        said
+        reported
     }
 
-    fn tell(&self, judged: Judged<'_>, report: &mut Report<'_>) -> io::Result<()> {
+    fn report(&self, judged: Judged<'_>, report: &mut Report<'_>) -> io::Result<()> {
         match judged {
-            Judged::Found { name, text, said } => {
+            Judged::Found { name, text, reported } => {
                 let text = str::from_utf8(&text).ok();
-                said.iter().try_for_each(|one| tell(&name, text, one, report))
+                reported.iter().try_for_each(|one| report_one(&name, text, one, report))
             }
             Judged::Later(source) => {
                 let name: Arc<str> = source.to_string().into();
                 if let Source::Skipped(_, why) = source {
                     let (source, why) = (&*name, &*why.to_string());
-                    return report.tell(Item::Skipped(Skipped { source, line: None, why }));
+                    return report.add(Item::Skipped(Skipped { source, line: None, why }));
                 }
                 let bytes = match source.read() {
                     Ok(bytes) => bytes,
                     Err(why) => {
-                        return report.tell(Item::Unreadable(&name, &Unreadable::whole(why)));
+                        return report.add(Item::Unreadable(&name, &Unreadable::whole(why)));
                     }
                 };
                 let text = str::from_utf8(&bytes).ok();
-                self.read(&name, &bytes, |one| tell(&name, text, &one, report))
+                self.read(&name, &bytes, |one| report_one(&name, text, &one, report))
             }
         }
     }
@@ -81,22 +81,24 @@ impl Judge<'_> {
     /// Judges all objects of a text in order.
     ///
     /// # Errors
-    /// Those of `say`.
+    /// Those of `report`.
     fn read<E>(
         &self,
         source: &Arc<str>,
         text: &[u8],
-        mut say: impl FnMut(Said) -> Result<(), E>,
+        mut report: impl FnMut(Reported) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut places = Places::new(Arc::clone(source), text);
         manifest::read(text, |reading| {
-            say(match reading {
+            report(match reading {
                 Reading::Object(manifest) => {
-                    Said::Workload(Box::new(self.workload(&manifest, &mut places)))
+                    Reported::Workload(Box::new(self.workload(&manifest, &mut places)))
                 }
-                Reading::Ignored => Said::Ignored,
-                Reading::Patch(patch) => Said::Skipped(patch.line, format!("{patch}; {ADVICE}")),
-                Reading::Unreadable(unreadable) => Said::Unreadable(unreadable),
+                Reading::Ignored => Reported::Ignored,
+                Reading::Patch(patch) => {
+                    Reported::Skipped(patch.line, format!("{patch}; {ADVICE}"))
+                }
+                Reading::Unreadable(unreadable) => Reported::Unreadable(unreadable),
             })
         })
     }
@@ -112,11 +114,16 @@ impl Judge<'_> {
     }
 }
 
-fn tell(source: &str, text: Option<&str>, said: &Said, report: &mut Report<'_>) -> io::Result<()> {
-    report.tell(match said {
-        Said::Workload(workload) => Item::Workload(workload, text),
-        Said::Ignored => Item::Ignored,
-        Said::Skipped(line, why) => Item::Skipped(Skipped { source, line: Some(*line), why }),
-        Said::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
+fn report_one(
+    source: &str,
+    text: Option<&str>,
+    reported: &Reported,
+    report: &mut Report<'_>,
+) -> io::Result<()> {
+    report.add(match reported {
+        Reported::Workload(workload) => Item::Workload(workload, text),
+        Reported::Ignored => Item::Ignored,
+        Reported::Skipped(line, why) => Item::Skipped(Skipped { source, line: Some(*line), why }),
+        Reported::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
     })
 }

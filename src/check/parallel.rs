@@ -35,7 +35,7 @@ const MAX_THREADS: usize = 8;
 /// The state of a source when it is reported.
 pub(super) enum Judged<'s> {
     /// The source is judged completely.
-    Found { name: Arc<str>, text: Vec<u8>, said: Vec<Said> },
+    Found { name: Arc<str>, text: Vec<u8>, reported: Vec<Reported> },
     /// The source is not judged ahead.
     Later(&'s Source),
 }
@@ -50,21 +50,21 @@ impl Judged<'_> {
 }
 
 /// A result to report for one object.
-pub(super) enum Said {
+pub(super) enum Reported {
     Workload(Box<Workload>),
     Ignored,
     Skipped(Line, String),
     Unreadable(Unreadable),
 }
 
-/// Judges sources with `judge`, and passes each to `tell` in order.
+/// Judges sources with `judge`, and passes each to `report` in order.
 ///
 /// # Errors
-/// The first error of `tell`, and a failure to create a thread.
+/// The first error of `report`, and a failure to create a thread.
 pub(super) fn run<'s>(
     sources: &'s [Source],
-    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said> + Sync,
-    mut tell: impl FnMut(Judged<'s>) -> io::Result<()>,
+    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported> + Sync,
+    mut report: impl FnMut(Judged<'s>) -> io::Result<()>,
 ) -> io::Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(MAX_THREADS).min(sources.len());
@@ -89,7 +89,7 @@ pub(super) fn run<'s>(
                 // The thread panicked, and the scope propagates its panic.
                 let Ok(part) = receive.recv() else { return Ok(()) };
                 left = left.saturating_sub(part.len());
-                part.into_iter().try_for_each(&mut tell)?;
+                part.into_iter().try_for_each(&mut report)?;
             }
         }
         Ok(())
@@ -99,7 +99,7 @@ pub(super) fn run<'s>(
 /// Judges a run and hands it over, in one part or several.
 fn judge_run<'s>(
     run: &'s [Source],
-    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>,
+    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>,
     send: &SyncSender<Vec<Judged<'s>>>,
 ) -> Result<(), SendError<Vec<Judged<'s>>>> {
     let (mut part, mut bytes) = (Vec::with_capacity(run.len()), 0);
@@ -115,11 +115,11 @@ fn judge_run<'s>(
     if part.is_empty() { Ok(()) } else { send.send(part) }
 }
 
-fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Said>) -> Judged<'s> {
+fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>) -> Judged<'s> {
     let Some(text) = source.read_file_within(MAX_AHEAD_BYTES) else { return Judged::Later(source) };
     let name: Arc<str> = source.to_string().into();
-    let said = judge(&name, &text);
-    Judged::Found { name, text, said }
+    let reported = judge(&name, &text);
+    Judged::Found { name, text, reported }
 }
 
 #[cfg(test)]
@@ -141,19 +141,19 @@ mod tests {
             .collect()
     }
 
-    fn judge(_: &Arc<str>, text: &[u8]) -> Vec<Said> {
-        text.iter().map(|_| Said::Ignored).collect()
+    fn judge(_: &Arc<str>, text: &[u8]) -> Vec<Reported> {
+        text.iter().map(|_| Reported::Ignored).collect()
     }
 
     #[test]
-    fn all_are_told_once_and_in_their_order() {
+    fn all_are_reported_once_and_in_their_order() {
         let directory = tempfile::tempdir().unwrap();
         let sources = sources(&directory, 200);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let result = run(&sources, judge, |judged| {
-            told.push(match judged {
-                Judged::Found { name, text, said } => {
-                    assert_eq!(text.len(), said.len());
+            reported.push(match judged {
+                Judged::Found { name, text, reported } => {
+                    assert_eq!(text.len(), reported.len());
                     name.to_string()
                 }
                 Judged::Later(source) => {
@@ -165,7 +165,7 @@ mod tests {
         });
         result.unwrap();
         let expected: Vec<_> = sources.iter().map(ToString::to_string).collect();
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
     }
 
     #[test]

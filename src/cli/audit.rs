@@ -111,7 +111,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
         Exit::reported(match told {
             Ok(()) => teller.finish(&settings),
-            Err(Failure::Told(error)) => Err(error),
+            Err(Failure::Callback(error)) => Err(error),
             Err(error @ Failure::Api(_)) => return Err(error.into()),
         })
     })
@@ -164,19 +164,19 @@ impl Teller<'_> {
         match event {
             Event::Namespace(namespace) => {
                 for audited in &namespace.workloads {
-                    self.report.tell(Item::Workload(&audited.workload, None))?;
+                    self.report.add(Item::Workload(&audited.workload, None))?;
                 }
-                self.report.tell(Item::Namespace(&namespace))?;
+                self.report.add(Item::Namespace(&namespace))?;
                 let changes = self.past.as_mut().map(|past| past.compare(&namespace));
                 changes
                     .iter()
                     .flatten()
-                    .try_for_each(|change| self.report.tell(Item::Change(change)))
+                    .try_for_each(|change| self.report.add(Item::Change(change)))
             }
             Event::Unread(unread) => {
                 self.unread += 1;
                 let why = Unreadable::whole(unread.why);
-                self.report.tell(Item::Unreadable(&unread.what, &why))
+                self.report.add(Item::Unreadable(&unread.what, &why))
             }
             Event::Note(note) => {
                 self.line.clear();
@@ -195,7 +195,7 @@ impl Teller<'_> {
         let is_whole = settings.namespaces.is_empty() && settings.selector.is_none();
         if is_whole && self.unread == 0 {
             for change in self.past.into_iter().flat_map(Past::rest) {
-                self.report.tell(Item::Change(&change))?;
+                self.report.add(Item::Change(&change))?;
             }
         }
         self.report.finish()

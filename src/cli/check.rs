@@ -21,7 +21,7 @@ use policy::{
 };
 
 use crate::{
-    cluster::{self, Surroundings},
+    cluster::{self, ClusterFacts},
     config,
     report::{About, Output, Report},
     source::{self, Source},
@@ -169,14 +169,14 @@ fn surroundings(
     flags: &Flags,
     exceptions: Vec<Exception>,
     honoured: &Honoured,
-) -> anyhow::Result<(Surroundings, Arc<Exceptions>)> {
+) -> anyhow::Result<(ClusterFacts, Arc<Exceptions>)> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let kubeconfig = flags.kubeconfig.as_deref();
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
-        let surroundings = Surroundings::read(&client).await.map_err(anyhow::Error::msg)?;
+        let surroundings = ClusterFacts::read(&client).await.map_err(anyhow::Error::msg)?;
         Ok((surroundings, excepted::of_cluster(exceptions, &client, honoured).await?))
     })
 }

@@ -57,7 +57,7 @@ fn tested(paths: &[PathBuf], outputs: &[Output], traces: Traces) -> io::Result<T
     let mut report = Suites::open(outputs, traces)?;
     let all = || {
         let sources = paths.iter().flat_map(|path| suite::sources(path));
-        sources.map(|source| suite::run(&source)).try_for_each(|tested| report.tell(&tested))?;
+        sources.map(|source| suite::run(&source)).try_for_each(|tested| report.add(&tested))?;
         report.finish()
     };
     // On a stack of its own: how deep a manifest may be must not depend on `ulimit -s`.

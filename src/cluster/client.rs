@@ -26,7 +26,7 @@ use super::{
     credentials::Credentials,
     kubeconfig::Selected,
     proxy::{Proxy, Scheme},
-    way::explain,
+    route::with_route,
 };
 
 /// Creates a client. It connects on first use.
@@ -38,7 +38,7 @@ pub(super) fn client(selected: Selected) -> kube::Result<Client> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
-    let Some(proxy) = selected.way.proxy.clone() else { return build(selected, connector) };
+    let Some(proxy) = selected.route.proxy.clone() else { return build(selected, connector) };
     match proxy.scheme {
         Scheme::Http => {
             let tunnel = tunnel(&proxy, connector);
@@ -79,7 +79,7 @@ where
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
-    let Selected { config, credentials, way } = selected;
+    let Selected { config, credentials, route } = selected;
     let connector = config.rustls_https_connector_with_connector(connector)?;
     let mut connector = TimeoutConnector::new(connector);
     connector.set_connect_timeout(config.connect_timeout);
@@ -95,7 +95,7 @@ where
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
         .option_layer(credentials)
         .layer(config.extra_headers_layer()?)
-        .map_err(move |error: legacy::Error| explain(&way, &error))
+        .map_err(move |error: legacy::Error| with_route(&route, &error))
         .service(http);
     Ok(Client::new(service, config.default_namespace))
 }

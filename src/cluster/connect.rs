@@ -16,7 +16,7 @@ use super::{
     credentials::Credentials,
     error::{bounded, one_line},
     kubeconfig::{self, Selected, plain},
-    way::Way,
+    route::Route,
 };
 
 /// Why no client could be created. One line.
@@ -35,13 +35,13 @@ pub enum ConnectError {
         "not in a cluster: {0}; must run in a pod with a service account token, or be given a kubeconfig"
     )]
     InCluster(String),
-    /// There is neither, and these default places were searched.
+    /// There is neither, and these default known were searched.
     #[error(
         "no cluster to ask: {looked}, and this is no pod with a service account token; name a kubeconfig with \
          --kubeconfig"
     )]
     Nowhere {
-        /// The places that were searched.
+        /// The known that were searched.
         looked: String,
     },
     /// A context was named, but there is no kubeconfig.
@@ -81,24 +81,24 @@ pub async fn connect_like_kubectl(
     if let Some(file) = kubeconfig {
         return from_file(file, context).await;
     }
-    let places = Places::of(env::var_os("KUBECONFIG"), env::home_dir());
-    let read = kubeconfig::read_all(places.files.iter()).map_err(|(file, reason)| {
+    let known = KubeconfigFiles::of(env::var_os("KUBECONFIG"), env::home_dir());
+    let read = kubeconfig::read_all(known.files.iter()).map_err(|(file, reason)| {
         ConnectError::Kubeconfig { from: file.display().to_string(), reason }
     })?;
     if let Some(kubeconfig) = read {
-        return from_kubeconfig(kubeconfig, places.named, context).await;
+        return from_kubeconfig(kubeconfig, known.named, context).await;
     }
     match (in_cluster(), context) {
         (_, Some(context)) => Err(ConnectError::NoContext(bounded(context))),
         (Err(ConnectError::InCluster(_)), None) => {
-            Err(ConnectError::Nowhere { looked: places.missing })
+            Err(ConnectError::Nowhere { looked: known.missing })
         }
         (result, None) => result,
     }
 }
 
-/// The default places of kubeconfigs.
-struct Places {
+/// The default known of kubeconfigs.
+struct KubeconfigFiles {
     files: Vec<PathBuf>,
     /// Their names in errors.
     named: String,
@@ -106,7 +106,7 @@ struct Places {
     missing: String,
 }
 
-impl Places {
+impl KubeconfigFiles {
     fn of(list: Option<OsString>, home: Option<PathBuf>) -> Self {
         if let Some(list) = list.filter(|list| !list.is_empty()) {
             let files = env::split_paths(&list).filter(|file| !file.as_os_str().is_empty());
@@ -127,8 +127,8 @@ fn in_cluster() -> Result<Client, ConnectError> {
     let auth = std::mem::take(&mut config.auth_info);
     let token = auth.token_file.unwrap_or_default();
     let credentials = Credentials::of_file(&token, None).map_err(ConnectError::InCluster)?;
-    let way = Way::to(&config.cluster_url, None).map_err(ConnectError::InCluster)?;
-    made(Selected { config, credentials, way }, "the pod's service account".to_owned())
+    let route = Route::to(&config.cluster_url, None).map_err(ConnectError::InCluster)?;
+    made(Selected { config, credentials, route }, "the pod's service account".to_owned())
 }
 
 fn in_words(error: &InClusterError) -> String {

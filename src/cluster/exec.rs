@@ -31,10 +31,10 @@ const MAX_TEXT: usize = 600;
 pub(super) struct Plugin {
     exec: ExecConfig,
     cluster: Option<ExecAuthCluster>,
-    held: Held,
+    last: Token,
 }
 
-struct Held {
+struct Token {
     header: Option<HeaderValue>,
     until: Option<Timestamp>,
 }
@@ -54,26 +54,26 @@ impl Plugin {
         } else {
             None
         };
-        let (held, identity) = run(exec, cluster.as_ref())?;
-        Ok((Self { exec: exec.clone(), cluster, held }, identity))
+        let (last, identity) = run(exec, cluster.as_ref())?;
+        Ok((Self { exec: exec.clone(), cluster, last }, identity))
     }
 
     /// The header with its token, if it returned one. Runs the plugin again if the token has expired.
     pub(super) async fn header(&mut self) -> Result<Option<HeaderValue>, String> {
-        if self.held.until.is_some_and(|until| until <= Timestamp::now()) {
+        if self.last.until.is_some_and(|until| until <= Timestamp::now()) {
             let (exec, cluster) = (self.exec.clone(), self.cluster.clone());
             let again = tokio::task::spawn_blocking(move || run(&exec, cluster.as_ref())).await;
-            let (held, _) = again.map_err(|error| bounded(&error.to_string()))??;
-            self.held = held;
+            let (last, _) = again.map_err(|error| bounded(&error.to_string()))??;
+            self.last = last;
         }
-        Ok(self.held.header.clone())
+        Ok(self.last.header.clone())
     }
 }
 
 fn run(
     exec: &ExecConfig,
     cluster: Option<&ExecAuthCluster>,
-) -> Result<(Held, Option<Identity>), String> {
+) -> Result<(Token, Option<Identity>), String> {
     let command = exec.command.as_deref().unwrap_or_default();
     if command.is_empty() {
         return Err("exec: command must name a credential plugin".to_owned());
@@ -172,7 +172,7 @@ struct Status {
 }
 
 /// Parses its output: JSON, and YAML as in client-go. Errors quote none of it.
-fn read(stdout: &[u8], version: &str) -> Result<(Held, Option<Identity>), String> {
+fn read(stdout: &[u8], version: &str) -> Result<(Token, Option<Identity>), String> {
     let no_credential = || "printed no ExecCredential".to_owned();
     let text = std::str::from_utf8(stdout).map_err(|_| no_credential())?;
     let tree = Tree::parse(text, 0..text.len(), Repeats::Refused).map_err(|_| no_credential())?;
@@ -199,5 +199,5 @@ fn read(stdout: &[u8], version: &str) -> Result<(Held, Option<Identity>), String
         return Err("printed neither a token nor a certificate".to_owned());
     }
     let header = token.map(|token| bearer(&token, "printed a token that cannot be sent"));
-    Ok((Held { header: header.transpose()?, until }, identity))
+    Ok((Token { header: header.transpose()?, until }, identity))
 }

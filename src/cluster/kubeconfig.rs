@@ -14,7 +14,7 @@ use kube::{
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{credentials::Credentials, error::bounded, way::Way};
+use super::{credentials::Credentials, error::bounded, route::Route};
 
 /// Maximum number of context names in an error.
 const MAX_LISTED: usize = 10;
@@ -24,7 +24,7 @@ const MUST: &str = "must be a kubeconfig";
 pub(super) struct Selected {
     pub(super) config: Config,
     pub(super) credentials: Credentials,
-    pub(super) way: Way,
+    pub(super) route: Route,
 }
 
 /// Reads one file.
@@ -145,7 +145,7 @@ fn selected(context: &Context, cluster: &Cluster, auth: AuthInfo) -> Result<Sele
     let skips_verification = cluster.insecure_skip_tls_verify.unwrap_or(false);
     let has_tls = authority.is_some() || certificate.is_some() || skips_verification;
     let server = server(cluster.server.as_deref().unwrap_or_default(), has_tls)?;
-    let way = Way::to(&server, cluster.proxy_url.as_deref())?;
+    let route = Route::to(&server, cluster.proxy_url.as_deref())?;
     let mut config = Config::new(server);
     if let Some(namespace) = context.namespace.as_ref().filter(|name| !name.is_empty()) {
         config.default_namespace.clone_from(namespace);
@@ -168,7 +168,7 @@ fn selected(context: &Context, cluster: &Cluster, auth: AuthInfo) -> Result<Sele
         impersonate_user_extra: auth.impersonate_user_extra,
         ..AuthInfo::default()
     };
-    Ok(Selected { config, credentials, way })
+    Ok(Selected { config, credentials, route })
 }
 
 /// kubectl treats empty values as unset.

@@ -14,18 +14,18 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::{Instant, timeout};
 
-use super::{ApiError, Labels, Limits, bucket::Bucket, namespaces::policy_labels};
+use super::{ApiError, Labels, Limits, namespaces::policy_labels, token_bucket::TokenBucket};
 
 type Answer = Result<Arc<Labels>, ApiError>;
 type Read = BoxFuture<'static, Answer>;
-type Flights = Mutex<HashMap<String, WeakShared<Read>>>;
+type Ongoing = Mutex<HashMap<String, WeakShared<Read>>>;
 
 /// The reads in progress.
 pub(super) struct Reads {
     api: Api<Namespace>,
     timeout: Duration,
-    bucket: Bucket,
-    flights: Arc<Flights>,
+    bucket: TokenBucket,
+    ongoing: Arc<Ongoing>,
 }
 
 impl Reads {
@@ -33,38 +33,38 @@ impl Reads {
         Self {
             api: Api::all(client),
             timeout: limits.read_timeout,
-            bucket: Bucket::new(limits.reads_per_second, limits.reads_at_once, Instant::now()),
-            flights: Arc::default(),
+            bucket: TokenBucket::new(limits.reads_per_second, limits.reads_at_once, Instant::now()),
+            ongoing: Arc::default(),
         }
     }
 
     /// Reads a namespace's labels, or joins a read in progress. The name must be a DNS-1123 label, because it becomes
     /// part of a path.
     pub(super) async fn namespace(&self, name: &str) -> Answer {
-        self.flight(name)?.await
+        self.shared_read(name)?.await
     }
 
-    fn flight(&self, name: &str) -> Result<Shared<Read>, ApiError> {
-        let mut flights = lock(&self.flights);
-        if let Some(flight) = flights.get(name).and_then(WeakShared::upgrade) {
-            return Ok(flight);
+    fn shared_read(&self, name: &str) -> Result<Shared<Read>, ApiError> {
+        let mut ongoing = lock(&self.ongoing);
+        if let Some(shared_read) = ongoing.get(name).and_then(WeakShared::upgrade) {
+            return Ok(shared_read);
         }
         if !self.bucket.take(1.0, Instant::now()) {
             return Err(ApiError::RateLimited);
         }
-        let flight = self.read(name).boxed().shared();
-        if let Some(weak) = flight.downgrade() {
-            flights.insert(name.to_owned(), weak);
+        let shared_read = self.read(name).boxed().shared();
+        if let Some(weak) = shared_read.downgrade() {
+            ongoing.insert(name.to_owned(), weak);
         }
-        Ok(flight)
+        Ok(shared_read)
     }
 
     fn read(&self, name: &str) -> impl Future<Output = Answer> + Send + 'static {
         let api = self.api.clone();
         let limit = self.timeout;
-        let landing = Landing { flights: Arc::clone(&self.flights), name: name.to_owned() };
+        let removal = RemoveOnDrop { ongoing: Arc::clone(&self.ongoing), name: name.to_owned() };
         async move {
-            let read = timeout(limit, api.get_metadata(&landing.name)).await;
+            let read = timeout(limit, api.get_metadata(&removal.name)).await;
             let namespace = read.map_err(|_| ApiError::Timeout)??;
             let labels = namespace.metadata.labels.unwrap_or_default();
             Ok(Arc::new(policy_labels(labels)))
@@ -73,17 +73,17 @@ impl Reads {
 }
 
 /// Removes a read when it ends, even if all its callers have been cancelled.
-struct Landing {
-    flights: Arc<Flights>,
+struct RemoveOnDrop {
+    ongoing: Arc<Ongoing>,
     name: String,
 }
 
-impl Drop for Landing {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
-        lock(&self.flights).remove(&self.name);
+        lock(&self.ongoing).remove(&self.name);
     }
 }
 
-fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<String, WeakShared<Read>>> {
-    flights.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(ongoing: &Ongoing) -> MutexGuard<'_, HashMap<String, WeakShared<Read>>> {
+    ongoing.lock().unwrap_or_else(PoisonError::into_inner)
 }

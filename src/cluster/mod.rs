@@ -1,12 +1,12 @@
 //! Reads from the API server: the labels of namespaces, the pods of one, and the server's version. Writes nothing and
 //! judges nothing.
 
-mod bucket;
 mod client;
 mod connect;
 mod credentials;
 mod error;
 mod exec;
+mod facts;
 mod kubeconfig;
 mod live;
 mod namespaces;
@@ -15,12 +15,12 @@ mod pages;
 mod pods;
 mod proxy;
 mod request;
-mod retrying;
-mod surroundings;
+mod retry_log;
+mod route;
 #[cfg(test)]
 mod tests;
+mod token_bucket;
 mod version;
-mod way;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
@@ -31,14 +31,14 @@ use policy::{dns, pss::Minor};
 pub use connect::{ConnectError, connect, connect_like_kubectl};
 pub use error::ApiError;
 pub(crate) use error::{bounded, one_line, watch_line};
+pub use facts::ClusterFacts;
 pub use namespaces::CacheState;
-pub(crate) use namespaces::{Heard, WATCH_SECONDS, overheard};
-pub use pages::Seam;
-pub(crate) use pages::{Form, PAGE, Page, Pages, Query, for_each};
+pub(crate) use namespaces::{LastHeard, WATCH_SECONDS, monitored};
+pub use pages::Discontinuity;
+pub(crate) use pages::{Detail, PAGE, Page, Pages, Query, for_each};
 pub use pods::{Following, PodLists, PodPage, PodPages};
 pub(crate) use request::{get, send};
-pub(crate) use retrying::Retrying;
-pub use surroundings::Surroundings;
+pub(crate) use retry_log::RetryLog;
 pub(crate) use version::read as read_version;
 
 /// The policy labels of a namespace; others are dropped.
@@ -85,7 +85,7 @@ pub struct Cluster {
     live: live::Reads,
     /// Lists the pods of its namespaces.
     pub pods: PodLists,
-    version: version::Known,
+    version: version::Latest,
 }
 
 impl Cluster {
@@ -103,7 +103,7 @@ impl Cluster {
             namespaces: namespaces::Cache::default(),
             live: live::Reads::new(client.clone(), limits),
             pods: PodLists::new(client.clone(), limits),
-            version: version::Known::default(),
+            version: version::Latest::default(),
         });
         let following = Arc::clone(&cluster);
         let task = async move {

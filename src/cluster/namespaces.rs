@@ -31,7 +31,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::{Labels, Limits, Retrying, error::watch_line};
+use super::{Labels, Limits, RetryLog, error::watch_line};
 
 /// The API server ends a watch after this many seconds, and the next one continues from there. A healthy server is
 /// therefore never silent for longer, while a dead connection is silent for ever.
@@ -41,12 +41,12 @@ const APART: Duration = Duration::from_millis(100);
 
 /// The existing namespaces. Namespaces with equal labels share one set: thousands of them have few different sets.
 #[derive(Default)]
-struct Known {
+struct Namespaces {
     names: HashMap<Box<str>, Arc<Labels>>,
     sets: HashSet<Arc<Labels>>,
 }
 
-impl Known {
+impl Namespaces {
     /// Inserts a namespace. Returns whether the policy of a known one changed.
     fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) -> bool {
         let Some(name) = namespace.metadata.name else {
@@ -78,10 +78,10 @@ impl Known {
 /// All namespaces, once they have been listed.
 #[derive(Default)]
 pub(super) struct Cache {
-    known: RwLock<Known>,
+    known: RwLock<Namespaces>,
     synced: AtomicBool,
     relabelled: AtomicU64,
-    heard: Arc<Heard>,
+    heard: Arc<LastHeard>,
 }
 
 /// The state of the namespace cache, for metrics.
@@ -113,13 +113,13 @@ impl Cache {
 
     /// Keeps the cache up to date. Its content stays in use while the server is unreachable. Never returns.
     pub(super) async fn follow(&self, client: Client, limits: Limits) {
-        let client = overheard(client, Arc::clone(&self.heard), limits.silence);
+        let client = monitored(client, Arc::clone(&self.heard), limits.silence);
         let api = Api::<PartialObjectMeta<Namespace>>::all(client);
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
         let mut events = pin!(watcher(api, config).default_backoff());
-        let mut listed = Known::default();
+        let mut listed = Namespaces::default();
         let what = "cannot watch namespaces: those that are known stay as they are";
-        let mut retrying = Retrying::new(what);
+        let mut retrying = RetryLog::new(what);
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -135,9 +135,9 @@ impl Cache {
     }
 
     /// A list replaces the content, but only when it is complete.
-    fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Known) {
+    fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Namespaces) {
         match event {
-            Event::Init => *listed = Known::default(),
+            Event::Init => *listed = Namespaces::default(),
             Event::InitApply(namespace) => {
                 listed.insert(namespace);
             }
@@ -158,7 +158,7 @@ impl Cache {
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Namespaces) -> T) -> T {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -177,19 +177,19 @@ pub(super) fn policy_labels(mut labels: BTreeMap<String, String>) -> Labels {
 }
 
 /// When the API server last sent anything. Needed because the watcher does not expose bookmarks.
-pub(crate) struct Heard {
+pub(crate) struct LastHeard {
     start: Instant,
     /// Milliseconds since the start plus one; zero for never.
     at: AtomicU64,
 }
 
-impl Default for Heard {
+impl Default for LastHeard {
     fn default() -> Self {
         Self { start: Instant::now(), at: AtomicU64::new(0) }
     }
 }
 
-impl Heard {
+impl LastHeard {
     fn now(&self) {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.at.store(millis + 1, Ordering::Relaxed);
@@ -203,7 +203,7 @@ impl Heard {
 
 /// Wraps a client to record when data of a successful response arrives, and to fail a response without data for too
 /// long. TCP alone takes a quarter of an hour to notice that the other end is gone.
-pub(crate) fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) -> Client {
+pub(crate) fn monitored(client: Client, heard: Arc<LastHeard>, silence: Duration) -> Client {
     let namespace = client.default_namespace().to_owned();
     let last_watch = Arc::new(Mutex::new(None));
     let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
@@ -223,7 +223,7 @@ pub(crate) fn overheard(client: Client, heard: Arc<Heard>, silence: Duration) ->
                     }
                     frame
                 });
-                impatient(body, silence)
+                with_idle_timeout(body, silence)
             }))
         }
     });
@@ -240,7 +240,7 @@ async fn wait_turn(last: &Mutex<Option<Instant>>) {
 }
 
 /// Wraps a body so that it fails after this much time without data.
-fn impatient<B>(
+fn with_idle_timeout<B>(
     body: B,
     silence: Duration,
 ) -> impl Body<Data = Bytes, Error = BoxError> + Send + 'static
@@ -272,13 +272,13 @@ mod tests {
 
     #[test]
     fn equal_labels_are_kept_once() {
-        let mut known = Known::default();
+        let mut known = Namespaces::default();
         for i in 0..100 {
             known.insert(namespace(&i.to_string(), "baseline"));
         }
         assert_eq!((known.names.len(), known.sets.len()), (100, 1));
         // Unused sets are dropped.
-        let mut known = Known::default();
+        let mut known = Namespaces::default();
         for i in 0..100 {
             assert_eq!(known.insert(namespace("a", &i.to_string())), i > 0, "it has other labels");
             assert!(!known.insert(namespace("b", "baseline")), "it has the same");

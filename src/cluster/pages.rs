@@ -23,21 +23,21 @@ pub(crate) struct Query {
     pub(crate) path: String,
     /// A label selector.
     pub(crate) selector: Option<String>,
-    pub(crate) form: Form,
+    pub(crate) detail: Detail,
     /// Maximum number of objects per page.
     pub(crate) page: u32,
 }
 
 impl Query {
     /// All objects.
-    pub(crate) fn new(path: impl Into<String>, form: Form) -> Self {
-        Self { path: path.into(), selector: None, form, page: PAGE }
+    pub(crate) fn new(path: impl Into<String>, detail: Detail) -> Self {
+        Self { path: path.into(), selector: None, detail, page: PAGE }
     }
 }
 
 /// How much of each object is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Detail {
     /// The whole object.
     Whole,
     Metadata,
@@ -45,7 +45,7 @@ pub(crate) enum Form {
 
 /// An inconsistency between two pages of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seam {
+pub enum Discontinuity {
     /// The following objects are from a later state.
     Later,
     /// The list restarted, and objects repeat.
@@ -97,13 +97,13 @@ pub(super) struct Cursor {
     limit: Option<u32>,
     has_restarted: bool,
     /// How this page continues the page before if that is inconsistent.
-    seam: Option<Seam>,
+    discontinuity: Option<Discontinuity>,
 }
 
 impl Cursor {
     /// The first page has at most `first` objects.
     pub(super) fn new(query: Query, first: u32) -> Self {
-        Self { query, token: None, limit: Some(first), has_restarted: false, seam: None }
+        Self { query, token: None, limit: Some(first), has_restarted: false, discontinuity: None }
     }
 
     /// Changes the next request after a page could not be fetched: asks for less if the page is too large, and for the
@@ -113,8 +113,9 @@ impl Cursor {
     /// The error, if no other request can help.
     pub(super) fn adapt(&mut self, error: ApiError) -> Result<(), ApiError> {
         match (error, self.limit) {
-            (ApiError::Expired(token), _) if self.seam.is_none() => {
-                self.seam = Some(if token.is_some() { Seam::Later } else { self.restart() });
+            (ApiError::Expired(token), _) if self.discontinuity.is_none() => {
+                self.discontinuity =
+                    Some(if token.is_some() { Discontinuity::Later } else { self.restart() });
                 self.token = token;
             }
             (ApiError::TooLarge(_) | ApiError::TooLittleMemory, Some(limit)) if limit > 1 => {
@@ -127,7 +128,7 @@ impl Cursor {
 
     /// Moves to the page after one of this many bytes, of `wanted` if that had been possible. False after the last.
     pub(super) fn follow(&mut self, next: Next, bytes: usize, wanted: usize) -> bool {
-        self.seam = None;
+        self.discontinuity = None;
         self.token = next.token.filter(|token| !token.is_empty());
         self.limit = self.limit.map(|limit| limit_after(limit, bytes, wanted).min(self.query.page));
         self.token.is_some()
@@ -135,12 +136,12 @@ impl Cursor {
 
     /// If it expires a second time, requests everything in one response, as client-go does: page by page the list might
     /// never finish.
-    fn restart(&mut self) -> Seam {
+    fn restart(&mut self) -> Discontinuity {
         if self.has_restarted {
             self.limit = None;
         }
         self.has_restarted = true;
-        Seam::Anew
+        Discontinuity::Anew
     }
 
     pub(super) fn request(&self) -> Result<Request<Vec<u8>>, ApiError> {
@@ -151,9 +152,9 @@ impl Cursor {
             ..ListParams::default()
         };
         let request = kube::core::Request::new(self.query.path.clone());
-        let request = match self.query.form {
-            Form::Whole => request.list(&params),
-            Form::Metadata => request.list_metadata(&params),
+        let request = match self.query.detail {
+            Detail::Whole => request.list(&params),
+            Detail::Metadata => request.list_metadata(&params),
         };
         request.map_err(|error| ApiError::Failed(bounded(&error.to_string())))
     }
@@ -180,7 +181,7 @@ pub(crate) struct Pages {
 }
 
 /// A page and how it continues the page before if that is inconsistent.
-type Fetched = Result<(Page, Option<Seam>, Option<Cursor>), ApiError>;
+type Fetched = Result<(Page, Option<Discontinuity>, Option<Cursor>), ApiError>;
 
 impl Pages {
     /// Starts fetching the first page. Must be called on a runtime.
@@ -192,14 +193,14 @@ impl Pages {
     }
 
     /// The next page, and how it continues the page before if that is inconsistent. None after the last.
-    pub(crate) async fn next(&mut self) -> Option<Result<(Page, Option<Seam>), ApiError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<(Page, Option<Discontinuity>), ApiError>> {
         let fetched = self.fetching.join_next().await?;
         let fetched = fetched.unwrap_or_else(|error| Err(ApiError::Failed(error.to_string())));
-        Some(fetched.map(|(page, seam, next)| {
+        Some(fetched.map(|(page, discontinuity, next)| {
             if let Some(cursor) = next {
                 self.fetch(cursor);
             }
-            (page, seam)
+            (page, discontinuity)
         }))
     }
 
@@ -212,9 +213,9 @@ impl Pages {
                     Err(error) => cursor.adapt(error)?,
                 }
             };
-            let (page, seam) = (Page::parse(&text)?, cursor.seam);
+            let (page, discontinuity) = (Page::parse(&text)?, cursor.discontinuity);
             let has_next = cursor.follow(page.metadata.clone(), text.len(), PAGE_BYTES);
-            Ok((page, seam, has_next.then_some(cursor)))
+            Ok((page, discontinuity, has_next.then_some(cursor)))
         });
     }
 }
@@ -242,7 +243,7 @@ mod tests {
     use super::*;
 
     fn query() -> Query {
-        let all = Query::new("/apis/apps/v1/deployments", Form::Metadata);
+        let all = Query::new("/apis/apps/v1/deployments", Detail::Metadata);
         Query { selector: Some("app in (a,b)".to_owned()), ..all }
     }
 

@@ -15,10 +15,10 @@ use crate::server::{BodyError, FairQueue, Intake, Peer, Received, Turn};
 
 use super::{
     ApiError, Limits,
-    bucket::Bucket,
     error::bounded,
-    pages::{Cursor, Form, Next, Page, Query},
+    pages::{Cursor, Detail, Next, Page, Query},
     request::respond,
+    token_bucket::TokenBucket,
 };
 
 /// Pods on the first page. The API server builds a page before its size is known here: with the largest pods, this one
@@ -33,13 +33,13 @@ const REQUEST: f64 = 65536.0;
 pub struct PodLists {
     client: Client,
     queue: FairQueue,
-    bucket: Bucket,
+    bucket: TokenBucket,
 }
 
 impl PodLists {
     pub(super) fn new(client: Client, limits: Limits) -> Self {
         let (rate, at_once) = (limits.pod_bytes_per_second, limits.pod_bytes_at_once);
-        let bucket = Bucket::new(rate, at_once, Instant::now());
+        let bucket = TokenBucket::new(rate, at_once, Instant::now());
         Self { client, queue: FairQueue::new(limits.pod_lists), bucket }
     }
 
@@ -61,7 +61,7 @@ impl PodLists {
         let turn = timeout_at(deadline, self.queue.turn(peer)).await;
         let turn = turn.ok().filter(|_| Instant::now() < deadline);
         let turn = turn.ok_or(ApiError::TooManyLists)?;
-        let query = Query::new(format!("/api/v1/namespaces/{namespace}/pods"), Form::Whole);
+        let query = Query::new(format!("/api/v1/namespaces/{namespace}/pods"), Detail::Whole);
         let next = Some(Cursor::new(query, FIRST));
         Ok(PodPages { lists: self, intake, deadline, current: None, next, _turn: turn })
     }

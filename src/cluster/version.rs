@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use policy::pss::{Minor, NEWEST};
 
-use super::{ApiError, Retrying, error::bounded, request::get_once};
+use super::{ApiError, RetryLog, error::bounded, request::get_once};
 
 /// Polling interval, after which an upgraded cluster is noticed.
 const AGAIN: Duration = Duration::from_secs(300);
@@ -21,22 +21,22 @@ const RETRY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The last known version.
-pub(super) struct Known(AtomicU64);
+pub(super) struct Latest(AtomicU64);
 
-impl Default for Known {
+impl Default for Latest {
     fn default() -> Self {
         Self(AtomicU64::new(NEWEST.0))
     }
 }
 
-impl Known {
+impl Latest {
     pub(super) fn newest(&self) -> Minor {
         Minor(self.0.load(Ordering::Relaxed))
     }
 
     /// Polls the version. Never returns.
     pub(super) async fn follow(&self, client: Client) {
-        let mut retrying = Retrying::new("cannot read the cluster's version");
+        let mut retrying = RetryLog::new("cannot read the cluster's version");
         loop {
             match read(&client).await {
                 Ok(minor) => {

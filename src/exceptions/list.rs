@@ -7,7 +7,7 @@ use kube::{
 
 use policy::exceptions::{Exceptions, Honoured};
 
-use crate::cluster::{ApiError, Form, Query, for_each};
+use crate::cluster::{ApiError, Detail, Query, for_each};
 
 use super::{
     known::{Entry, Known},
@@ -46,5 +46,5 @@ pub async fn list(client: &Client, settings: &Honoured) -> Result<Exceptions, St
 pub(super) fn query(namespace: Option<&str>) -> Query {
     let resource = ApiResource::erase::<PolicyException>(&());
     let path = DynamicObject::url_path(&resource, namespace);
-    Query { page: PAGE, ..Query::new(path, Form::Whole) }
+    Query { page: PAGE, ..Query::new(path, Detail::Whole) }
 }

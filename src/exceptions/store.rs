@@ -25,7 +25,7 @@ use tokio::{sync::Notify, time::sleep};
 
 use policy::exceptions::{Exceptions, Expiry, Honoured};
 
-use crate::cluster::{Heard, Retrying, WATCH_SECONDS, overheard, watch_line};
+use crate::cluster::{LastHeard, RetryLog, WATCH_SECONDS, monitored, watch_line};
 
 use super::{
     census::Census,
@@ -168,13 +168,13 @@ impl Store {
 
     /// Watches the exceptions of one namespace. Never returns.
     async fn follow_one(&self, client: Client, namespace: &str, expiry: Expiry) {
-        let client = overheard(client, Arc::new(Heard::default()), SILENCE);
+        let client = monitored(client, Arc::new(LastHeard::default()), SILENCE);
         let resource = ApiResource::erase::<PolicyException>(&());
         let api = Api::<DynamicObject>::namespaced_with(client, namespace, &resource);
         let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(list::PAGE);
         let mut events = pin!(watcher(api, config).default_backoff());
         let mut listed = Vec::new();
-        let mut retrying = Retrying::new(format!(
+        let mut retrying = RetryLog::new(format!(
             "cannot watch PolicyExceptions in {namespace}: those that are known stay until they expire"
         ));
         while let Some(event) = events.next().await {

@@ -56,7 +56,7 @@ impl Exceptions {
         })
     }
 
-    fn tell(&self, census: &Census) {
+    fn export(&self, census: &Census) {
         for (state, number) in [
             ("active", census.active),
             ("ending", census.ending),
@@ -81,7 +81,7 @@ impl Collector for Exceptions {
 
     fn collect(&self) -> Vec<MetricFamily> {
         let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
-        self.tell(&self.store.census(NOTICE, SystemTime::now()));
+        self.export(&self.store.census(NOTICE, SystemTime::now()));
         self.synced.set(flag(self.store.is_synced()));
         let mut families = self.states.collect();
         families.extend(self.ends.collect());

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use policy::config::Mode;
 
 use crate::{
-    certificates::Keeper,
+    certificates::CertificateManager,
     cluster::Cluster,
     config::Live,
     server::{Identity, Intake, Readiness, Stats, tls::ClientAuth},
@@ -38,8 +38,8 @@ pub struct State {
     pub intake: Intake,
     /// The namespaces, if a cluster is watched.
     pub cluster: Option<Arc<Cluster>>,
-    /// The certificate keeper, if certificates are self-managed.
-    pub keeper: Option<Arc<Keeper>>,
+    /// The certificate manager, if certificates are self-managed.
+    pub manager: Option<Arc<CertificateManager>>,
     /// Whether this replica leads, if replicas elect a leader.
     pub leads: Option<watch::Receiver<bool>>,
     /// Client authentication, if it is configured.
@@ -165,14 +165,14 @@ const SELF_MANAGED: [Row; 2] = [
         "portcullis_ca_expiry_timestamp_seconds",
         "When the authority that signs certificates expires, in seconds since 1970.",
         |state| {
-            let until = state.keeper.as_ref().and_then(|keeper| keeper.status().ca_until);
+            let until = state.manager.as_ref().and_then(|manager| manager.status().ca_until);
             until.map_or(0.0, timestamp)
         },
     ),
     gauge(
         "portcullis_ca_bundle_contains_issuer",
         "1 if every webhook trusts the issuer of the certificate in force.",
-        |state| state.keeper.as_ref().map_or(0.0, |keeper| flag(keeper.status().is_trusted)),
+        |state| state.manager.as_ref().map_or(0.0, |manager| flag(manager.status().is_trusted)),
     ),
 ];
 
@@ -190,7 +190,7 @@ impl Gauges {
     pub fn new(state: State) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
-            .chain(state.keeper.iter().flat_map(|_| &SELF_MANAGED))
+            .chain(state.manager.iter().flat_map(|_| &SELF_MANAGED))
             .chain(state.leads.iter().flat_map(|_| &ELECTED))
             .map(|row| Ok((Gauge::new(row.name, row.help)?, *row)))
             .collect::<prometheus::Result<_>>()?;

@@ -5,15 +5,15 @@ use std::io::{self, Write as _};
 use policy::findings::{ReportedViolation, Summary, Workload};
 
 use super::{
-    Form, Item, namespace,
+    FormatWriter, Item, namespace,
     output::To,
-    words::{PLACE, WRONG, place, skipped, stands, unreadable, visible},
+    words::{PLACE, WRONG, location_of, place, skipped, unreadable, visible},
 };
 
 pub(super) struct Concise(pub(super) To);
 
-impl Form for Concise {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Concise {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
@@ -37,7 +37,7 @@ impl Concise {
         let region = broken.found.iter().find_map(|found| found.region);
         let at = match (&workload.location, region) {
             (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),
-            _ => stands(workload),
+            _ => location_of(workload),
         };
         if let Some(at) = at {
             write!(self.0, "{PLACE}{at}{PLACE:#}: ")?;

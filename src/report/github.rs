@@ -9,12 +9,12 @@ use policy::findings::{Lint, ReportedViolation, Summary, Workload};
 
 use crate::harmless;
 
-use super::{Form, Item, Skipped, output::To};
+use super::{FormatWriter, Item, Skipped, output::To};
 
 pub(super) struct Github(pub(super) To);
 
-impl Form for Github {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Github {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))

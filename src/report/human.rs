@@ -8,7 +8,7 @@ use annotate_snippets::Renderer;
 use policy::findings::{Change, Labels, Policy, Summary, Workload};
 
 use super::{
-    About, Form, Item, frame, namespace,
+    About, FormatWriter, Item, frame, namespace,
     output::To,
     table::Table,
     words::{GOOD, WRONG, count, counted, skipped, unreadable, visible},
@@ -42,8 +42,8 @@ impl<'p> Human<'p> {
     }
 }
 
-impl Form for Human<'_> {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Human<'_> {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
             Item::Namespace(namespace) => {

@@ -13,7 +13,7 @@ use policy::{
 
 use crate::harmless;
 
-use super::{About, Form, Item, Skipped, namespace, output::To};
+use super::{About, FormatWriter, Item, Skipped, namespace, output::To};
 
 const SCHEMA: &str = "portcullis.dev/report/v1";
 
@@ -82,8 +82,8 @@ impl<'p> Document<'p> {
     }
 }
 
-impl Form for Document<'_> {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Document<'_> {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         let list = match row {
             Row::Skipped(_) => &mut self.skipped,
@@ -137,8 +137,8 @@ struct End<'a> {
 /// One line of JSON per object.
 pub(super) struct Jsonl(pub(super) To);
 
-impl Form for Jsonl {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Jsonl {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         self.0.write_all(&harmless::json::to_vec(&row)?)?;
         self.0.write_all(b"\n")

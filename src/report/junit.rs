@@ -9,9 +9,9 @@ use manifest::{Line, Unreadable};
 use policy::findings::{Lint, Namespace, Summary, Workload};
 
 use super::{
-    Form, Item, Skipped,
+    FormatWriter, Item, Skipped,
     output::To,
-    words::{stands, visible},
+    words::{location_of, visible},
 };
 
 /// Objects that run in a cluster have no file.
@@ -51,7 +51,7 @@ impl Junit {
                 let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 failed.set_message(reasons.join(", "));
                 failed.set_type(workload.judged.to_string());
-                failed.set_description(match stands(workload) {
+                failed.set_description(match location_of(workload) {
                     Some(place) => format!("{place}\n{text}"),
                     None => text,
                 });
@@ -99,8 +99,8 @@ impl Junit {
     }
 }
 
-impl Form for Junit {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Junit {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload),
             Item::Namespace(namespace) => self.namespace(namespace),

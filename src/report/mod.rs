@@ -96,14 +96,14 @@ pub enum Replacements {
 
 /// A report in all requested formats.
 pub struct Report<'p> {
-    forms: Vec<Box<dyn Form + Send + 'p>>,
+    forms: Vec<Box<dyn FormatWriter + Send + 'p>>,
     replacements: Replacements,
     summary: Summary,
 }
 
 /// A format with its destination.
-trait Form {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()>;
+trait FormatWriter {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()>;
 
     fn finish(self: Box<Self>, summary: &Summary) -> io::Result<()>;
 }
@@ -135,7 +135,7 @@ impl<'p> Report<'p> {
     ///
     /// # Errors
     /// A failed write.
-    pub fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+    pub fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.summary.add(workload),
             Item::Ignored => self.summary.ignored += 1,
@@ -143,7 +143,7 @@ impl<'p> Report<'p> {
             Item::Skipped(_) => self.summary.skipped += 1,
             Item::Namespace(_) | Item::Change(_) => {}
         }
-        self.forms.iter_mut().try_for_each(|form| form.tell(item))
+        self.forms.iter_mut().try_for_each(|form| form.add(item))
     }
 
     /// Writes the summary and ends the report. Files appear only now, complete.
@@ -156,7 +156,7 @@ impl<'p> Report<'p> {
     }
 }
 
-fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn Form + Send + 'p>> {
+fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn FormatWriter + Send + 'p>> {
     let out = output.open()?;
     Ok(match output.format {
         Format::Human => Box::new(human::Human::new(out, about)),

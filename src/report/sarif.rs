@@ -16,7 +16,7 @@ use policy::{
 
 use crate::{explain, harmless};
 
-use super::{Form, Item, Skipped, output::To};
+use super::{FormatWriter, Item, Skipped, output::To};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -37,8 +37,8 @@ impl Sarif {
     }
 }
 
-impl Form for Sarif {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Sarif {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => {
                 let mut violations = workload.violations.iter();

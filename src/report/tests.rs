@@ -39,7 +39,7 @@ fn say(format: Format) -> String {
     let file = folder.path().join("report");
     let outputs = [Output { format, file: Some(file.clone()) }];
     let mut report = Report::open(&outputs, About::Cluster).unwrap();
-    report.tell(Item::Namespace(&namespace)).unwrap();
+    report.add(Item::Namespace(&namespace)).unwrap();
     report.finish().unwrap();
     fs::read_to_string(file).unwrap()
 }

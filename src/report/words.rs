@@ -38,7 +38,7 @@ pub(super) fn place(source: &str, at: Option<Position>) -> String {
 }
 
 /// The location of an object in its file, if it has one.
-pub(super) fn stands(workload: &Workload) -> Option<String> {
+pub(super) fn location_of(workload: &Workload) -> Option<String> {
     let location = workload.location.as_ref()?;
     Some(place(&location.source, Some(location.region.start)))
 }

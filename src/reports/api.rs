@@ -5,9 +5,9 @@ use serde::Deserialize;
 
 use crate::cluster::{ApiError, get};
 
-/// Which report API to use.
+/// ApiChoice report API to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ApiChoice {
     /// OpenReports, or the policy working group's API if the cluster has only that.
     Auto,
     /// This API only.
@@ -34,7 +34,7 @@ struct Resource {
     name: String,
 }
 
-impl Which {
+impl ApiChoice {
     /// The APIs to try, in order of preference.
     pub(super) fn choices(self) -> Vec<Api> {
         match self {

@@ -6,7 +6,7 @@
 //! or affects readiness.
 
 mod api;
-mod known;
+mod existing;
 mod metrics;
 mod report;
 mod round;
@@ -23,11 +23,11 @@ use tokio::{
 
 use crate::{cluster::Cluster, config::Live, exceptions::Store};
 
-pub use api::{Api, Which};
+pub use api::{Api, ApiChoice};
 pub use metrics::Metrics;
 
 use round::Round;
-use schedule::Seen;
+use schedule::Inputs;
 
 const US: &str = "portcullis";
 /// The label that identifies reports written by Portcullis.
@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The API to use.
-    pub which: Which,
+    pub choice: ApiChoice,
     /// Time from the end of one audit to the start of the next, if nothing changes.
     pub interval: Duration,
     /// The maximum number of reports.
@@ -74,11 +74,11 @@ impl Reporter {
     /// Audits and writes while this replica leads. Never returns.
     pub async fn run(mut self, client: Client) {
         loop {
-            become_(&mut self.leads, true).await;
+            until_leads(&mut self.leads, true).await;
             let mut leads = self.leads.clone();
             tokio::select! {
                 () = self.lead(&client) => {}
-                () = become_(&mut leads, false) => {}
+                () = until_leads(&mut leads, false) => {}
             }
             // From now on another replica reports the metrics.
             self.metrics.forget();
@@ -93,23 +93,23 @@ impl Reporter {
         }
         let mut round = Round::new(client, self.settings, &self.metrics, &self.exceptions);
         loop {
-            let seen = self.seen();
+            let inputs = self.inputs();
             let began = Instant::now();
             round.run(self.config.current().as_ref().clone()).await;
-            self.wait(seen, began.elapsed()).await;
+            self.wait(inputs, began.elapsed()).await;
         }
     }
 
-    async fn wait(&self, seen: Seen, took: Duration) {
+    async fn wait(&self, inputs: Inputs, took: Duration) {
         let ended = Instant::now();
         sleep(schedule::gap(self.settings.interval, took)).await;
-        while ended.elapsed() < self.settings.interval && self.seen() == seen {
+        while ended.elapsed() < self.settings.interval && self.inputs() == inputs {
             sleep(LOOK.min(self.settings.interval)).await;
         }
     }
 
-    fn seen(&self) -> Seen {
-        Seen {
+    fn inputs(&self) -> Inputs {
+        Inputs {
             configured: self.config.status().loaded_at,
             labelled: self.cluster.relabelled(),
             newest: self.cluster.newest(),
@@ -118,7 +118,7 @@ impl Reporter {
 }
 
 /// Returns when leadership becomes `wanted`. Never returns if the election has ended.
-async fn become_(leads: &mut watch::Receiver<bool>, wanted: bool) {
+async fn until_leads(leads: &mut watch::Receiver<bool>, wanted: bool) {
     if leads.wait_for(|leads| *leads == wanted).await.is_err() {
         pending().await
     }

@@ -19,7 +19,7 @@ use crate::{
 use super::{
     Settings,
     api::Api,
-    known::Known,
+    existing::ExistingReports,
     metrics::{Counts, Metrics},
     report::Report,
     write::Writer,
@@ -38,7 +38,7 @@ pub(super) struct Round<'r> {
     metrics: &'r Metrics,
     exceptions: &'r Store,
     /// The APIs last reported in the log.
-    said: Option<Vec<Api>>,
+    logged: Option<Vec<Api>>,
 }
 
 impl<'r> Round<'r> {
@@ -48,7 +48,7 @@ impl<'r> Round<'r> {
         metrics: &'r Metrics,
         exceptions: &'r Store,
     ) -> Self {
-        Self { client, settings, metrics, exceptions, said: None }
+        Self { client, settings, metrics, exceptions, logged: None }
     }
 
     /// Audits and writes. Logs failures, which the next round retries.
@@ -99,7 +99,7 @@ impl<'r> Round<'r> {
                 tracing::warn!(error, "the cluster could not be audited");
                 return;
             }
-            Err(Failure::Told(never)) => match never {},
+            Err(Failure::Callback(never)) => match never {},
         }
         if counts.left_out > 0 {
             let (limit, left_out) = (self.settings.limit, counts.left_out);
@@ -125,19 +125,19 @@ impl<'r> Round<'r> {
 
     /// Selects the API and lists the existing reports.
     async fn open(&mut self) -> Option<Writer<'r>> {
-        let found = match self.settings.which.find(self.client).await {
+        let found = match self.settings.choice.find(self.client).await {
             Ok(found) => found,
             Err(refusal) => return self.closed(&refusal.to_string()),
         };
-        if self.said.as_ref() != Some(&found) {
+        if self.logged.as_ref() != Some(&found) {
             match found.first() {
                 Some(api) => tracing::info!(api = api.version(), "reports are written"),
                 None => tracing::warn!(
-                    apis = ?self.settings.which.choices().iter().map(|api| api.version()).collect::<Vec<_>>(),
+                    apis = ?self.settings.choice.choices().iter().map(|api| api.version()).collect::<Vec<_>>(),
                     "no reports are written: the cluster does not have the API; each round looks again"
                 ),
             }
-            self.said = Some(found.clone());
+            self.logged = Some(found.clone());
         }
         let mut found = found.into_iter();
         let api = found.next()?;
@@ -146,8 +146,8 @@ impl<'r> Round<'r> {
         for older in found {
             self.clear(older, most).await;
         }
-        match Known::list(self.client, api, most).await {
-            Ok(known) => Some(Writer::new(self.client, api, self.metrics, known)),
+        match ExistingReports::list(self.client, api, most).await {
+            Ok(existing) => Some(Writer::new(self.client, api, self.metrics, existing)),
             Err(refusal) => self.closed(&refusal.to_string()),
         }
     }
@@ -160,9 +160,9 @@ impl<'r> Round<'r> {
 
     /// Deletes the reports in an API that the cluster now serves a preferred alternative for.
     async fn clear(&self, api: Api, most: usize) {
-        let Ok(known) = Known::list(self.client, api, most).await else { return };
-        let mut writer = Writer::new(self.client, api, self.metrics, Known::default());
-        for (namespace, name) in known.all() {
+        let Ok(existing) = ExistingReports::list(self.client, api, most).await else { return };
+        let mut writer = Writer::new(self.client, api, self.metrics, ExistingReports::default());
+        for (namespace, name) in existing.all() {
             writer.delete(&namespace, &name).await;
         }
     }
@@ -182,7 +182,7 @@ impl<'r> Round<'r> {
                 continue;
             }
             counts.reports += 1;
-            let before = writer.known.take(&report.namespace, &report.name);
+            let before = writer.existing.take(&report.namespace, &report.name);
             if before.as_ref() != Some(&report.hash) {
                 writer.apply(report).await;
             }
@@ -192,7 +192,7 @@ impl<'r> Round<'r> {
             && namespace.unread.is_empty()
         {
             let name = &namespace.ground.name;
-            for stale in writer.known.rest(name) {
+            for stale in writer.existing.rest(name) {
                 writer.delete(name, &stale).await;
             }
         }

@@ -11,7 +11,7 @@ const PARTS: u32 = 10;
 
 /// The inputs of reports other than the workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Inputs {
     /// When the configuration was loaded.
     pub(super) configured: SystemTime,
     /// The number of changes to policy labels of namespaces.

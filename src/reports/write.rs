@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{ApiError, send};
 
-use super::{US, api::Api, known::Known, metrics::Metrics, report::Report};
+use super::{US, api::Api, existing::ExistingReports, metrics::Metrics, report::Report};
 
 /// Between two writes: 20 a second.
 const APART: Duration = Duration::from_millis(50);
@@ -43,11 +43,16 @@ pub(super) struct Writer<'r> {
     pub(super) applied: u64,
     pub(super) deleted: u64,
     /// The existing reports that this round has not confirmed yet.
-    pub(super) known: Known,
+    pub(super) existing: ExistingReports,
 }
 
 impl<'r> Writer<'r> {
-    pub(super) fn new(client: &'r Client, api: Api, metrics: &'r Metrics, known: Known) -> Self {
+    pub(super) fn new(
+        client: &'r Client,
+        api: Api,
+        metrics: &'r Metrics,
+        existing: ExistingReports,
+    ) -> Self {
         Self {
             client,
             api,
@@ -57,7 +62,7 @@ impl<'r> Writer<'r> {
             closed: None,
             applied: 0,
             deleted: 0,
-            known,
+            existing,
         }
     }
 

@@ -202,13 +202,13 @@ fn refused(text: &str, refusals: Vec<Refusal>) -> Vec<Refused> {
     let (mut line, mut at) = (Line::FIRST, 0);
     let mut refusals = refusals;
     refusals.sort_by_key(|refusal| refusal.byte);
-    let told = refusals.into_iter().map(|Refusal { byte, why }| {
+    let refused = refusals.into_iter().map(|Refusal { byte, why }| {
         let between = text.get(at..byte).unwrap_or_default();
         line = line.after_newlines(between.as_bytes());
         at = at.max(byte);
         Refused { line: Some(line), why }
     });
-    told.collect()
+    refused.collect()
 }
 
 impl From<Unreadable> for Refused {

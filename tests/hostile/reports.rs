@@ -91,7 +91,7 @@ fn judged(text: &str, policy: &Policy) -> Workload {
 fn report(judged: &Workload, text: &str, policy: &Policy, format: Format, file: &Path) {
     let outputs = [Output { format, file: Some(file.to_owned()) }];
     let mut report = Report::open(&outputs, About::Manifests(policy)).unwrap();
-    report.tell(Item::Workload(judged, Some(text))).unwrap();
+    report.add(Item::Workload(judged, Some(text))).unwrap();
     report.finish().unwrap();
 }
 

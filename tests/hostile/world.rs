@@ -128,7 +128,7 @@ impl World {
         };
         record::record(&self.metrics, &decision);
         self.traces.record(&decision, &HeaderMap::new());
-        self.events.tell(&request, &outcome, &answer);
+        self.events.queue(&request, &outcome, &answer);
         response
     }
 }

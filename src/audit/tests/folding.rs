@@ -1,6 +1,6 @@
 use super::{stub::Stub, *};
 
-async fn fold(stub: Stub) -> Told {
+async fn fold(stub: Stub) -> Recorded {
     audit(&stub.client().0, &settings(500)).await
 }
 
@@ -34,10 +34,10 @@ async fn pods_belong_to_what_manages_them_in_the_end() {
     }
     stub.put(PODS, "shop", "bare", pod(&plain()));
 
-    let told = fold(stub).await;
+    let recorded = fold(stub).await;
 
     assert_eq!(
-        told.workloads(),
+        recorded.workloads(),
         [
             "Cart shop/cart 2 baseline restricted",
             "CronJob shop/tidy 1 baseline restricted",
@@ -49,7 +49,7 @@ async fn pods_belong_to_what_manages_them_in_the_end() {
             "StatefulSet shop/db 1 baseline baseline",
         ]
     );
-    assert_eq!(told.unread, [""; 0]);
+    assert_eq!(recorded.unread, [""; 0]);
 }
 
 #[tokio::test]
@@ -64,16 +64,16 @@ async fn of_a_template_and_what_runs_the_worse_counts() {
     stub.put(STATEFUL_SETS, "shop", "new", controller(&privileged()));
     stub.put(PODS, "shop", "new-0", owned(pod(&plain()), "apps/v1", "StatefulSet", "new"));
 
-    let told = fold(stub).await;
+    let recorded = fold(stub).await;
 
     assert_eq!(
-        told.workloads(),
+        recorded.workloads(),
         [
             "StatefulSet shop/new 1 privileged privileged",
             "StatefulSet shop/old 2 privileged privileged"
         ]
     );
-    let [namespace] = &told.namespaces[..] else { panic!("{told:?}") };
+    let [namespace] = &recorded.namespaces[..] else { panic!("{recorded:?}") };
     let breaking: Vec<_> = namespace.breaking.iter().map(ToString::to_string).collect();
     assert_eq!(breaking, ["Pod shop/old-0"]);
     for audited in &namespace.workloads {
@@ -126,10 +126,10 @@ async fn owners_in_a_circle_end() {
     stub.put(REPLICA_SETS, "shop", "b", owned(controller(&plain()), "apps/v1", "ReplicaSet", "a"));
     stub.put(PODS, "shop", "a-1", owned(pod(&plain()), "apps/v1", "ReplicaSet", "a"));
 
-    let told = fold(stub).await;
+    let recorded = fold(stub).await;
 
-    let pods: u64 = told.namespaces[0].workloads.iter().map(|audited| audited.pods).sum();
-    assert_eq!(pods, 1, "{told:?}");
+    let pods: u64 = recorded.namespaces[0].workloads.iter().map(|audited| audited.pods).sum();
+    assert_eq!(pods, 1, "{recorded:?}");
 }
 
 #[tokio::test]
@@ -146,9 +146,9 @@ async fn what_is_exempt_is_told_and_breaks_nothing() {
     settings.config.exemptions.namespaces.insert("kube-system".to_owned());
     settings.config.exemptions.runtime_classes.insert("vm".to_owned());
 
-    let told = audit(&stub.client().0, &settings).await;
+    let recorded = audit(&stub.client().0, &settings).await;
 
-    let [system, shop] = &told.namespaces[..] else { panic!("{told:?}") };
+    let [system, shop] = &recorded.namespaces[..] else { panic!("{recorded:?}") };
     let exempt =
         |namespace: &Namespace| namespace.workloads[0].workload.exempt.map(|why| why.as_str());
     assert_eq!((exempt(system), exempt(shop)), (Some("namespace"), Some("runtimeClass")));
@@ -178,7 +178,8 @@ async fn templates_are_hardened_only_where_the_webhook_is_known_to_be() {
         (as_written.map(str::to_owned).into(), as_written.map(str::to_owned).into())
     );
     assert_eq!(admitted.workloads(), ["Deployment shop/web 0 restricted restricted"]);
-    let broken = |told: &Told| told.namespaces[0].workloads[0].workload.violations.len();
+    let broken =
+        |recorded: &Recorded| recorded.namespaces[0].workloads[0].workload.violations.len();
     assert_eq!((broken(&written), broken(&admitted)), (4, 0));
 }
 
@@ -201,9 +202,9 @@ async fn what_does_nothing_is_found_once() {
     );
     stub.put(PODS, "shop", "web-1-a", owned(pod(&drops), "apps/v1", "ReplicaSet", "web-1"));
 
-    let told = fold(stub).await;
+    let recorded = fold(stub).await;
 
-    let lints = told.namespaces[0].lints.iter();
+    let lints = recorded.namespaces[0].lints.iter();
     let lints: Vec<_> = lints.map(|lint| format!("{} {}", lint.rule.id(), lint.object)).collect();
     assert_eq!(
         lints,
@@ -228,10 +229,10 @@ async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_f
         stub.put(PODS, namespace, "b", pod(&plain()));
     }
     let settings = Settings { modes: Modes::All, ..settings(500) };
-    let told = audit(&stub.client().0, &settings).await;
+    let recorded = audit(&stub.client().0, &settings).await;
 
     let broken = |namespace: usize, workload: usize| -> Vec<String> {
-        let workload = &told.namespaces[namespace].workloads[workload].workload;
+        let workload = &recorded.namespaces[namespace].workloads[workload].workload;
         let broken = workload.violations.iter();
         broken
             .map(|broken| format!("{} {}", broken.severity.as_str(), broken.requirement.id()))
@@ -250,6 +251,7 @@ async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_f
         ]
     );
     assert_eq!(broken(1, 1).len(), 4);
-    let breaking: Vec<_> = told.namespaces[1].breaking.iter().map(ToString::to_string).collect();
+    let breaking: Vec<_> =
+        recorded.namespaces[1].breaking.iter().map(ToString::to_string).collect();
     assert_eq!(breaking, ["Pod shop/a"]);
 }

@@ -34,29 +34,29 @@ fn settings(page: u32) -> Settings {
 
 /// All recorded events.
 #[derive(Debug, Default)]
-struct Told {
+struct Recorded {
     namespaces: Vec<Namespace>,
     unread: Vec<String>,
     notes: Vec<String>,
     last: Progress,
 }
 
-async fn audit(client: &Client, settings: &Settings) -> Told {
-    let mut told = Told::default();
-    let tell = async |event| {
+async fn audit(client: &Client, settings: &Settings) -> Recorded {
+    let mut recorded = Recorded::default();
+    let record = async |event| {
         match event {
-            Event::Namespace(namespace) => told.namespaces.push(*namespace),
-            Event::Unread(Unread { what, why }) => told.unread.push(format!("{what}: {why}")),
-            Event::Note(note) => told.notes.push(note.to_string()),
-            Event::Progress(progress) => told.last = progress,
+            Event::Namespace(namespace) => recorded.namespaces.push(*namespace),
+            Event::Unread(Unread { what, why }) => recorded.unread.push(format!("{what}: {why}")),
+            Event::Note(note) => recorded.notes.push(note.to_string()),
+            Event::Progress(progress) => recorded.last = progress,
         }
         Ok::<_, Infallible>(())
     };
-    run(client, settings, tell).await.unwrap();
-    told
+    run(client, settings, record).await.unwrap();
+    recorded
 }
 
-impl Told {
+impl Recorded {
     /// Each workload: `Deployment shop/web 3 baseline restricted`, that is its pods, its level now and once hardened.
     fn workloads(&self) -> Vec<String> {
         let all = self.namespaces.iter().flat_map(|namespace| &namespace.workloads);

@@ -35,12 +35,20 @@ fn expected() -> Vec<String> {
 #[tokio::test]
 async fn lists_are_walked_side_by_side_whatever_their_pages() {
     for page in [1, 2, 3, 7, 500] {
-        let told = audit(&shops().client().0, &settings(page)).await;
-        assert_eq!(told.workloads(), expected(), "pages of {page}");
-        assert_eq!(told.names(), ["empty", "shop-a", "shop", "shop0", "zoo"], "pages of {page}");
-        assert_eq!((&told.unread[..], &told.notes[..]), (&[][..], &[][..]), "pages of {page}");
+        let recorded = audit(&shops().client().0, &settings(page)).await;
+        assert_eq!(recorded.workloads(), expected(), "pages of {page}");
+        assert_eq!(
+            recorded.names(),
+            ["empty", "shop-a", "shop", "shop0", "zoo"],
+            "pages of {page}"
+        );
+        assert_eq!(
+            (&recorded.unread[..], &recorded.notes[..]),
+            (&[][..], &[][..]),
+            "pages of {page}"
+        );
         let progress = Progress { pods: 60, all_pods: Some(60), namespaces: 5, all_namespaces: 5 };
-        assert_eq!(told.last, progress, "pages of {page}");
+        assert_eq!(recorded.last, progress, "pages of {page}");
     }
 }
 
@@ -49,13 +57,13 @@ async fn a_list_that_is_forgotten_goes_on_where_it_was() {
     let mut stub = shops();
     // After the third pod: the stub uses the key as its token.
     stub.fail(PODS, 1, 410, json!({TOKEN: "shop-a/web-2-1-0"}));
-    let told = audit(&stub.client().0, &settings(4)).await;
-    assert_eq!(told.workloads(), expected());
-    assert_eq!(told.unread, [""; 0]);
+    let recorded = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(recorded.workloads(), expected());
+    assert_eq!(recorded.unread, [""; 0]);
     assert_eq!(
-        told.notes,
+        recorded.notes,
         [
-            "the list of pods took longer than the API server remembers: what follows is of a later state"
+            "the list of pods expired in the API server: the following objects are from a later state"
         ]
     );
 }
@@ -64,10 +72,10 @@ async fn a_list_that_is_forgotten_goes_on_where_it_was() {
 async fn or_is_begun_anew_without_counting_twice() {
     let mut stub = shops();
     stub.fail(PODS, 3, 410, json!({}));
-    let told = audit(&stub.client().0, &settings(4)).await;
-    assert_eq!(told.workloads(), expected());
-    assert_eq!(told.unread, [""; 0]);
-    assert!(told.notes[0].contains("begun anew"), "{:?}", told.notes);
+    let recorded = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(recorded.workloads(), expected());
+    assert_eq!(recorded.unread, [""; 0]);
+    assert!(recorded.notes[0].contains("it restarted"), "{:?}", recorded.notes);
 }
 
 #[tokio::test]
@@ -76,35 +84,35 @@ async fn a_busy_api_server_is_asked_again() {
     for code in [429, 500, 503] {
         stub.fail(PODS, 2, code, json!({}));
     }
-    let told = audit(&stub.client().0, &settings(4)).await;
-    assert_eq!(told.workloads(), expected());
-    assert_eq!(told.unread, [""; 0]);
+    let recorded = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(recorded.workloads(), expected());
+    assert_eq!(recorded.unread, [""; 0]);
 }
 
 #[tokio::test]
 async fn what_an_account_may_not_list_is_told_and_the_rest_judged() {
     let mut stub = shops();
     stub.forbid(REPLICA_SETS);
-    let told = audit(&stub.client().0, &settings(4)).await;
+    let recorded = audit(&stub.client().0, &settings(4)).await;
     assert_eq!(
-        told.unread,
+        recorded.unread,
         [
             r#"list replicasets.apps in all namespaces: is forbidden: User "reader" cannot list it (code 403)"#
         ]
     );
     // The list of ReplicaSets is incomplete, so they may still exist.
     assert!(
-        told.workloads().contains(&"ReplicaSet shop/web-4-1 5 baseline restricted".to_owned()),
+        recorded.workloads().contains(&"ReplicaSet shop/web-4-1 5 baseline restricted".to_owned()),
         "{:?}",
-        told.workloads()
+        recorded.workloads()
     );
-    for namespace in &told.namespaces {
+    for namespace in &recorded.namespaces {
         let [unread] = &namespace.unread[..] else { panic!("{:?}", namespace.unread) };
         assert_eq!(unread.what, "list replicasets.apps");
         assert!(unread.why.contains("cannot list it (code 403)"), "{unread}");
         assert_eq!(namespace.meets(), None, "nobody knows");
     }
-    assert!(told.namespaces.iter().all(|namespace| namespace.command.is_none()));
+    assert!(recorded.namespaces.iter().all(|namespace| namespace.command.is_none()));
 }
 
 #[tokio::test]
@@ -113,10 +121,10 @@ async fn a_list_that_breaks_off_leaves_what_came_before() {
     for _ in 0..5 {
         stub.fail(PODS, 9, 500, json!({}));
     }
-    let told = audit(&stub.client().0, &settings(4)).await;
-    assert_eq!(told.unread, ["list pods after namespace shop0: no (code 500)"]);
+    let recorded = audit(&stub.client().0, &settings(4)).await;
+    assert_eq!(recorded.unread, ["list pods after namespace shop0: no (code 500)"]);
     let broken = |namespace: &&Namespace| !namespace.unread.is_empty();
-    let broken: Vec<_> = told.namespaces.iter().filter(broken).collect();
+    let broken: Vec<_> = recorded.namespaces.iter().filter(broken).collect();
     let names: Vec<_> = broken.iter().map(|namespace| &*namespace.ground.name).collect();
     assert_eq!(names, ["shop0", "zoo"]);
 }
@@ -125,13 +133,17 @@ async fn a_list_that_breaks_off_leaves_what_came_before() {
 async fn without_the_labels_of_namespaces_the_defaults_hold() {
     let mut stub = shops();
     stub.forbid("/api/v1/namespaces");
-    let told = audit(&stub.client().0, &settings(500)).await;
-    assert_eq!(told.names(), ["shop-a", "shop", "shop0", "zoo"]);
-    assert_eq!(told.workloads(), expected());
-    assert_eq!(told.unread.len(), 1, "{:?}", told.unread);
-    assert!(told.unread[0].starts_with("list namespaces: is forbidden"), "{:?}", told.unread);
-    assert!(told.namespaces.iter().all(|namespace| namespace.ground.labels.is_none()));
-    assert!(told.namespaces.iter().all(|namespace| namespace.command.is_none()));
+    let recorded = audit(&stub.client().0, &settings(500)).await;
+    assert_eq!(recorded.names(), ["shop-a", "shop", "shop0", "zoo"]);
+    assert_eq!(recorded.workloads(), expected());
+    assert_eq!(recorded.unread.len(), 1, "{:?}", recorded.unread);
+    assert!(
+        recorded.unread[0].starts_with("list namespaces: is forbidden"),
+        "{:?}",
+        recorded.unread
+    );
+    assert!(recorded.namespaces.iter().all(|namespace| namespace.ground.labels.is_none()));
+    assert!(recorded.namespaces.iter().all(|namespace| namespace.command.is_none()));
 }
 
 #[tokio::test]
@@ -142,9 +154,9 @@ async fn a_namespace_that_was_made_meanwhile_is_read_and_one_that_is_gone_is_lef
     // The list of namespaces ends before it, as if it had been created later.
     let (client, stub) = stub.client();
     stub.lock().unwrap().late("late");
-    let told = audit(&client, &settings(500)).await;
-    assert_eq!(told.names(), ["empty", "late", "shop-a", "shop", "shop0", "zoo"]);
-    assert_eq!(told.unread, [""; 0]);
+    let recorded = audit(&client, &settings(500)).await;
+    assert_eq!(recorded.names(), ["empty", "late", "shop-a", "shop", "shop0", "zoo"]);
+    assert_eq!(recorded.unread, [""; 0]);
 }
 
 /// Old kine and dqlite list like this: for any page size, every missing object is reported.
@@ -157,16 +169,17 @@ async fn lists_out_of_order_are_read_a_namespace_at_a_time() {
                 stub.shuffle(path);
             }
             let (client, stub) = stub.client();
-            let told = audit(&client, &settings(page)).await;
-            let what = format!("{shuffled:?} in pages of {page}: {:?}", told.unread);
-            assert_eq!(told.names(), ["empty", "shop-a", "shop", "shop0", "zoo"], "{what}");
-            let note = told.notes.iter().filter(|note| note.contains("a namespace at a time"));
-            assert_eq!(note.count(), shuffled.len(), "{what}: {:?}", told.notes);
-            if told.unread.is_empty() {
-                assert_eq!(told.workloads(), expected(), "{what}");
+            let recorded = audit(&client, &settings(page)).await;
+            let what = format!("{shuffled:?} in pages of {page}: {:?}", recorded.unread);
+            assert_eq!(recorded.names(), ["empty", "shop-a", "shop", "shop0", "zoo"], "{what}");
+            let note =
+                recorded.notes.iter().filter(|note| note.contains("one namespace at a time"));
+            assert_eq!(note.count(), shuffled.len(), "{what}: {:?}", recorded.notes);
+            if recorded.unread.is_empty() {
+                assert_eq!(recorded.workloads(), expected(), "{what}");
             } else {
                 let is_named = |unread: &String| unread.contains("some of these may come later");
-                assert!(page < 7 && told.unread.iter().all(is_named), "{what}");
+                assert!(page < 7 && recorded.unread.iter().all(is_named), "{what}");
             }
             let log = &stub.lock().unwrap().log;
             let alone = log.iter().filter(|uri| uri.contains("/namespaces/"));
@@ -181,10 +194,10 @@ async fn lists_out_of_order_without_namespaces_are_not_believed() {
     let mut stub = shops();
     stub.shuffle(PODS);
     stub.forbid("/api/v1/namespaces");
-    let told = audit(&stub.client().0, &settings(500)).await;
-    assert_eq!(told.unread.len(), 2, "{:?}", told.unread);
-    assert!(told.unread[1].contains("out of order"), "{:?}", told.unread);
-    assert!(told.namespaces.iter().all(|namespace| namespace.meets().is_none()));
+    let recorded = audit(&stub.client().0, &settings(500)).await;
+    assert_eq!(recorded.unread.len(), 2, "{:?}", recorded.unread);
+    assert!(recorded.unread[1].contains("out of order"), "{:?}", recorded.unread);
+    assert!(recorded.namespaces.iter().all(|namespace| namespace.meets().is_none()));
 }
 
 #[tokio::test]
@@ -192,8 +205,8 @@ async fn a_list_that_is_forgotten_again_and_again_is_asked_for_at_once() {
     let mut stub = shops();
     stub.forget(PODS);
     let (client, stub) = stub.client();
-    let told = audit(&client, &settings(4)).await;
-    assert_eq!((told.workloads(), &told.unread[..]), (expected(), &[][..]));
+    let recorded = audit(&client, &settings(4)).await;
+    assert_eq!((recorded.workloads(), &recorded.unread[..]), (expected(), &[][..]));
     let log = &stub.lock().unwrap().log;
     let whole = log.iter().filter(|uri| uri.starts_with(PODS) && !uri.contains("limit="));
     assert_eq!(whole.count(), 1, "{log:#?}");
@@ -204,11 +217,11 @@ async fn pods_that_may_not_be_listed_leave_their_namespace_unknown() {
     let mut stub = shops();
     stub.forbid("/api/v1/namespaces/shop/pods");
     let namespaces = vec!["shop".to_owned(), "zoo".to_owned()];
-    let told = audit(&stub.client().0, &Settings { namespaces, ..settings(500) }).await;
-    let meets: Vec<_> = told.namespaces.iter().map(Namespace::meets).collect();
+    let recorded = audit(&stub.client().0, &Settings { namespaces, ..settings(500) }).await;
+    let meets: Vec<_> = recorded.namespaces.iter().map(Namespace::meets).collect();
     assert_eq!(meets, [None, Some((Level::Baseline, Level::Restricted))]);
-    let [unread] = &told.namespaces[0].unread[..] else {
-        panic!("{:?}", told.namespaces[0].unread)
+    let [unread] = &recorded.namespaces[0].unread[..] else {
+        panic!("{:?}", recorded.namespaces[0].unread)
     };
     assert!(unread.to_string().starts_with("list pods: is forbidden: User"), "{unread}");
 }
@@ -218,10 +231,10 @@ async fn one_namespace_is_listed_alone() {
     let (client, stub) = shops().client();
     let settings =
         Settings { namespaces: vec!["shop".to_owned(), "none".to_owned()], ..settings(3) };
-    let told = audit(&client, &settings).await;
-    assert_eq!(told.names(), ["shop"]);
-    assert_eq!(told.workloads().len(), 5);
-    assert_eq!(told.unread, ["namespace none: not found"]);
+    let recorded = audit(&client, &settings).await;
+    assert_eq!(recorded.names(), ["shop"]);
+    assert_eq!(recorded.workloads().len(), 5);
+    assert_eq!(recorded.unread, ["namespace none: not found"]);
     let log = &stub.lock().unwrap().log;
     let is_within = |uri: &String| uri == "/version" || uri.contains("/namespaces/");
     assert!(log.iter().all(is_within), "{log:?}");
@@ -234,11 +247,11 @@ async fn a_selector_selects_objects_and_not_their_owners() {
     selected["metadata"]["labels"] = json!({"app": "web"});
     stub.put(PODS, "shop", "web-0-1-x", selected);
     let settings = Settings { selector: Some("app=web".to_owned()), ..settings(3) };
-    let told = audit(&stub.client().0, &settings).await;
+    let recorded = audit(&stub.client().0, &settings).await;
     // Only the selected objects: the rest of the namespace is unknown.
-    assert_eq!(told.workloads(), ["Deployment shop/web-0 1 baseline baseline"]);
-    assert_eq!(told.names(), ["shop"]);
-    assert_eq!(told.namespaces[0].command, None);
+    assert_eq!(recorded.workloads(), ["Deployment shop/web-0 1 baseline baseline"]);
+    assert_eq!(recorded.names(), ["shop"]);
+    assert_eq!(recorded.namespaces[0].command, None);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use prometheus::Registry;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    certificates::Keeper,
+    certificates::CertificateManager,
     cluster::{self, Cluster},
     config::{Change, Live},
     exceptions,
@@ -65,7 +65,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
-    let Connected { client, cluster, leads, keeper, exceptions } = if flags.standalone {
+    let Connected { client, cluster, leads, manager, exceptions } = if flags.standalone {
         Connected::default()
     } else {
         connect(flags, &config, &identity, metrics.registry(), &stop, &mut tasks).await?
@@ -87,7 +87,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         readiness: Arc::clone(&readiness),
         intake: intake.clone(),
         cluster: cluster.clone(),
-        keeper,
+        manager,
         leads,
         clients: clients.clone(),
     })?;
@@ -147,7 +147,7 @@ struct Connected {
     client: Option<Client>,
     cluster: Option<Arc<Cluster>>,
     leads: Option<watch::Receiver<bool>>,
-    keeper: Option<Arc<Keeper>>,
+    manager: Option<Arc<CertificateManager>>,
     exceptions: Option<Arc<exceptions::Store>>,
 }
 
@@ -178,7 +178,7 @@ async fn connect(
         let leads = flags.election.start(&client, stop, tasks);
         let namespace = flags.election.namespace(&client);
         let elected = (namespace, leads.clone());
-        connected.keeper = flags.self_managed.start(&client, identity, elected, tasks)?;
+        connected.manager = flags.self_managed.start(&client, identity, elected, tasks)?;
         let sources = Sources {
             kubeconfig: flags.kubeconfig.clone(),
             config: Arc::clone(config),

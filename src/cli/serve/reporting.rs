@@ -22,7 +22,7 @@ use crate::{
     events::Events,
     exceptions,
     record::Metrics,
-    reports::{self, Api, Reporter, Settings, Which},
+    reports::{self, Api, ApiChoice, Reporter, Settings},
     server::Shutdown,
 };
 
@@ -104,14 +104,14 @@ pub(super) struct Sources<'s> {
 
 impl Reporting {
     pub(super) fn is_asked_for(&self) -> bool {
-        self.which().is_some()
+        self.choice().is_some()
     }
 
-    fn which(&self) -> Option<Which> {
+    fn choice(&self) -> Option<ApiChoice> {
         match self.reports {
-            Mode::Auto => Some(Which::Auto),
-            Mode::OpenReports => Some(Which::Only(Api::OpenReports)),
-            Mode::WgPolicy => Some(Which::Only(Api::WgPolicy)),
+            Mode::Auto => Some(ApiChoice::Auto),
+            Mode::OpenReports => Some(ApiChoice::Only(Api::OpenReports)),
+            Mode::WgPolicy => Some(ApiChoice::Only(Api::WgPolicy)),
             Mode::Off => None,
         }
     }
@@ -126,8 +126,9 @@ impl Reporting {
         stop: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> prometheus::Result<()> {
-        let Some(which) = self.which() else { return Ok(()) };
-        let settings = Settings { which, interval: self.report_interval, limit: self.report_limit };
+        let Some(choice) = self.choice() else { return Ok(()) };
+        let settings =
+            Settings { choice, interval: self.report_interval, limit: self.report_limit };
         let Sources { kubeconfig, config, cluster, leads, exceptions, registry } = sources;
         let metrics = reports::Metrics::new(registry)?;
         let reporter = Reporter::new(settings, config, cluster, leads, exceptions, metrics);

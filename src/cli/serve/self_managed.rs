@@ -7,7 +7,7 @@ use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    certificates::{self, Keeper, Lifetimes},
+    certificates::{self, CertificateManager, Lifetimes},
     server::Identity,
 };
 
@@ -64,7 +64,7 @@ impl SelfManaged {
         identity: &Arc<Identity>,
         (namespace, leads): (String, watch::Receiver<bool>),
         tasks: &mut JoinSet<()>,
-    ) -> anyhow::Result<Option<Arc<Keeper>>> {
+    ) -> anyhow::Result<Option<Arc<CertificateManager>>> {
         let (Some(secret), Some(service)) = (&self.ca_secret, &self.service) else {
             return Ok(None);
         };
@@ -77,9 +77,10 @@ impl SelfManaged {
             mutating: self.mutating_webhook.clone(),
             lifetimes,
         };
-        let keeper = Keeper::new(client.clone(), settings, Arc::clone(identity), leads);
-        tasks.spawn(Arc::clone(&keeper).run());
-        Ok(Some(keeper))
+        let manager =
+            CertificateManager::new(client.clone(), settings, Arc::clone(identity), leads);
+        tasks.spawn(Arc::clone(&manager).run());
+        Ok(Some(manager))
     }
 }
 

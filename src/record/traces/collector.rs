@@ -43,7 +43,7 @@ impl Collector {
         Self { runtime, tls: tls.map(Arc::new), is_failing: AtomicBool::new(false) }
     }
 
-    fn tell(&self, endpoint: &Uri, result: &Result<Response<Bytes>, HttpError>) {
+    fn log(&self, endpoint: &Uri, result: &Result<Response<Bytes>, HttpError>) {
         let why = match result {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(response.status().to_string()),
@@ -72,7 +72,7 @@ impl HttpClient for Collector {
             Ok(Err(elapsed)) => Err(elapsed.into()),
             Err(ended) => Err(ended.into()),
         };
-        self.tell(&endpoint, &result);
+        self.log(&endpoint, &result);
         result
     }
 }

@@ -18,9 +18,9 @@ use policy::{
 };
 
 use super::{
-    About, Form, Item, Skipped,
+    About, FormatWriter, Item, Skipped,
     output::To,
-    words::{count, counted, stands},
+    words::{count, counted, location_of},
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -54,8 +54,8 @@ impl<'p> Html<'p> {
     }
 }
 
-impl Form for Html<'_> {
-    fn tell(&mut self, item: Item<'_>) -> io::Result<()> {
+impl FormatWriter for Html<'_> {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
             Item::Namespace(namespace) => self.cluster.add(namespace).map_err(io::Error::other),
@@ -146,7 +146,7 @@ impl Html<'_> {
         let broken =
             if number == 0 { "no violations".to_owned() } else { count(number, "violation") };
         writeln!(rows, "<span class=\"number\">{broken}</span></summary>")?;
-        if let Some(place) = stands(workload) {
+        if let Some(place) = location_of(workload) {
             writeln!(rows, "<p class=\"place\"><code>{}</code></p>", Escaped(&place))?;
         }
         violations(rows, &workload.violations)?;

@@ -26,7 +26,7 @@ impl Human {
         Self { out, traces }
     }
 
-    pub(super) fn tell(&mut self, tested: &Tested) -> io::Result<()> {
+    pub(super) fn add(&mut self, tested: &Tested) -> io::Result<()> {
         let file = visible(&tested.file);
         match &tested.result {
             Ok(ran) => {

@@ -31,7 +31,7 @@ impl Json {
         Self { out, traces, is_empty: true }
     }
 
-    pub(super) fn tell(&mut self, tested: &Tested) -> io::Result<()> {
+    pub(super) fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.separate()?;
         harmless::json::write(&mut self.out, &Suite::of(tested, self.traces))
     }

@@ -23,7 +23,7 @@ impl Junit {
         Self { out, traces, report: Report::new("portcullis") }
     }
 
-    pub(super) fn tell(&mut self, tested: &Tested) {
+    pub(super) fn add(&mut self, tested: &Tested) {
         let mut suite = TestSuite::new(visible(&tested.file).into_owned());
         match &tested.result {
             Ok(ran) => {

@@ -40,12 +40,12 @@ pub struct Total {
 
 /// Test results in all requested formats.
 pub struct Suites {
-    forms: Vec<Form>,
+    forms: Vec<FormatWriter>,
     total: Total,
 }
 
 /// One format and its destination.
-enum Form {
+enum FormatWriter {
     Human(human::Human),
     Json(json::Json),
     Junit(junit::Junit),
@@ -58,9 +58,9 @@ impl Suites {
     /// A file that cannot be created, with its name; a format not in [`FORMATS`].
     pub fn open(outputs: &[Output], traces: Traces) -> io::Result<Self> {
         let form = |output: &Output| match output.format {
-            Format::Human => Ok(Form::Human(human::Human::new(output.open()?, traces))),
-            Format::Json => Ok(Form::Json(json::Json::new(output.open()?, traces))),
-            Format::Junit => Ok(Form::Junit(junit::Junit::new(output.open()?, traces))),
+            Format::Human => Ok(FormatWriter::Human(human::Human::new(output.open()?, traces))),
+            Format::Json => Ok(FormatWriter::Json(json::Json::new(output.open()?, traces))),
+            Format::Junit => Ok(FormatWriter::Junit(junit::Junit::new(output.open()?, traces))),
             Format::Concise
             | Format::Jsonl
             | Format::Yaml
@@ -76,13 +76,13 @@ impl Suites {
     ///
     /// # Errors
     /// A failed write.
-    pub fn tell(&mut self, tested: &Tested) -> io::Result<()> {
+    pub fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.total.add(tested);
         self.forms.iter_mut().try_for_each(|form| match form {
-            Form::Human(form) => form.tell(tested),
-            Form::Json(form) => form.tell(tested),
-            Form::Junit(form) => {
-                form.tell(tested);
+            FormatWriter::Human(form) => form.add(tested),
+            FormatWriter::Json(form) => form.add(tested),
+            FormatWriter::Junit(form) => {
+                form.add(tested);
                 Ok(())
             }
         })
@@ -94,9 +94,9 @@ impl Suites {
     /// A failed write.
     pub fn finish(self) -> io::Result<Total> {
         self.forms.into_iter().try_for_each(|form| match form {
-            Form::Human(form) => form.finish(self.total),
-            Form::Json(form) => form.finish(self.total),
-            Form::Junit(form) => form.finish(),
+            FormatWriter::Human(form) => form.finish(self.total),
+            FormatWriter::Json(form) => form.finish(self.total),
+            FormatWriter::Junit(form) => form.finish(),
         })?;
         Ok(self.total)
     }

@@ -209,7 +209,7 @@ async fn people_are_told_in_their_own_form() {
 
     assert_eq!(outcome.status, Some(1), "{outcome:?}");
     // None of the tests here registers one.
-    assert!(outcome.err.starts_with("portcullis: no webhook of Portcullis is"), "{}", outcome.err);
+    assert!(outcome.err.starts_with("portcullis: no Portcullis webhook is"), "{}", outcome.err);
     assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
     for expected in [
         format!(

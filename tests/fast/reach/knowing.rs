@@ -116,7 +116,7 @@ fn whether_portcullis_is_there_is_said() {
     let free = [baseline.clone(), json!("absent"), json!("privileged:latest")];
     let held = [baseline.clone(), json!("absent"), baseline.clone()];
     assert_eq!(rows(&outcome), [free, held]);
-    assert!(outcome.err.contains("no webhook of Portcullis is registered"), "{}", outcome.err);
+    assert!(outcome.err.contains("no Portcullis webhook is registered"), "{}", outcome.err);
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     let human = world.audit_in_form(&[]).out;
     let free = "free: would enforce baseline:latest (default of the configuration), nothing is enforced now; ";
@@ -127,8 +127,7 @@ fn whether_portcullis_is_there_is_said() {
     let outcome = world.audit_in_form(&["-o", "json"]);
     let unknown = [baseline, json!("unknown"), Value::Null];
     assert_eq!(rows(&outcome), [unknown.clone(), unknown]);
-    let why =
-        "whether Portcullis enforces anything in this cluster is not known: User \"reader\" cannot";
+    let why = "cannot determine whether Portcullis enforces anything in this cluster: User \"reader\" cannot";
     assert!(outcome.err.contains(why), "{}", outcome.err);
     assert_eq!(outcome.status, Some(0), "nothing that is judged was missing: {outcome:?}");
     let human = world.audit_in_form(&[]).out;

@@ -28,10 +28,7 @@ async fn an_outage_of_the_api_server_is_a_few_lines_with_its_address() {
     let during = lines();
     plane.start_apiserver().await;
     until("the log to say that it is over", PATIENCE * 2, async || {
-        lines()
-            .iter()
-            .any(|line| line.contains("this is over: cannot watch namespaces"))
-            .then_some(())
+        lines().iter().any(|line| line.contains("recovered: cannot watch namespaces")).then_some(())
     })
     .await;
 

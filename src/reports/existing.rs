@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use kube::Client;
 use serde::Deserialize;
 
-use crate::cluster::{ApiError, Form, Pages, Query};
+use crate::cluster::{ApiError, Detail, Pages, Query};
 
 use super::{
     MANAGED_BY, US,
@@ -15,7 +15,7 @@ use super::{
 
 /// Reports that this round has not confirmed yet.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct ExistingReports {
     namespaces: HashMap<String, BTreeMap<String, String>>,
 }
 
@@ -33,13 +33,13 @@ struct Metadata {
     annotations: HashMap<String, String>,
 }
 
-impl Known {
+impl ExistingReports {
     /// Lists at most `most` reports. One that is left out counts as absent: it is written again, which the API server
     /// recognises as no change.
     pub(super) async fn list(client: &Client, api: Api, most: usize) -> Result<Self, ApiError> {
-        let all = Query::new(api.everywhere(), Form::Metadata);
+        let all = Query::new(api.everywhere(), Detail::Metadata);
         let query = Query { selector: Some(format!("{MANAGED_BY}={US}")), ..all };
-        let mut known = Self::default();
+        let mut existing = Self::default();
         let mut count = 0;
         let mut pages = Pages::new(client, query);
         while count < most
@@ -49,11 +49,11 @@ impl Known {
             for json in page.items() {
                 let object: Object = serde_json::from_str(json)
                     .map_err(|error| ApiError::unreadable("an object in the list", &error))?;
-                known.insert(object.metadata);
+                existing.insert(object.metadata);
                 count += 1;
             }
         }
-        Ok(known)
+        Ok(existing)
     }
 
     fn insert(&mut self, mut metadata: Metadata) {

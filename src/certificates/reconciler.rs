@@ -14,9 +14,9 @@ use crate::cluster::one_line;
 use super::{
     authority::AuthorityError,
     bundle::Configuration,
-    follow::{Followed, Seen},
-    keeper::{Keeper, LABEL, Settings, Status},
-    plan::{self, Bundles, Known, Signed, Step, Trust},
+    follow::{Followed, Observed},
+    manager::{CertificateManager, LABEL, Settings, Status},
+    plan::{self, Bundles, Signed, Step, Trust, TrustedSince},
     state::State,
 };
 
@@ -25,17 +25,17 @@ use super::{
 const APART: Duration = Duration::from_secs(1);
 
 /// Timeout of a turn: an API server that does not answer must not keep a replica from renewing its certificate.
-const TURN: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Takes turns: at every event, and at every tick of the clock.
-pub(super) struct Turns<'a> {
-    keeper: &'a Keeper,
+/// Takes reconciler: at every event, and at every tick of the clock.
+pub(super) struct Reconciler<'a> {
+    manager: &'a CertificateManager,
     secret: &'a Followed<Secret>,
     configurations: &'a [Configuration],
     /// The last good state. It survives an emptied Secret, because clients trust its authorities.
     last: Option<State>,
     started: Instant,
-    known: Known,
+    known: TrustedSince,
     signed: Option<Signed>,
     last_publish: Option<Instant>,
 }
@@ -53,37 +53,37 @@ impl From<AuthorityError> for Problem {
     }
 }
 
-impl<'a> Turns<'a> {
+impl<'a> Reconciler<'a> {
     pub(super) fn new(
-        keeper: &'a Keeper,
+        manager: &'a CertificateManager,
         secret: &'a Followed<Secret>,
         configurations: &'a [Configuration],
     ) -> Self {
         Self {
-            keeper,
+            manager,
             secret,
             configurations,
             last: None,
-            known: Known::default(),
+            known: TrustedSince::default(),
             signed: None,
             last_publish: None,
             started: Instant::now(),
         }
     }
 
-    pub(super) async fn take(&mut self, mut is_leader: watch::Receiver<bool>, bell: &Notify) {
-        let identity = &self.keeper.identity;
+    pub(super) async fn run(&mut self, mut is_leader: watch::Receiver<bool>, changed: &Notify) {
+        let identity = &self.manager.identity;
         loop {
             tokio::select! {
-                () = bell.notified() => {}
+                () = changed.notified() => {}
                 Ok(()) = is_leader.changed() => {}
-                () = sleep(self.keeper.settings.lifetimes.tick()) => {}
+                () = sleep(self.manager.settings.lifetimes.tick()) => {}
             }
             let leads = *is_leader.borrow_and_update();
-            let turn = timeout(TURN, self.turn(leads)).await.unwrap_or_else(|_| {
+            let result = timeout(TIMEOUT, self.reconcile(leads)).await.unwrap_or_else(|_| {
                 Err(Problem::Failed("the API server did not answer in time".to_owned()))
             });
-            match turn {
+            match result {
                 Ok(()) => identity.settle(),
                 Err(Problem::Waiting(why)) => identity.wait(&why, SystemTime::now()),
                 Err(Problem::Failed(why)) => identity.complain(&why, SystemTime::now()),
@@ -92,7 +92,7 @@ impl<'a> Turns<'a> {
     }
 
     /// Checks everything once. The next turn retries failures.
-    async fn turn(&mut self, leads: bool) -> Result<(), Problem> {
+    async fn reconcile(&mut self, leads: bool) -> Result<(), Problem> {
         let now = SystemTime::now();
         let secret = match self.our_secret() {
             Ok(secret) => secret,
@@ -141,17 +141,17 @@ impl<'a> Turns<'a> {
     }
 
     fn our_secret(&self) -> Result<Secret, Problem> {
-        let Settings { namespace, secret: name, .. } = &self.keeper.settings;
+        let Settings { namespace, secret: name, .. } = &self.manager.settings;
         let name = format!("Secret {namespace}/{name}");
         let (key, value) = LABEL;
         let problem = match &*self.secret.seen() {
-            Seen::Unknown(why) => {
+            Observed::Unknown(why) => {
                 return Err(Problem::Waiting(format!("{name} is not known: {why}")));
             }
-            Seen::Absent => {
+            Observed::Absent => {
                 format!("{name} must be there, with the label {key}={value}: the chart has it")
             }
-            Seen::There(secret) => {
+            Observed::Present(secret) => {
                 let labels = secret.metadata.labels.as_ref();
                 if labels.and_then(|all| all.get(key)).is_some_and(|is| is == value) {
                     return Ok(secret.clone());
@@ -184,7 +184,7 @@ impl<'a> Turns<'a> {
             return Err(Problem::Waiting("the leader has not made an authority yet".to_owned()));
         };
         let current = &state.current;
-        let lifetimes = self.keeper.settings.lifetimes;
+        let lifetimes = self.manager.settings.lifetimes;
         let is_trusted = self.is_trusted(current.certificate());
         let shown = self.signed.as_ref().map(|signed| signed.issuer.as_str());
         let trust = Trust {
@@ -195,11 +195,11 @@ impl<'a> Turns<'a> {
             let service = self.service();
             let leaf = current.sign(&[&service], now, lifetimes.leaf)?;
             let signed = Signed::new(current, leaf.validity, now, jitter());
-            self.keeper.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
+            self.manager.identity.replace(leaf.chain, leaf.key).map_err(Problem::Failed)?;
             self.signed = Some(signed);
         }
         let issuer = self.signed.as_ref().map(|signed| signed.issuer.as_str());
-        self.keeper.set_status(Status {
+        self.manager.set_status(Status {
             ca_until: Some(current.validity().until),
             is_trusted: issuer.is_some_and(|issuer| self.is_trusted(issuer)),
         });
@@ -213,7 +213,7 @@ impl<'a> Turns<'a> {
     /// The part that only the leader does.
     async fn lead(&mut self, now: SystemTime, secret: &Secret) -> Result<(), Problem> {
         let state = self.last.as_ref();
-        let lifetimes = self.keeper.settings.lifetimes;
+        let lifetimes = self.manager.settings.lifetimes;
         let trusted_for = self.known.trusted_for(self.started.elapsed());
         let step = plan::step(state, self.bundles(), trusted_for, now, lifetimes);
         if let (Step::Publish, Some(state)) = (step, state) {
@@ -235,7 +235,7 @@ impl<'a> Turns<'a> {
             // A conflict: the next event brings what the other replica wrote.
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
             Err(error) => {
-                let (name, error) = (&self.keeper.settings.secret, one_line(&error));
+                let (name, error) = (&self.manager.settings.secret, one_line(&error));
                 Err(Problem::Failed(format!("cannot write Secret {name}: {error}")))
             }
         }
@@ -252,7 +252,7 @@ impl<'a> Turns<'a> {
     }
 
     fn service(&self) -> String {
-        let Settings { service, namespace, .. } = &self.keeper.settings;
+        let Settings { service, namespace, .. } = &self.manager.settings;
         format!("{service}.{namespace}.svc")
     }
 }

@@ -9,7 +9,7 @@ const SAME: Duration = Duration::from_secs(300);
 const OTHER: Duration = Duration::from_secs(30);
 
 /// Retried work, and what was logged about it.
-pub(crate) struct Retrying {
+pub(crate) struct RetryLog {
     what: String,
     failing: Option<Failing>,
 }
@@ -20,7 +20,7 @@ struct Failing {
     tries: u64,
 }
 
-impl Retrying {
+impl RetryLog {
     /// Work that has not failed yet. `what` is the message: `cannot watch namespaces: …`.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), failing: None }
@@ -36,7 +36,7 @@ impl Retrying {
     /// Records a success, and logs it if a failure was logged.
     pub(crate) fn succeeded(&mut self) {
         if let Some(Failing { tries, .. }) = self.failing.take() {
-            tracing::info!(tries, "this is over: {}", self.what);
+            tracing::info!(tries, "recovered: {}", self.what);
         }
     }
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_same_reason_is_logged_once_in_a_while_and_another_one_sooner() {
-        let mut retrying = Retrying::new("cannot");
+        let mut retrying = RetryLog::new("cannot");
         let start = Instant::now();
         let mut at = |error: &str, after: Duration| retrying.due(error, start + after);
         assert_eq!(at("refused", Duration::ZERO), Some(1));
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn it_begins_anew_after_a_success() {
-        let mut retrying = Retrying::new("cannot");
+        let mut retrying = RetryLog::new("cannot");
         retrying.failed("refused");
         retrying.succeeded();
         assert_eq!(retrying.due("refused", Instant::now()), Some(1));

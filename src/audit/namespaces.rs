@@ -16,18 +16,18 @@ use policy::{
     pss::Minor,
 };
 
-use crate::cluster::{ApiError, Form, Pages, Query, Seam, get};
+use crate::cluster::{ApiError, Detail, Discontinuity, Pages, Query, get};
 
 use super::{
     Event, Note, Settings,
-    judge::Bench,
+    judge::Judge,
     object::{LAST_APPLIED, Object},
 };
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
 /// What is known about namespaces.
-pub(super) struct Grounds<'s> {
+pub(super) struct Namespaces<'s> {
     client: Client,
     settings: &'s Settings,
     config: Arc<Config>,
@@ -39,7 +39,7 @@ pub(super) struct Grounds<'s> {
     reading: Reading,
     presence: Presence,
     /// The last namespace that was reported.
-    told: String,
+    last_reported: String,
 }
 
 /// A namespace and its own lints.
@@ -57,7 +57,7 @@ enum Reading {
     Refused,
 }
 
-impl<'s> Grounds<'s> {
+impl<'s> Namespaces<'s> {
     pub(super) fn new(
         client: &Client,
         settings: &'s Settings,
@@ -73,24 +73,27 @@ impl<'s> Grounds<'s> {
             gone: HashSet::new(),
             reading: Reading::Possible,
             presence,
-            told: String::new(),
+            last_reported: String::new(),
         }
     }
 
     /// Lists all namespaces. On failure, non-empty namespaces are judged by the configuration's defaults.
     pub(super) async fn list(&mut self, events: &mut Vec<Event>) {
-        let all = Query::new(NAMESPACES, Form::Metadata);
+        let all = Query::new(NAMESPACES, Detail::Metadata);
         let query = Query { page: self.settings.page.get(), ..all };
         let mut pages = Pages::new(&self.client, query);
         while let Some(page) = pages.next().await {
-            let (page, seam) = match page {
+            let (page, discontinuity) = match page {
                 Ok(page) => page,
                 Err(error) => return self.refuse("list namespaces", &error, events),
             };
             // Duplicates are harmless here.
-            if seam == Some(Seam::Later) {
+            if discontinuity == Some(Discontinuity::Later) {
                 let resource = "namespaces".to_owned();
-                events.push(Event::Note(Note::Seam { resource, seam: Seam::Later }));
+                events.push(Event::Note(Note::Discontinuity {
+                    resource,
+                    discontinuity: Discontinuity::Later,
+                }));
             }
             for json in page.items() {
                 match Object::read(json) {
@@ -113,13 +116,13 @@ impl<'s> Grounds<'s> {
     }
 
     /// The policy of a namespace. None if the namespace was deleted.
-    pub(super) async fn bench(&mut self, name: &str, events: &mut Vec<Event>) -> Option<Bench<'_>> {
+    pub(super) async fn judge(&mut self, name: &str, events: &mut Vec<Event>) -> Option<Judge<'_>> {
         let key = format!("{name}/");
         if !self.known.contains_key(&key) {
             self.discover(name, events).await;
         }
         let known = self.known.get(&key)?;
-        Some(Bench {
+        Some(Judge {
             ground: &known.ground,
             policy: &known.policy,
             templates: self.settings.templates,
@@ -134,13 +137,13 @@ impl<'s> Grounds<'s> {
     /// Removes the first namespace once it is complete.
     pub(super) fn pop(&mut self) {
         if let Some((key, _)) = self.known.pop_first() {
-            self.told = key;
+            self.last_reported = key;
         }
     }
 
     /// The last namespace that was reported, if any.
-    pub(super) fn told(&self) -> Option<&str> {
-        self.told.strip_suffix('/')
+    pub(super) fn last_reported(&self) -> Option<&str> {
+        self.last_reported.strip_suffix('/')
     }
 
     /// Whether all namespaces are known, so that objects can be listed one namespace at a time.

@@ -1,4 +1,4 @@
-//! The keeper of a replica's certificate: its settings, its status, and the task that follows the objects it depends
+//! The manager of a replica's certificate: its settings, its status, and the task that follows the objects it depends
 //! on.
 
 use std::{
@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::server::Identity;
 
-use super::{bundle::Configuration, follow::Followed, plan::Lifetimes, turns::Turns};
+use super::{bundle::Configuration, follow::Followed, plan::Lifetimes, reconciler::Reconciler};
 
 /// The label that a Secret must have before Portcullis writes to it, and its value.
 pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
@@ -36,7 +36,7 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
 }
 
-/// The keeper's status, for metrics.
+/// The manager's status, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     /// When the current authority expires.
@@ -46,7 +46,7 @@ pub struct Status {
 }
 
 /// Keeps this replica's certificate valid. On the leader, also manages the authorities and the `caBundle`s.
-pub struct Keeper {
+pub struct CertificateManager {
     pub(super) settings: Settings,
     client: Client,
     pub(super) identity: Arc<Identity>,
@@ -54,8 +54,8 @@ pub struct Keeper {
     status: Mutex<Status>,
 }
 
-impl Keeper {
-    /// A keeper that stores signed certificates in `identity`. It does nothing until [`run`](Self::run) is called.
+impl CertificateManager {
+    /// A manager that stores signed certificates in `identity`. It does nothing until [`run`](Self::run) is called.
     pub fn new(
         client: Client,
         settings: Settings,
@@ -89,13 +89,13 @@ impl Keeper {
             .map(|name| Configuration::new::<MutatingWebhookConfiguration>(client(), name));
         let configurations: Vec<_> = validating.chain(mutating).collect();
         let secret = Followed::new(secrets, &self.settings.secret);
-        let bell = Notify::new();
-        let mut turns = Turns::new(&self, &secret, &configurations);
-        let configurations = configurations.iter().map(|it| it.follow(&bell));
+        let changed = Notify::new();
+        let mut reconciler = Reconciler::new(&self, &secret, &configurations);
+        let configurations = configurations.iter().map(|it| it.follow(&changed));
         tokio::join!(
-            secret.follow(&bell),
+            secret.follow(&changed),
             futures::future::join_all(configurations),
-            turns.take(self.is_leader.clone(), &bell),
+            reconciler.run(self.is_leader.clone(), &changed),
         );
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Allows a number of tokens per second, and a burst after a quiet time.
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     per_second: f64,
     at_once: f64,
     level: Mutex<Level>,
@@ -16,7 +16,7 @@ struct Level {
     at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket.
     pub(super) fn new(per_second: f64, at_once: f64, now: Instant) -> Self {
         Self { per_second, at_once, level: Mutex::new(Level { tokens: at_once, at: now }) }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn lets_a_burst_and_then_a_rate_through() {
         let start = Instant::now();
-        let bucket = Bucket::new(50.0, 100.0, start);
+        let bucket = TokenBucket::new(50.0, 100.0, start);
         let passed = |at: Instant| (0..1000).filter(|_| bucket.take(1.0, at)).count();
         assert_eq!(passed(start), 100);
         assert_eq!(passed(start + Duration::from_secs(1)), 50);
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn what_was_spent_beyond_it_is_paid_back_first() {
         let start = Instant::now();
-        let bucket = Bucket::new(10.0, 100.0, start);
+        let bucket = TokenBucket::new(10.0, 100.0, start);
         bucket.spend(150.0, start);
         assert!(!bucket.take(1.0, start + Duration::from_secs(5)));
         assert!(bucket.take(10.0, start + Duration::from_secs(6)));

@@ -9,12 +9,12 @@ use super::{error::bounded, proxy::Proxy};
 
 /// The route to an API server.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub(super) struct Route {
     server: String,
     pub(super) proxy: Option<Proxy>,
 }
 
-impl Way {
+impl Route {
     /// The route that kubectl would take.
     ///
     /// # Errors
@@ -90,8 +90,8 @@ fn why(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Adds the route to an error of the HTTP client.
-pub(super) fn explain(way: &Way, error: &hyper_util::client::legacy::Error) -> BoxError {
-    way.failed(error, error.is_connect()).into()
+pub(super) fn with_route(route: &Route, error: &hyper_util::client::legacy::Error) -> BoxError {
+    route.failed(error, error.is_connect()).into()
 }
 
 #[cfg(test)]
@@ -149,11 +149,11 @@ mod tests {
 
     #[test]
     fn the_address_comes_first() {
-        let way = Way { server: "https://api.example:6443".to_owned(), proxy: None };
+        let route = Route { server: "https://api.example:6443".to_owned(), proxy: None };
         let error = io::Error::from(io::ErrorKind::ConnectionRefused);
         let expected = "https://api.example:6443 cannot be reached: connection refused";
-        assert_eq!(way.failed(&error, true).to_string(), expected);
+        assert_eq!(route.failed(&error, true).to_string(), expected);
         let expected = "https://api.example:6443 gave no answer: connection refused";
-        assert_eq!(way.failed(&error, false).to_string(), expected);
+        assert_eq!(route.failed(&error, false).to_string(), expected);
     }
 }

@@ -8,20 +8,20 @@ use kube::{Client, core::PartialObjectMeta};
 use policy::pss::{Minor, NEWEST};
 
 use super::{
-    pages::{Form, Query, for_each},
+    pages::{Detail, Query, for_each},
     version,
 };
 
 /// The facts of a cluster that affect verdicts.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ClusterFacts {
     /// The policy labels of each namespace.
     pub namespaces: BTreeMap<String, BTreeMap<String, String>>,
     /// The version that `latest` stands for.
     pub newest: Minor,
 }
 
-impl Surroundings {
+impl ClusterFacts {
     /// Reads the facts. The caller needs the right to list namespaces.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Surroundings {
     pub async fn read(client: &Client) -> Result<Self, String> {
         let newest = version::read(client).await;
         let newest = newest.map_err(|why| format!("cannot read the cluster's version: {why}"))?;
-        let query = Query::new("/api/v1/namespaces", Form::Metadata);
+        let query = Query::new("/api/v1/namespaces", Detail::Metadata);
         let mut namespaces = BTreeMap::new();
         let listed = for_each(client, query, |json| {
             let namespace: PartialObjectMeta<Namespace> = serde_json::from_str(json)?;
