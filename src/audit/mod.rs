@@ -12,8 +12,6 @@ mod object;
 mod presence;
 mod progress;
 mod resource;
-#[cfg(test)]
-mod tests;
 mod worse;
 
 use std::{fmt, num::NonZeroU32, sync::Arc};

@@ -16,7 +16,7 @@ use super::{
 /// Time limit for one response, including all retries.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The first pause before a retry; each following one is twice as long. kube's client already obeys `Retry-After`.
-const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 500 });
+const PAUSE: Duration = Duration::from_millis(500);
 const RETRIES: usize = 4;
 /// Maximum size of a response that is read.
 const MAX_BYTES: usize = 64 << 20;

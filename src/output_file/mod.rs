@@ -5,8 +5,6 @@
 //! its owner (mode 0600) until it takes the mode of the file that it replaces, or of a new file.
 
 mod target;
-#[cfg(test)]
-mod tests;
 
 use std::{
     fs::{self, File, Metadata},

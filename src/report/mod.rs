@@ -13,8 +13,6 @@ mod output;
 mod sarif;
 pub mod suites;
 mod table;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::io::{self, Write};

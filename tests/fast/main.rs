@@ -4,12 +4,14 @@
 // What clippy.toml allows in tests holds for all of it.
 #![cfg(test)]
 
+mod audit;
 mod bad_input;
 mod check;
 mod docs;
 mod explain;
 mod harden;
 mod lifecycle;
+mod output_file;
 mod reach;
 mod reviews;
 mod rewrite;

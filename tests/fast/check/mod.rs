@@ -5,6 +5,7 @@ mod browser;
 mod formats;
 mod harmless;
 mod inputs;
+mod namespaces;
 mod outputs;
 mod patches;
 mod policies;

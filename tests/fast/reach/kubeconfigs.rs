@@ -3,6 +3,7 @@
 use std::fs;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use portcullis::cluster::{ApiError, Cluster, connect};
 use serde_json::{Value, json};
 
 use crate::{
@@ -243,4 +244,33 @@ fn what_cannot_be_used_is_named_with_its_field_and_without_its_secret() {
             assert!(!own.contains(library), "{library}: {err}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_kubeconfig_that_cannot_be_used_is_named() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("kubeconfig");
+    for (content, reason) in [
+        (None, "No such file or directory"),
+        (Some("a: ["), "must be a kubeconfig"),
+        (Some("apiVersion: v1\nkind: Config\n"), "there is no current context"),
+    ] {
+        if let Some(content) = content {
+            fs::write(&file, content).unwrap();
+        }
+        let error = connect(Some(&file)).await.err().unwrap().to_string();
+        let start = format!("kubeconfig {}: ", file.display());
+        assert!(error.starts_with(&start) && error.contains(reason), "{error}");
+        assert!(error.contains("must be a kubeconfig"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+    let good = "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: t}}]\n";
+    fs::write(&file, good).unwrap();
+    let client = connect(Some(&file)).await.unwrap();
+    // Nothing listens on that address.
+    let (cluster, _task) = Cluster::new(client);
+    let Err(ApiError::Failed(error)) = cluster.namespace("a").await else {
+        panic!("it was read");
+    };
+    assert!(error.contains("onnection refused"), "{error}");
 }

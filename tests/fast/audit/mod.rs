@@ -1,14 +1,19 @@
+//! The audit of a stub API server: how lists are walked, and how objects are folded into workloads.
+
 mod folding;
 mod stub;
 mod walking;
 
-use std::{convert::Infallible, num::NonZeroU32};
+use std::{convert::Infallible, num::NonZeroU32, sync::Arc};
 
 use kube::Client;
+use policy::{
+    config::Config,
+    findings::{Audited, Modes, Namespace, Presence, Unread},
+    pss::{Caps, Level},
+};
+use portcullis::audit::{Event, Progress, Settings, Templates, run};
 use serde_json::{Value, json};
-
-use super::*;
-use policy::findings::Audited;
 
 const PODS: &str = "/api/v1/pods";
 const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";

@@ -1,14 +1,17 @@
+//! Output files: replaced as a whole, or written to as they are.
+
 use std::{
     ffi::OsString,
-    io::Read as _,
-    os::unix::fs::{FileTypeExt as _, symlink},
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink},
+    path::Path,
     process::Command,
     thread::{self, JoinHandle},
 };
 
+use portcullis::output_file::{OutputFile, write};
 use tempfile::TempDir;
-
-use super::*;
 
 const TEXT: &str = "what is written\n";
 
@@ -88,7 +91,13 @@ fn what_is_not_complete_is_its_owner_s_alone() {
     fs::write(&path, "old").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let file = OutputFile::create(&path).unwrap();
-    assert_eq!(file.out.get_ref().metadata().unwrap().mode() & 0o7777, OWNER_ONLY);
+    let open = fs::read_dir("/proc/self/fd").unwrap().map(|entry| entry.unwrap().path());
+    let is_here = |fd: &std::path::PathBuf| {
+        fs::read_link(fd).is_ok_and(|target| target.starts_with(folder.path()))
+    };
+    let open: Vec<_> = open.filter(is_here).collect();
+    let [staged] = open.as_slice() else { panic!("{open:?}") };
+    assert_eq!(fs::metadata(staged).unwrap().mode() & 0o7777, 0o600);
     let seen = file.replace(|_| {
         let temporary: Vec<_> =
             names(folder.path()).into_iter().filter(|it| it != "report").collect();

@@ -2,15 +2,14 @@
 
 use std::{collections::BTreeMap, fs};
 
-use serde_json::Value;
-
-use super::*;
 use policy::{
     config::Config,
-    findings::{Ground, Identity, Presence, Read, lint},
+    findings::{Ground, Identity, Namespace, Presence, Read, lint},
     harden,
     namespace::EffectivePolicy,
 };
+use portcullis::report::{About, Format, Item, Output, Report};
+use serde_json::Value;
 
 /// The report of a namespace with a label that has no effect.
 fn say(format: Format) -> String {
