@@ -11,9 +11,10 @@
 //! pods: the field does not exist there.
 
 use super::{
+    container::Capabilities,
     findings::Findings,
     level::{Level, Minor},
-    pod::{Capabilities, Pod},
+    pod::Pod,
     table::{Control, Revision},
     text::Text,
     violation::{Finding, Place},

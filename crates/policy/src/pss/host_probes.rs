@@ -5,9 +5,10 @@
 //! Allowed: unset, empty.
 
 use super::{
+    container::{Container, Handler},
     findings::Findings,
     level::{Level, Minor},
-    pod::{Container, Handler, Pod},
+    pod::Pod,
     table::{Control, Revision},
     violation::Finding,
 };

@@ -19,6 +19,7 @@ mod volume;
 mod allow_privilege_escalation;
 mod app_armor;
 mod capabilities;
+mod container;
 mod host_namespaces;
 mod host_path;
 mod host_ports;
@@ -34,13 +35,15 @@ mod volume_types;
 mod windows_host_process;
 
 pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use container::{
+    Capabilities, Container, ContainerKind, SecurityContext, VolumeDevice, VolumeMount,
+};
 pub use findings::{Caps, Findings};
 pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use levels::Levels;
 pub use pod::{
-    Capabilities, Container, ContainerKind, Metadata, OwnerReference, Pod, PodSecurityContext,
-    PodSpec, Profile, SecurityContext, Sysctl, VolumeDevice, VolumeMount, WindowsOptions,
+    Metadata, OwnerReference, Pod, PodSecurityContext, PodSpec, Profile, Sysctl, WindowsOptions,
 };
 pub use policy::{
     Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, enforced_by_standard,

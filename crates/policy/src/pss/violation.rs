@@ -4,10 +4,7 @@ use std::borrow::Cow;
 
 use crate::shown::shown;
 
-use super::{
-    findings::Findings,
-    pod::{ContainerKind, Pod},
-};
+use super::{container::ContainerKind, findings::Findings, pod::Pod};
 
 /// A field to set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
