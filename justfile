@@ -40,10 +40,10 @@ chart-docs:
 crd:
     PORTCULLIS_REWRITE=1 cargo test --locked --lib exceptions::resource
 
-# Writes the chart's schema of rules, profiles and floor from the tables that read them
-config-schema:
+# Writes the schemas of what people write: docs/schema, and the chart's values below `config`
+schemas:
     PORTCULLIS_REWRITE=1 cargo test --locked --lib config::schema
-    jq --slurpfile new target/config.schema.json '.properties.config.properties += $new[0]' \
+    jq --slurpfile new target/config.schema.json '.properties.config.properties = $new[0]' \
         charts/portcullis/values.schema.json >target/values.schema.json
     mv target/values.schema.json charts/portcullis/values.schema.json
 

@@ -1,19 +1,23 @@
-//! The kinds of document: their fields and defaults.
+//! The kinds of document, and the configurations that they become.
 
 use std::path::Path;
 
+use serde::Deserialize;
+
+use manifest::path::Path as Field;
 use policy::{
     config::{Config, Exemptions},
-    dns,
     exceptions::{Expiry, Honoured},
-    pss::{Defaults, LevelVersion},
+    pss::{self, Level, LevelVersion, Version},
+    spec,
 };
 
 use super::{
-    error::{ConfigError, Problem},
-    fields::{Fields, Reader, shown},
+    error::ConfigError,
     hardening::hardening,
-    policies, text_of, tree,
+    policies,
+    reader::{Reader, shown},
+    text_of,
 };
 
 const POD_SECURITY: [&str; 3] = [
@@ -63,10 +67,39 @@ impl Place {
                 "apiserver.config.k8s.io/v1" | "apiserver.k8s.io/v1alpha1",
                 "AdmissionConfiguration",
             ) => Some(Kind::Admission),
-            (Self::File, "portcullis.dev/v1alpha1", "Configuration") => Some(Kind::Own),
+            (Self::File, spec::API_VERSION, "Configuration") => Some(Kind::Own),
             _ => None,
         }
     }
+}
+
+/// The kind of a document.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+struct Header {
+    api_version: Option<String>,
+    kind: Option<String>,
+}
+
+/// kube-apiserver's configuration of its admission plugins.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct AdmissionConfiguration {
+    #[serde(rename = "apiVersion")]
+    _api_version: String,
+    #[serde(rename = "kind")]
+    _kind: String,
+    plugins: Vec<Plugin>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Plugin {
+    name: Option<String>,
+    path: Option<String>,
+    #[serde(rename = "configuration")]
+    _configuration: serde::de::IgnoredAny,
 }
 
 /// Reads a configuration. `None` if the text, or a file that it names, is empty (zero bytes).
@@ -78,101 +111,72 @@ fn read_at(text: &str, file: &Path, place: Place) -> Result<Option<Config>, Conf
     if text.is_empty() {
         return Ok(None);
     }
-    let root = tree::read(text)
-        .map_err(|(at, text)| ConfigError { problems: vec![Problem::new(file, at, &text)] })?;
-    let mut reader = Reader::new(file);
-    let config = document(&mut reader, &root, "", place);
+    let mut reader = Reader::parse(text, file)?;
+    let config = document(&mut reader, &Field::default(), place);
     reader.finish(config)
 }
 
 /// A document is only valid if the reader has reported no problem at all.
-fn document(
-    reader: &mut Reader<'_>,
-    node: &tree::Node,
-    path: &str,
-    place: Place,
-) -> Option<Config> {
-    let fields = reader.mapping(node, path)?;
-    let api_version = reader.text(&fields, "apiVersion");
-    let kind = reader.text(&fields, "kind");
-    for (name, is_read) in [("apiVersion", api_version.is_some()), ("kind", kind.is_some())] {
-        // A value of another type has been reported already.
-        if !is_read && !matches!(fields.get(name), Some(value) if !value.is_empty_text()) {
-            let text = format!("{} is missing: must be {}", fields.path(name), place.allowed());
-            reader.problem(Some(node.at), &text);
-        }
-    }
-    let (api_version, at) = api_version?;
-    let (kind, _) = kind?;
-    match place.kind(api_version, kind) {
-        Some(Kind::PodSecurity) => Some(pod_security(reader, &fields)),
-        Some(Kind::Own) => Some(own(reader, &fields)),
-        Some(Kind::Admission) => admission(reader, &fields),
+fn document(reader: &mut Reader<'_>, at: &Field, place: Place) -> Option<Config> {
+    let allowed = place.allowed();
+    let Header { api_version, kind } = reader.read(at)?;
+    let api_version = reader.required(at, "apiVersion", api_version, allowed);
+    let kind = reader.required(at, "kind", kind, allowed);
+    let (api_version, kind) = (api_version?, kind?);
+    match place.kind(&api_version, &kind) {
+        Some(Kind::PodSecurity) => reader.read(at).map(pod_security),
+        Some(Kind::Own) => reader.read(at).map(|written| own(reader, written)),
+        Some(Kind::Admission) => admission(reader, at),
         None => {
-            let allowed = place.allowed();
-            let is = format!("{} {}", shown(api_version), shown(kind));
-            let place = format!("{} and {}", fields.path("apiVersion"), fields.path("kind"));
-            reader.problem(Some(at.at), &format!("{place}: {is}: must be {allowed}"));
+            let [version, of_kind] = ["apiVersion", "kind"].map(|key| at.clone().key(key));
+            let (is, kind) = (shown(&api_version), shown(&kind));
+            reader.problem_of_value(
+                &version,
+                &format!("{version} and {of_kind}: {is} {kind}: must be {allowed}"),
+            );
             None
         }
     }
 }
 
-fn pod_security(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
+fn pod_security(written: spec::PodSecurityConfiguration) -> Config {
     let unset = Config::upstream();
-    reader.allow(fields, &["apiVersion", "kind", "defaults", "exemptions"]);
     Config {
-        defaults: policy(reader, fields, &unset.defaults),
-        exemptions: exemptions(reader, fields),
+        defaults: defaults(&written.defaults, &unset.defaults),
+        exemptions: exemptions(written.exemptions),
         ..unset
     }
 }
 
-fn own(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Config {
+fn own(reader: &mut Reader<'_>, written: spec::Configuration) -> Config {
     let unset = Config::embedded();
-    let mut allowed = vec!["apiVersion", "kind", "mode", "defaults", "exemptions", "harden"];
-    allowed.extend(policies::FIELDS);
-    reader.allow(fields, &allowed);
     Config {
-        mode: reader.parsed(fields, "mode").unwrap_or(unset.mode),
-        defaults: policy(reader, fields, &unset.defaults),
-        exemptions: exemptions(reader, fields),
-        harden: hardening(reader, fields, &unset.harden),
-        policies: policies::settings(reader, fields).into(),
-        exceptions: excepting(reader, fields),
+        mode: written.mode.unwrap_or(unset.mode),
+        defaults: defaults(&written.defaults, &unset.defaults),
+        exemptions: exemptions(written.exemptions),
+        harden: hardening(reader, written.harden, &unset.harden),
+        exceptions: exceptions(written.exceptions),
+        policies: policies::settings(reader, written.rules, written.profiles, written.floor).into(),
     }
 }
 
 /// Reads the plugin's configuration inline if present, else from the file that it names, as kube-apiserver does.
-fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Config> {
-    reader.allow(fields, &["apiVersion", "kind", "plugins"]);
-    let mut found = None;
-    for (path, node) in reader.items(fields, "plugins") {
-        let Some(plugin) = reader.mapping(node, &path) else {
-            continue;
-        };
-        reader.allow(&plugin, &["name", "path", "configuration"]);
-        if !matches!(reader.text(&plugin, "name"), Some(("PodSecurity", _))) {
-            continue;
-        }
-        if found.is_some() {
-            reader.problem(
-                Some(node.at),
-                &format!("{path}: only one plugin may be named \"PodSecurity\""),
-            );
-        } else {
-            found = Some(plugin);
-        }
-    }
-    let Some(plugin) = found else {
-        reader.problem(None, "plugins: one must be named \"PodSecurity\"");
+fn admission(reader: &mut Reader<'_>, at: &Field) -> Option<Config> {
+    let AdmissionConfiguration { plugins, .. } = reader.read(at)?;
+    let plugins = reader.items(&at.clone().key("plugins"), plugins).into_iter();
+    let mut named = plugins.filter(|(_, plugin)| plugin.name.as_deref() == Some("PodSecurity"));
+    let Some((field, plugin)) = named.next() else {
+        reader.problem_of_file("plugins: one must be named \"PodSecurity\"");
         return None;
     };
-    if let Some(node) = plugin.get("configuration") {
-        return document(reader, node, &plugin.path("configuration"), Place::Plugin);
+    for (other, _) in named {
+        reader.problem(&other, "only one plugin may be named \"PodSecurity\"");
     }
-    let (path, _) = reader.text(&plugin, "path")?;
-    let file = reader.file.parent().unwrap_or(Path::new("")).join(path);
+    let configuration = field.key("configuration");
+    if reader.has(&configuration) {
+        return document(reader, &configuration, Place::Plugin);
+    }
+    let file = reader.file.parent().unwrap_or(Path::new("")).join(plugin.path?);
     match text_of(&file).and_then(|text| read_at(&text, &file, Place::Plugin)) {
         Ok(config) => config,
         Err(error) => {
@@ -182,54 +186,31 @@ fn admission(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Config> {
     }
 }
 
-fn policy(reader: &mut Reader<'_>, fields: &Fields<'_>, unset: &Defaults) -> Defaults {
-    let allowed = ["enforce", "enforce-version", "audit", "audit-version", "warn", "warn-version"];
-    let defaults = reader.section(fields, "defaults", &allowed);
-    let mut pair = |level, version, unset: LevelVersion| LevelVersion {
-        level: reader.parsed(&defaults, level).unwrap_or(unset.level),
-        version: reader.parsed(&defaults, version).unwrap_or(unset.version),
+fn defaults(written: &spec::Defaults, unset: &pss::Defaults) -> pss::Defaults {
+    let pair = |level: Option<Level>, version: Option<Version>, unset: LevelVersion| LevelVersion {
+        level: level.unwrap_or(unset.level),
+        version: version.unwrap_or(unset.version),
     };
-    Defaults {
-        enforce: pair("enforce", "enforce-version", unset.enforce),
-        audit: pair("audit", "audit-version", unset.audit),
-        warn: pair("warn", "warn-version", unset.warn),
+    pss::Defaults {
+        enforce: pair(written.enforce, written.enforce_version, unset.enforce),
+        audit: pair(written.audit, written.audit_version, unset.audit),
+        warn: pair(written.warn, written.warn_version, unset.warn),
     }
 }
 
-fn exemptions(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Exemptions {
-    let allowed = ["usernames", "namespaces", "runtimeClasses"];
-    let section = reader.section(fields, "exemptions", &allowed);
+fn exemptions(written: spec::Exemptions) -> Exemptions {
     Exemptions {
-        usernames: reader.names(&section, "usernames", username),
-        namespaces: reader.names(&section, "namespaces", namespace),
-        runtime_classes: reader.names(&section, "runtimeClasses", runtime_class),
+        usernames: written.usernames.0.into_iter().map(|name| name.0).collect(),
+        namespaces: written.namespaces.0.into_iter().map(|name| name.0).collect(),
+        runtime_classes: written.runtime_classes.0.into_iter().map(|name| name.0).collect(),
     }
 }
 
-/// The namespaces whose exceptions apply. None by default, because anyone with write access to exceptions in a listed
-/// namespace can exempt any workload.
-fn excepting(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Honoured {
-    let section = reader.section(fields, "exceptions", &["namespaces", "requireExpiry"]);
-    let expiry = match reader.boolean(&section, "requireExpiry") {
+fn exceptions(written: spec::ExceptionSources) -> Honoured {
+    let expiry = match written.require_expiry {
         Some(false) => Expiry::Optional,
         Some(true) | None => Expiry::Required,
     };
-    Honoured { namespaces: reader.names(&section, "namespaces", namespace), expiry }
-}
-
-fn username(name: &str) -> Result<(), &'static str> {
-    let fits = !name.is_empty();
-    fits.then_some(()).ok_or("must not be empty")
-}
-
-fn namespace(name: &str) -> Result<(), &'static str> {
-    dns::is_label(name).then_some(()).ok_or(
-        "must be a DNS-1123 label: lower-case letters, digits and \"-\", first and last a letter or digit, at most 63",
-    )
-}
-
-fn runtime_class(name: &str) -> Result<(), &'static str> {
-    dns::is_subdomain(name).then_some(()).ok_or(
-        "must be a DNS-1123 subdomain: lower-case letters, digits, \"-\" and \".\", each part's first and last a letter or digit, at most 253",
-    )
+    let namespaces = written.namespaces.0.into_iter().map(|name| name.0);
+    Honoured { namespaces: namespaces.collect(), expiry }
 }

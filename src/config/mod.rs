@@ -3,19 +3,16 @@
 
 mod document;
 mod error;
-pub(crate) mod fields;
 mod hardening;
 mod policies;
 pub(crate) mod reader;
 mod reload;
-mod rules;
 #[cfg(test)]
 mod rules_tests;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod tests;
-pub(crate) mod tree;
 
 use std::{
     fs,

@@ -2,133 +2,104 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use manifest::path::Path as Field;
 use policy::{
     config::{Floor, Profile, Settings},
     dns,
-    exceptions::{Allowed, Relaxation},
-    pattern::{InvalidPattern, Pattern, Patterns},
+    exceptions::Relaxation,
     pss::{Level, LevelVersion, Version},
+    spec,
 };
 
-use super::{
-    fields::{Fields, Reader},
-    rules,
-};
+use super::reader::Reader;
 
 /// Maximum number of profiles, which are all compiled and kept in memory.
 const MAX_PROFILES: usize = 1000;
 
-/// The configuration fields that this module reads.
-pub(super) const FIELDS: [&str; 4] = ["rules", "profiles", "floor", "exceptions"];
-
 /// All settings beyond the Standard.
-pub(super) fn settings(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Settings {
-    let floor = floor(reader, fields);
-    Settings {
-        rules: rules::demands(reader, fields, "rules").into(),
-        profiles: profiles(reader, fields, floor.as_ref()),
-        floor,
-    }
-}
-
-fn floor(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Floor> {
-    fields.get("floor")?;
-    let section = reader.section(fields, "floor", &["level", "version", "exceptNamespaces"]);
-    let except = patterns(reader, &section, "exceptNamespaces");
-    Some(Floor { enforce: pair(reader, &section)?, except })
-}
-
-/// The required `level` and the optional `version`.
-fn pair(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<LevelVersion> {
-    let version = reader.parsed(fields, "version").unwrap_or(Version::Latest);
-    match reader.parsed::<Level>(fields, "level") {
-        Some(level) => Some(LevelVersion { level, version }),
-        None => {
-            if fields.get("level").is_none() {
-                let path = fields.path("level");
-                let text =
-                    format!("{path} is missing: must be one of privileged, baseline, restricted");
-                reader.problem(fields.at(""), &text);
-            }
-            None
-        }
-    }
-}
-
-fn profiles(
+pub(super) fn settings(
     reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    floor: Option<&Floor>,
-) -> BTreeMap<String, Arc<Profile>> {
-    let mut profiles = BTreeMap::new();
-    let entries = reader.entries(fields, "profiles");
-    if entries.len() > MAX_PROFILES {
-        let text = format!("profiles: must be at most {MAX_PROFILES}");
-        reader.problem(None, &text);
+    rules: spec::Rules,
+    profiles: BTreeMap<String, spec::Profile>,
+    floor: Option<spec::Floor>,
+) -> Settings {
+    let floor = floor.and_then(|spec::Floor { level, version, except_namespaces }| {
+        let enforce = pair(reader, &Field::default().key("floor"), level, version)?;
+        Some(Floor { enforce, except: except_namespaces.0 })
+    });
+    let all = Field::default().key("profiles");
+    if profiles.len() > MAX_PROFILES {
+        reader.problem_of_file(&format!("profiles: must be at most {MAX_PROFILES}"));
     }
-    for (path, entry) in entries {
+    let profiles = profiles.into_iter().filter_map(|(name, written)| {
+        let field = all.clone().key(&name);
         // The name becomes a label's value.
-        if !dns::is_label(&entry.key) {
+        if !dns::is_label(&name) {
             let allowed = "must be a DNS-1123 label: at most 63 of a-z, 0-9 and -, first and last a letter or digit";
-            reader.problem(Some(entry.at), &format!("{path}: {allowed}"));
+            reader.problem(&field, allowed);
         }
-        let Some(section) = reader.mapping(&entry.node, &path) else { continue };
-        let Some(profile) = profile(reader, &section, &entry.key) else { continue };
-        contradictions(reader, &section, &profile, floor);
-        profiles.insert(entry.key.clone(), Arc::new(profile));
-    }
-    profiles
+        let profile = profile(reader, &field, &name, written)?;
+        contradictions(reader, &field, &profile, floor.as_ref());
+        Some((name, Arc::new(profile)))
+    });
+    let profiles = profiles.collect();
+    Settings { rules: rules.demands().into(), profiles, floor }
 }
 
-fn profile(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Option<Profile> {
-    reader.allow(fields, &["level", "version", "namespaces", "allow", "require"]);
+/// The required level and the optional version.
+fn pair(
+    reader: &mut Reader<'_>,
+    of: &Field,
+    level: Option<Level>,
+    version: Option<Version>,
+) -> Option<LevelVersion> {
+    let levels = "one of privileged, baseline, restricted";
+    let level = reader.required(of, "level", level, levels)?;
+    Some(LevelVersion { level, version: version.unwrap_or(Version::Latest) })
+}
+
+fn profile(
+    reader: &mut Reader<'_>,
+    field: &Field,
+    name: &str,
+    written: spec::Profile,
+) -> Option<Profile> {
     Some(Profile {
         name: name.to_owned(),
-        namespaces: patterns(reader, fields, "namespaces"),
-        allow: relaxation(reader, fields, "allow"),
-        require: rules::demands(reader, fields, "require"),
-        enforce: pair(reader, fields)?,
+        enforce: pair(reader, field, written.level, written.version)?,
+        namespaces: written.namespaces.0,
+        allow: written.allow.map(Relaxation::from).unwrap_or_default(),
+        require: written.require.demands(),
     })
 }
 
 /// Combinations of a profile's fields that contradict each other.
-fn contradictions(
-    reader: &mut Reader<'_>,
-    fields: &Fields<'_>,
-    profile: &Profile,
-    floor: Option<&Floor>,
-) {
+fn contradictions(reader: &mut Reader<'_>, of: &Field, profile: &Profile, floor: Option<&Floor>) {
+    let field = |key: &str| of.clone().key(key);
+    let allow = field("allow");
     let is_lenient = profile.allow != Relaxation::default();
-    if is_lenient && profile.namespaces.is_empty() {
-        let text = format!(
-            "{}: is for certain namespaces only: list them in {}",
-            fields.path("allow"),
-            fields.path("namespaces")
-        );
-        reader.problem(fields.at("allow"), &text);
+    if is_lenient && !reader.is_set(&field("namespaces")) {
+        let why = format!("is for certain namespaces only: list them in {}", field("namespaces"));
+        reader.problem(&allow, &why);
     }
     for requirement in &profile.allow.requirements {
-        let level = requirement.level();
-        if level.is_some_and(|level| level > profile.enforce.level) {
-            let text = format!(
-                "{}: level {} does not ask for {:?}",
-                fields.path("allow.controls"),
-                profile.enforce.level,
-                requirement.id()
-            );
-            reader.problem(fields.at("allow"), &text);
+        if requirement.level().is_some_and(|level| level > profile.enforce.level) {
+            let (level, id) = (profile.enforce.level, requirement.id());
+            let why = format!("level {level} does not ask for {id:?}");
+            reader.problem(&allow.clone().key("controls"), &why);
         }
+    }
+    for contradiction in profile.allow.contradictions() {
+        reader.problem(&allow.clone().key(contradiction.field), contradiction.why);
     }
     if let Some(floor) = floor.filter(|floor| floor.enforce.is_above(profile.enforce))
         && !is_excepted(profile, floor)
     {
-        let text = format!(
-            "{}: {} is below the floor {}: allow what is needed instead, or list its namespaces in floor.exceptNamespaces, too",
-            fields.path("level"),
-            profile.enforce,
-            floor.enforce
+        let why = format!(
+            "{} is below the floor {}: allow what is needed instead, or list its namespaces in floor.exceptNamespaces, too",
+            profile.enforce, floor.enforce
         );
-        reader.problem(fields.at("level"), &text);
+        reader.problem(&field("level"), &why);
     }
 }
 
@@ -136,53 +107,6 @@ fn contradictions(
 fn is_excepted(profile: &Profile, floor: &Floor) -> bool {
     let is_listed = |namespace| floor.except.contains(namespace);
     !profile.namespaces.is_empty() && profile.namespaces.iter().all(is_listed)
-}
-
-fn patterns(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Patterns {
-    let mut patterns = Vec::new();
-    reader.each_pattern(fields, name, |text| {
-        patterns.push(Pattern::parse(text)?);
-        Ok::<_, InvalidPattern>(())
-    });
-    patterns.into_iter().collect()
-}
-
-/// The relaxation of a profile.
-fn relaxation(reader: &mut Reader<'_>, fields: &Fields<'_>, name: &str) -> Relaxation {
-    let allowed = [
-        "capabilities",
-        "hostPaths",
-        "hostPorts",
-        "hostNamespaces",
-        "volumeTypes",
-        "sysctls",
-        "controls",
-    ];
-    let section = reader.section(fields, name, &allowed);
-    let mut relaxation = Relaxation::default();
-    for path in rules::host_paths(reader, &section, "hostPaths") {
-        let (text, access) = (path.to_string(), path.access());
-        if let Err(why) = relaxation.add(Allowed::HostPath(&text, access)) {
-            reader.problem(
-                section.at("hostPaths"),
-                &format!("{}: {text:?}: {why}", section.path("hostPaths")),
-            );
-        }
-    }
-    let mut each = |name, value: for<'t> fn(&'t str) -> Allowed<'t>| {
-        reader.each(&section, name, |text| relaxation.add(value(text)));
-    };
-    each("capabilities", |text| Allowed::Capability(text));
-    each("hostPorts", |text| Allowed::HostPorts(text));
-    each("hostNamespaces", |text| Allowed::HostNamespace(text));
-    each("volumeTypes", |text| Allowed::VolumeType(text));
-    each("sysctls", |text| Allowed::Sysctl(text));
-    each("controls", |text| Allowed::Control(text));
-    for contradiction in relaxation.contradictions() {
-        let path = section.path(contradiction.field);
-        reader.problem(section.at(contradiction.field), &format!("{path}: {}", contradiction.why));
-    }
-    relaxation
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::error::{ConfigError, Problem};
 
 /// One file, and what is wrong in it.
 pub(crate) struct Reader<'t> {
-    file: &'t Path,
+    pub(crate) file: &'t Path,
     tree: Tree<'t>,
     places: Places<'t>,
     problems: Vec<Problem>,
@@ -77,9 +77,28 @@ impl<'t> Reader<'t> {
 
     /// Adds a problem of a value that was read.
     pub(crate) fn invalid(&mut self, field: &Field, value: &str, why: &str) {
+        self.problem_of_value(field, &format!("{field}: {}: {why}", shown(value)));
+    }
+
+    /// Adds a problem at a value.
+    pub(crate) fn problem_of_value(&mut self, field: &Field, text: &str) {
         let at = self.node(field).map(|node| self.places.position(node.span().start));
-        let text = format!("{field}: {}: {why}", shown(value));
-        self.problems.push(Problem::new(self.file, at, &text));
+        self.problems.push(Problem::new(self.file, at, text));
+    }
+
+    /// Adds a problem of the whole file.
+    pub(crate) fn problem_of_file(&mut self, why: &str) {
+        self.problems.push(Problem::new(self.file, None, why));
+    }
+
+    /// Adds the problems of a file that this one names.
+    pub(crate) fn adopt(&mut self, error: ConfigError) {
+        self.problems.extend(error.problems);
+    }
+
+    /// Whether a field is there, and not null.
+    pub(crate) fn has(&self, field: &Field) -> bool {
+        self.node(field).is_some_and(|node| node.resolved().kind() != Kind::Null)
     }
 
     /// A field that must be set. A value that is wrong has been reported already.
@@ -119,7 +138,8 @@ impl<'t> Reader<'t> {
         if self.problems.is_empty() {
             return Ok(value);
         }
-        self.problems.sort_by_key(|problem| problem.at);
+        let own = self.file.to_string_lossy();
+        self.problems.sort_by_key(|problem| (problem.file != own, problem.at));
         Err(ConfigError { problems: self.problems })
     }
 
@@ -136,6 +156,9 @@ fn named(field: &Field) -> String {
 fn message(error: &Error, path: &Field) -> Option<String> {
     Some(match error.fault() {
         Fault::Value | Fault::Type => format!("{}: {}", named(path), error.why()),
+        Fault::MissingKey(keys) if keys.contains(", ") => {
+            format!("{}: must set one of: {keys}", named(path))
+        }
         Fault::MissingKey(_) if path.steps().is_empty() => error.why().to_owned(),
         Fault::MissingKey(_) => format!("{path}.{}", error.why()),
         Fault::UnknownKey(allowed) => {

@@ -79,11 +79,13 @@ fn the_schema_knows_the_values_that_there_are() {
 
 fn compare(path: &str, schema: &Value, values: &Value) {
     // Objects of Kubernetes' own, which the API server checks.
-    const KUBERNETES: [&str; 11] = [
+    const KUBERNETES: [&str; 13] = [
         // The program's own, which has no defaults.
         ".config.rules",
         ".config.profiles",
         ".config.floor",
+        ".config.harden.resources.requests",
+        ".config.harden.resources.limits",
         ".resources",
         ".startupProbe",
         ".livenessProbe",

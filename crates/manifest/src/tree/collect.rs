@@ -4,7 +4,7 @@ use std::{collections::HashSet, marker::PhantomData};
 
 use serde::de::DeserializeOwned;
 
-use super::{Booleans, Error, Fault, Id, Node, Value};
+use super::{Booleans, Error, Fault, Id, Kind, Node, Value};
 
 /// Maximum number of errors that [`Node::read_all`] collects.
 const MAX_ERRORS: usize = 100;
@@ -28,12 +28,8 @@ impl<'n> Node<'n> {
                 Err(error) => error,
             };
             let culprit = self.other(error.culprit().unwrap_or(self.id));
-            errors.push(match error.fault() {
-                Fault::MissingKey(name) if has_left_out(culprit, name, &left_out) => {
-                    error.into_consequence()
-                }
-                _ => error,
-            });
+            let follows = follows(&error, culprit, &left_out);
+            errors.push(if follows { error.into_consequence() } else { error });
             let is_new = left_out.insert(culprit.id);
             if !is_new || culprit.id == self.id || errors.len() == MAX_ERRORS {
                 return (None, errors);
@@ -42,8 +38,20 @@ impl<'n> Node<'n> {
     }
 }
 
-/// Whether this key of a mapping is absent only because its value is left out.
-fn has_left_out(map: Node<'_>, key: &str, left_out: &HashSet<Id>) -> bool {
-    let entries = map.resolved().all_entries();
-    entries.iter().any(|(name, value)| name.key() == Some(key) && left_out.contains(&value.id))
+/// Whether an error may only be there because something is left out: an item of a list that has too few, or the value
+/// of a key that is missing.
+fn follows(error: &Error, culprit: Node<'_>, left_out: &HashSet<Id>) -> bool {
+    let node = culprit.resolved();
+    let lacks = |node: Node<'_>| node.children().iter().any(|id| left_out.contains(id));
+    match (error.fault(), node.kind()) {
+        (Fault::MissingKey(names), _) => {
+            let mut entries = node.all_entries().into_iter();
+            entries.any(|(key, value)| {
+                names.split(", ").any(|name| key.key() == Some(name))
+                    && (left_out.contains(&value.id) || lacks(value.resolved()))
+            })
+        }
+        (Fault::Value, Kind::List(_)) => lacks(node),
+        _ => false,
+    }
 }

@@ -34,7 +34,7 @@ pub enum Fault {
     Type,
     /// The path is that of a key that is none of these.
     UnknownKey(&'static [&'static str]),
-    /// The mapping lacks this key.
+    /// The mapping lacks this key, or all of several that a comma separates.
     MissingKey(&'static str),
     /// Another error has been reported, without which the value may be allowed.
     Consequence,

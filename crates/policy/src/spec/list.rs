@@ -10,6 +10,9 @@ use serde::{
 
 use super::text::{Written, read, shown};
 
+/// Maximum length of a list whose items each cost time when a pod is judged.
+pub(super) const MOST: usize = 256;
+
 /// Adds an item to a collection, or says why not.
 pub(super) type Add<C, T> = fn(&mut C, T) -> Result<(), String>;
 
@@ -63,23 +66,31 @@ impl<'de, T: Deserialize<'de>, C> DeserializeSeed<'de> for Next<'_, T, C> {
     }
 }
 
-/// A list of different values, at most `MOST`.
+/// A list of different values, at most `MOST`. If it is set, it has at least `LEAST`, which is 0 or 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set<T, const MOST: usize = 256>(pub BTreeSet<T>);
+pub struct Set<T, const MOST: usize = 256, const LEAST: usize = 0>(pub BTreeSet<T>);
 
-impl<T, const MOST: usize> Default for Set<T, MOST> {
+impl<T, const MOST: usize, const LEAST: usize> Default for Set<T, MOST, LEAST> {
     fn default() -> Self {
         Self(BTreeSet::new())
     }
 }
 
-impl<'de, T: Written + Ord, const MOST: usize> Deserialize<'de> for Set<T, MOST> {
+impl<'de, T: Written + Ord, const MOST: usize, const LEAST: usize> Deserialize<'de>
+    for Set<T, MOST, LEAST>
+{
     fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        gather(list, MOST, |set: &mut Self, item: Item<T>| {
+        let set = gather(list, MOST, |set: &mut Self, item: Item<T>| {
             let is_new = set.0.insert(item.value);
             is_new.then_some(()).ok_or_else(|| twice(&item.text))
-        })
+        })?;
+        at_least(LEAST, set.0.len())?;
+        Ok(set)
     }
+}
+
+pub(super) fn at_least<E: de::Error>(least: usize, is: usize) -> Result<(), E> {
+    (is >= least).then_some(()).ok_or_else(|| E::custom("must not be empty"))
 }
 
 /// The error for a value that is listed already.
@@ -100,7 +111,7 @@ impl<'de, T: Written> Deserialize<'de> for Item<T> {
     }
 }
 
-impl<T: Written, const MOST: usize> JsonSchema for Set<T, MOST> {
+impl<T: Written, const MOST: usize, const LEAST: usize> JsonSchema for Set<T, MOST, LEAST> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Set".into()
     }
@@ -110,15 +121,18 @@ impl<T: Written, const MOST: usize> JsonSchema for Set<T, MOST> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        list_schema(MOST, "set", &T::schema())
+        list_schema("set", (LEAST, MOST), &T::schema())
     }
 }
 
-/// The schema of a list, of this kind in Kubernetes.
-pub(super) fn list_schema(most: usize, kind: &str, items: &Schema) -> Schema {
+/// The schema of a list of this kind in Kubernetes: `set`, `map` or `atomic`.
+pub(super) fn list_schema(kind: &str, (least, most): (usize, usize), items: &Schema) -> Schema {
     let mut schema =
         json_schema!({"type": "array", "x-kubernetes-list-type": kind, "items": items});
-    if most != usize::MAX {
+    if least > 0 {
+        schema.insert("minItems".to_owned(), least.into());
+    }
+    if most < usize::MAX {
         schema.insert("maxItems".to_owned(), most.into());
     }
     schema

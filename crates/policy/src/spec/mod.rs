@@ -7,14 +7,20 @@
 #[macro_use]
 mod text;
 
+mod allow;
+mod configuration;
 mod list;
 mod policy_test;
+mod rules;
 mod schema;
 
-pub use list::Set;
-pub use policy_test::{
-    Case, ControlId, Expectation, FileName, HardenedField, KnownMinor, KnownVersion, LabelKey,
-    NamespaceName, PolicyTest, RuleId, Verdict,
+pub use allow::{Allow, HostPaths};
+pub use configuration::{
+    Amounts, Configuration, DefaultResources, Defaults, EmptyDirs, ExceptionSources, Exemptions,
+    Floor, Harden, NamespaceName, PodSecurityConfiguration, Profile, RuntimeDefault,
 };
+pub use list::Set;
+pub use policy_test::{Case, Expectation, FileName, PolicyTest, Verdict};
+pub use rules::Rules;
 pub use schema::schema_of;
 pub use text::{API_VERSION, ApiVersion, Time};

@@ -6,31 +6,27 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{
-    config::PROFILE_LABEL,
-    dns,
+    config::{self, PROFILE_LABEL},
     harden::{Field, MODE_LABEL},
     pss::{Minor, NEWEST, Version},
     requirement::Requirement,
 };
 
 use super::{
-    ApiVersion, Set, Time,
-    text::{label, one_of, pattern, version},
+    ApiVersion, NamespaceName, Set, Time,
+    text::{one_of, pattern, version},
 };
 
 /// Tests of a policy: what some workloads are expected to come to under a configuration.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[derive(Default)]
+#[schemars(extend("required" = ["apiVersion", "kind", "name", "cases"]))]
 pub struct PolicyTest {
     /// The version of this form.
-    #[schemars(required)]
     pub api_version: Option<ApiVersion>,
     /// The kind of this form.
-    #[schemars(required)]
     pub kind: Option<TestKind>,
     /// A few words on what is tested.
-    #[schemars(required)]
     pub name: Option<String>,
     /// The configuration file, relative to this one. The built-in configuration if absent.
     pub config: Option<String>,
@@ -43,16 +39,16 @@ pub struct PolicyTest {
     /// The time at which exceptions are evaluated. The current time if absent.
     pub time: Option<Time>,
     /// At least one case.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub cases: Vec<Case>,
 }
 
 /// Some workloads in a namespace, and the expected results.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "expect"]))]
 pub struct Case {
     /// A few words on what it shows.
-    #[schemars(required)]
     pub name: Option<String>,
     /// Files of manifests, relative to this one.
     #[schemars(length(min = 1))]
@@ -64,19 +60,18 @@ pub struct Case {
     /// The policy labels of the namespace.
     pub labels: BTreeMap<LabelKey, String>,
     /// At least one expectation.
-    #[schemars(required, length(min = 1))]
+    #[schemars(length(min = 1))]
     pub expect: Vec<Expectation>,
 }
 
 /// The expected result for some workloads. Fields that are absent are not checked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(extend("required" = ["workload", "verdict"]))]
 pub struct Expectation {
     /// Kind/name, Kind/namespace/name, or all.
-    #[schemars(required)]
     pub workload: Option<String>,
     /// The verdict.
-    #[schemars(required)]
     pub verdict: Option<Verdict>,
     /// Exactly those controls and rules that deny it.
     pub controls: Option<Set<ControlId>>,
@@ -163,47 +158,13 @@ impl FromStr for KnownMinor {
     }
 }
 
-/// The name of a file. Not `-`, which is standard input elsewhere: the result of a test depends only on files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileName(pub String);
-
-impl FromStr for FileName {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let is_file = !text.is_empty() && text != "-";
-        is_file.then(|| Self(text.to_owned())).ok_or("must be the name of a file")
-    }
-}
-
-/// The name of a namespace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NamespaceName(pub String);
-
-impl FromStr for NamespaceName {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        dns::is_label(text).then(|| Self(text.to_owned())).ok_or(
-            "must be a DNS-1123 label: lower-case letters, digits and \"-\", first and last a letter or digit, at most 63",
-        )
-    }
-}
-
-/// The key of a label that sets a policy; others would have no effect. Invalid values are allowed, to test their effect.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LabelKey(pub String);
-
-impl FromStr for LabelKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        crate::config::is_read(text).then(|| Self(text.to_owned())).ok_or_else(|| {
-            format!(
-                "sets no policy: must be one of pod-security.kubernetes.io/ or portcullis.dev/ enforce, audit, warn (-version), {PROFILE_LABEL}, {MODE_LABEL}"
-            )
-        })
-    }
+texts! {
+    /// The name of a file. Not `-`, which is standard input elsewhere: the result of a test depends only on files.
+    pub FileName: |text| !matches!(text, "" | "-") => "must be the name of a file", pattern("^([^-]|-.)");
+    /// The key of a label that sets a policy; others would have no effect. Its value may be invalid, to test the effect.
+    pub LabelKey: config::is_read => format!(
+        "sets no policy: must be one of pod-security.kubernetes.io/ or portcullis.dev/ enforce, audit, warn (-version), {PROFILE_LABEL}, {MODE_LABEL}"
+    ), pattern(r"^(pod-security\.kubernetes\.io/(enforce|audit|warn)(-version)?|portcullis\.dev/.+)$");
 }
 
 /// Defines a word that is one of a table's names.
@@ -252,9 +213,6 @@ written! {
     Verdict: one_of(Verdict::ALL.map(Verdict::as_str));
     KnownVersion: version();
     KnownMinor: pattern(r"^v1\.(0|[1-9][0-9]*)$");
-    FileName: pattern("^([^-]|-.)");
-    NamespaceName: label();
-    LabelKey: pattern(r"^(pod-security\.kubernetes\.io/(enforce|audit|warn)(-version)?|portcullis\.dev/.+)$");
     ControlId: one_of(Requirement::all().map(Requirement::id));
     RuleId: one_of(rules());
     HardenedField: one_of(Field::ALL.map(Field::name));

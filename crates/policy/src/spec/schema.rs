@@ -24,7 +24,9 @@ fn for_files(schema: &mut Value) {
     if fields.contains_key("x-kubernetes-int-or-string") {
         fields.insert("type".to_owned(), json!(["integer", "string"]));
     }
-    fields.retain(|name, _| !name.starts_with("x-kubernetes-"));
+    fields.retain(|name, value| {
+        !(name.starts_with("x-kubernetes-") || name == "default" && value.is_null())
+    });
     if let Some(Value::Array(types)) = fields.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = &types[..] {

@@ -54,6 +54,26 @@ macro_rules! written {
     )+};
 }
 
+/// Defines texts with a check: `Name: check => "what is allowed", schema;`.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $vis:vis $name:ident $([$numbers:ident])?: $is_valid:expr => $allowed:expr, $schema:expr;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+        $vis struct $name($vis String);
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let is_valid: fn(&str) -> bool = $is_valid;
+                is_valid(text).then(|| Self(text.to_owned())).ok_or_else(|| $allowed.to_owned())
+            }
+        }
+
+        written! { $name $([$numbers])?: $schema; }
+    )+};
+}
+
 /// Parses a text. The error names it, and what is allowed.
 pub(super) fn parse<'de, T: Written, D: Deserializer<'de>>(of: D) -> Result<T, D::Error> {
     read(of).map(|(_, value)| value)
