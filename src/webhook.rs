@@ -16,7 +16,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE, request::Parts};
 
-use admission::{Fault, Hook, Outcome, PodScan, Request, Review, Scan, Unlisted};
+use admission::{Hook, Outcome, PodScan, Request, Review, ReviewError, Scan, Unlisted};
 use policy::{
     config::Config,
     exceptions::Exceptions,
@@ -269,7 +269,7 @@ impl Webhook {
         };
         let config = self.config.current();
         let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
-        self.conclude(call, &request, &Outcome::Refuse(Fault::TooLarge { limit }), context)
+        self.conclude(call, &request, &Outcome::Refuse(ReviewError::TooLarge { limit }), context)
     }
 
     fn conclude(

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use policy::findings::{Audited, Extent, Ground, Identity, Lint, Read, Unread, Workload};
+use policy::findings::{
+    Audited, Extent, Identity, Lint, NamespaceFacts, NamespaceObjects, Unread, Workload,
+};
 
 use super::{
     judge::{Content, Entry, Owner, identity},
@@ -20,7 +22,7 @@ const MAX_OWNERS: usize = 4;
 
 /// A namespace while its objects arrive.
 pub(super) struct Fold<'g> {
-    ground: &'g Ground,
+    facts: &'g NamespaceFacts,
     /// Kinds that are listed incompletely: a missing object of these may still exist.
     partial: Vec<Resource>,
     /// ReplicaSets and Jobs with their controllers.
@@ -59,9 +61,9 @@ enum Top {
 }
 
 impl<'g> Fold<'g> {
-    pub(super) fn new(ground: &'g Ground) -> Self {
+    pub(super) fn new(facts: &'g NamespaceFacts) -> Self {
         Self {
-            ground,
+            facts,
             partial: Vec::new(),
             links: HashMap::new(),
             workloads: BTreeMap::new(),
@@ -88,14 +90,14 @@ impl<'g> Fold<'g> {
             Content::Judged(judged) => Some(*judged),
             Content::Nothing => return,
             Content::Unreadable(why) => {
-                let identity = identity(self.ground, resource, &entry.name);
+                let identity = identity(self.facts, resource, &entry.name);
                 self.unread.push(Unread { what: identity.to_string(), why });
                 None
             }
         };
         let is_pod = resource == PODS;
         if entry.is_breaking {
-            self.breaking.push(identity(self.ground, resource, &entry.name));
+            self.breaking.push(identity(self.facts, resource, &entry.name));
         }
         let top = match &entry.owner {
             Some(owner) if is_link || is_pod => self.top(owner, MAX_OWNERS),
@@ -154,8 +156,8 @@ impl<'g> Fold<'g> {
     }
 
     /// The result.
-    pub(super) fn finish(self) -> Read {
-        let namespace = &self.ground.name;
+    pub(super) fn finish(self) -> NamespaceObjects {
+        let namespace = &self.facts.name;
         let workloads = self.workloads.into_iter().filter_map(|(key, merged)| {
             let mut workload = merged.judged?;
             workload.identity = Identity {
@@ -166,7 +168,7 @@ impl<'g> Fold<'g> {
             };
             Some(Audited { workload, uid: merged.uid, pods: merged.pods })
         });
-        Read {
+        NamespaceObjects {
             workloads: workloads.collect(),
             breaking: self.breaking,
             lints: self.lints,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use policy::{
     config::Mode,
-    findings::{Ground, Identity, Lint, Policy, Workload, lint},
+    findings::{Identity, Lint, NamespaceFacts, Policy, Workload, lint},
     harden::{Decision, Scope},
     json,
     pss::Pod,
@@ -28,7 +28,7 @@ pub enum Templates {
 /// What applies to all objects of a namespace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Judge<'g> {
-    pub(super) ground: &'g Ground,
+    pub(super) facts: &'g NamespaceFacts,
     /// The policy for pods that results from the namespace and the configuration.
     pub(super) policy: &'g Policy,
     pub(super) templates: Templates,
@@ -103,7 +103,7 @@ impl<'g> Judge<'g> {
                 return entry;
             }
         };
-        let identity = identity(self.ground, resource, &entry.name);
+        let identity = identity(self.facts, resource, &entry.name);
         // Lints of a controlled object repeat those of its controller.
         let is_made = matches!(resource.kind, "Pod" | "ReplicaSet" | "Job");
         if entry.owner.is_none() || !is_made {
@@ -126,21 +126,21 @@ impl<'g> Judge<'g> {
         'g: 'p,
     {
         let is_hardened = self.templates == Templates::AsAdmitted
-            && self.ground.policy.hardening == Decision::Apply
+            && self.facts.policy.hardening == Decision::Apply
             && self.policy.config.mode == Mode::Enforce;
         let subject = self.policy.subject(identity, template);
-        let policy = Cow::Borrowed(&self.ground.policy);
+        let policy = Cow::Borrowed(&self.facts.policy);
         let case = PodCase::new(&subject, policy, self.policy.context());
         case.ok().filter(|_| is_hardened)?.harden(Scope::Create).into_hardened()
     }
 }
 
 /// The name of an object in this namespace.
-pub(super) fn identity(ground: &Ground, resource: Resource, name: &str) -> Identity {
+pub(super) fn identity(facts: &NamespaceFacts, resource: Resource, name: &str) -> Identity {
     Identity {
         api_version: resource.api_version.to_owned(),
         kind: resource.kind.to_owned(),
-        namespace: ground.name.clone(),
+        namespace: facts.name.clone(),
         name: name.to_owned(),
     }
 }

@@ -21,7 +21,7 @@ use kube::Client;
 use policy::{
     config::Config,
     exceptions::Exceptions,
-    findings::{Extent, Ground, Modes, Namespace, Presence, Read, Unread},
+    findings::{Extent, Modes, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread},
     pss::{Caps, Level, Minor, NEWEST},
 };
 
@@ -227,13 +227,13 @@ impl Audit<'_> {
             feed.fill(&mut self.namespaces, &mut self.events).await;
             self.drain(callback).await?;
         }
-        while let Some(ground) = self.namespaces.first() {
-            let read = self.read(&ground, &mut feeds).await;
+        while let Some(facts) = self.namespaces.first() {
+            let read = self.read(&facts, &mut feeds).await;
             self.namespaces.pop();
             self.progress.namespaces += 1;
             // With a selector, most namespaces have nothing to report.
             if read.extent == Extent::Whole || !read.workloads.is_empty() {
-                let namespace = Namespace::of(ground, read, &self.settings.config.harden);
+                let namespace = Namespace::of(facts, read, &self.settings.config.harden);
                 self.events.push(Event::Namespace(Box::new(namespace)));
             }
             self.drain(callback).await?;
@@ -261,15 +261,15 @@ impl Audit<'_> {
     }
 
     /// Takes all objects of the namespace from the lists.
-    async fn read(&mut self, ground: &Ground, feeds: &mut [Feed]) -> Read {
-        let mut fold = Fold::new(ground);
+    async fn read(&mut self, facts: &NamespaceFacts, feeds: &mut [Feed]) -> NamespaceObjects {
+        let mut fold = Fold::new(facts);
         let mut broken = Vec::new();
         for feed in feeds {
             if self.settings.selector.is_some() && !feed.is_complete() {
                 fold.mark_incomplete(feed.resource);
             }
             while let Some(entry) =
-                feed.next(&ground.name, &mut self.namespaces, &mut self.events).await
+                feed.next(&facts.name, &mut self.namespaces, &mut self.events).await
             {
                 fold.add(feed.resource, entry);
             }
@@ -282,7 +282,7 @@ impl Audit<'_> {
         self.events.extend(fold.unread().iter().cloned().map(Event::Unread));
         let mut read = fold.finish();
         read.unread.extend(broken);
-        read.lints.splice(0..0, self.namespaces.lints(&ground.name));
+        read.lints.splice(0..0, self.namespaces.lints(&facts.name));
         if self.settings.selector.is_some() {
             read.extent = Extent::Selected;
         }

@@ -12,7 +12,7 @@ use kube::Client;
 use policy::{
     config::Config,
     dns,
-    findings::{Ground, Identity, Labels, Lint, Owners, Policy, Presence, Unread, lint},
+    findings::{Identity, Labels, Lint, NamespaceFacts, Owners, Policy, Presence, Unread, lint},
     pss::Minor,
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Namespaces<'s> {
 
 /// A namespace and its own lints.
 struct Known {
-    ground: Ground,
+    facts: NamespaceFacts,
     policy: Policy,
     lints: Vec<Lint>,
 }
@@ -123,15 +123,15 @@ impl<'s> Namespaces<'s> {
         }
         let known = self.known.get(&key)?;
         Some(Judge {
-            ground: &known.ground,
+            facts: &known.facts,
             policy: &known.policy,
             templates: self.settings.templates,
         })
     }
 
     /// The first namespace in list order.
-    pub(super) fn first(&self) -> Option<Ground> {
-        self.known.first_key_value().map(|(_, known)| known.ground.clone())
+    pub(super) fn first(&self) -> Option<NamespaceFacts> {
+        self.known.first_key_value().map(|(_, known)| known.facts.clone())
     }
 
     /// Removes the first namespace once it is complete.
@@ -223,15 +223,15 @@ impl<'s> Namespaces<'s> {
         policy.modes = self.settings.modes;
         policy.fail_on = self.settings.fail_on;
         policy.caps = self.settings.caps;
-        let ground = Ground {
+        let facts = NamespaceFacts {
             labels,
-            policy: policy.basis(&name).policy,
+            policy: policy.judged_policy(&name).policy,
             exempt: policy.context().exempt_namespace(&name),
             name,
             presence: self.presence,
         };
-        let known = Known { policy, lints, ground };
-        self.known.insert(format!("{}/", known.ground.name), known);
+        let known = Known { policy, lints, facts };
+        self.known.insert(format!("{}/", known.facts.name), known);
     }
 
     fn refuse(&mut self, what: &str, error: &ApiError, events: &mut Vec<Event>) {

@@ -15,7 +15,7 @@ use clap::Args;
 use manifest::Unreadable;
 use policy::{
     config::Config,
-    findings::{Modes, Past, Summary},
+    findings::{EarlierReport, Modes, Summary},
     pss::{Caps, Level},
 };
 
@@ -93,7 +93,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
-    let past = flags.diff.as_deref().map(past).transpose()?;
+    let earlier = flags.diff.as_deref().map(earlier).transpose()?;
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     // One asks and one judges.
     let runtime =
@@ -107,7 +107,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         settings.exceptions = excepted::of_cluster(excepted, &client, honoured).await?;
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
-        let mut teller = Teller { report, past, unread: 0, line: Line::new() };
+        let mut teller = Teller { report, earlier, unread: 0, line: Line::new() };
         let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
         Exit::reported(match told {
             Ok(()) => teller.finish(&settings),
@@ -138,16 +138,16 @@ impl Flags {
     }
 }
 
-fn past(file: &Path) -> anyhow::Result<Past> {
+fn earlier(file: &Path) -> anyhow::Result<EarlierReport> {
     let name = || file.display().to_string();
     let text = fs::read_to_string(file).with_context(name)?;
-    Past::read(&text).map_err(anyhow::Error::msg).with_context(name)
+    EarlierReport::read(&text).map_err(anyhow::Error::msg).with_context(name)
 }
 
 /// Says what is found, as it is found.
 struct Teller<'o> {
     report: Report<'o>,
-    past: Option<Past>,
+    earlier: Option<EarlierReport>,
     unread: u64,
     line: Line,
 }
@@ -167,7 +167,7 @@ impl Teller<'_> {
                     self.report.add(Item::Workload(&audited.workload, None))?;
                 }
                 self.report.add(Item::Namespace(&namespace))?;
-                let changes = self.past.as_mut().map(|past| past.compare(&namespace));
+                let changes = self.earlier.as_mut().map(|earlier| earlier.compare(&namespace));
                 changes
                     .iter()
                     .flatten()
@@ -194,7 +194,7 @@ impl Teller<'_> {
         // What was not looked for, or not found for want of rights, is not gone.
         let is_whole = settings.namespaces.is_empty() && settings.selector.is_none();
         if is_whole && self.unread == 0 {
-            for change in self.past.into_iter().flat_map(Past::rest) {
+            for change in self.earlier.into_iter().flat_map(EarlierReport::rest) {
                 self.report.add(Item::Change(&change))?;
             }
         }

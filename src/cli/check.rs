@@ -13,7 +13,7 @@ use clap::Args;
 
 use policy::{
     config::{Config, PROFILE_LABEL},
-    exceptions::{Exception, Exceptions, Honoured},
+    exceptions::{Exception, ExceptionSettings, Exceptions},
     findings::Policy,
     harden::MODE_LABEL,
     pss::{Level, Minor, Version},
@@ -168,7 +168,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 fn surroundings(
     flags: &Flags,
     exceptions: Vec<Exception>,
-    honoured: &Honoured,
+    honoured: &ExceptionSettings,
 ) -> anyhow::Result<(ClusterFacts, Arc<Exceptions>)> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -8,13 +8,16 @@ use std::{
 
 use kube::Client;
 
-use policy::exceptions::{Exception, Exceptions, Honoured};
+use policy::exceptions::{Exception, ExceptionSettings, Exceptions};
 
 use crate::{exceptions, harmless, source::Source};
 
 /// Those in files and directories, whatever namespace they are for: the user named the files. Notes on standard error
 /// name what of them allows nothing.
-pub(super) fn of_files(paths: &[PathBuf], settings: &Honoured) -> anyhow::Result<Vec<Exception>> {
+pub(super) fn of_files(
+    paths: &[PathBuf],
+    settings: &ExceptionSettings,
+) -> anyhow::Result<Vec<Exception>> {
     let sources = paths.iter().flat_map(|path| Source::of(path));
     let read = exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
         let lines = wrong.iter().map(|wrong| match wrong.line {
@@ -36,7 +39,7 @@ pub(super) fn of_files(paths: &[PathBuf], settings: &Honoured) -> anyhow::Result
 pub(super) async fn of_cluster(
     files: Vec<Exception>,
     client: &Client,
-    settings: &Honoured,
+    settings: &ExceptionSettings,
 ) -> anyhow::Result<Arc<Exceptions>> {
     let there = exceptions::list(client, settings).await.map_err(anyhow::Error::msg)?;
     // What is in a file is what is to be tried: it takes the place of the one of its name.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use manifest::path::Path as Field;
 use policy::{
     config::{Config, Exemptions},
-    exceptions::{Expiry, Honoured},
+    exceptions::{ExceptionSettings, Expiry},
     pss::{self, Level, LevelVersion, Version},
     spec,
 };
@@ -206,11 +206,11 @@ fn exemptions(written: spec::Exemptions) -> Exemptions {
     }
 }
 
-fn exceptions(written: spec::ExceptionSources) -> Honoured {
+fn exceptions(written: spec::ExceptionSources) -> ExceptionSettings {
     let expiry = match written.require_expiry {
         Some(false) => Expiry::Optional,
         Some(true) | None => Expiry::Required,
     };
     let namespaces = written.namespaces.0.into_iter().map(|name| name.0);
-    Honoured { namespaces: namespaces.collect(), expiry }
+    ExceptionSettings { namespaces: namespaces.collect(), expiry }
 }

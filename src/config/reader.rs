@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use manifest::{
     Places,
     path::Path as Field,
-    tree::{EMPTY, Error, Fault, Kind, NoTree, Node, Repeats, Tree},
+    tree::{EMPTY, Error, ErrorKind, Kind, NoTree, Node, Repeats, Tree},
 };
 
 use crate::spelling;
@@ -154,21 +154,21 @@ fn named(field: &Field) -> String {
 }
 
 fn message(error: &Error, path: &Field) -> Option<String> {
-    Some(match error.fault() {
-        Fault::Value | Fault::Type => format!("{}: {}", named(path), error.why()),
-        Fault::MissingKey(keys) if keys.contains(", ") => {
+    Some(match error.kind() {
+        ErrorKind::Value | ErrorKind::Type => format!("{}: {}", named(path), error.why()),
+        ErrorKind::MissingKey(keys) if keys.contains(", ") => {
             format!("{}: must set one of: {keys}", named(path))
         }
-        Fault::MissingKey(_) if path.steps().is_empty() => error.why().to_owned(),
-        Fault::MissingKey(_) => format!("{path}.{}", error.why()),
-        Fault::UnknownKey(allowed) => {
+        ErrorKind::MissingKey(_) if path.steps().is_empty() => error.why().to_owned(),
+        ErrorKind::MissingKey(_) => format!("{path}.{}", error.why()),
+        ErrorKind::UnknownKey(allowed) => {
             let key = error.key().unwrap_or_default();
             let meant = spelling::nearest(key, allowed.iter().copied());
             let hint = meant.map(|meant| format!(" (did you mean {meant:?}?)"));
             let (name, hint) = (shown(&path.to_string()), hint.unwrap_or_default());
             format!("unknown field {name}{hint}: allowed are {}", allowed.join(", "))
         }
-        Fault::Consequence => return None,
+        ErrorKind::Consequence => return None,
     })
 }
 

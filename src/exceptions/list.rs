@@ -5,7 +5,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
 };
 
-use policy::exceptions::{Exceptions, Honoured};
+use policy::exceptions::{ExceptionSettings, Exceptions};
 
 use crate::cluster::{ApiError, Detail, Query, for_each};
 
@@ -21,7 +21,7 @@ pub(super) const PAGE: u32 = 100;
 ///
 /// # Errors
 /// What could not be listed, and why. One line.
-pub async fn list(client: &Client, settings: &Honoured) -> Result<Exceptions, String> {
+pub async fn list(client: &Client, settings: &ExceptionSettings) -> Result<Exceptions, String> {
     let mut known = Known::default();
     for namespace in &settings.namespaces {
         let listed = for_each(client, query(Some(namespace)), |json| {

@@ -23,7 +23,7 @@ use kube::{
 };
 use tokio::{sync::Notify, time::sleep};
 
-use policy::exceptions::{Exceptions, Expiry, Honoured};
+use policy::exceptions::{ExceptionSettings, Exceptions, Expiry};
 
 use crate::cluster::{LastHeard, RetryLog, WATCH_SECONDS, monitored, watch_line};
 
@@ -65,7 +65,7 @@ impl Store {
     /// An empty store, and the task that fills it and never ends. The task calls `settings` every second.
     pub fn new(
         client: Client,
-        settings: impl Fn() -> Honoured + Send + Sync + 'static,
+        settings: impl Fn() -> ExceptionSettings + Send + Sync + 'static,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
         let store = Arc::new(Self::default());
         let following = Arc::clone(&store);
@@ -138,7 +138,7 @@ impl Store {
         }
     }
 
-    async fn follow(&self, client: Client, settings: impl Fn() -> Honoured) {
+    async fn follow(&self, client: Client, settings: impl Fn() -> ExceptionSettings) {
         loop {
             let wanted = settings();
             self.change(|inner| {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::*;
-use policy::exceptions::{Expiry, Honoured};
+use policy::exceptions::{ExceptionSettings, Expiry};
 
 fn object(namespace: &str, name: &str, allow: &Value) -> Value {
     json!({
@@ -75,9 +75,9 @@ async fn until(what: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it never came about");
 }
 
-fn settings(namespaces: &[&str]) -> Honoured {
+fn settings(namespaces: &[&str]) -> ExceptionSettings {
     let namespaces = namespaces.iter().map(|it| (*it).to_owned()).collect();
-    Honoured { namespaces, expiry: Expiry::Required }
+    ExceptionSettings { namespaces, expiry: Expiry::Required }
 }
 
 fn names(store: &Store) -> Vec<String> {

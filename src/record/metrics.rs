@@ -12,7 +12,7 @@ use prometheus::{
     register_int_counter_with_registry as counter,
 };
 
-use admission::{Effect, Fault, Hook, Outcome, Request};
+use admission::{Effect, Hook, Outcome, Request, ReviewError};
 use policy::{
     pss::{Level, LevelVersion, Levels, Version},
     requirement::Violation,
@@ -248,8 +248,8 @@ impl Metrics {
             | Outcome::Privileged
             | Outcome::Namespace(_)
             | Outcome::Pass(_) => {}
-            Outcome::Refuse(fault) => {
-                if matches!(fault, Fault::Malformed { .. }) {
+            Outcome::Refuse(error) => {
+                if matches!(error, ReviewError::Malformed { .. }) {
                     self.malformed.inc();
                 }
             }
@@ -279,7 +279,9 @@ impl Metrics {
             }
             // Upstream's webhook answers these before it counts, and counts nothing for a namespace.
             Outcome::Refuse(
-                Fault::Malformed { .. } | Fault::TooLarge { .. } | Fault::Labels(_),
+                ReviewError::Malformed { .. }
+                | ReviewError::TooLarge { .. }
+                | ReviewError::Labels(_),
             ) => {}
             Outcome::Refuse(_) if request.target() == Target::Namespace => {}
             Outcome::Refuse(_) | Outcome::Pass(_) => self.count_error("true", &of),

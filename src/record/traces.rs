@@ -23,7 +23,7 @@ use opentelemetry_sdk::{
 use rustls::ClientConfig;
 use tokio::runtime::Handle;
 
-use admission::{Fault, Outcome};
+use admission::{Outcome, ReviewError};
 
 use super::{Decision, log::cut, metrics};
 
@@ -146,13 +146,15 @@ fn list(words: impl Iterator<Item = &'static str>) -> Value {
 
 /// Why the request could not be judged, in fixed words.
 fn failure(outcome: &Outcome<'_>) -> Option<&'static str> {
-    let (Outcome::Refuse(fault) | Outcome::Pass(fault)) = outcome else { return None };
-    match fault {
-        Fault::Lookup { .. } => Some("the namespace could not be looked up"),
-        Fault::Malformed { .. } | Fault::Object { .. } => Some("the object cannot be read"),
-        Fault::UnknownResource => Some("no pod template is known in this resource"),
-        Fault::TooLarge { .. } => Some("the request is too large"),
+    let (Outcome::Refuse(error) | Outcome::Pass(error)) = outcome else { return None };
+    match error {
+        ReviewError::Lookup { .. } => Some("the namespace could not be looked up"),
+        ReviewError::Malformed { .. } | ReviewError::Object { .. } => {
+            Some("the object cannot be read")
+        }
+        ReviewError::UnknownResource => Some("no pod template is known in this resource"),
+        ReviewError::TooLarge { .. } => Some("the request is too large"),
         // A denial because of the object's content, not a failure.
-        Fault::Labels(_) => None,
+        ReviewError::Labels(_) => None,
     }
 }

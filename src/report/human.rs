@@ -150,8 +150,8 @@ impl Human<'_> {
         }
         parts.extend(counted([(skipped, "skipped"), (unreadable, UNREADABLE)]));
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
-        let basis = policy.basis("");
-        let (judged, asked) = (basis.judged(), basis.asked);
+        let judged_policy = policy.judged_policy("");
+        let (judged, asked) = (judged_policy.judged(), judged_policy.asked);
         let by = match () {
             () if policy.labels != Labels::default() => {
                 format!("{style}by their namespaces' policies{style:#}")

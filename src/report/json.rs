@@ -352,9 +352,9 @@ impl<'a> Total<'a> {
         let About::Manifests(policy) = about else {
             return Self { summary, judged: None };
         };
-        let basis = policy.basis("");
-        let LevelVersion { level, version } = basis.judged().highest();
-        let policy_version = basis.asked.highest().version.to_string();
+        let judged_policy = policy.judged_policy("");
+        let LevelVersion { level, version } = judged_policy.judged().highest();
+        let policy_version = judged_policy.asked.highest().version.to_string();
         let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };
         Self { summary, judged: Some(judged) }
     }

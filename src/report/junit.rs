@@ -72,7 +72,7 @@ impl Junit {
         if namespace.lints.is_empty() {
             return;
         }
-        let name = &namespace.ground.name;
+        let name = &namespace.facts.name;
         let mut case = TestCase::new(format!("Namespace {name}"), TestCaseStatus::success());
         case.set_classname("without effect");
         let line = |lint: &Lint| visible(&lint.to_string()).into_owned();

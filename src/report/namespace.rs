@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use policy::{
-    findings::{self, Change, Extent, Ground, Namespace, Presence, Standing},
+    findings::{self, Change, Compliance, Extent, Namespace, NamespaceFacts, Presence},
     pss::Level,
 };
 
@@ -88,9 +88,9 @@ struct Lint<'a> {
 
 impl<'a> Row<'a> {
     pub(super) fn of(namespace: &'a Namespace) -> Self {
-        let ground = &namespace.ground;
-        let modes = ground.policy.modes;
-        let meets = namespace.meets().filter(|_| ground.exempt.is_none());
+        let facts = &namespace.facts;
+        let modes = facts.policy.modes;
+        let meets = namespace.meets().filter(|_| facts.exempt.is_none());
         let lint = |lint: &'a findings::Lint| Lint {
             rule: lint.rule.id(),
             kind: &lint.object.kind,
@@ -103,18 +103,18 @@ impl<'a> Row<'a> {
             workloads: *workloads,
         };
         Self {
-            name: &ground.name,
-            labels: ground.labels.as_ref(),
+            name: &facts.name,
+            labels: facts.labels.as_ref(),
             enforce: modes.enforce.highest().to_string(),
             enforce_beside: beside(modes.enforce),
-            portcullis: ground.presence.as_str(),
-            in_force: ground.in_force().map(|in_force| in_force.to_string()),
+            portcullis: facts.presence.as_str(),
+            in_force: facts.in_force().map(|in_force| in_force.to_string()),
             audit: modes.audit.highest().to_string(),
             audit_beside: beside(modes.audit),
             warn: modes.warn.highest().to_string(),
             warn_beside: beside(modes.warn),
-            source: ground.policy.source().to_string(),
-            exempt: ground.exempt.map(|exemption| exemption.as_str()),
+            source: facts.policy.source().to_string(),
+            exempt: facts.exempt.map(|exemption| exemption.as_str()),
             selected: (namespace.extent == Extent::Selected).then_some(true),
             workloads: namespace.workloads.len() as u64,
             pods: namespace.pods(),
@@ -139,13 +139,13 @@ pub(super) struct ChangeRow<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
-    before: Option<StandingRow>,
-    after: Option<StandingRow>,
+    before: Option<ComplianceRow>,
+    after: Option<ComplianceRow>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct StandingRow {
+struct ComplianceRow {
     meets: &'static str,
     meets_hardened: &'static str,
     enforce: &'static str,
@@ -154,42 +154,42 @@ struct StandingRow {
 
 impl<'a> ChangeRow<'a> {
     pub(super) fn of(change: &'a Change) -> Self {
-        let standing = |standing: Standing| StandingRow {
-            meets: standing.meets.as_str(),
-            meets_hardened: standing.hardened.as_str(),
-            enforce: standing.enforced.as_str(),
-            broken: standing.broken,
+        let compliance = |compliance: Compliance| ComplianceRow {
+            meets: compliance.meets.as_str(),
+            meets_hardened: compliance.hardened.as_str(),
+            enforce: compliance.enforced.as_str(),
+            broken: compliance.broken,
         };
         Self {
-            change: change.way().map_or("", |way| way.as_str()),
+            change: change.direction().map_or("", |direction| direction.as_str()),
             kind: &change.what.kind,
             namespace: &change.what.namespace,
             name: &change.what.name,
-            before: change.before.map(standing),
-            after: change.after.map(standing),
+            before: change.before.map(compliance),
+            after: change.after.map(compliance),
         }
     }
 }
 
 /// A namespace for people: the enforced level, the possible level, what blocks it and what violates it.
 pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
-    let ground = &namespace.ground;
+    let facts = &namespace.facts;
     let size = format!(
         "{}, {}",
         count(namespace.workloads.len() as u64, "workload"),
         count(namespace.pods(), "pod")
     );
-    let name = visible(&ground.name);
+    let name = visible(&facts.name);
     write!(out, "{PLACE}{name}{PLACE:#}: ")?;
-    if ground.exempt.is_some() {
+    if facts.exempt.is_some() {
         writeln!(out, "exempt by the configuration, whatever its labels say; {size}\n")?;
         return Ok(());
     }
-    let enforced = match ground.labels {
-        Some(_) => ground.policy.enforced_by(),
-        None => format!("{} (default: its labels could not be read)", ground.enforce()),
+    let enforced = match facts.labels {
+        Some(_) => facts.policy.enforced_by(),
+        None => format!("{} (default: its labels could not be read)", facts.enforce()),
     };
-    writeln!(out, "{} {enforced}{}; {size}", word(ground), in_force(ground))?;
+    writeln!(out, "{} {enforced}{}; {size}", word(facts), in_force(facts))?;
     levels(out, namespace)?;
     workloads(out, namespace)?;
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
@@ -208,12 +208,12 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
 
 /// The same in one line.
 pub(super) fn line(namespace: &Namespace) -> String {
-    let ground = &namespace.ground;
-    let name = visible(&ground.name);
-    if ground.exempt.is_some() {
+    let facts = &namespace.facts;
+    let name = visible(&facts.name);
+    if facts.exempt.is_some() {
         return format!("{PLACE}{name}{PLACE:#}: exempt by the configuration");
     }
-    let mut parts = vec![format!("{} {}{}", word(ground), ground.enforce(), in_force(ground))];
+    let mut parts = vec![format!("{} {}{}", word(facts), facts.enforce(), in_force(facts))];
     match namespace.meets() {
         Some((now, hardened)) => {
             parts.push(format!("meets {now}"));
@@ -232,16 +232,16 @@ pub(super) fn line(namespace: &Namespace) -> String {
 }
 
 /// Whether Portcullis enforces a level, or would.
-fn word(ground: &Ground) -> &'static str {
-    match ground.presence {
+fn word(facts: &NamespaceFacts) -> &'static str {
+    match facts.presence {
         Presence::Installed => "enforces",
         Presence::Absent | Presence::Unknown => "would enforce",
     }
 }
 
 /// What is in force in a cluster without Portcullis.
-fn in_force(ground: &Ground) -> String {
-    match (ground.presence, ground.in_force()) {
+fn in_force(facts: &NamespaceFacts) -> String {
+    match (facts.presence, facts.in_force()) {
         (Presence::Installed, _) => String::new(),
         (Presence::Absent, Some(pair)) if pair.level == Level::Privileged => {
             ", nothing is enforced now".to_owned()
@@ -321,11 +321,11 @@ fn list(out: &mut impl Write, what: &str, names: &[&str]) -> io::Result<()> {
 
 /// A change, in one line for people.
 pub(super) fn change(change: &Change) -> String {
-    let way = change.way().map_or("", |way| way.as_str());
+    let direction = change.direction().map_or("", |direction| direction.as_str());
     let what = change.what.to_string();
     let what: Cow<'_, str> = visible(&what);
-    let say = |standing: Standing| {
-        let Standing { meets, hardened, enforced, broken } = standing;
+    let say = |compliance: Compliance| {
+        let Compliance { meets, hardened, enforced, broken } = compliance;
         let hardened =
             if hardened > meets { format!(" ({hardened} once hardened)") } else { String::new() };
         let violations = count(broken, "violation");
@@ -333,10 +333,10 @@ pub(super) fn change(change: &Change) -> String {
     };
     match (change.before, change.after) {
         (Some(before), Some(after)) => {
-            format!("{way}: {what}: {}, was: {}", say(after), say(before))
+            format!("{direction}: {what}: {}, was: {}", say(after), say(before))
         }
-        (Some(before), None) => format!("{way}: {what}: was: {}", say(before)),
-        (None, Some(after)) => format!("{way}: {what}: {}", say(after)),
-        (None, None) => format!("{way}: {what}"),
+        (Some(before), None) => format!("{direction}: {what}: was: {}", say(before)),
+        (None, Some(after)) => format!("{direction}: {what}: {}", say(after)),
+        (None, None) => format!("{direction}: {what}"),
     }
 }

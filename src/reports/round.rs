@@ -191,7 +191,7 @@ impl<'r> Round<'r> {
         if let Some(writer) = writer
             && namespace.unread.is_empty()
         {
-            let name = &namespace.ground.name;
+            let name = &namespace.facts.name;
             for stale in writer.existing.rest(name) {
                 writer.delete(name, &stale).await;
             }

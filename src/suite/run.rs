@@ -203,7 +203,7 @@ impl Bench {
         } else if !given.is_empty() && *given != identity.namespace {
             return Err(format!("{identity} is not of the case's namespace {given:?}"));
         }
-        let decision = self.policy.basis(&identity.namespace).policy.hardening;
+        let decision = self.policy.judged_policy(&identity.namespace).policy.hardening;
         self.policy.form = match decision {
             Decision::Apply => Form::Hardened,
             Decision::Report | Decision::Nothing => Form::Written,

@@ -14,7 +14,7 @@ use policy::{
 
 use super::{
     request::{Operation, Request},
-    review::{Fault, Outcome, subject, unreadable},
+    review::{Outcome, ReviewError, subject, unreadable},
 };
 
 /// What hardening adds to a pod.
@@ -78,7 +78,7 @@ pub(super) fn review<'r>(
     request: &'r Request<'r>,
     context: Context<'r>,
     policy: EffectivePolicy,
-) -> Result<Outcome<'r>, Fault> {
+) -> Result<Outcome<'r>, ReviewError> {
     let decision = policy.hardening;
     let effect = match decision {
         Decision::Apply if context.config.mode == Mode::Enforce => Effect::Apply,
@@ -107,7 +107,7 @@ pub(super) fn review<'r>(
 }
 
 /// The part of the pod that a request that [`applies_to`] can still change.
-pub(super) fn scope<'r>(request: &'r Request<'_>) -> Result<Scope<'r>, Fault> {
+pub(super) fn scope<'r>(request: &'r Request<'_>) -> Result<Scope<'r>, ReviewError> {
     match (request.operation, &request.old_object) {
         (Operation::Create, _) => Ok(Scope::Create),
         (_, Object::Pod(old)) => Ok(Scope::Debug { old }),

@@ -20,5 +20,5 @@ pub use namespace::{AwaitsPods, NamespaceReview};
 pub use pod_scan::{Group, PodScan, Scan, Unlisted};
 pub use request::{BadReview, Operation, Request, User};
 pub use response::{Answer, answer, respond};
-pub use review::{AwaitsPolicy, Fault, Hook, Outcome, Review, review};
+pub use review::{AwaitsPolicy, Hook, Outcome, Review, ReviewError, review};
 pub use status::{Status, display_name};

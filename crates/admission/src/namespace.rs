@@ -11,7 +11,7 @@ use policy::{
 use super::{
     pod_scan::{PodScan, Scan},
     request::{Operation, Request},
-    review::{Fault, Outcome, Review, unreadable},
+    review::{Outcome, Review, ReviewError, unreadable},
 };
 
 /// What the author of a namespace is warned about.
@@ -45,7 +45,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
     let invalid = invalid_labels(&policy, new);
     match request.operation {
         Operation::Create if !invalid.is_empty() => {
-            Review::Decided(Outcome::Refuse(Fault::Labels(invalid)))
+            Review::Decided(Outcome::Refuse(ReviewError::Labels(invalid)))
         }
         Operation::Create if is_exempt => Review::Decided(exempt(new, &policy, context)),
         Operation::Update => {
@@ -56,7 +56,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
             let old_policy = read(old);
             // A label that was already invalid must not block other changes.
             if !invalid.is_empty() && invalid != invalid_labels(&old_policy, old) {
-                return Review::Decided(Outcome::Refuse(Fault::Labels(invalid)));
+                return Review::Decided(Outcome::Refuse(ReviewError::Labels(invalid)));
             }
             match () {
                 () if !is_stricter(&old_policy, &policy) => Review::Decided(lenient(&policy)),

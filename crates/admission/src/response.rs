@@ -20,7 +20,7 @@ use super::{
     namespace::NamespaceReview,
     pod_scan::Scan,
     request::Request,
-    review::{Fault, Outcome},
+    review::{Outcome, ReviewError},
     status::{Status, describe, display_name},
     warnings::{MAX_WARNING, Warnings},
 };
@@ -55,8 +55,8 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
         Outcome::Template { verdict, unhardened } => answer.template(verdict, unhardened, mode),
         Outcome::Namespace(review) => answer.namespace(review, request),
         Outcome::Harden(hardening) => answer.hardening(hardening),
-        Outcome::Refuse(fault) => answer.refuse(fault, request),
-        Outcome::Pass(fault) => answer.note("error", describe(fault)),
+        Outcome::Refuse(error) => answer.refuse(error, request),
+        Outcome::Pass(error) => answer.note("error", describe(error)),
     }
     if mode == Mode::DryRun {
         answer.only_say();
@@ -340,11 +340,11 @@ impl Draft {
         }
     }
 
-    fn refuse(&mut self, fault: &Fault, request: &Request<'_>) {
-        if !matches!(fault, Fault::Labels(_)) {
-            self.note("error", describe(fault));
+    fn refuse(&mut self, error: &ReviewError, request: &Request<'_>) {
+        if !matches!(error, ReviewError::Labels(_)) {
+            self.note("error", describe(error));
         }
-        self.denial = Some(Status::fault(fault, request));
+        self.denial = Some(Status::error(error, request));
     }
 
     /// Dry run: turns the denial and the patch into warnings and audit annotations.

@@ -83,9 +83,9 @@ pub enum Outcome<'r> {
     /// Changes of hardening to a pod, applied or reported.
     Harden(Hardening<'r>),
     /// It could not be judged, and is denied.
-    Refuse(Fault),
+    Refuse(ReviewError),
     /// It could not be judged, and is allowed, because a later request is judged instead.
-    Pass(Fault),
+    Pass(ReviewError),
 }
 
 impl<'r> Outcome<'r> {
@@ -106,7 +106,7 @@ impl<'r> Outcome<'r> {
 
 /// Why a request could not be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ReviewError {
     /// The namespace's labels are not available.
     Lookup {
         /// The namespace.
@@ -138,7 +138,7 @@ pub enum Fault {
 /// Decides, or returns what is missing.
 pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) -> Review<'r> {
     if let Object::Malformed(why) = &request.object {
-        return Review::Decided(Outcome::Refuse(Fault::Malformed { why: why.clone() }));
+        return Review::Decided(Outcome::Refuse(ReviewError::Malformed { why: why.clone() }));
     }
     let target = request.target();
     let outcome = match (hook, request.operation, target) {
@@ -180,7 +180,7 @@ impl<'r> AwaitsPolicy<'r> {
             Ok(labels) => labels,
             Err(why) => {
                 let namespace = self.request.namespace.to_string();
-                return self.fail(Fault::Lookup { namespace, why });
+                return self.fail(ReviewError::Lookup { namespace, why });
             }
         };
         let policy = self.context.policy(self.namespace(), labels);
@@ -191,7 +191,7 @@ impl<'r> AwaitsPolicy<'r> {
             (Hook::Validate, Target::Pod) => self.judge_pod(policy),
             (Hook::Validate, _) => self.judge_template(policy),
             (Hook::Mutate, _) => hardening::review(self.request, self.context, policy)
-                .unwrap_or_else(|fault| self.fail(fault)),
+                .unwrap_or_else(|error| self.fail(error)),
         }
     }
 
@@ -219,7 +219,7 @@ impl<'r> AwaitsPolicy<'r> {
         let case = match is_unhardened && hardening::applies_to(self.request) {
             true => match hardening::scope(self.request) {
                 Ok(scope) => case.harden(scope),
-                Err(fault) => return self.fail(fault),
+                Err(error) => return self.fail(error),
             },
             false => case,
         };
@@ -245,7 +245,7 @@ impl<'r> AwaitsPolicy<'r> {
         let template = match &self.request.object {
             Object::Template(Some(template)) => template,
             Object::Template(None) => return Outcome::Ignore,
-            Object::Ignored => return self.fail(Fault::UnknownResource),
+            Object::Ignored => return self.fail(ReviewError::UnknownResource),
             other => return self.fail(unreadable(other)),
         };
         let case = match self.case(template, policy) {
@@ -266,13 +266,13 @@ impl<'r> AwaitsPolicy<'r> {
 
     /// Pods fail closed. Templates fail open, because their pods are judged later. So does hardening, because an
     /// unchanged pod is judged afterwards.
-    fn fail(&self, fault: Fault) -> Outcome<'r> {
+    fn fail(&self, error: ReviewError) -> Outcome<'r> {
         match (self.hook, self.target) {
             (Hook::Validate, Target::Pod | Target::Namespace | Target::Ignored) => {
-                Outcome::Refuse(fault)
+                Outcome::Refuse(error)
             }
             (Hook::Validate, Target::Template(_) | Target::Unknown) | (Hook::Mutate, _) => {
-                Outcome::Pass(fault)
+                Outcome::Pass(error)
             }
         }
     }
@@ -291,7 +291,7 @@ pub(super) fn subject<'r>(request: &'r Request<'_>, pod: &'r Pod<'r>) -> Subject
 }
 
 /// Why an object is not of the expected type.
-pub(super) fn unreadable(object: &Object<'_>) -> Fault {
+pub(super) fn unreadable(object: &Object<'_>) -> ReviewError {
     let why = match object {
         Object::Unreadable(why) | Object::Malformed(why) => why.clone(),
         Object::Absent => "the request has no object".to_owned(),
@@ -299,7 +299,7 @@ pub(super) fn unreadable(object: &Object<'_>) -> Fault {
             "the object is not of the request's resource".to_owned()
         }
     };
-    Fault::Object { why }
+    ReviewError::Object { why }
 }
 
 /// Whether an update changes what a pod runs: upstream's `isSignificantPodUpdate`. Other updates are allowed without

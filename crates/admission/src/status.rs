@@ -9,7 +9,7 @@ use policy::{
     workloads::Object,
 };
 
-use super::{message, request::Request, review::Fault, warnings::MAX_WARNING};
+use super::{message, request::Request, review::ReviewError, warnings::MAX_WARNING};
 
 /// Maximum number of causes in a denial.
 const MAX_CAUSES: usize = 64;
@@ -69,17 +69,17 @@ impl Status {
         Self::failure(403, "Forbidden", message, request, causes(violations))
     }
 
-    pub(super) fn fault(fault: &Fault, request: &Request<'_>) -> Self {
-        let (code, reason) = match fault {
-            Fault::Lookup { .. } => (500, "InternalError"),
-            Fault::Malformed { .. } | Fault::Object { .. } | Fault::UnknownResource => {
-                (400, "BadRequest")
-            }
-            Fault::TooLarge { .. } => (413, "RequestEntityTooLarge"),
-            Fault::Labels(_) => (422, "Invalid"),
+    pub(super) fn error(error: &ReviewError, request: &Request<'_>) -> Self {
+        let (code, reason) = match error {
+            ReviewError::Lookup { .. } => (500, "InternalError"),
+            ReviewError::Malformed { .. }
+            | ReviewError::Object { .. }
+            | ReviewError::UnknownResource => (400, "BadRequest"),
+            ReviewError::TooLarge { .. } => (413, "RequestEntityTooLarge"),
+            ReviewError::Labels(_) => (422, "Invalid"),
         };
-        let (message, causes) = match fault {
-            Fault::Labels(invalid) => {
+        let (message, causes) = match error {
+            ReviewError::Labels(invalid) => {
                 let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
                 let name = cut(display_name(request));
                 let causes = invalid.iter().map(|label| Cause {
@@ -94,7 +94,7 @@ impl Status {
                     causes.collect(),
                 )
             }
-            _ => (describe(fault), Vec::new()),
+            _ => (describe(error), Vec::new()),
         };
         Self::failure(code, reason, clean(&message, message::MAX_DENIAL), request, causes)
     }
@@ -167,17 +167,19 @@ pub fn display_name<'r>(request: &'r Request<'_>) -> &'r str {
     }
 }
 
-/// The fault in one line, for the audit log and for people.
-pub(super) fn describe(fault: &Fault) -> String {
-    let text = match fault {
-        Fault::Lookup { namespace, why } => {
+/// The error in one line, for the audit log and for people.
+pub(super) fn describe(error: &ReviewError) -> String {
+    let text = match error {
+        ReviewError::Lookup { namespace, why } => {
             format!("failed to look up namespace {:?}: {why}", cut(namespace))
         }
-        Fault::Malformed { why } => format!("failed to decode the review: {why}"),
-        Fault::Object { why } => format!("failed to decode object: {why}"),
-        Fault::UnknownResource => "failed to extract pod template: unknown resource".to_owned(),
-        Fault::TooLarge { limit } => format!("the review is larger than {limit} bytes"),
-        Fault::Labels(invalid) => {
+        ReviewError::Malformed { why } => format!("failed to decode the review: {why}"),
+        ReviewError::Object { why } => format!("failed to decode object: {why}"),
+        ReviewError::UnknownResource => {
+            "failed to extract pod template: unknown resource".to_owned()
+        }
+        ReviewError::TooLarge { limit } => format!("the review is larger than {limit} bytes"),
+        ReviewError::Labels(invalid) => {
             let all: Vec<_> = invalid.iter().map(ToString::to_string).collect();
             all.join("; ")
         }

@@ -35,7 +35,7 @@ use super::{
 pub(super) use builder::Builder;
 pub use builder::Repeats;
 pub use de::Value;
-pub use error::{Error, Fault};
+pub use error::{Error, ErrorKind};
 pub use scalar::{Booleans, Scalar};
 
 /// Maximum depth, aliases included, beyond any real manifest. Reading needs at most [`super::STACK`] bytes of stack.

@@ -6,7 +6,7 @@ mod profile;
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use crate::{
-    exceptions::Honoured,
+    exceptions::ExceptionSettings,
     harden,
     pss::{Defaults, Level, LevelVersion},
 };
@@ -26,8 +26,8 @@ pub struct Config {
     pub harden: harden::Settings,
     /// Rules, profiles and the floor.
     pub policies: Arc<Settings>,
-    /// Whose exceptions are honoured.
-    pub exceptions: Honoured,
+    /// Which exceptions apply.
+    pub exceptions: ExceptionSettings,
 }
 
 impl Config {
@@ -43,7 +43,7 @@ impl Config {
             exemptions: Exemptions::default(),
             harden: harden::Settings::default(),
             policies: Arc::default(),
-            exceptions: Honoured::default(),
+            exceptions: ExceptionSettings::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use policy::{
-    findings::{Ranks, Summary},
+    findings::{LevelCounts, Summary},
     pss::Level,
 };
 
@@ -26,7 +26,7 @@ pub(super) fn levels(summary: &Summary) -> String {
     )
 }
 
-fn of(ranks: Ranks, level: Level) -> u64 {
+fn of(ranks: LevelCounts, level: Level) -> u64 {
     match level {
         Level::Privileged => ranks.privileged,
         Level::Baseline => ranks.baseline,

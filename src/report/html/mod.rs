@@ -69,7 +69,7 @@ impl FormatWriter for Html<'_> {
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         let title = match self.about {
             About::Manifests(policy) => {
-                format!("Manifests judged by {}", policy.basis("").judged())
+                format!("Manifests judged by {}", policy.judged_policy("").judged())
             }
             About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
         };

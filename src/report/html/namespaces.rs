@@ -16,12 +16,12 @@ pub(super) struct Namespaces {
 
 impl Namespaces {
     pub(super) fn add(&mut self, namespace: &Namespace) -> fmt::Result {
-        let ground = &namespace.ground;
+        let facts = &namespace.facts;
         let rows = &mut self.rows;
-        write!(rows, "<tr><td><b>{}</b>", Escaped(&ground.name))?;
+        write!(rows, "<tr><td><b>{}</b>", Escaped(&facts.name))?;
         let size = namespace.workloads.len() as u64;
         write!(rows, "<br>{}, {}</td>", count(size, "workload"), count(namespace.pods(), "pod"))?;
-        if ground.exempt.is_some() {
+        if facts.exempt.is_some() {
             write!(
                 rows,
                 "<td colspan=\"3\"><span class=\"badge exempt\">exempt by the configuration</span></td>"
@@ -29,11 +29,11 @@ impl Namespaces {
             return writeln!(rows, "</tr>");
         }
         write!(rows, "<td>")?;
-        for (index, (pair, source)) in ground.policy.enforced_each().into_iter().enumerate() {
+        for (index, (pair, source)) in facts.policy.enforced_each().into_iter().enumerate() {
             let (and, source) = (if index == 0 { "" } else { "<br>" }, source.to_string());
             write!(rows, "{and}{pair}<br><small>{}</small>", Escaped(&source))?;
         }
-        let absent = match ground.presence {
+        let absent = match facts.presence {
             Presence::Installed => "",
             Presence::Absent => "<br><small>would be: Portcullis is not in this cluster</small>",
             Presence::Unknown => "<br><small>if Portcullis is in this cluster</small>",

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use policy::exceptions::{Expiry, Honoured};
+use policy::exceptions::{ExceptionSettings, Expiry};
 use portcullis::exceptions::{Store, tell};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
@@ -44,7 +44,7 @@ async fn exceptions_are_followed_and_told_what_becomes_of_them() {
     admin.create(&path(&theirs), &exception("stranger")).await.granted();
     admin.create(&path(&ours), &exception("first")).await.granted();
 
-    let settings = Arc::new(Mutex::new(Honoured {
+    let settings = Arc::new(Mutex::new(ExceptionSettings {
         namespaces: BTreeSet::from([ours.clone()]),
         expiry: Expiry::Required,
     }));

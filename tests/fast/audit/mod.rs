@@ -73,7 +73,7 @@ impl Recorded {
     }
 
     fn names(&self) -> Vec<&str> {
-        self.namespaces.iter().map(|namespace| namespace.ground.name.as_str()).collect()
+        self.namespaces.iter().map(|namespace| namespace.facts.name.as_str()).collect()
     }
 }
 

@@ -125,7 +125,7 @@ async fn a_list_that_breaks_off_leaves_what_came_before() {
     assert_eq!(recorded.unread, ["list pods after namespace shop0: no (code 500)"]);
     let broken = |namespace: &&Namespace| !namespace.unread.is_empty();
     let broken: Vec<_> = recorded.namespaces.iter().filter(broken).collect();
-    let names: Vec<_> = broken.iter().map(|namespace| &*namespace.ground.name).collect();
+    let names: Vec<_> = broken.iter().map(|namespace| &*namespace.facts.name).collect();
     assert_eq!(names, ["shop0", "zoo"]);
 }
 
@@ -142,7 +142,7 @@ async fn without_the_labels_of_namespaces_the_defaults_hold() {
         "{:?}",
         recorded.unread
     );
-    assert!(recorded.namespaces.iter().all(|namespace| namespace.ground.labels.is_none()));
+    assert!(recorded.namespaces.iter().all(|namespace| namespace.facts.labels.is_none()));
     assert!(recorded.namespaces.iter().all(|namespace| namespace.command.is_none()));
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use policy::{
     config::Config,
-    findings::{Ground, Identity, Namespace, Presence, Read, lint},
+    findings::{Identity, Namespace, NamespaceFacts, NamespaceObjects, Presence, lint},
     harden,
     namespace::EffectivePolicy,
 };
@@ -24,15 +24,15 @@ fn say(format: Format) -> String {
     };
     let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
     let policy = EffectivePolicy::new("shop", &labels, &Config::upstream());
-    let ground = Ground {
+    let facts = NamespaceFacts {
         name: "shop".to_owned(),
         labels: Some(labels),
         policy,
         exempt: None,
         presence: Presence::Installed,
     };
-    let read = Read { lints, ..Read::default() };
-    let namespace = Namespace::of(ground, read, &harden::Settings::default());
+    let read = NamespaceObjects { lints, ..NamespaceObjects::default() };
+    let namespace = Namespace::of(facts, read, &harden::Settings::default());
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report");

@@ -214,7 +214,7 @@ fn default_as_the_api_server(spec: &mut Value, is_pod: bool) {
 
 impl Policies {
     fn hardening(&self) -> Decision {
-        self.policy().basis(NAMESPACE).policy.hardening
+        self.policy().judged_policy(NAMESPACE).policy.hardening
     }
 
     /// The form of pods and templates that the webhook judges.

@@ -4,7 +4,7 @@ use std::{collections::HashSet, marker::PhantomData};
 
 use serde::de::DeserializeOwned;
 
-use super::{Booleans, Error, Fault, Id, Kind, Node, Value};
+use super::{Booleans, Error, ErrorKind, Id, Kind, Node, Value};
 
 /// Maximum number of errors that [`Node::read_all`] collects.
 const MAX_ERRORS: usize = 100;
@@ -43,15 +43,15 @@ impl<'n> Node<'n> {
 fn follows(error: &Error, culprit: Node<'_>, left_out: &HashSet<Id>) -> bool {
     let node = culprit.resolved();
     let lacks = |node: Node<'_>| node.children().iter().any(|id| left_out.contains(id));
-    match (error.fault(), node.kind()) {
-        (Fault::MissingKey(names), _) => {
+    match (error.kind(), node.kind()) {
+        (ErrorKind::MissingKey(names), _) => {
             let mut entries = node.all_entries().into_iter();
             entries.any(|(key, value)| {
                 names.split(", ").any(|name| key.key() == Some(name))
                     && (left_out.contains(&value.id) || lacks(value.resolved()))
             })
         }
-        (Fault::Value, Kind::List(_)) => lacks(node),
+        (ErrorKind::Value, Kind::List(_)) => lacks(node),
         _ => false,
     }
 }

@@ -20,13 +20,13 @@ struct Wrong {
     /// From the value outwards.
     steps: Vec<Step>,
     why: String,
-    kind: Fault,
+    kind: ErrorKind,
     culprit: Option<Id>,
 }
 
 /// The kind of an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum ErrorKind {
     /// The value is not allowed.
     #[default]
     Value,
@@ -60,7 +60,7 @@ impl Error {
     }
 
     /// The kind of the error.
-    pub fn fault(&self) -> Fault {
+    pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
@@ -71,7 +71,7 @@ impl Error {
 
     /// Whether a value is of another type than it must be, and nothing is known about it yet.
     pub(super) fn is_of_type(&self) -> bool {
-        self.0.byte.is_none() && self.0.kind == Fault::Type
+        self.0.byte.is_none() && self.0.kind == ErrorKind::Type
     }
 
     /// Adds a hint to the message.
@@ -81,7 +81,7 @@ impl Error {
 
     /// Marks an error that another one causes.
     pub(super) fn into_consequence(mut self) -> Self {
-        self.0.kind = Fault::Consequence;
+        self.0.kind = ErrorKind::Consequence;
         self
     }
 
@@ -148,19 +148,19 @@ impl de::Error for Error {
             expected => expected,
         };
         let mut error = Self::custom(format_args!("must be {expected}, but is {is}"));
-        error.0.kind = Fault::Type;
+        error.0.kind = ErrorKind::Type;
         error
     }
 
     fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {
         let mut error = Self::custom(format_args!("unknown field {}", shown(key)));
-        error.0.kind = Fault::UnknownKey(allowed);
+        error.0.kind = ErrorKind::UnknownKey(allowed);
         error
     }
 
     fn missing_field(key: &'static str) -> Self {
         let mut error = Self::custom(format_args!("{key} is missing"));
-        error.0.kind = Fault::MissingKey(key);
+        error.0.kind = ErrorKind::MissingKey(key);
         error
     }
 }

@@ -306,7 +306,7 @@ fn all_errors_of_what_a_person_wrote_are_collected() {
 ";
     let tree = tree(text);
     let (read, errors) = tree.root().read_all::<Vec<Port>>();
-    let own = errors.iter().filter(|error| error.fault() != Fault::Consequence);
+    let own = errors.iter().filter(|error| error.kind() != ErrorKind::Consequence);
     let errors: Vec<_> = own
         .map(|error| format!("{} {}: {}", error.byte().unwrap(), error.path(), error.why()))
         .collect();

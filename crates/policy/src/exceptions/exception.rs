@@ -209,7 +209,7 @@ impl<'e> Covering<'e> {
 
 /// The exceptions that apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Honoured {
+pub struct ExceptionSettings {
     /// Exceptions in these namespaces apply. Anyone who can create exceptions there can exempt any workload.
     pub namespaces: BTreeSet<String>,
     /// Whether exceptions must expire.

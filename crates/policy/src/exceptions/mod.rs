@@ -13,7 +13,7 @@ mod subject;
 
 pub use allowed::{Allowed, Contradiction, MAX_VALUES, Refusal};
 pub use exception::{
-    Covering, Exception, Exceptions, Expiry, Honoured, Match, Namespaces, OwnerKind,
+    Covering, Exception, ExceptionSettings, Exceptions, Expiry, Match, Namespaces, OwnerKind,
 };
 pub use known_names::{CAPABILITIES, SYSCTL_ROOTS, VOLUME_TYPES};
 pub use relaxation::{HostNamespace, Relaxation};

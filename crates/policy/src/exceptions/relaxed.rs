@@ -39,20 +39,20 @@ pub struct Relaxed<'p, 'a> {
     whole: &'p Pod<'a>,
     /// Without the allowed values.
     rest: Cow<'p, Pod<'a>>,
-    freed: Vec<(Requirement, Freed)>,
+    lifted: Vec<(Requirement, Lifted)>,
     /// Controls that are fully in force, but replace no other control.
     beside: &'p [Requirement],
     images: Images<'p, 'a>,
 }
 
 #[derive(Clone, Debug)]
-enum Freed {
+enum Lifted {
     All,
     /// Never empty.
     Containers(Arc<HashSet<Place>>),
 }
 
-impl Freed {
+impl Lifted {
     /// Lifts the requirement for more of the pod.
     fn add(&mut self, more: &Self) {
         match (&mut *self, more) {
@@ -71,7 +71,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         Self {
             whole: pod,
             rest: Cow::Borrowed(pod),
-            freed: Vec::new(),
+            lifted: Vec::new(),
             beside: &[],
             images: Images::of(pod),
         }
@@ -101,15 +101,15 @@ impl<'p, 'a> Relaxed<'p, 'a> {
                 grant.relaxation.take_out_of_container(container);
             }
         }
-        let freed = match covered.is_empty() {
-            _ if is_all => Freed::All,
+        let lifted = match covered.is_empty() {
+            _ if is_all => Lifted::All,
             true => return,
-            false => Freed::Containers(Arc::new(covered)),
+            false => Lifted::Containers(Arc::new(covered)),
         };
         for requirement in &grant.relaxation.requirements {
-            match self.freed.iter_mut().find(|(known, _)| known == requirement) {
-                Some((_, known)) => known.add(&freed),
-                None => self.freed.push((*requirement, freed.clone())),
+            match self.lifted.iter_mut().find(|(known, _)| known == requirement) {
+                Some((_, known)) => known.add(&lifted),
+                None => self.lifted.push((*requirement, lifted.clone())),
             }
         }
     }
@@ -138,7 +138,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
 
     /// Whether any relaxation applies.
     pub fn is_relaxed(&self) -> bool {
-        matches!(self.rest, Cow::Owned(_)) || !self.freed.is_empty()
+        matches!(self.rest, Cow::Owned(_)) || !self.lifted.is_empty()
     }
 
     /// The unmodified pod.
@@ -161,8 +161,8 @@ impl<'p, 'a> Relaxed<'p, 'a> {
 
     /// Whether it replaces a baseline control: not if it is lifted for any part of the pod.
     pub fn replaces(&self, requirement: Requirement) -> bool {
-        let mut freed = self.freed.iter().map(|(freed, _)| freed).chain(self.beside);
-        freed.all(|freed| *freed != requirement)
+        let mut lifted = self.lifted.iter().map(|(lifted, _)| lifted).chain(self.beside);
+        lifted.all(|lifted| *lifted != requirement)
     }
 
     /// The findings of a check in the parts of the pod that must meet the requirement. None if there are no such parts.
@@ -172,14 +172,14 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         caps: Caps,
         check: impl FnOnce(&Pod<'a>, &mut Findings),
     ) -> Option<Findings> {
-        match self.freed_of(requirement) {
+        match self.lifted_for(requirement) {
             None => {
                 let mut found = Findings::new(caps);
                 check(&self.rest, &mut found);
                 Some(found)
             }
-            Some(Freed::All) => None,
-            Some(Freed::Containers(places)) => {
+            Some(Lifted::All) => None,
+            Some(Lifted::Containers(places)) => {
                 let mut pod = self.rest.clone().into_owned();
                 for place in places.iter() {
                     if let Some(container) = container_mut(&mut pod, *place) {
@@ -193,14 +193,14 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         }
     }
 
-    fn freed_of(&self, requirement: Requirement) -> Option<&Freed> {
-        self.freed.iter().find(|(freed, _)| *freed == requirement).map(|(_, freed)| freed)
+    fn lifted_for(&self, requirement: Requirement) -> Option<&Lifted> {
+        self.lifted.iter().find(|(lifted, _)| *lifted == requirement).map(|(_, lifted)| lifted)
     }
 
     /// Filters the missing defaults: hardening does not add what is relaxed.
     #[must_use]
     pub fn without_relaxed(&self, changes: Vec<Change>) -> Vec<Change> {
-        if self.freed.is_empty() {
+        if self.lifted.is_empty() {
             return changes;
         }
         let mut asked = Vec::with_capacity(changes.len());
@@ -210,14 +210,14 @@ impl<'p, 'a> Relaxed<'p, 'a> {
 
     fn add_asked(&self, change: Change, asked: &mut Vec<Change>) {
         let requirement = change.field.requirement().and_then(Requirement::find);
-        match requirement.and_then(|requirement| self.freed_of(requirement)) {
+        match requirement.and_then(|requirement| self.lifted_for(requirement)) {
             None => asked.push(change),
-            Some(Freed::All) => {}
-            Some(Freed::Containers(places)) if change.place != Place::Pod => {
+            Some(Lifted::All) => {}
+            Some(Lifted::Containers(places)) if change.place != Place::Pod => {
                 asked.extend((!places.contains(&change.place)).then_some(change));
             }
-            // A value at the pod would apply to the freed containers, too, so set it in each of the others.
-            Some(Freed::Containers(places)) => {
+            // A value at the pod would apply to the lifted containers, too, so set it in each of the others.
+            Some(Lifted::Containers(places)) => {
                 let others = self.whole.containers().filter(|(place, container)| {
                     !places.contains(place) && lacks(container, change.field)
                 });

@@ -10,7 +10,7 @@ use super::{Identity, Namespace, Workload};
 
 /// The compliance of a workload or a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Compliance {
     /// The highest level that it meets.
     pub meets: Level,
     /// The highest level that it would meet once hardened.
@@ -27,14 +27,14 @@ pub struct Change {
     /// A workload, or a Namespace.
     pub what: Identity,
     /// The state in the earlier report; none for a new object.
-    pub before: Option<Standing>,
+    pub before: Option<Compliance>,
     /// The current state; none for a deleted object.
-    pub after: Option<Standing>,
+    pub after: Option<Compliance>,
 }
 
 /// The direction of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// It meets a higher level, or violates less of the same. A higher enforced level is no improvement.
     Better,
     /// It meets a lower level, violates more, or less is enforced.
@@ -45,7 +45,7 @@ pub enum Way {
     Gone,
 }
 
-impl Way {
+impl Direction {
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,31 +59,31 @@ impl Way {
 
 impl Change {
     /// The change between two states, if there is one.
-    fn of(what: Identity, before: Option<Standing>, after: Option<Standing>) -> Option<Self> {
+    fn of(what: Identity, before: Option<Compliance>, after: Option<Compliance>) -> Option<Self> {
         let change = Self { what, before, after };
-        change.way().map(|_| change)
+        change.direction().map(|_| change)
     }
 
     /// The direction; none without a change.
-    pub fn way(&self) -> Option<Way> {
+    pub fn direction(&self) -> Option<Direction> {
         match (self.before, self.after) {
             (None, None) => None,
-            (None, Some(_)) => Some(Way::New),
-            (Some(_), None) => Some(Way::Gone),
+            (None, Some(_)) => Some(Direction::New),
+            (Some(_), None) => Some(Direction::Gone),
             (Some(before), Some(after)) => match before.compare(after) {
-                Ordering::Less => Some(Way::Better),
+                Ordering::Less => Some(Direction::Better),
                 Ordering::Equal => None,
-                Ordering::Greater => Some(Way::Worse),
+                Ordering::Greater => Some(Direction::Worse),
             },
         }
     }
 }
 
-impl Standing {
+impl Compliance {
     /// The level that it meets counts first. A lower enforced level is worse, a higher one is neutral. Violations of
     /// different levels cannot be compared.
     fn compare(self, other: Self) -> Ordering {
-        let met = |standing: Self| (standing.meets, standing.hardened);
+        let met = |compliance: Self| (compliance.meets, compliance.hardened);
         met(self).cmp(&met(other)).then_with(|| match self.enforced.cmp(&other.enforced) {
             Ordering::Equal => other.broken.cmp(&self.broken),
             Ordering::Less => Ordering::Equal,
@@ -101,10 +101,10 @@ impl Standing {
     }
 
     fn of_namespace(namespace: &Namespace) -> Option<Self> {
-        namespace.ground.exempt.is_none().then(|| Self {
+        namespace.facts.exempt.is_none().then(|| Self {
             meets: namespace.now,
             hardened: namespace.hardened,
-            enforced: namespace.ground.enforce().level(),
+            enforced: namespace.facts.enforce().level(),
             broken: namespace.breaking.len() as u64,
         })
     }
@@ -112,17 +112,17 @@ impl Standing {
 
 /// An earlier report. Compared namespaces are removed from it.
 #[derive(Debug, Default)]
-pub struct Past {
-    namespaces: BTreeMap<String, PastNamespace>,
+pub struct EarlierReport {
+    namespaces: BTreeMap<String, EarlierNamespace>,
 }
 
 #[derive(Debug, Default)]
-struct PastNamespace {
-    standing: Option<Standing>,
-    workloads: BTreeMap<(String, String), (String, Standing)>,
+struct EarlierNamespace {
+    compliance: Option<Compliance>,
+    workloads: BTreeMap<(String, String), (String, Compliance)>,
 }
 
-impl Past {
+impl EarlierReport {
     /// Parses the JSON report of an `audit`.
     ///
     /// # Errors
@@ -132,52 +132,53 @@ impl Past {
         let Some(namespaces) = report.namespaces else {
             return Err("must be a report of audit, as -o json writes it".to_owned());
         };
-        let mut past = Self::default();
+        let mut earlier = Self::default();
         for row in namespaces {
-            past.namespaces.entry(row.name.clone()).or_default().standing = row.standing()?;
+            earlier.namespaces.entry(row.name.clone()).or_default().compliance =
+                row.compliance()?;
         }
         for row in report.results {
-            let Some(standing) = row.standing()? else { continue };
+            let Some(compliance) = row.compliance()? else { continue };
             let (kind, name) = (row.kind, row.name);
-            let namespace = past.namespaces.entry(row.namespace).or_default();
-            namespace.workloads.insert((kind, name), (row.api_version, standing));
+            let namespace = earlier.namespaces.entry(row.namespace).or_default();
+            namespace.workloads.insert((kind, name), (row.api_version, compliance));
         }
-        Ok(past)
+        Ok(earlier)
     }
 
     /// The changes in a namespace. Unread objects do not count as deleted.
     pub fn compare(&mut self, namespace: &Namespace) -> Vec<Change> {
-        let mut past = self.namespaces.remove(&namespace.ground.name).unwrap_or_default();
-        let what = named(&namespace.ground.name);
-        let after = Standing::of_namespace(namespace);
-        let mut changes: Vec<_> = Change::of(what, past.standing, after).into_iter().collect();
+        let mut earlier = self.namespaces.remove(&namespace.facts.name).unwrap_or_default();
+        let what = named(&namespace.facts.name);
+        let after = Compliance::of_namespace(namespace);
+        let mut changes: Vec<_> = Change::of(what, earlier.compliance, after).into_iter().collect();
         for audited in &namespace.workloads {
             let identity = &audited.workload.identity;
             let key = (identity.kind.clone(), identity.name.clone());
-            let before = past.workloads.remove(&key).map(|(_, standing)| standing);
-            let after = Standing::of_workload(&audited.workload);
+            let before = earlier.workloads.remove(&key).map(|(_, compliance)| compliance);
+            let after = Compliance::of_workload(&audited.workload);
             changes.extend(Change::of(identity.clone(), before, after));
         }
         if namespace.unread.is_empty() {
-            changes.extend(past.gone(&namespace.ground.name));
+            changes.extend(earlier.gone(&namespace.facts.name));
         }
         changes
     }
 
     /// The namespaces that are missing in this report, with their workloads.
     pub fn rest(self) -> impl Iterator<Item = Change> {
-        self.namespaces.into_iter().flat_map(|(name, past)| {
-            let gone = Change::of(named(&name), past.standing, None);
-            gone.into_iter().chain(past.gone(&name)).collect::<Vec<_>>()
+        self.namespaces.into_iter().flat_map(|(name, earlier)| {
+            let gone = Change::of(named(&name), earlier.compliance, None);
+            gone.into_iter().chain(earlier.gone(&name)).collect::<Vec<_>>()
         })
     }
 }
 
-impl PastNamespace {
+impl EarlierNamespace {
     fn gone(self, namespace: &str) -> impl Iterator<Item = Change> {
-        self.workloads.into_iter().filter_map(move |((kind, name), (api_version, standing))| {
+        self.workloads.into_iter().filter_map(move |((kind, name), (api_version, compliance))| {
             let what = Identity { api_version, kind, namespace: namespace.to_owned(), name };
-            Change::of(what, Some(standing), None)
+            Change::of(what, Some(compliance), None)
         })
     }
 }
@@ -230,62 +231,62 @@ struct NamespaceRow {
 
 impl Row {
     /// None for exempt objects, and for those that could not be read.
-    fn standing(&self) -> Result<Option<Standing>, String> {
+    fn compliance(&self) -> Result<Option<Compliance>, String> {
         let level = self.level.as_deref().unwrap_or_default();
         let broken = self.violations.len() as u64;
-        standing([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
+        compliance([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
     }
 }
 
 impl NamespaceRow {
-    fn standing(&self) -> Result<Option<Standing>, String> {
+    fn compliance(&self) -> Result<Option<Compliance>, String> {
         let level = self.enforce.split(':').next().unwrap_or_default();
         let broken = self.breaking.len() as u64;
-        standing([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
+        compliance([self.meets.as_deref(), self.meets_hardened.as_deref()], level, broken)
     }
 }
 
-fn standing(
+fn compliance(
     met: [Option<&str>; 2],
     enforced: &str,
     broken: u64,
-) -> Result<Option<Standing>, String> {
+) -> Result<Option<Compliance>, String> {
     let [Some(meets), Some(hardened)] = met else { return Ok(None) };
     let level =
         |text: &str| text.parse::<Level>().map_err(|error| format!("level {text:?}: {error}"));
     let (meets, hardened, enforced) = (level(meets)?, level(hardened)?, level(enforced)?);
-    Ok(Some(Standing { meets, hardened, enforced, broken }))
+    Ok(Some(Compliance { meets, hardened, enforced, broken }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn standing(meets: Level, enforced: Level, broken: u64) -> Standing {
-        Standing { meets, hardened: Level::Restricted, enforced, broken }
+    fn compliance(meets: Level, enforced: Level, broken: u64) -> Compliance {
+        Compliance { meets, hardened: Level::Restricted, enforced, broken }
     }
 
     #[test]
     fn more_met_or_less_broken_is_better_and_more_enforced_is_not() {
         use Level::{Baseline, Privileged, Restricted};
-        let way = |before, after| {
+        let direction = |before, after| {
             let change = Change { what: named("shop"), before: Some(before), after: Some(after) };
-            change.way().map(Way::as_str)
+            change.direction().map(Direction::as_str)
         };
-        let before = standing(Baseline, Baseline, 2);
+        let before = compliance(Baseline, Baseline, 2);
         for (after, expected) in [
-            (standing(Baseline, Baseline, 2), None),
-            (standing(Restricted, Baseline, 2), Some("better")),
-            (standing(Privileged, Restricted, 0), Some("worse")),
-            (standing(Restricted, Restricted, 0), Some("better")),
-            (standing(Baseline, Restricted, 9), None),
-            (standing(Baseline, Restricted, 0), None),
-            (standing(Baseline, Privileged, 0), Some("worse")),
-            (standing(Restricted, Privileged, 0), Some("better")),
-            (standing(Baseline, Baseline, 1), Some("better")),
-            (standing(Baseline, Baseline, 3), Some("worse")),
+            (compliance(Baseline, Baseline, 2), None),
+            (compliance(Restricted, Baseline, 2), Some("better")),
+            (compliance(Privileged, Restricted, 0), Some("worse")),
+            (compliance(Restricted, Restricted, 0), Some("better")),
+            (compliance(Baseline, Restricted, 9), None),
+            (compliance(Baseline, Restricted, 0), None),
+            (compliance(Baseline, Privileged, 0), Some("worse")),
+            (compliance(Restricted, Privileged, 0), Some("better")),
+            (compliance(Baseline, Baseline, 1), Some("better")),
+            (compliance(Baseline, Baseline, 3), Some("worse")),
         ] {
-            assert_eq!(way(before, after), expected, "{after:?}");
+            assert_eq!(direction(before, after), expected, "{after:?}");
         }
     }
 
@@ -297,7 +298,7 @@ mod tests {
             {"kind":"Pod","namespace":"shop","name":"free","level":"baseline","exempt":"runtimeClass","violations":[]},
             {"source":"list jobs","line":null,"error":"no"}],
             "namespaces":[{"name":"shop","meets":"privileged","meetsHardened":"privileged","enforce":"baseline:latest"}]}"#;
-        let mut gone: Vec<_> = Past::read(json).unwrap().rest().collect();
+        let mut gone: Vec<_> = EarlierReport::read(json).unwrap().rest().collect();
         let web = gone.pop().unwrap();
         assert_eq!(web.what.to_string(), "Deployment shop/web");
         assert_eq!((web.before.unwrap().broken, web.after), (2, None));
@@ -312,7 +313,7 @@ mod tests {
                 r#"level "high": must be one of"#,
             ),
         ] {
-            let error = Past::read(json).unwrap_err();
+            let error = EarlierReport::read(json).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

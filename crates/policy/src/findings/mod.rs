@@ -11,10 +11,12 @@ mod summary;
 mod trace;
 mod workload;
 
-pub use change::{Change, Past, Standing, Way};
+pub use change::{Change, Compliance, Direction, EarlierReport};
 pub use lint::Lint;
-pub use namespace::{Audited, Extent, Ground, Namespace, Presence, Read, Unread};
+pub use namespace::{
+    Audited, Extent, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
+};
 pub use place::{Location, Position, Region, Replacement};
-pub use policy::{Basis, Labels, Modes, Owners, Policy, Severity};
-pub use summary::{Ranks, Summary};
+pub use policy::{JudgedPolicy, Labels, Modes, Owners, Policy, Severity};
+pub use summary::{LevelCounts, Summary};
 pub use workload::{Found, Identity, LevelsMet, ReportedViolation, Workload};

@@ -15,8 +15,8 @@ use super::{Identity, Lint, Workload};
 /// An audited namespace.
 #[derive(Debug)]
 pub struct Namespace {
-    /// The basis of the audit.
-    pub ground: Ground,
+    /// Its policy and circumstances.
+    pub facts: NamespaceFacts,
     /// Every workload in it, by kind and name.
     pub workloads: Vec<Audited>,
     /// The highest level that all of them meet now.
@@ -53,7 +53,7 @@ pub enum Extent {
 
 /// The policy of a namespace and its circumstances.
 #[derive(Clone, Debug)]
-pub struct Ground {
+pub struct NamespaceFacts {
     /// The namespace's name.
     pub name: String,
     /// Its policy labels. None if they could not be read; then the configuration's defaults apply.
@@ -102,7 +102,7 @@ pub struct Audited {
 
 /// The objects read in a namespace.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct NamespaceObjects {
     /// Sorted by kind and name.
     pub workloads: Vec<Audited>,
     /// Pods that violate the enforced level.
@@ -132,8 +132,8 @@ impl fmt::Display for Unread {
 
 impl Namespace {
     /// Summarises the workloads. `settings` are those of the hardening assumed for `hardened`.
-    pub fn of(ground: Ground, read: Read, settings: &harden::Settings) -> Self {
-        let Read { workloads, breaking, lints, unread, extent } = read;
+    pub fn of(facts: NamespaceFacts, read: NamespaceObjects, settings: &harden::Settings) -> Self {
+        let NamespaceObjects { workloads, breaking, lints, unread, extent } = read;
         // Workloads with an exempt runtime class violate nothing.
         let judged = || {
             let levels_met = workloads.iter().map(|audited| &audited.workload);
@@ -159,10 +159,10 @@ impl Namespace {
             (count > 0).then_some((control, count))
         };
         let blocks = CONTROLS.into_iter().filter_map(in_the_way).collect();
-        let may_be_told = unread.is_empty() && ground.exempt.is_none() && extent == Extent::Whole;
-        let command = may_be_told.then(|| ground.command(now)).flatten();
+        let may_be_told = unread.is_empty() && facts.exempt.is_none() && extent == Extent::Whole;
+        let command = may_be_told.then(|| facts.command(now)).flatten();
         let command_hardened = (may_be_told && hardened > now)
-            .then(|| ground.command_hardened(hardened, settings))
+            .then(|| facts.command_hardened(hardened, settings))
             .flatten();
         Self {
             now,
@@ -174,7 +174,7 @@ impl Namespace {
             lints,
             unread,
             extent,
-            ground,
+            facts,
             workloads,
         }
     }
@@ -200,7 +200,7 @@ impl Namespace {
     }
 }
 
-impl Ground {
+impl NamespaceFacts {
     /// The enforced levels.
     pub fn enforce(&self) -> Levels {
         self.policy.modes.enforce

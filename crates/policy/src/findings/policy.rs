@@ -67,7 +67,7 @@ pub struct Labels {
 
 /// The policy for the pods of one namespace.
 #[derive(Clone, Debug)]
-pub struct Basis {
+pub struct JudgedPolicy {
     /// Rules and relaxations.
     pub policy: EffectivePolicy,
     /// The requested levels.
@@ -76,7 +76,7 @@ pub struct Basis {
     pub newest: Minor,
 }
 
-impl Basis {
+impl JudgedPolicy {
     /// The levels with resolved versions: `restricted:v1.37`.
     pub fn judged(&self) -> Levels {
         self.asked.resolve(self.newest).shown()
@@ -146,20 +146,20 @@ impl Policy {
     }
 
     /// The policy for the pods of a namespace.
-    pub fn basis(&self, namespace: &str) -> Basis {
+    pub fn judged_policy(&self, namespace: &str) -> JudgedPolicy {
         let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
         let policy = self.context().policy(namespace, labels);
         let asked = self.level.unwrap_or(policy.modes.enforce);
         let asked = self.version.map_or(asked, |version| asked.at(version));
-        Basis { policy, asked, newest: self.newest }
+        JudgedPolicy { policy, asked, newest: self.newest }
     }
 
     /// The levels of each mode.
-    pub(super) fn levels(&self, basis: &Basis) -> pss::Policy {
-        let (enforce, none) = (basis.asked, Levels::PRIVILEGED);
+    pub(super) fn levels(&self, judged_policy: &JudgedPolicy) -> pss::Policy {
+        let (enforce, none) = (judged_policy.asked, Levels::PRIVILEGED);
         match self.modes {
             Modes::Enforce => pss::Policy { enforce, audit: none, warn: none },
-            Modes::All => pss::Policy { enforce, ..basis.policy.modes },
+            Modes::All => pss::Policy { enforce, ..judged_policy.policy.modes },
         }
     }
 

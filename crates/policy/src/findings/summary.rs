@@ -28,14 +28,14 @@ pub struct Summary {
     /// Files and documents that are not judged, although nothing is wrong with them.
     pub skipped: u64,
     /// The judged objects, by the highest level that they meet now.
-    pub now: Ranks,
+    pub now: LevelCounts,
     /// The same after hardening.
-    pub hardened: Ranks,
+    pub hardened: LevelCounts,
 }
 
 /// Objects by the highest level that they meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Ranks {
+pub struct LevelCounts {
     /// Objects that do not even meet baseline.
     pub privileged: u64,
     /// Objects that meet baseline but not restricted.
@@ -62,7 +62,7 @@ impl Summary {
     }
 }
 
-impl Ranks {
+impl LevelCounts {
     fn add(&mut self, level: Level) {
         *match level {
             Level::Privileged => &mut self.privileged,

@@ -7,21 +7,25 @@ use crate::{
     verdict::{Exemption, Note},
 };
 
-use super::{Basis, Identity, Policy, Severity, Workload};
+use super::{Identity, JudgedPolicy, Policy, Severity, Workload};
 
 /// One line per step: `level    baseline:latest (label pod-security.kubernetes.io/enforce)`.
-pub(super) fn of(workload: &Workload, policy: &Policy, basis: &Basis) -> Vec<String> {
+pub(super) fn of(
+    workload: &Workload,
+    policy: &Policy,
+    judged_policy: &JudgedPolicy,
+) -> Vec<String> {
     let mut lines = vec![line("namespace", &namespace(&workload.identity, policy))];
     if let Some(exemption) = workload.exempt {
         lines.push(line("exemption", &exempt(exemption)));
         return lines;
     }
     lines.push(line("exemption", "none"));
-    lines.push(line("floor", &floor(&workload.identity, policy, &basis.policy)));
-    lines.push(line("profile", &profile(&basis.policy)));
-    lines.push(line("level", &level(policy, basis)));
-    lines.push(line("version", &version(basis)));
-    lines.push(line("rules", &rules(&basis.policy)));
+    lines.push(line("floor", &floor(&workload.identity, policy, &judged_policy.policy)));
+    lines.push(line("profile", &profile(&judged_policy.policy)));
+    lines.push(line("level", &level(policy, judged_policy)));
+    lines.push(line("version", &version(judged_policy)));
+    lines.push(line("rules", &rules(&judged_policy.policy)));
     lines.push(line("exceptions", &exceptions(workload)));
     lines.push(line("verdict", &verdict(workload)));
     lines
@@ -95,18 +99,18 @@ fn profile(of: &EffectivePolicy) -> String {
     }
 }
 
-fn level(policy: &Policy, basis: &Basis) -> String {
-    let asked = basis.asked;
-    if asked == basis.policy.modes.enforce {
-        return basis.policy.enforced_by();
+fn level(policy: &Policy, judged_policy: &JudgedPolicy) -> String {
+    let asked = judged_policy.asked;
+    if asked == judged_policy.policy.modes.enforce {
+        return judged_policy.policy.enforced_by();
     }
     let given = if policy.level.is_some() { "--level" } else { "--policy-version" };
     format!("{asked} ({given})")
 }
 
-fn version(basis: &Basis) -> String {
-    let judged = basis.judged();
-    let mut asked = basis.asked.iter().map(|pair| pair.version);
+fn version(judged_policy: &JudgedPolicy) -> String {
+    let judged = judged_policy.judged();
+    let mut asked = judged_policy.asked.iter().map(|pair| pair.version);
     let (Some(asked), None) = (asked.next(), asked.next()) else { return judged.to_string() };
     let judged = judged.highest().version;
     match asked {

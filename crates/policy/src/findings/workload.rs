@@ -166,12 +166,13 @@ impl Workload {
         if identity.namespace.is_empty() {
             identity.namespace.clone_from(&policy.namespace);
         }
-        let (basis, context) = (policy.basis(&identity.namespace), policy.context());
+        let (judged_policy, context) =
+            (policy.judged_policy(&identity.namespace), policy.context());
         let mut workload = Self {
             location: None,
             exempt: context.exempt_namespace(&identity.namespace),
             identity,
-            judged: basis.judged(),
+            judged: judged_policy.judged(),
             violations: Vec::new(),
             fixes: Vec::new(),
             levels_met: LevelsMet::TOP,
@@ -180,12 +181,13 @@ impl Workload {
             trace: Vec::new(),
         };
         if let Some(pod) = pod {
-            let (identity, levels) = (workload.identity.clone(), policy.levels(&basis));
-            let of_namespace = Cow::Borrowed(&basis.policy);
+            let (identity, levels) = (workload.identity.clone(), policy.levels(&judged_policy));
+            let of_namespace = Cow::Borrowed(&judged_policy.policy);
             match PodCase::new(&policy.subject(&identity, pod), of_namespace, context) {
                 Ok(case) => {
                     let case = case.with_levels(&levels).harden(Scope::Create);
-                    let version = basis.asked.highest().version.resolve(basis.newest);
+                    let version =
+                        judged_policy.asked.highest().version.resolve(judged_policy.newest);
                     workload.levels_met = LevelsMet::of(pod, case.hardened(), version);
                     workload.fill(verdict::judge(case, policy.form, policy.caps), root, policy);
                 }
@@ -193,7 +195,7 @@ impl Workload {
             }
         }
         if policy.is_traced {
-            workload.trace = trace::of(&workload, policy, &basis);
+            workload.trace = trace::of(&workload, policy, &judged_policy);
         }
         workload
     }
@@ -203,7 +205,7 @@ impl Workload {
         let judged = verdict.pod();
         self.fixes =
             verdict::fixes(denied.iter().map(|(_, violation)| *violation), judged, MAX_FIXES);
-        let hardening = Mending::new(&verdict);
+        let hardening = FixedByHardening::new(&verdict);
         let mut parts = Parts::new(judged, root);
         self.violations = denied
             .into_iter()
@@ -273,13 +275,13 @@ fn advice<'v>(verdict: &'v Verdict<'_>) -> impl Iterator<Item = (Mode, &'v Viola
 }
 
 /// Determines which violations hardening would fix.
-struct Mending<'v> {
+struct FixedByHardening<'v> {
     changes: &'v [Change],
     /// The violations of the hardened pod by mode. None if the judged pod is the hardened one.
     left: Option<[Vec<Violation>; 3]>,
 }
 
-impl<'v> Mending<'v> {
+impl<'v> FixedByHardening<'v> {
     fn new(verdict: &'v Verdict<'_>) -> Self {
         let case = &verdict.case;
         let differs = verdict.form == Form::Written && case.hardened().is_some();

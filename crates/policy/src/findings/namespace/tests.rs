@@ -27,7 +27,7 @@ fn audited(labels: &str, pods: &[&str]) -> Namespace {
         .collect();
     let config = Config::embedded();
     let policy = EffectivePolicy::new("shop", &labels, &config);
-    let ground = Ground {
+    let facts = NamespaceFacts {
         name: "shop".to_owned(),
         labels: Some(labels),
         policy,
@@ -40,8 +40,8 @@ fn audited(labels: &str, pods: &[&str]) -> Namespace {
         let levels_met = LevelsMet::of(&pod, Some(&harden::apply(&pod, &changes)), NEWEST);
         Audited { workload: workload(levels_met), uid: String::new(), pods: 1 }
     });
-    let read = Read { workloads: workloads.collect(), ..Read::default() };
-    Namespace::of(ground, read, &config.harden)
+    let read = NamespaceObjects { workloads: workloads.collect(), ..NamespaceObjects::default() };
+    Namespace::of(facts, read, &config.harden)
 }
 
 fn workload(levels_met: LevelsMet) -> Workload {
@@ -132,15 +132,15 @@ fn an_empty_namespace_could_enforce_anything() {
 #[test]
 fn nothing_is_advised_where_not_all_is_known_or_nothing_is_enforced() {
     let config = Config::embedded();
-    let ground = audited("", &[]).ground;
-    let selected = Read { extent: Extent::Selected, ..Read::default() };
-    assert_eq!(Namespace::of(ground.clone(), selected, &config.harden).command, None);
+    let facts = audited("", &[]).facts;
+    let selected = NamespaceObjects { extent: Extent::Selected, ..NamespaceObjects::default() };
+    assert_eq!(Namespace::of(facts.clone(), selected, &config.harden).command, None);
     let unread = Unread { what: "list pods".to_owned(), why: "forbidden".to_owned() };
-    let unread = Read { unread: vec![unread], ..Read::default() };
-    let unread = Namespace::of(ground.clone(), unread, &config.harden);
+    let unread = NamespaceObjects { unread: vec![unread], ..NamespaceObjects::default() };
+    let unread = Namespace::of(facts.clone(), unread, &config.harden);
     assert_eq!((unread.command.as_ref(), unread.meets()), (None, None), "nobody knows");
-    let exempt = Ground { exempt: Some(Exemption::Namespace), ..ground.clone() };
-    assert_eq!(Namespace::of(exempt, Read::default(), &config.harden).command, None);
-    let unknown = Ground { labels: None, ..ground };
-    assert_eq!(Namespace::of(unknown, Read::default(), &config.harden).command, None);
+    let exempt = NamespaceFacts { exempt: Some(Exemption::Namespace), ..facts.clone() };
+    assert_eq!(Namespace::of(exempt, NamespaceObjects::default(), &config.harden).command, None);
+    let unknown = NamespaceFacts { labels: None, ..facts };
+    assert_eq!(Namespace::of(unknown, NamespaceObjects::default(), &config.harden).command, None);
 }
