@@ -153,6 +153,7 @@ fn the_table_is_complete() {
     for source in [
         include_str!("../../crates/policy/src/pss/container.rs"),
         include_str!("../../crates/policy/src/pss/pod.rs"),
+        include_str!("../../crates/policy/src/pss/security_context.rs"),
         include_str!("../../crates/policy/src/pss/volume.rs"),
         include_str!("../../crates/policy/src/pss/resources.rs"),
     ] {

@@ -4,10 +4,10 @@
 //! Allowed: `false`. Since v1.25 Windows pods are not judged: the field does not exist there.
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::Finding,
 };
 

@@ -9,10 +9,11 @@
 
 use super::{
     annotations::APP_ARMOR_PREFIX,
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
-    pod::{Pod, Profile},
-    table::{Control, Revision},
+    pod::Pod,
+    security_context::Profile,
     violation::{Finding, Place},
 };
 

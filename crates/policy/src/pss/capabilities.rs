@@ -11,11 +11,11 @@
 //! pods: the field does not exist there.
 
 use super::{
-    container::Capabilities,
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
+    security_context::Capabilities,
     text::Text,
     violation::{Finding, Place},
 };

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    pod::{Profile, SeLinuxOptions, WindowsOptions},
     resources::Resources,
+    security_context::SecurityContext,
     text::{List, Text, or_default},
 };
 
@@ -37,45 +37,6 @@ pub struct Container<'a> {
     pub volume_devices: List<VolumeDevice<'a>>,
     #[serde(borrow, default)]
     pub resources: Option<Resources<'a>>,
-}
-
-/// `spec.containers[*].securityContext`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SecurityContext<'a> {
-    #[serde(default)]
-    pub privileged: Option<bool>,
-    #[serde(default)]
-    pub allow_privilege_escalation: Option<bool>,
-    #[serde(default)]
-    pub read_only_root_filesystem: Option<bool>,
-    #[serde(default)]
-    pub run_as_non_root: Option<bool>,
-    #[serde(default)]
-    pub run_as_user: Option<i64>,
-    #[serde(default)]
-    pub run_as_group: Option<i64>,
-    #[serde(borrow, default)]
-    pub capabilities: Option<Capabilities<'a>>,
-    #[serde(borrow, default)]
-    pub seccomp_profile: Option<Profile<'a>>,
-    #[serde(borrow, default)]
-    pub app_armor_profile: Option<Profile<'a>>,
-    #[serde(borrow, default)]
-    pub se_linux_options: Option<SeLinuxOptions<'a>>,
-    #[serde(borrow, default)]
-    pub windows_options: Option<WindowsOptions<'a>>,
-    #[serde(borrow, default)]
-    pub proc_mount: Option<Text<'a>>,
-}
-
-/// `capabilities`: exact names without `CAP_`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Capabilities<'a> {
-    #[serde(borrow, default)]
-    pub add: List<Text<'a>>,
-    #[serde(borrow, default)]
-    pub drop: List<Text<'a>>,
 }
 
 /// `ports[*]`.

@@ -4,10 +4,10 @@
 //! Allowed: unset, 0.
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::Finding,
 };
 

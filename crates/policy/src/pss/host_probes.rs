@@ -6,10 +6,10 @@
 
 use super::{
     container::{Container, Handler},
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::Finding,
 };
 

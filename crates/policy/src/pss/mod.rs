@@ -4,6 +4,7 @@
 //! revisions by version, one file per control; [`evaluate`] filters that table.
 
 mod annotations;
+mod control;
 mod findings;
 mod labels;
 mod level;
@@ -29,28 +30,29 @@ mod proc_mount;
 mod run_as_non_root;
 mod run_as_user;
 mod seccomp;
+mod security_context;
 mod selinux;
 mod sysctls;
 mod volume_types;
 mod windows_host_process;
 
 pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
-pub use container::{
-    Capabilities, Container, ContainerKind, SecurityContext, VolumeDevice, VolumeMount,
-};
+pub use container::{Container, ContainerKind, VolumeDevice, VolumeMount};
+pub use control::{Control, Revision};
 pub use findings::{Caps, Findings};
 pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use levels::Levels;
-pub use pod::{
-    Metadata, OwnerReference, Pod, PodSecurityContext, PodSpec, Profile, Sysctl, WindowsOptions,
-};
+pub use pod::{Metadata, OwnerReference, Pod, PodSpec};
 pub use policy::{
     Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, enforced_by_standard,
     from_labels, is_policy_label,
 };
 pub use resources::{Quantities, Resources};
-pub use table::{CONTROLS, Control, Revision, broken, evaluate, in_force, replacement};
+pub use security_context::{
+    Capabilities, PodSecurityContext, Profile, SecurityContext, Sysctl, WindowsOptions,
+};
+pub use table::{CONTROLS, broken, evaluate, in_force, replacement};
 pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place};
 pub use volume::Volume;

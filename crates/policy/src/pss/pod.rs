@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::{
     annotations::Annotations,
-    container::{Container, ContainerKind, SecurityContext},
+    container::{Container, ContainerKind},
     labels::Labels,
     resources::Resources,
+    security_context::{PodSecurityContext, SecurityContext},
     text::{List, Text, or_default},
     violation::Place,
     volume::Volume,
@@ -121,67 +122,6 @@ pub struct PodSpec<'a> {
 /// `spec.os`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Os<'a> {
-    #[serde(borrow, default)]
-    pub name: Text<'a>,
-}
-
-/// `spec.securityContext`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodSecurityContext<'a> {
-    #[serde(default)]
-    pub run_as_non_root: Option<bool>,
-    #[serde(default)]
-    pub run_as_user: Option<i64>,
-    #[serde(default)]
-    pub run_as_group: Option<i64>,
-    #[serde(borrow, default)]
-    pub seccomp_profile: Option<Profile<'a>>,
-    #[serde(borrow, default)]
-    pub app_armor_profile: Option<Profile<'a>>,
-    #[serde(borrow, default)]
-    pub se_linux_options: Option<SeLinuxOptions<'a>>,
-    #[serde(borrow, default)]
-    pub windows_options: Option<WindowsOptions<'a>>,
-    #[serde(borrow, default)]
-    pub sysctls: List<Sysctl<'a>>,
-}
-
-/// `seccompProfile` or `appArmorProfile`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Profile<'a> {
-    #[serde(rename = "type", borrow, default)]
-    pub kind: Text<'a>,
-    /// Only for type `Localhost`.
-    #[serde(borrow, default)]
-    pub localhost_profile: Text<'a>,
-}
-
-/// `seLinuxOptions`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct SeLinuxOptions<'a> {
-    #[serde(rename = "type", borrow, default)]
-    pub kind: Text<'a>,
-    #[serde(borrow, default)]
-    pub user: Text<'a>,
-    #[serde(borrow, default)]
-    pub role: Text<'a>,
-}
-
-/// `windowsOptions`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WindowsOptions<'a> {
-    #[serde(default)]
-    pub host_process: Option<bool>,
-    #[serde(borrow, default)]
-    pub run_as_user_name: Text<'a>,
-}
-
-/// `sysctls[*]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Sysctl<'a> {
     #[serde(borrow, default)]
     pub name: Text<'a>,
 }

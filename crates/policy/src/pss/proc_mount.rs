@@ -4,10 +4,10 @@
 //! Allowed: unset, `Default`. In baseline since v1.35 anything if `hostUsers` is false (KEP-4265).
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::Finding,
 };
 

@@ -5,10 +5,10 @@
 //! override it. Since v1.35 anything if `hostUsers` is false (KEP-127).
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::{Finding, Place, missing},
 };
 

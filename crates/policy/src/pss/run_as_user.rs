@@ -4,10 +4,10 @@
 //! Allowed: unset, anything but 0. Since v1.35 anything if `hostUsers` is false (KEP-127).
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::{Finding, Place},
 };
 

@@ -14,10 +14,11 @@ use std::collections::HashSet;
 
 use super::{
     annotations::{SECCOMP_CONTAINER_PREFIX, SECCOMP_POD},
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
-    pod::{Pod, Profile},
-    table::{Control, Revision},
+    pod::Pod,
+    security_context::Profile,
     violation::{Finding, Place, missing},
 };
 

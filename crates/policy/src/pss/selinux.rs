@@ -7,10 +7,11 @@
 //! Allowed: unset, empty.
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
-    pod::{Pod, SeLinuxOptions},
-    table::{Control, Revision},
+    pod::Pod,
+    security_context::SeLinuxOptions,
     violation::{Finding, Place},
 };
 

@@ -6,10 +6,10 @@
 use crate::shown::shown;
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::{Finding, Place},
 };
 

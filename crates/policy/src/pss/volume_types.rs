@@ -7,10 +7,10 @@
 use crate::shown;
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::{Finding, Place},
 };
 

@@ -4,10 +4,10 @@
 //! Allowed: unset, `false`.
 
 use super::{
+    control::{Control, Revision},
     findings::Findings,
     level::{Level, Minor},
     pod::Pod,
-    table::{Control, Revision},
     violation::{Finding, Place},
 };
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::pss::{Finding, Findings, Pod, Text};
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/addedCapabilities", reason: "capabilities added that are not listed" };

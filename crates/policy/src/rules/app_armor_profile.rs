@@ -17,7 +17,7 @@ use crate::{
     shown::key,
 };
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/appArmorProfile", reason: "no allowed AppArmor profile" };

@@ -11,8 +11,8 @@ use super::{
     added_capabilities, app_armor_profile, app_armor_profile::AppArmor, default_service_account,
     host_paths, host_paths::HostPath, host_ports, image::Images, image_digest, image_registries,
     image_registries::Registries, image_tag, ranges::Ranges, read_only_root_filesystem, resources,
-    resources::Resources, run_as_group, run_as_user_range, se_linux, seccomp_localhost,
-    service_account_token, table::Rule, user_namespaces,
+    resources::Resources, rule::Rule, run_as_group, run_as_user_range, se_linux, seccomp_localhost,
+    service_account_token, user_namespaces,
 };
 
 /// A rule that is in force.

@@ -6,8 +6,8 @@
 use crate::pss::{Finding, Findings, Place, Pod};
 
 use super::{
+    rule::Rule,
     service_account_token::{DEFAULT, has_no_account},
-    table::Rule,
 };
 
 pub(super) static RULE: Rule =

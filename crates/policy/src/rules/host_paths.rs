@@ -16,7 +16,7 @@ use crate::{
     pss::{Finding, Findings, Place, Pod, Volume},
 };
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/hostPaths", reason: "host path that is not listed" };

@@ -6,7 +6,7 @@
 
 use crate::pss::{Finding, Findings, Pod};
 
-use super::{ranges::Ranges, table::Rule};
+use super::{ranges::Ranges, rule::Rule};
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/hostPorts", reason: "host ports that are not listed" };

@@ -10,7 +10,7 @@ use crate::{
 
 use super::{
     image::{Images, Reference},
-    table::Rule,
+    rule::Rule,
 };
 
 pub(super) static RULE: Rule = Rule { id: "rules/imageDigest", reason: "image without a digest" };

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     image::{self, Images, Reference},
-    table::Rule,
+    rule::Rule,
 };
 
 pub(super) static RULE: Rule =

@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     image::{Images, Reference},
-    table::Rule,
+    rule::Rule,
 };
 
 pub(super) static RULE: Rule = Rule { id: "rules/imageTag", reason: "image without a fixed tag" };

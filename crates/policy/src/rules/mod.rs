@@ -8,6 +8,7 @@ mod ids;
 mod image;
 mod quantity;
 mod ranges;
+mod rule;
 mod table;
 
 mod added_capabilities;
@@ -37,5 +38,6 @@ pub use image_registries::{InvalidRepository, Registries, Repository};
 pub use quantity::{InvalidQuantity, Quantity};
 pub use ranges::{InvalidRange, Numbers, Ranges};
 pub use resources::{Bound, Resources};
-pub use table::{RULES, Rule};
+pub use rule::Rule;
+pub use table::RULES;
 pub use user_namespaces::refuses_user_namespace;

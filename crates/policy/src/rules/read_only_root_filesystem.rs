@@ -5,7 +5,7 @@
 
 use crate::pss::{Finding, Findings, Pod};
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/readOnlyRootFilesystem", reason: "writable root filesystem" };

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::pss::{self, ContainerKind, Finding, Findings, Place, Pod};
 
-use super::{quantity::Quantity, table::Rule};
+use super::{quantity::Quantity, rule::Rule};
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/resources", reason: "resources missing or above their bounds" };

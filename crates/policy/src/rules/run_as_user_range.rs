@@ -6,7 +6,7 @@
 
 use crate::pss::{Findings, Pod};
 
-use super::{ids::Id, ranges::Ranges, table::Rule};
+use super::{ids::Id, ranges::Ranges, rule::Rule};
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/runAsUserRange", reason: "user that is not allowed" };

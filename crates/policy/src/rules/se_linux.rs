@@ -9,7 +9,7 @@ use crate::{
     pss::{Finding, Findings, Place, Pod},
 };
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/seLinux", reason: "SELinux type that is not listed" };

@@ -10,7 +10,7 @@ use crate::{
     pss::{Finding, Findings, Place, Pod},
 };
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/seccompLocalhost", reason: "seccomp profile that is not listed" };

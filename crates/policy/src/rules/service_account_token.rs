@@ -13,7 +13,7 @@
 
 use crate::pss::{Finding, Findings, MIRROR, Place, Pod};
 
-use super::table::Rule;
+use super::rule::Rule;
 
 pub(super) static RULE: Rule =
     Rule { id: "rules/serviceAccountToken", reason: "token of the default service account" };

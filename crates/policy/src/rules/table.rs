@@ -2,8 +2,9 @@
 
 use super::{
     added_capabilities, app_armor_profile, default_service_account, host_paths, host_ports,
-    image_digest, image_registries, image_tag, read_only_root_filesystem, resources, run_as_group,
-    run_as_user_range, se_linux, seccomp_localhost, service_account_token, user_namespaces,
+    image_digest, image_registries, image_tag, read_only_root_filesystem, resources, rule::Rule,
+    run_as_group, run_as_user_range, se_linux, seccomp_localhost, service_account_token,
+    user_namespaces,
 };
 
 /// Every rule, in the order of evaluation and messages.
@@ -25,30 +26,6 @@ pub static RULES: [&Rule; 16] = [
     &host_paths::RULE,
     &host_ports::RULE,
 ];
-
-/// The names of a rule, independent of its settings.
-#[derive(Debug)]
-pub struct Rule {
-    /// `rules/` and the name, to keep it distinct from ids of controls: `rules/hostPorts`.
-    pub id: &'static str,
-    /// Why a pod that violates it is wrong, in a few words.
-    pub reason: &'static str,
-}
-
-impl Rule {
-    /// The name in the configuration: `hostPorts`.
-    pub fn name(&self) -> &'static str {
-        self.id.strip_prefix("rules/").unwrap_or(self.id)
-    }
-}
-
-impl PartialEq for Rule {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
-    }
-}
-
-impl Eq for Rule {}
 
 #[cfg(test)]
 mod tests {
