@@ -109,7 +109,6 @@ impl Events {
     }
 }
 
-/// The controller of a pod.
 fn owner(pod: &Pod<'_>) -> Option<Owner> {
     let owner = pod.metadata.controller()?;
     let texts = [&owner.api_version, &owner.kind, &owner.name, &owner.uid];

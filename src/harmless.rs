@@ -143,13 +143,15 @@ fn is_parameter(byte: &u8) -> bool {
     byte.is_ascii_digit() || *byte == b';'
 }
 
-/// Whether output may have colours.
+/// What is kept of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Styles {
     /// Keeps the program's own styles: everything else was made [`visible`] earlier.
     Kept,
     /// Removes all styles.
     Removed,
+    /// Passes everything on unchanged: the format has escapes of its own, or consists of commands.
+    Exact,
 }
 
 /// A writer that makes lines harmless to terminals and CI runners.
@@ -186,6 +188,9 @@ impl<W: Write> Harmless<W> {
 
 impl<W: Write> Write for Harmless<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.styles == Styles::Exact {
+            return self.out.write(bytes);
+        }
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
             if part.ends_with(b"\n") {

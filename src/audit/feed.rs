@@ -31,7 +31,6 @@ pub(super) enum Role {
     Link,
 }
 
-/// A list in progress.
 pub(super) struct Feed {
     pub(super) resource: Resource,
     role: Role,
@@ -46,7 +45,6 @@ pub(super) struct Feed {
     last: String,
     discontinuity: Option<Discontinuity>,
     state: State,
-    /// Number of objects received.
     pub(super) count: u64,
     /// Number of objects to come, if the API server reports it.
     pub(super) remaining: Option<u64>,
@@ -68,7 +66,6 @@ enum State {
     Broken(String),
 }
 
-/// An error in a page.
 enum Fault {
     Unreadable(String),
     /// This key followed a greater one.

@@ -73,7 +73,6 @@ impl<'g> Fold<'g> {
         }
     }
 
-    /// Marks a kind as listed incompletely.
     pub(super) fn mark_incomplete(&mut self, resource: Resource) {
         self.partial.push(resource);
     }
@@ -150,12 +149,10 @@ impl<'g> Fold<'g> {
         Top::Gone
     }
 
-    /// Objects that could not be read.
     pub(super) fn unread(&self) -> &[Unread] {
         &self.unread
     }
 
-    /// The result.
     pub(super) fn finish(self) -> NamespaceObjects {
         let namespace = &self.facts.name;
         let workloads = self.workloads.into_iter().filter_map(|(key, merged)| {

@@ -46,7 +46,6 @@ pub(super) struct Entry {
     pub(super) lints: Vec<Lint>,
 }
 
-/// The controller of the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) api_version: String,
@@ -55,7 +54,6 @@ pub(super) struct Owner {
     pub(super) uid: String,
 }
 
-/// The result for its pods.
 #[derive(Debug)]
 pub(super) enum Content {
     Judged(Box<Workload>),

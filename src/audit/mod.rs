@@ -202,7 +202,6 @@ async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, Strin
     Ok(NEWEST)
 }
 
-/// An audit in progress.
 struct Audit<'a> {
     client: &'a Client,
     settings: &'a Settings,

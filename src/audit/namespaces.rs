@@ -26,7 +26,6 @@ use super::{
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
-/// What is known about namespaces.
 pub(super) struct Namespaces<'s> {
     client: Client,
     settings: &'s Settings,
@@ -38,7 +37,6 @@ pub(super) struct Namespaces<'s> {
     gone: HashSet<String>,
     reading: Reading,
     presence: Presence,
-    /// The last namespace that was reported.
     last_reported: String,
 }
 
@@ -141,7 +139,6 @@ impl<'s> Namespaces<'s> {
         }
     }
 
-    /// The last namespace that was reported, if any.
     pub(super) fn last_reported(&self) -> Option<&str> {
         self.last_reported.strip_suffix('/')
     }
@@ -157,7 +154,6 @@ impl<'s> Namespaces<'s> {
         known.map(|known| std::mem::take(&mut known.lints)).unwrap_or_default()
     }
 
-    /// Number of namespaces.
     pub(super) fn count(&self) -> u64 {
         self.known.len() as u64
     }

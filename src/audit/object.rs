@@ -12,7 +12,6 @@ use policy::{
 /// The annotation in which kubectl stores the applied manifest.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// An object of any kind.
 #[derive(Debug, Deserialize)]
 pub(super) struct Object<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]

@@ -2,7 +2,6 @@
 
 use policy::workloads::{Kind, Target};
 
-/// A listed kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resource {
     /// How its objects are decoded.

@@ -38,7 +38,6 @@ impl Configuration {
         &self.name
     }
 
-    /// See [`Followed::follow`].
     pub(super) async fn follow(&self, changed: &Notify) {
         self.object.follow(changed).await;
     }

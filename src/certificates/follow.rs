@@ -21,7 +21,6 @@ use crate::cluster::{RetryLog, one_line};
 pub(super) enum Observed<K> {
     /// It has not been read yet, for this reason. One line.
     Unknown(String),
-    /// It does not exist.
     Absent,
     Present(K),
 }
@@ -33,7 +32,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Minimum time between watches, in case the server ends each at once.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A followed object.
 pub(super) struct Followed<K> {
     api: Api<K>,
     name: String,

@@ -88,7 +88,6 @@ pub(super) enum Bundles {
     Lacking,
 }
 
-/// The leader's next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// No usable authority exists: create two.
@@ -97,7 +96,6 @@ pub(super) enum Step {
     Promote,
     /// A webhook lost trust in the next authority: restart the waiting period.
     Unpublished,
-    /// Write the bundle to the webhooks.
     Publish,
     /// All webhooks trust it: record since when.
     Published,

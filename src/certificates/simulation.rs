@@ -11,7 +11,7 @@ use super::{
 };
 
 const NAME: &str = "portcullis.security.svc";
-/// Time between reconciler of all replicas, unless stated otherwise.
+/// Time between the turns of all replicas, unless stated otherwise.
 const TICK: Duration = Duration::from_secs(12_500);
 /// An API server applies a changed `caBundle` after this many ticks.
 const LAG: usize = 2;

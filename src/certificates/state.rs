@@ -22,7 +22,6 @@ use super::authority::{Authority, AuthorityError, certificates};
 /// Maximum number of previous authorities that stay trusted.
 const MAX_PREVIOUS: usize = 4;
 
-/// The Secret's data.
 pub(super) type Data = BTreeMap<String, ByteString>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 
 mod parallel;
 
-use std::{convert::Infallible, io, sync::Arc, thread};
+use std::{convert::Infallible, io, sync::Arc};
 
 use manifest::{Manifest, Places, Reading, Unreadable};
 use policy::findings::{Policy, Summary, Workload};
 
 use crate::{
     report::{Item, Replacements, Report, Skipped},
-    source::Source,
+    source::{self, Source},
 };
 
 use parallel::{Judged, Reported};
@@ -24,17 +24,11 @@ pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 /// A failed write of the report.
 pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
     let judge = Judge { policy, replacements: report.replacements() };
-    // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
-    let reported = thread::scope(|scope| {
-        let all = || {
-            let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
-            parallel::run(sources, found, |judged| judge.report(judged, &mut report))?;
-            report.finish()
-        };
-        let thread = thread::Builder::new().stack_size(manifest::STACK);
-        Ok::<_, io::Error>(thread.spawn_scoped(scope, all)?.join())
-    })?;
-    reported.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    source::on_deep_stack(|| {
+        let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
+        parallel::run(sources, found, |judged| judge.report(judged, &mut report))?;
+        report.finish()
+    })
 }
 
 /// The policy for judging texts, and the findings to compute.
@@ -44,7 +38,6 @@ struct Judge<'p> {
 }
 
 impl Judge<'_> {
-    /// The results to report for a text.
     fn found(&self, name: &Arc<str>, text: &[u8]) -> Vec<Reported> {
         let mut reported = Vec::new();
         let Ok(()) = self.read::<Infallible>(name, text, |one| {

@@ -32,11 +32,8 @@ const MAX_AHEAD_BYTES: u64 = 1 << 20;
 /// More threads have nothing to do: disks and the report are slower.
 const MAX_THREADS: usize = 8;
 
-/// The state of a source when it is reported.
 pub(super) enum Judged<'s> {
-    /// The source is judged completely.
     Found { name: Arc<str>, text: Vec<u8>, reported: Vec<Reported> },
-    /// The source is not judged ahead.
     Later(&'s Source),
 }
 

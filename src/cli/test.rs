@@ -1,6 +1,6 @@
 //! The flags of `test`.
 
-use std::{io, path::PathBuf, str::FromStr as _, thread};
+use std::{io, path::PathBuf, str::FromStr as _};
 
 use clap::{Args, ValueEnum as _, builder::PossibleValue};
 
@@ -9,7 +9,7 @@ use crate::{
         Format, Output,
         suites::{FORMATS, Suites, Total, Traces},
     },
-    suite,
+    source, suite,
 };
 
 use super::{Exit, offered::offered};
@@ -55,17 +55,11 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 
 fn tested(paths: &[PathBuf], outputs: &[Output], traces: Traces) -> io::Result<Total> {
     let mut report = Suites::open(outputs, traces)?;
-    let all = || {
+    source::on_deep_stack(|| {
         let sources = paths.iter().flat_map(|path| suite::sources(path));
         sources.map(|source| suite::run(&source)).try_for_each(|tested| report.add(&tested))?;
         report.finish()
-    };
-    // On a stack of its own: how deep a manifest may be must not depend on `ulimit -s`.
-    let told = thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(manifest::STACK);
-        Ok::<_, io::Error>(thread.spawn_scoped(scope, all)?.join())
-    })?;
-    told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn output(text: &str) -> Result<Output, String> {

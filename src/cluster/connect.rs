@@ -35,13 +35,13 @@ pub enum ConnectError {
         "not in a cluster: {0}; must run in a pod with a service account token, or be given a kubeconfig"
     )]
     InCluster(String),
-    /// There is neither, and these default known were searched.
+    /// There is neither, and these default places were searched.
     #[error(
         "no cluster to ask: {looked}, and this is no pod with a service account token; name a kubeconfig with \
          --kubeconfig"
     )]
     Nowhere {
-        /// The known that were searched.
+        /// The places that were searched.
         looked: String,
     },
     /// A context was named, but there is no kubeconfig.
@@ -81,26 +81,25 @@ pub async fn connect_like_kubectl(
     if let Some(file) = kubeconfig {
         return from_file(file, context).await;
     }
-    let known = KubeconfigFiles::of(env::var_os("KUBECONFIG"), env::home_dir());
-    let read = kubeconfig::read_all(known.files.iter()).map_err(|(file, reason)| {
+    let files = KubeconfigFiles::of(env::var_os("KUBECONFIG"), env::home_dir());
+    let read = kubeconfig::read_all(files.files.iter()).map_err(|(file, reason)| {
         ConnectError::Kubeconfig { from: file.display().to_string(), reason }
     })?;
     if let Some(kubeconfig) = read {
-        return from_kubeconfig(kubeconfig, known.named, context).await;
+        return from_kubeconfig(kubeconfig, files.named, context).await;
     }
     match (in_cluster(), context) {
         (_, Some(context)) => Err(ConnectError::NoContext(bounded(context))),
         (Err(ConnectError::InCluster(_)), None) => {
-            Err(ConnectError::Nowhere { looked: known.missing })
+            Err(ConnectError::Nowhere { looked: files.missing })
         }
         (result, None) => result,
     }
 }
 
-/// The default known of kubeconfigs.
+/// The default places of kubeconfigs.
 struct KubeconfigFiles {
     files: Vec<PathBuf>,
-    /// Their names in errors.
     named: String,
     /// The error text if none of them exists.
     missing: String,

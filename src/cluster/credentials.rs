@@ -25,7 +25,6 @@ const REREAD: Duration = Duration::from_secs(50);
 /// A certificate and its key, PEM.
 pub(super) type Identity = (Vec<u8>, Vec<u8>);
 
-/// The source of the `Authorization` header.
 #[derive(Clone)]
 pub(super) enum Credentials {
     None,
@@ -97,7 +96,6 @@ impl Credentials {
     }
 }
 
-/// Adds the header to every request.
 impl AsyncPredicate<Request<Body>> for Credentials {
     type Future = BoxFuture<'static, Result<Request<Body>, BoxError>>;
     type Request = Request<Body>;

@@ -27,7 +27,6 @@ const VERSIONS: [&str; 2] =
 /// Maximum length of a plugin's error output that is shown.
 const MAX_TEXT: usize = 600;
 
-/// A plugin and its last result.
 pub(super) struct Plugin {
     exec: ExecConfig,
     cluster: Option<ExecAuthCluster>,

@@ -20,7 +20,6 @@ use super::{credentials::Credentials, error::bounded, route::Route};
 const MAX_LISTED: usize = 10;
 const MUST: &str = "must be a kubeconfig";
 
-/// The cluster and credentials of a context.
 pub(super) struct Selected {
     pub(super) config: Config,
     pub(super) credentials: Credentials,

@@ -20,7 +20,6 @@ type Answer = Result<Arc<Labels>, ApiError>;
 type Read = BoxFuture<'static, Answer>;
 type Ongoing = Mutex<HashMap<String, WeakShared<Read>>>;
 
-/// The reads in progress.
 pub(super) struct Reads {
     api: Api<Namespace>,
     timeout: Duration,

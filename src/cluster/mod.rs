@@ -50,15 +50,11 @@ pub type Labels = BTreeMap<String, String>;
 struct Limits {
     /// Maximum silence of the API server while namespaces are listed or watched.
     silence: Duration,
-    /// Time limit for a live read of a namespace.
     read_timeout: Duration,
-    /// Sustained rate of live reads of namespaces, per second.
     reads_per_second: f64,
-    /// Burst of live reads after a quiet time.
     reads_at_once: f64,
     /// Maximum number of concurrent lists of pods, with at most one per peer.
     pod_lists: usize,
-    /// Sustained rate of listed pods, in bytes per second.
     pod_bytes_per_second: f64,
     /// Burst of listed pods, in bytes: enough to change all labels of a large cluster one after the other.
     pod_bytes_at_once: f64,

@@ -16,15 +16,12 @@ pub(crate) const PAGE: u32 = 500;
 /// The target size of a page in bytes.
 const PAGE_BYTES: usize = 4 << 20;
 
-/// The parameters of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     /// `/apis/apps/v1/deployments`.
     pub(crate) path: String,
-    /// A label selector.
     pub(crate) selector: Option<String>,
     pub(crate) detail: Detail,
-    /// Maximum number of objects per page.
     pub(crate) page: u32,
 }
 
@@ -38,7 +35,6 @@ impl Query {
 /// How much of each object is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// The whole object.
     Whole,
     Metadata,
 }
@@ -60,7 +56,6 @@ pub(crate) struct Page<R = Box<RawValue>> {
     items: Option<Vec<R>>,
 }
 
-/// The metadata of a list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Next {

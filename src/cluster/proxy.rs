@@ -11,7 +11,6 @@ use percent_encoding::percent_decode_str;
 
 use super::no_proxy::NoProxy;
 
-/// A proxy and its credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Proxy {
     pub(super) scheme: Scheme,
@@ -23,7 +22,6 @@ pub(super) struct Proxy {
     source: &'static str,
 }
 
-/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     /// CONNECT.

@@ -7,7 +7,6 @@ use tower::BoxError;
 
 use super::{error::bounded, proxy::Proxy};
 
-/// The route to an API server.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     server: String,

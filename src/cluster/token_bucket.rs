@@ -22,7 +22,6 @@ impl TokenBucket {
         Self { per_second, at_once, level: Mutex::new(Level { tokens: at_once, at: now }) }
     }
 
-    /// Takes this many tokens, if they are available.
     pub(super) fn take(&self, tokens: f64, now: Instant) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         self.fill(&mut level, now);

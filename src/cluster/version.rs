@@ -20,7 +20,6 @@ const RETRY: Duration = Duration::from_secs(10);
 /// Longer than the time limit for a connection, whose error names the address.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The last known version.
 pub(super) struct Latest(AtomicU64);
 
 impl Default for Latest {

@@ -10,7 +10,6 @@ use std::{
 /// The maximum number of links that Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// The file behind all links.
 pub(super) enum Target {
     /// An open device, pipe or descriptor.
     Stream(File),

@@ -4,7 +4,7 @@
 
 use std::io::{self, Write as _};
 
-use manifest::Unreadable;
+use manifest::{Line, Unreadable};
 use policy::findings::{Lint, ReportedViolation, Summary, Workload};
 
 use crate::harmless;
@@ -23,8 +23,12 @@ impl FormatWriter for Github {
                 namespace.lints.iter().try_for_each(|lint| self.lint(lint))
             }
             Item::Change(_) | Item::Ignored => Ok(()),
-            Item::Skipped(skipped) => self.skipped(skipped),
-            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
+            Item::Skipped(Skipped { source, line, why }) => {
+                self.not_judged("notice", source, line, Some("skipped"), why)
+            }
+            Item::Unreadable(source, Unreadable { line, why }) => {
+                self.not_judged("error", source, *line, None, why)
+            }
         }
     }
 
@@ -58,17 +62,18 @@ impl Github {
         self.command("warning", &[("title", lint.rule.id().to_owned())], &lint.to_string())
     }
 
-    fn unreadable(&mut self, source: &str, unreadable: &Unreadable) -> io::Result<()> {
+    fn not_judged(
+        &mut self,
+        command: &str,
+        source: &str,
+        line: Option<Line>,
+        title: Option<&str>,
+        why: &str,
+    ) -> io::Result<()> {
         let mut properties = vec![("file", source.to_owned())];
-        properties.extend(unreadable.line.map(|line| ("line", line.to_string())));
-        self.command("error", &properties, &unreadable.why)
-    }
-
-    fn skipped(&mut self, skipped: Skipped<'_>) -> io::Result<()> {
-        let mut properties = vec![("file", skipped.source.to_owned())];
-        properties.extend(skipped.line.map(|line| ("line", line.to_string())));
-        properties.push(("title", "skipped".to_owned()));
-        self.command("notice", &properties, skipped.why)
+        properties.extend(line.map(|line| ("line", line.to_string())));
+        properties.extend(title.map(|title| ("title", title.to_owned())));
+        self.command(command, &properties, why)
     }
 
     fn command(

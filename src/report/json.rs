@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use manifest::Line;
 use policy::{
-    findings::{self, Region, Summary},
+    findings::{self, Identity, Region, Summary},
     pss::{LevelVersion, Levels},
 };
 
@@ -149,7 +149,6 @@ impl FormatWriter for Jsonl {
     }
 }
 
-/// One entry of the report.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Row<'a> {
@@ -162,7 +161,7 @@ enum Row<'a> {
         error: &'a str,
     },
     Skipped(Skipped<'a>),
-    Namespace(namespace::Row<'a>),
+    Namespace(Box<namespace::Row<'a>>),
     Change(namespace::ChangeRow<'a>),
 }
 
@@ -171,10 +170,8 @@ enum Row<'a> {
 struct Workload<'a> {
     #[serde(flatten)]
     location: Option<Location<'a>>,
-    api_version: &'a str,
-    kind: &'a str,
-    namespace: &'a str,
-    name: &'a str,
+    #[serde(flatten)]
+    identity: &'a Identity,
     level: &'static str,
     /// The resolved version, never `latest`.
     version: String,
@@ -201,7 +198,6 @@ struct Location<'a> {
     column: u64,
 }
 
-/// One control that an object violates.
 #[derive(Serialize)]
 struct Violation<'a> {
     control: &'static str,
@@ -213,7 +209,6 @@ struct Violation<'a> {
     hardenable: bool,
     fields: Vec<&'a str>,
     findings: Vec<Finding<'a>>,
-    /// Number of findings beyond those listed.
     #[serde(skip_serializing_if = "is_none")]
     more: usize,
 }
@@ -247,7 +242,9 @@ impl<'a> Row<'a> {
     fn of(item: Item<'a>) -> Option<Self> {
         match item {
             Item::Workload(workload, _) => Some(Self::Workload(Workload::of(workload))),
-            Item::Namespace(namespace) => Some(Self::Namespace(namespace::Row::of(namespace))),
+            Item::Namespace(namespace) => {
+                Some(Self::Namespace(Box::new(namespace::Row::of(namespace))))
+            }
             Item::Change(change) => Some(Self::Change(namespace::ChangeRow::of(change))),
             Item::Ignored => None,
             Item::Skipped(skipped) => Some(Self::Skipped(skipped)),
@@ -265,7 +262,6 @@ pub(super) fn beside(levels: Levels) -> Vec<String> {
 
 impl<'a> Workload<'a> {
     fn of(workload: &'a findings::Workload) -> Self {
-        let identity = &workload.identity;
         let levels_met = workload.exempt.is_none().then_some(&workload.levels_met);
         Self {
             location: workload.location.as_ref().map(|location| Location {
@@ -273,10 +269,7 @@ impl<'a> Workload<'a> {
                 line: location.region.start.line,
                 column: location.region.start.column,
             }),
-            api_version: &identity.api_version,
-            kind: &identity.kind,
-            namespace: &identity.namespace,
-            name: &identity.name,
+            identity: &workload.identity,
             level: workload.judged.level().as_str(),
             version: workload.judged.highest().version.to_string(),
             beside: beside(workload.judged),

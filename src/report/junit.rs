@@ -81,16 +81,16 @@ impl Junit {
         self.suite(&format!("{CLUSTER}/{name}")).add_test_case(case);
     }
 
-    fn unreadable(&mut self, source: &str, unreadable: &Unreadable) {
-        let mut failed = TestCaseStatus::non_success(NonSuccessKind::Error);
-        failed.set_message(visible(&unreadable.why).into_owned());
-        self.suite(source).add_test_case(TestCase::new(whole_or(unreadable.line), failed));
-    }
-
-    fn skipped(&mut self, skipped: Skipped<'_>) {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(visible(skipped.why).into_owned());
-        self.suite(skipped.source).add_test_case(TestCase::new(whole_or(skipped.line), status));
+    fn not_judged(
+        &mut self,
+        mut status: TestCaseStatus,
+        source: &str,
+        line: Option<Line>,
+        why: &str,
+    ) {
+        status.set_message(visible(why).into_owned());
+        let name = line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"));
+        self.suite(source).add_test_case(TestCase::new(name, status));
     }
 
     fn suite(&mut self, name: &str) -> &mut TestSuite {
@@ -105,8 +105,13 @@ impl FormatWriter for Junit {
             Item::Workload(workload, _) => self.workload(workload),
             Item::Namespace(namespace) => self.namespace(namespace),
             Item::Change(_) | Item::Ignored => {}
-            Item::Unreadable(source, unreadable) => self.unreadable(source, unreadable),
-            Item::Skipped(skipped) => self.skipped(skipped),
+            Item::Unreadable(source, Unreadable { line, why }) => {
+                let status = TestCaseStatus::non_success(NonSuccessKind::Error);
+                self.not_judged(status, source, *line, why);
+            }
+            Item::Skipped(Skipped { source, line, why }) => {
+                self.not_judged(TestCaseStatus::skipped(), source, line, why);
+            }
         }
         Ok(())
     }
@@ -117,9 +122,4 @@ impl FormatWriter for Junit {
         report.serialize(&mut self.out).map_err(io::Error::other)?;
         self.out.finish()
     }
-}
-
-/// The name of a case that is not a workload.
-fn whole_or(line: Option<Line>) -> String {
-    line.map_or_else(|| "file".to_owned(), |line| format!("line {line}"))
 }

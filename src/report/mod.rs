@@ -94,13 +94,13 @@ pub enum Replacements {
 
 /// A report in all requested formats.
 pub struct Report<'p> {
-    forms: Vec<Box<dyn FormatWriter + Send + 'p>>,
+    forms: Vec<Box<dyn FormatWriter + 'p>>,
     replacements: Replacements,
     summary: Summary,
 }
 
 /// A format with its destination.
-trait FormatWriter {
+trait FormatWriter: Send {
     fn add(&mut self, item: Item<'_>) -> io::Result<()>;
 
     fn finish(self: Box<Self>, summary: &Summary) -> io::Result<()>;
@@ -154,7 +154,7 @@ impl<'p> Report<'p> {
     }
 }
 
-fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn FormatWriter + Send + 'p>> {
+fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn FormatWriter + 'p>> {
     let out = output.open()?;
     Ok(match output.format {
         Format::Human => Box::new(human::Human::new(out, about)),

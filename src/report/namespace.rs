@@ -44,7 +44,6 @@ pub(super) struct Row<'a> {
     warn: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warn_beside: Vec<String>,
-    /// The source of `enforce`.
     source: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     exempt: Option<&'static str>,
@@ -64,13 +63,11 @@ pub(super) struct Row<'a> {
     command: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     command_hardened: Option<&'a str>,
-    /// Names of pods.
     breaking: Vec<&'a str>,
     lints: Vec<Lint<'a>>,
     unread: Vec<String>,
 }
 
-/// What blocks the next level.
 #[derive(Serialize)]
 struct Block {
     control: &'static str,
@@ -130,7 +127,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A change since the earlier report.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangeRow<'a> {

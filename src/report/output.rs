@@ -54,7 +54,6 @@ impl FromStr for Output {
     }
 }
 
-/// Formats the output as on the command line.
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(format) = self.format.to_possible_value() {
@@ -64,6 +63,12 @@ impl fmt::Display for Output {
             Some(file) => write!(f, "={}", file.display()),
             None => Ok(()),
         }
+    }
+}
+
+impl Format {
+    fn is_for_people(self) -> bool {
+        matches!(self, Self::Human | Self::Concise)
     }
 }
 
@@ -104,36 +109,26 @@ impl Output {
             return Ok(self.to(Stream::Standard(stdout(self.format)), width()));
         };
         let out = OutputFile::create(file).map_err(|error| named(file, &error))?;
-        let is_for_people = matches!(self.format, Format::Human | Format::Concise);
-        let strip = (is_for_people && !out.is_terminal()).then(StripBytes::new);
+        let strip = (self.format.is_for_people() && !out.is_terminal()).then(StripBytes::new);
         Ok(self.to(Stream::File { out: Box::new(out), strip, path: file.clone() }, None))
     }
 
     fn to(&self, out: Stream, width: Option<usize>) -> To {
-        let out = match self.format {
-            Format::Human | Format::Concise => Filter::Text(Harmless::new(out, Styles::Kept)),
-            Format::Yaml | Format::Junit | Format::Html => {
-                Filter::Text(Harmless::new(out, Styles::Removed))
-            }
-            // These formats have their own escapes, or consist of commands.
-            Format::Json | Format::Jsonl | Format::Sarif | Format::Github => Filter::Exact(out),
+        let styles = match self.format {
+            Format::Human | Format::Concise => Styles::Kept,
+            Format::Yaml | Format::Junit | Format::Html => Styles::Removed,
+            Format::Json | Format::Jsonl | Format::Sarif | Format::Github => Styles::Exact,
         };
-        To { out, width }
+        To { out: Harmless::new(out, styles), width }
     }
 }
 
 /// Colour appears only on a terminal, and only in the format for people.
 fn stdout(format: Format) -> super::Out {
     const BUFFER: usize = 1 << 16;
-    let out: super::Out = match format {
-        Format::Human | Format::Concise => Box::new(anstream::AutoStream::auto(io::stdout())),
-        Format::Json
-        | Format::Jsonl
-        | Format::Yaml
-        | Format::Sarif
-        | Format::Junit
-        | Format::Github
-        | Format::Html => Box::new(io::stdout()),
+    let out: super::Out = match format.is_for_people() {
+        true => Box::new(anstream::AutoStream::auto(io::stdout())),
+        false => Box::new(io::stdout()),
     };
     Box::new(io::BufWriter::with_capacity(BUFFER, out))
 }
@@ -148,16 +143,10 @@ fn named(file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
-/// An open destination.
 pub(super) struct To {
-    out: Filter,
+    out: Harmless<Stream>,
     /// The terminal's width in columns, if the destination is one.
     pub(super) width: Option<usize>,
-}
-
-enum Filter {
-    Text(Harmless<Stream>),
-    Exact(Stream),
 }
 
 enum Stream {
@@ -173,26 +162,17 @@ enum Stream {
 impl To {
     /// Ends the output: a file now gets its name.
     pub(super) fn finish(self) -> io::Result<()> {
-        match self.out {
-            Filter::Text(out) => out.finish()?.finish(),
-            Filter::Exact(out) => out.finish(),
-        }
+        self.out.finish()?.finish()
     }
 }
 
 impl Write for To {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.out {
-            Filter::Text(out) => out.write(bytes),
-            Filter::Exact(out) => out.write(bytes),
-        }
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.out {
-            Filter::Text(out) => out.flush(),
-            Filter::Exact(out) => out.flush(),
-        }
+        self.out.flush()
     }
 }
 

@@ -78,7 +78,6 @@ impl Api {
         }
     }
 
-    /// The path of all reports in all namespaces.
     pub(super) fn everywhere(self) -> String {
         format!("/apis/{}/{}", self.version(), self.plural())
     }

@@ -37,14 +37,12 @@ pub struct Metrics {
     errors: IntCounter,
 }
 
-/// Results of an audit.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     /// Judged workloads, by the level that they meet now and the level that they would meet once hardened.
     pub(super) workloads: BTreeMap<(Level, Level), u64>,
     /// Workloads that violate a control, by its id and whether it is enforced.
     violations: BTreeMap<(&'static str, Severity), u64>,
-    /// Number of reports that should exist.
     pub(super) reports: u64,
     /// Workloads without a report because of the limit.
     pub(super) left_out: u64,

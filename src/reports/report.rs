@@ -29,7 +29,6 @@ const MAX_NAME: usize = 253;
 /// The maximum size of one text in a report, in bytes.
 const MAX_TEXT: usize = 1000;
 
-/// A report that is ready to be written.
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) namespace: String,
@@ -112,7 +111,6 @@ fn put(object: &mut Value, pointer: &str, key: &str, value: Value) {
     }
 }
 
-/// The result for one violated control.
 fn result(broken: &ReportedViolation) -> Value {
     let (policy, category, severity) = match broken.requirement.level() {
         Some(Level::Privileged | Level::Baseline) => {

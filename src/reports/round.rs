@@ -31,7 +31,6 @@ const PAGE: std::num::NonZeroU32 = std::num::NonZeroU32::new(100).expect("100 is
 /// Minimum number of existing reports to look at.
 const LEAST_KNOWN: usize = 1000;
 
-/// State that is kept between rounds.
 pub(super) struct Round<'r> {
     client: &'r Client,
     settings: Settings,

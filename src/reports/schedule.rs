@@ -14,7 +14,6 @@ const PARTS: u32 = 10;
 pub(super) struct Inputs {
     /// When the configuration was loaded.
     pub(super) configured: SystemTime,
-    /// The number of changes to policy labels of namespaces.
     pub(super) labelled: u64,
     /// The version that `latest` stands for.
     pub(super) newest: Minor,

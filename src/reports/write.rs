@@ -15,7 +15,6 @@ const APART: Duration = Duration::from_millis(50);
 /// After this many consecutive failures, the rest is left to the next round.
 const GIVES_UP: u32 = 10;
 
-/// A write of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Apply,
@@ -31,7 +30,6 @@ impl Verb {
     }
 }
 
-/// The writes of one round.
 pub(super) struct Writer<'r> {
     client: &'r Client,
     pub(super) api: Api,

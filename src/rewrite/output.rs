@@ -3,14 +3,13 @@
 use std::{
     fmt,
     io::{self, Write},
-    thread,
 };
 
-use manifest::{Line, STACK};
+use manifest::Line;
 
 use crate::{
     harmless,
-    source::{Skip, Source},
+    source::{self, Skip, Source},
 };
 
 use super::{
@@ -75,14 +74,7 @@ pub fn run<W: Write + Send, L: Write + Send>(
     log: L,
 ) -> io::Result<Summary> {
     let mut run = Run { form, out, log, summary: Summary::default(), before: Before::Nothing };
-    // A separate stack, so that the accepted depth of a manifest depends neither on the caller nor on `ulimit -s`.
-    let done = thread::scope(|scope| {
-        let all = || run.all(sources, hardener);
-        Ok::<_, io::Error>(
-            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, all)?.join(),
-        )
-    })?;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    source::on_deep_stack(|| run.all(sources, hardener))?;
     Ok(run.summary)
 }
 
@@ -95,7 +87,6 @@ struct Run<W, L> {
     before: Before,
 }
 
-/// The end of the previous text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -111,8 +102,7 @@ impl<W: Write, L: Write> Run<W, L> {
                 Source::Outside(_) | Source::Skipped(_, Skip::LinkOutside)
                     if self.form != Form::Yaml =>
                 {
-                    let why = OUTSIDE.to_owned();
-                    self.refused(source, &[Refused { line: None, why }])?;
+                    self.refused(source, &[Refused::whole(OUTSIDE)])?;
                     continue;
                 }
                 Source::Skipped(_, why) => {
@@ -121,7 +111,7 @@ impl<W: Write, L: Write> Run<W, L> {
                 }
                 _ => {}
             }
-            let read = source.read().map_err(|why| vec![Refused { line: None, why }]);
+            let read = source.read().map_err(|why| vec![Refused::whole(why)]);
             let hardened = read.and_then(|text| Ok((hardener.harden(&text)?, text)));
             match hardened {
                 Ok((hardened, text)) => self.hardened(source, &text, &hardened)?,
@@ -164,12 +154,12 @@ impl<W: Write, L: Write> Run<W, L> {
             (Form::InPlace, Source::File(path)) => {
                 if let Err(error) = file::replace(path, old, hardened.text.as_bytes()) {
                     let why = format!("cannot be replaced: {error}");
-                    return self.refused(source, &[Refused { line: None, why }]);
+                    return self.refused(source, &[Refused::whole(why)]);
                 }
             }
             (Form::InPlace, _) => {
-                let why = "is no file that could be replaced".to_owned();
-                return self.refused(source, &[Refused { line: None, why }]);
+                let why = "is no file that could be replaced";
+                return self.refused(source, &[Refused::whole(why)]);
             }
         }
         self.summary.changed += 1;

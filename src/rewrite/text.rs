@@ -40,21 +40,13 @@ pub struct Hardened {
 }
 
 /// Why a text was not changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The line. None if the whole text is affected.
-    pub line: Option<Line>,
-    /// The problem and the solution.
-    pub why: String,
-}
+pub type Refused = Unreadable;
 
-/// The planned changes of a text.
 struct Plan {
     planned: Vec<Planned>,
     patches: Vec<manifest::Patch>,
 }
 
-/// The additions to one object.
 pub(super) struct Planned {
     pub(super) document: Extent,
     pod: Path,
@@ -96,7 +88,7 @@ impl Hardener {
                 Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
                 Reading::Ignored => {}
                 Reading::Patch(patch) => patches.push(patch),
-                Reading::Unreadable(why) => unreadable.push(Refused::from(why)),
+                Reading::Unreadable(why) => unreadable.push(why),
             }
             Ok(())
         });
@@ -209,10 +201,4 @@ fn refused(text: &str, refusals: Vec<Refusal>) -> Vec<Refused> {
         Refused { line: Some(line), why }
     });
     refused.collect()
-}
-
-impl From<Unreadable> for Refused {
-    fn from(unreadable: Unreadable) -> Self {
-        Self { line: unreadable.line, why: unreadable.why }
-    }
 }

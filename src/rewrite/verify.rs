@@ -2,8 +2,6 @@
 
 use serde_json::Value;
 
-use manifest::Extent;
-
 use super::{
     text::{Planned, Refused},
     touched::{Side, Touched},
@@ -19,8 +17,8 @@ pub(super) fn is_as_planned(old: &str, new: &str, planned: &[Planned]) -> Result
             .next_if(|objects| objects.first().is_some_and(|object| object.document == extent));
         match documents.next() {
             Some(Ok((_, new))) if is_patched(&json, &new, objects.unwrap_or_default()) => {}
-            Some(Err(unreadable)) => return Err(failed(Some(unreadable.into()))),
-            Some(Ok(_)) | None => return Err(unlike(&extent)),
+            Some(Err(unreadable)) => return Err(failed(Some(unreadable))),
+            Some(Ok(_)) | None => return Err(Refused { line: Some(extent.line), ..failed(None) }),
         }
     }
     match (documents.next(), planned.next()) {
@@ -39,13 +37,7 @@ fn is_patched(old: &str, new: &str, objects: &[Planned]) -> bool {
         && touched.read(new, Side::New).is_ok_and(|new: Value| new == expected)
 }
 
-/// The error for a text in an unexpected notation.
-fn unlike(extent: &Extent) -> Refused {
-    let Refused { why, .. } = failed(None);
-    Refused { line: Some(extent.line), why }
-}
-
-/// The same, with the parser's error if the new text cannot be read.
+/// The error for a text in an unexpected notation, with the line of the parser's error if the new text cannot be read.
 pub(super) fn failed(unreadable: Option<Refused>) -> Refused {
     let line = unreadable.and_then(|unreadable| unreadable.line);
     let why = "it is written in a way that cannot be edited without changing what it says: set the fields by hand";

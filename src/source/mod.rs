@@ -9,6 +9,7 @@ use std::{
     fmt, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    thread,
 };
 
 pub use kustomization::without_patches;
@@ -56,6 +57,19 @@ pub enum Skip {
     /// It is not a manifest.
     #[error("it is a kustomization: judge what is rendered, with check -k {}", .0.display())]
     Kustomization(PathBuf),
+}
+
+/// Runs work that reads manifests on a separate stack, so that the accepted depth of a manifest depends neither on the
+/// caller nor on `ulimit -s`.
+///
+/// # Errors
+/// Those of the work, and a failure to create a thread.
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    let done = thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(manifest::STACK);
+        Ok::<_, io::Error>(thread.spawn_scoped(scope, work)?.join())
+    })?;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn folder(file: &Path) -> &Path {
@@ -208,7 +222,6 @@ fn literal(pattern: &Path) -> PathBuf {
     if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain }
 }
 
-/// A walk through a directory.
 struct Walk {
     /// The named directory, without links.
     root: PathBuf,

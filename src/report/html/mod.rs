@@ -56,14 +56,19 @@ impl<'p> Html<'p> {
 
 impl FormatWriter for Html<'_> {
     fn add(&mut self, item: Item<'_>) -> io::Result<()> {
-        match item {
-            Item::Workload(workload, _) => self.workload(workload).map_err(io::Error::other),
-            Item::Namespace(namespace) => self.cluster.add(namespace).map_err(io::Error::other),
-            Item::Change(change) => self.cluster.add_change(change).map_err(io::Error::other),
+        let added = match item {
+            Item::Workload(workload, _) => self.workload(workload),
+            Item::Namespace(namespace) => self.cluster.add(namespace),
+            Item::Change(change) => self.cluster.add_change(change),
             Item::Ignored => Ok(()),
-            Item::Unreadable(source, why) => self.unread(source, why).map_err(io::Error::other),
-            Item::Skipped(skipped) => self.skip(skipped).map_err(io::Error::other),
-        }
+            Item::Unreadable(source, Unreadable { line, why }) => {
+                not_judged(&mut self.unreadable, source, *line, why)
+            }
+            Item::Skipped(Skipped { source, line, why }) => {
+                not_judged(&mut self.skipped, source, line, why)
+            }
+        };
+        added.map_err(io::Error::other)
     }
 
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
@@ -108,14 +113,6 @@ impl FormatWriter for Html<'_> {
 }
 
 impl Html<'_> {
-    fn unread(&mut self, source: &str, why: &Unreadable) -> fmt::Result {
-        item(&mut self.unreadable, source, why.line, &why.why)
-    }
-
-    fn skip(&mut self, skipped: Skipped<'_>) -> fmt::Result {
-        item(&mut self.skipped, skipped.source, skipped.line, skipped.why)
-    }
-
     fn workload(&mut self, workload: &Workload) -> fmt::Result {
         let identity = &workload.identity;
         self.namespaces.insert(identity.namespace.clone());
@@ -201,7 +198,7 @@ impl Html<'_> {
 }
 
 /// An input that is not judged, and why.
-fn item(list: &mut String, source: &str, line: Option<Line>, why: &str) -> fmt::Result {
+fn not_judged(list: &mut String, source: &str, line: Option<Line>, why: &str) -> fmt::Result {
     let line = line.map_or_else(String::new, |line| format!(":{line}"));
     writeln!(list, "<li><code>{}{line}</code> {}</li>", Escaped(source), Escaped(why))
 }
@@ -269,7 +266,6 @@ fn numbers(summary: &Summary) -> String {
     parts.join(" · ")
 }
 
-/// Escapes text for HTML.
 struct Escaped<'a>(&'a str);
 
 impl fmt::Display for Escaped<'_> {

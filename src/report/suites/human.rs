@@ -14,19 +14,15 @@ use crate::{
     suite::{Compared, Difference, Outcome, Tested, Tried, Verdict},
 };
 
-use super::{Total, Traces};
+use super::{SuiteWriter, Total, Traces};
 
 pub(super) struct Human {
     out: To,
     traces: Traces,
 }
 
-impl Human {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
-        Self { out, traces }
-    }
-
-    pub(super) fn add(&mut self, tested: &Tested) -> io::Result<()> {
+impl SuiteWriter for Human {
+    fn add(&mut self, tested: &Tested) -> io::Result<()> {
         let file = visible(&tested.file);
         match &tested.result {
             Ok(ran) => {
@@ -46,7 +42,7 @@ impl Human {
         writeln!(self.out)
     }
 
-    pub(super) fn finish(mut self, total: Total) -> io::Result<()> {
+    fn finish(mut self: Box<Self>, total: Total) -> io::Result<()> {
         let Total { files, passed, failed, errors } = total;
         let mut parts = vec![format!("{passed} passed")];
         parts.extend(counted([(failed, "failed"), (errors, "could not be run")]));
@@ -55,6 +51,12 @@ impl Human {
         let parts = parts.join(", ");
         writeln!(self.out, "{cases} in {}: {style}{parts}{style:#}", count(files, "file"))?;
         self.out.finish()
+    }
+}
+
+impl Human {
+    pub(super) fn new(out: To, traces: Traces) -> Self {
+        Self { out, traces }
     }
 }
 

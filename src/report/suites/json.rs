@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
 };
 
+use policy::findings::Identity;
 use serde::Serialize;
 
 use crate::{
@@ -15,9 +16,8 @@ use crate::{
     suite::{Compared, Tested, Tried},
 };
 
-use super::{Total, Traces};
+use super::{SuiteWriter, Total, Traces};
 
-/// The schema identifier of test results.
 const SCHEMA: &str = "portcullis.dev/test/v1";
 
 pub(super) struct Json {
@@ -26,25 +26,13 @@ pub(super) struct Json {
     is_empty: bool,
 }
 
-impl Json {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
-        Self { out, traces, is_empty: true }
-    }
-
-    pub(super) fn add(&mut self, tested: &Tested) -> io::Result<()> {
+impl SuiteWriter for Json {
+    fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.separate()?;
         harmless::json::write(&mut self.out, &Suite::of(tested, self.traces))
     }
 
-    fn separate(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_empty) {
-            writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"suites\":[")
-        } else {
-            self.out.write_all(b",\n")
-        }
-    }
-
-    pub(super) fn finish(mut self, total: Total) -> io::Result<()> {
+    fn finish(mut self: Box<Self>, total: Total) -> io::Result<()> {
         if self.is_empty {
             self.separate()?;
         }
@@ -55,14 +43,26 @@ impl Json {
     }
 }
 
-/// A test file.
+impl Json {
+    pub(super) fn new(out: To, traces: Traces) -> Self {
+        Self { out, traces, is_empty: true }
+    }
+
+    fn separate(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_empty) {
+            writeln!(self.out, "{{\"schema\":\"{SCHEMA}\",\"suites\":[")
+        } else {
+            self.out.write_all(b",\n")
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Suite<'a> {
     file: &'a str,
     /// Null if the file could not be read.
     name: Option<&'a str>,
     cases: Vec<Case<'a>>,
-    /// Why the file could not be run.
     errors: Vec<Error<'a>>,
 }
 
@@ -75,17 +75,14 @@ struct Case<'a> {
     workloads: Vec<Workload<'a>>,
     /// Expectations without a workload, and workloads without an expectation.
     problems: &'a [String],
-    /// Why the case could not be run.
     errors: Vec<Error<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Workload<'a> {
-    api_version: &'a str,
-    kind: &'a str,
-    namespace: &'a str,
-    name: &'a str,
+    #[serde(flatten)]
+    identity: &'a Identity,
     verdict: &'static str,
     level: &'static str,
     /// The resolved version, never `latest`.
@@ -159,7 +156,7 @@ impl<'a> Case<'a> {
 impl<'a> Workload<'a> {
     fn of(compared: &'a Compared, traces: Traces) -> Self {
         let found = &compared.found;
-        let (workload, identity) = (&found.workload, &found.workload.identity);
+        let workload = &found.workload;
         let is_traced = traces == Traces::OfAll || !compared.is_as_expected();
         let differences = compared.differences.iter().map(|it| Difference {
             field: it.field,
@@ -167,10 +164,7 @@ impl<'a> Workload<'a> {
             found: &it.found,
         });
         Self {
-            api_version: &identity.api_version,
-            kind: &identity.kind,
-            namespace: &identity.namespace,
-            name: &identity.name,
+            identity: &workload.identity,
             verdict: found.verdict().as_str(),
             level: workload.judged.level().as_str(),
             version: workload.judged.highest().version.to_string(),

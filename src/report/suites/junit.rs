@@ -10,7 +10,7 @@ use crate::{
     suite::{Outcome, Tested, Tried},
 };
 
-use super::Traces;
+use super::{SuiteWriter, Total, Traces};
 
 pub(super) struct Junit {
     out: To,
@@ -18,12 +18,8 @@ pub(super) struct Junit {
     report: Report,
 }
 
-impl Junit {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
-        Self { out, traces, report: Report::new("portcullis") }
-    }
-
-    pub(super) fn add(&mut self, tested: &Tested) {
+impl SuiteWriter for Junit {
+    fn add(&mut self, tested: &Tested) -> io::Result<()> {
         let mut suite = TestSuite::new(visible(&tested.file).into_owned());
         match &tested.result {
             Ok(ran) => {
@@ -38,6 +34,18 @@ impl Junit {
             }
         }
         self.report.add_test_suite(suite);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _: Total) -> io::Result<()> {
+        self.report.serialize(&mut self.out).map_err(io::Error::other)?;
+        self.out.finish()
+    }
+}
+
+impl Junit {
+    pub(super) fn new(out: To, traces: Traces) -> Self {
+        Self { out, traces, report: Report::new("portcullis") }
     }
 
     fn case(&self, tried: &Tried) -> TestCase {
@@ -53,11 +61,6 @@ impl Junit {
             Ok(outcome) => TestCase::new(name, failure(outcome, tried.case.line)),
             Err(problems) => TestCase::new(name, error(problems)),
         }
-    }
-
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        self.report.serialize(&mut self.out).map_err(io::Error::other)?;
-        self.out.finish()
     }
 }
 

@@ -40,15 +40,15 @@ pub struct Total {
 
 /// Test results in all requested formats.
 pub struct Suites {
-    forms: Vec<FormatWriter>,
+    writers: Vec<Box<dyn SuiteWriter>>,
     total: Total,
 }
 
-/// One format and its destination.
-enum FormatWriter {
-    Human(human::Human),
-    Json(json::Json),
-    Junit(junit::Junit),
+/// A format with its destination.
+trait SuiteWriter: Send {
+    fn add(&mut self, tested: &Tested) -> io::Result<()>;
+
+    fn finish(self: Box<Self>, total: Total) -> io::Result<()>;
 }
 
 impl Suites {
@@ -57,19 +57,17 @@ impl Suites {
     /// # Errors
     /// A file that cannot be created, with its name; a format not in [`FORMATS`].
     pub fn open(outputs: &[Output], traces: Traces) -> io::Result<Self> {
-        let form = |output: &Output| match output.format {
-            Format::Human => Ok(FormatWriter::Human(human::Human::new(output.open()?, traces))),
-            Format::Json => Ok(FormatWriter::Json(json::Json::new(output.open()?, traces))),
-            Format::Junit => Ok(FormatWriter::Junit(junit::Junit::new(output.open()?, traces))),
-            Format::Concise
-            | Format::Jsonl
-            | Format::Yaml
-            | Format::Sarif
-            | Format::Github
-            | Format::Html => Err(io::Error::other(format!("tests are not reported as {output}"))),
+        let writer = |output: &Output| -> io::Result<Box<dyn SuiteWriter>> {
+            let out = output.open()?;
+            Ok(match output.format {
+                Format::Human => Box::new(human::Human::new(out, traces)),
+                Format::Json => Box::new(json::Json::new(out, traces)),
+                Format::Junit => Box::new(junit::Junit::new(out, traces)),
+                _ => return Err(io::Error::other(format!("tests are not reported as {output}"))),
+            })
         };
-        let forms = outputs.iter().map(form).collect::<io::Result<_>>()?;
-        Ok(Self { forms, total: Total::default() })
+        let writers = outputs.iter().map(writer).collect::<io::Result<_>>()?;
+        Ok(Self { writers, total: Total::default() })
     }
 
     /// Writes the results of one file.
@@ -78,14 +76,7 @@ impl Suites {
     /// A failed write.
     pub fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.total.add(tested);
-        self.forms.iter_mut().try_for_each(|form| match form {
-            FormatWriter::Human(form) => form.add(tested),
-            FormatWriter::Json(form) => form.add(tested),
-            FormatWriter::Junit(form) => {
-                form.add(tested);
-                Ok(())
-            }
-        })
+        self.writers.iter_mut().try_for_each(|writer| writer.add(tested))
     }
 
     /// Writes the totals and ends the report. Files appear only now, complete.
@@ -93,11 +84,7 @@ impl Suites {
     /// # Errors
     /// A failed write.
     pub fn finish(self) -> io::Result<Total> {
-        self.forms.into_iter().try_for_each(|form| match form {
-            FormatWriter::Human(form) => form.finish(self.total),
-            FormatWriter::Json(form) => form.finish(self.total),
-            FormatWriter::Junit(form) => form.finish(),
-        })?;
+        self.writers.into_iter().try_for_each(|writer| writer.finish(self.total))?;
         Ok(self.total)
     }
 }
