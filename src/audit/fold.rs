@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use policy::findings::{
-    Audited, Extent, Identity, Lint, NamespaceFacts, NamespaceObjects, Unread, Workload,
+    AuditScope, Audited, Identity, Lint, NamespaceFacts, NamespaceObjects, Unread, Workload,
 };
 
 use super::{
@@ -170,7 +170,7 @@ impl<'g> Fold<'g> {
             breaking: self.breaking,
             lints: self.lints,
             unread: self.unread,
-            extent: Extent::Whole,
+            extent: AuditScope::Whole,
         }
     }
 }

@@ -21,8 +21,8 @@ use kube::Client;
 use policy::{
     config::Config,
     exceptions::Exceptions,
-    findings::{Extent, Modes, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread},
-    pss::{Caps, Level, Minor, NEWEST},
+    findings::{AuditScope, Modes, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread},
+    pss::{FindingLimits, Level, Minor, NEWEST},
 };
 
 use crate::cluster::{self, ApiError, Detail, Discontinuity, Query};
@@ -60,7 +60,7 @@ pub struct Settings {
     /// Whether Portcullis' webhook is registered, if that is known already.
     pub presence: Option<Presence>,
     /// How many findings to keep per violated requirement of a workload.
-    pub caps: Caps,
+    pub caps: FindingLimits,
 }
 
 /// An event of an audit.
@@ -231,7 +231,7 @@ impl Audit<'_> {
             self.namespaces.pop();
             self.progress.namespaces += 1;
             // With a selector, most namespaces have nothing to report.
-            if read.extent == Extent::Whole || !read.workloads.is_empty() {
+            if read.extent == AuditScope::Whole || !read.workloads.is_empty() {
                 let namespace = Namespace::of(facts, read, &self.settings.config.harden);
                 self.events.push(Event::Namespace(Box::new(namespace)));
             }
@@ -283,7 +283,7 @@ impl Audit<'_> {
         read.unread.extend(broken);
         read.lints.splice(0..0, self.namespaces.lints(&facts.name));
         if self.settings.selector.is_some() {
-            read.extent = Extent::Selected;
+            read.extent = AuditScope::Selected;
         }
         read
     }

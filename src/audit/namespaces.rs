@@ -12,7 +12,9 @@ use kube::Client;
 use policy::{
     config::Config,
     dns,
-    findings::{Identity, Labels, Lint, NamespaceFacts, Owners, Policy, Presence, Unread, lint},
+    findings::{
+        Identity, Lint, NamespaceFacts, NamespaceLabels, Owners, Policy, Presence, Unread, lint,
+    },
     pss::Minor,
 };
 
@@ -213,7 +215,8 @@ impl<'s> Namespaces<'s> {
         let set = labels.clone().unwrap_or_default();
         let mut policy =
             Policy::new(Arc::clone(&self.config), None, None, Some(self.newest), SystemTime::now());
-        policy.labels = Labels { known: [(name.clone(), set)].into(), ..Labels::default() };
+        policy.labels =
+            NamespaceLabels { known: [(name.clone(), set)].into(), ..NamespaceLabels::default() };
         policy.exceptions = Arc::clone(&self.settings.exceptions);
         policy.owners = Owners::Believed;
         policy.modes = self.settings.modes;

@@ -1,6 +1,6 @@
 //! The listed kinds: pods and the workloads that create them.
 
-use policy::workloads::{Kind, Target};
+use policy::workloads::{Target, WorkloadKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resource {
@@ -26,18 +26,19 @@ const fn of(
 pub(super) const PODS: Resource = of(Target::Pod, "v1", "pods", "Pod");
 /// Creates pods for Deployments, or on its own.
 pub(super) const REPLICA_SETS: Resource =
-    of(Target::Template(Kind::ReplicaSet), "apps/v1", "replicasets", "ReplicaSet");
+    of(Target::Template(WorkloadKind::ReplicaSet), "apps/v1", "replicasets", "ReplicaSet");
 /// Creates pods for CronJobs, or on its own.
-pub(super) const JOBS: Resource = of(Target::Template(Kind::Job), "batch/v1", "jobs", "Job");
+pub(super) const JOBS: Resource =
+    of(Target::Template(WorkloadKind::Job), "batch/v1", "jobs", "Job");
 
 /// All kinds. A PodTemplate is not listed, because no controller creates pods from it.
 pub(super) const ALL: [Resource; 8] = [
-    of(Target::Template(Kind::Deployment), "apps/v1", "deployments", "Deployment"),
-    of(Target::Template(Kind::StatefulSet), "apps/v1", "statefulsets", "StatefulSet"),
-    of(Target::Template(Kind::DaemonSet), "apps/v1", "daemonsets", "DaemonSet"),
-    of(Target::Template(Kind::CronJob), "batch/v1", "cronjobs", "CronJob"),
+    of(Target::Template(WorkloadKind::Deployment), "apps/v1", "deployments", "Deployment"),
+    of(Target::Template(WorkloadKind::StatefulSet), "apps/v1", "statefulsets", "StatefulSet"),
+    of(Target::Template(WorkloadKind::DaemonSet), "apps/v1", "daemonsets", "DaemonSet"),
+    of(Target::Template(WorkloadKind::CronJob), "batch/v1", "cronjobs", "CronJob"),
     of(
-        Target::Template(Kind::ReplicationController),
+        Target::Template(WorkloadKind::ReplicationController),
         "v1",
         "replicationcontrollers",
         "ReplicationController",

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use policy::{
-    findings::{Found, LevelsMet, ReportedViolation, Workload},
+    findings::{FieldToFix, LevelsMet, ReportedViolation, Workload},
     pss::Control,
     requirement::Requirement,
     verdict::Exemption,
@@ -64,7 +64,7 @@ fn violations(into: &mut Vec<ReportedViolation>, other: Vec<ReportedViolation>) 
 
 fn add(known: &mut ReportedViolation, broken: ReportedViolation) {
     // Keyed by the container's name, since injected containers shift the indices.
-    let key = |found: &Found| (Arc::clone(&found.place), found.fix.clone());
+    let key = |found: &FieldToFix| (Arc::clone(&found.place), found.fix.clone());
     let mut seen: HashSet<_> = known.found.iter().map(key).collect();
     known.more = known.more.max(broken.more);
     for found in broken.found.into_iter().filter(|found| seen.insert(key(found))) {

@@ -16,7 +16,7 @@ use manifest::Unreadable;
 use policy::{
     config::Config,
     findings::{EarlierReport, Modes, Summary},
-    pss::{Caps, Level},
+    pss::{FindingLimits, Level},
 };
 
 use crate::{
@@ -133,7 +133,7 @@ impl Flags {
             fail_on: self.fail_on,
             page: self.page_size,
             presence: None,
-            caps: Caps::REPORT,
+            caps: FindingLimits::REPORT,
         }
     }
 }

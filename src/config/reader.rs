@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use manifest::{
     Places,
     path::Path as Field,
-    tree::{EMPTY, Error, ErrorKind, Kind, NoTree, Node, Repeats, Tree},
+    tree::{EMPTY, Error, ErrorKind, NoTree, Node, NodeKind, Repeats, Tree},
 };
 
 use crate::spelling;
@@ -41,7 +41,7 @@ impl<'t> Reader<'t> {
                 refused(Some(places.position(byte)), &format!("{why}{reason}"))
             }
         })?;
-        if tree.root().kind() == Kind::Null {
+        if tree.root().kind() == NodeKind::Null {
             return Err(empty());
         }
         Ok(Self { file, tree, places, problems: Vec::new(), wrong: Vec::new() })
@@ -98,7 +98,7 @@ impl<'t> Reader<'t> {
 
     /// Whether a field is there, and not null.
     pub(crate) fn has(&self, field: &Field) -> bool {
-        self.node(field).is_some_and(|node| node.resolved().kind() != Kind::Null)
+        self.node(field).is_some_and(|node| node.resolved().kind() != NodeKind::Null)
     }
 
     /// A field that must be set. A value that is wrong has been reported already.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Range};
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
 use crate::harmless;
-use policy::findings::{Found, Region, ReportedViolation, Severity, Workload};
+use policy::findings::{FieldToFix, Region, ReportedViolation, Severity, Workload};
 
 use super::words::visible;
 
@@ -88,7 +88,7 @@ fn left_out(broken: &ReportedViolation) -> Option<String> {
     (left > 0).then(|| format!("and {left} more"))
 }
 
-fn is_labelled(found: &Found) -> bool {
+fn is_labelled(found: &FieldToFix) -> bool {
     found.region.is_some()
 }
 
@@ -122,13 +122,13 @@ impl<'t> Lines<'t> {
         Some(Self { text, start, first: line })
     }
 
-    fn annotation(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {
+    fn annotation(&self, found: &FieldToFix, region: Region) -> Option<Annotation<'static>> {
         let label = format!("{}: {}", found.place, found.fix);
         let span = self.span(region)?;
         Some(AnnotationKind::Primary.span(span).label(visible(&label).into_owned()))
     }
 
-    fn context(&self, found: &Found, region: Region) -> Option<Annotation<'static>> {
+    fn context(&self, found: &FieldToFix, region: Region) -> Option<Annotation<'static>> {
         let span = self.span(region)?;
         let kind = found.place.split_once(" \"").map_or(&*found.place, |(kind, _)| kind);
         let label = format!("in this {kind}");

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use policy::findings::{Change, Labels, Policy, Summary, Workload};
+use policy::findings::{ComplianceChange, NamespaceLabels, Policy, Summary, Workload};
 
 use super::{
     About, FormatWriter, Item, frame, namespace,
@@ -72,7 +72,7 @@ impl FormatWriter for Human<'_> {
 }
 
 impl Human<'_> {
-    fn change(&mut self, change: &Change) -> io::Result<()> {
+    fn change(&mut self, change: &ComplianceChange) -> io::Result<()> {
         self.changes.push(namespace::change(change));
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Human<'_> {
         let judged_policy = policy.judged_policy("");
         let (judged, asked) = (judged_policy.judged(), judged_policy.asked);
         let by = match () {
-            () if policy.labels != Labels::default() => {
+            () if policy.labels != NamespaceLabels::default() => {
                 format!("{style}by their namespaces' policies{style:#}")
             }
             () if judged == asked => format!("{style}{judged}{style:#}"),

@@ -299,7 +299,7 @@ impl<'a> Violation<'a> {
 }
 
 impl<'a> Finding<'a> {
-    fn of(found: &'a findings::Found) -> Self {
+    fn of(found: &'a findings::FieldToFix) -> Self {
         Self {
             field: &found.field,
             place: &found.place,

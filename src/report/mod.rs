@@ -20,7 +20,7 @@ use std::io::{self, Write};
 pub use output::{InvalidOutput, Output};
 
 use manifest::{Line, Unreadable};
-use policy::findings::{Change, Namespace, Policy, Summary, Workload};
+use policy::findings::{ComplianceChange, Namespace, Policy, Summary, Workload};
 
 /// How it is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -62,7 +62,7 @@ pub enum Item<'a> {
     /// A namespace of a cluster. Follows all workloads in it.
     Namespace(&'a Namespace),
     /// A difference from an earlier report.
-    Change(&'a Change),
+    Change(&'a ComplianceChange),
     /// An object that contains no pod.
     Ignored,
     /// A part of a source that could not be read.

@@ -9,7 +9,9 @@ use std::{
 use serde::Serialize;
 
 use policy::{
-    findings::{self, Change, Compliance, Extent, Namespace, NamespaceFacts, Presence},
+    findings::{
+        self, AuditScope, Compliance, ComplianceChange, Namespace, NamespaceFacts, Presence,
+    },
     pss::Level,
 };
 
@@ -112,7 +114,7 @@ impl<'a> Row<'a> {
             warn_beside: beside(modes.warn),
             source: facts.policy.source().to_string(),
             exempt: facts.exempt.map(|exemption| exemption.as_str()),
-            selected: (namespace.extent == Extent::Selected).then_some(true),
+            selected: (namespace.extent == AuditScope::Selected).then_some(true),
             workloads: namespace.workloads.len() as u64,
             pods: namespace.pods(),
             meets: meets.map(|(now, _)| now.as_str()),
@@ -149,7 +151,7 @@ struct ComplianceRow {
 }
 
 impl<'a> ChangeRow<'a> {
-    pub(super) fn of(change: &'a Change) -> Self {
+    pub(super) fn of(change: &'a ComplianceChange) -> Self {
         let compliance = |compliance: Compliance| ComplianceRow {
             meets: compliance.meets.as_str(),
             meets_hardened: compliance.hardened.as_str(),
@@ -254,8 +256,8 @@ fn in_force(facts: &NamespaceFacts) -> String {
 fn levels(out: &mut impl Write, namespace: &Namespace) -> io::Result<()> {
     let (now, hardened) = (namespace.now, namespace.hardened);
     let selected = match namespace.extent {
-        Extent::Whole => "",
-        Extent::Selected => ", of what is selected",
+        AuditScope::Whole => "",
+        AuditScope::Selected => ", of what is selected",
     };
     let more = if hardened > now { format!(", {hardened} once hardened") } else { String::new() };
     match namespace.meets() {
@@ -316,7 +318,7 @@ fn list(out: &mut impl Write, what: &str, names: &[&str]) -> io::Result<()> {
 }
 
 /// A change, in one line for people.
-pub(super) fn change(change: &Change) -> String {
+pub(super) fn change(change: &ComplianceChange) -> String {
     let direction = change.direction().map_or("", |direction| direction.as_str());
     let what = change.what.to_string();
     let what: Cow<'_, str> = visible(&what);

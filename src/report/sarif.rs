@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use manifest::{Line, Unreadable};
 use policy::{
-    findings::{self, Found, Lint, ReportedViolation, Summary, Workload, lint},
+    findings::{self, FieldToFix, Lint, ReportedViolation, Summary, Workload, lint},
     requirement::Requirement,
 };
 
@@ -87,7 +87,7 @@ impl Sarif {
         if !self.is_empty {
             return Ok(());
         }
-        let rules = Requirement::all().map(rule).chain(lint::Rule::ALL.map(lint_rule));
+        let rules = Requirement::all().map(rule).chain(lint::LintRule::ALL.map(lint_rule));
         let rules: Vec<_> = rules.collect();
         let driver = json!({
             "name": "portcullis",
@@ -122,7 +122,7 @@ fn rule(requirement: Requirement) -> Value {
 }
 
 /// A rule for a lint. Lints have no page of their own.
-fn lint_rule(rule: lint::Rule) -> Value {
+fn lint_rule(rule: lint::LintRule) -> Value {
     json!({
         "id": lint_id(rule),
         "name": lint_id(rule),
@@ -132,12 +132,12 @@ fn lint_rule(rule: lint::Rule) -> Value {
     })
 }
 
-fn lint_id(rule: lint::Rule) -> String {
+fn lint_id(rule: lint::LintRule) -> String {
     format!("lint/{}", rule.id())
 }
 
 fn of_lint(lint: &Lint) -> Value {
-    let before = lint::Rule::ALL.iter().take_while(|rule| **rule != lint.rule).count();
+    let before = lint::LintRule::ALL.iter().take_while(|rule| **rule != lint.rule).count();
     let name = format!("{}: {}", lint.object, lint.field);
     json!({
         "ruleId": lint_id(lint.rule),
@@ -229,8 +229,8 @@ fn region(region: findings::Region) -> Value {
     })
 }
 
-fn location(workload: &Workload, found: &Found) -> Value {
-    let Found { field, place, fix, .. } = found;
+fn location(workload: &Workload, found: &FieldToFix) -> Value {
+    let FieldToFix { field, place, fix, .. } = found;
     let name = format!("{}: {field}", workload.identity);
     let mut result = json!({
         "logicalLocations": [{"fullyQualifiedName": name, "name": field, "kind": "member"}],

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use policy::{
     config::Config,
     findings::{Modes, Namespace, Presence},
-    pss::{Caps, Level},
+    pss::{FindingLimits, Level},
 };
 
 use crate::{
@@ -64,7 +64,7 @@ impl<'r> Round<'r> {
             fail_on: Level::Restricted,
             page: PAGE,
             presence: Some(Presence::Installed),
-            caps: Caps::SUMMARY,
+            caps: FindingLimits::SUMMARY,
         };
         let mut counts = Counts::default();
         let mut covers: HashMap<String, u32> = HashMap::new();

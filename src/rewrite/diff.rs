@@ -109,13 +109,13 @@ impl<'t> Lines<'t> {
 
 /// A range of old lines, and the new lines that replace them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
+struct Hunk {
     old: Range<usize>,
     new: Range<usize>,
 }
 
-fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Change> {
-    let mut changes: Vec<Change> = Vec::new();
+fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Hunk> {
+    let mut changes: Vec<Hunk> = Vec::new();
     let (mut added, mut removed) = (0, 0);
     for edit in edits {
         let lines = old.at(edit.range.start)..old.at(edit.range.end) + 1;
@@ -123,7 +123,7 @@ fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Change> {
         added += edit.text.len();
         removed += edit.range.len();
         let end = new.at((old.start(lines.end) + added).saturating_sub(removed + 1)) + 1;
-        let change = Change { old: lines, new: start..end };
+        let change = Hunk { old: lines, new: start..end };
         match changes.last_mut().filter(|last| change.old.start < last.old.end) {
             Some(last) => {
                 last.old.end = last.old.end.max(change.old.end);
@@ -136,8 +136,8 @@ fn changes(old: &Lines<'_>, new: &Lines<'_>, edits: &[Edit]) -> Vec<Change> {
 }
 
 /// Removes equal lines at both ends.
-fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Change) -> Change {
-    let is_open = |change: &Change| !change.old.is_empty() && !change.new.is_empty();
+fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Hunk) -> Hunk {
+    let is_open = |change: &Hunk| !change.old.is_empty() && !change.new.is_empty();
     while is_open(&change) && old.get(change.old.start) == new.get(change.new.start) {
         change.old.start += 1;
         change.new.start += 1;
@@ -150,11 +150,11 @@ fn trimmed(old: &Lines<'_>, new: &Lines<'_>, mut change: Change) -> Change {
 }
 
 /// Groups changes whose contexts touch.
-fn hunks(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+fn hunks(changes: &[Hunk]) -> impl Iterator<Item = &[Hunk]> {
     changes.chunk_by(|one, other| other.old.start - one.old.end <= 2 * CONTEXT)
 }
 
-fn hunk_text(old: &Lines<'_>, new: &Lines<'_>, hunk: &[Change], diff: &mut String) {
+fn hunk_text(old: &Lines<'_>, new: &Lines<'_>, hunk: &[Hunk], diff: &mut String) {
     let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { return };
     let before = first.old.start.min(CONTEXT);
     let after = CONTEXT.min(old.len() - last.old.end);

@@ -13,7 +13,7 @@ use manifest::{
 use policy::{
     config::Config,
     exceptions::Subject,
-    harden::{self, Change, Field, Scope},
+    harden::{self, Field, MissingDefault, Scope},
     pss::NEWEST,
     verdict::{Context, ExceptionsAt, PodCase},
 };
@@ -50,7 +50,7 @@ struct Plan {
 pub(super) struct Planned {
     pub(super) document: Extent,
     pod: Path,
-    changes: Vec<Change>,
+    changes: Vec<MissingDefault>,
     /// The patch that `/mutate` would return, applied to the document.
     pub(super) patch: Patch,
 }

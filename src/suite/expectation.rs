@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use policy::{findings::Identity, spec::Verdict, workloads::Kind};
+use policy::{findings::Identity, spec::Verdict, workloads::WorkloadKind};
 
 /// The expected result for some workloads. Fields that are `None` are not checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl FromStr for Whom {
 
 fn holds_pods(kind: &str) -> bool {
     let mut groups = ["", "apps", "batch"].into_iter();
-    kind == "Pod" || groups.any(|group| Kind::of_manifest(group, kind).is_some())
+    kind == "Pod" || groups.any(|group| WorkloadKind::of_manifest(group, kind).is_some())
 }
 
 #[cfg(test)]

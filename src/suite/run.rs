@@ -225,7 +225,7 @@ impl Bench {
 }
 
 /// A line of the trace, in the format of the other lines.
-fn hardening(decision: Decision, changes: &[harden::Change]) -> String {
+fn hardening(decision: Decision, changes: &[harden::MissingDefault]) -> String {
     let mut fields: Vec<_> = changes.iter().map(|change| change.field).collect();
     fields.sort_unstable();
     fields.dedup();

@@ -5,7 +5,7 @@ use std::{hint::black_box, path::Path};
 
 use policy::{
     harden::{self, Scope},
-    pss::{CONTROLS, Caps, Findings, Pod},
+    pss::{CONTROLS, FindingLimits, Findings, Pod},
     rules::Images,
 };
 use portcullis::config;
@@ -30,7 +30,7 @@ fn steps() -> Vec<(String, Run)> {
         for revision in control.revisions {
             let name = format!("{} of {:?}", control.id, revision.since);
             let run = move |pod: &Pod<'_>| {
-                let mut found = Findings::new(Caps::ANSWER);
+                let mut found = Findings::new(FindingLimits::ANSWER);
                 (revision.check)(pod, &mut found);
                 black_box(found);
             };
@@ -40,7 +40,7 @@ fn steps() -> Vec<(String, Run)> {
     for demand in config.policies.rules.iter().cloned() {
         let name = demand.check.rule().id.to_owned();
         let run = move |pod: &Pod<'_>| {
-            let mut found = Findings::new(Caps::ANSWER);
+            let mut found = Findings::new(FindingLimits::ANSWER);
             demand.check.find(pod, &Images::of(pod), &mut found);
             black_box(found);
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use policy::{
     config::Mode,
-    harden::{Change, Decision, PatchText, Scope},
+    harden::{Decision, MissingDefault, PatchText, Scope},
     namespace::EffectivePolicy,
     pss::{MIRROR, Pod},
     rules,
@@ -25,7 +25,7 @@ pub struct Hardening<'r> {
     /// Whether the changes are applied.
     pub effect: Effect,
     /// The changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<MissingDefault>,
     /// Whether the user learns of it elsewhere: from a denial, which the pod gets in any case, or from the warnings of
     /// `/validate`, which say what to set in an unchanged pod.
     pub is_told_otherwise: bool,

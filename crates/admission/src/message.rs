@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use policy::{
-    harden::{Change, Field},
+    harden::{Field, MissingDefault},
     pss::{Levels, Pod},
     requirement::Violation,
     shown::clean,
@@ -49,7 +49,7 @@ pub(super) fn denial(first: &str, fixes: &Fixes<'_>, pod: &Pod<'_>, last: &[Stri
 }
 
 /// The changes of hardening by place: `pod: runAsNonRoot=true; container "web": …`. About this many bytes.
-pub(super) fn changes(changes: &[Change], pod: &Pod<'_>, room: usize) -> String {
+pub(super) fn changes(changes: &[MissingDefault], pod: &Pod<'_>, room: usize) -> String {
     let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     let mut text = String::new();
@@ -68,7 +68,7 @@ pub(super) fn changes(changes: &[Change], pod: &Pod<'_>, room: usize) -> String 
 }
 
 /// What users must know about an image before setting `runAsNonRoot`.
-pub(super) fn root_caveat(changes: &[Change]) -> Option<&'static str> {
+pub(super) fn root_caveat(changes: &[MissingDefault]) -> Option<&'static str> {
     changes.iter().any(|change| change.field == Field::RunAsNonRoot).then_some(
         "runAsNonRoot: an image that runs as root, or names its user instead of numbering it, will not start",
     )

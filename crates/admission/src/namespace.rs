@@ -5,7 +5,7 @@ use policy::{
     namespace::EffectivePolicy,
     pss::{InvalidLabel, Levels},
     verdict::Context,
-    workloads::{Namespace, Object},
+    workloads::{NamespaceObject, Object},
 };
 
 use super::{
@@ -40,7 +40,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
         other => return Review::Decided(Outcome::Refuse(unreadable(other))),
     };
     let is_exempt = context.exempt_namespace(&request.namespace).is_some();
-    let read = |namespace: &Namespace| context.policy(&request.namespace, &namespace.labels);
+    let read = |namespace: &NamespaceObject| context.policy(&request.namespace, &namespace.labels);
     let policy = read(new);
     let invalid = invalid_labels(&policy, new);
     match request.operation {
@@ -85,7 +85,7 @@ fn lenient(policy: &EffectivePolicy) -> Outcome<'static> {
     }
 }
 
-fn invalid_labels(policy: &EffectivePolicy, namespace: &Namespace) -> Vec<InvalidLabel> {
+fn invalid_labels(policy: &EffectivePolicy, namespace: &NamespaceObject) -> Vec<InvalidLabel> {
     let mode = harden::invalid_label(&namespace.labels);
     policy.invalid.iter().cloned().chain(mode).collect()
 }
@@ -97,7 +97,7 @@ fn is_stricter(before: &EffectivePolicy, after: &EffectivePolicy) -> bool {
 
 /// Warns about labels without effect in an exempt namespace.
 fn exempt(
-    namespace: &Namespace,
+    namespace: &NamespaceObject,
     policy: &EffectivePolicy,
     context: Context<'_>,
 ) -> Outcome<'static> {

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use policy::{
     config::Mode,
-    harden::{Change, PatchText},
+    harden::{MissingDefault, PatchText},
     pss::{Levels, Pod},
     requirement::Violation,
     shown::{clean, cut},
@@ -334,7 +334,7 @@ impl Draft {
         }
     }
 
-    fn caveat(&mut self, changes: &[Change]) {
+    fn caveat(&mut self, changes: &[MissingDefault]) {
         if let Some(caveat) = message::root_caveat(changes) {
             self.warn(caveat);
         }

@@ -13,7 +13,7 @@ use policy::{
     exceptions::Subject,
     harden::{Decision, Scope},
     namespace::EffectivePolicy,
-    pss::{Caps, ContainerKind, InvalidLabel, Pod},
+    pss::{ContainerKind, FindingLimits, InvalidLabel, Pod},
     requirement::Violation,
     rules,
     verdict::{Context, Exemption, Form, PodCase, Verdict},
@@ -223,7 +223,7 @@ impl<'r> AwaitsPolicy<'r> {
             },
             false => case,
         };
-        Outcome::Pod(policy::verdict::judge(case, Form::Hardened, Caps::ANSWER))
+        Outcome::Pod(policy::verdict::judge(case, Form::Hardened, FindingLimits::ANSWER))
     }
 
     /// Judges an update that upstream does not judge. A resize can violate rules, but no control.
@@ -237,7 +237,8 @@ impl<'r> AwaitsPolicy<'r> {
             return Outcome::Ignore;
         }
         let Ok(case) = self.case(pod, policy) else { return Outcome::Ignore };
-        let verdict = policy::verdict::judge(case.resized_from(old), Form::Written, Caps::ANSWER);
+        let verdict =
+            policy::verdict::judge(case.resized_from(old), Form::Written, FindingLimits::ANSWER);
         if verdict.is_clean() { Outcome::Ignore } else { Outcome::Pod(verdict) }
     }
 
@@ -253,7 +254,7 @@ impl<'r> AwaitsPolicy<'r> {
             Ok(case) => case,
             Err(exemption) => return Outcome::Exempt(exemption),
         };
-        let verdict = policy::verdict::judge(case, Form::Hardened, Caps::ANSWER);
+        let verdict = policy::verdict::judge(case, Form::Hardened, FindingLimits::ANSWER);
         let is_hardened = verdict.enforce.is_empty() && !verdict.case.changes.is_empty();
         let unhardened = || verdict.case.broken(Form::Written, rules::Mode::Enforce);
         let unhardened = is_hardened.then(unhardened).unwrap_or_default();

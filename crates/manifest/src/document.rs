@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 
 use super::{
     Extent, Line, Unreadable,
-    tree::{Kind, NoTree, Repeats, Tree},
+    tree::{NoTree, NodeKind, Repeats, Tree},
 };
 
 /// One document, not necessarily an object.
@@ -122,7 +122,7 @@ impl<'t> Chunk<'t> {
             return Vec::new();
         }
         match self.as_str().and_then(|text| self.tree(text)) {
-            Ok(tree) if tree.root().kind() == Kind::Null => Vec::new(),
+            Ok(tree) if tree.root().kind() == NodeKind::Null => Vec::new(),
             Ok(tree) => {
                 vec![Ok(Document { extent: self.extent(), content: Content::Yaml(Box::new(tree)) })]
             }

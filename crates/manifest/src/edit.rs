@@ -11,11 +11,11 @@ mod layout;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use policy::{harden::Change, pss::Place};
+use policy::{harden::MissingDefault, pss::Place};
 
 use super::{
     path::Path,
-    tree::{Found, Kind, Node, Quotes, Stop, Style, Tree},
+    tree::{FoundNode, Node, NodeKind, Quotes, Stop, Style, Tree},
 };
 use crate::edit::{
     addition::{Addition, Entry},
@@ -47,9 +47,13 @@ pub struct Refusal {
 ///
 /// # Errors
 /// The first place that cannot be edited.
-pub fn edits(tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Result<Vec<Edit>, Refusal> {
+pub fn edits(
+    tree: &Tree<'_>,
+    pod: &Path,
+    changes: &[MissingDefault],
+) -> Result<Vec<Edit>, Refusal> {
     let mut editor = Editor { tree, edits: Vec::new() };
-    let mut by_place: BTreeMap<Place, Vec<&Change>> = BTreeMap::new();
+    let mut by_place: BTreeMap<Place, Vec<&MissingDefault>> = BTreeMap::new();
     for change in changes {
         by_place.entry(change.place).or_default().push(change);
     }
@@ -117,11 +121,11 @@ impl<'n> Editor<'n> {
     /// Adds to the mapping at the end of a trail.
     fn add_to_map(
         &mut self,
-        found: &Found<'n, '_>,
+        found: &FoundNode<'n, '_>,
         at: Stop<'n>,
         additions: Vec<Entry>,
     ) -> Result<(), Refusal> {
-        let Kind::Map(style) = at.node.kind() else { return Err(unexpected(at.node)) };
+        let NodeKind::Map(style) = at.node.kind() else { return Err(unexpected(at.node)) };
         let mut new = Vec::new();
         for (key, addition) in additions {
             if at.node.entries().filter(|(own, _)| own.key() == Some(key)).nth(1).is_some() {
@@ -156,7 +160,7 @@ impl<'n> Editor<'n> {
     /// Adds to the value of a key in the mapping `parent`.
     fn add_to_value(
         &mut self,
-        found: &Found<'n, '_>,
+        found: &FoundNode<'n, '_>,
         parent: Stop<'n>,
         at: Stop<'n>,
         addition: Addition,
@@ -168,17 +172,17 @@ impl<'n> Editor<'n> {
         let mut below = found.clone();
         below.trail.push(at);
         match (addition, at.node.kind()) {
-            (Addition::Map(entries), Kind::Map(_)) => self.add_to_map(&below, at, entries),
-            (Addition::List(items), Kind::List(style)) => {
+            (Addition::Map(entries), NodeKind::Map(_)) => self.add_to_map(&below, at, entries),
+            (Addition::List(items), NodeKind::List(style)) => {
                 self.edits.extend(match style {
                     Style::Block => Block::of(&below, at.node).items(&items)?,
                     Style::Flow => Flow::of(&below, at.node).items(&items),
                 });
                 Ok(())
             }
-            (addition, Kind::Null) => {
+            (addition, NodeKind::Null) => {
                 let edits = match parent.node.kind() {
-                    Kind::Map(Style::Block) => {
+                    NodeKind::Map(Style::Block) => {
                         Block::of(found, parent.node).value(at, &addition)?
                     }
                     _ => Flow::of(found, parent.node).value(at, &addition)?,
@@ -252,5 +256,5 @@ fn behind_colon(tree: &str, key: Node<'_>) -> Result<usize, Refusal> {
 
 /// Whether the keys around it are quoted, as in JSON.
 fn is_quoted(node: Node<'_>) -> bool {
-    node.kind() == Kind::Scalar(Quotes::Double)
+    node.kind() == NodeKind::Scalar(Quotes::Double)
 }

@@ -3,8 +3,8 @@
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
 use policy::{
-    findings::{Found, Location, Position, Region, Replacement, Workload},
-    harden::Change,
+    findings::{FieldToFix, Location, Position, Region, Replacement, Workload},
+    harden::MissingDefault,
 };
 
 use super::{
@@ -78,7 +78,12 @@ impl<'t> Places<'t> {
     }
 
     /// Empty if the place cannot be edited.
-    fn replacements(&self, tree: &Tree<'_>, pod: &Path, changes: &[Change]) -> Vec<Replacement> {
+    fn replacements(
+        &self,
+        tree: &Tree<'_>,
+        pod: &Path,
+        changes: &[MissingDefault],
+    ) -> Vec<Replacement> {
         let edits = edit::edits(tree, pod, changes).unwrap_or_default();
         let region = |range: &Range<usize>| self.region(range.start, range.end);
         edits
@@ -105,7 +110,7 @@ impl<'t> Places<'t> {
         manifest.tree.or_else(of_json)
     }
 
-    fn mark_one(&self, tree: &Tree<'_>, found: &mut Found, object: &Path) {
+    fn mark_one(&self, tree: &Tree<'_>, found: &mut FieldToFix, object: &Path) {
         let path = |below: &str| object.clone().join(&Path::of(below));
         let (field, part) = (path(&found.field), path(&found.part));
         let name = span(tree, &part.clone().key("name"));

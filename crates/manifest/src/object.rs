@@ -5,7 +5,7 @@ use std::{marker::PhantomData, ops::Range};
 use policy::{
     findings::Identity,
     pss::Pod,
-    workloads::{Kind, Object, Target},
+    workloads::{Object, Target, WorkloadKind},
 };
 
 use super::{
@@ -192,7 +192,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             return Ok(Content::List(inherited, items));
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let (target, root, template) = match (group, kind, Kind::of_manifest(group, kind)) {
+        let (target, root, template) = match (group, kind, WorkloadKind::of_manifest(group, kind)) {
             (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
             ("", "Pod", None) => (Target::Pod, "", &[][..]),
             _ => return Ok(Content::Ignored),

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use wide::u8x16;
 
-use super::tree::{Builder, Kind, NoTree, Quotes, Style};
+use super::tree::{Builder, NoTree, NodeKind, Quotes, Style};
 
 /// Deeper than real manifests.
 const MAX_DEPTH: usize = 48;
@@ -71,7 +71,7 @@ impl<'s> Reader<'s, '_> {
 
     fn list(&mut self) -> Option<()> {
         let column = self.column;
-        self.start(Kind::List(Style::Block))?;
+        self.start(NodeKind::List(Style::Block))?;
         while self.is_item() && self.column == column {
             let dash = self.at;
             self.at += 1;
@@ -89,7 +89,7 @@ impl<'s> Reader<'s, '_> {
     fn map(&mut self) -> Option<()> {
         let column = self.column;
         let mut is_empty = true;
-        self.start(Kind::Map(Style::Block))?;
+        self.start(NodeKind::Map(Style::Block))?;
         while let Some((key, quotes)) = self.key() {
             if self.is_done() || self.column != column {
                 break;
@@ -157,7 +157,7 @@ impl<'s> Reader<'s, '_> {
         self.byte(self.at) == b'-' && self.byte(self.at + 1) == b' '
     }
 
-    fn start(&mut self, kind: Kind) -> Option<()> {
+    fn start(&mut self, kind: NodeKind) -> Option<()> {
         self.depth += 1;
         let began = self.builder.start(kind, self.at..self.at + 1);
         self.or_refused(began).filter(|()| self.depth <= MAX_DEPTH)

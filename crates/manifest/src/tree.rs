@@ -107,7 +107,7 @@ pub enum Quotes {
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NodeKind {
     /// Nothing, `~` or `null`, without quotes or a tag.
     Null,
     /// Any other scalar.
@@ -127,7 +127,7 @@ struct Id(u32);
 struct Raw {
     start: u32,
     end: u32,
-    kind: Kind,
+    kind: NodeKind,
     /// A range in [`Tree::children`]; for an alias, the anchor's node.
     children: (u32, u32),
     tag: Tag,
@@ -135,11 +135,11 @@ struct Raw {
 
 impl Raw {
     const NONE: Self =
-        Self { start: 0, end: 0, kind: Kind::Null, children: (0, 0), tag: Tag::None };
+        Self { start: 0, end: 0, kind: NodeKind::Null, children: (0, 0), tag: Tag::None };
 
     /// Whether it is a merge key if its value is `<<`.
     fn may_merge(self) -> bool {
-        self.kind == Kind::Scalar(Quotes::Plain) && self.tag == Tag::None
+        self.kind == NodeKind::Scalar(Quotes::Plain) && self.tag == Tag::None
     }
 }
 
@@ -166,7 +166,7 @@ pub struct Node<'n> {
 
 /// The result of following a path.
 #[derive(Clone, Debug)]
-pub struct Found<'n, 'p> {
+pub struct FoundNode<'n, 'p> {
     /// The nodes from the document's root, each with its key if it has one. The last is the deepest that exists.
     pub trail: Vec<Stop<'n>>,
     /// The part of the path that does not exist.
@@ -228,7 +228,7 @@ impl<'t> Tree<'t> {
     }
 
     /// Follows a path from the root as far as possible, including aliases and merge keys.
-    pub fn find<'p>(&self, path: &'p Path) -> Found<'_, 'p> {
+    pub fn find<'p>(&self, path: &'p Path) -> FoundNode<'_, 'p> {
         let mut stop = Stop { key: None, node: self.root(), through: None }.resolved();
         let mut trail = vec![stop];
         let mut missing = path.steps();
@@ -238,7 +238,7 @@ impl<'t> Tree<'t> {
             trail.push(stop);
             missing = rest;
         }
-        Found { trail, missing }
+        FoundNode { trail, missing }
     }
 
     /// Whether the document has aliases.

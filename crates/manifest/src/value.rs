@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use policy::json;
 
-use super::tree::{Booleans, Error, Kind, Node};
+use super::tree::{Booleans, Error, Node, NodeKind};
 
 /// A value that is not parsed yet.
 #[derive(Clone, Copy)]
@@ -48,14 +48,14 @@ impl<'a> Value<'a> {
     pub(super) fn is_map(self) -> bool {
         match self {
             Self::Json(json) => json.starts_with('{'),
-            Self::Yaml(node) => matches!(node.resolved().kind(), Kind::Map(_)),
+            Self::Yaml(node) => matches!(node.resolved().kind(), NodeKind::Map(_)),
         }
     }
 
     pub(super) fn is_list(self) -> bool {
         match self {
             Self::Json(json) => json.starts_with('['),
-            Self::Yaml(node) => matches!(node.resolved().kind(), Kind::List(_)),
+            Self::Yaml(node) => matches!(node.resolved().kind(), NodeKind::List(_)),
         }
     }
 
@@ -79,12 +79,12 @@ impl<'a> Value<'a> {
                 let Some(items) = node.entry("items") else { return Ok(None) };
                 let list = items.resolved();
                 match list.kind() {
-                    Kind::Null => Ok(None),
-                    Kind::List(_) => {
+                    NodeKind::Null => Ok(None),
+                    NodeKind::List(_) => {
                         let item = |item: Node<'a>| (item.span().start, Self::Yaml(item));
                         Ok(Some(list.items().map(item).collect()))
                     }
-                    Kind::Scalar(_) | Kind::Map(_) | Kind::Alias => {
+                    NodeKind::Scalar(_) | NodeKind::Map(_) | NodeKind::Alias => {
                         Err(Error::custom("must be a list").of(items, "items"))
                     }
                 }

@@ -19,7 +19,7 @@ pub enum Target {
     /// cannot get a pod past an older build (`admission.go`, ignoredPodSubresources).
     Pod,
     /// A kind that creates pods from a template.
-    Template(Kind),
+    Template(WorkloadKind),
     /// `namespaces`, and the subresources that contain a namespace.
     Namespace,
     /// Not judged: `pods/exec`, `deployments/scale`.
@@ -31,7 +31,7 @@ pub enum Target {
 /// The eight kinds with a pod template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the kinds are Kubernetes' own")]
-pub enum Kind {
+pub enum WorkloadKind {
     CronJob,
     DaemonSet,
     Deployment,
@@ -43,18 +43,18 @@ pub enum Kind {
 }
 
 /// Group, resource and kind of each.
-const KINDS: [(&str, &str, &str, Kind); 8] = [
-    ("batch", "cronjobs", "CronJob", Kind::CronJob),
-    ("apps", "daemonsets", "DaemonSet", Kind::DaemonSet),
-    ("apps", "deployments", "Deployment", Kind::Deployment),
-    ("batch", "jobs", "Job", Kind::Job),
-    ("", "podtemplates", "PodTemplate", Kind::PodTemplate),
-    ("apps", "replicasets", "ReplicaSet", Kind::ReplicaSet),
-    ("", "replicationcontrollers", "ReplicationController", Kind::ReplicationController),
-    ("apps", "statefulsets", "StatefulSet", Kind::StatefulSet),
+const KINDS: [(&str, &str, &str, WorkloadKind); 8] = [
+    ("batch", "cronjobs", "CronJob", WorkloadKind::CronJob),
+    ("apps", "daemonsets", "DaemonSet", WorkloadKind::DaemonSet),
+    ("apps", "deployments", "Deployment", WorkloadKind::Deployment),
+    ("batch", "jobs", "Job", WorkloadKind::Job),
+    ("", "podtemplates", "PodTemplate", WorkloadKind::PodTemplate),
+    ("apps", "replicasets", "ReplicaSet", WorkloadKind::ReplicaSet),
+    ("", "replicationcontrollers", "ReplicationController", WorkloadKind::ReplicationController),
+    ("apps", "statefulsets", "StatefulSet", WorkloadKind::StatefulSet),
 ];
 
-impl Kind {
+impl WorkloadKind {
     /// The kind of a manifest, by the group of its `apiVersion`.
     pub fn of_manifest(group: &str, kind: &str) -> Option<Self> {
         KINDS.iter().find(|row| row.0 == group && row.2 == kind).map(|row| row.3)
@@ -138,7 +138,7 @@ pub enum Object<'a> {
     /// The object of a template, with the template if present.
     Template(Option<Box<Pod<'a>>>),
     /// A namespace.
-    Namespace(Namespace),
+    Namespace(NamespaceObject),
     /// The object does not match its resource, for this reason.
     Unreadable(String),
     /// The review is truncated or incomplete, so the type is unknown, for this reason.
@@ -147,7 +147,7 @@ pub enum Object<'a> {
 
 /// The part of a namespace that is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Namespace {
+pub struct NamespaceObject {
     /// Its policy labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -162,12 +162,12 @@ impl<'de> DeserializeSeed<'de> for Target {
                 Some(pod) => Object::Pod(pod),
                 None => Object::Absent,
             },
-            Self::Template(Kind::PodTemplate) => {
+            Self::Template(WorkloadKind::PodTemplate) => {
                 from_holder(Option::<Holder<'de>>::deserialize(deserializer)?, |holder| {
                     holder.template
                 })
             }
-            Self::Template(Kind::CronJob) => from_holder(
+            Self::Template(WorkloadKind::CronJob) => from_holder(
                 Option::<WithSpec<JobTemplate<'de>>>::deserialize(deserializer)?,
                 |cron_job| cron_job.spec.job_template.spec.template,
             ),
@@ -178,7 +178,7 @@ impl<'de> DeserializeSeed<'de> for Target {
             }
             Self::Namespace => match Option::<RawNamespace>::deserialize(deserializer)? {
                 Some(namespace) => {
-                    Object::Namespace(Namespace { labels: namespace.metadata.labels.0 })
+                    Object::Namespace(NamespaceObject { labels: namespace.metadata.labels.0 })
                 }
                 None => Object::Absent,
             },

@@ -12,7 +12,7 @@ use std::{
 
 use manifest::{Line, Unreadable};
 use policy::{
-    findings::{Found, ReportedViolation, Summary, Workload},
+    findings::{FieldToFix, ReportedViolation, Summary, Workload},
     pss::Level,
     requirement::Requirement,
 };
@@ -236,7 +236,7 @@ fn violation(
     rows: &mut String,
     id: &str,
     broken: &ReportedViolation,
-    found: &Found,
+    found: &FieldToFix,
 ) -> fmt::Result {
     let line = found.region.map_or_else(String::new, |at| format!(" line {}", at.start.line));
     let hardened = if broken.is_hardened() { " <i>fixed by hardening</i>" } else { "" };

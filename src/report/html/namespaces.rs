@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use policy::findings::{Change, Namespace, Presence};
+use policy::findings::{ComplianceChange, Namespace, Presence};
 
 use crate::report::{namespace, words::count};
 
@@ -49,7 +49,7 @@ impl Namespaces {
         writeln!(self.rows, "</td></tr>")
     }
 
-    pub(super) fn add_change(&mut self, change: &Change) -> fmt::Result {
+    pub(super) fn add_change(&mut self, change: &ComplianceChange) -> fmt::Result {
         writeln!(self.changes, "<li>{}</li>", Escaped(&namespace::change(change)))
     }
 

@@ -10,7 +10,7 @@ use kube::Client;
 use policy::{
     config::Config,
     findings::{Audited, Modes, Namespace, Presence, Unread},
-    pss::{Caps, Level},
+    pss::{FindingLimits, Level},
 };
 use portcullis::audit::{Event, Progress, Settings, Templates, run};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ fn settings(page: u32) -> Settings {
         fail_on: Level::Restricted,
         page: NonZeroU32::new(page).unwrap(),
         presence: Some(Presence::Installed),
-        caps: Caps::REPORT,
+        caps: FindingLimits::REPORT,
     }
 }
 

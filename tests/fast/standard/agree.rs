@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, convert::Infallible, env, sync::Arc};
 use admission::{Effect, Hook, Outcome, Request, Review};
 use policy::{
     findings::{LevelsMet, Modes, Policy, Presence, ReportedViolation, Severity, Workload},
-    harden::{Change, Decision},
-    pss::{Caps, Level, NEWEST},
+    harden::{Decision, MissingDefault},
+    pss::{FindingLimits, Level, NEWEST},
     requirement::Violation,
     verdict::{Context, ExceptionsAt, Form},
 };
@@ -357,7 +357,7 @@ impl Policies {
             fail_on: Level::Restricted,
             page: audit::PAGE,
             presence: Some(Presence::Installed),
-            caps: Caps::REPORT,
+            caps: FindingLimits::REPORT,
         };
         let mut namespaces = Vec::new();
         let tell = async |event| {
@@ -393,6 +393,6 @@ fn ids<'b>(broken: impl Iterator<Item = &'b ReportedViolation>) -> Ids {
     broken.map(|broken| broken.requirement.id().to_owned()).collect()
 }
 
-fn fields(changes: &[Change]) -> Ids {
+fn fields(changes: &[MissingDefault]) -> Ids {
     changes.iter().map(|change| change.field.name().to_owned()).collect()
 }

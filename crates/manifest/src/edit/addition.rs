@@ -1,6 +1,6 @@
 //! The notation of defaults that are added.
 
-use policy::harden::{Change, Field, List, Resources, Values};
+use policy::harden::{Field, List, MissingDefault, Resources, Values};
 
 /// The value to add for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) enum Word {
 
 impl Addition {
     /// The defaults for one place, relative to the pod's spec or the container.
-    pub(super) fn of(changes: &[&Change]) -> Vec<Entry> {
+    pub(super) fn of(changes: &[&MissingDefault]) -> Vec<Entry> {
         let mut additions = Vec::new();
         let mut context = Vec::new();
         for change in changes {
@@ -58,10 +58,10 @@ impl Addition {
     }
 
     /// The volumes in the pod's spec that changes of containers need, if any.
-    pub(super) fn of_volumes(changes: &[Change]) -> Option<Entry> {
+    pub(super) fn of_volumes(changes: &[MissingDefault]) -> Option<Entry> {
         let volume =
             |name: &str| Self::Map(vec![("emptyDir", Self::Map(Vec::new())), ("name", text(name))]);
-        let empty_dirs = changes.iter().flat_map(Change::empty_dirs);
+        let empty_dirs = changes.iter().flat_map(MissingDefault::empty_dirs);
         let volumes: Vec<_> = empty_dirs.map(|one| volume(one.volume())).collect();
         (!volumes.is_empty()).then_some(("volumes", Self::List(volumes)))
     }

@@ -2,7 +2,7 @@
 //! the author's indentation.
 
 use super::{
-    super::tree::{Found, Kind, Node, Quotes, Stop, Style},
+    super::tree::{FoundNode, Node, NodeKind, Quotes, Stop, Style},
     Edit, Refusal,
     addition::{Addition, Entry},
     behind_colon, layout, refusal,
@@ -26,7 +26,7 @@ pub(super) struct Block<'n> {
 }
 
 impl<'n> Block<'n> {
-    pub(super) fn of(found: &Found<'n, '_>, node: Node<'n>) -> Self {
+    pub(super) fn of(found: &FoundNode<'n, '_>, node: Node<'n>) -> Self {
         let text = node.text();
         let column = |node: Node<'_>| layout::column(text, node.span().start);
         let own = node.entries().map(|(_, value)| (node, value));
@@ -35,18 +35,18 @@ impl<'n> Block<'n> {
             .filter(|(stop, _)| stop.key.is_some())
             .map(|(stop, parent)| (parent.node, stop.node));
         let nested: Vec<_> = own.chain(above).filter(|(parent, _)| parent.is_block()).collect();
-        let deeper = |kind: Kind| {
+        let deeper = |kind: NodeKind| {
             let mut depths = nested.iter().filter(|(_, child)| child.kind() == kind);
             depths.next().and_then(|(parent, child)| column(*child).checked_sub(column(*parent)))
         };
         let siblings = node.entries().map(|(_, value)| value);
-        let in_brackets = siblings.rev().find(|value| value.kind() == Kind::List(Style::Flow));
+        let in_brackets = siblings.rev().find(|value| value.kind() == NodeKind::List(Style::Flow));
         Self {
             text,
             node,
             column: column(node),
-            step: deeper(Kind::Map(Style::Block)).filter(|step| *step > 0).unwrap_or(STEP),
-            dash: deeper(Kind::List(Style::Block)).unwrap_or_default(),
+            step: deeper(NodeKind::Map(Style::Block)).filter(|step| *step > 0).unwrap_or(STEP),
+            dash: deeper(NodeKind::List(Style::Block)).unwrap_or_default(),
             brackets: in_brackets.map(|list| list.items().next_back().map_or("", quote)),
         }
     }
@@ -154,7 +154,7 @@ impl<'n> Block<'n> {
             return Err(refusal(behind, why.to_owned()));
         }
         let byte = behind_comments(text, layout::line_end(text, behind), column);
-        if byte == text.len() && leaf(node).kind() == Kind::Scalar(Quotes::Block) {
+        if byte == text.len() && leaf(node).kind() == NodeKind::Scalar(Quotes::Block) {
             let why = "the text ends within a block scalar: end it with a line break, which would otherwise become \
                        part of the scalar";
             return Err(refusal(leaf(node).span().start, why.to_owned()));
@@ -196,13 +196,13 @@ fn leaf(mut node: Node<'_>) -> Node<'_> {
 
 fn quote(scalar: Node<'_>) -> &'static str {
     match scalar.kind() {
-        Kind::Scalar(Quotes::Double) => "\"",
-        Kind::Scalar(Quotes::Single) => "'",
-        Kind::Scalar(Quotes::Plain | Quotes::Block)
-        | Kind::Null
-        | Kind::Map(_)
-        | Kind::List(_)
-        | Kind::Alias => "",
+        NodeKind::Scalar(Quotes::Double) => "\"",
+        NodeKind::Scalar(Quotes::Single) => "'",
+        NodeKind::Scalar(Quotes::Plain | Quotes::Block)
+        | NodeKind::Null
+        | NodeKind::Map(_)
+        | NodeKind::List(_)
+        | NodeKind::Alias => "",
     }
 }
 

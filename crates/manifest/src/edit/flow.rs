@@ -2,7 +2,7 @@
 //! quotes if keys have them.
 
 use super::{
-    super::tree::{Found, Kind, Node, Stop, Style},
+    super::tree::{FoundNode, Node, NodeKind, Stop, Style},
     Edit, Refusal,
     addition::{Addition, Entry},
     behind_colon, is_quoted, layout,
@@ -35,7 +35,7 @@ struct Lines<'n> {
 
 impl<'n> Flow<'n> {
     /// `node` is the last of the trail, or about to be added to it with its key.
-    pub(super) fn of(found: &Found<'n, '_>, node: Node<'n>) -> Self {
+    pub(super) fn of(found: &FoundNode<'n, '_>, node: Node<'n>) -> Self {
         let text = node.text();
         let own = found.last().and_then(|stop| Some((stop.key?, node)));
         let last = node.entries().next_back();
@@ -191,11 +191,11 @@ impl<'n> Lines<'n> {
     }
 
     /// The layout of the nearest surrounding flow mapping whose entries are on separate lines.
-    fn around(text: &'n str, found: &Found<'n, '_>) -> Option<Self> {
+    fn around(text: &'n str, found: &FoundNode<'n, '_>) -> Option<Self> {
         let own = found.trail.last()?;
         let parent = found.trail.iter().rev().nth(1)?.node;
         let key = own.key?;
-        let is_flow = parent.kind() == Kind::Map(Style::Flow);
+        let is_flow = parent.kind() == NodeKind::Map(Style::Flow);
         let lines = Self::within(text, parent, key).filter(|_| is_flow)?;
         Some(Self { outer: layout::indent(text, key.span().start), ..lines })
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{Kind, Quotes, Reader, Style};
+use super::{NodeKind, Quotes, Reader, Style};
 
 impl<'s> Reader<'s, '_> {
     pub(super) fn plain(&mut self) -> Option<()> {
@@ -78,7 +78,7 @@ impl<'s> Reader<'s, '_> {
     pub(super) fn flow(&mut self) -> Option<()> {
         let is_map = self.byte(self.at) == b'{';
         let close = if is_map { b'}' } else { b']' };
-        let kind = if is_map { Kind::Map } else { Kind::List };
+        let kind = if is_map { NodeKind::Map } else { NodeKind::List };
         self.start(kind(Style::Flow))?;
         self.at += 1;
         self.skip_spaces();

@@ -12,9 +12,11 @@ use std::{
 
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag as WrittenTag};
 
-use super::{EMPTY, Id, Kind, MAX_DEPTH, MAX_NODES, NoTree, Quotes, Raw, Style, Tag, Tree, scalar};
+use super::{
+    EMPTY, Id, MAX_DEPTH, MAX_NODES, NoTree, NodeKind, Quotes, Raw, Style, Tag, Tree, scalar,
+};
 
-use aliases::{Anchor, Extent};
+use aliases::{Anchor, NodeSize};
 use spans::{bare, block_scalar, dash, offset};
 
 /// Maximum number of keys that are compared linearly: most mappings are small.
@@ -59,7 +61,7 @@ struct Open {
     anchor: usize,
     /// The start of its children in `pending`.
     from: usize,
-    extent: Extent,
+    extent: NodeSize,
     /// For a mapping with many keys.
     keys: HashSet<Box<str>>,
 }
@@ -107,10 +109,14 @@ impl<'t> Builder<'t> {
                 let is_below_key = written == StructureStyle::Block && self.key_end().is_some();
                 let start =
                     if is_below_key { dash(self.text, self.offset, at.start) } else { at.start };
-                self.start_with(Kind::List(style(written)), (anchor, tag_of(tag)), start..at.end)
+                self.start_with(
+                    NodeKind::List(style(written)),
+                    (anchor, tag_of(tag)),
+                    start..at.end,
+                )
             }
             Event::MappingStart(written, anchor, tag) => {
-                self.start_with(Kind::Map(style(written)), (anchor, tag_of(tag)), at)
+                self.start_with(NodeKind::Map(style(written)), (anchor, tag_of(tag)), at)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
             Event::Alias(anchor) => self.alias(anchor, &at),
@@ -129,7 +135,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Starts a mapping or a list at its first byte.
-    pub(crate) fn start(&mut self, kind: Kind, at: Range<usize>) -> Result<(), NoTree> {
+    pub(crate) fn start(&mut self, kind: NodeKind, at: Range<usize>) -> Result<(), NoTree> {
         self.start_with(kind, (0, Tag::None), at)
     }
 
@@ -143,8 +149,8 @@ impl<'t> Builder<'t> {
         let at = self.offset + at.start..self.offset + at.end;
         let is_bare = quotes == Quotes::Plain && tag == Tag::None;
         let kind = match scalar::is_null(value) && is_bare {
-            true => Kind::Null,
-            false => Kind::Scalar(quotes),
+            true => NodeKind::Null,
+            false => NodeKind::Scalar(quotes),
         };
         let at = match quotes {
             // The parser places an empty value where it noticed the absence.
@@ -163,7 +169,7 @@ impl<'t> Builder<'t> {
         if bare(written, quotes) != Some(&*read) {
             self.decoded.insert(id, read.into());
         }
-        let extent = Extent { size: 1 + value.len() / 256, height: 0 };
+        let extent = NodeSize { size: 1 + value.len() / 256, height: 0 };
         self.complete(id, anchor, extent)
     }
 
@@ -206,7 +212,7 @@ impl<'t> Builder<'t> {
 
     fn start_with(
         &mut self,
-        kind: Kind,
+        kind: NodeKind,
         properties: Properties,
         at: Range<usize>,
     ) -> Result<(), NoTree> {
@@ -218,7 +224,7 @@ impl<'t> Builder<'t> {
             return Err(too_deep(at.start));
         }
         let id = self.push(kind, properties, &at)?;
-        let extent = Extent { size: 1, height: 1 };
+        let extent = NodeSize { size: 1, height: 1 };
         let (from, anchor) = (self.pending.len(), properties.0);
         self.open.push(Open { id, anchor, from, extent, keys: HashSet::new() });
         Ok(())
@@ -235,7 +241,8 @@ impl<'t> Builder<'t> {
         let end = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
         if let Some(node) = self.nodes.get_mut(id.0 as usize) {
             node.children = (start, end);
-            let is_closed = matches!(node.kind, Kind::Map(Style::Flow) | Kind::List(Style::Flow));
+            let is_closed =
+                matches!(node.kind, NodeKind::Map(Style::Flow) | NodeKind::List(Style::Flow));
             node.end = match last_end {
                 // With a closing bracket of its own: in `[a: b]` the mapping has none.
                 _ if is_closed && !at.is_empty() => offset(self.offset + at.end),
@@ -251,7 +258,7 @@ impl<'t> Builder<'t> {
 
     fn push(
         &mut self,
-        kind: Kind,
+        kind: NodeKind,
         (anchor, tag): Properties,
         at: &Range<usize>,
     ) -> Result<Id, NoTree> {
@@ -268,7 +275,7 @@ impl<'t> Builder<'t> {
         Ok(id)
     }
 
-    fn complete(&mut self, id: Id, anchor: usize, extent: Extent) -> Result<(), NoTree> {
+    fn complete(&mut self, id: Id, anchor: usize, extent: NodeSize) -> Result<(), NoTree> {
         if let Some(anchor) = self.anchors.get_mut(&anchor).filter(|_| anchor != 0) {
             anchor.extent = Some(extent);
         }
@@ -280,7 +287,7 @@ impl<'t> Builder<'t> {
         }
         // Empty documents are ignored.
         let node = self.node(id);
-        let is_empty = |node: Raw| node.kind == Kind::Null && node.start == node.end;
+        let is_empty = |node: Raw| node.kind == NodeKind::Null && node.start == node.end;
         match self.root.map(|root| is_empty(self.node(root))) {
             Some(false) if is_empty(node) => {}
             Some(false) => {
@@ -295,13 +302,14 @@ impl<'t> Builder<'t> {
     /// Whether the next node is a key.
     fn is_key(&self) -> bool {
         let Some(Open { id, from, .. }) = self.open.last() else { return false };
-        matches!(self.node(*id).kind, Kind::Map(_)) && (self.pending.len() - from).is_multiple_of(2)
+        matches!(self.node(*id).kind, NodeKind::Map(_))
+            && (self.pending.len() - from).is_multiple_of(2)
     }
 
     /// The end of the key whose value comes next.
     fn key_end(&self) -> Option<usize> {
         let Open { id, from, .. } = self.open.last()?;
-        let is_map = matches!(self.node(*id).kind, Kind::Map(_));
+        let is_map = matches!(self.node(*id).kind, NodeKind::Map(_));
         let key = self.pending.get(*from..)?.last()?;
         (is_map && !self.is_key()).then_some(self.node(*key).end as usize)
     }
@@ -313,7 +321,7 @@ impl<'t> Builder<'t> {
     /// Resolves an alias.
     fn resolved(&self, id: Id) -> Raw {
         let node = self.node(id);
-        if node.kind == Kind::Alias { self.node(Id(node.children.0)) } else { node }
+        if node.kind == NodeKind::Alias { self.node(Id(node.children.0)) } else { node }
     }
 
     fn children_of(&self, node: Raw) -> &[Id] {
@@ -329,8 +337,8 @@ impl<'t> Builder<'t> {
         let Raw { start, end, kind, .. } = self.node(id);
         let written = self.text.get(start as usize..end as usize).unwrap_or_default();
         match kind {
-            Kind::Scalar(quotes) => bare(written, quotes).unwrap_or_default(),
-            Kind::Null | Kind::Map(_) | Kind::List(_) | Kind::Alias => written,
+            NodeKind::Scalar(quotes) => bare(written, quotes).unwrap_or_default(),
+            NodeKind::Null | NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Alias => written,
         }
     }
 

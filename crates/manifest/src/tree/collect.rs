@@ -4,7 +4,7 @@ use std::{collections::HashSet, marker::PhantomData};
 
 use serde::de::DeserializeOwned;
 
-use super::{Booleans, Error, ErrorKind, Id, Kind, Node, Value};
+use super::{Booleans, Error, ErrorKind, Id, Node, NodeKind, Value};
 
 /// Maximum number of errors that [`Node::read_all`] collects.
 const MAX_ERRORS: usize = 100;
@@ -51,7 +51,7 @@ fn follows(error: &Error, culprit: Node<'_>, left_out: &HashSet<Id>) -> bool {
                     && (left_out.contains(&value.id) || lacks(value.resolved()))
             })
         }
-        (ErrorKind::Value, Kind::List(_)) => lacks(node),
+        (ErrorKind::Value, NodeKind::List(_)) => lacks(node),
         _ => false,
     }
 }

@@ -13,7 +13,7 @@ use serde::{
 
 use super::{
     super::path::Step,
-    Error, Id, Kind, Node, Quotes,
+    Error, Id, Node, NodeKind, Quotes,
     error::shown,
     scalar::{self, Booleans, Scalar},
 };
@@ -52,8 +52,10 @@ impl<'n> Node<'n> {
     pub fn scalar(self, booleans: Booleans) -> Result<Scalar<'n>, Error> {
         let Some(text) = self.read_as() else { return Ok(Scalar::Null) };
         let quotes = match self.kind() {
-            Kind::Scalar(quotes) => quotes,
-            Kind::Null | Kind::Map(_) | Kind::List(_) | Kind::Alias => Quotes::Plain,
+            NodeKind::Scalar(quotes) => quotes,
+            NodeKind::Null | NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Alias => {
+                Quotes::Plain
+            }
         };
         scalar::resolve(text, quotes, self.raw().tag, booleans)
             .ok_or_else(|| de::Error::custom("it is not what its tag says"))
@@ -73,10 +75,10 @@ impl<'n, 'b> Value<'n, 'b> {
             let plain = scalar::resolve(word, Quotes::Plain, super::Tag::None, self.booleans);
             let is_text = matches!(plain, None | Some(Scalar::Text(_)));
             match node.kind() {
-                Kind::Scalar(Quotes::Plain) if error.why().starts_with("must be a string") => {
+                NodeKind::Scalar(Quotes::Plain) if error.why().starts_with("must be a string") => {
                     error.hint(&format!(": write {} in quotes", shown(word)));
                 }
-                Kind::Scalar(Quotes::Single | Quotes::Double) if !is_text => {
+                NodeKind::Scalar(Quotes::Single | Quotes::Double) if !is_text => {
                     error.hint(": leave out the quotes");
                 }
                 _ => {}
@@ -137,23 +139,23 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         let value = self.with(self.node.resolved());
         match value.node.kind() {
-            Kind::Map(_) => visitor.visit_map(Entries::of(value)),
-            Kind::List(_) => {
+            NodeKind::Map(_) => visitor.visit_map(Entries::of(value)),
+            NodeKind::List(_) => {
                 let items = value.node.children().iter();
                 visitor.visit_seq(Items { value, items, index: 0 })
             }
-            Kind::Null | Kind::Scalar(_) | Kind::Alias => value.visit_scalar(visitor),
+            NodeKind::Null | NodeKind::Scalar(_) | NodeKind::Alias => value.visit_scalar(visitor),
         }
     }
 
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         let node = self.node.resolved();
         match node.kind() {
-            Kind::Null => visitor.visit_none(),
-            Kind::Scalar(_) if self.left_out.is_some() && node.read_as() == Some("") => {
+            NodeKind::Null => visitor.visit_none(),
+            NodeKind::Scalar(_) if self.left_out.is_some() && node.read_as() == Some("") => {
                 visitor.visit_none()
             }
-            Kind::Scalar(_) | Kind::Map(_) | Kind::List(_) | Kind::Alias => {
+            NodeKind::Scalar(_) | NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Alias => {
                 visitor.visit_some(self)
             }
         }
@@ -167,8 +169,8 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.node.resolved().kind() {
-            Kind::List(_) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
-            Kind::Null | Kind::Scalar(_) | Kind::Map(_) | Kind::Alias => {
+            NodeKind::List(_) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
+            NodeKind::Null | NodeKind::Scalar(_) | NodeKind::Map(_) | NodeKind::Alias => {
                 self.deserialize_map(visitor)
             }
         }
@@ -176,14 +178,14 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
 
     fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node.resolved().kind() {
-            Kind::Null if self.left_out.is_some() => visitor.visit_map(Entries::none(self)),
+            NodeKind::Null if self.left_out.is_some() => visitor.visit_map(Entries::none(self)),
             _ => self.deserialize_any(visitor),
         }
     }
 
     fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.node.resolved().kind() {
-            Kind::Null if self.left_out.is_some() => {
+            NodeKind::Null if self.left_out.is_some() => {
                 visitor.visit_seq(Items { value: self, items: [].iter(), index: 0 })
             }
             _ => self.deserialize_any(visitor),
@@ -209,8 +211,10 @@ impl<'n> Deserializer<'n> for Value<'n, '_> {
     ) -> Result<V::Value, Error> {
         let value = self.with(self.node.resolved());
         match (value.node.kind(), value.node.scalar(self.booleans)) {
-            (Kind::Map(_), _) => visitor.visit_enum(MapAccessDeserializer::new(Entries::of(value))),
-            (Kind::Scalar(_), Ok(Scalar::Text(Cow::Borrowed(word)))) => {
+            (NodeKind::Map(_), _) => {
+                visitor.visit_enum(MapAccessDeserializer::new(Entries::of(value)))
+            }
+            (NodeKind::Scalar(_), Ok(Scalar::Text(Cow::Borrowed(word)))) => {
                 visitor.visit_enum(BorrowedStrDeserializer::new(word))
             }
             _ => self.deserialize_any(visitor),

@@ -6,7 +6,7 @@ use std::{
     ops::Range,
 };
 
-use super::{Found, Id, Kind, MAX_MERGES, Node, Quotes, Raw, Step, Stop, Style};
+use super::{FoundNode, Id, MAX_MERGES, Node, NodeKind, Quotes, Raw, Step, Stop, Style};
 
 /// Larger mappings are searched with an index.
 const LARGE: usize = 64;
@@ -17,7 +17,7 @@ fn hash(key: &str) -> u64 {
     hasher.finish()
 }
 
-impl<'n> Found<'n, '_> {
+impl<'n> FoundNode<'n, '_> {
     /// The deepest node that exists.
     pub fn last(&self) -> Option<Stop<'n>> {
         self.trail.last().copied()
@@ -28,9 +28,9 @@ impl<'n> Stop<'n> {
     pub(super) fn step(self, step: &Step) -> Option<Self> {
         let here = |key, node| Stop { key, node, through: self.through };
         match (self.node.kind(), step) {
-            (Kind::List(_), Step::Index(index)) => Some(here(None, self.node.item(*index)?)),
-            (Kind::Map(_), Step::Key(key)) => self.entry(key),
-            (Kind::Map(_), Step::Index(index)) => self.entry(&index.to_string()),
+            (NodeKind::List(_), Step::Index(index)) => Some(here(None, self.node.item(*index)?)),
+            (NodeKind::Map(_), Step::Key(key)) => self.entry(key),
+            (NodeKind::Map(_), Step::Index(index)) => self.entry(&index.to_string()),
             _ => None,
         }
     }
@@ -53,7 +53,7 @@ impl<'n> Stop<'n> {
 
 impl<'n> Node<'n> {
     /// The kind of the node.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> NodeKind {
         self.raw().kind
     }
 
@@ -76,7 +76,7 @@ impl<'n> Node<'n> {
 
     /// Whether it is a block collection.
     pub fn is_block(self) -> bool {
-        matches!(self.kind(), Kind::Map(Style::Block) | Kind::List(Style::Block))
+        matches!(self.kind(), NodeKind::Map(Style::Block) | NodeKind::List(Style::Block))
     }
 
     /// The aliases that refer to this node.
@@ -87,7 +87,7 @@ impl<'n> Node<'n> {
 
     /// Keys and values of a mapping, as written, including merge keys.
     pub fn entries(self) -> impl DoubleEndedIterator<Item = (Self, Self)> + ExactSizeIterator {
-        let ids = if matches!(self.kind(), Kind::Map(_)) { self.children() } else { &[] };
+        let ids = if matches!(self.kind(), NodeKind::Map(_)) { self.children() } else { &[] };
         ids.chunks_exact(2).map(move |pair| match pair {
             [key, value] => (Self { id: *key, ..self }, Self { id: *value, ..self }),
             // Unreachable: chunks have two elements.
@@ -97,13 +97,13 @@ impl<'n> Node<'n> {
 
     /// Items of a list.
     pub fn items(self) -> impl DoubleEndedIterator<Item = Self> + ExactSizeIterator {
-        let ids = if matches!(self.kind(), Kind::List(_)) { self.children() } else { &[] };
+        let ids = if matches!(self.kind(), NodeKind::List(_)) { self.children() } else { &[] };
         ids.iter().map(move |id| Self { id: *id, ..self })
     }
 
     /// An item of a list.
     pub fn item(self, index: usize) -> Option<Self> {
-        let id = self.children().get(index).filter(|_| matches!(self.kind(), Kind::List(_)))?;
+        let id = self.children().get(index).filter(|_| matches!(self.kind(), NodeKind::List(_)))?;
         Some(Self { id: *id, ..self })
     }
 
@@ -145,22 +145,22 @@ impl<'n> Node<'n> {
             return Some(decoded);
         }
         match self.kind() {
-            Kind::Null | Kind::Scalar(Quotes::Plain | Quotes::Block) => Some(self.source()),
-            Kind::Scalar(Quotes::Single | Quotes::Double) => {
+            NodeKind::Null | NodeKind::Scalar(Quotes::Plain | Quotes::Block) => Some(self.source()),
+            NodeKind::Scalar(Quotes::Single | Quotes::Double) => {
                 let source = self.source();
                 source.get(1..source.len().saturating_sub(1))
             }
-            Kind::Map(_) | Kind::List(_) | Kind::Alias => None,
+            NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Alias => None,
         }
     }
 
     /// Whether it is null, or an empty text, list or mapping.
     pub fn is_empty(self) -> bool {
         match self.kind() {
-            Kind::Null => true,
-            Kind::Scalar(_) => self.read_as() == Some(""),
-            Kind::Map(_) | Kind::List(_) => self.children().is_empty(),
-            Kind::Alias => false,
+            NodeKind::Null => true,
+            NodeKind::Scalar(_) => self.read_as() == Some(""),
+            NodeKind::Map(_) | NodeKind::List(_) => self.children().is_empty(),
+            NodeKind::Alias => false,
         }
     }
 
@@ -256,7 +256,7 @@ impl<'n> Node<'n> {
     /// The target of an alias.
     pub fn target(self) -> Option<Self> {
         let (target, _) = self.raw().children;
-        (self.kind() == Kind::Alias).then_some(Self { id: Id(target), ..self })
+        (self.kind() == NodeKind::Alias).then_some(Self { id: Id(target), ..self })
     }
 
     fn is_key(self, key: &str) -> bool {

@@ -5,13 +5,13 @@ use serde::{
     ser::{Error as _, SerializeMap as _},
 };
 
-use super::{Kind, Scalar, Value};
+use super::{NodeKind, Scalar, Value};
 
 impl Serialize for Value<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let node = self.node.resolved();
         match node.kind() {
-            Kind::Map(_) => {
+            NodeKind::Map(_) => {
                 let entries = node.all_entries();
                 let mut map = serializer.serialize_map(Some(entries.len()))?;
                 for (key, value) in entries {
@@ -19,8 +19,8 @@ impl Serialize for Value<'_, '_> {
                 }
                 map.end()
             }
-            Kind::List(_) => serializer.collect_seq(node.items().map(|item| self.with(item))),
-            Kind::Null | Kind::Scalar(_) | Kind::Alias => {
+            NodeKind::List(_) => serializer.collect_seq(node.items().map(|item| self.with(item))),
+            NodeKind::Null | NodeKind::Scalar(_) | NodeKind::Alias => {
                 match self.with(node).json_scalar().map_err(S::Error::custom)? {
                     Scalar::Null => serializer.serialize_unit(),
                     Scalar::Bool(value) => serializer.serialize_bool(value),

@@ -69,7 +69,7 @@ fn json_is_a_tree_too() {
     let tree = tree(text);
     assert_eq!(at(&tree, "[a/b].c[0]"), "true");
     assert_eq!(at(&tree, "\u{1f600}"), "\"\\u00e4\"");
-    assert_eq!(tree.root().kind(), Kind::Map(Style::Flow));
+    assert_eq!(tree.root().kind(), NodeKind::Map(Style::Flow));
 }
 
 #[test]

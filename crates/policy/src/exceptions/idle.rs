@@ -3,7 +3,7 @@
 
 use crate::{
     pss::{
-        CONTROLS, Capabilities, Caps, Container, Findings, List, Pod, PodSecurityContext,
+        CONTROLS, Capabilities, Container, FindingLimits, Findings, List, Pod, PodSecurityContext,
         SecurityContext, Sysctl, Text, Volume,
     },
     requirement::Requirement,
@@ -74,7 +74,7 @@ impl Relaxation {
             .into_iter()
             .filter(|control| !self.requirements.contains(&Requirement::Control(control)));
         asked.flat_map(|control| control.revisions).any(|revision| {
-            let mut found = Findings::new(Caps::NONE);
+            let mut found = Findings::new(FindingLimits::NONE);
             (revision.check)(pod, &mut found);
             !found.is_empty()
         })

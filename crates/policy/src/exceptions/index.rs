@@ -25,7 +25,7 @@ pub(super) struct Index {
 
 /// One value of a selector. All values in a list have the same kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Key<'e> {
+enum SelectorKey<'e> {
     Namespace(&'e str),
     Account(&'e str),
     Image(&'e ImagePattern),
@@ -35,27 +35,30 @@ enum Key<'e> {
 
 impl Index {
     pub(super) fn new<'e>(exceptions: impl Iterator<Item = &'e Exception> + Clone) -> Self {
-        let mut counts: HashMap<Key<'_>, usize> = HashMap::new();
+        let mut counts: HashMap<SelectorKey<'_>, usize> = HashMap::new();
         for key in exceptions.clone().flat_map(selectors).flatten() {
             *counts.entry(key).or_default() += 1;
         }
-        let shared =
-            |keys: &Vec<Key<'_>>| -> usize { keys.iter().filter_map(|key| counts.get(key)).sum() };
+        let shared = |keys: &Vec<SelectorKey<'_>>| -> usize {
+            keys.iter().filter_map(|key| counts.get(key)).sum()
+        };
         let (mut namespaces, mut accounts, mut images) = (Vec::new(), Vec::new(), Vec::new());
         let mut index = Self::default();
         for (number, exception) in exceptions.enumerate() {
             let rarest = selectors(exception).into_iter().filter(|keys| !keys.is_empty());
             for key in rarest.min_by_key(shared).into_iter().flatten() {
                 match key {
-                    Key::Namespace(text) => {
+                    SelectorKey::Namespace(text) => {
                         namespaces.push((Pattern::joined(text.to_owned()), number));
                     }
-                    Key::Account(text) => accounts.push((Pattern::joined(text.to_owned()), number)),
-                    Key::Image(image) => images.push((image, number)),
-                    Key::Owner(kind, name) => {
+                    SelectorKey::Account(text) => {
+                        accounts.push((Pattern::joined(text.to_owned()), number))
+                    }
+                    SelectorKey::Image(image) => images.push((image, number)),
+                    SelectorKey::Owner(kind, name) => {
                         index.owners.entry((kind, name.into())).or_default().push(number);
                     }
-                    Key::Label(key, value) => {
+                    SelectorKey::Label(key, value) => {
                         index.labels.entry((key.into(), value.into())).or_default().push(number);
                     }
                 }
@@ -93,15 +96,16 @@ impl Index {
 }
 
 /// The selectors of an exception. Each list is sufficient to find it; of labels, which must all match, each one alone.
-fn selectors(exception: &Exception) -> Vec<Vec<Key<'_>>> {
+fn selectors(exception: &Exception) -> Vec<Vec<SelectorKey<'_>>> {
     let matches = &exception.matches;
-    let owners = matches.owners.iter().map(|(kind, name)| Key::Owner(*kind, name));
+    let owners = matches.owners.iter().map(|(kind, name)| SelectorKey::Owner(*kind, name));
     let mut lists = vec![
-        matches.namespaces.iter().map(Key::Namespace).collect(),
+        matches.namespaces.iter().map(SelectorKey::Namespace).collect(),
         owners.collect(),
-        matches.service_accounts.iter().map(Key::Account).collect(),
-        matches.images.iter().map(Key::Image).collect(),
+        matches.service_accounts.iter().map(SelectorKey::Account).collect(),
+        matches.images.iter().map(SelectorKey::Image).collect(),
     ];
-    lists.extend(matches.pod_labels.iter().map(|(key, value)| vec![Key::Label(key, value)]));
+    lists
+        .extend(matches.pod_labels.iter().map(|(key, value)| vec![SelectorKey::Label(key, value)]));
     lists
 }

@@ -6,9 +6,10 @@
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use crate::{
-    harden::{Change, Field},
+    harden::{Field, MissingDefault},
     pss::{
-        Capabilities, Caps, Container, Findings, List, Place, Pod, Profile, SecurityContext, Text,
+        Capabilities, Container, FindingLimits, Findings, List, Place, Pod, Profile,
+        SecurityContext, Text,
     },
     requirement::Requirement,
     rules::{ImagePatterns, Images},
@@ -169,7 +170,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     pub fn findings(
         &self,
         requirement: Requirement,
-        caps: Caps,
+        caps: FindingLimits,
         check: impl FnOnce(&Pod<'a>, &mut Findings),
     ) -> Option<Findings> {
         match self.lifted_for(requirement) {
@@ -199,7 +200,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
 
     /// Filters the missing defaults: hardening does not add what is relaxed.
     #[must_use]
-    pub fn without_relaxed(&self, changes: Vec<Change>) -> Vec<Change> {
+    pub fn without_relaxed(&self, changes: Vec<MissingDefault>) -> Vec<MissingDefault> {
         if self.lifted.is_empty() {
             return changes;
         }
@@ -208,7 +209,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         asked
     }
 
-    fn add_asked(&self, change: Change, asked: &mut Vec<Change>) {
+    fn add_asked(&self, change: MissingDefault, asked: &mut Vec<MissingDefault>) {
         let requirement = change.field.requirement().and_then(Requirement::find);
         match requirement.and_then(|requirement| self.lifted_for(requirement)) {
             None => asked.push(change),
@@ -221,7 +222,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
                 let others = self.whole.containers().filter(|(place, container)| {
                     !places.contains(place) && lacks(container, change.field)
                 });
-                asked.extend(others.map(|(place, _)| Change { place, ..change.clone() }));
+                asked.extend(others.map(|(place, _)| MissingDefault { place, ..change.clone() }));
             }
         }
     }

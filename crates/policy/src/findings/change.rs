@@ -23,7 +23,7 @@ pub struct Compliance {
 
 /// A change since the earlier report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ComplianceChange {
     /// A workload, or a Namespace.
     pub what: Identity,
     /// The state in the earlier report; none for a new object.
@@ -57,7 +57,7 @@ impl Direction {
     }
 }
 
-impl Change {
+impl ComplianceChange {
     /// The change between two states, if there is one.
     fn of(what: Identity, before: Option<Compliance>, after: Option<Compliance>) -> Option<Self> {
         let change = Self { what, before, after };
@@ -147,17 +147,18 @@ impl EarlierReport {
     }
 
     /// The changes in a namespace. Unread objects do not count as deleted.
-    pub fn compare(&mut self, namespace: &Namespace) -> Vec<Change> {
+    pub fn compare(&mut self, namespace: &Namespace) -> Vec<ComplianceChange> {
         let mut earlier = self.namespaces.remove(&namespace.facts.name).unwrap_or_default();
         let what = named(&namespace.facts.name);
         let after = Compliance::of_namespace(namespace);
-        let mut changes: Vec<_> = Change::of(what, earlier.compliance, after).into_iter().collect();
+        let mut changes: Vec<_> =
+            ComplianceChange::of(what, earlier.compliance, after).into_iter().collect();
         for audited in &namespace.workloads {
             let identity = &audited.workload.identity;
             let key = (identity.kind.clone(), identity.name.clone());
             let before = earlier.workloads.remove(&key).map(|(_, compliance)| compliance);
             let after = Compliance::of_workload(&audited.workload);
-            changes.extend(Change::of(identity.clone(), before, after));
+            changes.extend(ComplianceChange::of(identity.clone(), before, after));
         }
         if namespace.unread.is_empty() {
             changes.extend(earlier.gone(&namespace.facts.name));
@@ -166,19 +167,19 @@ impl EarlierReport {
     }
 
     /// The namespaces that are missing in this report, with their workloads.
-    pub fn rest(self) -> impl Iterator<Item = Change> {
+    pub fn rest(self) -> impl Iterator<Item = ComplianceChange> {
         self.namespaces.into_iter().flat_map(|(name, earlier)| {
-            let gone = Change::of(named(&name), earlier.compliance, None);
+            let gone = ComplianceChange::of(named(&name), earlier.compliance, None);
             gone.into_iter().chain(earlier.gone(&name)).collect::<Vec<_>>()
         })
     }
 }
 
 impl EarlierNamespace {
-    fn gone(self, namespace: &str) -> impl Iterator<Item = Change> {
+    fn gone(self, namespace: &str) -> impl Iterator<Item = ComplianceChange> {
         self.workloads.into_iter().filter_map(move |((kind, name), (api_version, compliance))| {
             let what = Identity { api_version, kind, namespace: namespace.to_owned(), name };
-            Change::of(what, Some(compliance), None)
+            ComplianceChange::of(what, Some(compliance), None)
         })
     }
 }
@@ -196,13 +197,13 @@ fn named(namespace: &str) -> Identity {
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]
-    results: Vec<Row>,
+    results: Vec<WorkloadRow>,
     namespaces: Option<Vec<NamespaceRow>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct WorkloadRow {
     #[serde(default)]
     api_version: String,
     #[serde(default)]
@@ -229,7 +230,7 @@ struct NamespaceRow {
     breaking: Vec<serde::de::IgnoredAny>,
 }
 
-impl Row {
+impl WorkloadRow {
     /// None for exempt objects, and for those that could not be read.
     fn compliance(&self) -> Result<Option<Compliance>, String> {
         let level = self.level.as_deref().unwrap_or_default();
@@ -270,7 +271,8 @@ mod tests {
     fn more_met_or_less_broken_is_better_and_more_enforced_is_not() {
         use Level::{Baseline, Privileged, Restricted};
         let direction = |before, after| {
-            let change = Change { what: named("shop"), before: Some(before), after: Some(after) };
+            let change =
+                ComplianceChange { what: named("shop"), before: Some(before), after: Some(after) };
             change.direction().map(Direction::as_str)
         };
         let before = compliance(Baseline, Baseline, 2);

@@ -10,14 +10,14 @@ use crate::{
     harden, json,
     pss::{self, Defaults, Pod, or_default},
     shown::shown,
-    workloads::Kind,
+    workloads::WorkloadKind,
 };
 
 use super::Identity;
 
 /// The kind of mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Rule {
+pub enum LintRule {
     /// A policy label set as an annotation, which is never read.
     PolicyAnnotation,
     /// A policy label with an invalid value.
@@ -30,7 +30,7 @@ pub enum Rule {
     PodReadOnlyRoot,
 }
 
-impl Rule {
+impl LintRule {
     /// All rules, in the order of messages.
     pub const ALL: [Self; 5] = [
         Self::PolicyAnnotation,
@@ -67,7 +67,7 @@ impl Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lint {
     /// What is wrong.
-    pub rule: Rule,
+    pub rule: LintRule,
     /// The object.
     pub object: Identity,
     /// The path of the field from the object's root.
@@ -100,11 +100,11 @@ pub fn of_pod(pod: &Pod<'_>, root: &str, object: &Identity) -> Vec<Lint> {
                 }
                 let (rule, message) = if list == "drop" && is_all && !drops_all {
                     let message = format!("{} does not count: write \"ALL\"", shown(name));
-                    (Rule::LowerCaseAll, message)
+                    (LintRule::LowerCaseAll, message)
                 } else if let Some(bare) = without_prefix(name) {
                     let message =
                         format!("capabilities have no CAP_ before them: write {}", shown(bare));
-                    (Rule::CapabilityPrefix, message)
+                    (LintRule::CapabilityPrefix, message)
                 } else {
                     continue;
                 };
@@ -130,12 +130,12 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
         return Vec::new();
     }
     let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-    let (path, root) = match Kind::of_manifest(group, &object.kind) {
+    let (path, root) = match WorkloadKind::of_manifest(group, &object.kind) {
         Some(kind) => (kind.template(), kind.root()),
         None if group.is_empty() && object.kind == "Pod" => (&[][..], ""),
         None => return Vec::new(),
     };
-    let Ok(node) = json::from_untrusted(json, std::marker::PhantomData::<Node>) else {
+    let Ok(node) = json::from_untrusted(json, std::marker::PhantomData::<ObjectNode>) else {
         return Vec::new();
     };
     let spec = path.iter().chain(&["spec"]).try_fold(&node, |node, name| node.child(name));
@@ -146,7 +146,7 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
     let message =
         format!("there is no {FIELD} of a pod: set it in each container's securityContext");
     vec![Lint {
-        rule: Rule::PodReadOnlyRoot,
+        rule: LintRule::PodReadOnlyRoot,
         object: object.clone(),
         field: format!("{root}spec.securityContext.{FIELD}"),
         message,
@@ -156,7 +156,7 @@ pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
 /// The part of an object that leads to a pod's `securityContext`.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Node {
+struct ObjectNode {
     #[serde(default)]
     spec: Option<Box<Self>>,
     #[serde(default)]
@@ -164,17 +164,17 @@ struct Node {
     #[serde(default)]
     job_template: Option<Box<Self>>,
     #[serde(default, deserialize_with = "or_default")]
-    security_context: Context,
+    security_context: ObjectContext,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Context {
+struct ObjectContext {
     #[serde(default)]
     read_only_root_filesystem: Option<IgnoredAny>,
 }
 
-impl Node {
+impl ObjectNode {
     fn child(&self, name: &str) -> Option<&Self> {
         let child = match name {
             "spec" => &self.spec,
@@ -196,12 +196,12 @@ pub fn of_namespace(
     let policy = pss::from_labels(labels, &Defaults::PRIVILEGED);
     let invalid = policy.invalid.into_iter().chain(harden::invalid_label(labels)).map(|label| {
         let message = format!("{} does not count: {}", shown(&label.value), label.allowed);
-        lint(Rule::InvalidLabel, format!("metadata.labels[{}]", label.label), message)
+        lint(LintRule::InvalidLabel, format!("metadata.labels[{}]", label.label), message)
     });
     let keys = annotations.keys().filter(|key| crate::config::is_read(key));
     let misplaced = keys.map(|key| {
         let message = "an annotation has no effect here: set it as a label".to_owned();
-        lint(Rule::PolicyAnnotation, format!("metadata.annotations[{key}]"), message)
+        lint(LintRule::PolicyAnnotation, format!("metadata.annotations[{key}]"), message)
     });
     invalid.chain(misplaced).collect()
 }

@@ -11,12 +11,12 @@ mod summary;
 mod trace;
 mod workload;
 
-pub use change::{Change, Compliance, Direction, EarlierReport};
+pub use change::{Compliance, ComplianceChange, Direction, EarlierReport};
 pub use lint::Lint;
 pub use namespace::{
-    Audited, Extent, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
+    AuditScope, Audited, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
 };
 pub use place::{Location, Position, Region, Replacement};
-pub use policy::{JudgedPolicy, Labels, Modes, Owners, Policy, Severity};
+pub use policy::{JudgedPolicy, Modes, NamespaceLabels, Owners, Policy, Severity};
 pub use summary::{LevelCounts, Summary};
-pub use workload::{Found, Identity, LevelsMet, ReportedViolation, Workload};
+pub use workload::{FieldToFix, Identity, LevelsMet, ReportedViolation, Workload};

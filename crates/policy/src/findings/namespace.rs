@@ -38,12 +38,12 @@ pub struct Namespace {
     /// What could not be read: `list cronjobs.batch`. The levels only cover the rest.
     pub unread: Vec<Unread>,
     /// Whether the levels cover the whole namespace.
-    pub extent: Extent,
+    pub extent: AuditScope,
 }
 
 /// How much of a namespace was judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extent {
+pub enum AuditScope {
     /// All workloads.
     #[default]
     Whole,
@@ -112,7 +112,7 @@ pub struct NamespaceObjects {
     /// What could not be read.
     pub unread: Vec<Unread>,
     /// How much of the namespace was requested.
-    pub extent: Extent,
+    pub extent: AuditScope,
 }
 
 /// An object or list that could not be read.
@@ -159,7 +159,8 @@ impl Namespace {
             (count > 0).then_some((control, count))
         };
         let blocks = CONTROLS.into_iter().filter_map(in_the_way).collect();
-        let may_be_told = unread.is_empty() && facts.exempt.is_none() && extent == Extent::Whole;
+        let may_be_told =
+            unread.is_empty() && facts.exempt.is_none() && extent == AuditScope::Whole;
         let command = may_be_told.then(|| facts.command(now)).flatten();
         let command_hardened = (may_be_told && hardened > now)
             .then(|| facts.command_hardened(hardened, settings))

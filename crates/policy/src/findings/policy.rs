@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     exceptions::{Exceptions, Subject},
     namespace::EffectivePolicy,
-    pss::{self, Caps, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
+    pss::{self, FindingLimits, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
     requirement::Requirement,
     rules::Mode,
     verdict::{Context, ExceptionsAt, Form},
@@ -20,7 +20,7 @@ pub struct Policy {
     /// Manifests have no users, so exempt users have no effect.
     pub config: Arc<Config>,
     /// The labels of namespaces.
-    pub labels: Labels,
+    pub labels: NamespaceLabels,
     /// The exceptions.
     pub exceptions: Arc<Exceptions>,
     /// The time that determines which exceptions have expired.
@@ -44,7 +44,7 @@ pub struct Policy {
     /// Whether the verdicts have a trace.
     pub is_traced: bool,
     /// How many findings to keep per violated requirement of a workload.
-    pub caps: Caps,
+    pub caps: FindingLimits,
 }
 
 /// How owner references are treated.
@@ -58,7 +58,7 @@ pub enum Owners {
 
 /// The labels of namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels {
+pub struct NamespaceLabels {
     /// Keyed by the namespace's name.
     pub known: BTreeMap<String, BTreeMap<String, String>>,
     /// The labels of all other namespaces.
@@ -123,7 +123,7 @@ impl Policy {
     ) -> Self {
         Self {
             config: config.into(),
-            labels: Labels::default(),
+            labels: NamespaceLabels::default(),
             exceptions: Arc::default(),
             now,
             owners: Owners::Ignored,
@@ -135,7 +135,7 @@ impl Policy {
             modes: Modes::Enforce,
             fail_on: Level::Restricted,
             is_traced: false,
-            caps: Caps::REPORT,
+            caps: FindingLimits::REPORT,
         }
     }
 

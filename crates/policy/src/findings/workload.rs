@@ -8,8 +8,8 @@ use std::{
 };
 
 use crate::{
-    harden::{Change, Scope},
-    pss::{self, Caps, Control, Finding, Level, Levels, Minor, Place, Pod},
+    harden::{MissingDefault, Scope},
+    pss::{self, Control, Finding, FindingLimits, Level, Levels, Minor, Place, Pod},
     requirement::{Requirement, Violation},
     rules::Mode,
     verdict::{self, ExceptionSummary, Exemption, Form, MODES, PodCase, Verdict},
@@ -65,7 +65,7 @@ pub struct Workload {
     /// The levels that it meets.
     pub levels_met: LevelsMet,
     /// What hardening would add, independent of the judged form.
-    pub changes: Vec<Change>,
+    pub changes: Vec<MissingDefault>,
     /// The exceptions that cover it.
     pub exceptions: ExceptionSummary,
     /// The steps of the verdict, one line each, if requested.
@@ -82,20 +82,20 @@ pub struct ReportedViolation {
     /// The severity.
     pub severity: Severity,
     /// What must change; never empty.
-    pub found: Vec<Found>,
+    pub found: Vec<FieldToFix>,
     /// The number of further findings.
     pub more: usize,
     /// The fixes in one line, for each violating container.
     pub message: String,
     /// The changes of hardening that would fix it; empty if there are none.
-    pub hardening: Vec<Change>,
+    pub hardening: Vec<MissingDefault>,
     /// The replacements in the source that would apply these changes, if the source is known.
     pub replacements: Vec<Replacement>,
 }
 
 /// One field to set.
 #[derive(Debug)]
-pub struct Found {
+pub struct FieldToFix {
     /// The path of the field from the object's root. It may be missing from the object.
     pub field: String,
     /// The path from the object's root of the container, volume or pod concerned.
@@ -277,7 +277,7 @@ fn advice<'v>(verdict: &'v Verdict<'_>) -> impl Iterator<Item = (Mode, &'v Viola
 
 /// Determines which violations hardening would fix.
 struct FixedByHardening<'v> {
-    changes: &'v [Change],
+    changes: &'v [MissingDefault],
     /// The violations of the hardened pod by mode. None if the judged pod is the hardened one.
     left: Option<[Vec<Violation>; 3]>,
 }
@@ -286,20 +286,21 @@ impl<'v> FixedByHardening<'v> {
     fn new(verdict: &'v Verdict<'_>) -> Self {
         let case = &verdict.case;
         let differs = verdict.form == Form::Written && case.hardened().is_some();
-        let left =
-            (differs && !verdict.is_clean()).then(|| case.by_mode(Form::Hardened, Caps::NONE));
+        let left = (differs && !verdict.is_clean())
+            .then(|| case.by_mode(Form::Hardened, FindingLimits::NONE));
         Self { changes: &case.changes, left }
     }
 
     /// The changes that fix a violation of a mode; empty if it remains after hardening.
-    fn of(&self, mode: Mode, violation: &Violation) -> Vec<Change> {
+    fn of(&self, mode: Mode, violation: &Violation) -> Vec<MissingDefault> {
         let requirement = violation.requirement;
         let left = self.left.iter().flat_map(|left| MODES.iter().zip(left));
         let left = left.filter(|(of, _)| **of == mode).flat_map(|(_, left)| left);
         if self.left.is_none() || left.into_iter().any(|it| it.requirement == requirement) {
             return Vec::new();
         }
-        let is_its = |change: &&Change| change.field.requirement() == Some(requirement.id());
+        let is_its =
+            |change: &&MissingDefault| change.field.requirement() == Some(requirement.id());
         self.changes.iter().filter(is_its).cloned().collect()
     }
 }
@@ -316,12 +317,12 @@ impl<'p> Parts<'p> {
         Self { pod, root, known: HashMap::new() }
     }
 
-    fn found(&mut self, finding: &Finding) -> Found {
+    fn found(&mut self, finding: &Finding) -> FieldToFix {
         let Self { pod, root, known } = self;
         let (part, place) = known.entry(finding.place).or_insert_with(|| {
             (path(finding.place, root).into(), finding.place.describe(pod).into())
         });
-        Found {
+        FieldToFix {
             field: finding.field(root),
             part: Arc::clone(part),
             place: Arc::clone(place),

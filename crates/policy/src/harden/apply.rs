@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use crate::pss::{Container, ContainerKind, Place, Pod, Profile, SecurityContext, Text};
 
 use super::{
-    field::{Change, Field, Values},
+    field::{Field, MissingDefault, Values},
     resources::{List, Resources},
     token::Token,
 };
 
 /// The view of the patched pod.
-pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
+pub fn apply<'a>(pod: &Pod<'a>, changes: &[MissingDefault]) -> Pod<'a> {
     let mut pod = pod.clone();
     for change in changes {
         match change.place {
@@ -25,7 +25,7 @@ pub fn apply<'a>(pod: &Pod<'a>, changes: &[Change]) -> Pod<'a> {
             }
         }
     }
-    let empty_dirs = changes.iter().flat_map(Change::empty_dirs);
+    let empty_dirs = changes.iter().flat_map(MissingDefault::empty_dirs);
     let volumes: Vec<_> = empty_dirs.map(|one| one.as_volume()).collect();
     pod.spec.volumes.extend(volumes);
     pod
@@ -70,7 +70,7 @@ fn remove_token(pod: &mut Pod<'_>) {
     pod.spec.volumes.retain(|_| index.next().is_none_or(|index| !volumes.contains(&index)));
 }
 
-fn set_in_container(container: &mut Container<'_>, change: &Change) {
+fn set_in_container(container: &mut Container<'_>, change: &MissingDefault) {
     match &change.values {
         Values::Fixed => {
             set(container.security_context.get_or_insert_default(), change.field);

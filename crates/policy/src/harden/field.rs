@@ -81,7 +81,7 @@ impl Field {
 
 /// A default to add, and the place: the pod or one container.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct MissingDefault {
     /// The place.
     pub place: Place,
     /// The field.
@@ -101,7 +101,7 @@ pub enum Values {
     Resources(Arc<Resources>),
 }
 
-impl Change {
+impl MissingDefault {
     pub(super) fn fixed(place: Place, field: Field) -> Self {
         Self { place, field, values: Values::Fixed }
     }

@@ -15,7 +15,7 @@ mod token;
 pub use apply::apply;
 pub use decision::{Decision, invalid_label};
 pub use empty_dirs::{EmptyDir, MountPath};
-pub use field::{Change, Field, Values};
+pub use field::{Field, MissingDefault, Values};
 pub use patch::{PatchText, patch};
 pub use plan::{Scope, plan};
 pub use resources::{Amount, InvalidAmount, List, Resource, Resources};

@@ -10,14 +10,14 @@ use crate::pss::{Container, Place, Pod};
 
 use super::{
     empty_dirs::EmptyDir,
-    field::{Change, Field, Values},
+    field::{Field, MissingDefault, Values},
     resources::{List, Resources},
     token::Token,
 };
 
 /// The operations that add the changes, and nothing else. They create missing parents and never rewrite existing ones.
 /// `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
-pub fn patch(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Patch {
+pub fn patch(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str]) -> Patch {
     let mut operations = Vec::new();
     each(pod, changes, root, &mut |operation| operations.push(operation));
     Patch(operations)
@@ -29,7 +29,7 @@ pub struct PatchText(Vec<u8>);
 
 impl PatchText {
     /// Serialises the operations of [`patch`].
-    pub fn new(pod: &Pod<'_>, changes: &[Change], root: &[&str]) -> Self {
+    pub fn new(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str]) -> Self {
         let mut text = Vec::with_capacity(if changes.is_empty() { 0 } else { 512 });
         each(pod, changes, root, &mut |operation| {
             text.push(if text.is_empty() { b'[' } else { b',' });
@@ -56,7 +56,7 @@ impl PatchText {
 /// Consumes operations one by one.
 type Take<'t> = dyn FnMut(PatchOperation) + 't;
 
-fn each(pod: &Pod<'_>, changes: &[Change], root: &[&str], take: &mut Take<'_>) {
+fn each(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str], take: &mut Take<'_>) {
     let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
@@ -98,7 +98,7 @@ impl<'p> Target<'p> {
         }
     }
 
-    fn add(&self, changes: &[&Change], take: &mut Take<'_>) {
+    fn add(&self, changes: &[&MissingDefault], take: &mut Take<'_>) {
         let mut of_context = Vec::new();
         for change in changes {
             match (&change.values, change.field) {
@@ -197,7 +197,7 @@ fn member(field: Field) -> (String, Value) {
     (field.name().to_owned(), value)
 }
 
-fn add_volumes(pod: &Pod<'_>, changes: &[&Change], root: &[&str], take: &mut Take<'_>) {
+fn add_volumes(pod: &Pod<'_>, changes: &[&MissingDefault], root: &[&str], take: &mut Take<'_>) {
     let empty_dirs = changes.iter().flat_map(|change| change.empty_dirs());
     let volumes = empty_dirs.map(|one| json!({"emptyDir": {}, "name": one.volume()}));
     append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, take);

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     empty_dirs,
-    field::{Change, Field, Values},
+    field::{Field, MissingDefault, Values},
     resources,
     settings::Settings,
 };
@@ -27,7 +27,7 @@ pub enum Scope<'p> {
 }
 
 /// The defaults that a pod lacks, in the table's order. None overrides a field that the author set.
-pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<Change> {
+pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<MissingDefault> {
     let planner = Planner::new(pod, scope);
     let rows: [(bool, Field, Row<'p>); 8] = [
         (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
@@ -55,7 +55,7 @@ pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<
         .into_iter()
         .filter(|(is_on, ..)| *is_on)
         .flat_map(|(_, field, row)| {
-            row(&planner).into_iter().map(move |place| Change::fixed(place, field))
+            row(&planner).into_iter().map(move |place| MissingDefault::fixed(place, field))
         })
         .collect();
     changes.extend(planner.empty_dirs(settings));
@@ -210,17 +210,17 @@ impl<'p> Planner<'p> {
     }
 
     /// Only in containers whose root becomes read-only.
-    fn empty_dirs(&self, settings: &Settings) -> Vec<Change> {
+    fn empty_dirs(&self, settings: &Settings) -> Vec<MissingDefault> {
         if !settings.read_only_root_filesystem || settings.empty_dirs.is_empty() {
             return Vec::new();
         }
         let places = self.read_only_root_filesystem();
         let planned = empty_dirs::plan(self.pod, &settings.empty_dirs, &places);
         let field = Field::EmptyDirs;
-        planned.into_iter().map(|(place, values)| Change { place, field, values }).collect()
+        planned.into_iter().map(|(place, values)| MissingDefault { place, field, values }).collect()
     }
 
-    fn resources(&self, settings: &Settings) -> Vec<Change> {
+    fn resources(&self, settings: &Settings) -> Vec<MissingDefault> {
         if settings.resources.is_empty() {
             return Vec::new();
         }
@@ -229,7 +229,11 @@ impl<'p> Planner<'p> {
         let field = Field::Resources;
         planned
             .into_iter()
-            .map(|(place, lacking)| Change { place, field, values: Values::Resources(lacking) })
+            .map(|(place, lacking)| MissingDefault {
+                place,
+                field,
+                values: Values::Resources(lacking),
+            })
             .collect()
     }
 

@@ -11,7 +11,7 @@ use super::violation::{Finding, Place};
 
 /// How many findings of one requirement are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caps {
+pub struct FindingLimits {
     /// Per part of the pod, so that one container does not hide the others.
     pub at_place: usize,
     /// For all parts together.
@@ -20,7 +20,7 @@ pub struct Caps {
     pub text: usize,
 }
 
-impl Caps {
+impl FindingLimits {
     /// For the response to a review: as many as its causes have room for, for twice as many parts.
     pub const ANSWER: Self = Self { at_place: 64, in_all: 128, text: 32 << 10 };
     /// For a report that lists what to change in a file: more than any real manifest has.
@@ -34,7 +34,7 @@ impl Caps {
 /// The findings of one requirement in a pod.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    caps: Caps,
+    caps: FindingLimits,
     /// Parts of the pod that are exempt from the requirement.
     freed: Option<Arc<HashSet<Place>>>,
     kept: Vec<Finding>,
@@ -47,12 +47,12 @@ pub struct Findings {
 
 impl Findings {
     /// Creates an empty collection.
-    pub fn new(caps: Caps) -> Self {
+    pub fn new(caps: FindingLimits) -> Self {
         Self { caps, freed: None, kept: Vec::new(), text: 0, total: 0, run: (None, 0) }
     }
 
     /// Creates an empty collection that ignores findings about these parts.
-    pub fn without(caps: Caps, freed: Arc<HashSet<Place>>) -> Self {
+    pub fn without(caps: FindingLimits, freed: Arc<HashSet<Place>>) -> Self {
         Self { freed: Some(freed), ..Self::new(caps) }
     }
 
@@ -69,7 +69,7 @@ impl Findings {
         self.total += 1;
         let in_a_row = if self.run.0 == Some(place) { self.run.1 + 1 } else { 1 };
         self.run = (Some(place), in_a_row);
-        let Caps { at_place, in_all, text } = self.caps;
+        let FindingLimits { at_place, in_all, text } = self.caps;
         if self.kept.len() < in_all && in_a_row <= at_place && self.text < text {
             let finding = make();
             self.text += finding.path.len() + finding.fix.len();
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn one_place_does_not_hide_the_next_and_all_are_counted() {
-        let mut findings = Findings::new(Caps { at_place: 2, in_all: 5, text: 1000 });
+        let mut findings = Findings::new(FindingLimits { at_place: 2, in_all: 5, text: 1000 });
         for index in 0..4 {
             findings.extend((0..10).map(|_| at(index, "set it")));
         }
@@ -169,14 +169,14 @@ mod tests {
 
     #[test]
     fn long_texts_are_kept_as_far_as_they_have_room() {
-        let mut findings = Findings::new(Caps { at_place: 9, in_all: 9, text: 30 });
+        let mut findings = Findings::new(FindingLimits { at_place: 9, in_all: 9, text: 30 });
         findings.extend((0..9).map(|index| at(index, "set another value")));
         assert_eq!((findings.iter().count(), findings.len(), findings.more()), (2, 9, 7));
     }
 
     #[test]
     fn with_no_room_it_only_counts() {
-        let mut findings = Findings::new(Caps::NONE);
+        let mut findings = Findings::new(FindingLimits::NONE);
         assert!(findings.is_empty());
         findings.add(at(0, "set it"));
         assert_eq!((findings.is_empty(), findings.more()), (false, 1));
@@ -185,16 +185,16 @@ mod tests {
     #[test]
     fn what_is_freed_does_not_count() {
         let freed = Arc::new(HashSet::from([at(1, "").place]));
-        let mut findings = Findings::without(Caps::ANSWER, freed);
+        let mut findings = Findings::without(FindingLimits::ANSWER, freed);
         findings.extend([at(0, "a"), at(1, "b"), at(2, "c")]);
         assert_eq!(findings, [at(0, "a"), at(2, "c")]);
     }
 
     #[test]
     fn the_same_with_other_settings_is_found_once() {
-        let mut findings = Findings::new(Caps::ANSWER);
+        let mut findings = Findings::new(FindingLimits::ANSWER);
         findings.extend([at(0, "a"), at(1, "b")]);
-        let mut others = Findings::new(Caps::ANSWER);
+        let mut others = Findings::new(FindingLimits::ANSWER);
         others.extend([at(1, "b"), at(1, "c")]);
         findings.merge(others);
         assert_eq!(findings, [at(0, "a"), at(1, "b"), at(1, "c")]);
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn the_same_beyond_the_caps_is_counted_once() {
         let of = |range: std::ops::Range<usize>| {
-            let mut findings = Findings::new(Caps { at_place: 2, in_all: 5, text: 1000 });
+            let mut findings = Findings::new(FindingLimits { at_place: 2, in_all: 5, text: 1000 });
             findings.extend(range.map(|index| at(index, "set it")));
             findings
         };

@@ -39,7 +39,7 @@ mod windows_host_process;
 pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
 pub use container::{Container, ContainerKind, VolumeDevice, VolumeMount};
 pub use control::{Control, Revision};
-pub use findings::{Caps, Findings};
+pub use findings::{FindingLimits, Findings};
 pub use labels::Labels;
 pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use levels::Levels;

@@ -3,7 +3,7 @@
 use super::{
     allow_privilege_escalation, app_armor, capabilities,
     control::{Control, Revision},
-    findings::{Caps, Findings},
+    findings::{FindingLimits, Findings},
     host_namespaces, host_path, host_ports, host_probes,
     level::{Level, Minor},
     pod::Pod,
@@ -38,7 +38,7 @@ pub static CONTROLS: [&Control; 19] = [
 /// The controls of a level and version that a pod violates, in the table's order, each with what must change. No pod
 /// violates privileged.
 pub fn evaluate(level: Level, version: Minor, pod: &Pod<'_>) -> Vec<(&'static Control, Findings)> {
-    find(level, version, pod, Caps::REPORT).collect()
+    find(level, version, pod, FindingLimits::REPORT).collect()
 }
 
 /// The controls of a level and version that a pod violates, in the table's order.
@@ -47,14 +47,14 @@ pub fn broken(
     version: Minor,
     pod: &Pod<'_>,
 ) -> impl Iterator<Item = &'static Control> {
-    find(level, version, pod, Caps::NONE).map(|(control, _)| control)
+    find(level, version, pod, FindingLimits::NONE).map(|(control, _)| control)
 }
 
 fn find(
     level: Level,
     version: Minor,
     pod: &Pod<'_>,
-    caps: Caps,
+    caps: FindingLimits,
 ) -> impl Iterator<Item = (&'static Control, Findings)> {
     in_force(level, version, |_| false).filter_map(move |(control, revision)| {
         let mut findings = Findings::new(caps);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::{
     pattern::Patterns,
-    pss::{Caps, Findings, Pod},
+    pss::{FindingLimits, Findings, Pod},
 };
 
 use super::{
@@ -144,7 +144,7 @@ impl Check {
 
     /// The violations of a pod; empty if it complies.
     pub fn findings(&self, pod: &Pod<'_>) -> Findings {
-        let mut found = Findings::new(Caps::REPORT);
+        let mut found = Findings::new(FindingLimits::REPORT);
         self.find(pod, &Images::of(pod), &mut found);
         found
     }

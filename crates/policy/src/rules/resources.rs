@@ -42,14 +42,14 @@ pub struct Bound {
 
 /// The list that a quantity is in.
 #[derive(Clone, Copy)]
-enum List {
+enum ResourceList {
     Requests,
     Limits,
 }
 
 /// The value of a quantity.
 #[derive(Clone, Copy, PartialEq)]
-enum Amount {
+enum RequestedAmount {
     Unset,
     Impossible,
     Of(Quantity),
@@ -58,8 +58,8 @@ enum Amount {
 /// The amounts of one resource.
 #[derive(Clone, Copy)]
 struct Amounts {
-    request: Amount,
-    limit: Amount,
+    request: RequestedAmount,
+    limit: RequestedAmount,
 }
 
 pub(super) fn find(demanded: &Resources, pod: &Pod<'_>, found: &mut Findings) {
@@ -80,7 +80,7 @@ pub(super) fn find_raised(
     each(demanded, pod, |finding, amount| {
         let key = (finding.place, finding.path.clone());
         let is_raised = match (before.get(&key), amount) {
-            (Some(Amount::Of(old)), Amount::Of(new)) => new > *old,
+            (Some(RequestedAmount::Of(old)), RequestedAmount::Of(new)) => new > *old,
             (old, new) => old != Some(&new),
         };
         if is_raised {
@@ -90,7 +90,7 @@ pub(super) fn find_raised(
 }
 
 /// Passes on every violation, with the quantity that is set there.
-fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, Amount)) {
+fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, RequestedAmount)) {
     let of_pod = pod.spec.resources.as_ref();
     let one = |name| One { name, max: demanded.max.get(name) };
     // Parsed once, because a quantity may have any length.
@@ -103,7 +103,7 @@ fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, Amoun
             let own = Amounts::of(container.resources.as_ref(), one.name);
             one.wrong(place, own).for_each(|(finding, amount)| tell(finding, amount));
             let lacking = one.lacking(place, own, shared, demanded);
-            lacking.for_each(|finding| tell(finding, Amount::Unset));
+            lacking.for_each(|finding| tell(finding, RequestedAmount::Unset));
             let of_pod = one.wrong(Place::Pod, shared.relied_on(own));
             let of_pod = of_pod.filter(|(finding, _)| told.insert(finding.path.clone()));
             of_pod.for_each(|(finding, amount)| tell(finding, amount));
@@ -123,7 +123,7 @@ impl Resources {
     }
 }
 
-impl Amount {
+impl RequestedAmount {
     fn of(written: Option<&str>) -> Self {
         written.map_or(Self::Unset, |text| text.parse().map_or(Self::Impossible, Self::Of))
     }
@@ -136,8 +136,8 @@ impl Amount {
 impl Amounts {
     fn of(resources: Option<&pss::Resources<'_>>, name: &str) -> Self {
         Self {
-            request: Amount::of(resources.and_then(|it| it.requests.get(name))),
-            limit: Amount::of(resources.and_then(|it| it.limits.get(name))),
+            request: RequestedAmount::of(resources.and_then(|it| it.requests.get(name))),
+            limit: RequestedAmount::of(resources.and_then(|it| it.limits.get(name))),
         }
     }
 
@@ -146,8 +146,8 @@ impl Amounts {
         let has_limit = own.limit.is_positive();
         let has_request = has_limit || own.request.is_positive();
         Self {
-            request: if has_request { Amount::Unset } else { self.request },
-            limit: if has_limit { Amount::Unset } else { self.limit },
+            request: if has_request { RequestedAmount::Unset } else { self.request },
+            limit: if has_limit { RequestedAmount::Unset } else { self.limit },
         }
     }
 }
@@ -161,20 +161,26 @@ struct One<'r> {
 
 impl One<'_> {
     /// The amounts that are set and not allowed.
-    fn wrong(self, place: Place, amounts: Amounts) -> impl Iterator<Item = (Finding, Amount)> {
-        [(List::Requests, amounts.request), (List::Limits, amounts.limit)].into_iter().filter_map(
-            move |(list, amount)| {
+    fn wrong(
+        self,
+        place: Place,
+        amounts: Amounts,
+    ) -> impl Iterator<Item = (Finding, RequestedAmount)> {
+        [(ResourceList::Requests, amounts.request), (ResourceList::Limits, amounts.limit)]
+            .into_iter()
+            .filter_map(move |(list, amount)| {
                 let path = self.path(list);
                 let fix = match (amount, self.max) {
-                    (Amount::Impossible, _) => format!("set {path} to a quantity, such as 1"),
-                    (Amount::Of(quantity), Some(max)) if quantity > max.quantity => {
+                    (RequestedAmount::Impossible, _) => {
+                        format!("set {path} to a quantity, such as 1")
+                    }
+                    (RequestedAmount::Of(quantity), Some(max)) if quantity > max.quantity => {
                         format!("set {path} to at most {}", max.text)
                     }
-                    (Amount::Unset | Amount::Of(_), _) => return None,
+                    (RequestedAmount::Unset | RequestedAmount::Of(_), _) => return None,
                 };
                 Some((Finding::new(place, path, fix), amount))
-            },
-        )
+            })
     }
 
     /// The amounts that are required and missing.
@@ -186,23 +192,27 @@ impl One<'_> {
         demanded: &Resources,
     ) -> impl Iterator<Item = Finding> {
         // The API server fills in an unset request, but not a request of zero.
-        let by_limit = own.request == Amount::Unset && own.limit.is_positive();
+        let by_limit = own.request == RequestedAmount::Unset && own.limit.is_positive();
         let has_request = own.request.is_positive()
             || by_limit
             || shared.request.is_positive()
             || shared.limit.is_positive();
         let has_limit = own.limit.is_positive() || shared.limit.is_positive();
         [
-            (demanded.requests.contains(self.name) && !has_request, List::Requests, own.request),
-            (demanded.limits.contains(self.name) && !has_limit, List::Limits, own.limit),
+            (
+                demanded.requests.contains(self.name) && !has_request,
+                ResourceList::Requests,
+                own.request,
+            ),
+            (demanded.limits.contains(self.name) && !has_limit, ResourceList::Limits, own.limit),
         ]
         .into_iter()
         // An invalid amount has been reported already.
-        .filter(|(is_lacking, _, amount)| *is_lacking && *amount != Amount::Impossible)
+        .filter(|(is_lacking, _, amount)| *is_lacking && *amount != RequestedAmount::Impossible)
         .map(move |(_, list, amount)| {
             let path = self.path(list);
             let fix = match (amount, self.max) {
-                (Amount::Of(_), _) => format!("set {path} to more than 0"),
+                (RequestedAmount::Of(_), _) => format!("set {path} to more than 0"),
                 (_, Some(max)) => format!("set {path}, to at most {}", max.text),
                 (_, None) => format!("set {path}"),
             };
@@ -210,10 +220,10 @@ impl One<'_> {
         })
     }
 
-    fn path(self, list: List) -> String {
+    fn path(self, list: ResourceList) -> String {
         let list = match list {
-            List::Requests => "requests",
-            List::Limits => "limits",
+            ResourceList::Requests => "requests",
+            ResourceList::Limits => "limits",
         };
         match self.name {
             name if name.contains('.') => format!("resources.{list}[{name}]"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     exceptions::Relaxed,
-    pss::{self, Caps, Control, Findings, Levels, Minor, Pod, Policy, Revision},
+    pss::{self, Control, FindingLimits, Findings, Levels, Minor, Pod, Policy, Revision},
     requirement::{Requirement, Violation},
     rules::{Check, Demand, Mode},
 };
@@ -18,7 +18,7 @@ pub(crate) struct Evaluation<'e, 'p, 'a> {
     /// The version that `latest` stands for.
     pub(crate) newest: Minor,
     pub(crate) pod: &'e Relaxed<'p, 'a>,
-    pub(crate) caps: Caps,
+    pub(crate) caps: FindingLimits,
 }
 
 impl Evaluation<'_, '_, '_> {
@@ -149,7 +149,7 @@ pub(super) fn rules<'d>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
     pod: &Relaxed<'_, '_>,
-    caps: Caps,
+    caps: FindingLimits,
 ) -> Vec<Violation> {
     rules_by(demands, mode, pod, caps, |check, rest, found| match check {
         // The API server's validation depends on the unmodified pod.
@@ -166,7 +166,7 @@ pub(super) fn raised<'d>(
     mode: Mode,
     pod: &Relaxed<'_, '_>,
     old: &Pod<'_>,
-    caps: Caps,
+    caps: FindingLimits,
 ) -> Vec<Violation> {
     let demands = demands.into_iter().filter(|demand| demand.check.is_of_resize());
     rules_by(demands, mode, pod, caps, |check, rest, found| check.find_raised(rest, old, found))
@@ -176,7 +176,7 @@ fn rules_by<'d, 'a>(
     demands: impl IntoIterator<Item = &'d Demand>,
     mode: Mode,
     pod: &Relaxed<'_, 'a>,
-    caps: Caps,
+    caps: FindingLimits,
     find: impl Fn(&Check, &Pod<'a>, &mut Findings),
 ) -> Vec<Violation> {
     let mut judged: Vec<(&Check, Findings)> = Vec::new();

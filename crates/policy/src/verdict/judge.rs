@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use crate::{
     exceptions::{Covering, Grant, Relaxed, Subject},
-    harden::{self, Change, Scope},
+    harden::{self, MissingDefault, Scope},
     namespace::EffectivePolicy,
-    pss::{self, Caps, LevelVersion, Pod, Policy},
+    pss::{self, FindingLimits, LevelVersion, Pod, Policy},
     requirement::Violation,
     rules::Mode,
 };
@@ -40,7 +40,7 @@ pub struct PodCase<'a> {
     /// The pod as written.
     pub pod: &'a Pod<'a>,
     /// The additions of hardening, without those that the profile or an exception makes unnecessary.
-    pub changes: Vec<Change>,
+    pub changes: Vec<MissingDefault>,
     pub(super) context: Context<'a>,
     /// The levels of each mode, if they differ from those of the namespace.
     levels: Option<&'a Policy>,
@@ -83,7 +83,7 @@ impl<'a> PodCase<'a> {
     }
 
     /// What hardening would add to the pod, even if the namespace does not harden.
-    pub fn planned(&self, scope: Scope<'_>) -> Vec<Change> {
+    pub fn planned(&self, scope: Scope<'_>) -> Vec<MissingDefault> {
         let changes = harden::plan(self.pod, &self.context.config.harden, scope);
         match changes.is_empty() {
             true => changes,
@@ -144,17 +144,17 @@ impl<'a> PodCase<'a> {
         };
         let controls = match self.old {
             Some(_) => Vec::new(),
-            None => self.evaluation(pod, Caps::NONE).violations(levels),
+            None => self.evaluation(pod, FindingLimits::NONE).violations(levels),
         };
-        self.with_rules(controls, mode, pod, Caps::NONE)
+        self.with_rules(controls, mode, pod, FindingLimits::NONE)
     }
 
     /// The violations of each of [`MODES`] in one form.
-    pub fn by_mode(&self, form: Form, caps: Caps) -> [Vec<Violation>; 3] {
+    pub fn by_mode(&self, form: Form, caps: FindingLimits) -> [Vec<Violation>; 3] {
         self.of_modes(&self.relax(self.pod(form), &self.exceptions.grants()), caps)
     }
 
-    fn of_modes(&self, pod: &Relaxed<'_, 'a>, caps: Caps) -> [Vec<Violation>; 3] {
+    fn of_modes(&self, pod: &Relaxed<'_, 'a>, caps: FindingLimits) -> [Vec<Violation>; 3] {
         let controls = match self.old {
             Some(_) => <[_; 3]>::default(),
             None => self.evaluation(pod, caps).by_mode(self.levels()),
@@ -170,7 +170,7 @@ impl<'a> PodCase<'a> {
         mut violations: Vec<Violation>,
         mode: Mode,
         pod: &Relaxed<'_, 'a>,
-        caps: Caps,
+        caps: FindingLimits,
     ) -> Vec<Violation> {
         let demands = self.policy.demands();
         violations.extend(match self.old {
@@ -184,7 +184,11 @@ impl<'a> PodCase<'a> {
         self.policy.relax(pod, exceptions)
     }
 
-    fn evaluation<'e, 'p>(&self, pod: &'e Relaxed<'p, 'a>, caps: Caps) -> Evaluation<'e, 'p, 'a> {
+    fn evaluation<'e, 'p>(
+        &self,
+        pod: &'e Relaxed<'p, 'a>,
+        caps: FindingLimits,
+    ) -> Evaluation<'e, 'p, 'a> {
         Evaluation { newest: self.context.newest, pod, caps }
     }
 
@@ -220,7 +224,7 @@ pub struct Verdict<'a> {
 }
 
 /// Judges a form of a pod or a template by all modes.
-pub fn judge(case: PodCase<'_>, form: Form, caps: Caps) -> Verdict<'_> {
+pub fn judge(case: PodCase<'_>, form: Form, caps: FindingLimits) -> Verdict<'_> {
     let relaxed = &case.relax(case.pod(form), &case.exceptions.grants());
     let [enforce, audit, warn] = case.of_modes(relaxed, caps);
     let builtin = case.builtin(relaxed);

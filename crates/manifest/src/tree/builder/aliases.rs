@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use super::{
     super::{MAX_DEPTH, MAX_REPEATED},
-    Builder, Id, Kind, NoTree, Raw, Tag, WRONG_KEY, too_deep,
+    Builder, Id, NoTree, NodeKind, Raw, Tag, WRONG_KEY, too_deep,
 };
 
 /// The node of an anchor.
 pub(super) struct Anchor {
     pub(super) id: Id,
     /// None for a collection that is not closed yet.
-    pub(super) extent: Option<Extent>,
+    pub(super) extent: Option<NodeSize>,
 }
 
 /// The size of a node, with aliases resolved.
 #[derive(Clone, Copy)]
-pub(super) struct Extent {
+pub(super) struct NodeSize {
     /// The number of values; a long text counts as several.
     pub(super) size: usize,
     /// The depth of nesting.
@@ -26,14 +26,14 @@ pub(super) struct Extent {
 impl Builder<'_> {
     /// Checks that a merge key inserts mappings.
     pub(super) fn can_merge(&self, id: Id) -> Result<(), NoTree> {
-        let is_map = |id: &Id| matches!(self.resolved(*id).kind, Kind::Map(_));
+        let is_map = |id: &Id| matches!(self.resolved(*id).kind, NodeKind::Map(_));
         let own = self.children_of(self.node(id));
         for entry in own.chunks_exact(2) {
             let [key, value] = entry else { continue };
             let source = self.resolved(*value);
             let is_merge = self.node(*key).may_merge() && self.read(*key) == "<<";
-            let are_maps =
-                matches!(source.kind, Kind::List(_)) && self.children_of(source).iter().all(is_map);
+            let are_maps = matches!(source.kind, NodeKind::List(_))
+                && self.children_of(source).iter().all(is_map);
             if is_merge && !is_map(value) && !are_maps {
                 let why = "a merge key (<<) needs a mapping or a list of mappings";
                 return Err(NoTree::at(self.node(*key).start as usize, why));
@@ -60,13 +60,13 @@ impl Builder<'_> {
         }
         let key = match (self.is_key(), self.node(target)) {
             (false, _) => None,
-            (true, Raw { kind: Kind::Scalar(quotes), tag, .. }) => {
+            (true, Raw { kind: NodeKind::Scalar(quotes), tag, .. }) => {
                 let value = self.read(target).to_owned();
                 Some(self.key(&value, quotes, tag, at.start)?.into_owned())
             }
             (true, _) => return wrong(WRONG_KEY),
         };
-        let id = self.push(Kind::Alias, (0, Tag::None), &at)?;
+        let id = self.push(NodeKind::Alias, (0, Tag::None), &at)?;
         self.decoded.extend(key.map(|key| (id, key.into())));
         if let Some(node) = self.nodes.get_mut(id.0 as usize) {
             node.children = (target.0, target.0);

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     exceptions::{Allowed, Relaxed},
     pattern::Pattern,
-    pss::{Caps, Level, LevelVersion, Levels, NEWEST, Pod},
+    pss::{FindingLimits, Level, LevelVersion, Levels, NEWEST, Pod},
     requirement::Violation,
     verdict::Evaluation,
 };
@@ -13,7 +13,7 @@ mod index;
 mod oracle;
 
 fn controls(levels: Levels, pod: &Relaxed<'_, '_>) -> Vec<Violation> {
-    Evaluation { newest: NEWEST, pod, caps: Caps::NONE }.violations(levels)
+    Evaluation { newest: NEWEST, pod, caps: FindingLimits::NONE }.violations(levels)
 }
 
 fn at(seconds: u64) -> SystemTime {

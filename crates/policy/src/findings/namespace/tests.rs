@@ -133,7 +133,7 @@ fn an_empty_namespace_could_enforce_anything() {
 fn nothing_is_advised_where_not_all_is_known_or_nothing_is_enforced() {
     let config = Config::embedded();
     let facts = audited("", &[]).facts;
-    let selected = NamespaceObjects { extent: Extent::Selected, ..NamespaceObjects::default() };
+    let selected = NamespaceObjects { extent: AuditScope::Selected, ..NamespaceObjects::default() };
     assert_eq!(Namespace::of(facts.clone(), selected, &config.harden).command, None);
     let unread = Unread { what: "list pods".to_owned(), why: "forbidden".to_owned() };
     let unread = NamespaceObjects { unread: vec![unread], ..NamespaceObjects::default() };
