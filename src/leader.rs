@@ -33,7 +33,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// The lease, and the identity of this replica.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ElectionSettings {
     /// The namespace of the Lease.
     pub namespace: String,
     /// The name of the Lease. It is created if it does not exist.
@@ -46,7 +46,7 @@ pub struct Settings {
 /// the lease, so that another replica can take over at once, and ends.
 pub fn elect(
     client: Client,
-    settings: Settings,
+    settings: ElectionSettings,
     until: impl Future<Output = ()> + Send + 'static,
 ) -> (watch::Receiver<bool>, impl Future<Output = ()> + Send + 'static) {
     let (leads, receiver) = watch::channel(false);
@@ -65,7 +65,7 @@ pub fn elect(
 
 struct Candidate {
     api: Api<Lease>,
-    settings: Settings,
+    settings: ElectionSettings,
     /// The lease version that was seen last, and since when.
     seen: Option<(String, Instant)>,
     /// The time of the last renewal, if this replica holds the lease.
@@ -186,8 +186,11 @@ mod tests {
         let nobody = tower::service_fn(async |_: http::Request<kube::client::Body>| {
             Ok::<_, std::convert::Infallible>(http::Response::new(kube::client::Body::empty()))
         });
-        let settings =
-            Settings { namespace: "n".to_owned(), lease: "l".to_owned(), identity: "i".to_owned() };
+        let settings = ElectionSettings {
+            namespace: "n".to_owned(),
+            lease: "l".to_owned(),
+            identity: "i".to_owned(),
+        };
         let api = Api::namespaced(Client::new(nobody, "n"), "n");
         let mut candidate = Candidate { api, settings, seen: None, renewed: None };
         let mut is_expired = |holds: Option<i32>, silent: u64| {

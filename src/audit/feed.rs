@@ -16,11 +16,11 @@ use policy::findings::Unread;
 use crate::cluster::{ApiError, Detail, Discontinuity, Page, Pages, Query};
 
 use super::{
-    Event, Note,
+    AuditNote, Event,
     judge::Entry,
-    namespaces::Namespaces,
-    object::Object,
-    resource::{self, Resource},
+    namespaces::PendingNamespaces,
+    object::ListedObject,
+    resource::{self, ListedKind},
 };
 
 /// How the objects of a list are used.
@@ -32,7 +32,7 @@ pub(super) enum Role {
 }
 
 pub(super) struct Feed {
-    pub(super) resource: Resource,
+    pub(super) resource: ListedKind,
     role: Role,
     client: Client,
     query: Query,
@@ -74,7 +74,7 @@ enum Fault {
 
 impl Feed {
     /// Starts listing. Must be called on a runtime.
-    pub(super) fn new(client: &Client, resource: Resource, role: Role, mut query: Query) -> Self {
+    pub(super) fn new(client: &Client, resource: ListedKind, role: Role, mut query: Query) -> Self {
         if role == Role::Link {
             query.detail = Detail::Metadata;
         }
@@ -113,7 +113,7 @@ impl Feed {
     pub(super) async fn next(
         &mut self,
         namespace: &str,
-        namespaces: &mut Namespaces<'_>,
+        namespaces: &mut PendingNamespaces<'_>,
         events: &mut Vec<Event>,
     ) -> Option<Entry> {
         if self.namespace != namespace {
@@ -134,7 +134,11 @@ impl Feed {
     }
 
     /// Waits until objects are available or the list has ended.
-    pub(super) async fn fill(&mut self, namespaces: &mut Namespaces<'_>, events: &mut Vec<Event>) {
+    pub(super) async fn fill(
+        &mut self,
+        namespaces: &mut PendingNamespaces<'_>,
+        events: &mut Vec<Event>,
+    ) {
         while self.ready.is_empty() && matches!(self.state, State::Open) {
             match self.list.next().await {
                 None => self.state = State::Ended,
@@ -142,7 +146,10 @@ impl Feed {
                     if let Some(discontinuity) = discontinuity {
                         self.discontinuity = Some(discontinuity);
                         let resource = self.resource.qualified();
-                        events.push(Event::Note(Note::Discontinuity { resource, discontinuity }));
+                        events.push(Event::Note(AuditNote::Discontinuity {
+                            resource,
+                            discontinuity,
+                        }));
                     }
                     match self.take(&page, namespaces, events).await {
                         Ok(()) => {}
@@ -173,12 +180,17 @@ impl Feed {
     }
 
     /// Continues one namespace at a time. Reports that namespaces finished earlier may be incomplete.
-    fn leave_order(&mut self, key: &str, namespaces: &mut Namespaces<'_>, events: &mut Vec<Event>) {
+    fn leave_order(
+        &mut self,
+        key: &str,
+        namespaces: &mut PendingNamespaces<'_>,
+        events: &mut Vec<Event>,
+    ) {
         let order = format!("{key} is listed after {}, out of order", self.last);
         if !namespaces.are_listed() {
             return self.fail(&ApiError::Failed(order), events);
         }
-        events.push(Event::Note(Note::Order { resource: self.resource.qualified() }));
+        events.push(Event::Note(AuditNote::Order { resource: self.resource.qualified() }));
         if let Some(last) = namespaces.last_reported() {
             let what = format!("list {} up to namespace {last}", self.resource.qualified());
             let why = format!("{order}: some of these may come later, and were not judged");
@@ -211,13 +223,13 @@ impl Feed {
     async fn take(
         &mut self,
         page: &Page,
-        namespaces: &mut Namespaces<'_>,
+        namespaces: &mut PendingNamespaces<'_>,
         events: &mut Vec<Event>,
     ) -> Result<(), Fault> {
         self.count += page.items().len() as u64;
         self.remaining = page.metadata.remaining().filter(|_| self.scope == ListScope::All);
         for json in page.items() {
-            let object = Object::read(json).map_err(|error| {
+            let object = ListedObject::read(json).map_err(|error| {
                 Fault::Unreadable(format!("an object in it cannot be read: {error}"))
             })?;
             let namespace = &*object.metadata.namespace;

@@ -12,8 +12,8 @@ use policy::findings::{
 };
 
 use super::{
-    judge::{Content, Entry, Owner, identity},
-    resource::{JOBS, PODS, REPLICA_SETS, Resource},
+    judge::{Entry, EntryContent, Owner, identity},
+    resource::{JOBS, ListedKind, PODS, REPLICA_SETS},
     worse::merge,
 };
 
@@ -24,7 +24,7 @@ const MAX_OWNERS: usize = 4;
 pub(super) struct Fold<'g> {
     facts: &'g NamespaceFacts,
     /// Kinds that are listed incompletely: a missing object of these may still exist.
-    partial: Vec<Resource>,
+    partial: Vec<ListedKind>,
     /// ReplicaSets and Jobs with their controllers.
     links: HashMap<(&'static str, String), Link>,
     workloads: BTreeMap<Key, Merged>,
@@ -73,12 +73,12 @@ impl<'g> Fold<'g> {
         }
     }
 
-    pub(super) fn mark_incomplete(&mut self, resource: Resource) {
+    pub(super) fn mark_incomplete(&mut self, resource: ListedKind) {
         self.partial.push(resource);
     }
 
     /// Adds an object. Owners must come before the objects that they own, as in [`super::resource::ALL`].
-    pub(super) fn add(&mut self, resource: Resource, mut entry: Entry) {
+    pub(super) fn add(&mut self, resource: ListedKind, mut entry: Entry) {
         self.lints.append(&mut entry.lints);
         let is_link = resource == REPLICA_SETS || resource == JOBS;
         if is_link {
@@ -86,9 +86,9 @@ impl<'g> Fold<'g> {
             self.links.insert((resource.plural, entry.name.clone()), link);
         }
         let judged = match entry.content {
-            Content::Judged(judged) => Some(*judged),
-            Content::Nothing => return,
-            Content::Unreadable(why) => {
+            EntryContent::Judged(judged) => Some(*judged),
+            EntryContent::Nothing => return,
+            EntryContent::Unreadable(why) => {
                 let identity = identity(self.facts, resource, &entry.name);
                 self.unread.push(Unread { what: identity.to_string(), why });
                 None
@@ -126,7 +126,7 @@ impl<'g> Fold<'g> {
             };
             Top::Known(key, owner.uid.clone())
         };
-        let Some(resource) = Resource::owner(&owner.api_version, &owner.kind) else {
+        let Some(resource) = ListedKind::owner(&owner.api_version, &owner.kind) else {
             return by_name(&owner.api_version);
         };
         let is_listed = if resource == REPLICA_SETS || resource == JOBS {
@@ -176,7 +176,7 @@ impl<'g> Fold<'g> {
 }
 
 impl Key {
-    fn of(resource: Resource, name: String) -> Self {
+    fn of(resource: ListedKind, name: String) -> Self {
         let (kind, api_version) = (resource.kind.to_owned(), resource.api_version.to_owned());
         Self { kind, name, api_version }
     }
@@ -192,12 +192,12 @@ impl Merged {
 }
 
 fn is_known(key: &Key) -> bool {
-    Resource::owner(&key.api_version, &key.kind).is_some()
+    ListedKind::owner(&key.api_version, &key.kind).is_some()
 }
 
 /// The path of the pod in a workload. For an unknown kind the path is unknown.
 fn root_of(key: &Key) -> &'static str {
-    Resource::owner(&key.api_version, &key.kind).map_or("", Resource::root)
+    ListedKind::owner(&key.api_version, &key.kind).map_or("", ListedKind::root)
 }
 
 /// Prefixes the fields of a pod's findings with the path of the template that it was made from.

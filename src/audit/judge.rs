@@ -12,8 +12,8 @@ use policy::{
 };
 
 use super::{
-    object::{LAST_APPLIED, Object},
-    resource::Resource,
+    object::{LAST_APPLIED, ListedObject},
+    resource::ListedKind,
 };
 
 /// How pods that a template will create are judged.
@@ -40,7 +40,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) uid: String,
     pub(super) owner: Option<Owner>,
-    pub(super) content: Content,
+    pub(super) content: EntryContent,
     /// Whether it is a pod that violates the enforced policy.
     pub(super) is_breaking: bool,
     pub(super) lints: Vec<Lint>,
@@ -55,7 +55,7 @@ pub(super) struct Owner {
 }
 
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum EntryContent {
     Judged(Box<Workload>),
     /// It creates no pods, or is listed for its owner only.
     Nothing,
@@ -65,7 +65,7 @@ pub(super) enum Content {
 
 impl Entry {
     /// An object that matters only for its owner.
-    pub(super) fn link(object: &Object<'_>) -> Self {
+    pub(super) fn link(object: &ListedObject<'_>) -> Self {
         let metadata = &object.metadata;
         let owner = object.owner().map(|owner| Owner {
             api_version: owner.api_version.to_string(),
@@ -77,7 +77,7 @@ impl Entry {
             name: metadata.name.to_string(),
             uid: metadata.uid.to_string(),
             owner,
-            content: Content::Nothing,
+            content: EntryContent::Nothing,
             is_breaking: false,
             lints: Vec::new(),
         }
@@ -86,7 +86,12 @@ impl Entry {
 
 impl<'g> Judge<'g> {
     /// Judges an object that was read from this JSON.
-    pub(super) fn entry(&self, resource: Resource, object: &Object<'_>, json: &str) -> Entry {
+    pub(super) fn entry(
+        &self,
+        resource: ListedKind,
+        object: &ListedObject<'_>,
+        json: &str,
+    ) -> Entry {
         let mut entry = Entry::link(object);
         // An old revision: it creates no pods unless the user rolls back.
         if entry.owner.is_some() && object.spec.replicas == Some(0) {
@@ -97,7 +102,7 @@ impl<'g> Judge<'g> {
             Ok(policy::workloads::Object::Template(Some(template))) => (template, true),
             Ok(_) => return entry,
             Err(error) => {
-                entry.content = Content::Unreadable(error.to_string());
+                entry.content = EntryContent::Unreadable(error.to_string());
                 return entry;
             }
         };
@@ -114,7 +119,7 @@ impl<'g> Judge<'g> {
         let pod = made.as_ref().unwrap_or(&pod);
         let workload = Workload::judge(identity.clone(), Some(pod), resource.root(), self.policy);
         entry.is_breaking = !is_template && workload.is_denied();
-        entry.content = Content::Judged(Box::new(workload));
+        entry.content = EntryContent::Judged(Box::new(workload));
         entry
     }
 
@@ -134,7 +139,7 @@ impl<'g> Judge<'g> {
 }
 
 /// The name of an object in this namespace.
-pub(super) fn identity(facts: &NamespaceFacts, resource: Resource, name: &str) -> Identity {
+pub(super) fn identity(facts: &NamespaceFacts, resource: ListedKind, name: &str) -> Identity {
     Identity {
         api_version: resource.api_version.to_owned(),
         kind: resource.kind.to_owned(),

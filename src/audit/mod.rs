@@ -29,18 +29,18 @@ use crate::cluster::{self, ApiError, Detail, Discontinuity, Query};
 
 use feed::{Feed, Role};
 use fold::Fold;
-use namespaces::Namespaces;
-use resource::Resource;
+use namespaces::PendingNamespaces;
+use resource::ListedKind;
 
 pub use judge::Templates;
-pub use progress::Line;
+pub use progress::ProgressLine;
 
 /// Objects per page.
 pub const PAGE: NonZeroU32 = NonZeroU32::new(cluster::PAGE).expect("it is not 0");
 
 /// The scope and the policy of an audit.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct AuditSettings {
     /// The defaults, exemptions and hardening settings.
     pub config: Config,
     /// The exceptions.
@@ -71,14 +71,14 @@ pub enum Event {
     /// Something could not be read.
     Unread(Unread),
     /// A remark that does not affect the findings.
-    Note(Note),
-    /// Progress of the audit.
-    Progress(Progress),
+    Note(AuditNote),
+    /// AuditProgress of the audit.
+    Progress(AuditProgress),
 }
 
 /// A remark in addition to the findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum AuditNote {
     /// A list took longer than the API server keeps old versions.
     Discontinuity {
         /// The resource: `pods`.
@@ -97,7 +97,7 @@ pub enum Note {
     Unknown(String),
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for AuditNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Discontinuity { resource, discontinuity } => {
@@ -122,9 +122,9 @@ impl fmt::Display for Note {
     }
 }
 
-/// Progress of an audit.
+/// AuditProgress of an audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct AuditProgress {
     /// Number of pods read.
     pub pods: u64,
     /// Total number of pods, if the API server reports it.
@@ -153,7 +153,7 @@ pub enum Failure<E> {
 /// The API server is unreachable, or `callback` failed.
 pub async fn run<E>(
     client: &Client,
-    settings: &Settings,
+    settings: &AuditSettings,
     mut callback: impl AsyncFnMut(Event) -> Result<(), E>,
 ) -> Result<(), Failure<E>> {
     let mut events = Vec::new();
@@ -165,9 +165,9 @@ pub async fn run<E>(
     let mut audit = Audit {
         client,
         settings,
-        namespaces: Namespaces::new(client, settings, newest, presence),
+        namespaces: PendingNamespaces::new(client, settings, newest, presence),
         events,
-        progress: Progress::default(),
+        progress: AuditProgress::default(),
     };
     if settings.namespaces.is_empty() {
         audit.namespaces.list(&mut audit.events).await;
@@ -184,8 +184,8 @@ async fn present(client: &Client, events: &mut Vec<Event>) -> Presence {
     let (presence, why) = presence::presence(client).await;
     events.extend(match presence {
         Presence::Installed => None,
-        Presence::Absent => Some(Event::Note(Note::Absent)),
-        Presence::Unknown => Some(Event::Note(Note::Unknown(why.unwrap_or_default()))),
+        Presence::Absent => Some(Event::Note(AuditNote::Absent)),
+        Presence::Unknown => Some(Event::Note(AuditNote::Unknown(why.unwrap_or_default()))),
     });
     presence
 }
@@ -204,10 +204,10 @@ async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, Strin
 
 struct Audit<'a> {
     client: &'a Client,
-    settings: &'a Settings,
-    namespaces: Namespaces<'a>,
+    settings: &'a AuditSettings,
+    namespaces: PendingNamespaces<'a>,
     events: Vec<Event>,
-    progress: Progress,
+    progress: AuditProgress,
 }
 
 impl Audit<'_> {
@@ -243,7 +243,7 @@ impl Audit<'_> {
     }
 
     fn feeds(&self, namespace: Option<&str>) -> Vec<Feed> {
-        let feed = |resource: Resource, role| {
+        let feed = |resource: ListedKind, role| {
             // An owner may not match the selector that its pods match.
             let selector = self.settings.selector.clone().filter(|_| role == Role::Judged);
             let path = resource.path(namespace);
@@ -299,7 +299,7 @@ impl Audit<'_> {
         Ok(())
     }
 
-    fn progress(&self, feeds: &[Feed]) -> Progress {
+    fn progress(&self, feeds: &[Feed]) -> AuditProgress {
         let mut progress = self.progress;
         let pods = feeds.iter().filter(|feed| feed.resource == resource::PODS);
         for feed in pods {

@@ -21,21 +21,21 @@ use policy::{
 use crate::cluster::{ApiError, Detail, Discontinuity, Pages, Query, get};
 
 use super::{
-    Event, Note, Settings,
+    AuditNote, AuditSettings, Event,
     judge::Judge,
-    object::{LAST_APPLIED, Object},
+    object::{LAST_APPLIED, ListedObject},
 };
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
-pub(super) struct Namespaces<'s> {
+pub(super) struct PendingNamespaces<'s> {
     client: Client,
-    settings: &'s Settings,
+    settings: &'s AuditSettings,
     config: Arc<Config>,
     newest: Minor,
     /// Keyed by the prefix of their objects' keys: the name and `/`.
     known: BTreeMap<String, Known>,
-    /// Namespaces deleted while others were read.
+    /// PendingNamespaces deleted while others were read.
     gone: HashSet<String>,
     reading: Reading,
     presence: Presence,
@@ -57,10 +57,10 @@ enum Reading {
     Refused,
 }
 
-impl<'s> Namespaces<'s> {
+impl<'s> PendingNamespaces<'s> {
     pub(super) fn new(
         client: &Client,
-        settings: &'s Settings,
+        settings: &'s AuditSettings,
         newest: Minor,
         presence: Presence,
     ) -> Self {
@@ -90,13 +90,13 @@ impl<'s> Namespaces<'s> {
             // Duplicates are harmless here.
             if discontinuity == Some(Discontinuity::Later) {
                 let resource = "namespaces".to_owned();
-                events.push(Event::Note(Note::Discontinuity {
+                events.push(Event::Note(AuditNote::Discontinuity {
                     resource,
                     discontinuity: Discontinuity::Later,
                 }));
             }
             for json in page.items() {
-                match Object::read(json) {
+                match ListedObject::read(json) {
                     Ok(object) => self.insert(object),
                     Err(error) => {
                         let why = format!("one in it cannot be read: {error}");
@@ -184,7 +184,7 @@ impl<'s> Namespaces<'s> {
         }
         let text = get(&self.client, &format!("{NAMESPACES}/{name}")).await;
         let object = text.as_deref().map_err(ApiError::clone).and_then(|text| {
-            Object::read(text).map_err(|error| ApiError::unreadable("the namespace", &error))
+            ListedObject::read(text).map_err(|error| ApiError::unreadable("the namespace", &error))
         });
         match object {
             Ok(object) => self.insert(object),
@@ -197,7 +197,7 @@ impl<'s> Namespaces<'s> {
         Ok(())
     }
 
-    fn insert(&mut self, object: Object<'_>) {
+    fn insert(&mut self, object: ListedObject<'_>) {
         let name = object.metadata.name.to_string();
         let identity = Identity {
             api_version: "v1".to_owned(),

@@ -13,16 +13,16 @@ use policy::{
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Object<'a> {
+pub(super) struct ListedObject<'a> {
     #[serde(borrow, default, deserialize_with = "or_default")]
-    pub(super) metadata: Metadata<'a>,
+    pub(super) metadata: ObjectMetadata<'a>,
     #[serde(default, deserialize_with = "or_default")]
     pub(super) spec: Spec,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'a> {
+pub(super) struct ObjectMetadata<'a> {
     #[serde(borrow, default)]
     pub(super) name: Text<'a>,
     #[serde(borrow, default)]
@@ -44,7 +44,7 @@ pub(super) struct Spec {
     pub(super) replicas: Option<i64>,
 }
 
-impl<'a> Object<'a> {
+impl<'a> ListedObject<'a> {
     /// Parses an object.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ mod tests {
             "pod-security.kubernetes.io/warn":"baseline"},"annotations":null,"ownerReferences":[
             {"apiVersion":"example.org/v1","kind":"Cart","name":"x","uid":"1"},
             {"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web","uid":"2","controller":true}]},"spec":{"replicas":0}}"#;
-        let object = Object::read(text).unwrap();
+        let object = ListedObject::read(text).unwrap();
         assert_eq!((&*object.metadata.name, &*object.metadata.uid), ("web-1", "7"));
         assert_eq!(object.owner().map(|owner| &*owner.name), Some("web"));
         assert_eq!(object.spec.replicas, Some(0));
@@ -95,8 +95,8 @@ mod tests {
                 r#"{{"metadata":{{"ownerReferences":[{{"apiVersion":"{api_version}","kind":"Node","controller":true}}]}}}}"#
             )
         };
-        assert!(Object::read(&owned("v1")).unwrap().owner().is_none());
-        assert!(Object::read(&owned("example.org/v1")).unwrap().owner().is_some());
-        assert!(Object::read("{}").unwrap().owner().is_none());
+        assert!(ListedObject::read(&owned("v1")).unwrap().owner().is_none());
+        assert!(ListedObject::read(&owned("example.org/v1")).unwrap().owner().is_some());
+        assert!(ListedObject::read("{}").unwrap().owner().is_none());
     }
 }

@@ -15,7 +15,7 @@ const OURS: &str = ".portcullis.dev";
 pub(super) async fn presence(client: &Client) -> (Presence, Option<String>) {
     let mut presence = Presence::Absent;
     let listed = for_each(client, Query::new(PATH, Detail::Whole), |json| {
-        let configuration: Configuration = serde_json::from_str(json)?;
+        let configuration: WebhookConfiguration = serde_json::from_str(json)?;
         let mut webhooks = configuration.webhooks.iter().flatten();
         if webhooks.any(|webhook| webhook.name.ends_with(OURS)) {
             presence = Presence::Installed;
@@ -29,7 +29,7 @@ pub(super) async fn presence(client: &Client) -> (Presence, Option<String>) {
 }
 
 #[derive(Deserialize)]
-struct Configuration {
+struct WebhookConfiguration {
     webhooks: Option<Vec<Webhook>>,
 }
 

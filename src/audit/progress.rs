@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Progress;
+use super::AuditProgress;
 
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The line on standard error; nothing if that is not a terminal.
-pub struct Line {
+pub struct ProgressLine {
     last: Option<Instant>,
     state: State,
 }
@@ -22,7 +22,7 @@ enum State {
     Shown,
 }
 
-impl Line {
+impl ProgressLine {
     /// Creates the line without showing it.
     #[allow(clippy::new_without_default, reason = "it looks at the process's standard error")]
     pub fn new() -> Self {
@@ -31,7 +31,7 @@ impl Line {
     }
 
     /// Updates the line, at a limited rate.
-    pub fn show(&mut self, progress: Progress) {
+    pub fn show(&mut self, progress: AuditProgress) {
         let is_soon = self.last.is_some_and(|last| last.elapsed() < EVERY);
         if is_soon || matches!(self.state, State::Never) {
             return;
@@ -53,14 +53,14 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-fn text(progress: Progress) -> String {
-    let Progress { pods, all_pods, namespaces, all_namespaces } = progress;
+fn text(progress: AuditProgress) -> String {
+    let AuditProgress { pods, all_pods, namespaces, all_namespaces } = progress;
     let pods = match all_pods {
         Some(all) => format!("{} of {} pods", grouped(pods), grouped(all)),
         None => format!("{} pods", grouped(pods)),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn it_says_how_much_there_is_where_that_is_known() {
-        let progress = Progress {
+        let progress = AuditProgress {
             pods: 12_400,
             all_pods: Some(100_000),
             namespaces: 230,
@@ -95,7 +95,7 @@ mod tests {
         };
         assert_eq!(text(progress), "12,400 of 100,000 pods, 230 of 2,000 namespaces");
         assert_eq!(
-            text(Progress { all_pods: None, pods: 7, ..progress }),
+            text(AuditProgress { all_pods: None, pods: 7, ..progress }),
             "7 pods, 230 of 2,000 namespaces"
         );
     }

@@ -3,7 +3,7 @@
 use policy::workloads::{Target, WorkloadKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resource {
+pub(super) struct ListedKind {
     /// How its objects are decoded.
     pub(super) target: Target,
     /// `apps/v1`.
@@ -19,20 +19,20 @@ const fn of(
     api_version: &'static str,
     plural: &'static str,
     kind: &'static str,
-) -> Resource {
-    Resource { target, api_version, plural, kind }
+) -> ListedKind {
+    ListedKind { target, api_version, plural, kind }
 }
 
-pub(super) const PODS: Resource = of(Target::Pod, "v1", "pods", "Pod");
+pub(super) const PODS: ListedKind = of(Target::Pod, "v1", "pods", "Pod");
 /// Creates pods for Deployments, or on its own.
-pub(super) const REPLICA_SETS: Resource =
+pub(super) const REPLICA_SETS: ListedKind =
     of(Target::Template(WorkloadKind::ReplicaSet), "apps/v1", "replicasets", "ReplicaSet");
 /// Creates pods for CronJobs, or on its own.
-pub(super) const JOBS: Resource =
+pub(super) const JOBS: ListedKind =
     of(Target::Template(WorkloadKind::Job), "batch/v1", "jobs", "Job");
 
 /// All kinds. A PodTemplate is not listed, because no controller creates pods from it.
-pub(super) const ALL: [Resource; 8] = [
+pub(super) const ALL: [ListedKind; 8] = [
     of(Target::Template(WorkloadKind::Deployment), "apps/v1", "deployments", "Deployment"),
     of(Target::Template(WorkloadKind::StatefulSet), "apps/v1", "statefulsets", "StatefulSet"),
     of(Target::Template(WorkloadKind::DaemonSet), "apps/v1", "daemonsets", "DaemonSet"),
@@ -48,7 +48,7 @@ pub(super) const ALL: [Resource; 8] = [
     PODS,
 ];
 
-impl Resource {
+impl ListedKind {
     /// The kind that an owner reference names, in any version of its group.
     pub(super) fn owner(api_version: &str, kind: &str) -> Option<Self> {
         let group = group(api_version);
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn owners_are_known_by_group_and_kind() {
         let plural =
-            |api_version, kind| Resource::owner(api_version, kind).map(|owner| owner.plural);
+            |api_version, kind| ListedKind::owner(api_version, kind).map(|owner| owner.plural);
         assert_eq!(plural("apps/v1beta2", "ReplicaSet"), Some("replicasets"));
         assert_eq!(plural("v1", "ReplicationController"), Some("replicationcontrollers"));
         assert_eq!(plural("argoproj.io/v1alpha1", "ReplicaSet"), None);

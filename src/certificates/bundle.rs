@@ -11,11 +11,11 @@ use tokio::sync::Notify;
 use super::{
     follow::{Followed, Observed},
     plan::Bundles,
-    state::State,
+    state::Authorities,
 };
 
 /// A webhook configuration whose `caBundle` Portcullis writes.
-pub(super) struct Configuration {
+pub(super) struct WatchedConfiguration {
     api: Api<DynamicObject>,
     resource: ApiResource,
     name: String,
@@ -25,7 +25,7 @@ pub(super) struct Configuration {
 /// The owner of `caBundle` in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "portcullis";
 
-impl Configuration {
+impl WatchedConfiguration {
     /// A ValidatingWebhookConfiguration or MutatingWebhookConfiguration.
     pub(super) fn new<K: Resource<DynamicType = ()>>(client: Client, name: &str) -> Self {
         let resource = ApiResource::erase::<K>(&());
@@ -43,7 +43,7 @@ impl Configuration {
     }
 
     /// Compares what its webhooks trust with what they should trust. An unreadable configuration counts as lacking.
-    pub(super) fn compare(&self, state: &State) -> Bundles {
+    pub(super) fn compare(&self, state: &Authorities) -> Bundles {
         compare(state, &self.object.seen())
     }
 
@@ -82,7 +82,7 @@ fn webhooks(configuration: &DynamicObject) -> impl Iterator<Item = (&str, &str)>
     })
 }
 
-fn compare(state: &State, seen: &Observed<DynamicObject>) -> Bundles {
+fn compare(state: &Authorities, seen: &Observed<DynamicObject>) -> Bundles {
     let configuration = match seen {
         Observed::Unknown(_) => return Bundles::Lacking,
         Observed::Absent => return Bundles::Exact,
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_trusted_is_told_from_what_should_be() {
         let hour = Duration::from_secs(3600);
-        let state = State::mint("a.b.svc", SystemTime::now(), hour).unwrap();
+        let state = Authorities::mint("a.b.svc", SystemTime::now(), hour).unwrap();
         let bundle = state.bundle();
         let (current, next) = (state.current.certificate(), state.next.certificate());
         let both_and_more = format!("{next}{current}{current}");

@@ -14,14 +14,16 @@ use tokio::sync::{Notify, watch};
 
 use crate::server::Identity;
 
-use super::{bundle::Configuration, follow::Followed, plan::Lifetimes, reconciler::Reconciler};
+use super::{
+    bundle::WatchedConfiguration, follow::Followed, plan::Lifetimes, reconciler::Reconciler,
+};
 
 /// The label that a Secret must have before Portcullis writes to it, and its value.
 pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
 
 /// The objects involved.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CertificateSettings {
     /// The namespace of the Service and the Secret.
     pub namespace: String,
     /// The Service that the API server calls: `<service>.<namespace>.svc` is in the certificate.
@@ -38,7 +40,7 @@ pub struct Settings {
 
 /// The manager's status, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct CertificateStatus {
     /// When the current authority expires.
     pub ca_until: Option<SystemTime>,
     /// Whether every webhook trusts the issuer of the served certificate.
@@ -47,18 +49,18 @@ pub struct Status {
 
 /// Keeps this replica's certificate valid. On the leader, also manages the authorities and the `caBundle`s.
 pub struct CertificateManager {
-    pub(super) settings: Settings,
+    pub(super) settings: CertificateSettings,
     client: Client,
     pub(super) identity: Arc<Identity>,
     is_leader: watch::Receiver<bool>,
-    status: Mutex<Status>,
+    status: Mutex<CertificateStatus>,
 }
 
 impl CertificateManager {
     /// A manager that stores signed certificates in `identity`. It does nothing until [`run`](Self::run) is called.
     pub fn new(
         client: Client,
-        settings: Settings,
+        settings: CertificateSettings,
         identity: Arc<Identity>,
         is_leader: watch::Receiver<bool>,
     ) -> Arc<Self> {
@@ -72,7 +74,7 @@ impl CertificateManager {
     }
 
     /// The current status.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> CertificateStatus {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -80,13 +82,13 @@ impl CertificateManager {
     pub async fn run(self: Arc<Self>) {
         let secrets = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let client = || self.client.clone();
-        let Settings { validating, mutating, .. } = &self.settings;
-        let validating = validating
-            .iter()
-            .map(|name| Configuration::new::<ValidatingWebhookConfiguration>(client(), name));
+        let CertificateSettings { validating, mutating, .. } = &self.settings;
+        let validating = validating.iter().map(|name| {
+            WatchedConfiguration::new::<ValidatingWebhookConfiguration>(client(), name)
+        });
         let mutating = mutating
             .iter()
-            .map(|name| Configuration::new::<MutatingWebhookConfiguration>(client(), name));
+            .map(|name| WatchedConfiguration::new::<MutatingWebhookConfiguration>(client(), name));
         let configurations: Vec<_> = validating.chain(mutating).collect();
         let secret = Followed::new(secrets, &self.settings.secret);
         let changed = Notify::new();
@@ -99,7 +101,7 @@ impl CertificateManager {
         );
     }
 
-    pub(super) fn set_status(&self, status: Status) {
+    pub(super) fn set_status(&self, status: CertificateStatus) {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }

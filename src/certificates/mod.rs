@@ -20,6 +20,6 @@ mod standalone;
 mod state;
 
 pub use authority::{Authority, AuthorityError, Leaf};
-pub use manager::{CertificateManager, LABEL, Settings, Status};
+pub use manager::{CertificateManager, CertificateSettings, CertificateStatus, LABEL};
 pub use plan::{InvalidLifetimes, Lifetimes};
 pub use standalone::standalone;

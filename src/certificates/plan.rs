@@ -10,7 +10,7 @@ use crate::server::tls::Validity;
 
 use super::{
     authority::{Authority, AuthorityError},
-    state::State,
+    state::Authorities,
 };
 
 /// Lifetimes of authorities and certificates.
@@ -106,7 +106,7 @@ pub(super) enum Step {
 
 /// The leader's next step. `trusted_for` is how long it has seen all webhooks trust the current authority.
 pub(super) fn step(
-    state: Option<&State>,
+    state: Option<&Authorities>,
     bundles: Bundles,
     trusted_for: Option<Duration>,
     now: SystemTime,
@@ -142,23 +142,27 @@ pub(super) fn step(
 /// The new content of the Secret after a step; `None` if the step does not change the Secret.
 ///
 /// # Errors
-/// See [`State::mint`].
+/// See [`Authorities::mint`].
 pub(super) fn after(
     step: Step,
-    state: Option<&State>,
+    state: Option<&Authorities>,
     service: &str,
     now: SystemTime,
     lifetimes: Lifetimes,
-) -> Result<Option<State>, AuthorityError> {
+) -> Result<Option<Authorities>, AuthorityError> {
     let ca = lifetimes.ca;
     match (step, state) {
         (Step::Wait | Step::Publish, _) => Ok(None),
-        (_, None) => State::mint(service, now, ca).map(Some),
+        (_, None) => Authorities::mint(service, now, ca).map(Some),
         (Step::Mint, Some(state)) => state.replace(now, ca).map(Some),
         (Step::Promote, Some(state)) => state.promote(now, ca).map(Some),
-        (Step::Published, Some(state)) => Ok(Some(State { published: Some(now), ..state.clone() })),
-        (Step::Unpublished, Some(state)) => Ok(Some(State { published: None, ..state.clone() })),
-        (Step::Drop, Some(state)) => Ok(Some(State { previous: None, ..state.clone() })),
+        (Step::Published, Some(state)) => {
+            Ok(Some(Authorities { published: Some(now), ..state.clone() }))
+        }
+        (Step::Unpublished, Some(state)) => {
+            Ok(Some(Authorities { published: None, ..state.clone() }))
+        }
+        (Step::Drop, Some(state)) => Ok(Some(Authorities { previous: None, ..state.clone() })),
     }
 }
 
@@ -194,7 +198,7 @@ pub(super) struct Trust {
 /// clients may not trust yet, unless that certificate is about to expire.
 pub(super) fn is_due(
     signed: Option<&Signed>,
-    state: &State,
+    state: &Authorities,
     trust: Trust,
     now: SystemTime,
     lifetimes: Lifetimes,
@@ -225,9 +229,9 @@ mod tests {
         Lifetimes::new(365 * DAY, 7 * DAY, Duration::from_secs(600)).unwrap()
     }
 
-    fn published(now: SystemTime) -> State {
-        let state = State::mint(NAME, now, 365 * DAY).unwrap();
-        State { published: Some(now), ..state }
+    fn published(now: SystemTime) -> Authorities {
+        let state = Authorities::mint(NAME, now, 365 * DAY).unwrap();
+        Authorities { published: Some(now), ..state }
     }
 
     #[test]
@@ -243,9 +247,10 @@ mod tests {
     #[test]
     fn the_first_steps() {
         let now = SystemTime::now();
-        let step = |state: Option<&State>, bundles| step(state, bundles, LONG, now, lifetimes());
+        let step =
+            |state: Option<&Authorities>, bundles| step(state, bundles, LONG, now, lifetimes());
         assert_eq!(step(None, Bundles::Exact), Step::Mint);
-        let minted = State::mint(NAME, now, 365 * DAY).unwrap();
+        let minted = Authorities::mint(NAME, now, 365 * DAY).unwrap();
         assert_eq!(step(Some(&minted), Bundles::Lacking), Step::Publish);
         assert_eq!(step(Some(&minted), Bundles::Exact), Step::Published);
         assert_eq!(step(Some(&published(now)), Bundles::Exact), Step::Wait);
@@ -256,7 +261,7 @@ mod tests {
         let now = SystemTime::now();
         let state = published(now);
         assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Unpublished);
-        let state = State { published: None, ..state };
+        let state = Authorities { published: None, ..state };
         assert_eq!(step(Some(&state), Bundles::Lacking, LONG, now, lifetimes()), Step::Publish);
         // Excess trust does not revoke any.
         assert_eq!(
@@ -270,7 +275,8 @@ mod tests {
         let now = SystemTime::now();
         let mut state = published(now);
         let third = now + 365 * DAY / 3;
-        let at = |state: &State, now| step(Some(state), Bundles::Exact, LONG, now, lifetimes());
+        let at =
+            |state: &Authorities, now| step(Some(state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(&state, third - HOUR), Step::Wait);
         assert_eq!(at(&state, third), Step::Promote);
         state.published = Some(third);
@@ -282,7 +288,7 @@ mod tests {
     fn the_previous_authority_is_dropped_when_all_that_it_signed_has_expired() {
         let now = SystemTime::now();
         let state = published(now).promote(now, 365 * DAY).unwrap();
-        let state = State { published: Some(now), ..state };
+        let state = Authorities { published: Some(now), ..state };
         let at = |now| step(Some(&state), Bundles::Exact, LONG, now, lifetimes());
         assert_eq!(at(now + 7 * DAY - HOUR), Step::Wait);
         assert_eq!(at(now + 7 * DAY), Step::Drop);

@@ -13,11 +13,11 @@ use crate::cluster::one_line;
 
 use super::{
     authority::AuthorityError,
-    bundle::Configuration,
+    bundle::WatchedConfiguration,
     follow::{Followed, Observed},
-    manager::{CertificateManager, LABEL, Settings, Status},
+    manager::{CertificateManager, CertificateSettings, CertificateStatus, LABEL},
     plan::{self, Bundles, Signed, Step, Trust, TrustedSince},
-    state::State,
+    state::Authorities,
 };
 
 /// Minimum time between writes of a `caBundle`, in case another client, such as a second installation of the same name,
@@ -31,9 +31,9 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) struct Reconciler<'a> {
     manager: &'a CertificateManager,
     secret: &'a Followed<Secret>,
-    configurations: &'a [Configuration],
+    configurations: &'a [WatchedConfiguration],
     /// The last good state. It survives an emptied Secret, because clients trust its authorities.
-    last: Option<State>,
+    last: Option<Authorities>,
     started: Instant,
     known: TrustedSince,
     signed: Option<Signed>,
@@ -57,7 +57,7 @@ impl<'a> Reconciler<'a> {
     pub(super) fn new(
         manager: &'a CertificateManager,
         secret: &'a Followed<Secret>,
-        configurations: &'a [Configuration],
+        configurations: &'a [WatchedConfiguration],
     ) -> Self {
         Self {
             manager,
@@ -104,7 +104,7 @@ impl<'a> Reconciler<'a> {
                 return Err(problem);
             }
         };
-        match State::read(&secret.data.clone().unwrap_or_default(), &self.service()) {
+        match Authorities::read(&secret.data.clone().unwrap_or_default(), &self.service()) {
             Ok(Some(state)) => self.take_over(state, leads, &secret, now).await?,
             Ok(None) => self.restore(leads, &secret, "it was emptied").await?,
             Err(problem) => self.restore(leads, &secret, &problem).await?,
@@ -120,12 +120,12 @@ impl<'a> Reconciler<'a> {
     /// backup), the leader adds that one: clients must trust the served certificates until replicas have renewed them.
     async fn take_over(
         &mut self,
-        state: State,
+        state: Authorities,
         leads: bool,
         secret: &Secret,
         now: SystemTime,
     ) -> Result<(), Problem> {
-        let is_gone = |last: &&State| !state.bundle().contains(last.current.certificate());
+        let is_gone = |last: &&Authorities| !state.bundle().contains(last.current.certificate());
         match self.last.as_ref().filter(|last| leads && is_gone(last)) {
             Some(last) => {
                 tracing::warn!(
@@ -141,7 +141,7 @@ impl<'a> Reconciler<'a> {
     }
 
     fn our_secret(&self) -> Result<Secret, Problem> {
-        let Settings { namespace, secret: name, .. } = &self.manager.settings;
+        let CertificateSettings { namespace, secret: name, .. } = &self.manager.settings;
         let name = format!("Secret {namespace}/{name}");
         let (key, value) = LABEL;
         let problem = match &*self.secret.seen() {
@@ -199,7 +199,7 @@ impl<'a> Reconciler<'a> {
             self.signed = Some(signed);
         }
         let issuer = self.signed.as_ref().map(|signed| signed.issuer.as_str());
-        self.manager.set_status(Status {
+        self.manager.set_status(CertificateStatus {
             ca_until: Some(current.validity().until),
             is_trusted: issuer.is_some_and(|issuer| self.is_trusted(issuer)),
         });
@@ -228,7 +228,7 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    async fn store(&self, secret: &Secret, state: &State) -> Result<(), Problem> {
+    async fn store(&self, secret: &Secret, state: &Authorities) -> Result<(), Problem> {
         let secret = Secret { data: Some(state.write()), ..secret.clone() };
         match self.secret.replace(&secret).await {
             Ok(()) => Ok(()),
@@ -252,14 +252,14 @@ impl<'a> Reconciler<'a> {
     }
 
     fn service(&self) -> String {
-        let Settings { service, namespace, .. } = &self.manager.settings;
+        let CertificateSettings { service, namespace, .. } = &self.manager.settings;
         format!("{service}.{namespace}.svc")
     }
 }
 
 async fn publish(
-    configurations: &[Configuration],
-    state: &State,
+    configurations: &[WatchedConfiguration],
+    state: &Authorities,
     last: &mut Option<Instant>,
 ) -> Result<(), Problem> {
     if let Some(last) = last {

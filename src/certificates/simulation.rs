@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     plan::{self, Bundles, Lifetimes, Signed, Trust, TrustedSince},
-    state::State,
+    state::Authorities,
 };
 
 const NAME: &str = "portcullis.security.svc";
@@ -75,7 +75,7 @@ struct Replica {
     off: i64,
     /// The clock was wrong recently, so the served certificate is not checked.
     is_astray: bool,
-    last: Option<State>,
+    last: Option<Authorities>,
     known: TrustedSince,
     signed: Option<Signed>,
 }
@@ -84,8 +84,8 @@ struct World {
     now: SystemTime,
     /// Excludes suspended time.
     uptime: Duration,
-    secret: Option<State>,
-    backups: Vec<State>,
+    secret: Option<Authorities>,
+    backups: Vec<Authorities>,
     /// The bundles of the two configurations at each tick, the current ones last.
     bundles: Vec<[String; 2]>,
     replicas: Vec<Replica>,
@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    fn renew(&mut self, index: usize, state: &State, now: SystemTime) {
+    fn renew(&mut self, index: usize, state: &Authorities, now: SystemTime) {
         let trusted =
             |issuer: &str| self.bundles.last().unwrap().iter().all(|it| it.contains(issuer));
         let is_trusted = trusted(state.current.certificate());
@@ -224,7 +224,7 @@ impl World {
         }
     }
 
-    fn compare(&mut self, state: Option<&State>) -> Bundles {
+    fn compare(&mut self, state: Option<&Authorities>) -> Bundles {
         let Some(state) = state else { return Bundles::Lacking };
         let both = [state.current.certificate(), state.next.certificate()];
         let compare = |bundle: &String| match bundle {

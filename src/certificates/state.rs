@@ -25,7 +25,7 @@ const MAX_PREVIOUS: usize = 4;
 pub(super) type Data = BTreeMap<String, ByteString>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct Authorities {
     /// The only DNS name that its authorities sign for.
     pub(super) service: String,
     pub(super) current: Authority,
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) published: Option<SystemTime>,
 }
 
-impl State {
+impl Authorities {
     /// The first state: no client trusts its authorities yet.
     pub(super) fn mint(
         service: &str,
@@ -172,28 +172,28 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let now = SystemTime::now();
-        let first = State::mint(NAME, now, YEAR).unwrap();
+        let first = Authorities::mint(NAME, now, YEAR).unwrap();
         let mut second = first.promote(now + YEAR / 3, YEAR).unwrap();
         second.published = Some(now + YEAR / 2);
         for state in [first, second] {
-            assert_eq!(State::read(&state.write(), NAME).unwrap().unwrap(), state);
+            assert_eq!(Authorities::read(&state.write(), NAME).unwrap().unwrap(), state);
         }
-        assert_eq!(State::read(&Data::new(), NAME), Ok(None));
+        assert_eq!(Authorities::read(&Data::new(), NAME), Ok(None));
     }
 
     #[test]
     fn what_others_wrote_is_said() {
-        let mut data = State::mint(NAME, SystemTime::now(), YEAR).unwrap().write();
-        assert_eq!(State::read(&data, "b.a.svc").unwrap_err(), "service: must be b.a.svc");
+        let mut data = Authorities::mint(NAME, SystemTime::now(), YEAR).unwrap().write();
+        assert_eq!(Authorities::read(&data, "b.a.svc").unwrap_err(), "service: must be b.a.svc");
         data.insert("next.key".to_owned(), ByteString(b"\xff".to_vec()));
-        let error = State::read(&data, NAME).unwrap_err();
+        let error = Authorities::read(&data, NAME).unwrap_err();
         assert_eq!(error, "next.crt, next.key: the key is no key in PEM");
     }
 
     /// Clients reject a whole bundle because of one damaged certificate.
     #[test]
     fn what_is_no_certificate_is_never_published() {
-        let state = State::mint(NAME, SystemTime::now(), YEAR).unwrap();
+        let state = Authorities::mint(NAME, SystemTime::now(), YEAR).unwrap();
         let old = state.next.certificate();
         let mut data = state.write();
         for (text, kept) in [
@@ -205,14 +205,14 @@ mod tests {
             ),
         ] {
             data.insert("previous.crt".to_owned(), ByteString(text.into_bytes()));
-            assert_eq!(State::read(&data, NAME).unwrap().unwrap().previous, kept);
+            assert_eq!(Authorities::read(&data, NAME).unwrap().unwrap().previous, kept);
         }
     }
 
     #[test]
     fn promoting_keeps_all_that_is_in_use_trusted() {
         let now = SystemTime::now();
-        let first = State::mint(NAME, now, YEAR).unwrap();
+        let first = Authorities::mint(NAME, now, YEAR).unwrap();
         let second = first.promote(now, YEAR).unwrap();
         assert!(second.bundle().contains(first.current.certificate()));
         assert!(second.bundle().contains(first.next.certificate()));

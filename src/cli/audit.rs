@@ -20,7 +20,7 @@ use policy::{
 };
 
 use crate::{
-    audit::{self, Event, Failure, Line, Settings, Templates},
+    audit::{self, AuditSettings, Event, Failure, ProgressLine, Templates},
     cluster, config, harmless,
     report::{About, Item, Output, Report},
 };
@@ -107,7 +107,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         settings.exceptions = excepted::of_cluster(excepted, &client, honoured).await?;
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
-        let mut teller = Teller { report, earlier, unread: 0, line: Line::new() };
+        let mut teller = Teller { report, earlier, unread: 0, line: ProgressLine::new() };
         let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
         Exit::reported(match told {
             Ok(()) => teller.finish(&settings),
@@ -118,12 +118,12 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 }
 
 impl Flags {
-    fn settings(&self, config: Config) -> Settings {
+    fn settings(&self, config: Config) -> AuditSettings {
         let mut namespaces = self.namespaces.clone();
         namespaces.sort();
         namespaces.dedup();
         let is_hardened = self.assume_hardened || self.config.is_some();
-        Settings {
+        AuditSettings {
             config,
             exceptions: Arc::default(),
             templates: if is_hardened { Templates::AsAdmitted } else { Templates::AsWritten },
@@ -149,7 +149,7 @@ struct Teller<'o> {
     report: Report<'o>,
     earlier: Option<EarlierReport>,
     unread: u64,
-    line: Line,
+    line: ProgressLine,
 }
 
 impl Teller<'_> {
@@ -189,7 +189,7 @@ impl Teller<'_> {
         }
     }
 
-    fn finish(mut self, settings: &Settings) -> io::Result<Summary> {
+    fn finish(mut self, settings: &AuditSettings) -> io::Result<Summary> {
         self.line.clear();
         // What was not looked for, or not found for want of rights, is not gone.
         let is_whole = settings.namespaces.is_empty() && settings.selector.is_none();

@@ -12,7 +12,7 @@ use policy::config::Config;
 use crate::{
     config,
     harmless::{Harmless, Styles},
-    rewrite::{Colours, Form, Hardener, Summary},
+    rewrite::{Colours, HardenOutput, HardenTotals, Hardener},
     source::{self, Source},
 };
 
@@ -78,12 +78,12 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     }
 }
 
-fn form(flags: &Flags) -> Form {
+fn form(flags: &Flags) -> HardenOutput {
     match (flags.in_place, flags.check, flags.output) {
-        (true, ..) => Form::InPlace,
-        (_, true, _) => Form::Check,
-        (.., Output::Diff) => Form::Diff(colours()),
-        (.., Output::Yaml) => Form::Yaml,
+        (true, ..) => HardenOutput::InPlace,
+        (_, true, _) => HardenOutput::Check,
+        (.., Output::Diff) => HardenOutput::Diff(colours()),
+        (.., Output::Yaml) => HardenOutput::Yaml,
     }
 }
 
@@ -94,9 +94,9 @@ fn colours() -> Colours {
     }
 }
 
-fn sources(flags: &Flags, form: Form) -> anyhow::Result<Vec<Source>> {
+fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
     let sources: Vec<_> = match flags.paths.as_slice() {
-        [] if io::stdin().is_terminal() || form == Form::InPlace => {
+        [] if io::stdin().is_terminal() || form == HardenOutput::InPlace => {
             anyhow::bail!("nothing to harden: name files or directories")
         }
         [] => vec![Source::Stdin],
@@ -105,13 +105,13 @@ fn sources(flags: &Flags, form: Form) -> anyhow::Result<Vec<Source>> {
             source::without_patches(sources, &[])
         }
     };
-    if form == Form::InPlace && sources.contains(&Source::Stdin) {
+    if form == HardenOutput::InPlace && sources.contains(&Source::Stdin) {
         anyhow::bail!("standard input cannot be replaced: without --in-place, use -o yaml");
     }
     Ok(sources)
 }
 
-fn harden(sources: &[Source], hardener: &Hardener, form: Form) -> io::Result<Summary> {
+fn harden(sources: &[Source], hardener: &Hardener, form: HardenOutput) -> io::Result<HardenTotals> {
     let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
     let log = Harmless::new(anstream::stderr(), Styles::Removed);
     let summary = crate::rewrite::run(sources, hardener, form, out, log)?;
@@ -120,9 +120,9 @@ fn harden(sources: &[Source], hardener: &Hardener, form: Form) -> io::Result<Sum
 }
 
 /// What was done, in a few words, apart from the result.
-fn told(summary: &Summary, form: Form) -> io::Result<()> {
-    let Summary { changed, unchanged, refused, skipped, sets_non_root } = *summary;
-    let done = if form == Form::InPlace { "hardened" } else { "to harden" };
+fn told(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
+    let HardenTotals { changed, unchanged, refused, skipped, sets_non_root } = *summary;
+    let done = if form == HardenOutput::InPlace { "hardened" } else { "to harden" };
     let files = if changed == 1 { "file" } else { "files" };
     let mut log = anstream::stderr();
     write!(log, "portcullis: {changed} {files} {done}, {unchanged} with nothing to add")?;
@@ -143,10 +143,10 @@ fn told(summary: &Summary, form: Form) -> io::Result<()> {
     Ok(())
 }
 
-fn exit(summary: &Summary, form: Form) -> Exit {
+fn exit(summary: &HardenTotals, form: HardenOutput) -> Exit {
     if summary.refused > 0 {
         Exit::Failure
-    } else if form == Form::Check && summary.changed > 0 {
+    } else if form == HardenOutput::Check && summary.changed > 0 {
         Exit::Findings
     } else {
         Exit::Clean

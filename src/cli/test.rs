@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum as _, builder::PossibleValue};
 use crate::{
     report::{
         Format, Output,
-        suites::{FORMATS, Suites, Total, Traces},
+        suites::{FORMATS, ShownTraces, Suites, Total},
     },
     source, suite,
 };
@@ -41,7 +41,7 @@ pub(super) struct Flags {
 /// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
-    let traces = if flags.trace { Traces::OfAll } else { Traces::OfFailures };
+    let traces = if flags.trace { ShownTraces::OfAll } else { ShownTraces::OfFailures };
     match tested(&flags.paths, &outputs, traces) {
         // What could not be run may hide anything: it is worse than what failed.
         Ok(total) if total.errors > 0 => Ok(Exit::Failure),
@@ -53,7 +53,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     }
 }
 
-fn tested(paths: &[PathBuf], outputs: &[Output], traces: Traces) -> io::Result<Total> {
+fn tested(paths: &[PathBuf], outputs: &[Output], traces: ShownTraces) -> io::Result<Total> {
     let mut report = Suites::open(outputs, traces)?;
     source::on_deep_stack(|| {
         let sources = paths.iter().flat_map(|path| suite::sources(path));

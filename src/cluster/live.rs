@@ -14,7 +14,9 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tokio::time::{Instant, timeout};
 
-use super::{ApiError, Labels, Limits, namespaces::policy_labels, token_bucket::TokenBucket};
+use super::{
+    ApiError, Labels, RequestLimits, namespaces::policy_labels, token_bucket::TokenBucket,
+};
 
 type Answer = Result<Arc<Labels>, ApiError>;
 type Read = BoxFuture<'static, Answer>;
@@ -28,7 +30,7 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    pub(super) fn new(client: Client, limits: Limits) -> Self {
+    pub(super) fn new(client: Client, limits: RequestLimits) -> Self {
         Self {
             api: Api::all(client),
             timeout: limits.read_timeout,

@@ -44,10 +44,10 @@ pub(crate) use version::read as read_version;
 /// The policy labels of a namespace; others are dropped.
 pub type Labels = BTreeMap<String, String>;
 
-/// Limits on requests to the API server. Untrusted clients can reach the webhook's port, and must not be able to flood
+/// RequestLimits on requests to the API server. Untrusted clients can reach the webhook's port, and must not be able to flood
 /// the API server through it.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+struct RequestLimits {
     /// Maximum silence of the API server while namespaces are listed or watched.
     silence: Duration,
     read_timeout: Duration,
@@ -60,7 +60,7 @@ struct Limits {
     pod_bytes_at_once: f64,
 }
 
-impl Default for Limits {
+impl Default for RequestLimits {
     fn default() -> Self {
         const MIB: f64 = 1024.0 * 1024.0;
         Self {
@@ -88,12 +88,12 @@ impl Cluster {
     /// Returns an unsynced cluster, and the task that watches its namespaces and polls its version. The task never
     /// ends.
     pub fn new(client: Client) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
-        Self::with_limits(client, Limits::default())
+        Self::with_limits(client, RequestLimits::default())
     }
 
     fn with_limits(
         client: Client,
-        limits: Limits,
+        limits: RequestLimits,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + 'static) {
         let cluster = Arc::new(Self {
             namespaces: namespaces::Cache::default(),

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tower::BoxError;
 
-use super::{Labels, Limits, RetryLog, error::watch_line};
+use super::{Labels, RequestLimits, RetryLog, error::watch_line};
 
 /// The API server ends a watch after this many seconds, and the next one continues from there. A healthy server is
 /// therefore never silent for longer, while a dead connection is silent for ever.
@@ -39,14 +39,14 @@ pub(crate) const WATCH_SECONDS: u32 = 40;
 /// Minimum time between watches, in case the server ends each at once.
 const APART: Duration = Duration::from_millis(100);
 
-/// The existing namespaces. Namespaces with equal labels share one set: thousands of them have few different sets.
+/// The existing namespaces. NamespaceSet with equal labels share one set: thousands of them have few different sets.
 #[derive(Default)]
-struct Namespaces {
+struct NamespaceSet {
     names: HashMap<Box<str>, Arc<Labels>>,
     sets: HashSet<Arc<Labels>>,
 }
 
-impl Namespaces {
+impl NamespaceSet {
     /// Inserts a namespace. Returns whether the policy of a known one changed.
     fn insert(&mut self, namespace: PartialObjectMeta<Namespace>) -> bool {
         let Some(name) = namespace.metadata.name else {
@@ -78,7 +78,7 @@ impl Namespaces {
 /// All namespaces, once they have been listed.
 #[derive(Default)]
 pub(super) struct Cache {
-    known: RwLock<Namespaces>,
+    known: RwLock<NamespaceSet>,
     synced: AtomicBool,
     relabelled: AtomicU64,
     heard: Arc<LastHeard>,
@@ -112,12 +112,12 @@ impl Cache {
     }
 
     /// Keeps the cache up to date. Its content stays in use while the server is unreachable. Never returns.
-    pub(super) async fn follow(&self, client: Client, limits: Limits) {
+    pub(super) async fn follow(&self, client: Client, limits: RequestLimits) {
         let client = monitored(client, Arc::clone(&self.heard), limits.silence);
         let api = Api::<PartialObjectMeta<Namespace>>::all(client);
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
         let mut events = pin!(watcher(api, config).default_backoff());
-        let mut listed = Namespaces::default();
+        let mut listed = NamespaceSet::default();
         let what = "cannot watch namespaces: those that are known stay as they are";
         let mut retrying = RetryLog::new(what);
         while let Some(event) = events.next().await {
@@ -135,9 +135,9 @@ impl Cache {
     }
 
     /// A list replaces the content, but only when it is complete.
-    fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut Namespaces) {
+    fn apply(&self, event: Event<PartialObjectMeta<Namespace>>, listed: &mut NamespaceSet) {
         match event {
-            Event::Init => *listed = Namespaces::default(),
+            Event::Init => *listed = NamespaceSet::default(),
             Event::InitApply(namespace) => {
                 listed.insert(namespace);
             }
@@ -158,7 +158,7 @@ impl Cache {
         }
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Namespaces) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut NamespaceSet) -> T) -> T {
         change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -272,13 +272,13 @@ mod tests {
 
     #[test]
     fn equal_labels_are_kept_once() {
-        let mut known = Namespaces::default();
+        let mut known = NamespaceSet::default();
         for i in 0..100 {
             known.insert(namespace(&i.to_string(), "baseline"));
         }
         assert_eq!((known.names.len(), known.sets.len()), (100, 1));
         // Unused sets are dropped.
-        let mut known = Namespaces::default();
+        let mut known = NamespaceSet::default();
         for i in 0..100 {
             assert_eq!(known.insert(namespace("a", &i.to_string())), i > 0, "it has other labels");
             assert!(!known.insert(namespace("b", "baseline")), "it has the same");

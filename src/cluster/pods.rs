@@ -14,7 +14,7 @@ use policy::dns;
 use crate::server::{BodyError, FairQueue, Intake, Peer, Received, Turn};
 
 use super::{
-    ApiError, Limits,
+    ApiError, RequestLimits,
     error::bounded,
     pages::{Cursor, Detail, Next, Page, Query},
     request::respond,
@@ -37,7 +37,7 @@ pub struct PodLists {
 }
 
 impl PodLists {
-    pub(super) fn new(client: Client, limits: Limits) -> Self {
+    pub(super) fn new(client: Client, limits: RequestLimits) -> Self {
         let (rate, at_once) = (limits.pod_bytes_per_second, limits.pod_bytes_at_once);
         let bucket = TokenBucket::new(rate, at_once, Instant::now());
         Self { client, queue: FairQueue::new(limits.pod_lists), bucket }

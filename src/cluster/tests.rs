@@ -223,7 +223,7 @@ async fn a_connection_that_falls_silent_is_given_up() {
             Box::pin(async { refused(500, "no") })
         }
     });
-    let limits = Limits { silence: Duration::from_millis(100), ..Limits::default() };
+    let limits = RequestLimits { silence: Duration::from_millis(100), ..RequestLimits::default() };
     let (cluster, task) = Cluster::with_limits(client, limits);
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
@@ -348,7 +348,8 @@ async fn a_caller_that_goes_away_takes_no_one_along() {
 
 #[tokio::test]
 async fn live_reads_are_limited() {
-    let limits = Limits { reads_per_second: 0.0, reads_at_once: 2.0, ..Limits::default() };
+    let limits =
+        RequestLimits { reads_per_second: 0.0, reads_at_once: 2.0, ..RequestLimits::default() };
     let client = api(|_| Box::pin(async { text(namespace("x", "baseline").to_string()) }));
     let (cluster, _task) = Cluster::with_limits(client, limits);
     cluster.namespace("a").await.unwrap();
@@ -358,7 +359,8 @@ async fn live_reads_are_limited() {
 
 #[tokio::test]
 async fn live_reads_have_a_deadline() {
-    let limits = Limits { read_timeout: Duration::from_millis(20), ..Limits::default() };
+    let limits =
+        RequestLimits { read_timeout: Duration::from_millis(20), ..RequestLimits::default() };
     let client = api(|_| Box::pin(std::future::pending()));
     let (cluster, _task) = Cluster::with_limits(client, limits);
     assert_eq!(cluster.namespace("a").await, Err(ApiError::Timeout));

@@ -15,7 +15,7 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile};
 
-use target::Target;
+use target::OutputTarget;
 pub use target::{end, own_stdout};
 
 /// The mode of a new file before the umask applies.
@@ -54,8 +54,8 @@ impl OutputFile {
     /// A directory, a file without write permission, a folder in which no file can be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         match target::of(path)? {
-            Target::Stream(out) => Ok(Self { out: io::BufWriter::new(out), replaces: None }),
-            Target::Regular { path, existing } => Self::stage(path, existing),
+            OutputTarget::Stream(out) => Ok(Self { out: io::BufWriter::new(out), replaces: None }),
+            OutputTarget::Regular { path, existing } => Self::stage(path, existing),
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 /// The maximum number of links that Linux follows (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-pub(super) enum Target {
+pub(super) enum OutputTarget {
     /// An open device, pipe or descriptor.
     Stream(File),
     /// A regular file, or none yet.
@@ -33,11 +33,11 @@ enum End {
 ///
 /// # Errors
 /// A directory, a file without write permission, a missing folder.
-pub(super) fn of(path: &Path) -> io::Result<Target> {
+pub(super) fn of(path: &Path) -> io::Result<OutputTarget> {
     match follow(path)? {
-        End::Descriptor(path) => descriptor(&path).map(Target::Stream),
+        End::Descriptor(path) => descriptor(&path).map(OutputTarget::Stream),
         End::Existing(path, about) => existing(path, about),
-        End::New(path) => Ok(Target::Regular { path, existing: None }),
+        End::New(path) => Ok(OutputTarget::Regular { path, existing: None }),
     }
 }
 
@@ -91,15 +91,15 @@ pub(super) fn is_replaceable(path: &Path) -> io::Result<()> {
     }
 }
 
-fn existing(path: PathBuf, about: Metadata) -> io::Result<Target> {
+fn existing(path: PathBuf, about: Metadata) -> io::Result<OutputTarget> {
     if about.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     // A rename checks the permissions of the folder, not those of the file.
     let open = OpenOptions::new().write(true).open(&path)?;
     Ok(match about.is_file() {
-        true => Target::Regular { path, existing: Some(about) },
-        false => Target::Stream(open),
+        true => OutputTarget::Regular { path, existing: Some(about) },
+        false => OutputTarget::Stream(open),
     })
 }
 

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The sources of the metrics.
-pub struct State {
+pub struct ProcessState {
     /// Counters of the webhook's listener.
     pub stats: Arc<Stats>,
     /// The current server certificate.
@@ -48,7 +48,7 @@ pub struct State {
 
 /// A collector that reads the state of the process at every scrape.
 pub struct Gauges {
-    state: State,
+    state: ProcessState,
     gauges: Vec<(Gauge, Row)>,
 }
 
@@ -57,7 +57,7 @@ struct Row {
     kind: Kind,
     name: &'static str,
     help: &'static str,
-    read: fn(&State) -> f64,
+    read: fn(&ProcessState) -> f64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,11 +67,11 @@ enum Kind {
     Counter,
 }
 
-const fn gauge(name: &'static str, help: &'static str, read: fn(&State) -> f64) -> Row {
+const fn gauge(name: &'static str, help: &'static str, read: fn(&ProcessState) -> f64) -> Row {
     Row { kind: Kind::Gauge, name, help, read }
 }
 
-const fn counter(name: &'static str, help: &'static str, read: fn(&State) -> f64) -> Row {
+const fn counter(name: &'static str, help: &'static str, read: fn(&ProcessState) -> f64) -> Row {
     Row { kind: Kind::Counter, name, help, read }
 }
 
@@ -187,7 +187,7 @@ impl Gauges {
     ///
     /// # Errors
     /// An invalid metric name.
-    pub fn new(state: State) -> prometheus::Result<Self> {
+    pub fn new(state: ProcessState) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
             .chain(state.manager.iter().flat_map(|_| &SELF_MANAGED))

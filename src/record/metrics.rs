@@ -1,6 +1,6 @@
 //! Prometheus metrics: upstream's three counters with upstream's names and labels, and Portcullis' own.
 //!
-//! No label takes text from a request: anything but a few known words counts as `other`. Namespaces are the only
+//! No label takes text from a request: anything but a few known words counts as `other`. NamespaceDenials are the only
 //! exception, off by default and limited in number.
 
 use std::{collections::HashSet, sync::Mutex};
@@ -48,7 +48,7 @@ pub struct Metrics {
     hardened: IntCounterVec,
     excepted: IntCounterVec,
     lapsed: IntCounter,
-    namespaces: Option<Namespaces>,
+    namespaces: Option<NamespaceDenials>,
     /// Requests answered with 503.
     pub shed: IntCounter,
     /// Lists of existing pods that did not complete, by `reason`.
@@ -59,7 +59,7 @@ pub struct Metrics {
 
 /// Denials by namespace, for a limited number of namespaces.
 #[derive(Debug)]
-struct Namespaces {
+struct NamespaceDenials {
     denials: IntCounterVec,
     known: Mutex<HashSet<String>>,
     most: usize,
@@ -139,7 +139,7 @@ impl Metrics {
             )?,
             namespaces: match namespaces {
                 0 => None,
-                most => Some(Namespaces {
+                most => Some(NamespaceDenials {
                     denials: counters(
                         "portcullis_namespace_denials_total",
                         "Pods that violate what their namespace enforces; namespaces beyond the cap are `other`.",

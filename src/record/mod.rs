@@ -10,7 +10,7 @@ mod traces;
 use std::time::Duration;
 
 pub use exceptions::Exceptions;
-pub use gauges::{Gauges, State};
+pub use gauges::{Gauges, ProcessState};
 pub(crate) use gauges::{count, timestamp};
 pub use metrics::Metrics;
 pub use traces::Traces;

@@ -26,7 +26,7 @@ const LEVELS: [Level; 3] = [Level::Privileged, Level::Baseline, Level::Restricte
 
 /// The metrics of this replica's audits.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub struct AuditMetrics {
     workloads: GaugeVec,
     violations: GaugeVec,
     ended: GaugeVec,
@@ -61,7 +61,7 @@ impl Counts {
     }
 }
 
-impl Metrics {
+impl AuditMetrics {
     /// Registers the metrics.
     ///
     /// # Errors

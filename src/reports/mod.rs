@@ -24,7 +24,7 @@ use tokio::{
 use crate::{cluster::Cluster, config::Live, exceptions::Store};
 
 pub use api::{Api, ApiChoice};
-pub use metrics::Metrics;
+pub use metrics::AuditMetrics;
 
 use round::Round;
 use schedule::Inputs;
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What to write, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
+pub struct ReportSettings {
     /// The API to use.
     pub choice: ApiChoice,
     /// Time from the end of one audit to the start of the next, if nothing changes.
@@ -50,23 +50,23 @@ pub struct Settings {
 /// Keeps the reports up to date.
 #[derive(Clone)]
 pub struct Reporter {
-    settings: Settings,
+    settings: ReportSettings,
     config: Arc<Live>,
     cluster: Arc<Cluster>,
     leads: watch::Receiver<bool>,
     exceptions: Arc<Store>,
-    metrics: Metrics,
+    metrics: AuditMetrics,
 }
 
 impl Reporter {
     /// A reporter that does nothing until [`run`](Self::run) is called.
     pub fn new(
-        settings: Settings,
+        settings: ReportSettings,
         config: Arc<Live>,
         cluster: Arc<Cluster>,
         leads: watch::Receiver<bool>,
         exceptions: Arc<Store>,
-        metrics: Metrics,
+        metrics: AuditMetrics,
     ) -> Self {
         Self { settings, config, cluster, leads, exceptions, metrics }
     }

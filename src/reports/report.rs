@@ -30,14 +30,14 @@ const MAX_NAME: usize = 253;
 const MAX_TEXT: usize = 1000;
 
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct WorkloadReport {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) hash: String,
     pub(super) body: Vec<u8>,
 }
 
-impl Report {
+impl WorkloadReport {
     /// The report of a workload with violations. Other workloads need none: the metrics count them.
     pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
         let workload = &audited.workload;
@@ -200,14 +200,14 @@ mod tests {
         Audited { workload, uid: "0-1".to_owned(), pods: 1 }
     }
 
-    fn read(report: &Report) -> Value {
+    fn read(report: &WorkloadReport) -> Value {
         serde_json::from_slice(&report.body).unwrap()
     }
 
     #[test]
     fn the_same_findings_say_the_same_and_others_do_not() {
         let spec = serde_json::json!({"containers": [{"name": "a"}]});
-        let hash = |api, level| Report::of(api, &audited(&spec, level)).unwrap().hash;
+        let hash = |api, level| WorkloadReport::of(api, &audited(&spec, level)).unwrap().hash;
         let first = hash(Api::OpenReports, Level::Baseline);
         assert_eq!(first, hash(Api::OpenReports, Level::Baseline));
         assert_ne!(first, hash(Api::OpenReports, Level::Restricted), "it is enforced there");
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn each_api_gets_its_own_form() {
         let spec = serde_json::json!({"containers": [{"name": "a"}]});
-        let of = |api| read(&Report::of(api, &audited(&spec, Level::Restricted)).unwrap());
+        let of = |api| read(&WorkloadReport::of(api, &audited(&spec, Level::Restricted)).unwrap());
         let (open, older) = (of(Api::OpenReports), of(Api::WgPolicy));
         assert_eq!((&open["kind"], &older["kind"]), (&"Report".into(), &"PolicyReport".into()));
         assert_eq!((&open["source"], &older["source"]), (&US.into(), &Value::Null));
@@ -230,12 +230,12 @@ mod tests {
     #[test]
     fn what_breaks_nothing_or_has_no_proper_uid_has_no_report() {
         let spec = serde_json::json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": []});
-        assert!(Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).is_none());
+        assert!(WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline)).is_none());
         let mut bad = audited(&serde_json::json!({"hostPID": true}), Level::Baseline);
-        assert!(Report::of(Api::OpenReports, &bad).is_some());
+        assert!(WorkloadReport::of(Api::OpenReports, &bad).is_some());
         for uid in ["", "a/b", "../x", "A", "a?b"] {
             uid.clone_into(&mut bad.uid);
-            assert!(Report::of(Api::OpenReports, &bad).is_none(), "{uid}");
+            assert!(WorkloadReport::of(Api::OpenReports, &bad).is_none(), "{uid}");
         }
     }
 
@@ -261,7 +261,8 @@ mod tests {
             "containers": (0..500).map(container).collect::<Vec<_>>(),
             "volumes": [{"name": "a", "hostPath": {"path": "/"}}],
         });
-        let report = Report::of(Api::OpenReports, &audited(&spec, Level::Baseline)).unwrap();
+        let report =
+            WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline)).unwrap();
         assert!(report.body.len() <= MAX_BYTES, "{}", report.body.len());
         let report = read(&report);
         let results = report["results"].as_array().unwrap();

@@ -17,11 +17,11 @@ use crate::{
 };
 
 use super::{
-    Settings,
+    ReportSettings,
     api::Api,
     existing::ExistingReports,
-    metrics::{Counts, Metrics},
-    report::Report,
+    metrics::{AuditMetrics, Counts},
+    report::WorkloadReport,
     write::Writer,
 };
 
@@ -33,8 +33,8 @@ const LEAST_KNOWN: usize = 1000;
 
 pub(super) struct Round<'r> {
     client: &'r Client,
-    settings: Settings,
-    metrics: &'r Metrics,
+    settings: ReportSettings,
+    metrics: &'r AuditMetrics,
     exceptions: &'r Store,
     /// The APIs last reported in the log.
     logged: Option<Vec<Api>>,
@@ -43,8 +43,8 @@ pub(super) struct Round<'r> {
 impl<'r> Round<'r> {
     pub(super) fn new(
         client: &'r Client,
-        settings: Settings,
-        metrics: &'r Metrics,
+        settings: ReportSettings,
+        metrics: &'r AuditMetrics,
         exceptions: &'r Store,
     ) -> Self {
         Self { client, settings, metrics, exceptions, logged: None }
@@ -54,7 +54,7 @@ impl<'r> Round<'r> {
     pub(super) async fn run(&mut self, config: Config) {
         let began = Instant::now();
         let mut writer = self.open().await;
-        let settings = audit::Settings {
+        let settings = audit::AuditSettings {
             config,
             exceptions: self.exceptions.current(),
             templates: Templates::AsAdmitted,
@@ -175,7 +175,7 @@ impl<'r> Round<'r> {
         for audited in &namespace.workloads {
             counts.add(&audited.workload);
             let Some(writer) = writer.as_deref_mut() else { continue };
-            let Some(report) = Report::of(writer.api, audited) else { continue };
+            let Some(report) = WorkloadReport::of(writer.api, audited) else { continue };
             if counts.reports >= self.settings.limit as u64 {
                 counts.left_out += 1;
                 continue;

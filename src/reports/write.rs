@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cluster::{ApiError, send};
 
-use super::{US, api::Api, existing::ExistingReports, metrics::Metrics, report::Report};
+use super::{
+    US, api::Api, existing::ExistingReports, metrics::AuditMetrics, report::WorkloadReport,
+};
 
 /// Between two writes: 20 a second.
 const APART: Duration = Duration::from_millis(50);
@@ -33,7 +35,7 @@ impl Verb {
 pub(super) struct Writer<'r> {
     client: &'r Client,
     pub(super) api: Api,
-    metrics: &'r Metrics,
+    metrics: &'r AuditMetrics,
     next: Instant,
     refused: u32,
     /// A namespace that rejects writes because it is being deleted.
@@ -48,7 +50,7 @@ impl<'r> Writer<'r> {
     pub(super) fn new(
         client: &'r Client,
         api: Api,
-        metrics: &'r Metrics,
+        metrics: &'r AuditMetrics,
         existing: ExistingReports,
     ) -> Self {
         Self {
@@ -65,7 +67,7 @@ impl<'r> Writer<'r> {
     }
 
     /// Creates or updates a report. Takes over fields that another client changed (server-side apply with force).
-    pub(super) async fn apply(&mut self, report: Report) {
+    pub(super) async fn apply(&mut self, report: WorkloadReport) {
         let path = self.api.path(&report.namespace, &report.name);
         let request = Request::builder()
             .method(Method::PATCH)

@@ -27,7 +27,7 @@ const ALTERED: &str = "the diff shows text that a terminal or a CI runner would 
 
 /// What to do with a text that hardening changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum HardenOutput {
     /// Print a unified diff.
     Diff(Colours),
     /// Print all texts, hardened or already complete, one after the other.
@@ -49,7 +49,7 @@ pub enum Colours {
 
 /// Totals over all sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct HardenTotals {
     /// Sources that hardening changes.
     pub changed: usize,
     /// Sources that are hardened already, or contain nothing to harden.
@@ -69,21 +69,21 @@ pub struct Summary {
 pub fn run<W: Write + Send, L: Write + Send>(
     sources: &[Source],
     hardener: &Hardener,
-    form: Form,
+    form: HardenOutput,
     out: W,
     log: L,
-) -> io::Result<Summary> {
-    let mut run = Run { form, out, log, summary: Summary::default(), before: Before::Nothing };
+) -> io::Result<HardenTotals> {
+    let mut run = Run { form, out, log, summary: HardenTotals::default(), before: Before::Nothing };
     source::on_deep_stack(|| run.all(sources, hardener))?;
     Ok(run.summary)
 }
 
 struct Run<W, L> {
-    form: Form,
+    form: HardenOutput,
     out: W,
     log: L,
-    summary: Summary,
-    /// How the previous text ended, for [`Form::Yaml`].
+    summary: HardenTotals,
+    /// How the previous text ended, for [`HardenOutput::Yaml`].
     before: Before,
 }
 
@@ -100,7 +100,7 @@ impl<W: Write, L: Write> Run<W, L> {
         for source in sources {
             match source {
                 Source::Outside(_) | Source::Skipped(_, Skip::LinkOutside)
-                    if self.form != Form::Yaml =>
+                    if self.form != HardenOutput::Yaml =>
                 {
                     self.refused(source, &[Refused::whole(OUTSIDE)])?;
                     continue;
@@ -126,7 +126,7 @@ impl<W: Write, L: Write> Run<W, L> {
             let why = format!("{patch}; harden what it changes");
             self.skipped(source, Some(patch.line), &why)?;
         }
-        if self.form == Form::Yaml {
+        if self.form == HardenOutput::Yaml {
             self.text(&hardened.text)?;
         }
         if hardened.edits.is_empty() {
@@ -134,7 +134,7 @@ impl<W: Write, L: Write> Run<W, L> {
             return Ok(());
         }
         match (self.form, source) {
-            (Form::Diff(colours), source) => {
+            (HardenOutput::Diff(colours), source) => {
                 let old = str::from_utf8(old).unwrap_or_default();
                 let exact = diff::unified(&name(source), old, &hardened.text, &hardened.edits);
                 let diff = harmless::text(&exact);
@@ -147,17 +147,17 @@ impl<W: Write, L: Write> Run<W, L> {
                 };
                 self.out.write_all(diff.as_bytes())?;
             }
-            (Form::Check, source) => {
+            (HardenOutput::Check, source) => {
                 writeln!(self.out, "{}", harmless::one_line(&source.to_string()))?;
             }
-            (Form::Yaml, _) => {}
-            (Form::InPlace, Source::File(path)) => {
+            (HardenOutput::Yaml, _) => {}
+            (HardenOutput::InPlace, Source::File(path)) => {
                 if let Err(error) = file::replace(path, old, hardened.text.as_bytes()) {
                     let why = format!("cannot be replaced: {error}");
                     return self.refused(source, &[Refused::whole(why)]);
                 }
             }
-            (Form::InPlace, _) => {
+            (HardenOutput::InPlace, _) => {
                 let why = "is no file that could be replaced";
                 return self.refused(source, &[Refused::whole(why)]);
             }

@@ -34,7 +34,7 @@ impl Election {
         stop: &Shutdown,
         tasks: &mut JoinSet<()>,
     ) -> watch::Receiver<bool> {
-        let settings = leader::Settings {
+        let settings = leader::ElectionSettings {
             namespace: self.namespace(client),
             lease: self.lease.clone(),
             identity: self.identity(),

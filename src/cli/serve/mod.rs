@@ -22,7 +22,7 @@ use crate::{
     cluster::{self, Cluster},
     config::{Change, Live},
     exceptions,
-    record::{Exceptions, Gauges, Metrics, State},
+    record::{Exceptions, Gauges, Metrics, ProcessState},
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
         admin,
@@ -80,7 +80,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let (admin_trigger, admin_stop) = shutdown();
     let readiness = Arc::new(readiness(&identity, cluster.as_ref(), &stop));
     let intake = Intake::new(flags.bodies());
-    let gauges = Gauges::new(State {
+    let gauges = Gauges::new(ProcessState {
         stats: Arc::clone(&stats),
         identity: Arc::clone(&identity),
         config: Arc::clone(&config),

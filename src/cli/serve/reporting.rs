@@ -22,7 +22,7 @@ use crate::{
     events::Events,
     exceptions,
     record::Metrics,
-    reports::{self, Api, ApiChoice, Reporter, Settings},
+    reports::{self, Api, ApiChoice, ReportSettings, Reporter},
     server::Shutdown,
 };
 
@@ -128,9 +128,9 @@ impl Reporting {
     ) -> prometheus::Result<()> {
         let Some(choice) = self.choice() else { return Ok(()) };
         let settings =
-            Settings { choice, interval: self.report_interval, limit: self.report_limit };
+            ReportSettings { choice, interval: self.report_interval, limit: self.report_limit };
         let Sources { kubeconfig, config, cluster, leads, exceptions, registry } = sources;
-        let metrics = reports::Metrics::new(registry)?;
+        let metrics = reports::AuditMetrics::new(registry)?;
         let reporter = Reporter::new(settings, config, cluster, leads, exceptions, metrics);
         let stopping = stopping(stop);
         tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));

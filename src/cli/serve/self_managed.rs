@@ -69,7 +69,7 @@ impl SelfManaged {
             return Ok(None);
         };
         let lifetimes = Lifetimes::new(self.ca_lifetime, self.leaf_lifetime, self.ca_publish)?;
-        let settings = certificates::Settings {
+        let settings = certificates::CertificateSettings {
             namespace,
             service: service.clone(),
             secret: secret.clone(),

@@ -160,7 +160,11 @@ async fn lists_are_limited_by_their_bytes() {
         count.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move { page(&uri, 400, 10_000) })
     });
-    let limits = Limits { pod_bytes_per_second: 1.0, pod_bytes_at_once: 2e6, ..Limits::default() };
+    let limits = RequestLimits {
+        pod_bytes_per_second: 1.0,
+        pod_bytes_at_once: 2e6,
+        ..RequestLimits::default()
+    };
     let (cluster, _task) = Cluster::with_limits(client, limits);
     let intake = intake(4 << 20);
     let (names, unlisted, error) = list(&cluster, &intake, far()).await;

@@ -33,7 +33,7 @@ pub(super) struct Html<'p> {
     rows: String,
     unreadable: String,
     skipped: String,
-    cluster: namespaces::Namespaces,
+    cluster: namespaces::NamespaceTable,
     namespaces: BTreeSet<String>,
     /// Number of workloads that violate each control.
     controls: BTreeMap<&'static str, u64>,
@@ -47,7 +47,7 @@ impl<'p> Html<'p> {
             rows: String::new(),
             unreadable: String::new(),
             skipped: String::new(),
-            cluster: namespaces::Namespaces::default(),
+            cluster: namespaces::NamespaceTable::default(),
             namespaces: BTreeSet::new(),
             controls: BTreeMap::new(),
         }

@@ -9,12 +9,12 @@ use crate::report::{namespace, words::count};
 use super::{Escaped, badges};
 
 #[derive(Default)]
-pub(super) struct Namespaces {
+pub(super) struct NamespaceTable {
     rows: String,
     changes: String,
 }
 
-impl Namespaces {
+impl NamespaceTable {
     pub(super) fn add(&mut self, namespace: &Namespace) -> fmt::Result {
         let facts = &namespace.facts;
         let rows = &mut self.rows;
@@ -96,7 +96,7 @@ impl Namespaces {
 }
 
 /// Writes nothing if there are no namespaces.
-impl fmt::Display for Namespaces {
+impl fmt::Display for NamespaceTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.changes.is_empty() {
             writeln!(

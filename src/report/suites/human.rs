@@ -14,14 +14,14 @@ use crate::{
     suite::{Compared, Difference, Outcome, Tested, Tried, Verdict},
 };
 
-use super::{SuiteWriter, Total, Traces};
+use super::{ShownTraces, SuiteWriter, Total};
 
-pub(super) struct Human {
+pub(super) struct HumanResults {
     out: To,
-    traces: Traces,
+    traces: ShownTraces,
 }
 
-impl SuiteWriter for Human {
+impl SuiteWriter for HumanResults {
     fn add(&mut self, tested: &Tested) -> io::Result<()> {
         let file = visible(&tested.file);
         match &tested.result {
@@ -54,13 +54,13 @@ impl SuiteWriter for Human {
     }
 }
 
-impl Human {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
+impl HumanResults {
+    pub(super) fn new(out: To, traces: ShownTraces) -> Self {
         Self { out, traces }
     }
 }
 
-fn case(tried: &Tried, traces: Traces) -> Lines {
+fn case(tried: &Tried, traces: ShownTraces) -> Lines {
     let mut lines = Lines::default();
     let name = visible(&tried.case.name);
     let line = tried.case.line;
@@ -89,13 +89,13 @@ impl Lines {
         self.0.push((depth, line));
     }
 
-    fn outcome(&mut self, outcome: &Outcome, traces: Traces) {
+    fn outcome(&mut self, outcome: &Outcome, traces: ShownTraces) {
         for problem in &outcome.problems {
             self.add(4, visible(problem).into_owned());
         }
         for compared in &outcome.workloads {
             let workload = &compared.found.workload;
-            let is_told = !compared.is_as_expected() || traces == Traces::OfAll;
+            let is_told = !compared.is_as_expected() || traces == ShownTraces::OfAll;
             if !is_told {
                 continue;
             }

@@ -16,17 +16,17 @@ use crate::{
     suite::{Compared, Tested, Tried},
 };
 
-use super::{SuiteWriter, Total, Traces};
+use super::{ShownTraces, SuiteWriter, Total};
 
 const SCHEMA: &str = "portcullis.dev/test/v1";
 
-pub(super) struct Json {
+pub(super) struct JsonResults {
     out: To,
-    traces: Traces,
+    traces: ShownTraces,
     is_empty: bool,
 }
 
-impl SuiteWriter for Json {
+impl SuiteWriter for JsonResults {
     fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.separate()?;
         harmless::json::write(&mut self.out, &Suite::of(tested, self.traces))
@@ -43,8 +43,8 @@ impl SuiteWriter for Json {
     }
 }
 
-impl Json {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
+impl JsonResults {
+    pub(super) fn new(out: To, traces: ShownTraces) -> Self {
         Self { out, traces, is_empty: true }
     }
 
@@ -115,7 +115,7 @@ struct Error<'a> {
 }
 
 impl<'a> Suite<'a> {
-    fn of(tested: &'a Tested, traces: Traces) -> Self {
+    fn of(tested: &'a Tested, traces: ShownTraces) -> Self {
         let file = &tested.file;
         match &tested.result {
             Ok(ran) => {
@@ -131,7 +131,7 @@ impl<'a> Suite<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of(tried: &'a Tried, traces: Traces) -> Self {
+    fn of(tried: &'a Tried, traces: ShownTraces) -> Self {
         let (name, line) = (&tried.case.name, tried.case.line);
         let (workloads, problems, errors) = (Vec::new(), &[][..], Vec::new());
         let case = Self { name, line, result: "passed", workloads, problems, errors };
@@ -154,10 +154,10 @@ impl<'a> Case<'a> {
 }
 
 impl<'a> Workload<'a> {
-    fn of(compared: &'a Compared, traces: Traces) -> Self {
+    fn of(compared: &'a Compared, traces: ShownTraces) -> Self {
         let found = &compared.found;
         let workload = &found.workload;
-        let is_traced = traces == Traces::OfAll || !compared.is_as_expected();
+        let is_traced = traces == ShownTraces::OfAll || !compared.is_as_expected();
         let differences = compared.differences.iter().map(|it| Difference {
             field: it.field,
             expected: &it.expected,

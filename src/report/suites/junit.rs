@@ -10,15 +10,15 @@ use crate::{
     suite::{Outcome, Tested, Tried},
 };
 
-use super::{SuiteWriter, Total, Traces};
+use super::{ShownTraces, SuiteWriter, Total};
 
-pub(super) struct Junit {
+pub(super) struct JunitResults {
     out: To,
-    traces: Traces,
+    traces: ShownTraces,
     report: Report,
 }
 
-impl SuiteWriter for Junit {
+impl SuiteWriter for JunitResults {
     fn add(&mut self, tested: &Tested) -> io::Result<()> {
         let mut suite = TestSuite::new(visible(&tested.file).into_owned());
         match &tested.result {
@@ -43,8 +43,8 @@ impl SuiteWriter for Junit {
     }
 }
 
-impl Junit {
-    pub(super) fn new(out: To, traces: Traces) -> Self {
+impl JunitResults {
+    pub(super) fn new(out: To, traces: ShownTraces) -> Self {
         Self { out, traces, report: Report::new("portcullis") }
     }
 
@@ -53,7 +53,7 @@ impl Junit {
         match &tried.result {
             Ok(outcome) if outcome.is_passed() => {
                 let mut case = TestCase::new(name, TestCaseStatus::success());
-                if self.traces == Traces::OfAll {
+                if self.traces == ShownTraces::OfAll {
                     case.set_system_out(traces(outcome).join("\n"));
                 }
                 case

@@ -18,7 +18,7 @@ pub const FORMATS: [Format; 3] = [Format::Human, Format::Json, Format::Junit];
 
 /// Which traces are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Traces {
+pub enum ShownTraces {
     /// Those of cases that fail.
     OfFailures,
     /// All of them.
@@ -56,13 +56,13 @@ impl Suites {
     ///
     /// # Errors
     /// A file that cannot be created, with its name; a format not in [`FORMATS`].
-    pub fn open(outputs: &[Output], traces: Traces) -> io::Result<Self> {
+    pub fn open(outputs: &[Output], traces: ShownTraces) -> io::Result<Self> {
         let writer = |output: &Output| -> io::Result<Box<dyn SuiteWriter>> {
             let out = output.open()?;
             Ok(match output.format {
-                Format::Human => Box::new(human::Human::new(out, traces)),
-                Format::Json => Box::new(json::Json::new(out, traces)),
-                Format::Junit => Box::new(junit::Junit::new(out, traces)),
+                Format::Human => Box::new(human::HumanResults::new(out, traces)),
+                Format::Json => Box::new(json::JsonResults::new(out, traces)),
+                Format::Junit => Box::new(junit::JunitResults::new(out, traces)),
                 _ => return Err(io::Error::other(format!("tests are not reported as {output}"))),
             })
         };

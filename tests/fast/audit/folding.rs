@@ -228,7 +228,7 @@ async fn what_is_audited_or_warned_of_comes_after_what_is_enforced_where_asked_f
         stub.put(PODS, namespace, "a", pod(&spec));
         stub.put(PODS, namespace, "b", pod(&plain()));
     }
-    let settings = Settings { modes: Modes::All, ..settings(500) };
+    let settings = AuditSettings { modes: Modes::All, ..settings(500) };
     let recorded = audit(&stub.client().0, &settings).await;
 
     let broken = |namespace: usize, workload: usize| -> Vec<String> {

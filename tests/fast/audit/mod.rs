@@ -12,7 +12,7 @@ use policy::{
     findings::{Audited, Modes, Namespace, Presence, Unread},
     pss::{FindingLimits, Level},
 };
-use portcullis::audit::{Event, Progress, Settings, Templates, run};
+use portcullis::audit::{AuditProgress, AuditSettings, Event, Templates, run};
 use serde_json::{Value, json};
 
 const PODS: &str = "/api/v1/pods";
@@ -22,8 +22,8 @@ const STATEFUL_SETS: &str = "/apis/apps/v1/statefulsets";
 const JOBS: &str = "/apis/batch/v1/jobs";
 const CRON_JOBS: &str = "/apis/batch/v1/cronjobs";
 
-fn settings(page: u32) -> Settings {
-    Settings {
+fn settings(page: u32) -> AuditSettings {
+    AuditSettings {
         config: Config::embedded(),
         exceptions: Arc::default(),
         templates: Templates::AsWritten,
@@ -43,10 +43,10 @@ struct Recorded {
     namespaces: Vec<Namespace>,
     unread: Vec<String>,
     notes: Vec<String>,
-    last: Progress,
+    last: AuditProgress,
 }
 
-async fn audit(client: &Client, settings: &Settings) -> Recorded {
+async fn audit(client: &Client, settings: &AuditSettings) -> Recorded {
     let mut recorded = Recorded::default();
     let record = async |event| {
         match event {

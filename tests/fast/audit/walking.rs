@@ -47,7 +47,8 @@ async fn lists_are_walked_side_by_side_whatever_their_pages() {
             (&[][..], &[][..]),
             "pages of {page}"
         );
-        let progress = Progress { pods: 60, all_pods: Some(60), namespaces: 5, all_namespaces: 5 };
+        let progress =
+            AuditProgress { pods: 60, all_pods: Some(60), namespaces: 5, all_namespaces: 5 };
         assert_eq!(recorded.last, progress, "pages of {page}");
     }
 }
@@ -217,7 +218,7 @@ async fn pods_that_may_not_be_listed_leave_their_namespace_unknown() {
     let mut stub = shops();
     stub.forbid("/api/v1/namespaces/shop/pods");
     let namespaces = vec!["shop".to_owned(), "zoo".to_owned()];
-    let recorded = audit(&stub.client().0, &Settings { namespaces, ..settings(500) }).await;
+    let recorded = audit(&stub.client().0, &AuditSettings { namespaces, ..settings(500) }).await;
     let meets: Vec<_> = recorded.namespaces.iter().map(Namespace::meets).collect();
     assert_eq!(meets, [None, Some((Level::Baseline, Level::Restricted))]);
     let [unread] = &recorded.namespaces[0].unread[..] else {
@@ -230,7 +231,7 @@ async fn pods_that_may_not_be_listed_leave_their_namespace_unknown() {
 async fn one_namespace_is_listed_alone() {
     let (client, stub) = shops().client();
     let settings =
-        Settings { namespaces: vec!["shop".to_owned(), "none".to_owned()], ..settings(3) };
+        AuditSettings { namespaces: vec!["shop".to_owned(), "none".to_owned()], ..settings(3) };
     let recorded = audit(&client, &settings).await;
     assert_eq!(recorded.names(), ["shop"]);
     assert_eq!(recorded.workloads().len(), 5);
@@ -246,7 +247,7 @@ async fn a_selector_selects_objects_and_not_their_owners() {
     let mut selected = owned(pod(&root()), "apps/v1", "ReplicaSet", "web-0-1");
     selected["metadata"]["labels"] = json!({"app": "web"});
     stub.put(PODS, "shop", "web-0-1-x", selected);
-    let settings = Settings { selector: Some("app=web".to_owned()), ..settings(3) };
+    let settings = AuditSettings { selector: Some("app=web".to_owned()), ..settings(3) };
     let recorded = audit(&stub.client().0, &settings).await;
     // Only the selected objects: the rest of the namespace is unknown.
     assert_eq!(recorded.workloads(), ["Deployment shop/web-0 1 baseline baseline"]);

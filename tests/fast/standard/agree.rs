@@ -347,7 +347,7 @@ impl Policies {
 
     /// What `audit` finds of each object, and whether it is a pod that breaks what is enforced.
     fn audit(&self, objects: &[Value]) -> Vec<(Workload, bool)> {
-        let settings = audit::Settings {
+        let settings = audit::AuditSettings {
             config: self.config.clone(),
             exceptions: Arc::clone(&self.exceptions),
             templates: Templates::AsAdmitted,
