@@ -16,6 +16,8 @@ pub(super) fn hardening(
     let is = |written: Option<spec::RuntimeDefault>, unset| written.map_or(unset, |it| it.0);
     // These fields name the value that a pod gets, and false is the strict one.
     let not = |written: Option<bool>, unset| written.map_or(unset, |value| !value);
+    let mut empty_dirs = written.empty_dirs.0.0;
+    empty_dirs.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     Settings {
         mode: written.mode.unwrap_or(unset.mode),
         run_as_non_root: written.run_as_non_root.unwrap_or(unset.run_as_non_root),
@@ -32,7 +34,7 @@ pub(super) fn hardening(
             written.automount_service_account_token,
             unset.no_service_account_token,
         ),
-        empty_dirs: written.empty_dirs.0,
+        empty_dirs,
         app_armor_profile: is(written.app_armor_profile, unset.app_armor_profile),
         user_namespace: not(written.host_users, unset.user_namespace),
         resources: resources(reader, written.resources),

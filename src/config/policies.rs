@@ -25,7 +25,7 @@ pub(super) fn settings(
 ) -> Settings {
     let floor = floor.and_then(|spec::Floor { level, version, except_namespaces }| {
         let enforce = pair(reader, &Field::default().key("floor"), level, version)?;
-        Some(Floor { enforce, except: except_namespaces.0 })
+        Some(Floor { enforce, except: except_namespaces.0.0.into_iter().collect() })
     });
     let all = Field::default().key("profiles");
     if profiles.len() > MAX_PROFILES {
@@ -67,7 +67,7 @@ fn profile(
     Some(Profile {
         name: name.to_owned(),
         enforce: pair(reader, field, written.level, written.version)?,
-        namespaces: written.namespaces.0,
+        namespaces: written.namespaces.0.0.into_iter().collect(),
         allow: written.allow.map(Relaxation::from).unwrap_or_default(),
         require: written.require.demands(),
     })

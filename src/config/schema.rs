@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use policy::spec::{Configuration, PolicyTest, schema_of};
+use policy::spec::{API_VERSION, Configuration, PolicyException, PolicyTest, schema_of};
 use serde_json::{Map, Value, json};
 
 const CHART: &str = "charts/portcullis/values.schema.json";
@@ -18,9 +18,11 @@ fn is_rewriting() -> bool {
 
 #[test]
 fn the_schemas_for_editors_are_current() {
-    for (name, schema) in
-        [("configuration", schema_of::<Configuration>()), ("policytest", schema_of::<PolicyTest>())]
-    {
+    for (name, schema) in [
+        ("configuration", schema_of::<Configuration>()),
+        ("policyexception", exception()),
+        ("policytest", schema_of::<PolicyTest>()),
+    ] {
         let file = project().join(format!("docs/schema/{name}.json"));
         let expected = format!("{schema:#}\n");
         if is_rewriting() {
@@ -29,6 +31,22 @@ fn the_schemas_for_editors_are_current() {
         let is = fs::read_to_string(&file).unwrap_or_default();
         assert!(is == expected, "{name}: run `just schemas`");
     }
+}
+
+/// A PolicyException in a file.
+fn exception() -> Value {
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "PolicyException",
+        "type": "object",
+        "properties": {
+            "apiVersion": {"enum": [API_VERSION]},
+            "kind": {"enum": ["PolicyException"]},
+            "metadata": {"type": "object", "required": ["name"]},
+            "spec": schema_of::<PolicyException>(),
+        },
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+    })
 }
 
 /// The values below `config` in the chart: the configuration without what the chart sets.

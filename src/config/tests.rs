@@ -235,11 +235,11 @@ fn values_that_hardening_cannot_set_are_refused_by_their_place() {
         ("emptyDirs: [/tmp, /proc/x]", "harden.emptyDirs[1]: \"/proc/x\": must not be in /dev"),
         (
             "emptyDirs: [/tmp, /tmp]",
-            "harden.emptyDirs[1]: \"/tmp\" overlaps \"/tmp\": leave one of them out",
+            "harden.emptyDirs[1]: \"/tmp\": must not overlap \"/tmp\": leave one of them out",
         ),
         (
             "emptyDirs: [/tmp/a, /tmp]",
-            "harden.emptyDirs[1]: \"/tmp\" overlaps \"/tmp/a\": leave one of them out",
+            "harden.emptyDirs[1]: \"/tmp\": must not overlap \"/tmp/a\": leave one of them out",
         ),
         (&nine, "harden.emptyDirs[8]: a list may have at most 8 items"),
         ("appArmorProfile: Localhost", "harden.appArmorProfile: \"Localhost\": must be one of"),

@@ -290,7 +290,10 @@ mod tests {
         assert_eq!(census.ends, [("p/good".to_owned(), SystemTime::from(end))]);
         let (_, bad) = known.iter().next().unwrap();
         let status = bad.status(Some(9), before);
-        assert_eq!(status.message.as_deref(), Some("spec.reason: must not be empty"));
+        assert_eq!(
+            status.message.as_deref(),
+            Some("spec.reason: \"\": must not be empty, and at most 1024 characters long")
+        );
         assert_eq!((status.covers, status.observed_generation), (Some(0), Some(3)));
     }
 

@@ -1,9 +1,6 @@
 //! Lists the current exceptions of a cluster once, for commands.
 
-use kube::{
-    Client, Resource as _,
-    api::{ApiResource, DynamicObject},
-};
+use kube::{Client, Resource as _, api::DynamicObject};
 
 use policy::exceptions::{ExceptionSettings, Exceptions};
 
@@ -11,7 +8,7 @@ use crate::cluster::{ApiError, Detail, Query, for_each};
 
 use super::{
     known::{Entry, Known},
-    resource::PolicyException,
+    resource::resource,
 };
 
 /// Objects per page. Each may take 100 kB.
@@ -44,7 +41,7 @@ pub async fn list(client: &Client, settings: &ExceptionSettings) -> Result<Excep
 
 /// The list of exceptions in one namespace or in all.
 pub(super) fn query(namespace: Option<&str>) -> Query {
-    let resource = ApiResource::erase::<PolicyException>(&());
+    let resource = resource();
     let path = DynamicObject::url_path(&resource, namespace);
     Query { page: PAGE, ..Query::new(path, Detail::Whole) }
 }

@@ -1,7 +1,7 @@
 //! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`](policy) defines their
 //! effect.
 //!
-//! - [`PolicyException`] is the object as users write it, and [`compile`] turns it into an
+//! - [`compile`] turns a [`PolicyException`](policy::spec::PolicyException), as users write it, into an
 //!   [`Exception`](policy::exceptions::Exception): completely, or not at all;
 //! - [`Store`] watches those of a cluster, and [`tell`] writes their status;
 //! - [`read`] reads them from files.
@@ -12,7 +12,6 @@ mod files;
 mod known;
 mod list;
 mod resource;
-mod schema;
 mod store;
 mod tell;
 #[cfg(test)]
@@ -22,9 +21,6 @@ pub use census::Census;
 pub use compile::{Invalid, compile};
 pub use files::{Unreadable, read, read_all};
 pub use list::list;
-pub use resource::{
-    AllowSpec, HostPathSpec, MatchSpec, OwnerSpec, PolicyException, PolicyExceptionSpec,
-    PolicyExceptionStatus, PortSpec, State,
-};
+pub use resource::{PolicyExceptionStatus, State};
 pub use store::Store;
 pub use tell::tell;

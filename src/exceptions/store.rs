@@ -15,7 +15,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use futures::{StreamExt as _, future::join_all};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject},
+    api::DynamicObject,
     runtime::{
         WatchStreamExt as _,
         watcher::{self, Event, watcher},
@@ -31,7 +31,7 @@ use super::{
     census::Census,
     known::{Entry, Key, Known, Limits},
     list,
-    resource::{PolicyException, PolicyExceptionStatus},
+    resource::{PolicyExceptionStatus, resource},
 };
 
 /// A healthy API server is never silent for longer than a watch lasts.
@@ -169,7 +169,7 @@ impl Store {
     /// Watches the exceptions of one namespace. Never returns.
     async fn follow_one(&self, client: Client, namespace: &str, expiry: Expiry) {
         let client = monitored(client, Arc::new(LastHeard::default()), SILENCE);
-        let resource = ApiResource::erase::<PolicyException>(&());
+        let resource = resource();
         let api = Api::<DynamicObject>::namespaced_with(client, namespace, &resource);
         let config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(list::PAGE);
         let mut events = pin!(watcher(api, config).default_backoff());

@@ -23,7 +23,7 @@ use super::{
     Store,
     known::Key,
     list,
-    resource::{PolicyException, PolicyExceptionStatus, State},
+    resource::{PolicyExceptionStatus, State, resource},
 };
 
 /// How often to look for changed statuses, which are in memory.
@@ -64,7 +64,7 @@ struct Teller<'s> {
 
 impl<'s> Teller<'s> {
     fn new(client: Client, store: &'s Store) -> Self {
-        let resource = ApiResource::erase::<PolicyException>(&());
+        let resource = resource();
         Self { client, store, resource, later: HashMap::new(), said: String::new() }
     }
 

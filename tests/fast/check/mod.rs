@@ -12,6 +12,6 @@ mod policies;
 mod program;
 mod rendered;
 mod reports;
-mod schema;
+pub(crate) mod schema;
 mod webhook;
 mod yaml;

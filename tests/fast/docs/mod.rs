@@ -1,6 +1,7 @@
 //! Pages that name tests name such as there are, and no file names an account of others.
 
 mod publisher;
+mod schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -62,7 +62,7 @@ impl Namespaces {
     }
 
     /// The names as written, exact ones first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
         let exact = self.exact.iter().map(String::as_str);
         exact.chain(self.patterns.iter().map(Pattern::as_str))
     }

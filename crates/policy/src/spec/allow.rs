@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::{
     exceptions::{Allowed, CAPABILITIES, MAX_VALUES, Relaxation, SYSCTL_ROOTS, VOLUME_TYPES},
@@ -12,8 +12,9 @@ use crate::{
 };
 
 use super::{
-    list::{MOST, at_least, gather, list_schema, twice},
-    text::{Scalar, one_of, shown},
+    List,
+    list::{Collection, wrong},
+    text::{Scalar, one_of},
 };
 
 /// What a profile or an exception allows. `LEAST` is 1 where a list that is set must not be empty.
@@ -23,104 +24,69 @@ use super::{
 pub struct Allow<const LEAST: usize> {
     /// Capabilities that containers may add, such as NET_RAW.
     #[serde(default)]
-    pub capabilities: Only<Capabilities, LEAST>,
+    pub capabilities: List<Only<Capabilities>, MAX_VALUES, LEAST>,
     /// Directories of the node that may be mounted, with what is below them.
     #[serde(default)]
-    pub host_paths: Only<Paths, LEAST>,
+    pub host_paths: List<Only<Paths>, MAX_VALUES, LEAST>,
     /// Ports of the node, such as 9100 or "30000-30010".
     #[serde(default)]
-    pub host_ports: Only<HostPorts, LEAST>,
+    pub host_ports: List<Only<HostPorts>, MAX_VALUES, LEAST>,
     /// Namespaces of the node: network, pid, ipc.
     #[serde(default)]
-    pub host_namespaces: Only<HostNamespaces, LEAST>,
+    pub host_namespaces: List<Only<HostNamespaces>, 3, LEAST>,
     /// Sources of volumes, by the name of their field, such as nfs.
     #[serde(default)]
-    pub volume_types: Only<VolumeTypes, LEAST>,
+    pub volume_types: List<Only<VolumeTypes>, MAX_VALUES, LEAST>,
     /// Sysctls, by their whole names.
     #[serde(default)]
-    pub sysctls: Only<Sysctls, LEAST>,
+    pub sysctls: List<Only<Sysctls>, MAX_VALUES, LEAST>,
     /// Controls and rules that need not be met at all.
     #[serde(default)]
-    pub controls: Only<Controls, LEAST>,
+    pub controls: List<Only<Controls>, MAX_VALUES, LEAST>,
 }
 
 impl<const LEAST: usize> From<Allow<LEAST>> for Relaxation {
     fn from(allow: Allow<LEAST>) -> Self {
         Self {
-            capabilities: allow.capabilities.values.capabilities,
-            host_paths: allow.host_paths.values.host_paths,
-            host_ports: allow.host_ports.values.host_ports,
-            host_namespaces: allow.host_namespaces.values.host_namespaces,
-            volume_types: allow.volume_types.values.volume_types,
-            sysctls: allow.sysctls.values.sysctls,
-            requirements: allow.controls.values.requirements,
+            capabilities: allow.capabilities.0.values.capabilities,
+            host_paths: allow.host_paths.0.values.host_paths,
+            host_ports: allow.host_ports.0.values.host_ports,
+            host_namespaces: allow.host_namespaces.0.values.host_namespaces,
+            volume_types: allow.volume_types.0.values.volume_types,
+            sysctls: allow.sysctls.0.values.sysctls,
+            requirements: allow.controls.0.values.requirements,
         }
     }
 }
 
-/// One list of a relaxation.
+/// The values of one list of a relaxation.
 #[derive(Clone, Debug)]
-pub struct Only<L, const LEAST: usize> {
+pub struct Only<K> {
     values: Relaxation,
-    list: PhantomData<L>,
+    kind: PhantomData<K>,
 }
 
-impl<L, const LEAST: usize> Default for Only<L, LEAST> {
+impl<K> Default for Only<K> {
     fn default() -> Self {
-        Self { values: Relaxation::default(), list: PhantomData }
-    }
-}
-
-/// A list of a relaxation: how an item is added, and the schema of the list.
-pub(super) trait List {
-    type Item: for<'de> Deserialize<'de>;
-
-    fn add(to: &mut Relaxation, item: Self::Item) -> Result<(), String>;
-    fn schema(generator: &mut SchemaGenerator, least: usize) -> Schema;
-}
-
-impl<'de, L: List, const LEAST: usize> Deserialize<'de> for Only<L, LEAST> {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        // The relaxation itself limits the number of values.
-        let (values, count) =
-            gather(list, usize::MAX, |(to, count): &mut (Relaxation, usize), item| {
-                *count += 1;
-                L::add(to, item)
-            })?;
-        at_least(LEAST, count)?;
-        Ok(Self { values, list: PhantomData })
-    }
-}
-
-impl<L: List, const LEAST: usize> JsonSchema for Only<L, LEAST> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Only".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        L::schema(generator, LEAST)
+        Self { values: Relaxation::default(), kind: PhantomData }
     }
 }
 
 macro_rules! lists {
-    ($($(#[$doc:meta])* $list:ident: $value:path, $most:expr, $schema:expr;)+) => {$(
+    ($($(#[$doc:meta])* $list:ident: $value:path, $schema:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub struct $list;
 
-        impl List for $list {
+        impl Collection for Only<$list> {
             type Item = Scalar;
 
-            fn add(to: &mut Relaxation, Scalar(text): Scalar) -> Result<(), String> {
-                to.add($value(&text)).map_err(|why| format!("{}: {why}", shown(&text)))
+            fn add(&mut self, Scalar(text): Scalar) -> Result<(), String> {
+                self.values.add($value(&text)).map_err(|why| wrong(&text, why))
             }
 
-            fn schema(_: &mut SchemaGenerator, least: usize) -> Schema {
-                list_schema("set", (least, $most), &$schema)
+            fn schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
             }
         }
     )+};
@@ -128,40 +94,42 @@ macro_rules! lists {
 
 lists! {
     /// The list of capabilities.
-    Capabilities: Allowed::Capability, MAX_VALUES, one_of(CAPABILITIES);
+    Capabilities: Allowed::Capability, one_of(CAPABILITIES);
     /// The list of ports and ranges of ports.
-    HostPorts: Allowed::HostPorts, MAX_VALUES, port();
+    HostPorts: Allowed::HostPorts, port();
     /// The list of namespaces of the node.
-    HostNamespaces: Allowed::HostNamespace, 3, one_of(["network", "pid", "ipc"]);
+    HostNamespaces: Allowed::HostNamespace, one_of(["network", "pid", "ipc"]);
     /// The list of sources of volumes.
-    VolumeTypes: Allowed::VolumeType, MAX_VALUES, one_of(VOLUME_TYPES);
+    VolumeTypes: Allowed::VolumeType, one_of(VOLUME_TYPES);
     /// The list of sysctls.
-    Sysctls: Allowed::Sysctl, MAX_VALUES, json_schema!({
+    Sysctls: Allowed::Sysctl, json_schema!({
         "type": "string",
         "maxLength": 253,
         "pattern": format!("^({})([./][-_a-z0-9]+)+$", SYSCTL_ROOTS.join("|")),
     });
     /// The list of controls and rules.
-    Controls: Allowed::Control, MAX_VALUES, one_of(Requirement::all().map(Requirement::id));
+    Controls: Allowed::Control, one_of(Requirement::all().map(Requirement::id));
 }
 
 /// The list of directories of the node.
 #[derive(Clone, Debug)]
 pub struct Paths;
 
-impl List for Paths {
+impl Collection for Only<Paths> {
     type Item = PathItem;
 
-    fn add(to: &mut Relaxation, item: PathItem) -> Result<(), String> {
-        let PathItem { path: PathText(text), read_only } = item;
-        let added = to.add(Allowed::HostPath(&text, access(read_only)));
-        added.map_err(|why| format!("{}: {why}", shown(&text)))
+    const KIND: &'static str = "map";
+
+    const KEYS: &'static [&'static str] = &["path"];
+
+    fn add(&mut self, item: PathItem) -> Result<(), String> {
+        let PathText(text) = &item.path;
+        let added = self.values.add(Allowed::HostPath(text, item.access()));
+        added.map_err(|why| wrong(text, why))
     }
 
-    fn schema(generator: &mut SchemaGenerator, least: usize) -> Schema {
-        let mut schema = list_schema("map", (least, MAX_VALUES), &PathItem::json_schema(generator));
-        schema.insert("x-kubernetes-list-map-keys".to_owned(), vec!["path"].into());
-        schema
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        PathItem::json_schema(generator)
     }
 }
 
@@ -170,7 +138,7 @@ impl List for Paths {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
-pub(super) struct PathItem {
+pub struct PathItem {
     /// An absolute path.
     path: PathText,
     /// Whether every mount of it must say readOnly: true.
@@ -179,18 +147,9 @@ pub(super) struct PathItem {
 }
 
 impl PathItem {
-    /// Its schema where more than one directory may be meant: in a rule.
-    fn schema_of_rule(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = Self::json_schema(generator);
-        if let Some(path) = schema.pointer_mut("/properties/path") {
-            *path = serde_json::json!({"type": "string", "pattern": "^/"});
-        }
-        schema
+    fn access(&self) -> Access {
+        if self.read_only { Access::ReadOnly } else { Access::ReadWrite }
     }
-}
-
-fn access(read_only: bool) -> Access {
-    if read_only { Access::ReadOnly } else { Access::ReadWrite }
 }
 
 texts! {
@@ -248,36 +207,28 @@ fn contradictions() -> serde_json::Value {
     rules.into()
 }
 
-/// The paths of the node that a rule allows, sorted, so that equal lists compare as equal in any order.
-#[derive(Clone, Debug, Default)]
-pub struct HostPaths(pub(super) Vec<HostPath>);
+/// The paths of the node that a rule allows.
+impl Collection for Vec<HostPath> {
+    type Item = PathItem;
 
-impl<'de> Deserialize<'de> for HostPaths {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        let mut paths = gather(list, MOST, |paths: &mut Vec<HostPath>, item: PathItem| {
-            let PathItem { path: PathText(text), read_only } = item;
-            let new = HostPath::parse(&text, access(read_only)).map_err(|why| why.to_string())?;
-            if paths.iter().any(|path| path.is_same_path(&new)) {
-                return Err(twice(&text));
-            }
-            paths.push(new);
-            Ok(())
-        })?;
-        paths.sort_unstable();
-        Ok(Self(paths))
-    }
-}
+    const KIND: &'static str = "map";
 
-impl JsonSchema for HostPaths {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "HostPaths".into()
+    fn add(&mut self, item: PathItem) -> Result<(), String> {
+        let PathText(text) = &item.path;
+        let new = HostPath::parse(text, item.access()).map_err(|why| wrong(text, why))?;
+        if self.iter().any(|path| path.is_same_path(&new)) {
+            return Err(wrong(text, "must not be listed twice"));
+        }
+        self.push(new);
+        Ok(())
     }
 
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        list_schema("map", (0, MOST), &PathItem::schema_of_rule(generator))
+    /// Unlike an exception, a rule may allow the root, and a path in any notation.
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = PathItem::json_schema(generator);
+        if let Some(path) = schema.pointer_mut("/properties/path") {
+            *path = serde_json::json!({"type": "string", "pattern": "^/"});
+        }
+        schema
     }
 }

@@ -3,20 +3,20 @@
 use std::{collections::BTreeMap, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::{
     config, dns,
     harden::{self, Amount, MountPath},
-    pattern::{Pattern, Patterns},
+    pattern::Pattern,
     pss::{Level, Version},
 };
 
 use super::{
-    Allow, ApiVersion, Rules, Set,
-    list::{gather, list_schema},
+    Allow, ApiVersion, List, Rules, Set,
+    list::{Collection, wrong},
     rules::MOST_PATTERNS,
-    text::{Written, label, one_of, pattern, shown, version},
+    text::{Written, label, one_of, pattern, version},
 };
 
 /// Configuration of Portcullis.
@@ -105,7 +105,7 @@ pub struct Harden {
     /// Whether `readOnlyRootFilesystem: true` is added.
     pub read_only_root_filesystem: Option<bool>,
     /// Directories that stay writable in a container with a read-only root.
-    pub empty_dirs: EmptyDirs,
+    pub empty_dirs: List<EmptyDirs, MOST_EMPTY_DIRS>,
     /// `false` removes the token from pods that use the default service account.
     pub automount_service_account_token: Option<bool>,
     /// The profile that is added, or Unset.
@@ -148,7 +148,7 @@ pub struct Profile {
     /// The policy version of that level.
     pub version: Option<Version>,
     /// The namespaces that may select it; "*" stands for any characters. All if empty.
-    pub namespaces: Names,
+    pub namespaces: List<Names, MOST_PATTERNS>,
     /// What pods may do beyond the level.
     pub allow: Option<Allow<0>>,
     /// Rules in addition to those of the configuration.
@@ -165,7 +165,7 @@ pub struct Floor {
     /// The policy version of that level.
     pub version: Option<Version>,
     /// The namespaces that it does not apply to; "*" stands for any characters.
-    pub except_namespaces: Names,
+    pub except_namespaces: List<Names, MOST_PATTERNS>,
 }
 
 /// The namespaces whose PolicyExceptions apply. None by default, because anyone who can write exceptions in one of them
@@ -181,63 +181,45 @@ pub struct ExceptionSources {
 
 /// Names and patterns of names.
 #[derive(Clone, Debug, Default)]
-pub struct Names(pub Patterns);
+pub struct Names(pub Vec<Pattern>);
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        let patterns = gather(list, MOST_PATTERNS, |all: &mut Vec<Pattern>, pattern| {
-            all.push(pattern);
-            Ok(())
-        })?;
-        Ok(Self(patterns.into_iter().collect()))
+impl Collection for Names {
+    type Item = Pattern;
+
+    const KIND: &'static str = "atomic";
+
+    fn add(&mut self, pattern: Pattern) -> Result<(), String> {
+        self.0.push(pattern);
+        Ok(())
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        Pattern::schema()
     }
 }
 
-/// Directories that do not overlap, sorted.
+/// Directories that do not overlap.
 #[derive(Clone, Debug, Default)]
 pub struct EmptyDirs(pub Vec<MountPath>);
 
 /// Maximum number of directories per container: each needs a volume of the pod.
 const MOST_EMPTY_DIRS: usize = 8;
 
-impl<'de> Deserialize<'de> for EmptyDirs {
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        let mut paths =
-            gather(list, MOST_EMPTY_DIRS, |all: &mut Vec<MountPath>, path: MountPath| {
-                if let Some(other) = all.iter().find(|other| other.overlaps(&path)) {
-                    let [path, other] = [&path, other].map(|path| shown(path.as_str()));
-                    return Err(format!("{path} overlaps {other}: leave one of them out"));
-                }
-                all.push(path);
-                Ok(())
-            })?;
-        paths.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-        Ok(Self(paths))
-    }
-}
+impl Collection for EmptyDirs {
+    type Item = MountPath;
 
-/// Defines the schema of a list.
-macro_rules! list_schemas {
-    ($($name:ident: $kind:expr, $most:expr, $schema:expr;)+) => {$(
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                list_schema($kind, (0, $most), &$schema)
-            }
+    fn add(&mut self, path: MountPath) -> Result<(), String> {
+        if let Some(other) = self.0.iter().find(|other| other.overlaps(&path)) {
+            let why = format!("must not overlap {:?}: leave one of them out", other.as_str());
+            return Err(wrong(path.as_str(), why));
         }
-    )+};
-}
+        self.0.push(path);
+        Ok(())
+    }
 
-list_schemas! {
-    Names: "atomic", MOST_PATTERNS, Pattern::schema();
-    EmptyDirs: "set", MOST_EMPTY_DIRS, pattern("^/.");
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        MountPath::schema()
+    }
 }
 
 /// Whether the profile RuntimeDefault is added.

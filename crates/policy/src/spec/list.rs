@@ -1,6 +1,6 @@
 //! Lists whose items are checked one by one, so that an error has the place of its item.
 
-use std::{collections::BTreeSet, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt, marker::PhantomData};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -10,96 +10,109 @@ use serde::{
 
 use super::text::{Written, read, shown};
 
-/// Maximum length of a list whose items each cost time when a pod is judged.
-pub(super) const MOST: usize = 256;
+/// A list with at most `MOST` items, because each costs time when a pod is judged. If it is set, it has at least `LEAST`, which is 0 or 1.
+#[derive(Clone, Debug, Default)]
+pub struct List<C, const MOST: usize = 256, const LEAST: usize = 0>(pub C);
 
-/// Adds an item to a collection, or says why not.
-pub(super) type Add<C, T> = fn(&mut C, T) -> Result<(), String>;
+/// A list of different values.
+pub type Set<T, const MOST: usize = 256, const LEAST: usize = 0> = List<BTreeSet<T>, MOST, LEAST>;
 
-/// Reads a list of at most `most` items, and adds each to a collection.
-pub(super) fn gather<'de, D, T, C>(list: D, most: usize, add: Add<C, T>) -> Result<C, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-    C: Default,
+/// What a list becomes.
+pub trait Collection: Default {
+    /// An item as written.
+    type Item: for<'de> Deserialize<'de>;
+
+    /// The kind of the list in Kubernetes: `set`, `map` or `atomic`.
+    const KIND: &'static str = "set";
+
+    /// For a map, the fields of an item that are its key.
+    const KEYS: &'static [&'static str] = &[];
+
+    /// Adds an item, or says why not.
+    ///
+    /// # Errors
+    /// The item, and what is allowed.
+    fn add(&mut self, item: Self::Item) -> Result<(), String>;
+
+    /// The schema of an item.
+    fn schema(generator: &mut SchemaGenerator) -> Schema;
+}
+
+impl<'de, C: Collection, const MOST: usize, const LEAST: usize> Deserialize<'de>
+    for List<C, MOST, LEAST>
 {
-    list.deserialize_seq(Gather { most, add })
+    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
+        list.deserialize_seq(Items(PhantomData))
+    }
 }
 
-struct Gather<T, C> {
-    most: usize,
-    add: Add<C, T>,
-}
+struct Items<L>(PhantomData<L>);
 
-impl<'de, T: Deserialize<'de>, C: Default> Visitor<'de> for Gather<T, C> {
-    type Value = C;
+impl<'de, C: Collection, const MOST: usize, const LEAST: usize> Visitor<'de>
+    for Items<List<C, MOST, LEAST>>
+{
+    type Value = List<C, MOST, LEAST>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<C, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let (mut all, mut count) = (C::default(), 0);
-        while items.next_element_seed(Next { all: &mut all, count, gather: &self })?.is_some() {
+        while items.next_element_seed(Next(&mut all, count < MOST, MOST))?.is_some() {
             count += 1;
         }
-        Ok(all)
+        if count < LEAST {
+            return Err(de::Error::custom("must not be empty"));
+        }
+        Ok(List(all))
     }
 }
 
-/// The next item.
-struct Next<'g, T, C> {
-    all: &'g mut C,
-    count: usize,
-    gather: &'g Gather<T, C>,
-}
+/// The next item, whether it is one of those that are allowed, and how many are.
+struct Next<'c, C>(&'c mut C, bool, usize);
 
-impl<'de, T: Deserialize<'de>, C> DeserializeSeed<'de> for Next<'_, T, C> {
+impl<'de, C: Collection> DeserializeSeed<'de> for Next<'_, C> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, item: D) -> Result<(), D::Error> {
-        let Gather { most, add } = self.gather;
-        if self.count >= *most {
+        let Self(all, fits, most) = self;
+        if !fits {
             return Err(de::Error::custom(format_args!("a list may have at most {most} items")));
         }
-        add(self.all, T::deserialize(item)?).map_err(de::Error::custom)
+        all.add(C::Item::deserialize(item)?).map_err(de::Error::custom)
     }
 }
 
-/// A list of different values, at most `MOST`. If it is set, it has at least `LEAST`, which is 0 or 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Set<T, const MOST: usize = 256, const LEAST: usize = 0>(pub BTreeSet<T>);
-
-impl<T, const MOST: usize, const LEAST: usize> Default for Set<T, MOST, LEAST> {
-    fn default() -> Self {
-        Self(BTreeSet::new())
+impl<C: Collection, const MOST: usize, const LEAST: usize> JsonSchema for List<C, MOST, LEAST> {
+    fn schema_name() -> Cow<'static, str> {
+        "List".into()
     }
-}
 
-impl<'de, T: Written + Ord, const MOST: usize, const LEAST: usize> Deserialize<'de>
-    for Set<T, MOST, LEAST>
-{
-    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-        let set = gather(list, MOST, |set: &mut Self, item: Item<T>| {
-            let is_new = set.0.insert(item.value);
-            is_new.then_some(()).ok_or_else(|| twice(&item.text))
-        })?;
-        at_least(LEAST, set.0.len())?;
-        Ok(set)
+    fn inline_schema() -> bool {
+        true
     }
-}
 
-pub(super) fn at_least<E: de::Error>(least: usize, is: usize) -> Result<(), E> {
-    (is >= least).then_some(()).ok_or_else(|| E::custom("must not be empty"))
-}
-
-/// The error for a value that is listed already.
-pub(super) fn twice(text: &str) -> String {
-    format!("{}: must not be listed twice", shown(text))
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = C::schema(generator);
+        let mut schema =
+            json_schema!({"type": "array", "x-kubernetes-list-type": C::KIND, "items": items});
+        if !C::KEYS.is_empty() {
+            schema.insert("x-kubernetes-list-map-keys".to_owned(), C::KEYS.into());
+        }
+        for (name, is_bound, bound) in
+            [("minItems", LEAST > 0, LEAST), ("maxItems", MOST < usize::MAX, MOST)]
+        {
+            if is_bound {
+                schema.insert(name.to_owned(), bound.into());
+            }
+        }
+        schema
+    }
 }
 
 /// A value and its text.
-struct Item<T> {
+pub struct Item<T> {
     text: String,
     value: T,
 }
@@ -111,29 +124,19 @@ impl<'de, T: Written> Deserialize<'de> for Item<T> {
     }
 }
 
-impl<T: Written, const MOST: usize, const LEAST: usize> JsonSchema for Set<T, MOST, LEAST> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Set".into()
+impl<T: Written + Ord> Collection for BTreeSet<T> {
+    type Item = Item<T>;
+
+    fn add(&mut self, Item { text, value }: Item<T>) -> Result<(), String> {
+        self.insert(value).then_some(()).ok_or_else(|| wrong(&text, "must not be listed twice"))
     }
 
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        list_schema("set", (LEAST, MOST), &T::schema())
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        T::schema()
     }
 }
 
-/// The schema of a list of this kind in Kubernetes: `set`, `map` or `atomic`.
-pub(super) fn list_schema(kind: &str, (least, most): (usize, usize), items: &Schema) -> Schema {
-    let mut schema =
-        json_schema!({"type": "array", "x-kubernetes-list-type": kind, "items": items});
-    if least > 0 {
-        schema.insert("minItems".to_owned(), least.into());
-    }
-    if most < usize::MAX {
-        schema.insert("maxItems".to_owned(), most.into());
-    }
-    schema
+/// An item, and what is allowed.
+pub(super) fn wrong(item: &str, allowed: impl fmt::Display) -> String {
+    format!("{}: {allowed}", shown(item))
 }

@@ -9,18 +9,23 @@ mod text;
 
 mod allow;
 mod configuration;
+mod exception;
 mod list;
 mod policy_test;
 mod rules;
 mod schema;
 
-pub use allow::{Allow, HostPaths};
+pub use allow::Allow;
 pub use configuration::{
-    Amounts, Configuration, DefaultResources, Defaults, EmptyDirs, ExceptionSources, Exemptions,
-    Floor, Harden, NamespaceName, PodSecurityConfiguration, Profile, RuntimeDefault,
+    Amounts, Configuration, DefaultResources, Defaults, ExceptionSources, Exemptions, Floor,
+    Harden, NamespaceName, PodSecurityConfiguration, Profile, RuntimeDefault,
 };
-pub use list::Set;
+pub use exception::{
+    Account, Controller, LabelName, LabelValue, Match, Owner, Owners, PodLabels, PolicyException,
+    Reason,
+};
+pub use list::{List, Set};
 pub use policy_test::{Case, Expectation, FileName, PolicyTest, Verdict};
 pub use rules::Rules;
-pub use schema::schema_of;
+pub use schema::{schema_of, structural_schema_of};
 pub use text::{API_VERSION, ApiVersion, Time};

@@ -12,16 +12,16 @@ use crate::{
     dns,
     pattern::Pattern,
     rules::{
-        AppArmor, Bound, Check, Demand, Mode, Numbers, Quantity, Ranges, Registries, Repository,
-        Resources,
+        AppArmor, Bound, Check, Demand, HostPath, Mode, Numbers, Quantity, Ranges, Registries,
+        Repository, Resources,
     },
 };
 
 use super::{
-    Set,
-    allow::{HostPaths, port},
-    list::{MOST, at_least, gather, list_schema},
-    text::{Scalar, Written, one_of, pattern, shown},
+    List, Set,
+    allow::port,
+    list::{Collection, wrong},
+    text::{Scalar, Written, one_of, pattern},
 };
 
 /// Maximum number of patterns in a list: a pod only pays for patterns that may match.
@@ -45,8 +45,8 @@ pub struct Rules {
     run_as_user_range: Option<Rule<Ranging>>,
     user_namespaces: Option<Rule<Plain>>,
     added_capabilities: Option<Rule<Listing<Set<AddedCapability>>>>,
-    host_paths: Option<Rule<Listing<HostPaths>>>,
-    host_ports: Option<Rule<Listing<Ports>>>,
+    host_paths: Option<Rule<Listing<List<Vec<HostPath>>>>>,
+    host_ports: Option<Rule<Listing<List<Ports>>>>,
 }
 
 impl Rules {
@@ -80,8 +80,13 @@ impl Rules {
                 let names = rule.allowed.unwrap_or_default().0;
                 Check::AddedCapabilities(names.into_iter().map(|name| name.0).collect())
             }),
-            demand(self.host_paths, |rule| Check::HostPaths(rule.allowed.unwrap_or_default().0)),
-            demand(self.host_ports, |rule| Check::HostPorts(rule.allowed.unwrap_or_default().0)),
+            demand(self.host_paths, |rule| {
+                let mut paths = rule.allowed.unwrap_or_default().0;
+                // So that equal lists compare as equal in any order.
+                paths.sort_unstable();
+                Check::HostPaths(paths)
+            }),
+            demand(self.host_ports, |rule| Check::HostPorts(rule.allowed.unwrap_or_default().0.0)),
         ];
         all.into_iter().flatten().collect()
     }
@@ -157,8 +162,7 @@ impl<'de, S: Settings + Deserialize<'de>> Visitor<'de> for RuleVisitor<S> {
 
     fn visit_str<E: de::Error>(self, mode: &str) -> Result<Rule<S>, E> {
         let mut settings = S::default();
-        let invalid = |why| E::custom(format_args!("{}: {why}", shown(mode)));
-        *settings.mode() = Some(mode.parse().map_err(invalid)?);
+        *settings.mode() = Some(mode.parse().map_err(|why| E::custom(wrong(mode, why)))?);
         Self::checked(settings)
     }
 
@@ -224,7 +228,7 @@ settings! {
     /// A rule on ids of users or groups.
     Ranging {
         /// Ids and ranges of ids. All except root by default.
-        ranges: Option<Ids>,
+        ranges: Option<List<Ids, 256, 1>>,
     }
     /// The rule on registries.
     RegistryRule {
@@ -247,7 +251,7 @@ settings! {
 
 impl Ranging {
     fn ids(self) -> Ranges {
-        self.ranges.map_or_else(|| Ranges::all(Numbers::Ids), |ids| ids.0)
+        self.ranges.map_or_else(|| Ranges::all(Numbers::Ids), |List(ids)| ids.0)
     }
 }
 
@@ -340,33 +344,20 @@ impl FromStr for Repository {
 
 /// Defines a list of numbers and ranges of them: `[9100, "30000-30010"]`.
 macro_rules! ranges {
-    ($($(#[$doc:meta])* $name:ident: $numbers:expr, $least:expr, $schema:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $numbers:expr, $schema:expr;)+) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         struct $name(Ranges);
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Self, D::Error> {
-                let ranges = gather(list, MOST, |ranges: &mut Ranges, Scalar(text)| {
-                    let added = ranges.add(&text, $numbers);
-                    added.map_err(|why| format!("{}: {why}", shown(&text)))
-                })?;
-                at_least($least, ranges.len())?;
-                Ok(Self(ranges))
-            }
-        }
+        impl Collection for $name {
+            type Item = Scalar;
 
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
+            fn add(&mut self, Scalar(text): Scalar) -> Result<(), String> {
+                self.0.add(&text, $numbers).map_err(|why| wrong(&text, why))
             }
 
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                list_schema("set", ($least, MOST), &$schema)
+            fn schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
             }
         }
     )+};
@@ -374,9 +365,9 @@ macro_rules! ranges {
 
 ranges! {
     /// Ids of users or groups.
-    Ids: Numbers::Ids, 1, json_schema!({"type": ["integer", "string"], "minimum": 1, "pattern": "^[0-9]+(-[0-9]+)?$"});
+    Ids: Numbers::Ids, json_schema!({"type": ["integer", "string"], "minimum": 1, "pattern": "^[0-9]+(-[0-9]+)?$"});
     /// Ports of the node.
-    Ports: Numbers::Ports, 0, port();
+    Ports: Numbers::Ports, port();
 }
 
 fn name_or_pattern() -> Schema {

@@ -98,7 +98,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The text of a string or a number.
-pub(super) struct Scalar(pub(super) String);
+pub struct Scalar(pub(super) String);
 
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
