@@ -1,4 +1,4 @@
-//! From what a person asks for to the text.
+//! Finds the texts for a word.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::spelling;
 
 use super::text::{RULES_PREFIX, Text, all};
 
-/// A word that stands for nothing.
+/// The error for a word that matches no text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// The word.
@@ -128,12 +128,12 @@ mod tests {
         assert_eq!(nearest("rules/imagetags"), Some("rules/imageTag"));
         assert_eq!(nearest("zzz"), None);
         assert_eq!(nearest(""), None);
-        let told = find("priviledged").unwrap_err().to_string();
+        let message = find("priviledged").unwrap_err().to_string();
         assert_eq!(
-            told,
+            message,
             r#"there is no control or rule "priviledged"; did you mean "privileged"?"#
         );
-        let told = find("\u{1b}[2J").unwrap_err().to_string();
-        assert!(!told.contains('\u{1b}'), "{told}");
+        let message = find("\u{1b}[2J").unwrap_err().to_string();
+        assert!(!message.contains('\u{1b}'), "{message}");
     }
 }

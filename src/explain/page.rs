@@ -14,11 +14,11 @@ pub fn page(text: &Text) -> String {
 /// The page without the title and the bad manifest, for a reader who comes from a finding.
 pub fn help_markdown(id: &str) -> Option<String> {
     let text = of(id)?;
-    let Text { forbids, why, fields, good, living_with, sources, .. } = text;
+    let Text { forbids, why, fields, good, how_to_comply, sources, .. } = text;
     Some(format!(
         "{forbids}\n\n{why}\n\n**Fields and allowed values**\n\n{fields}\n\n\
          **A manifest that complies**\n\n```yaml\n{good}```\n\n\
-         **Living with it**\n\n{living_with}\n\nSources: {sources}\n"
+         **How to comply**\n\n{how_to_comply}\n\nSources: {sources}\n"
     ))
 }
 
@@ -112,7 +112,7 @@ fn anchor(text: &Text) -> String {
 }
 
 fn body(text: &Text, heading: &str) -> String {
-    let Text { forbids, why, since, fields, bad, good, living_with, sources, .. } = text;
+    let Text { forbids, why, since, fields, bad, good, how_to_comply, sources, .. } = text;
     let place = text.control.map_or_else(|| A_RULE.to_owned(), place);
     let namesake = text.namesake().map_or_else(String::new, |rule| {
         format!("\nThere is also a rule of this name, off unless configured: `{}`.\n", rule.id)
@@ -121,7 +121,7 @@ fn body(text: &Text, heading: &str) -> String {
         "{place}\n\n{heading} What it forbids\n\n{forbids}\n\n{heading} Why it matters\n\n{why}\n\n\
          {heading} Since\n\n{since}\n\n{heading} Fields and allowed values\n\n{fields}\n\n\
          {heading} Bad\n\n```yaml\n{bad}```\n\n{heading} Good\n\n```yaml\n{good}```\n\n\
-         {heading} Living with it\n\n{living_with}\n\nSources: {sources}\n{namesake}"
+         {heading} How to comply\n\n{how_to_comply}\n\nSources: {sources}\n{namesake}"
     )
 }
 

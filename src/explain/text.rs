@@ -24,7 +24,7 @@ pub struct Text {
     /// A manifest that complies: YAML.
     pub good: &'static str,
     /// What breaks when a workload complies, and what to do about that.
-    pub living_with: &'static str,
+    pub how_to_comply: &'static str,
     /// Links to the definition.
     pub sources: &'static str,
 }
@@ -121,7 +121,7 @@ fn parse(id: &'static str, file: &'static str) -> Text {
         fields: section(body, "Fields and allowed values"),
         bad: yaml(section(body, "Bad")),
         good: yaml(section(body, "Good")),
-        living_with: section(body, "Living with it"),
+        how_to_comply: section(body, "How to comply"),
         sources,
     }
 }
@@ -189,7 +189,7 @@ mod tests {
                 "Fields and allowed values",
                 "Bad",
                 "Good",
-                "Living with it",
+                "How to comply",
             ];
             assert_eq!(headings, expected, "{id}");
             let text = parse(id, file);
@@ -201,11 +201,11 @@ mod tests {
                 text.fields,
                 text.bad,
                 text.good,
-                text.living_with,
+                text.how_to_comply,
                 text.sources,
             ];
             assert!(parts.iter().all(|part| !part.is_empty()), "{id}: {text:?}");
-            assert!(!text.living_with.contains("Sources:"), "{id}");
+            assert!(!text.how_to_comply.contains("Sources:"), "{id}");
         }
     }
 }

@@ -130,14 +130,14 @@ fn the_action_s_inputs_are_used_and_never_written_into_a_script() {
 }
 
 #[test]
-fn the_action_checks_what_its_inputs_say() {
+fn the_action_passes_its_inputs_to_check() {
     let folder = Folder::new("action-check");
-    let told = executable(&folder, "told", "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 1\n");
+    let recorder = executable(&folder, "recorder", "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 1\n");
     let (outcome, outputs) = step(
         "check",
         &folder,
         &[
-            ("PROGRAM", &told),
+            ("PROGRAM", &recorder),
             ("PATHS", "deploy/a b\n\n$(touch x)/*.yaml\n"),
             ("LEVEL", "restricted"),
             ("POLICY_VERSION", "v1.34"),
@@ -151,10 +151,10 @@ fn the_action_checks_what_its_inputs_say() {
     assert_eq!((outcome.status, &*outcome.out), (Some(1), expected));
     assert_eq!(outputs, "sarif-file=out.sarif\nexit-status=1\n");
 
-    let github = [("PROGRAM", &*told), ("PATHS", "."), ("FORMAT", "github")];
+    let github = [("PROGRAM", &*recorder), ("PATHS", "."), ("FORMAT", "github")];
     let (outcome, _) = step("check", &folder, &github);
     assert_eq!(outcome.out, "check\n-R\n-o\ngithub\n--\n.\n");
-    let (outcome, _) = step("check", &folder, &[("PROGRAM", &told), ("FORMAT", "xml")]);
+    let (outcome, _) = step("check", &folder, &[("PROGRAM", &recorder), ("FORMAT", "xml")]);
     assert_eq!(outcome.status, Some(2));
     assert_eq!(outcome.out, "::error::the input format must be github, sarif or human\n");
 }
@@ -287,13 +287,13 @@ fn a_hook_s_files_are_never_options() {
         let mut command = Command::new(PORTCULLIS);
         command.args(arguments.split(' ')).args(names).current_dir(folder.path());
         let outcome = run(&mut command);
-        let said = format!("{}{}", outcome.out, outcome.err);
+        let output = format!("{}{}", outcome.out, outcome.err);
         if arguments.starts_with("check") {
             assert_eq!(outcome.status, Some(0), "{outcome:?}");
             assert!(outcome.out.contains("6 objects judged"), "{outcome:?}");
         } else {
             assert_eq!(outcome.status, Some(0), "{outcome:?}");
-            assert!(said.contains("6 files hardened"), "{said}");
+            assert!(output.contains("6 files hardened"), "{output}");
         }
     }
 }

@@ -75,7 +75,7 @@ fn an_unknown_one_is_answered_with_what_was_perhaps_meant() {
 }
 
 #[test]
-fn who_reads_only_the_beginning_is_not_told_of_an_error() {
+fn a_reader_that_closes_the_pipe_early_causes_no_error() {
     let mut child = Command::new(PORTCULLIS)
         .args(["explain", "runAsNonRoot"])
         .stdout(Stdio::piped())

@@ -64,7 +64,7 @@ fn the_pages_are_roff() {
 }
 
 #[test]
-fn the_plugin_s_pages_say_how_it_is_called() {
+fn the_pages_of_the_plugin_use_its_name() {
     let folder = Folder::new("man-plugin");
     let plugin = link(&folder, "kubectl-portcullis");
     let pages = folder.path().join("pages");
@@ -79,7 +79,7 @@ fn a_folder_that_cannot_be_made_is_named() {
     let outcome = portcullis(&["man", "Cargo.toml/pages"]);
     assert_eq!(outcome.status, Some(2));
     assert!(
-        outcome.err.starts_with("portcullis: Cargo.toml/pages could not be made: "),
+        outcome.err.starts_with("portcullis: Cargo.toml/pages could not be created: "),
         "{}",
         outcome.err
     );

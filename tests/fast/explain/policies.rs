@@ -31,7 +31,7 @@ fn its_yaml_is_yaml() {
 }
 
 #[test]
-fn its_example_breaks_what_it_says() {
+fn its_example_violates_the_named_control() {
     let page = page();
     let [agent] =
         blocks(&page, "yaml").into_iter().filter(|it| it.contains("DaemonSet")).collect::<Vec<_>>()

@@ -169,7 +169,7 @@ fn the_fields_that_are_found_are_named() {
 
 /// In code, what is allowed in volumes, capabilities, sysctls and types of SELinux is what passes.
 #[test]
-fn what_is_said_to_be_allowed_is_allowed() {
+fn values_documented_as_allowed_are_allowed() {
     let allowed = |id: &str, within: &str| -> Vec<String> {
         let fields = explain::of(id).unwrap().fields.replace('\n', " ");
         let (_, item) = fields.split_once(within).unwrap();
