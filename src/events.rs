@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_said_once_in_ten_minutes() {
+    fn the_same_message_is_logged_once_in_ten_minutes() {
         let mut recent = RecentDenials::default();
         let start = Instant::now();
         let mut times = |name: &str, key: &str, at| recent.times(&denial(name, key), at);

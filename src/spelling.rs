@@ -1,16 +1,15 @@
-//! Which of some names a misspelt word was meant to be.
+//! Suggestions for misspelt names.
 
-/// The least Jaro similarity, from 0 to 1, of a word and the name that it is taken for. clap's 0.7 would take
-/// `runAsUser` for `runAsNonRoot`.
-const SIMILAR: f64 = 0.8;
+/// Minimum Jaro similarity, from 0 to 1. clap's 0.7 would suggest `runAsNonRoot` for `runAsUser`.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// The name that is most similar to the word, whatever the case of both; of equals, the first.
+/// The name most similar to the word, ignoring case; the first of equals.
 pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.to_ascii_lowercase();
     let rated =
         names.into_iter().map(|name| (strsim::jaro(&name.to_ascii_lowercase(), &word), name));
     rated
-        .filter(|(similarity, _)| *similarity > SIMILAR)
+        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, name)| name)
 }

@@ -1,4 +1,4 @@
-//! The one line that every review takes: read, decode, policy, review, record, respond.
+//! Handles a review: read, decode, policy, review, record, respond.
 
 mod scan;
 
@@ -38,26 +38,26 @@ use crate::{
 
 use scan::Scanner;
 
-/// How long a review may take where the API server does not say: its own default is 10 s.
+/// The time limit of a review whose request has no timeout: the API server's default.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of a body that nobody wants, how much is read so that its sender sees the answer, in bytes.
+/// How much of a rejected body is read so that its sender can read the response, in bytes.
 const MAX_DISCARD: u64 = 1 << 20;
 
-/// What answers reviews.
+/// Answers reviews.
 pub struct Webhook {
     /// The configuration in force.
     pub config: Arc<Live>,
-    /// Where namespaces and pods are looked up; without one, policy comes from the configuration alone.
+    /// Looks up namespaces and pods. Without it, the policy comes from the configuration alone.
     pub cluster: Option<Arc<Cluster>>,
-    /// What is excepted; without a cluster, nothing.
+    /// The exceptions in the cluster.
     pub exceptions: Option<Arc<exceptions::Store>>,
-    /// Where decisions are counted.
+    /// Counts decisions.
     pub metrics: Arc<Metrics>,
-    /// Where they are traced, if they are.
+    /// Exports traces, if enabled.
     pub traces: Option<Arc<Traces>>,
-    /// Where denials are told of beside the answer, if they are.
+    /// Writes Events for denials, if enabled.
     pub events: Option<Events>,
-    /// What reads bodies.
+    /// Reads bodies.
     pub intake: Intake,
 }
 
@@ -67,7 +67,7 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
         .route("/validate", post(validate))
         .route("/mutate", post(mutate))
         .fallback(async |body: Body| {
-            refuse(body, StatusCode::NOT_FOUND, "not found: there are /validate and /mutate").await
+            refuse(body, StatusCode::NOT_FOUND, "not found: use /validate or /mutate").await
         })
         .method_not_allowed_fallback(async |body: Body| {
             refuse(body, StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use POST").await
@@ -88,17 +88,17 @@ async fn refuse(body: Body, status: StatusCode, why: &str) -> Response {
     (status, format!("{why}\n")).into_response()
 }
 
-/// A request, apart from its body.
+/// A request without its body.
 struct Call {
     hook: Hook,
     headers: HeaderMap,
     peer: Peer,
     started: Instant,
-    /// When the API server waits no longer.
+    /// When the API server stops waiting.
     deadline: Instant,
 }
 
-/// What is in force, taken once a request, so that all of it is judged by the same.
+/// A snapshot of everything that affects a decision, taken once per request.
 #[derive(Clone)]
 struct InForce {
     config: Arc<Config>,
@@ -107,27 +107,27 @@ struct InForce {
     now: SystemTime,
 }
 
-/// A review that is being worked on. It owns all that it needs: a large one is decided on another thread.
+/// A review in progress. It owns everything it needs, because a large one is decided on another thread.
 struct Job {
     call: Call,
     in_force: InForce,
     received: Received,
 }
 
-/// What the cluster was asked for the sake of one request.
+/// What was read from the cluster for a request.
 enum Known {
     Nothing,
     Labels(Result<Arc<Labels>, ApiError>),
     Pods(Box<Scan>),
 }
 
-/// What must be known before a request can be decided.
+/// What must be read before a request can be decided.
 enum Need {
     Labels { namespace: String },
     Pods(Box<PodScan>),
 }
 
-/// A review and what it waits for.
+/// A review and what it needs.
 struct Undecided {
     job: Box<Job>,
     need: Need,
@@ -168,7 +168,7 @@ impl Webhook {
             }
             Err(error @ BodyError::Incomplete(_)) => return self.bad_request(&error.to_string()),
         };
-        // In boxes, as are the futures that few requests wait for: every request pays for the size of this one.
+        // Boxed to keep this future small, because every request pays for its size.
         let mut job = Box::new(Job { call, in_force: self.in_force(), received });
         let mut known = Known::Nothing;
         loop {
@@ -194,10 +194,8 @@ impl Webhook {
         }
     }
 
-    /// The whole line but for what is not known yet: never twice, since the same question is not asked again.
-    ///
-    /// What was decoded never waits: a decoded body can take several times its size, and requests that wait
-    /// for a slow API server are many. The cache answers nearly all; for the rest, decoding again is cheaper.
+    /// Decides a review, or returns what it needs. The caller then decodes it again: many requests may wait for a slow
+    /// API server, and a decoded body takes several times its size. The cache answers nearly all requests.
     fn decide(&self, job: Box<Job>, known: Known) -> Result<Response, Undecided> {
         self.try_decide(&job, known).map_err(|need| Undecided { job, need })
     }
@@ -229,7 +227,7 @@ impl Webhook {
         Ok(self.conclude(call, &request, &outcome, context))
     }
 
-    /// Without a cluster no namespace has labels.
+    /// The labels of a namespace, if they are cached. Without a cluster, no namespace has labels.
     fn cached(&self, namespace: &str) -> Option<Arc<Labels>> {
         match &self.cluster {
             Some(cluster) => cluster.cached(namespace),
@@ -261,7 +259,7 @@ impl Webhook {
         }
     }
 
-    /// An error would let it through where the failurePolicy is Ignore: so it is denied, by its uid.
+    /// Denies a review that is too large. An HTTP error would admit the object if the failurePolicy is Ignore.
     fn too_large(&self, call: &Call, head: &[u8], limit: usize) -> Response {
         let request = match Request::decode_head(head) {
             Ok(request) => request,
@@ -303,14 +301,14 @@ impl Webhook {
     }
 }
 
-/// kube-apiserver sends exactly `application/json`; a charset beside it does no harm.
+/// Whether the body is JSON. kube-apiserver sends exactly `application/json`; a charset is allowed too.
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = value.split(';').next().unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// `?timeout=5s`, as kube-apiserver sends it: whole seconds.
+/// Parses `?timeout=5s`. kube-apiserver sends whole seconds.
 fn timeout(query: Option<&str>) -> Duration {
     let pairs = query.unwrap_or_default().split('&');
     let value = pairs.filter_map(|pair| pair.strip_prefix("timeout=")).next_back();

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_how_much_there_is_where_that_is_known() {
+    fn the_total_is_shown_if_it_is_known() {
         let progress = AuditProgress {
             pods: 12_400,
             all_pods: Some(100_000),

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_trusted_is_told_from_what_should_be() {
+    fn trusted_and_wanted_authorities_differ() {
         let hour = Duration::from_secs(3600);
         let state = Authorities::mint("a.b.svc", SystemTime::now(), hour).unwrap();
         let bundle = state.bundle();

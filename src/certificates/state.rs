@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_is_said() {
+    fn objects_of_other_writers_are_reported() {
         let mut data = Authorities::mint(NAME, SystemTime::now(), YEAR).unwrap().write();
         assert_eq!(Authorities::read(&data, "b.a.svc").unwrap_err(), "service: must be b.a.svc");
         data.insert("next.key".to_owned(), ByteString(b"\xff".to_vec()));

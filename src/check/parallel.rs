@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a scoped thread panicked")]
-    fn a_panic_is_whoever_calls_it() {
+    fn a_panic_is_propagated_to_the_caller() {
         let directory = tempfile::tempdir().unwrap();
         let sources = sources(&directory, 50);
         let judge = |name: &Arc<str>, _: &[u8]| {

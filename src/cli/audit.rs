@@ -95,7 +95,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let earlier = flags.diff.as_deref().map(earlier).transpose()?;
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
-    // One asks and one judges.
+    // One thread reads lists, the other judges.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let excepted = excepted::of_files(&flags.exceptions, &config.exceptions)?;
@@ -103,14 +103,14 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     runtime.block_on(async {
         let kubeconfig = flags.kubeconfig.as_deref();
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
-        let honoured = &settings.config.exceptions;
-        settings.exceptions = excepted::of_cluster(excepted, &client, honoured).await?;
+        let accepted = &settings.config.exceptions;
+        settings.exceptions = excepted::of_cluster(excepted, &client, accepted).await?;
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
-        let mut teller = Teller { report, earlier, unread: 0, line: ProgressLine::new() };
-        let told = audit::run(&client, &settings, async |event| teller.tell(event)).await;
-        Exit::reported(match told {
-            Ok(()) => teller.finish(&settings),
+        let mut printer = EventPrinter { report, earlier, unread: 0, line: ProgressLine::new() };
+        let result = audit::run(&client, &settings, async |event| printer.print(event)).await;
+        Exit::reported(match result {
+            Ok(()) => printer.finish(&settings),
             Err(Failure::Callback(error)) => Err(error),
             Err(error @ Failure::Api(_)) => return Err(error.into()),
         })
@@ -144,16 +144,16 @@ fn earlier(file: &Path) -> anyhow::Result<EarlierReport> {
     EarlierReport::read(&text).map_err(anyhow::Error::msg).with_context(name)
 }
 
-/// Says what is found, as it is found.
-struct Teller<'o> {
+/// Prints the events of an audit as they occur.
+struct EventPrinter<'o> {
     report: Report<'o>,
     earlier: Option<EarlierReport>,
     unread: u64,
     line: ProgressLine,
 }
 
-impl Teller<'_> {
-    fn tell(&mut self, event: Event) -> io::Result<()> {
+impl EventPrinter<'_> {
+    fn print(&mut self, event: Event) -> io::Result<()> {
         if let Event::Progress(progress) = event {
             self.line.show(progress);
             return Ok(());
@@ -180,7 +180,7 @@ impl Teller<'_> {
             }
             Event::Note(note) => {
                 self.line.clear();
-                // That nobody reads it is no reason to stop.
+                // A closed standard error must not end the audit.
                 let note = harmless::one_line(&note.to_string());
                 let _ = writeln!(io::stderr(), "portcullis: {note}");
                 Ok(())
@@ -191,7 +191,7 @@ impl Teller<'_> {
 
     fn finish(mut self, settings: &AuditSettings) -> io::Result<Summary> {
         self.line.clear();
-        // What was not looked for, or not found for want of rights, is not gone.
+        // Objects that were not requested or could not be read do not count as deleted.
         let is_whole = settings.namespaces.is_empty() && settings.selector.is_none();
         if is_whole && self.unread == 0 {
             for change in self.earlier.into_iter().flat_map(EarlierReport::rest) {

@@ -127,15 +127,14 @@ pub(super) struct Flags {
     outputs: Vec<Output>,
 }
 
-/// Where the configuration of the server is, nobody knows but who installed it, and which exceptions are honoured stands
-/// in it.
-const NOT_ASKED_FOR: &str = "--cluster without --config: the cluster's own configuration and PolicyExceptions were not asked for; name the server's configuration, as `kubectl -n portcullis get configmap portcullis -o jsonpath='{.data.config\\.yaml}'` prints it";
+/// The configuration also determines which exceptions apply, and only its author knows where it is.
+const WITHOUT_CONFIG: &str = "--cluster without --config: the server's own configuration and its PolicyExceptions are not used; pass the server's configuration, as `kubectl -n portcullis get configmap portcullis -o jsonpath='{.data.config\\.yaml}'` prints it";
 
-/// Judges what the paths name.
+/// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
-    let honoured = config.exceptions.clone();
-    let exceptions = excepted::of_files(&flags.exceptions, &honoured)?;
+    let accepted = config.exceptions.clone();
+    let exceptions = excepted::of_files(&flags.exceptions, &accepted)?;
     let Flags { level, policy_version, cluster_version, .. } = *flags;
     let now = SystemTime::now();
     let mut policy = Policy::new(config, level, policy_version, cluster_version, now);
@@ -150,9 +149,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     policy.namespace = flags.namespace.clone().unwrap_or_default();
     if flags.cluster {
         if flags.config.is_none() {
-            let _ = writeln!(io::stderr(), "portcullis: {NOT_ASKED_FOR}");
+            let _ = writeln!(io::stderr(), "portcullis: {WITHOUT_CONFIG}");
         }
-        let (cluster, exceptions) = surroundings(flags, exceptions, &honoured)?;
+        let (cluster, exceptions) = cluster_facts(flags, exceptions, &accepted)?;
         policy.labels.known = cluster.namespaces;
         policy.newest = cluster.newest;
         policy.exceptions = exceptions;
@@ -165,10 +164,10 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     Exit::reported(report.and_then(|report| crate::check::run(&sources, &policy, report)))
 }
 
-fn surroundings(
+fn cluster_facts(
     flags: &Flags,
     exceptions: Vec<Exception>,
-    honoured: &ExceptionSettings,
+    accepted: &ExceptionSettings,
 ) -> anyhow::Result<(ClusterFacts, Arc<Exceptions>)> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -176,8 +175,8 @@ fn surroundings(
     runtime.block_on(async {
         let kubeconfig = flags.kubeconfig.as_deref();
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
-        let surroundings = ClusterFacts::read(&client).await.map_err(anyhow::Error::msg)?;
-        Ok((surroundings, excepted::of_cluster(exceptions, &client, honoured).await?))
+        let facts = ClusterFacts::read(&client).await.map_err(anyhow::Error::msg)?;
+        Ok((facts, excepted::of_cluster(exceptions, &client, accepted).await?))
     })
 }
 
@@ -192,12 +191,12 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
         return Ok(sources);
     }
     if io::stdin().is_terminal() {
-        anyhow::bail!("nothing to judge: name files or directories, or - for standard input");
+        anyhow::bail!("nothing to check: name files or directories, or - for standard input");
     }
     Ok(vec![Source::Stdin])
 }
 
-/// Of those that set a policy: others would do nothing.
+/// Parses a label. It must be one that sets a policy, because others have no effect.
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
     if !policy::config::is_read(key) {
@@ -208,7 +207,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// As `kubectl version` and people write it: v1.30, 1.30, v1.30.4+k3s1.
+/// Parses a version of a cluster: v1.30, 1.30, v1.30.4+k3s1.
 fn cluster_version(text: &str) -> Result<Minor, String> {
     let minor = text.strip_prefix('v').unwrap_or(text).strip_prefix("1.").and_then(|minor| {
         let digits = minor.find(|c: char| !c.is_ascii_digit()).unwrap_or(minor.len());

@@ -1,5 +1,5 @@
-//! `portcullis cleanup`: removes what must not outlive the server. A webhook configuration that points to
-//! nothing refuses every pod of the cluster. It deletes the objects that it is told by name, and nothing else.
+//! `portcullis cleanup`: deletes webhook configurations before the server is uninstalled. Without the server, they would
+//! deny every pod of the cluster.
 
 use std::{
     fmt,
@@ -28,10 +28,10 @@ use crate::{
 
 use super::Exit;
 
-/// How soon to ask again whether an object is gone, or an API server that could not answer.
-const AGAIN: Duration = Duration::from_millis(500);
+/// The pause before checking again whether an object is gone, and before a retry.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Only the objects that flags name are deleted.
+/// Deletes only the objects that flags name.
 #[derive(Args, Debug)]
 #[command(
     group = clap::ArgGroup::new("objects").required(true).multiple(true),
@@ -70,7 +70,7 @@ pub(super) struct Flags {
     timeout: u64,
 }
 
-/// Deletes all of them, whatever becomes of each.
+/// Deletes all objects, even if one of them fails.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     // kube takes its TLS provider from the process.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -81,13 +81,13 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 async fn cleanup(flags: &Flags) -> anyhow::Result<Exit> {
     let deadline = Instant::now()
         .checked_add(Duration::from_secs(flags.timeout))
-        .context("--timeout must be a time that comes")?;
+        .context("--timeout is too large")?;
     let client = cluster::connect(flags.kubeconfig.as_deref()).await?;
     let removals = flags.targets().into_iter().map(|target| {
         let client = client.clone();
         async move {
             let removed = target.remove(client, deadline).await;
-            tell(&target, &removed);
+            print(&target, &removed);
             removed.is_ok()
         }
     });
@@ -95,11 +95,11 @@ async fn cleanup(flags: &Flags) -> anyhow::Result<Exit> {
     Ok(if all { Exit::Clean } else { Exit::Failure })
 }
 
-/// One line each. That nobody reads them is no reason to leave a cluster locked.
-fn tell(target: &Target, removed: &Result<Removed, String>) {
+/// Prints one line per object. Ignores errors: the deletion matters more than its output.
+fn print(target: &Target, removed: &Result<Removed, String>) {
     let _ = match removed {
         Ok(Removed::Deleted) => writeln!(io::stdout(), "{target}: deleted"),
-        Ok(Removed::WasAbsent) => writeln!(io::stdout(), "{target}: not there"),
+        Ok(Removed::WasAbsent) => writeln!(io::stdout(), "{target}: not found"),
         Err(why) => {
             writeln!(
                 io::stderr(),
@@ -134,7 +134,7 @@ enum Kind {
     Lease,
 }
 
-/// One object.
+/// An object to delete.
 #[derive(Debug)]
 struct Target {
     kind: Kind,
@@ -142,7 +142,7 @@ struct Target {
     namespace: Option<String>,
 }
 
-/// How it went well.
+/// The result of a successful deletion.
 #[derive(Debug, PartialEq, Eq)]
 enum Removed {
     Deleted,
@@ -179,8 +179,8 @@ impl Target {
         }
     }
 
-    /// Deletes it and waits until it is gone. One that is made anew meanwhile is not deleted again: whoever makes
-    /// it would go on.
+    /// Deletes the object and waits until it is gone. An object that is created again meanwhile is not deleted, because
+    /// its creator would continue.
     async fn remove(&self, client: Client, deadline: Instant) -> Result<Removed, String> {
         let api = self.api(client);
         let Some(found) = self.find(&api, deadline).await? else {
@@ -195,17 +195,19 @@ impl Target {
             Err(error) if is_absent(&error) => Ok(()),
             result => result.map(|_| ()),
         };
-        persist(delete, deadline).await?;
+        retry(delete, deadline).await?;
         while let Some(left) = self.find(&api, deadline).await? {
             if left.metadata.uid != uid {
-                return Err("deleted, and made again by something else: remove what keeps it in \
-                     place first (a GitOps tool, or an operator)"
-                    .to_owned());
+                return Err(
+                    "deleted, but created again by something else: remove its owner first \
+                     (a GitOps tool or an operator)"
+                        .to_owned(),
+                );
             }
-            if Instant::now() + AGAIN >= deadline {
+            if Instant::now() + RETRY_PAUSE >= deadline {
                 return Err(still_there(&left));
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_PAUSE).await;
         }
         Ok(Removed::Deleted)
     }
@@ -215,47 +217,44 @@ impl Target {
         api: &Api<DynamicObject>,
         deadline: Instant,
     ) -> Result<Option<Metadata>, String> {
-        persist(async || api.get_metadata_opt(&self.name).await, deadline).await
+        retry(async || api.get_metadata_opt(&self.name).await, deadline).await
     }
 }
 
 fn still_there(left: &Metadata) -> String {
     match left.metadata.finalizers.as_deref().unwrap_or_default() {
-        [] => "deleted, but still there when the time was over".to_owned(),
+        [] => "deleted, but still present after the timeout".to_owned(),
         finalizers => format!(
-            "deleted, but held by its finalizers when the time was over: {}",
+            "deleted, but still held by its finalizers after the timeout: {}",
             cluster::bounded(&finalizers.join(", "))
         ),
     }
 }
 
-/// Asks until there is an answer: an API server that is just being restarted is no reason to give up.
-async fn persist<T>(
-    ask: impl AsyncFn() -> kube::Result<T>,
-    deadline: Instant,
-) -> Result<T, String> {
+/// Repeats a request until the deadline while the API server does not answer, for example during its restart.
+async fn retry<T>(ask: impl AsyncFn() -> kube::Result<T>, deadline: Instant) -> Result<T, String> {
     let mut last = None;
     loop {
         match timeout_at(deadline, ask()).await {
             Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) if is_passing(&error) => last = Some(one_line(&error)),
+            Ok(Err(error)) if is_transient(&error) => last = Some(one_line(&error)),
             Ok(Err(error)) => return Err(one_line(&error)),
             Err(_) => return Err(no_answer(last)),
         }
-        if Instant::now() + AGAIN >= deadline {
+        if Instant::now() + RETRY_PAUSE >= deadline {
             return Err(no_answer(last));
         }
-        sleep(AGAIN).await;
+        sleep(RETRY_PAUSE).await;
     }
 }
 
 fn no_answer(last: Option<String>) -> String {
     let why = last.map_or_else(String::new, |last| format!(": {last}"));
-    format!("the API server did not answer before the time was over{why}")
+    format!("the API server did not answer within the timeout{why}")
 }
 
-/// Whether the same request may well be answered soon: a refusal will not change, silence may.
-fn is_passing(error: &kube::Error) -> bool {
+/// Whether the same request may succeed soon.
+fn is_transient(error: &kube::Error) -> bool {
     match error {
         kube::Error::Api(status) => status.code == 429 || status.code >= 500,
         kube::Error::HyperError(_) | kube::Error::Service(_) => true,
@@ -263,7 +262,7 @@ fn is_passing(error: &kube::Error) -> bool {
     }
 }
 
-/// Of a delete: not found, or another object of that name is there by now.
+/// Whether the object to delete is gone: not found, or replaced by another of the same name.
 fn is_absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 409)
 }

@@ -7,13 +7,13 @@ use clap_complete::engine::{self, ArgValueCompleter, CompletionCandidate};
 
 /// Cobra's `ShellCompDirectiveNoFileComp`: there are no other candidates.
 const ALL: &str = ":4";
-/// Cobra's `ShellCompDirectiveDefault`: the shell offers files where there is no candidate.
+/// Cobra's `ShellCompDirectiveDefault`: the shell offers files if there is no candidate.
 const FILES: &str = ":0";
 /// Cobra's `ShellCompDirectiveFilterDirs`: the shell offers directories.
 const DIRECTORIES: &str = ":16";
 
-/// A candidate, a tab and its meaning a line, and the directive in the last line. `words` are those after the
-/// program's name. The last one is to be completed; it is empty where nothing of it is typed yet.
+/// Returns one line per candidate, with a tab before its description, and the directive in the last line. `words` are
+/// those after the program's name. The last one is completed; it is empty if nothing of it is typed yet.
 pub(super) fn complete(command: Command, words: impl IntoIterator<Item = OsString>) -> String {
     let mut args = vec![OsString::from(command.get_name())];
     args.extend(words);
@@ -38,7 +38,7 @@ pub(super) fn complete(command: Command, words: impl IntoIterator<Item = OsStrin
 
 fn line(word: &str, candidate: &CompletionCandidate) -> String {
     let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
-    // A tab or a line break would end it.
+    // A tab or a line break would end the description.
     let help = help.replace(char::is_control, " ");
     if help.is_empty() { format!("{word}\n") } else { format!("{word}\t{help}\n") }
 }

@@ -1,4 +1,4 @@
-//! `portcullis config`: what people do with a configuration without a server.
+//! `portcullis config`: validates configurations offline.
 
 use std::{
     fmt::Write as _,
@@ -76,7 +76,7 @@ fn read(file: &Path) -> Result<Config, ConfigError> {
     config::load(file)
 }
 
-/// The problems a line each, or what a valid configuration does.
+/// One line per problem, or the modes of a valid configuration.
 fn human(file: &Path, result: &Result<Config, ConfigError>) -> String {
     let mut text = String::new();
     match result {
@@ -99,7 +99,7 @@ fn human(file: &Path, result: &Result<Config, ConfigError>) -> String {
     text
 }
 
-/// Field names are an interface: docs/operations.md names them.
+/// The field names are an interface, documented in docs/operations.md.
 #[derive(Serialize)]
 struct Report<'r> {
     file: String,

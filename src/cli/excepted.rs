@@ -1,4 +1,4 @@
-//! Exceptions for the commands that judge once: from files, and from the cluster that they look at.
+//! PolicyExceptions for `check` and `audit`, from files and from the cluster.
 
 use std::{
     io::{self, Write as _},
@@ -12,8 +12,8 @@ use policy::exceptions::{Exception, ExceptionSettings, Exceptions};
 
 use crate::{exceptions, harmless, source::Source};
 
-/// Those in files and directories, whatever namespace they are for: the user named the files. Notes on standard error
-/// name what of them allows nothing.
+/// Reads the exceptions in files and directories. All apply, in any namespace, because the user named the files. Warns
+/// on standard error about parts that allow nothing.
 pub(super) fn of_files(
     paths: &[PathBuf],
     settings: &ExceptionSettings,
@@ -35,15 +35,15 @@ pub(super) fn of_files(
     Ok(read)
 }
 
-/// Those in files, and those that the configuration honours of a cluster.
+/// Adds the exceptions in the cluster that apply by the configuration.
 pub(super) async fn of_cluster(
     files: Vec<Exception>,
     client: &Client,
     settings: &ExceptionSettings,
 ) -> anyhow::Result<Arc<Exceptions>> {
-    let there = exceptions::list(client, settings).await.map_err(anyhow::Error::msg)?;
-    // What is in a file is what is to be tried: it takes the place of the one of its name.
+    let listed = exceptions::list(client, settings).await.map_err(anyhow::Error::msg)?;
+    // An exception in a file replaces the one with its name, so that users can try a change.
     let is_replaced = |one: &&Exception| files.iter().any(|other| other.name == one.name);
-    let rest: Vec<_> = there.iter().filter(|one| !is_replaced(one)).cloned().collect();
+    let rest: Vec<_> = listed.iter().filter(|one| !is_replaced(one)).cloned().collect();
     Ok(Arc::new(files.into_iter().chain(rest).collect()))
 }

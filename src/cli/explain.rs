@@ -43,7 +43,7 @@ fn list_all() -> String {
     explain::list(&explain::all().collect::<Vec<_>>())
 }
 
-/// What it stands for is looked up later: shells offer the ids, and a part of one will do.
+/// The ids for shell completion. The argument itself also accepts parts of ids.
 fn ids() -> Vec<PossibleValue> {
     explain::all().map(|text| PossibleValue::new(text.id).help(text.title)).collect()
 }

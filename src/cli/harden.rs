@@ -72,7 +72,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let sources = sources(flags, form)?;
     match harden(&sources, &Hardener::new(config), form) {
         Ok(summary) => Ok(exit(&summary, form)),
-        // Whoever reads has seen enough. What was not told is not done.
+        // The reader closed the pipe. Manifests that were not printed are not hardened.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
         Err(error) => Err(anyhow::Error::new(error).context("the result could not be written")),
     }
@@ -115,12 +115,12 @@ fn harden(sources: &[Source], hardener: &Hardener, form: HardenOutput) -> io::Re
     let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
     let log = Harmless::new(anstream::stderr(), Styles::Removed);
     let summary = crate::rewrite::run(sources, hardener, form, out, log)?;
-    told(&summary, form)?;
+    print_summary(&summary, form)?;
     Ok(summary)
 }
 
-/// What was done, in a few words, apart from the result.
-fn told(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
+/// Prints the totals to standard error.
+fn print_summary(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
     let HardenTotals { changed, unchanged, refused, skipped, sets_non_root } = *summary;
     let done = if form == HardenOutput::InPlace { "hardened" } else { "to harden" };
     let files = if changed == 1 { "file" } else { "files" };
@@ -130,14 +130,14 @@ fn told(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
         write!(log, ", {skipped} skipped")?;
     }
     if refused > 0 {
-        write!(log, ", {refused} that could not be done")?;
+        write!(log, ", {refused} failed")?;
     }
     writeln!(log)?;
     if sets_non_root {
         writeln!(
             log,
-            "portcullis: with runAsNonRoot, an image that runs as root, or names its user instead of numbering it, \
-             does not start: set runAsUser where that is so"
+            "portcullis: with runAsNonRoot, an image that runs as root, or that sets its user by name, does not start: \
+             set runAsUser for it"
         )?;
     }
     Ok(())

@@ -85,7 +85,7 @@ impl Flags {
             mutating: self.mutating_webhook.clone(),
             address: self.address.clone(),
             client: self.client_cert_file.clone().zip(self.client_key_file.clone()),
-            patience: Duration::from_secs(self.timeout),
+            timeout: Duration::from_secs(self.timeout),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::output_file;
 
 use super::{Exit, output, plugin::Name};
 
-/// roff, for `man -l -`.
+/// Pages in roff, for `man -l -`.
 #[derive(Args, Debug)]
 pub(super) struct Flags {
     /// Directory for the pages of all commands, created if missing [default: print the first page]
@@ -21,9 +21,9 @@ pub(super) struct Flags {
     folder: Option<PathBuf>,
 }
 
-/// Prints or writes the pages of the program as it was called.
+/// Prints the first page or writes all pages, under the name by which the program was called.
 pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
-    // clap's own help command is no more than each page's text.
+    // clap's help command only repeats the text of each page.
     let mut command = name.command().display_name(name.file()).disable_help_subcommand(true);
     command.build();
     match &flags.folder {
@@ -33,14 +33,14 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
         }
         Some(folder) => {
             fs::create_dir_all(folder)
-                .with_context(|| format!("{} could not be made", folder.display()))?;
+                .with_context(|| format!("{} could not be created", folder.display()))?;
             write(&command, folder)?;
             Ok(Exit::Clean)
         }
     }
 }
 
-/// Writes the page of a command and those of the commands below it.
+/// Writes the pages of a command and its subcommands.
 fn write(command: &Command, folder: &Path) -> anyhow::Result<()> {
     let (name, page) = page(command)?;
     let file = folder.join(name);

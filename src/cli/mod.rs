@@ -103,14 +103,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs what the arguments say.
+/// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let (result, name) = match plugin::called(env::args_os().next().as_deref()) {
         plugin::Called::Completion => (plugin::answer(env::args_os().skip(1)), None),
         plugin::Called::Program(name) => (run_as(&name), Some(name)),
     };
     let exit = result.unwrap_or_else(|error| {
-        // One line: what, and below which cause.
+        // The error and its causes, in one line.
         let name = name.as_ref().map_or("portcullis", plugin::Name::typed);
         anstream::eprintln!("{name}: {}", harmless::text(&format!("{error:#}")));
         Exit::Failure
@@ -140,13 +140,13 @@ fn parse(name: &plugin::Name) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
-/// An object's name: it becomes part of a path.
+/// Checks an object's name, because it becomes part of a path.
 fn object_name(text: &str) -> Result<String, &'static str> {
     let must = "must be a name: at most 253 of a-z, 0-9, - and .";
     dns::is_subdomain(text).then(|| text.to_owned()).ok_or(must)
 }
 
-/// A namespace's, which becomes part of a path, too.
+/// Checks a namespace's name, because it becomes part of a path.
 fn namespace(text: &str) -> Result<String, &'static str> {
     let must = "must be a namespace's name: at most 63 of a-z, 0-9 and -";
     dns::is_label(text).then(|| text.to_owned()).ok_or(must)

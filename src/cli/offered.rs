@@ -1,4 +1,4 @@
-//! Values that shells offer, of arguments that take other words, too, or say themselves what they take.
+//! Completion candidates of arguments that accept other values too, or that list their values in their help.
 
 use std::ffi::OsStr;
 
@@ -9,14 +9,14 @@ use clap::{
 
 use crate::report::Format;
 
-/// Parses as `parser` does; shells offer these words.
+/// Parses like `parser`, with these words as completion candidates.
 #[derive(Clone)]
 pub(super) struct Offered<P> {
     parser: P,
     words: fn() -> Vec<PossibleValue>,
 }
 
-/// See [`Offered`]. The argument has `hide_possible_values` where its help says them already.
+/// See [`Offered`]. Set `hide_possible_values` on arguments whose help lists them already.
 pub(super) fn offered<P: TypedValueParser>(
     parser: P,
     words: fn() -> Vec<PossibleValue>,
@@ -41,7 +41,7 @@ impl<P: TypedValueParser> TypedValueParser for Offered<P> {
     }
 }
 
-/// The forms of a report.
+/// The output formats.
 pub(super) fn forms() -> Vec<PossibleValue> {
     Format::value_variants().iter().filter_map(Format::to_possible_value).collect()
 }

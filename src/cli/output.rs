@@ -8,7 +8,7 @@ use crate::explain;
 
 use super::Exit;
 
-/// Styled for a terminal, and as it is for everything else.
+/// Prints Markdown, styled if standard output is a terminal.
 pub(super) fn markdown(markdown: &str) -> anyhow::Result<Exit> {
     match AutoStream::choice(&io::stdout()) {
         ColorChoice::Never => text(markdown.as_bytes()),
@@ -18,11 +18,11 @@ pub(super) fn markdown(markdown: &str) -> anyhow::Result<Exit> {
     }
 }
 
-/// As it is.
+/// Prints a text unchanged.
 pub(super) fn text(text: &[u8]) -> anyhow::Result<Exit> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
-        // Whoever reads has seen enough.
+        // A reader that closes the pipe has what it needs.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("standard output could not be written"))
         }

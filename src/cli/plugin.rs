@@ -1,7 +1,7 @@
-//! What the program is called as: itself, or a plugin of kubectl.
+//! The name by which the program is called: its own, or that of a kubectl plugin.
 //!
-//! As `kubectl-portcullis` it is `kubectl portcullis`. As `kubectl_complete-portcullis` it answers kubectl, which
-//! asks with the words so far, the last one being the word to complete.
+//! `kubectl-portcullis` is the plugin `kubectl portcullis`. kubectl calls `kubectl_complete-portcullis` for completions,
+//! with the words typed so far; the last one is to be completed.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,27 +12,27 @@ use clap::{Command, CommandFactory as _};
 
 use super::{Cli, Exit, complete, output};
 
-/// The file name that makes it a plugin.
+/// The file name of the plugin.
 const PLUGIN: &str = "kubectl-portcullis";
 /// The file name under which kubectl asks for completions.
 const COMPLETION: &str = "kubectl_complete-portcullis";
 
-/// What is to be done.
+/// The purpose of the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Called {
-    /// What the arguments say, under this name.
+    /// Run the command line under this name.
     Program(Name),
-    /// To answer kubectl.
+    /// Print completions for kubectl.
     Completion,
 }
 
-/// What the program is called.
+/// The name of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     file: String,
 }
 
-/// Told by the first of the process' arguments.
+/// Determines the purpose from the first argument of the process.
 pub(super) fn called(program: Option<&OsStr>) -> Called {
     let file = program.and_then(|program| Path::new(program).file_name());
     let file = file.map_or("portcullis".into(), OsStr::to_string_lossy);
@@ -43,23 +43,23 @@ pub(super) fn called(program: Option<&OsStr>) -> Called {
 }
 
 impl Name {
-    /// Of the executable: what shells complete, and what man pages are called.
+    /// The file name of the executable, for completion scripts and manual pages.
     pub(super) fn file(&self) -> &str {
         &self.file
     }
 
-    /// As a person types it.
+    /// The name as users type it.
     pub(super) fn typed(&self) -> &str {
         if self.file == PLUGIN { "kubectl portcullis" } else { &self.file }
     }
 
-    /// The command line, which says this name in its help and its errors.
+    /// The command line, with this name in its help and errors.
     pub(super) fn command(&self) -> Command {
         Cli::command().bin_name(self.typed())
     }
 }
 
-/// Prints the completions of the last of kubectl's words.
+/// Prints the completions of the last word.
 pub(super) fn answer(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let name = Name { file: PLUGIN.to_owned() };
     output::text(complete::complete(name.command(), words).as_bytes())
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_name_says_what_it_is_called_as() {
+    fn the_file_name_determines_the_name() {
         assert_eq!(typed("/usr/local/bin/portcullis"), "portcullis");
         assert_eq!(typed("./pc"), "pc");
         assert_eq!(typed("/home/me/.krew/bin/kubectl-portcullis"), "kubectl portcullis");

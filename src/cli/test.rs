@@ -43,11 +43,11 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let traces = if flags.trace { ShownTraces::OfAll } else { ShownTraces::OfFailures };
     match tested(&flags.paths, &outputs, traces) {
-        // What could not be run may hide anything: it is worse than what failed.
+        // A test that could not run may hide any failure, so it outweighs failures.
         Ok(total) if total.errors > 0 => Ok(Exit::Failure),
         Ok(total) if total.failed > 0 => Ok(Exit::Findings),
         Ok(_) => Ok(Exit::Clean),
-        // Whoever reads has seen enough. What was not run has not passed.
+        // The reader closed the pipe. Tests that were not run have not passed.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
         Err(error) => Err(anyhow::Error::new(error).context("the report could not be written")),
     }

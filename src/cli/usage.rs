@@ -1,10 +1,10 @@
-//! Arguments that cannot be used: one line, as for all else that can be wrong at the start.
+//! Errors in arguments, in one line like all other startup errors.
 
 use crate::harmless;
 
 use clap::error::{ContextKind, ErrorKind};
 
-/// Prints what is wrong, or the help that was asked for, and ends the process.
+/// Prints the error or the requested help, and ends the process.
 pub(super) fn end<T>(error: clap::Error, name: &str) -> T {
     match error.kind() {
         ErrorKind::DisplayHelp
@@ -18,7 +18,7 @@ pub(super) fn end<T>(error: clap::Error, name: &str) -> T {
     }
 }
 
-/// clap's own words without the usage, which is long and says nothing of what is wrong.
+/// clap's message without the usage, which is long and does not explain the error.
 fn one_line(mut error: clap::Error) -> String {
     error.remove(ContextKind::Usage);
     let text = error.render().to_string();
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_told_in_one_line_with_what_is_allowed() {
+    fn an_invalid_value_is_reported_in_one_line_with_the_allowed_values() {
         for (flag, value, expected) in [
             ("--log-format", "xml", "for '--log-format <FORMAT>' [possible values: json, text]"),
             ("--harden", "hard", "must be one of auto, apply, report, off"),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn so_is_what_does_not_go_together() {
+    fn conflicting_and_unknown_arguments_are_reported_in_one_line() {
         for (args, expected) in [
             (&["serve", "--ports"][..], "unexpected argument '--ports' found; "),
             (

@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn json_says_the_same(text in r#"([a#:\["\\]|::a|##\[|\n|\x1b|\u{202e}|\u{e0041}|\u{9b}){0,40}"#) {
+    fn json_has_the_same_content(text in r#"([a#:\["\\]|::a|##\[|\n|\x1b|\u{202e}|\u{e0041}|\u{9b}){0,40}"#) {
         let written = String::from_utf8(json::to_vec(&text).unwrap()).unwrap();
         prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
         prop_assert!(!written.contains(is_hidden), "{}", written);

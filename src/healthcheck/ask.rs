@@ -1,7 +1,7 @@
-//! A made-up review, and whether what comes back is an answer that the API server would take.
+//! Sends a test review, and checks that the API server would accept the response.
 //!
-//! What is decided depends on the configuration; what an answer looks like does not. So a denial is as good as an
-//! approval, but an answer that says that the server could not decide is not.
+//! The decision depends on the configuration, so both a denial and an approval are fine. A response that says that the
+//! server could not decide is not.
 
 use std::{collections::BTreeMap, io, pin::pin, time::SystemTime};
 
@@ -29,10 +29,10 @@ use crate::cluster::bounded;
 
 use super::{Failure, Plan, dial, target::Endpoint};
 
-/// No answer of ours is nearly as long, in bytes.
+/// Larger than any response of the server, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// Sends a review, and says what was answered.
+/// Sends a review, and describes the response.
 pub(super) async fn review(
     plan: &Plan,
     endpoint: &Endpoint,
@@ -40,11 +40,11 @@ pub(super) async fn review(
 ) -> Result<(String, ()), Failure> {
     let uid = uid();
     let review = match endpoint.hook {
-        Hook::Validate => made_up(&uid, &plan.namespace, &json!({"privileged": true})),
-        Hook::Mutate => made_up(&uid, &plan.namespace, &json!({})),
+        Hook::Validate => test_review(&uid, &plan.namespace, &json!({"privileged": true})),
+        Hook::Mutate => test_review(&uid, &plan.namespace, &json!({})),
     };
-    let sent = timeout(plan.patience, send(plan, endpoint, stream, review.to_string())).await;
-    let sent = sent.unwrap_or_else(|_| Err(io::Error::other(dial::late(plan.patience))));
+    let sent = timeout(plan.timeout, send(plan, endpoint, stream, review.to_string())).await;
+    let sent = sent.unwrap_or_else(|_| Err(io::Error::other(dial::late(plan.timeout))));
     let (status, body) = sent.map_err(|error| {
         let look = dial::look_at(&plan.server_name(), &error);
         Failure::new(bounded(&error.to_string()), look)
@@ -67,7 +67,7 @@ async fn send(
     exchange(stream, request).await
 }
 
-/// The answer to one request. It counts however the connection ends: a server that drains closes it right after.
+/// The response to one request. It is valid however the connection ends: a draining server closes it right after.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<Full<Bytes>>,
@@ -80,7 +80,7 @@ async fn exchange(
         Ok((head.status, body.to_bytes()))
     };
     let mut exchange = pin!(exchange);
-    // The connection moves the bytes of the exchange. When it ends, what it has read is still to be taken.
+    // The connection does the I/O of the exchange. When it ends, the exchange may still have data to read.
     let end = tokio::select! {
         biased;
         answer = &mut exchange => return answer,
@@ -88,12 +88,14 @@ async fn exchange(
     };
     let unanswered = |error: io::Error| match end {
         Err(end) => cause(end),
-        Ok(()) => io::Error::other(format!("the connection ended before an answer came: {error}")),
+        Ok(()) => {
+            io::Error::other(format!("the connection ended before a response arrived: {error}"))
+        }
     };
     exchange.await.map_err(unanswered)
 }
 
-/// The TLS error below hyper's, where there is one: an alert may come only now.
+/// The TLS error inside hyper's error, if any: an alert may arrive only after the handshake.
 fn cause(error: hyper::Error) -> io::Error {
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref());
     match source.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref()) {
@@ -102,14 +104,14 @@ fn cause(error: hyper::Error) -> io::Error {
     }
 }
 
-/// Nobody's own.
+/// A unique uid.
 fn uid() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     format!("healthcheck-{}-{}", std::process::id(), now.as_nanos())
 }
 
-/// A pod that will never be: a dry run, of a user that has no rights.
-fn made_up(uid: &str, namespace: &str, security_context: &Value) -> Value {
+/// A dry-run review of a pod, from a user without permissions.
+fn test_review(uid: &str, namespace: &str, security_context: &Value) -> Value {
     let pods = |key: &str, value: &str| json!({"group": "", "version": "v1", key: value});
     json!({
         "kind": "AdmissionReview",
@@ -169,49 +171,50 @@ struct Status {
     message: String,
 }
 
-/// Whether the API server would take this for an answer, and one that was really decided.
+/// Checks that the API server would accept the response, and that the server could decide.
 fn judge(hook: Hook, uid: &str, status: StatusCode, body: &[u8]) -> Result<String, Failure> {
     let log = "the server's log";
     if status != StatusCode::OK {
         let text = bounded(String::from_utf8_lossy(body).trim());
         return Err(Failure::new(format!("HTTP status {status}: {text}"), log));
     }
-    let bad = |what: String| Failure::new(what, "what answers there: is it this server");
+    let bad =
+        |what: String| Failure::new(what, "what listens there, and whether it is this server");
     let review: Review = serde_json::from_slice(body)
         .map_err(|error| bad(bounded(&format!("not an AdmissionReview: {error}"))))?;
     if review.api_version != "admission.k8s.io/v1" || review.kind != "AdmissionReview" {
         let (version, kind) = (&review.api_version, &review.kind);
-        return Err(bad(bounded(&format!("{version} {kind} is no admission.k8s.io/v1 review"))));
+        return Err(bad(bounded(&format!(
+            "{version} {kind} is not an admission.k8s.io/v1 AdmissionReview"
+        ))));
     }
     let answer = review.response;
     if answer.uid != uid {
-        return Err(
-            bad("it answers another request: its uid is not the one asked with".to_owned()),
-        );
+        return Err(bad("it answers another request: its uid differs".to_owned()));
     }
     let patch = patch(&answer).map_err(bad)?;
     match (hook, answer.allowed) {
         (_, false) => denied(&answer.status),
         (Hook::Validate, true) if patch.is_some() => {
-            Err(bad("a patch, where there must be none".to_owned()))
+            Err(bad("a patch, which /validate must not return".to_owned()))
         }
         (Hook::Validate, true) => allowed(&answer),
         (Hook::Mutate, true) => Ok(match patch {
-            Some(operations) => format!("hardens a pod by {operations} patch operations"),
+            Some(operations) => format!("hardens a pod with {operations} patch operations"),
             None => {
-                "leaves a pod as it is (hardening reports only, is off, or the namespace is exempt)"
+                "does not change a pod (hardening reports only, is off, or the namespace is exempt)"
                     .to_owned()
             }
         }),
     }
 }
 
-/// How many operations the patch has, if there is one.
+/// The number of operations in the patch, if there is one.
 fn patch(answer: &Answer) -> Result<Option<usize>, String> {
     let (patch, kind) = match (&answer.patch, &answer.patch_type) {
         (None, None) => return Ok(None),
         (Some(patch), Some(kind)) => (patch, kind),
-        _ => return Err("a patch and a patchType must come together".to_owned()),
+        _ => return Err("patch and patchType must be set together".to_owned()),
     };
     if kind != "JSONPatch" {
         return Err(bounded(&format!("patchType {kind:?} is not JSONPatch")));
@@ -219,7 +222,7 @@ fn patch(answer: &Answer) -> Result<Option<usize>, String> {
     let patch = base64::engine::general_purpose::STANDARD.decode(patch);
     let patch = patch.map_err(|error| format!("the patch is not base64: {error}"))?;
     let patch: json_patch::Patch = serde_json::from_slice(&patch)
-        .map_err(|error| bounded(&format!("the patch is no JSON Patch: {error}")))?;
+        .map_err(|error| bounded(&format!("the patch is not a JSON Patch: {error}")))?;
     Ok(Some(patch.len()))
 }
 
@@ -231,23 +234,26 @@ fn denied(status: &Status) -> Result<String, Failure> {
     }
     Err(Failure::new(
         format!("denied with {code} {}: {first}", bounded(reason)),
-        "the server's log; may its account get, list and watch namespaces",
+        "the server's log, and whether its account may get, list and watch namespaces",
     ))
 }
 
-/// In dry run an error, too, is an approval that says so.
+/// Describes an approval. In dry run, an error is also an approval.
 fn allowed(answer: &Answer) -> Result<String, Failure> {
     let annotation = |key: &str| answer.audit_annotations.get(key).map(|text| bounded(text));
     match annotation("error") {
         Some(error) if error.starts_with("failed to ") => Err(Failure::new(
-            format!("dry run, and could not decide: {error}"),
-            "the server's log; may its account get, list and watch namespaces",
+            format!("dry run, but it could not decide: {error}"),
+            "the server's log, and whether its account may get, list and watch namespaces",
         )),
         _ => {
             let why = ["dry-run", "exempt", "enforce-policy"]
                 .into_iter()
                 .find_map(|key| Some(format!("{key}: {}", annotation(key)?)));
-            Ok(format!("allows a privileged pod ({})", why.unwrap_or_else(|| "unsaid".to_owned())))
+            Ok(format!(
+                "allows a privileged pod ({})",
+                why.unwrap_or_else(|| "no reason given".to_owned())
+            ))
         }
     }
 }
@@ -258,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of a server that writes this answer in two parts, cut at `cut`, and ends the connection.
+    /// Reads from a server that writes this response in two parts, cut at `cut`, and ends the connection.
     async fn read(answer: &str, cut: usize) -> io::Result<(StatusCode, Bytes)> {
         let (client, mut server) = duplex(1 << 16);
         let (first, second) = answer.split_at(cut);
@@ -278,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_counts_however_the_connection_ends() {
+    async fn a_response_is_valid_however_the_connection_ends() {
         for head in [
             "Connection: close\r\nContent-Length: 6\r\n",
             "Content-Length: 6\r\n",
@@ -293,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_an_answer_is_none() {
+    async fn an_incomplete_response_is_an_error() {
         let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nanswer";
         for end in 0..answer.len() {
             assert!(read(&answer[..end], 0).await.is_err(), "{end}");
@@ -308,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_decided_is_well_whatever_it_is() {
+    fn every_decision_is_healthy() {
         let patch = base64::engine::general_purpose::STANDARD
             .encode(r#"[{"op":"add","path":"/spec/securityContext","value":{}}]"#);
         for (hook, response, expected) in [
@@ -330,12 +336,12 @@ mod tests {
             (
                 Hook::Mutate,
                 json!({"uid": "u", "allowed": true, "patchType": "JSONPatch", "patch": patch}),
-                "hardens a pod by 1 patch operations",
+                "hardens a pod with 1 patch operations",
             ),
             (
                 Hook::Mutate,
                 json!({"uid": "u", "allowed": true}),
-                "leaves a pod as it is (hardening reports only, is off, or the namespace is exempt)",
+                "does not change a pod (hardening reports only, is off, or the namespace is exempt)",
             ),
         ] {
             assert_eq!(of(hook, &response).as_deref(), Ok(expected));
@@ -343,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_server_would_not_take_is_not() {
+    fn responses_that_the_api_server_would_reject_are_unhealthy() {
         for (hook, response, expected) in [
             (Hook::Validate, json!({"uid": "v", "allowed": true}), "it answers another request"),
             (
@@ -354,12 +360,12 @@ mod tests {
             (
                 Hook::Validate,
                 json!({"uid": "u", "allowed": true, "patchType": "JSONPatch", "patch": "W10="}),
-                "a patch, where there must be none",
+                "a patch, which /validate must not return",
             ),
             (
                 Hook::Mutate,
                 json!({"uid": "u", "allowed": true, "patch": "W10="}),
-                "a patch and a patchType must come together",
+                "patch and patchType must be set together",
             ),
             (
                 Hook::Mutate,
@@ -382,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_could_not_decide_is_not_well() {
+    fn a_server_that_could_not_decide_is_unhealthy() {
         for response in [
             json!({"uid": "u", "allowed": false, "status": {"code": 500, "reason": "InternalError", "message": "no"}}),
             json!({"uid": "u", "allowed": false}),

@@ -1,5 +1,4 @@
-//! From a name to a connection that is trusted, as the API server makes it, and what to look at where it cannot be
-//! made.
+//! Connects to the server as the API server does, and explains failures.
 
 use std::{
     io,
@@ -23,16 +22,16 @@ use crate::{cluster::bounded, server::tls::Validity};
 
 use super::{Failure, Plan};
 
-/// The authorities of a `caBundle` whose time it is: Go refuses the others, which rustls alone would trust.
+/// The currently valid certificates of a `caBundle`. Go rejects the others; rustls would trust them.
 pub(super) fn trust(pem: &[u8]) -> Result<(String, RootCertStore), Failure> {
-    let look = "who writes the caBundle: it must hold the certificate of the authority that signs the server's, in PEM";
+    let look = "what writes the caBundle: it must be the PEM certificate of the CA that signed the server's certificate";
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::new(bounded(&format!("not valid PEM: {error}")), look))?;
     let mut roots = RootCertStore::empty();
     let (mut outdated, mut unusable) = (0, 0);
     for certificate in &certificates {
-        match is_timely(certificate, SystemTime::now()) {
+        match is_valid_at(certificate, SystemTime::now()) {
             Some(true) => match roots.add(certificate.clone()) {
                 Ok(()) => {}
                 Err(_) => unusable += 1,
@@ -42,7 +41,7 @@ pub(super) fn trust(pem: &[u8]) -> Result<(String, RootCertStore), Failure> {
         }
     }
     let what = format!(
-        "{} to trust, {outdated} expired or not valid yet, {unusable} unusable",
+        "{} trusted, {outdated} expired or not valid yet, {unusable} unusable",
         match roots.len() {
             1 => "1 certificate".to_owned(),
             n => format!("{n} certificates"),
@@ -51,18 +50,18 @@ pub(super) fn trust(pem: &[u8]) -> Result<(String, RootCertStore), Failure> {
     if roots.is_empty() { Err(Failure::new(what, look)) } else { Ok((what, roots)) }
 }
 
-fn is_timely(certificate: &[u8], now: SystemTime) -> Option<bool> {
+fn is_valid_at(certificate: &[u8], now: SystemTime) -> Option<bool> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Some(Validity::of(&certificate).contains(now))
 }
 
-/// The addresses behind the Service's name, or of what is dialled in its place.
+/// Resolves the Service's name, or the address that replaces it.
 pub(super) async fn resolve(plan: &Plan, port: u16) -> Result<(String, Vec<SocketAddr>), Failure> {
     let host = match &plan.address {
         Some(address) => address.clone(),
         None => format!("{}:{port}", plan.server_name()),
     };
-    let look = "the Service (kubectl get service), the cluster's DNS, and a NetworkPolicy that keeps this pod from it";
+    let look = "the Service (kubectl get service), the cluster's DNS, and a NetworkPolicy that blocks this pod";
     let found = in_time(plan, lookup_host(&host)).await;
     let found: Vec<SocketAddr> = found
         .map_err(|error| Failure::new(format!("{host}: {}", bounded(&error.to_string())), look))?
@@ -74,7 +73,7 @@ pub(super) async fn resolve(plan: &Plan, port: u16) -> Result<(String, Vec<Socke
     Ok((format!("{host} is {}", all.join(", ")), found))
 }
 
-/// A connection to the first address that takes one.
+/// Connects to the first address that accepts connections.
 pub(super) async fn connect(
     plan: &Plan,
     addresses: &[SocketAddr],
@@ -82,7 +81,7 @@ pub(super) async fn connect(
     let mut last = None;
     for address in addresses {
         match in_time(plan, TcpStream::connect(address)).await {
-            Ok(stream) => return Ok((format!("{address} takes connections"), stream)),
+            Ok(stream) => return Ok((format!("{address} accepts connections"), stream)),
             Err(error) => last = Some((address, error)),
         }
     }
@@ -102,14 +101,14 @@ pub(super) async fn connect(
     Err(Failure::new(format!("{address}: {}", bounded(&error.to_string())), look))
 }
 
-/// TLS as the API server speaks it: HTTP/1.1, the Service's name, this trust and no other.
+/// The TLS handshake as the API server does it: for HTTP/1.1, with the Service's name and only these trusted CAs.
 pub(super) async fn handshake(
     plan: &Plan,
     name: &str,
     trust: RootCertStore,
     stream: TcpStream,
 ) -> Result<(String, TlsStream<TcpStream>), Failure> {
-    let no_name = |_| Failure::new(format!("{name} is no name"), "the Service's name");
+    let no_name = |_| Failure::new(format!("{name} is not a valid name"), "the Service's name");
     let server = ServerName::try_from(name.to_owned()).map_err(no_name)?;
     let connector = TlsConnector::from(Arc::new(config(plan, trust)?));
     let stream = in_time(plan, connector.connect(server, stream)).await;
@@ -145,17 +144,17 @@ fn refused(name: &str, error: &io::Error) -> Failure {
     Failure::new(bounded(&error.to_string()), look_at(name, error))
 }
 
-/// Where to look when TLS fails, also when that shows only with the first answer.
+/// Where to look if TLS fails, which may only become apparent with the first response.
 pub(super) fn look_at(name: &str, error: &io::Error) -> String {
     let tls = error.get_ref().and_then(|error| error.downcast_ref::<TlsError>());
     match tls {
         Some(TlsError::InvalidCertificate(error)) => match error {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                "the caBundle is not of the authority that signed the server's certificate: who writes it, and is it late"
+                "the caBundle is not that of the CA that signed the server's certificate: check what writes it, and whether it is late"
                     .to_owned()
             }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                format!("the server's certificate: it must be made out to {name}")
+                format!("the server's certificate: it must be valid for {name}")
             }
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
@@ -166,7 +165,7 @@ pub(super) fn look_at(name: &str, error: &io::Error) -> String {
             _ => "the server's certificate".to_owned(),
         },
         Some(TlsError::AlertReceived(alert)) if is_of_client_certificate(*alert) => {
-            "the server wants a client certificate (--client-ca-file): give one with --client-cert-file and \
+            "the server requires a client certificate (--client-ca-file): set --client-cert-file and \
              --client-key-file"
                 .to_owned()
         }
@@ -186,12 +185,12 @@ fn is_of_client_certificate(alert: AlertDescription) -> bool {
     )
 }
 
-/// What takes longer than it may has failed.
+/// Fails after the time limit of a step.
 async fn in_time<T>(plan: &Plan, what: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, late(plan.patience));
-    timeout(plan.patience, what).await.map_err(late).flatten()
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, late(plan.timeout));
+    timeout(plan.timeout, what).await.map_err(late).flatten()
 }
 
-pub(super) fn late(patience: Duration) -> String {
-    format!("nothing within {} s", patience.as_secs())
+pub(super) fn late(limit: Duration) -> String {
+    format!("no response within {} s", limit.as_secs())
 }

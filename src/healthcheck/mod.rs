@@ -1,8 +1,8 @@
-//! Proves that the webhook answers through its Service, with exactly the trust that the API server has: the
-//! `caBundle` of the webhook configurations, and the name that the API server asks for. It changes nothing.
+//! Checks that the webhook answers through its Service, verified as the API server verifies it: by the `caBundle` of the
+//! webhook configurations and the Service's DNS name. Changes nothing.
 //!
-//! It does not prove that the API server itself can reach the Service: that dials from its own node, past other
-//! firewalls.
+//! It does not check that the API server itself can reach the Service: the API server connects from its own node, through
+//! other firewalls.
 
 mod ask;
 mod dial;
@@ -21,27 +21,26 @@ use crate::harmless::{Harmless, Styles};
 
 use target::Endpoint;
 
-/// What is to be checked.
+/// What to check.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The Service's name.
     pub(crate) service: String,
-    /// Its namespace. The reviews are about pods there: it exists, so its policy is really looked up.
+    /// The namespace of the Service, and of the pods in the reviews: it exists, so the server looks up its policy.
     pub(crate) namespace: String,
-    /// The ValidatingWebhookConfiguration, if there is one.
+    /// The name of the ValidatingWebhookConfiguration.
     pub(crate) validating: Option<String>,
-    /// The MutatingWebhookConfiguration, if there is one.
+    /// The name of the MutatingWebhookConfiguration.
     pub(crate) mutating: Option<String>,
-    /// What to dial instead of the Service's name and port: `host:port`.
+    /// The address to connect to instead of the Service: `host:port`.
     pub(crate) address: Option<String>,
-    /// What to show to a server that asks for a client certificate: PEM files of the chain and the key.
+    /// The client certificate: PEM files of the chain and the key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
-    /// For each step.
-    pub(crate) patience: Duration,
+    /// The time limit of each step.
+    pub(crate) timeout: Duration,
 }
 
 impl Plan {
-    /// What the server's certificate must be made out to.
+    /// The name that the server's certificate must be valid for.
     fn server_name(&self) -> String {
         format!("{}.{}.svc", self.service, self.namespace)
     }
@@ -50,9 +49,9 @@ impl Plan {
 /// A step that failed.
 #[derive(Debug, PartialEq, Eq)]
 struct Failure {
-    /// What was wrong. One line.
+    /// The problem, in one line.
     what: String,
-    /// Where to look, or what to do. One line.
+    /// Where to look for the cause, in one line.
     look: String,
 }
 
@@ -62,37 +61,37 @@ impl Failure {
     }
 }
 
-/// Checks everything that can be checked, and says a line for each step. Whether all is well.
+/// Runs all steps and prints a line for each. Returns whether all succeeded.
 pub(crate) async fn run(client: &Client, plan: &Plan) -> bool {
-    let mut is_well = true;
+    let mut is_healthy = true;
     let mut endpoints = Vec::new();
     for target in target::of(plan) {
-        // A certificate that was made just now is in the configurations a moment later.
-        let found = target.endpoints(client, plan, Instant::now() + plan.patience).await;
-        match say(&target.to_string(), found.map(|found| (target::describe(&found), found))) {
+        // The caBundle may be written a moment after the certificate is issued.
+        let found = target.endpoints(client, plan, Instant::now() + plan.timeout).await;
+        match print(&target.to_string(), found.map(|found| (target::describe(&found), found))) {
             Some(found) => endpoints.extend(found),
-            None => is_well = false,
+            None => is_healthy = false,
         }
     }
     for endpoint in &endpoints {
-        is_well &= check(plan, endpoint).await.is_some();
+        is_healthy &= check(plan, endpoint).await.is_some();
     }
-    is_well
+    is_healthy
 }
 
-/// From the `caBundle` to an answer; none when a step failed.
+/// Checks one endpoint. Returns none if a step failed.
 async fn check(plan: &Plan, endpoint: &Endpoint) -> Option<()> {
     let name = plan.server_name();
-    let trust = say("caBundle", dial::trust(&endpoint.ca_bundle))?;
-    let addresses = say("resolve", dial::resolve(plan, endpoint.port).await)?;
-    let stream = say("connect", dial::connect(plan, &addresses).await)?;
-    let stream = say("TLS", dial::handshake(plan, &name, trust, stream).await)?;
-    say(&endpoint.path, ask::review(plan, endpoint, stream).await)
+    let trust = print("caBundle", dial::trust(&endpoint.ca_bundle))?;
+    let addresses = print("resolve", dial::resolve(plan, endpoint.port).await)?;
+    let stream = print("connect", dial::connect(plan, &addresses).await)?;
+    let stream = print("TLS", dial::handshake(plan, &name, trust, stream).await)?;
+    print(&endpoint.path, ask::review(plan, endpoint, stream).await)
 }
 
-/// One line of what came of a step, and another of where to look if it failed. Hands on what came of it.
-fn say<T>(step: &str, result: Result<(String, T), Failure>) -> Option<T> {
-    // What answers may be anything.
+/// Prints the result of a step, and where to look if it failed. Returns the value.
+fn print<T>(step: &str, result: Result<(String, T), Failure>) -> Option<T> {
+    // Responses are untrusted.
     let mut out = Harmless::new(io::stdout(), Styles::Removed);
     match result {
         Ok((what, value)) => {

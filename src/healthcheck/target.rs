@@ -1,4 +1,4 @@
-//! The webhook configurations, and where they send reviews.
+//! The webhook configurations, and the endpoints they point to.
 
 use std::{fmt, time::Duration};
 
@@ -17,38 +17,38 @@ use crate::cluster::{bounded, one_line};
 
 use super::{Failure, Plan};
 
-const AGAIN: Duration = Duration::from_secs(1);
-/// What the API server dials where a Service's port is not said.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The API server's default for the port of a Service.
 const DEFAULT_PORT: u16 = 443;
 
-/// One configuration.
+/// A webhook configuration.
 #[derive(Debug)]
 pub(super) struct Target {
     hook: Hook,
     name: String,
 }
 
-/// Where webhooks of one configuration send their reviews, and whom they trust there.
+/// The destination of some webhooks of a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) hook: Hook,
     pub(super) path: String,
-    /// Of the Service.
+    /// The port of the Service.
     pub(super) port: u16,
-    /// PEM.
+    /// The trusted CAs, in PEM.
     pub(super) ca_bundle: Vec<u8>,
-    /// The webhooks' names.
+    /// The names of the webhooks.
     webhooks: Vec<String>,
 }
 
-/// The configurations that are to be checked.
+/// The configurations to check.
 pub(super) fn of(plan: &Plan) -> Vec<Target> {
     let of = |hook, name: &Option<String>| name.clone().map(|name| Target { hook, name });
     let all = [of(Hook::Validate, &plan.validating), of(Hook::Mutate, &plan.mutating)];
     all.into_iter().flatten().collect()
 }
 
-/// In one line.
+/// Describes the endpoints in one line.
 pub(super) fn describe(endpoints: &[Endpoint]) -> String {
     let of = |endpoint: &Endpoint| {
         let Endpoint { path, port, webhooks, .. } = endpoint;
@@ -68,7 +68,7 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Reads the configuration. Waits a while for its `caBundle`, which someone writes into it.
+    /// Reads the configuration. Waits until the deadline for its `caBundle`.
     pub(super) async fn endpoints(
         &self,
         client: &Client,
@@ -80,11 +80,11 @@ impl Target {
             let read = read.map_err(|_| unreadable("the API server did not answer in time"))?;
             let webhooks = read.map_err(|error| unreadable(&one_line(&error)))?;
             let found = endpoints(self.hook, webhooks, plan);
-            let is_bundle_there = !matches!(&found, Err(NotThere::CaBundle(_)));
-            if is_bundle_there || Instant::now() + AGAIN >= deadline {
+            let is_bundle_there = !matches!(&found, Err(TargetError::CaBundle(_)));
+            if is_bundle_there || Instant::now() + RETRY_PAUSE >= deadline {
                 return found.map_err(Failure::from);
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_PAUSE).await;
         }
     }
 
@@ -107,48 +107,48 @@ impl Target {
 fn unreadable(why: &str) -> Failure {
     Failure::new(
         why,
-        "is it there under this name, may this account get it, may this pod reach the API server",
+        "whether it exists under this name, this account may get it, and this pod can reach the API server",
     )
 }
 
-/// What a configuration lacks.
-enum NotThere {
+/// Why a configuration cannot be used.
+enum TargetError {
     Webhooks,
-    OtherServer { webhook: String, leads: String, wanted: String },
+    OtherServer { webhook: String, target: String, wanted: String },
     CaBundle(String),
 }
 
-impl From<NotThere> for Failure {
-    fn from(error: NotThere) -> Self {
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
         match error {
-            NotThere::Webhooks => {
+            TargetError::Webhooks => {
                 Self::new("it has no webhooks", "how the configuration was installed")
             }
-            NotThere::OtherServer { webhook, leads, wanted } => Self::new(
-                format!("webhook {webhook} leads to {leads}, not to service {wanted}"),
-                "the names of the configuration and of the Service: they must be of one installation",
+            TargetError::OtherServer { webhook, target, wanted } => Self::new(
+                format!("webhook {webhook} points to {target}, not to service {wanted}"),
+                "the names of the configuration and of the Service: they must belong to one installation",
             ),
-            NotThere::CaBundle(webhook) => Self::new(
+            TargetError::CaBundle(webhook) => Self::new(
                 format!("webhook {webhook} has no caBundle"),
-                "who is to write it: the server's log (self-managed certificates), or cert-manager's cainjector",
+                "what should write it: the server's log (self-managed certificates), or cert-manager's cainjector",
             ),
         }
     }
 }
 
-/// Webhooks that differ in nothing are one endpoint.
+/// Groups webhooks with the same destination.
 fn endpoints(
     hook: Hook,
     webhooks: Vec<(String, WebhookClientConfig)>,
     plan: &Plan,
-) -> Result<Vec<Endpoint>, NotThere> {
+) -> Result<Vec<Endpoint>, TargetError> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for (name, config) in webhooks {
         let name = bounded(&name);
         let (path, port) = address(&name, &config, plan)?;
         let ca_bundle = config.ca_bundle.map(|ByteString(pem)| pem).unwrap_or_default();
         if ca_bundle.is_empty() {
-            return Err(NotThere::CaBundle(name));
+            return Err(TargetError::CaBundle(name));
         }
         let same = endpoints.iter_mut().find(|endpoint| {
             endpoint.path == path && endpoint.port == port && endpoint.ca_bundle == ca_bundle
@@ -158,18 +158,18 @@ fn endpoints(
             None => endpoints.push(Endpoint { hook, path, port, ca_bundle, webhooks: vec![name] }),
         }
     }
-    if endpoints.is_empty() { Err(NotThere::Webhooks) } else { Ok(endpoints) }
+    if endpoints.is_empty() { Err(TargetError::Webhooks) } else { Ok(endpoints) }
 }
 
-/// The path and the port of the Service that a webhook leads to.
+/// The path, and the port of the Service, that a webhook points to.
 fn address(
     webhook: &str,
     config: &WebhookClientConfig,
     plan: &Plan,
-) -> Result<(String, u16), NotThere> {
-    let other = |leads: String| NotThere::OtherServer {
+) -> Result<(String, u16), TargetError> {
+    let other = |target: String| TargetError::OtherServer {
         webhook: webhook.to_owned(),
-        leads: bounded(&leads),
+        target: bounded(&target),
         wanted: format!("{}/{}", plan.namespace, plan.service),
     };
     let Some(service) = &config.service else {

@@ -160,7 +160,7 @@ impl Replaced {
             io::ErrorKind::ResourceBusy => NotReplaced::Impossible(failed.error),
             _ => NotReplaced::Failed(failed.error),
         })?;
-        // Some file systems cannot sync a folder; the file is complete all the same.
+        // Some file systems cannot sync a folder; the file is complete anyway.
         if let Ok(folder) = File::open(folder) {
             let _ = folder.sync_all();
         }

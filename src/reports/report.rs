@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_findings_say_the_same_and_others_do_not() {
+    fn equal_findings_have_equal_texts_and_others_do_not() {
         let spec = serde_json::json!({"containers": [{"name": "a"}]});
         let hash = |api, level| WorkloadReport::of(api, &audited(&spec, level)).unwrap().hash;
         let first = hash(Api::OpenReports, Level::Baseline);

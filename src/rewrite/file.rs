@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_changed_meanwhile_is_left_to_them() {
+    fn concurrent_changes_by_others_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web.yaml");
         fs::write(&path, "theirs").unwrap();

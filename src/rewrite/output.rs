@@ -207,8 +207,8 @@ impl<W: Write, L: Write> Run<W, L> {
     /// Writes one line for a source with any name.
     fn say(&mut self, source: &Source, line: Option<Line>, what: &str) -> io::Result<()> {
         let place = line.map_or_else(|| source.to_string(), |line| format!("{source}:{line}"));
-        let said = format!("portcullis: {place}: {what}");
-        writeln!(self.log, "{}", harmless::one_line(&said))
+        let message = format!("portcullis: {place}: {what}");
+        writeln!(self.log, "{}", harmless::one_line(&message))
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn is_one(path: &Path) -> bool {
 }
 
 /// Marks sources as skipped if a kustomization lists them as patches, or if they are kustomizations without a kind.
-/// Considers kustomizations beside and above the sources, those in `rendered`, and all components that they name.
+/// Considers kustomizations next to and above the sources, those in `rendered`, and all components that they name.
 pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source> {
     let mut known = Kustomizations::default();
     for source in &sources {

@@ -80,7 +80,7 @@ fn folder(file: &Path) -> &Path {
 }
 
 impl Source {
-    /// The sources for a path on the command line. `-` is standard input. A directory stands for all its files with
+    /// The sources for a path on the command line. `-` is standard input. A directory yields all its files with
     /// [`EXTENSIONS`], recursively and sorted by name, without hidden files and without following links to directories.
     /// A path that does not exist is a pattern if it contains `*`, `?` or `[`, for shells that do not expand it. Pipes
     /// and devices are read only if they are named directly.

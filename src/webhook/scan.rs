@@ -1,4 +1,4 @@
-//! The pods that run in a namespace whose policy becomes stricter: listed, judged and dropped a page at a time.
+//! Judges the running pods of a namespace whose policy becomes stricter, page by page.
 
 use std::time::{Duration, Instant};
 
@@ -11,16 +11,16 @@ use crate::{
 
 use super::InForce;
 
-/// The most time that an update of a namespace's labels spends on the pods in it, as upstream.
+/// Maximum time to judge the pods when a namespace is updated, as upstream.
 const MAX_SCAN: Duration = Duration::from_secs(1);
 
-/// Until when pods are judged for a request that must be answered by then.
+/// When to stop judging pods for a request with this deadline.
 pub(super) fn deadline(answer_by: Instant) -> Instant {
     let now = Instant::now();
     now + MAX_SCAN.min(answer_by.saturating_duration_since(now) / 2)
 }
 
-/// What lists pods, and for whom.
+/// Lists and judges pods.
 pub(super) struct Scanner<'w> {
     pub(super) cluster: &'w Cluster,
     pub(super) intake: &'w Intake,
@@ -30,7 +30,7 @@ pub(super) struct Scanner<'w> {
 }
 
 impl Scanner<'_> {
-    /// Judges the pods, and says why it did not come to the end, where it did not.
+    /// Judges the pods. Also returns the error that ended it early, if any.
     pub(super) async fn run(&self, scan: PodScan) -> (Scan, Option<ApiError>) {
         let namespace = scan.namespace().to_owned();
         let deadline = self.deadline.into();
@@ -61,7 +61,7 @@ impl Scanner<'_> {
                         pages.follow(following);
                     }
                 }
-                // Better some than none.
+                // Reports the pods judged so far.
                 (Err(error), Some(unlisted)) => return (scan.finish(unlisted), Some(error)),
                 (Err(error), None) => return (scan.fail(error.to_string()), Some(error)),
             }
@@ -86,7 +86,7 @@ impl Scanner<'_> {
     }
 }
 
-/// The end without an error: of the pods, of the time, or of the pods that are judged.
+/// Ends without an error from the API server: at the last pod, at the deadline, or at the maximum number of pods.
 fn finish(scan: PodScan, unlisted: Unlisted) -> (Scan, Option<ApiError>) {
     let is_late = unlisted != Unlisted::Known(0) && scan.has_room();
     (scan.finish(unlisted), is_late.then_some(ApiError::Timeout))

@@ -37,7 +37,7 @@ fn missed(spec: &str, exceptions: Vec<Exception>) -> (Vec<String>, String) {
 }
 
 #[test]
-fn an_end_is_told_to_those_who_need_the_exception() {
+fn an_expiry_is_reported_to_users_of_the_exception() {
     let ending = |name, allow| Exception {
         expires: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1)),
         ..expired(name, allow)

@@ -100,12 +100,12 @@ pub enum Reading<'a> {
 /// Deep documents need [`STACK`] bytes of stack.
 ///
 /// # Errors
-/// Only those of `tell`.
-pub fn read<E>(text: &[u8], mut tell: impl FnMut(Reading<'_>) -> Result<(), E>) -> Result<(), E> {
+/// Only those of `visit`.
+pub fn read<E>(text: &[u8], mut visit: impl FnMut(Reading<'_>) -> Result<(), E>) -> Result<(), E> {
     for document in document::read(text) {
         match document {
-            Ok(document) => object::read(&document, &mut tell)?,
-            Err(unreadable) => tell(Reading::Unreadable(unreadable))?,
+            Ok(document) => object::read(&document, &mut visit)?,
+            Err(unreadable) => visit(Reading::Unreadable(unreadable))?,
         }
     }
     Ok(())

@@ -62,10 +62,10 @@ pub struct Extent {
     pub bytes: Range<usize>,
 }
 
-/// Reads one document, and passes each object in it to `tell`. Only `tell` can fail.
+/// Reads one document, and passes each object in it to `visit`. Only `visit` can fail.
 pub(super) fn read<E>(
     document: &Document<'_>,
-    tell: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
+    visit: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (value, tree) = match &document.content {
         Text::Json(json) => (Value::Json(json), None),
@@ -77,14 +77,14 @@ pub(super) fn read<E>(
         None => None,
     };
     let line = document.extent.line.after_newlines(blank.unwrap_or_default().as_bytes());
-    let mut reader = Reader { extent: &document.extent, tree, tell };
+    let mut reader = Reader { extent: &document.extent, tree, visit };
     reader.read(value, line, &Inherited::default())
 }
 
 struct Reader<'d, T> {
     extent: &'d Extent,
     tree: Option<&'d Tree<'d>>,
-    tell: &'d mut T,
+    visit: &'d mut T,
 }
 
 /// The kind of list items that set none, as in a PodList, and their position.
@@ -118,11 +118,11 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
                     Err(NoTree { byte, why }) => {
                         let before = json.get(..byte).unwrap_or_default();
                         let line = line.after_newlines(before.as_bytes());
-                        (self.tell)(Reading::Unreadable(no_document(line, &why, json)))
+                        (self.visit)(Reading::Unreadable(no_document(line, &why, json)))
                     }
                 }
             }
-            Value::Json(_) | Value::Yaml(_) => (self.tell)(Reading::Unreadable(wrong)),
+            Value::Json(_) | Value::Yaml(_) => (self.visit)(Reading::Unreadable(wrong)),
         }
     }
 
@@ -134,12 +134,12 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         parent: &Inherited,
     ) -> Result<(), E> {
         let (mut inherited, items) = match content {
-            Content::Object(manifest) => return (self.tell)(Reading::Object(manifest)),
-            Content::Ignored => return (self.tell)(Reading::Ignored),
-            Content::Patch(patch) => return (self.tell)(Reading::Patch(patch)),
+            Content::Object(manifest) => return (self.visit)(Reading::Object(manifest)),
+            Content::Ignored => return (self.visit)(Reading::Ignored),
+            Content::Patch(patch) => return (self.visit)(Reading::Patch(patch)),
             Content::List(..) if parent.depth == MAX_NESTED => {
                 let why = format!("lists are nested more than {MAX_NESTED} deep");
-                return (self.tell)(Reading::Unreadable(Unreadable::at(line, why)));
+                return (self.visit)(Reading::Unreadable(Unreadable::at(line, why)));
             }
             Content::List(inherited, items) => (inherited, items),
         };

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_once_in_order_and_counted_beyond_the_cap() {
+    fn names_are_listed_once_in_order_and_counted_beyond_the_limit() {
         assert_eq!(names(["b", "a", "b"].into_iter()), r#""a", "b""#);
         assert_eq!(names([].into_iter()), "");
         let many: Vec<_> = (100..200).map(|name| name.to_string()).collect();

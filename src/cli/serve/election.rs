@@ -1,4 +1,4 @@
-//! The flags by which replicas agree on who writes.
+//! The flags of leader election.
 
 use std::future::Future;
 
@@ -27,7 +27,7 @@ pub(super) struct Election {
 }
 
 impl Election {
-    /// Takes part, until the server stops.
+    /// Takes part in the election until the server stops.
     pub(super) fn start(
         &self,
         client: &Client,
@@ -44,12 +44,12 @@ impl Election {
         leads
     }
 
-    /// What tells this replica from the others.
+    /// The unique name of this replica.
     pub(super) fn identity(&self) -> String {
         self.identity.clone().or_else(|| variable("POD_NAME")).unwrap_or_else(host_name)
     }
 
-    /// The namespace of all that is ours.
+    /// The namespace of the Secret, the Service and the Lease.
     pub(super) fn namespace(&self, client: &Client) -> String {
         self.namespace
             .clone()
@@ -58,7 +58,7 @@ impl Election {
     }
 }
 
-/// Ends when the server begins to stop.
+/// Completes when the server begins to stop.
 pub(super) fn stopping(stop: &Shutdown) -> impl Future<Output = ()> + Send + 'static {
     let mut stop = stop.clone();
     async move {
@@ -68,12 +68,12 @@ pub(super) fn stopping(stop: &Shutdown) -> impl Future<Output = ()> + Send + 'st
     }
 }
 
-/// One of those that the downward API sets by custom.
+/// An environment variable, which manifests usually set from the downward API.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// In a pod the host's name is the pod's. The process tells apart what runs on one host without pods.
+/// In a pod, the host name is the name of the pod. The process id distinguishes replicas on one host without pods.
 fn host_name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{}-{}", host.trim(), std::process::id())

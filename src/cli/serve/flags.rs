@@ -1,4 +1,4 @@
-//! The flags of `serve`, and what they come to.
+//! The flags of `serve`, and the values derived from them.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -26,7 +26,7 @@ use crate::{
 
 use super::{
     election::Election,
-    reporting::{Reporting, Telling},
+    reporting::{EventFlags, Reporting},
     self_managed::SelfManaged,
     standalone,
 };
@@ -83,7 +83,7 @@ pub(in crate::cli) struct Flags {
     pub(super) reporting: Reporting,
 
     #[command(flatten)]
-    pub(super) telling: Telling,
+    pub(super) events: EventFlags,
 
     /// CA certificates in PEM: clients of the webhook port must present a certificate that one of them signed;
     /// reloaded every 10 s
@@ -139,7 +139,7 @@ pub(in crate::cli) struct Flags {
     log_level: String,
 }
 
-/// `--memory-limit`, where there is one.
+/// The value of `--memory-limit`; none for 0.
 #[derive(Clone, Copy, Debug)]
 struct MemoryLimit(Option<Memory>);
 
@@ -150,7 +150,7 @@ enum LogFormat {
 }
 
 impl Flags {
-    /// The configuration file's, or the one that is built in.
+    /// Loads the configuration file, or else uses the embedded configuration.
     pub(super) fn configuration(&self) -> anyhow::Result<Live> {
         let overrides = Overrides { dry_run: self.dry_run, harden: self.harden };
         Ok(match &self.config {
@@ -160,18 +160,16 @@ impl Flags {
         })
     }
 
-    /// The webhook's socket.
     pub(super) async fn bind_secure(&self) -> anyhow::Result<TcpListener> {
         self.bind(self.secure_port, "--secure-port").await
     }
 
-    /// The socket for health and metrics.
     pub(super) async fn bind_admin(&self) -> anyhow::Result<TcpListener> {
         self.bind(self.admin_port, "--admin-port").await
     }
 
-    /// A socket on the address that was asked for; else on loopback alone when standalone, else on all, IPv6
-    /// and IPv4 where the node has both.
+    /// Listens on the bind address. The default is loopback with --standalone, else all addresses, IPv6 and IPv4 if the
+    /// node has both.
     async fn bind(&self, port: u16, flag: &str) -> anyhow::Result<TcpListener> {
         let all = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         let ip = match self.bind_address {
@@ -194,8 +192,8 @@ impl Flags {
         })
     }
 
-    /// The certificate: from files, to come when it is self-managed, or standalone one of its own, with the PEM text of
-    /// its CA.
+    /// The certificate from files, a generated one for standalone with the PEM text of its CA, or none yet if it is
+    /// self-managed.
     pub(super) fn identity(&self) -> anyhow::Result<(Arc<Identity>, Option<String>)> {
         match (&self.tls_cert_file, &self.tls_private_key_file) {
             (Some(certificate), Some(key)) => {
@@ -206,25 +204,25 @@ impl Flags {
                 let (identity, ca) = standalone::identity(self.bind_address)?;
                 Ok((identity, Some(ca)))
             }
-            _ if self.self_managed.is_asked_for() => Ok((Identity::awaited(), None)),
+            _ if self.self_managed.is_enabled() => Ok((Identity::awaited(), None)),
             _ => anyhow::bail!(
-                "no certificate: give --tls-cert-file and --tls-private-key-file, or --ca-secret, or try --standalone"
+                "no certificate: set --tls-cert-file and --tls-private-key-file, or --ca-secret, or use --standalone"
             ),
         }
     }
 
-    /// Who may connect; none is everyone.
+    /// The allowed clients; none allows every client.
     pub(super) fn clients(&self) -> anyhow::Result<Option<Arc<tls::ClientAuth>>> {
         let Some(file) = &self.client_ca_file else { return Ok(None) };
         if self.client_allowed_names.iter().any(String::is_empty) {
             anyhow::bail!(
-                "--client-allowed-names must be names with commas between them, none of them empty"
+                "--client-allowed-names must be comma-separated names, none of them empty"
             );
         }
         Ok(Some(tls::ClientAuth::load(file.clone(), self.client_allowed_names.clone())?))
     }
 
-    /// Nobody dials a standalone server by habit: it may stop as soon as nothing is open.
+    /// A standalone server may stop as soon as no connection is open, because no API server connects to it.
     pub(super) fn limits(&self) -> Limits {
         let grace = Duration::from_secs(self.drain_grace);
         let defaults = Limits::default();
@@ -246,21 +244,23 @@ impl Flags {
         self.memory_limit.0.map(Memory::bodies).unwrap_or_default()
     }
 
-    /// How many threads are to serve.
+    /// The number of threads that serve requests.
     pub(super) fn threads(&self) -> usize {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         self.memory_limit.0.map_or(processors, |memory| memory.threads(processors))
     }
 
-    /// Where requests are traced, if they are.
     #[cfg(feature = "otel")]
     pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
         self.tracing.start()
     }
 
-    /// This build has no traces.
     #[cfg(not(feature = "otel"))]
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where they may be had")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "the same signature as with the feature otel"
+    )]
     pub(super) fn traces(&self) -> anyhow::Result<Option<Traces>> {
         Ok(None)
     }
@@ -300,8 +300,8 @@ pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
     text.parse().map_err(|_| "must be a whole number")
 }
 
-/// kube logs failures without what was asked, and each of them: ours say both, and not so often. It is heard where the
-/// directives name it.
+/// Silences kube's log, unless directives name it: it logs every failure without the request. Portcullis logs both, at
+/// a limited rate.
 fn log_filter(level: &str) -> String {
     if level.contains("kube_") {
         return level.to_owned();
@@ -309,8 +309,7 @@ fn log_filter(level: &str) -> String {
     format!("kube_client=off,kube_runtime=off,{level}")
 }
 
-/// To tracing, a bare word that is no level names a module, and all others fall silent: a slip of the pen would
-/// switch the log off.
+/// Rejects bare words that are not levels: tracing takes them as modules, so a typo would silence everything else.
 fn log_level(text: &str) -> Result<String, &'static str> {
     let is_meant = |directive: &str| {
         directive.contains('=') || directive.trim().parse::<LevelFilter>().is_ok()
@@ -321,7 +320,7 @@ fn log_level(text: &str) -> Result<String, &'static str> {
     )
 }
 
-/// <https://no-color.org>: set, and not empty.
+/// <https://no-color.org>: set and not empty.
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -37,8 +37,8 @@ use super::Exit;
 pub(super) use flags::Flags;
 use reporting::Sources;
 
-/// How often certificate and configuration files are read again.
-const REREAD: Duration = Duration::from_secs(10);
+/// How often certificate and configuration files are reloaded.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal ends it.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
@@ -48,7 +48,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(flags.threads()).enable_all().build()?;
     let served = runtime.block_on(serve(flags));
-    // Threads of their own that still work must not hold up the end.
+    // Does not wait for blocking threads that are still working.
     runtime.shutdown_background();
     served.map(|()| Exit::Clean)
 }
@@ -61,7 +61,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     let secure = flags.bind_secure().await?;
     let admin = flags.bind_admin().await?;
     let (secure_address, admin_address) = (secure.local_addr()?, admin.local_addr()?);
-    // Every task has an owner: dropping this set ends what is still running.
+    // Dropping this set ends all tasks that are still running.
     let mut tasks = JoinSet::new();
     let (trigger, stop) = shutdown();
     let metrics = Arc::new(Metrics::new(flags.metrics_namespaces)?);
@@ -70,10 +70,10 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
     } else {
         connect(flags, &config, &identity, metrics.registry(), &stop, &mut tasks).await?
     };
-    tasks.spawn(Arc::clone(&identity).keep_fresh(REREAD));
-    tasks.spawn(Arc::clone(&config).run(REREAD, tell));
+    tasks.spawn(Arc::clone(&identity).keep_fresh(RELOAD_INTERVAL));
+    tasks.spawn(Arc::clone(&config).run(RELOAD_INTERVAL, log_change));
     if let Some(clients) = &clients {
-        tasks.spawn(Arc::clone(clients).keep_fresh(REREAD));
+        tasks.spawn(Arc::clone(clients).keep_fresh(RELOAD_INTERVAL));
     }
 
     let stats = Arc::new(Stats::default());
@@ -109,7 +109,7 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         None => tls::server_config(identity)?,
     });
     let instance = flags.election.identity();
-    let events = flags.telling.start(client.as_ref(), instance, &metrics, &mut tasks)?;
+    let events = flags.events.start(client.as_ref(), instance, &metrics, &mut tasks)?;
     let webhook =
         Webhook { config, cluster, exceptions, metrics, traces: traces.clone(), events, intake };
     let app = router(Arc::new(webhook));
@@ -121,9 +121,9 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
-    let trial = flags.standalone.then(|| standalone::Trial::write(ca_pem.as_deref()));
-    if let Some(trial) = &trial {
-        standalone::greet(secure_address, admin_address, trial);
+    let samples = flags.standalone.then(|| standalone::Samples::write(ca_pem.as_deref()));
+    if let Some(samples) = &samples {
+        standalone::greet(secure_address, admin_address, samples);
     }
     let end = tokio::select! {
         () = serving => Ok(()),
@@ -131,17 +131,16 @@ async fn serve(flags: &Flags) -> anyhow::Result<()> {
         error = first_panic(&mut tasks) => Err(error.context("a background task failed")),
     };
     admin_trigger.abort();
-    // What waits for it on a thread of its own would otherwise be waited for.
+    // Without this, tasks on blocking threads would wait for it forever.
     trigger.abort();
     if let Some(traces) = traces {
-        // It blocks.
         let _ = tokio::task::spawn_blocking(move || traces.finish()).await;
     }
     tasks.shutdown().await;
     end
 }
 
-/// What there is where there is a cluster.
+/// The parts that only exist with a cluster.
 #[derive(Default)]
 struct Connected {
     client: Option<Client>,
@@ -172,9 +171,9 @@ async fn connect(
         exceptions: Some(Arc::clone(&exceptions)),
         ..Connected::default()
     };
-    // Who has nothing to write needs no rights to a Lease.
+    // A server that writes nothing needs no permissions for a Lease.
     let is_excepting = !config.current().exceptions.namespaces.is_empty();
-    if flags.self_managed.is_asked_for() || flags.reporting.is_asked_for() || is_excepting {
+    if flags.self_managed.is_enabled() || flags.reporting.is_enabled() || is_excepting {
         let leads = flags.election.start(&client, stop, tasks);
         let namespace = flags.election.namespace(&client);
         let elected = (namespace, leads.clone());
@@ -194,19 +193,19 @@ async fn connect(
     Ok(connected)
 }
 
-/// A server whose namespaces or certificates are followed no more had better be started anew.
+/// Waits for a panic in a task: without fresh namespaces or certificates, the server must restart.
 async fn first_panic(tasks: &mut JoinSet<()>) -> anyhow::Error {
     loop {
         match tasks.join_next().await {
             Some(Err(error)) => return error.into(),
-            // Files that do not exist need no following.
+            // A task without files to reload ends at once.
             Some(Ok(())) => {}
             None => std::future::pending().await,
         }
     }
 }
 
-/// Ready: the certificate is valid, namespaces are known, the configuration is good, and it is not the end.
+/// Ready if the certificate is valid, the namespaces are listed, and the server is not stopping.
 fn readiness(
     identity: &Arc<Identity>,
     cluster: Option<&Arc<Cluster>>,
@@ -220,8 +219,8 @@ fn readiness(
             Some(cluster) if !cluster.is_synced() => Err("not listed yet".to_owned()),
             Some(_) | None => Ok(()),
         })
-        // Serving begins with a good one, and a bad file later leaves it in force: a metric tells of that. To be
-        // unready for it would take every replica away at once.
+        // A configuration file that becomes invalid leaves the previous one in force, and a metric reports it. If it made
+        // the replica unready, all replicas would become unready at once.
         .and("configuration", || Ok(()))
         .and("draining", move || match stop.stage() {
             Stage::Serving => Ok(()),
@@ -229,15 +228,15 @@ fn readiness(
         })
 }
 
-/// Says what became of a changed configuration file.
-fn tell(change: Change) {
+/// Logs the result of reloading the configuration file.
+fn log_change(change: Change) {
     match change {
         Change::Loaded => tracing::info!("new configuration in force"),
-        Change::Recovered => tracing::info!("the configuration file is good again, and as it was"),
+        Change::Recovered => tracing::info!("the configuration file is valid again, and unchanged"),
         Change::Refused(error) => {
             tracing::error!(
                 error = error.to_string(),
-                "new configuration refused, the old one stays in force"
+                "new configuration is invalid; the old one stays in force"
             );
         }
     }

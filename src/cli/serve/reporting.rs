@@ -1,4 +1,4 @@
-//! The flags of what is written into the cluster beside verdicts.
+//! The flags of reports and Events.
 
 use std::{
     future::Future,
@@ -29,10 +29,10 @@ use crate::{
 use super::{election::stopping, self_managed::duration};
 
 /// Shorter intervals would keep the API server busy with nothing else.
-const LEAST: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// After something went wrong altogether.
-const AGAIN: Duration = Duration::from_secs(60);
+/// The pause after an error that ends the audits.
+const RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 #[derive(Args, Debug)]
 pub(super) struct Reporting {
@@ -58,14 +58,14 @@ pub(super) struct Reporting {
 }
 
 #[derive(Args, Debug)]
-pub(super) struct Telling {
+pub(super) struct EventFlags {
     /// Write an Event for each denied pod, at most five a second; the webhook needs sideEffects: NoneOnDryRun
     #[arg(long, env = "PORTCULLIS_EVENTS", conflicts_with = "standalone")]
     events: bool,
 }
 
-impl Telling {
-    /// Starts what writes Events, where that is asked for.
+impl EventFlags {
+    /// Starts writing Events, if enabled.
     pub(super) fn start(
         &self,
         client: Option<&Client>,
@@ -90,9 +90,8 @@ enum Mode {
     Off,
 }
 
-/// What the reports follow from.
+/// The inputs of the reports.
 pub(super) struct Sources<'s> {
-    /// How to reach the API server.
     pub(super) kubeconfig: Option<PathBuf>,
     pub(super) config: Arc<Live>,
     pub(super) cluster: Arc<Cluster>,
@@ -103,7 +102,7 @@ pub(super) struct Sources<'s> {
 }
 
 impl Reporting {
-    pub(super) fn is_asked_for(&self) -> bool {
+    pub(super) fn is_enabled(&self) -> bool {
         self.choice().is_some()
     }
 
@@ -116,10 +115,8 @@ impl Reporting {
         }
     }
 
-    /// Starts what keeps the reports, where that is asked for, until the server stops.
-    ///
-    /// It has a thread and connections of its own: to read a page of pods takes milliseconds in which a thread that
-    /// answers requests would answer none.
+    /// Starts writing reports until the server stops, if enabled. Uses a separate thread and connections, because
+    /// reading a page of pods blocks a thread for milliseconds.
     pub(super) fn start(
         &self,
         sources: Sources<'_>,
@@ -138,7 +135,6 @@ impl Reporting {
     }
 }
 
-/// Runs it on this thread, to the end.
 fn run(reporter: &Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Output = ()>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -149,11 +145,11 @@ fn run(reporter: &Reporter, kubeconfig: Option<&Path>, stopping: impl Future<Out
     let keeping = async {
         loop {
             let work = keep(reporter.clone(), kubeconfig.map(Path::to_owned));
-            // What goes wrong here must not take a server away that answers.
+            // A failed audit must not stop the server.
             if spawn_local(work).await.is_err() {
-                tracing::error!("an audit panicked, which is a mistake in this program");
+                tracing::error!("an audit panicked; this is a bug in Portcullis");
             }
-            sleep(AGAIN).await;
+            sleep(RETRY_PAUSE).await;
         }
     };
     LocalSet::new().block_on(&runtime, async {
@@ -173,5 +169,5 @@ async fn keep(reporter: Reporter, kubeconfig: Option<PathBuf>) {
 
 fn interval(text: &str) -> Result<Duration, &'static str> {
     let interval = duration(text)?;
-    (interval >= LEAST).then_some(interval).ok_or("must be at least 1s")
+    (interval >= MIN_INTERVAL).then_some(interval).ok_or("must be at least 1s")
 }

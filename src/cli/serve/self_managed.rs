@@ -1,4 +1,4 @@
-//! The flags of certificates that the server makes for itself.
+//! The flags of self-managed certificates.
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,14 +50,14 @@ pub(super) struct SelfManaged {
 }
 
 impl SelfManaged {
-    pub(super) fn is_asked_for(&self) -> bool {
+    pub(super) fn is_enabled(&self) -> bool {
         self.ca_secret.is_some()
     }
 
-    /// Starts what keeps the certificate, where that is asked for.
+    /// Starts the certificate manager, if enabled.
     ///
     /// # Errors
-    /// The lifetimes do not go together.
+    /// The lifetimes contradict each other.
     pub(super) fn start(
         &self,
         client: &Client,
@@ -84,7 +84,7 @@ impl SelfManaged {
     }
 }
 
-/// As Go writes them, and people.
+/// Parses a duration as Go writes it: `1h30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let parsed: Result<jiff::SignedDuration, _> = text.parse();
     parsed

@@ -1,4 +1,4 @@
-//! `serve --standalone`: a first try without a cluster.
+//! `serve --standalone`: a server without a cluster, to try it out.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -10,14 +10,13 @@ use tempfile::TempDir;
 
 use crate::{certificates, output_file, server::Identity};
 
-/// A review of a pod that is denied, and one of a pod that is hardened. Each file's name is what becomes of the pod.
+/// A review of a pod that is denied, and one of a pod that is hardened.
 const SAMPLES: [(&str, &str); 2] = [
     ("denied.json", include_str!("samples/denied.json")),
     ("hardened.json", include_str!("samples/hardened.json")),
 ];
 
-/// A certificate for this machine alone and for the address that is listened on, and the PEM text of the CA that signed
-/// it.
+/// Issues a certificate for loopback and the bind address. Returns it with the PEM text of its CA.
 pub(super) fn identity(address: Option<IpAddr>) -> anyhow::Result<(Arc<Identity>, String)> {
     let other = address.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     let name = other.map(|ip| ip.to_string());
@@ -25,18 +24,18 @@ pub(super) fn identity(address: Option<IpAddr>) -> anyhow::Result<(Arc<Identity>
     Ok(certificates::standalone(&names)?)
 }
 
-/// The files that a first try needs, in a folder that only this user can write to. It goes when this value goes.
-pub(super) struct Trial {
+/// The sample files, in a folder that only this user can write to. Dropping the value deletes it.
+pub(super) struct Samples {
     folder: TempDir,
-    /// The certificate of the CA, where the server's own certificate is signed by it.
+    /// The certificate of the CA, if it was generated.
     ca: Option<PathBuf>,
 }
 
-impl Trial {
-    /// Writes the samples, and the CA's certificate where there is one.
+impl Samples {
+    /// Writes the samples, and the CA's certificate if there is one.
     ///
     /// # Errors
-    /// No folder can be made or written to, which keeps nobody from serving.
+    /// The folder cannot be created or written to. The server can run without it.
     pub(super) fn write(ca_pem: Option<&str>) -> std::io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("portcullis-").tempdir()?;
         for (name, review) in SAMPLES {
@@ -49,8 +48,7 @@ impl Trial {
         Ok(Self { ca: ca.transpose()?, folder })
     }
 
-    /// What to try, ready to be pasted into another terminal, in whatever folder. Without a CA of ours, curl cannot know
-    /// whom to trust.
+    /// Commands to paste into another terminal, in any folder. Without a generated CA, curl cannot verify the server.
     fn commands(&self, secure: &str) -> String {
         let (signed, trust) = match &self.ca {
             Some(file) => (
@@ -61,7 +59,7 @@ impl Trial {
                 ("its certificate is that of --tls-cert-file".to_owned(), "--insecure".to_owned())
             }
         };
-        // No proxy can reach this address.
+        // A proxy could not reach this address.
         let ask = |sample: &str, path: &str| {
             let sample = quoted(&self.folder.path().join(sample));
             format!(
@@ -83,11 +81,11 @@ A pod that is hardened, as the patch that is added to it:
     }
 }
 
-/// Says where the server is, and what to try.
-pub(super) fn greet(secure: SocketAddr, admin: SocketAddr, trial: &std::io::Result<Trial>) {
+/// Prints the addresses of the server, and commands to try.
+pub(super) fn greet(secure: SocketAddr, admin: SocketAddr, samples: &std::io::Result<Samples>) {
     let (secure, admin) = (reachable(secure), reachable(admin));
-    let commands = match trial {
-        Ok(trial) => trial.commands(&secure),
+    let commands = match samples {
+        Ok(samples) => samples.commands(&secure),
         Err(error) => format!("no samples to try: a temporary folder cannot be written: {error}"),
     };
     anstream::println!(
@@ -95,7 +93,7 @@ pub(super) fn greet(secure: SocketAddr, admin: SocketAddr, trial: &std::io::Resu
     );
 }
 
-/// A path as a shell reads it back.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
@@ -105,7 +103,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// All addresses are no address to dial.
+/// Replaces the unspecified address, which clients cannot connect to.
 fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() {
         format!("localhost:{}", address.port())

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::record::Traces;
 
-/// Where a flag and its variable say nothing, OpenTelemetry's own variable does.
+/// Without a flag or its variable, OpenTelemetry's own variable applies.
 #[derive(Args, Debug)]
 pub(super) struct Tracing {
     /// URL of an OpenTelemetry collector (OTLP over HTTP) that receives a span for each request, such as
@@ -28,7 +28,7 @@ pub(super) struct Tracing {
 }
 
 impl Tracing {
-    /// On the current runtime.
+    /// Starts the exporter on the current runtime.
     pub(super) fn start(&self) -> anyhow::Result<Option<Traces>> {
         let endpoint = match (&self.otlp_endpoint, variable("OTEL_EXPORTER_OTLP_ENDPOINT")) {
             (Some(endpoint), _) => endpoint.clone(),
@@ -56,12 +56,12 @@ impl Tracing {
     }
 }
 
-/// Set, and not empty.
+/// The variable, unless it is empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The base URL with the path that traces have.
+/// The base URL with the path for traces.
 fn endpoint(text: &str) -> Result<Uri, &'static str> {
     const FORM: &str =
         "must be http:// or https://, a host and perhaps a port, such as http://collector:4318";

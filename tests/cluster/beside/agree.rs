@@ -100,12 +100,12 @@ async fn except(admin: &User, namespaces: &[String]) {
         &json!({"controls": ["privileged", "rules/imageTag"]}),
     );
     over["spec"]["expires"] = json!("2026-01-01T00:00:00Z");
-    let stranger = exception(
-        "stranger",
+    let foreign = exception(
+        "foreign",
         &json!({"namespaces": place}),
         &json!({"controls": ["privileged", "hostNamespaces"]}),
     );
-    admin.create(&exceptions(&namespaces[0]), &stranger).await.granted();
+    admin.create(&exceptions(&namespaces[0]), &foreign).await.granted();
     admin.create(&exceptions(OURS), &over).await.granted();
     let read = exception("agree-logs", &logs, &read);
     admin.create(&exceptions(OURS), &read).await.granted();
@@ -142,7 +142,7 @@ fn verdicts<'r>(rows: impl IntoIterator<Item = &'r Value>, namespaces: &[String]
 }
 
 #[tokio::test]
-async fn all_three_say_the_same() {
+async fn all_three_agree() {
     let Ok((plane, server)) = world().await else { return };
     let admin = plane.user(Who::Admin).await;
     let namespaces = stock(plane).await;
@@ -231,7 +231,7 @@ async fn all_three_say_the_same() {
 
     assert_is_traced(plane, &folder, config, &namespaces[4]);
     let outcome = portcullis(plane, "check", &["-o", "jsonl", "--cluster", file]);
-    let note = "the cluster's own configuration and PolicyExceptions were not asked for";
+    let note = "the server's own configuration and its PolicyExceptions are not used";
     assert!(outcome.err.contains(note), "{outcome:?}");
 }
 

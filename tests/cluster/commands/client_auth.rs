@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {
+async fn only_the_api_server_with_its_certificate_connects() {
     let folder = Folder::new("client-auth");
     let identity = WebhookClient::new(&folder);
     let Ok(plane) = ControlPlane::start_with(
@@ -71,9 +71,9 @@ async fn the_api_server_shows_who_it_is_and_nobody_else_connects() {
     check.arg("--validating-webhook=health").arg(format!("--address=127.0.0.1:{}", server.port));
     check.arg("--kubeconfig").arg(plane.kubeconfig(Who::Admin));
     let without = check.output().unwrap();
-    let said = String::from_utf8(without.stdout).unwrap();
-    assert_eq!(without.status.code(), Some(1), "{said}");
-    assert!(said.contains("look at: the server wants a client certificate"), "{said}");
+    let stdout = String::from_utf8(without.stdout).unwrap();
+    assert_eq!(without.status.code(), Some(1), "{stdout}");
+    assert!(stdout.contains("look at: the server requires a client certificate"), "{stdout}");
     check
         .arg("--client-cert-file")
         .arg(&identity.certificate)

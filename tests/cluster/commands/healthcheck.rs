@@ -124,10 +124,10 @@ async fn a_webhook_that_answers_passes_step_by_step() {
 
         let port = server.port;
         let steps = [
-            "ok    caBundle: 1 certificate to trust, 0 expired or not valid yet, 0 unusable"
+            "ok    caBundle: 1 certificate trusted, 0 expired or not valid yet, 0 unusable"
                 .to_owned(),
             format!("ok    resolve: 127.0.0.1:{port} is 127.0.0.1:{port}"),
-            format!("ok    connect: 127.0.0.1:{port} takes connections"),
+            format!("ok    connect: 127.0.0.1:{port} accepts connections"),
             format!("ok    TLS: the certificate for {SERVICE} is verified with the caBundle"),
         ];
         let lines = lines(&output, 0);
@@ -147,7 +147,7 @@ async fn a_webhook_that_answers_passes_step_by_step() {
         );
         assert_eq!((&rest[..4], &rest[5..9]), (&steps[..], &steps[..]));
         assert!(rest[4].starts_with(&format!("ok    /validate: {verdict}")), "{}", rest[4]);
-        assert!(rest[9].starts_with("ok    /mutate: leaves a pod as it is"), "{}", rest[9]);
+        assert!(rest[9].starts_with("ok    /mutate: does not change a pod"), "{}", rest[9]);
         assert_eq!(rest.len(), 10);
     }
 }
@@ -180,7 +180,7 @@ async fn a_replica_that_drains_still_passes() {
 
 /// Of a wrong trust, a wrong name, no server, and no such configuration: the step that fails, and where to look.
 #[tokio::test]
-async fn what_fails_is_said_with_where_to_look() {
+async fn failed_steps_name_where_to_look() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
@@ -196,14 +196,14 @@ async fn what_fails_is_said_with_where_to_look() {
     let check = |configuration| Check::new(plane, configuration).flag("--timeout=2");
 
     for (output, fails, look) in [
-        (check(&other).at(port).run(), "FAIL  TLS: invalid peer certificate: ", "who writes it"),
+        (check(&other).at(port).run(), "FAIL  TLS: invalid peer certificate: ", "what writes it"),
         (check(&good).at(free_port()).run(), "FAIL  connect: 127.0.0.1:", "get endpointslices"),
         (check(&good).run(), "FAIL  resolve: portcullis.default.svc:443: ", "the cluster's DNS"),
-        (check(&garbage).at(port).run(), "FAIL  caBundle: ", "in PEM"),
+        (check(&garbage).at(port).run(), "FAIL  caBundle: ", "PEM certificate"),
         (
             check("nothing").at(port).run(),
             "FAIL  validatingwebhookconfiguration nothing: ",
-            "is it there under this name",
+            "whether it exists under this name",
         ),
         (
             check(&good).at(port).by(&nobody).run(),
@@ -226,7 +226,7 @@ async fn what_fails_is_said_with_where_to_look() {
     }]});
     admin.merge(&format!("{CONFIGURATIONS}/{MUTATING}/{good}"), &moved).await.granted();
     let lines = lines(&check(&good).at(port).run(), 1);
-    let leads = "leads to https://127.0.0.1:1/mutate, not to service default/portcullis";
+    let leads = "points to https://127.0.0.1:1/mutate, not to service default/portcullis";
     assert!(lines[1].ends_with(leads), "{lines:#?}");
     assert!(lines.last().unwrap().starts_with("ok    /validate: "), "the other is still checked");
 }

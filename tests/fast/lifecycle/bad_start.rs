@@ -52,7 +52,7 @@ const ROWS: [Row; 25] = [
         "the following required arguments were not provided: --tls-private-key-file",
         &[],
     ),
-    ("", "no certificate: give --tls-cert-file and --tls-private-key-file", &["--standalone"]),
+    ("", "no certificate: set --tls-cert-file and --tls-private-key-file", &["--standalone"]),
     (
         "--standalone --config=DIR/none.yaml",
         "DIR/none.yaml",
@@ -118,7 +118,7 @@ const ROWS: [Row; 25] = [
 const HEAD: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
 #[tokio::test]
-async fn it_says_in_one_line_what_is_wrong_and_ends_with_2() {
+async fn errors_are_one_line_and_the_exit_status_is_2() {
     let folder = Folder::new("bad-start");
     let key = std::fs::read_to_string(Serving::new(&folder).key).unwrap();
     let secret = key.lines().nth(1).unwrap();

@@ -44,7 +44,7 @@ async fn a_new_one_takes_effect_and_a_bad_one_does_not() {
 
     server.write("config.yaml", BAD);
     server.await_metric(LAST_RELOAD, 0.0).await;
-    let line = server.logged("new configuration refused, the old one stays in force").await;
+    let line = server.logged("new configuration is invalid; the old one stays in force").await;
     let why = line["error"].as_str().unwrap();
     assert!(why.contains("config.yaml:4"), "{why}");
     assert!(why.contains("must be one of privileged, baseline, restricted"), "{why}");
@@ -53,12 +53,12 @@ async fn a_new_one_takes_effect_and_a_bad_one_does_not() {
     assert_eq!(server.page("/readyz").await.status(), 200);
 
     server.write("config.yaml", STRICT);
-    server.logged("the configuration file is good again, and as it was").await;
+    server.logged("the configuration file is valid again, and unchanged").await;
     assert_eq!(server.metric(LAST_RELOAD).await, Some(1.0));
 }
 
 #[tokio::test]
-async fn flags_stand_above_every_configuration_that_is_read() {
+async fn flags_override_every_loaded_configuration() {
     let folder = Folder::new("overrides");
     let file = folder.write("config.yaml", LENIENT);
     let flag = format!("--config={}", file.display());
@@ -72,8 +72,8 @@ async fn flags_stand_above_every_configuration_that_is_read() {
     .await;
 
     assert_eq!(response["allowed"], true, "{response:#}");
-    let told = response["warnings"][0].as_str().unwrap();
-    assert!(told.starts_with("dry run, would deny: "), "{told}");
+    let warning = response["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("dry run, would deny: "), "{warning}");
     let response = server.ask("/mutate", HARDENED).await;
     assert!(response["patch"].is_null(), "{response:#}");
     assert!(response["auditAnnotations"]["would-harden"].is_string(), "{response:#}");

@@ -34,7 +34,7 @@ async fn a_denial_is_one_json_line_with_all_that_matters() {
 }
 
 #[tokio::test]
-async fn what_is_allowed_is_told_at_debug_only() {
+async fn allowed_requests_are_logged_at_debug_only() {
     for (level, expected) in [("info", 0), ("debug", 1)] {
         let server = Server::start(&["--log-level", level]).await;
         server.ask("/mutate", HARDENED).await;

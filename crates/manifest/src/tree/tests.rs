@@ -21,7 +21,7 @@ fn at<'t>(tree: &'t Tree<'_>, path: &str) -> &'t str {
 }
 
 #[test]
-fn every_node_knows_where_it_stands() {
+fn every_node_has_its_position() {
     let text = "# a pod\nkind: Pod # yes\nmetadata: {name: 'a b', \"x\\ny\": [1, {z: 2}]}\nspec:\n  containers:\n  - name: a\n    args:\n      - |\n        one\n\n    # none\n\n  - image: b\n    tty:\n  # end\n";
     let tree = tree(text);
     for (path, source) in [
@@ -42,7 +42,7 @@ fn every_node_knows_where_it_stands() {
 }
 
 #[test]
-fn what_is_missing_is_told_from_the_deepest_that_is_there() {
+fn missing_fields_are_reported_at_the_deepest_existing_parent() {
     let tree = tree("spec:\n  containers:\n  - name: a\n");
     let path = Path::of("spec.containers[0].securityContext.capabilities");
     let found = tree.find(&path);
@@ -83,13 +83,13 @@ fn ways_through_aliases_and_merge_keys_say_so() {
         let stop = found.last().unwrap();
         (stop.node.source().to_owned(), stop.through.map(|node| node.source().to_owned()))
     };
-    let told = |node: &str, through: &str| (node.to_owned(), Some(through.to_owned()));
+    let expected = |node: &str, through: &str| (node.to_owned(), Some(through.to_owned()));
     assert_eq!(through("x.a"), ("1".to_owned(), None));
-    assert_eq!(through("v.a"), told("1", "*x"));
-    assert_eq!(through("z.a"), told("1", "<<"));
+    assert_eq!(through("v.a"), expected("1", "*x"));
+    assert_eq!(through("z.a"), expected("1", "<<"));
     assert_eq!(through("z.b"), ("2".to_owned(), None));
-    assert_eq!(through("w.c"), told("3", "<<"));
-    assert_eq!(through("w.a"), told("1", "<<"));
+    assert_eq!(through("w.c"), expected("3", "<<"));
+    assert_eq!(through("w.a"), expected("1", "<<"));
     let path = Path::of("x");
     let uses: Vec<_> = tree.find(&path).last().unwrap().node.uses().collect();
     assert_eq!(uses.len(), 3);
@@ -105,7 +105,7 @@ fn nothing_holds_itself() {
 }
 
 #[test]
-fn blank_lines_are_a_scalars_only_where_it_keeps_them() {
+fn blank_lines_belong_to_a_scalar_only_if_it_keeps_them() {
     for (text, end) in [
         ("a: |\n  x\n\n\nb: 1\n", "a: |\n  x"),
         ("a: |+\n  x\n\n\nb: 1\n", "a: |+\n  x\n\n\n"),

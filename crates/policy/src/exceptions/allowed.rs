@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn single_values_beside_all_of_their_kind_are_a_contradiction() {
+    fn single_values_next_to_all_of_their_kind_contradict() {
         for (value, all, field) in [
             (Allowed::HostPorts("80"), Allowed::Control("hostPorts"), "hostPorts"),
             (

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_in_a_sentence() {
+    fn errors_are_sentences() {
         let note = |values: &[Allowed<'_>]| {
             relaxation(values.iter().copied()).idle_note().unwrap_or_default()
         };

@@ -159,10 +159,10 @@ impl Namespace {
             (count > 0).then_some((control, count))
         };
         let blocks = CONTROLS.into_iter().filter_map(in_the_way).collect();
-        let may_be_told =
+        let is_complete =
             unread.is_empty() && facts.exempt.is_none() && extent == AuditScope::Whole;
-        let command = may_be_told.then(|| facts.command(now)).flatten();
-        let command_hardened = (may_be_told && hardened > now)
+        let command = is_complete.then(|| facts.command(now)).flatten();
+        let command_hardened = (is_complete && hardened > now)
             .then(|| facts.command_hardened(hardened, settings))
             .flatten();
         Self {

@@ -151,7 +151,7 @@ mod tests {
     };
 
     #[test]
-    fn what_is_set_is_told_as_people_write_it() {
+    fn fixes_name_values_as_users_write_them() {
         let settings = Settings {
             read_only_root_filesystem: true,
             empty_dirs: ["/tmp", "/var/run"].map(|path| MountPath::parse(path).unwrap()).into(),

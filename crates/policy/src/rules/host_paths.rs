@@ -163,7 +163,7 @@ pub(super) fn find(allowed: &[HostPath], pod: &Pod<'_>, found: &mut Findings) {
     }
     let mounts = WritableMounts::of(pod);
     // The API allows no duplicate volume names; report mounts of a duplicate once.
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for (index, volume, path) in volumes {
         let path = Clear::of(path);
         let covers = |allowed: &&HostPath| path.is_some_and(|path| allowed.covers(path));
@@ -174,7 +174,7 @@ pub(super) fn find(allowed: &[HostPath], pod: &Pod<'_>, found: &mut Findings) {
             continue;
         };
         let is_allowed = covering.any(|allowed| allowed.allows_mounts(volume, &mounts));
-        if is_allowed || !told.insert(&volume.name) {
+        if is_allowed || !reported.insert(&volume.name) {
             continue;
         }
         for &(_, place, mount) in mounts.of_volume(volume) {

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn tag_and_digest_are_told_apart() {
+    fn tags_and_digests_are_distinguished() {
         let read = |text: &str| {
             let text = text.replace("HEX", HEX);
             let reference = Reference::parse(&text).unwrap();

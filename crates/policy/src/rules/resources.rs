@@ -90,23 +90,23 @@ pub(super) fn find_raised(
 }
 
 /// Passes on every violation, with the quantity that is set there.
-fn each(demanded: &Resources, pod: &Pod<'_>, mut tell: impl FnMut(Finding, RequestedAmount)) {
+fn each(demanded: &Resources, pod: &Pod<'_>, mut report: impl FnMut(Finding, RequestedAmount)) {
     let of_pod = pod.spec.resources.as_ref();
     let one = |name| One { name, max: demanded.max.get(name) };
     // Parsed once, because a quantity may have any length.
     let shared = demanded.names().into_iter().map(|name| (one(name), Amounts::of(of_pod, name)));
     let shared: Vec<_> = shared.collect();
     // A violation of the pod is reported once, however many containers rely on it.
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for (place, container) in pod.containers().filter(|(place, _)| !is_ephemeral(*place)) {
         for &(one, shared) in &shared {
             let own = Amounts::of(container.resources.as_ref(), one.name);
-            one.wrong(place, own).for_each(|(finding, amount)| tell(finding, amount));
+            one.wrong(place, own).for_each(|(finding, amount)| report(finding, amount));
             let lacking = one.lacking(place, own, shared, demanded);
-            lacking.for_each(|finding| tell(finding, RequestedAmount::Unset));
+            lacking.for_each(|finding| report(finding, RequestedAmount::Unset));
             let of_pod = one.wrong(Place::Pod, shared.relied_on(own));
-            let of_pod = of_pod.filter(|(finding, _)| told.insert(finding.path.clone()));
-            of_pod.for_each(|(finding, amount)| tell(finding, amount));
+            let of_pod = of_pod.filter(|(finding, _)| reported.insert(finding.path.clone()));
+            of_pod.for_each(|(finding, amount)| report(finding, amount));
         }
     }
 }

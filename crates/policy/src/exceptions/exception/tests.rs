@@ -119,14 +119,14 @@ fn owners_count_only_when_their_own_controller_asks() {
         |kind, name: &str| Match { owners: [(kind, name.to_owned())].into(), ..within(&["shop"]) };
     let replica_set = || owner(OwnerKind::ReplicaSet, "web-7d4b9");
     assert!(covers(replica_set(), REPLICA_SETS));
-    for stranger in [
+    for other in [
         "dev",
         "",
         "system:serviceaccount:kube-system:job-controller",
         "system:serviceaccount:shop:replicaset-controller",
         "system:serviceaccount:kube-system:deployment-controller",
     ] {
-        assert!(!covers(replica_set(), stranger), "{stranger}");
+        assert!(!covers(replica_set(), other), "{other}");
     }
     assert!(covers(owner(OwnerKind::Deployment, "web"), REPLICA_SETS));
     assert!(!covers(owner(OwnerKind::Deployment, "web"), "dev"));
@@ -136,7 +136,7 @@ fn owners_count_only_when_their_own_controller_asks() {
 }
 
 #[test]
-fn what_made_the_owner_is_told_by_names() {
+fn owner_kinds_are_recognised_by_name() {
     let above = |labels: &str, kind, name: &str| {
         let json = format!(r#"{{"metadata": {{"labels": {labels}}}}}"#);
         let pod: Pod<'_> = pod(&json);
@@ -207,7 +207,7 @@ fn each_is_found_once_and_by_name() {
 }
 
 #[test]
-fn what_is_left_is_told() {
+fn skipped_objects_are_reported() {
     let left = |expires, now| Exception { expires, ..exception("x/y", within(&[])) }.left(at(now));
     assert_eq!(left(Some(at(10)), 7), Some(Duration::from_secs(3)));
     assert_eq!((left(Some(at(10)), 10), left(Some(at(10)), 11), left(None, 7)), (None, None, None));
