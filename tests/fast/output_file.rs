@@ -161,7 +161,7 @@ fn pipes_and_devices_are_written_to_as_they_are() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said_before_anything_is() {
+fn unwritable_outputs_are_reported_before_anything_is_written() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::write(at("file"), "old").unwrap();

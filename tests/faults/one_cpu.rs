@@ -22,7 +22,7 @@ const BOUND: Duration = Duration::from_millis(250);
 const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_and_small_reviews_are_answered_beside_the_largest_one() {
+async fn health_and_small_reviews_are_answered_during_the_largest_one() {
     let Some(processor) = first_processor().filter(|_| is_installed("taskset")) else {
         let _ = Skip::needs_if_present("taskset, to hold the server to one processor");
         return;

@@ -46,7 +46,7 @@ fn summary(load: &Report) -> String {
 }
 
 #[test]
-fn rolling_restarts_fail_nobody() {
+fn rolling_restarts_cause_no_failed_requests() {
     in_namespaces(PROGRAMS, async || {
         let (cluster, load) = under_load(&values()).await;
         let restarts = scale(1, 20);
@@ -179,7 +179,7 @@ fn without_replicas_pods_are_refused_in_time_and_it_recovers_by_itself() {
 
 /// Leaves live for 9 s here and authorities sign for 12: what takes months elsewhere.
 #[test]
-fn certificates_and_authorities_change_and_fail_nobody() {
+fn rotating_certificates_and_authorities_causes_no_failed_requests() {
     in_namespaces(PROGRAMS, async || {
         let lifetimes = json!({"caLifetime": "36s", "leafLifetime": "9s", "publish": "3s"});
         let values = json!({"mode": "enforce", "certs": {"self": lifetimes}});

@@ -5,7 +5,7 @@ use crate::{
     clock::{TIMES, compared},
     fields::Fields,
     namespaces,
-    reviews::{cases, said},
+    reviews::{answer_to, cases},
     world::{Asked, World, asks, logged},
 };
 
@@ -36,7 +36,7 @@ fn sixteen_times_as_much_takes_a_review_sixteen_times_as_long() {
             let (small, large) = (case.review(1), case.review(TIMES));
             let asked = asks[seed as usize % asks.len()];
             // A review whose lists are refused is not judged: that is another way.
-            if said(&world, &small, asked) == said(&world, &large, asked) {
+            if answer_to(&world, &small, asked) == answer_to(&world, &large, asked) {
                 compared += 1;
                 worst = worst.max(held(&world, &format!("case {seed}"), asked, &small, &large));
             }
@@ -65,7 +65,7 @@ fn a_list_sixteen_times_as_long_takes_a_review_sixteen_times_as_long() {
             let taken = halves.take_while(|length| *length > 50).find_map(|length| {
                 let (small, large) = (Case::long(row, length), Case::long(row, length * TIMES));
                 let (small, large) = (small.review(1), large.review(1));
-                let is_same = said(&world, &small, asked) == said(&world, &large, asked);
+                let is_same = answer_to(&world, &small, asked) == answer_to(&world, &large, asked);
                 is_same.then_some((small, large))
             });
             if let Some((small, large)) = taken {

@@ -41,7 +41,7 @@ const LISTS: [&str; 3] =
 struct Worst {
     cases: u64,
     /// How many were answered how.
-    said: BTreeMap<String, u64>,
+    answers: BTreeMap<String, u64>,
     /// Of the peak, what is above 1 MiB as a share of the body; the peak itself.
     peak: (f64, u64),
     work: f64,
@@ -51,14 +51,14 @@ struct Worst {
 
 impl fmt::Display for Worst {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cases, said, peak: (over, peak), work, inline: (took, slowest) } = self;
+        let Self { cases, answers, peak: (over, peak), work, inline: (took, slowest) } = self;
         write!(
             f,
             "{cases} reviews; at the peak {peak} bytes, or 1 MiB and {over:.2} a byte of the body; "
         )?;
         writeln!(
             f,
-            "in all 4 MiB and {work:.1} bytes a byte; allowed, code, not judged: {said:?}"
+            "in all 4 MiB and {work:.1} bytes a byte; allowed, code, not judged: {answers:?}"
         )?;
         write!(f, "  the longest of at most {SMALL} bytes: {took:.1?}: {slowest}")
     }
@@ -83,7 +83,7 @@ fn held(world: &World, body: &str, name: &str, asked: Asked, worst: &mut Worst) 
     );
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     worst.cases += 1;
-    *worst.said.entry(told(&answer)).or_default() += 1;
+    *worst.answers.entry(summary(&answer)).or_default() += 1;
     let over = cost.bytes_max.saturating_sub(BESIDE) as f64 / size as f64;
     worst.peak = (worst.peak.0.max(over), worst.peak.1.max(cost.bytes_max));
     let work = cost.bytes_total.saturating_sub(WORK_BESIDE) as f64 / size as f64;
@@ -139,11 +139,11 @@ fn fields_together_cost_no_more_than_their_size() {
 }
 
 /// Whether it is allowed, or with which code it is denied.
-pub(crate) fn said(world: &World, body: &str, asked: Asked) -> String {
-    told(&serde_json::from_slice(&world.review(body.as_bytes(), asked)).unwrap())
+pub(crate) fn answer_to(world: &World, body: &str, asked: Asked) -> String {
+    summary(&serde_json::from_slice(&world.review(body.as_bytes(), asked)).unwrap())
 }
 
-fn told(answer: &Value) -> String {
+fn summary(answer: &Value) -> String {
     let response = &answer["response"];
     let is_noted = |key: &str| response["auditAnnotations"].get(key).is_some();
     format!("{} {} {}", response["allowed"], response["status"]["code"], is_noted("error"))
@@ -160,7 +160,7 @@ fn a_namespace_costs_no_more_than_its_size() {
         }
     });
     eprintln!("namespaces: {worst}");
-    assert!(worst.said.keys().any(|said| said.contains("422")), "no label is refused");
+    assert!(worst.answers.keys().any(|answer| answer.contains("422")), "no label is refused");
 }
 
 /// What a denial names: the ids of controls and rules.

@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 const MOST: u64 = 25_000_000;
 
 #[test]
-fn its_last_stage_is_one_program_of_nobody() {
+fn its_last_stage_is_one_program_of_user_nobody() {
     assert_eq!(
         Stage::last(),
         Stage {

@@ -33,10 +33,10 @@ fn the_chart_runs_on_a_node() {
             let ground = Ground::start().await;
             release::is_installed_and_runs_restricted(&ground).await;
             workloads::a_deployment_is_denied_and_then_hardened(&ground).await;
-            workloads::an_image_that_runs_as_root_is_foretold_and_refused(&ground).await;
+            workloads::an_image_that_runs_as_root_is_warned_about_and_refused(&ground).await;
             release::is_tested(&ground);
             release::refuses_a_bad_configuration(&ground).await;
-            upgrade::nobody_notices(&ground).await;
+            upgrade::upgrades_cause_no_failed_requests(&ground).await;
             release::is_uninstalled_and_pods_start(&ground).await;
         },
     );

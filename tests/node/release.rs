@@ -44,8 +44,8 @@ pub(crate) async fn is_installed_and_runs_restricted(ground: &Ground) {
 }
 
 pub(crate) fn is_tested(ground: &Ground) {
-    let said = ground.helm.run(&["test", RELEASE]);
-    assert!(said.contains("Succeeded"), "{said}");
+    let text = ground.helm.run(&["test", RELEASE]);
+    assert!(text.contains("Succeeded"), "{text}");
 }
 
 /// Helm prints what the program found, as the kubelet has it, and nothing of the release changes.
@@ -57,12 +57,12 @@ pub(crate) async fn refuses_a_bad_configuration(ground: &Ground) {
     let flags = ["--reset-then-reuse-values", "--set", bad];
     let output =
         tokio::task::block_in_place(|| ground.helm.try_release("upgrade", &values(), &flags));
-    let said = [output.stdout, output.stderr].concat();
+    let text = [output.stdout, output.stderr].concat();
     // Helm 4 escapes the quotes.
-    let said = String::from_utf8_lossy(&said).replace('\\', "");
-    assert!(!output.status.success(), "{said}");
+    let text = String::from_utf8_lossy(&text).replace('\\', "");
+    assert!(!output.status.success(), "{text}");
     let problem = "rules.hostPorts.allowed[0]: \"9000-8000\": must begin with the lower number";
-    assert!(said.contains("/etc/portcullis/config.yaml:") && said.contains(problem), "{said}");
+    assert!(text.contains("/etc/portcullis/config.yaml:") && text.contains(problem), "{text}");
     assert_eq!(ground.admin.get(&config).await.granted(), before);
 }
 

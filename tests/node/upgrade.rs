@@ -24,7 +24,7 @@ use crate::{
 /// Who creates pods at the same time, on connections of their own.
 const CREATORS: usize = 4;
 
-pub(crate) async fn nobody_notices(ground: &Ground) {
+pub(crate) async fn upgrades_cause_no_failed_requests(ground: &Ground) {
     let namespace = ground.strict("load", &[]).await;
     let path = format!("{}?dryRun=All", pods(&namespace));
     let before = names(ground).await;

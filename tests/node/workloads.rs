@@ -49,14 +49,14 @@ pub(crate) async fn a_deployment_is_denied_and_then_hardened(ground: &Ground) {
     }
 }
 
-pub(crate) async fn an_image_that_runs_as_root_is_foretold_and_refused(ground: &Ground) {
+pub(crate) async fn an_image_that_runs_as_root_is_warned_about_and_refused(ground: &Ground) {
     let namespace = ground.strict("root", &[]).await;
     let developer = ground.plane.user(Who::Developer).await;
 
     let created = developer.create(&pods(&namespace), &plain("web", ROOT)).await;
 
-    let foretold = |line: &String| line.contains("runs as root") && line.contains("not start");
-    assert!(created.warnings.iter().any(foretold), "{:?}", created.warnings);
+    let is_warning = |line: &String| line.contains("runs as root") && line.contains("not start");
+    assert!(created.warnings.iter().any(is_warning), "{:?}", created.warnings);
     created.granted();
     until("the kubelet to refuse the image", PATIENCE, async || {
         let pod = developer.get(&format!("{}/web", pods(&namespace))).await.granted();

@@ -78,8 +78,8 @@ impl Helm {
 
 /// What helm printed, where it succeeded.
 fn content(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let wrong = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "helm: {said}\n{wrong}");
-    said
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "helm: {stdout}\n{stderr}");
+    stdout
 }

@@ -121,7 +121,7 @@ fn run_inside(test: &str) {
         }
         thread::sleep(Duration::from_millis(50));
     };
-    let said = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
-    println!("{said}");
-    assert!(status.success() && said.contains("1 passed"), "the test inside failed: {status}");
+    let output = String::from_utf8_lossy(&fs::read(&log).unwrap()).into_owned();
+    println!("{output}");
+    assert!(status.success() && output.contains("1 passed"), "the test inside failed: {status}");
 }

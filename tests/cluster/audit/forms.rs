@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_form_says_what_the_json_says() {
+async fn every_format_agrees_with_json() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };

@@ -162,7 +162,7 @@ async fn a_selector_selects() {
 }
 
 #[tokio::test]
-async fn what_has_no_effect_is_told() {
+async fn settings_without_effect_are_reported() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
@@ -197,7 +197,7 @@ async fn what_has_no_effect_is_told() {
 }
 
 #[tokio::test]
-async fn people_are_told_in_their_own_form() {
+async fn the_human_format_shows_everything() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };

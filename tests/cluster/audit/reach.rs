@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn without_a_kubeconfig_it_says_where_it_looked() {
+fn without_a_kubeconfig_the_searched_places_are_named() {
     let folder = Folder::new("home");
     let outcome = run(command(&[]).env("HOME", folder.path()));
     assert_eq!((outcome.status, outcome.out.as_str()), (Some(2), ""));
@@ -37,7 +37,7 @@ fn without_a_kubeconfig_it_says_where_it_looked() {
 }
 
 #[test]
-fn an_api_server_that_nobody_serves_is_named_in_one_line() {
+fn an_unreachable_api_server_is_named_in_one_line() {
     let folder = Folder::new("nobody");
     let config = json!({
         "apiVersion": "v1",

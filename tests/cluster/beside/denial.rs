@@ -38,9 +38,9 @@ pub(crate) fn denied(answer: &Answer, pod: &str) -> Denial {
     assert_eq!((answer.code, answer.reason()), (403, "Forbidden"), "{:#}", answer.body);
     let start =
         format!(r#"admission webhook "{ENFORCE}" denied the request: pods "{pod}" is forbidden: "#);
-    let said = answer.message().strip_prefix(&start);
-    let said = said.unwrap_or_else(|| panic!("{}", answer.message()));
-    let mut lines = said.lines().map(str::to_owned);
+    let message = answer.message().strip_prefix(&start);
+    let message = message.unwrap_or_else(|| panic!("{}", answer.message()));
+    let mut lines = message.lines().map(str::to_owned);
     let violates = lines.next().unwrap();
     let causes = answer.body["details"]["causes"].as_array().expect("causes");
     let text = |cause: &serde_json::Value, key: &str| cause[key].as_str().unwrap().to_owned();

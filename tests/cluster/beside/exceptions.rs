@@ -105,13 +105,13 @@ async fn an_exception_admits_what_it_names_until_it_ends() {
     // In its last seven days.
     let end = in_days(6);
     set_end(&admin, "life", &end).await;
-    let told =
+    let message =
         format!("Pod \"agent2\": PolicyException {OURS}/life of team-net covers this until {end}");
     until("the warning of its end", PATIENCE, async || {
         let answer = developer.create(&dry, &agent("agent2", &["NET_RAW"])).await;
-        let is_told = ends(&answer) == [told.as_str()];
+        let is_reported = ends(&answer) == [message.as_str()];
         answer.granted();
-        is_told.then_some(())
+        is_reported.then_some(())
     })
     .await;
 

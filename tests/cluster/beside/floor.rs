@@ -29,10 +29,10 @@ async fn assert_floor_holds(plane: &ControlPlane, namespace: &str) {
 
 #[track_caller]
 fn assert_told(warnings: &[String], namespace: &str) {
-    let told = format!(
+    let warning = format!(
         "namespace \"{namespace}\" asks for privileged:latest, which is below the floor of the configuration: baseline:latest is enforced"
     );
-    assert!(warnings.contains(&told), "{warnings:?}");
+    assert!(warnings.contains(&warning), "{warnings:?}");
 }
 
 #[tokio::test]

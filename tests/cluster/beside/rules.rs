@@ -17,7 +17,7 @@ fn reason(id: &str) -> &'static str {
 }
 
 #[tokio::test]
-async fn each_rule_does_what_its_mode_says() {
+async fn each_rule_acts_by_its_mode() {
     let Ok((plane, server)) = world().await else { return };
     let namespace = server.namespace(plane, "ruled", &[(ENFORCE, "baseline")]).await;
     let developer = plane.user(Who::Developer).await;

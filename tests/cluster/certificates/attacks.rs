@@ -113,7 +113,7 @@ async fn a_secret_that_is_gone_keeps_nobody_from_renewing() {
 
 /// Two installations of one name, or cert-manager's injector: each overwrites the other.
 #[tokio::test]
-async fn whoever_overwrites_ca_bundle_for_ever_is_not_raced() {
+async fn a_client_that_keeps_overwriting_ca_bundle_is_not_raced() {
     let Ok(installation) = Installation::new().await else { return };
     let replica = installation.start(&[]).await;
     let version = async || {

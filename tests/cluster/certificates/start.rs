@@ -37,7 +37,7 @@ async fn replicas_that_start_at_once_agree_on_one_authority() {
 }
 
 #[tokio::test]
-async fn of_a_webhook_nothing_but_ca_bundle_is_touched() {
+async fn only_ca_bundle_of_a_webhook_is_changed() {
     let Ok(installation) = Installation::new().await else { return };
     let path = installation.at(VALIDATING);
     let before = installation.admin.get(&path).await.granted();

@@ -102,8 +102,8 @@ async fn every_shape_is_valid_to_the_api_server() {
             "-f",
             file,
         ];
-        let said = content(&kubectl(Path::new(kubeconfig), &create).unwrap());
-        assert_eq!(said.lines().count(), objects.len(), "{said}");
+        let rendered = content(&kubectl(Path::new(kubeconfig), &create).unwrap());
+        assert_eq!(rendered.lines().count(), objects.len(), "{rendered}");
     }
 }
 

@@ -39,7 +39,7 @@ fn the_definition_is_the_one_of_the_types_and_outlives_the_release() {
 }
 
 #[test]
-fn only_who_honours_them_may_read_them() {
+fn only_servers_that_accept_exceptions_may_read_them() {
     let Ok(helm) = Helm::v4() else { return };
     assert_eq!(rules(&helm.template(&[])), [Value::Null; 0]);
     let expected = [

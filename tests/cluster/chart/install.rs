@@ -46,7 +46,7 @@ async fn helm_4_takes_over_from_helm_3() {
 
 /// Helm 4 asks before it takes a field from another: server-side apply has owners.
 #[tokio::test(flavor = "multi_thread")]
-async fn helm_4_takes_the_bundle_over_when_told() {
+async fn helm_4_takes_ca_bundle_over_with_force() {
     let Ok(helm) = Helm::v4() else { return };
     let Ok(cluster) = on_its_own_thread(shared).await else { return };
     let release = Release { helm, it: Installation::new(cluster, "portcullis-given").await };
@@ -155,9 +155,9 @@ impl Release {
     /// `helm test` runs the healthcheck, and takes it away.
     async fn tested(&self, cluster: &ControlPlane) {
         let name = format!("{}-healthcheck", self.it.name);
-        let (said, ()) =
+        let (output, ()) =
             tokio::join!(self.helm("test", &[]), succeed(cluster, &self.it.name, "healthcheck"));
-        assert!(said.contains("Succeeded"), "{said}");
+        assert!(output.contains("Succeeded"), "{output}");
         self.expect_gone(&name).await;
     }
 

@@ -100,8 +100,8 @@ async fn the_account_can_change_the_bundle_alone() {
     in_force(&server, &validating).await;
 
     for path in [&validating, &mutating] {
-        for (what, change, said) in CHANGES {
-            refused(&server, path, what, change, said).await;
+        for (what, change, message) in CHANGES {
+            refused(&server, path, what, change, message).await;
             let by_admin = try_change(&it.admin, path, change).await;
             assert_eq!(by_admin.code, 200, "{what} is no possible change: {}", by_admin.message());
         }
@@ -141,10 +141,10 @@ async fn in_force(server: &User, path: &str) {
     .await;
 }
 
-async fn refused(server: &User, path: &str, what: &str, change: fn(&mut Value), said: &str) {
+async fn refused(server: &User, path: &str, what: &str, change: fn(&mut Value), message: &str) {
     let answer = try_change(server, path, change).await;
     assert_eq!(answer.code, 422, "{path}, {what}: {}", answer.body);
-    assert!(answer.message().contains(said), "{what}: {}", answer.message());
+    assert!(answer.message().contains(message), "{what}: {}", answer.message());
 }
 
 /// As a merge patch that changes nothing in earnest: the server's account may patch, and not replace.

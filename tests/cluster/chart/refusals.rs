@@ -36,9 +36,9 @@ const BAD_VALUES: [(&str, &[&str]); 26] = [
 fn a_value_that_cannot_be_is_refused_by_name() {
     let Ok(helms) = Helm::both() else { return };
     for helm in &helms {
-        for (value, said) in BAD_VALUES {
+        for (value, messages) in BAD_VALUES {
             let refusal = helm.refusal("portcullis", &["--set", value]);
-            for part in said {
+            for part in messages {
                 assert!(refusal.contains(part), "{value}: no {part} in: {refusal}");
             }
         }
@@ -47,7 +47,7 @@ fn a_value_that_cannot_be_is_refused_by_name() {
 
 /// A default would be a name that somebody else can take.
 #[test]
-fn no_image_is_installed_that_nobody_named() {
+fn only_configured_images_are_installed() {
     let Ok(helms) = Helm::both() else { return };
     for helm in &helms {
         let args = ["template", "portcullis", CHART, "--namespace", "portcullis"];

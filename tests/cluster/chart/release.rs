@@ -18,8 +18,8 @@ fn the_chart_has_the_program_s_version() {
 fn both_helms_find_nothing_wrong_with_it() {
     let Ok(helms) = Helm::both() else { return };
     for helm in &helms {
-        let said = helm.run(&["lint", "--strict", "--namespace", "portcullis", CHART]);
-        assert!(said.contains("0 chart(s) failed"), "{said}");
+        let output = helm.run(&["lint", "--strict", "--namespace", "portcullis", CHART]);
+        assert!(output.contains("0 chart(s) failed"), "{output}");
     }
 }
 

@@ -102,14 +102,14 @@ fn the_server_is_run_as_agreed() {
     let reports = ["--reports=openreports", "--report-interval=1h", "--report-limit=10000"];
     let with_reports = args(&helm, "reports.mode=openreports");
     assert_eq!(with_reports, [&common[..], &own, &reports].concat());
-    let told = [
+    let extra = [
         "--lease=portcullis",
         "--reports=auto",
         "--report-interval=30m",
         "--report-limit=500",
         "--events",
     ];
-    assert_eq!(args(&helm, SHAPES[8]), [&common[..], &files, &told].concat());
+    assert_eq!(args(&helm, SHAPES[8]), [&common[..], &files, &extra].concat());
 }
 
 /// The arguments that the Deployment gives.

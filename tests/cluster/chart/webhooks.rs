@@ -20,7 +20,7 @@ fn all(objects: &[Value]) -> Vec<Value> {
 }
 
 #[test]
-fn each_fails_as_its_mode_says() {
+fn each_fails_by_its_mode() {
     let Ok(helm) = Helm::v4() else { return };
     let policies = |values: &str| -> Vec<String> {
         all(&helm.template(&[values]))

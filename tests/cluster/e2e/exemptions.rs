@@ -53,7 +53,7 @@ async fn an_exempt_runtime_class_is_not_judged() {
 }
 
 #[tokio::test]
-async fn an_exempt_namespace_is_not_judged_and_its_labels_say_so() {
+async fn an_exempt_namespace_is_not_judged_and_its_labels_warn() {
     let name = unique_name("exempt");
     let configuration = format!(
         "

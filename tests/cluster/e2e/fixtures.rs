@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn upstreams_fixtures_are_admitted_and_denied_as_upstream_says() {
+async fn upstreams_fixtures_are_admitted_and_denied_as_upstream() {
     let Ok((plane, server)) = standard().await else {
         return;
     };

@@ -111,7 +111,7 @@ async fn a_plain_pod_is_told_each_fact_in_one_of_three_lines() {
 }
 
 #[tokio::test]
-async fn an_invalid_label_is_told_in_one_sentence() {
+async fn an_invalid_label_is_reported_in_one_sentence() {
     let Ok((plane, server)) = standard().await else {
         return;
     };

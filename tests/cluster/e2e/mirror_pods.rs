@@ -25,7 +25,7 @@ async fn a_kubelets_mirror_pod_is_not_patched() {
 }
 
 #[tokio::test]
-async fn the_annotation_alone_keeps_nothing_from_being_hardened() {
+async fn the_annotation_alone_does_not_prevent_hardening() {
     let Ok((plane, server)) = standard().await else {
         return;
     };

@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn our_server_keeps_judging_and_keeps_hearing_of_changes() {
+async fn the_server_keeps_judging_and_receiving_changes() {
     let Ok(mut plane) = ControlPlane::start(BuiltInPodSecurity::Off) else {
         return;
     };

@@ -202,9 +202,12 @@ async fn what_cannot_be_is_refused_by_the_name_of_its_field() {
         let mut object = exception("bad");
         set(&mut object, &format!("/spec{pointer}"), value);
         let answer = admin.create(&path, &object).await;
-        let said = answer.message();
-        assert_eq!(answer.code, 422, "{pointer}: {said}");
-        assert!(said.contains(&format!("{field}: ")) && said.contains(why), "{pointer}: {said}");
+        let message = answer.message();
+        assert_eq!(answer.code, 422, "{pointer}: {message}");
+        assert!(
+            message.contains(&format!("{field}: ")) && message.contains(why),
+            "{pointer}: {message}"
+        );
     }
 }
 
@@ -228,7 +231,7 @@ async fn what_was_to_narrow_is_kept() {
 }
 
 #[tokio::test]
-async fn the_status_is_written_beside_the_rest() {
+async fn the_status_is_written_without_changing_the_rest() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
@@ -236,15 +239,16 @@ async fn the_status_is_written_beside_the_rest() {
     define(&admin).await;
     let namespace = plane.namespace("status", &[]).await;
     let path = path(&namespace);
-    admin.create(&path, &exception("told")).await.granted();
+    admin.create(&path, &exception("reported")).await.granted();
     let status = |state| json!({"status": {"state": state, "message": "m", "covers": 3, "observedGeneration": 1}, "spec": {"owner": "else"}});
-    let told = admin.merge(&format!("{path}/told/status"), &status("Active")).await.granted();
-    assert_eq!(told["status"]["state"], "Active");
+    let reported =
+        admin.merge(&format!("{path}/reported/status"), &status("Active")).await.granted();
+    assert_eq!(reported["status"]["state"], "Active");
     assert_eq!(
-        (&told["metadata"]["generation"], &told["spec"]["owner"]),
+        (&reported["metadata"]["generation"], &reported["spec"]["owner"]),
         (&json!(1), &json!("team-net@shop.example"))
     );
-    let refused = admin.merge(&format!("{path}/told/status"), &status("Perhaps")).await;
+    let refused = admin.merge(&format!("{path}/reported/status"), &status("Perhaps")).await;
     assert_eq!(refused.code, 422, "{}", refused.message());
 }
 

@@ -33,7 +33,7 @@ fn held(store: &Store) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exceptions_are_followed_and_told_what_becomes_of_them() {
+async fn exceptions_are_watched_and_get_a_status() {
     let Ok(plane) = ControlPlane::shared() else {
         return;
     };
@@ -65,29 +65,32 @@ async fn exceptions_are_followed_and_told_what_becomes_of_them() {
 
     store.counted(HashMap::from([(first.clone(), 4)]));
     leads.send_replace(true);
-    let told =
+    let reported =
         status(&admin, &format!("{}/first", path(&ours)), "active", |it| it["state"] == "Active")
             .await;
-    assert_eq!(told, json!({"state": "Active", "covers": 4, "observedGeneration": 1}));
+    assert_eq!(reported, json!({"state": "Active", "covers": 4, "observedGeneration": 1}));
     let stranger = format!("{}/stranger", path(&theirs));
-    let told = status(&admin, &stranger, "ignored", |it| it["state"] == "Ignored").await;
-    assert!(told["message"].as_str().unwrap().contains("exceptions.namespaces"), "{told:#}");
+    let reported = status(&admin, &stranger, "ignored", |it| it["state"] == "Ignored").await;
+    assert!(
+        reported["message"].as_str().unwrap().contains("exceptions.namespaces"),
+        "{reported:#}"
+    );
 
     // What the schema cannot see is invalid, and nothing of it holds.
     let mut object = exception("typo");
     object["spec"]["match"]["podLabel"] = json!({"app": "agent"});
     admin.create(&path(&ours), &object).await.granted();
     let typo = format!("{}/typo", path(&ours));
-    let told = status(&admin, &typo, "invalid", |it| it["state"] == "Invalid").await;
+    let reported = status(&admin, &typo, "invalid", |it| it["state"] == "Invalid").await;
     assert!(
-        told["message"].as_str().unwrap().starts_with("spec.match.podLabel: unknown field"),
-        "{told:#}"
+        reported["message"].as_str().unwrap().starts_with("spec.match.podLabel: unknown field"),
+        "{reported:#}"
     );
     assert_eq!(held(&store), [first.as_str()]);
     // It is mended.
     admin.merge(&typo, &json!({"spec": {"match": {"podLabel": null}}})).await.granted();
-    let told = status(&admin, &typo, "mended", |it| it["state"] == "Active").await;
-    assert_eq!((&told["message"], &told["observedGeneration"]), (&Value::Null, &json!(2)));
+    let reported = status(&admin, &typo, "mended", |it| it["state"] == "Active").await;
+    assert_eq!((&reported["message"], &reported["observedGeneration"]), (&Value::Null, &json!(2)));
 
     // One ends while nothing else happens.
     let end = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(3)).unwrap();

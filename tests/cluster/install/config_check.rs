@@ -36,12 +36,12 @@ const REFUSED: [&str; 3] = [
 ];
 
 #[test]
-fn helm_4_never_replaces_a_good_configuration_by_a_bad_one() {
+fn helm_4_never_replaces_a_valid_configuration_by_an_invalid_one() {
     in_namespaces(PROGRAMS, async || refuses(Program::Helm4).await);
 }
 
 #[test]
-fn helm_3_never_replaces_a_good_configuration_by_a_bad_one() {
+fn helm_3_never_replaces_a_valid_configuration_by_an_invalid_one() {
     let programs = [PROGRAMS, &[Program::Helm3]].concat();
     in_namespaces(&programs, async || refuses(Program::Helm3).await);
 }
@@ -50,8 +50,8 @@ async fn refuses(helm: Program) {
     let cluster = Cluster::start_with(helm, &[]);
     let admin = cluster.user(Who::Admin).await;
 
-    let (bad, said) = INVALID[0];
-    fails(&cluster, "install", &["--create-namespace", "--set", bad], said).await;
+    let (bad, message) = INVALID[0];
+    fails(&cluster, "install", &["--create-namespace", "--set", bad], message).await;
     assert_eq!(installed(&admin).await, Vec::<String>::new());
 
     // What failed can be gone on with.
@@ -60,8 +60,8 @@ async fn refuses(helm: Program) {
     let strict = cluster.namespace("strict", RESTRICTED).await;
     await_verdict(&admin, &strict, &privileged("denied"), 403).await;
     let before = state(&admin).await;
-    for (bad, said) in INVALID {
-        fails(&cluster, "upgrade", &["--reset-then-reuse-values", "--set", bad], said).await;
+    for (bad, message) in INVALID {
+        fails(&cluster, "upgrade", &["--reset-then-reuse-values", "--set", bad], message).await;
         assert_eq!(state(&admin).await, before, "{bad}");
         assert_eq!(names(&cluster, 2).await, replicas, "{bad}");
         await_verdict(&admin, &strict, &privileged("denied"), 403).await;
@@ -88,7 +88,7 @@ async fn refuses(helm: Program) {
 }
 
 /// The command fails since the program refused the configuration, and the Job's log says why.
-async fn fails(cluster: &Cluster, verb: &str, flags: &[&str], said: &str) {
+async fn fails(cluster: &Cluster, verb: &str, flags: &[&str], message: &str) {
     let output =
         tokio::task::block_in_place(|| cluster.helm.try_release(verb, &enforcing(), flags));
     let text = String::from_utf8_lossy(&output.stderr);
@@ -104,7 +104,7 @@ async fn fails(cluster: &Cluster, verb: &str, flags: &[&str], said: &str) {
     let logs: Vec<_> = logs.collect();
     // The exit status 2 is a verdict: nothing is tried again.
     let [log] = &logs[..] else { panic!("{flags:?}: {logs:?}") };
-    assert!(log.starts_with("/etc/portcullis/config.yaml:") && log.contains(said), "{log}");
+    assert!(log.starts_with("/etc/portcullis/config.yaml:") && log.contains(message), "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 

@@ -33,8 +33,8 @@ async fn lives(helm: Program) {
     let admin = cluster.user(Who::Admin).await;
     let strict = cluster.namespace("strict", RESTRICTED).await;
     admin.create(&pods(&strict), &privileged("reported")).await.granted();
-    let said = cluster.helm.run(&["test", RELEASE]);
-    assert!(said.contains("Succeeded"), "{said}");
+    let output = cluster.helm.run(&["test", RELEASE]);
+    assert!(output.contains("Succeeded"), "{output}");
 
     let creates = Creates::start(&cluster, &strict).await;
     let values = ["--reset-then-reuse-values", "--set", "mode=enforce"];

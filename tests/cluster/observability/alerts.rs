@@ -118,7 +118,7 @@ fn expand(template: &str, labels: &BTreeMap<String, String>, value: &str) -> Str
 }
 
 #[test]
-fn each_alert_says_how_bad_it_is_and_what_to_do() {
+fn each_alert_has_a_severity_and_a_remedy() {
     let page = read("docs/alerts.md");
     let mut sections: Vec<_> =
         page.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();

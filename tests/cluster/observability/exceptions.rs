@@ -105,8 +105,8 @@ profiles:
     assert_eq!(ends.count(), 2, "only what is near its end, or was:\n{page}");
     for (exception, end) in [("ending", soon), ("ended", past)] {
         let end = end.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
-        let told = value(&page, &format!("{name}{{exception=\"{ours}/{exception}\"}}"));
-        assert!((told - end).abs() < 1.0, "{exception}: {told}, not {end}");
+        let reported = value(&page, &format!("{name}{{exception=\"{ours}/{exception}\"}}"));
+        assert!((reported - end).abs() < 1.0, "{exception}: {reported}, not {end}");
     }
 
     server.register(plane).await;

@@ -138,9 +138,9 @@ async fn a_collector_that_is_away_or_mute_changes_no_answer() {
         assert_eq!(server.metric(denied).await, Some(500.0));
         assert_eq!(server.page("/readyz").await.status(), 200);
         end(&mut server).await;
-        let told = server.output().matches("traces cannot be delivered").count();
+        let count = server.output().matches("traces cannot be delivered").count();
         let is_away = address == away;
-        assert!(if is_away { told == 1 } else { told <= 1 }, "{told} times");
+        assert!(if is_away { count == 1 } else { count <= 1 }, "{count} times");
     }
 }
 
@@ -156,12 +156,15 @@ async fn an_endpoint_that_makes_no_sense_is_refused_at_once() {
     ] {
         let output = standalone().args(flags).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{flags:?}");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.contains(why), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains(why), "{stderr}");
     }
     let output = standalone().env("OTEL_EXPORTER_OTLP_ENDPOINT", "collector").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("'collector' for OTEL_EXPORTER_OTLP_ENDPOINT: must be http"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        stderr.contains("'collector' for OTEL_EXPORTER_OTLP_ENDPOINT: must be http"),
+        "{stderr}"
+    );
 }
 
 fn standalone() -> Command {

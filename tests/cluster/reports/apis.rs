@@ -28,8 +28,8 @@ async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
     // Neither API is there: it is said once, and the audit goes on.
     audited(&server).await;
     audited(&server).await;
-    let said = "no reports are written";
-    assert_eq!(server.log().matches(said).count(), 1, "{}", server.log());
+    let message = "no reports are written";
+    assert_eq!(server.log().matches(message).count(), 1, "{}", server.log());
     let counted = r#"portcullis_audit_workloads{hardened="restricted",level="baseline"}"#;
     assert_eq!(metric(&server, counted).await, 3.0);
 

@@ -37,31 +37,34 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     server.wait_ready().await;
     server.register(plane).await;
     let shop = server
-        .namespace(plane, "told", &[("pod-security.kubernetes.io/enforce", "baseline")])
+        .namespace(plane, "written", &[("pod-security.kubernetes.io/enforce", "baseline")])
         .await;
 
     // Of a dry run nothing is left behind.
     let dry = format!("{}?dryRun=All", pods(&shop));
     assert_eq!(admin.create(&dry, &privileged("dry")).await.code, 403);
     assert_eq!(admin.create(&pods(&shop), &privileged("bare")).await.code, 403);
-    let told = events(&admin, &shop, 1).await;
-    assert_eq!(told[0]["regarding"]["kind"], "Namespace");
-    assert_eq!(told[0]["regarding"]["name"], shop.as_str());
-    let note = told[0]["note"].as_str().unwrap();
+    let written = events(&admin, &shop, 1).await;
+    assert_eq!(written[0]["regarding"]["kind"], "Namespace");
+    assert_eq!(written[0]["regarding"]["name"], shop.as_str());
+    let note = written[0]["note"].as_str().unwrap();
     assert!(
         note.starts_with(
             r#"pods "bare" is forbidden: violates PodSecurity "baseline:latest": privileged"#
         ),
         "{note}"
     );
-    assert_eq!((&told[0]["type"], &told[0]["reason"]), (&json!("Warning"), &json!("PodDenied")));
-    assert_eq!(told[0]["reportingInstance"], "replica-1");
+    assert_eq!(
+        (&written[0]["type"], &written[0]["reason"]),
+        (&json!("Warning"), &json!("PodDenied"))
+    );
+    assert_eq!(written[0]["reportingInstance"], "replica-1");
 
     // The controller tries again and again.
     let made = deployment("web", &privileged("web"));
     admin.create(&apps(&shop, "deployments"), &made).await.granted();
-    let told = events(&admin, &shop, 2).await;
-    let regarding = &told[1]["regarding"];
+    let written = events(&admin, &shop, 2).await;
+    let regarding = &written[1]["regarding"];
     let set = &admin.get(&apps(&shop, "replicasets")).await.granted()["items"][0]["metadata"];
     assert_eq!(regarding["kind"], "ReplicaSet");
     assert_eq!([&regarding["name"], &regarding["uid"]], [&set["name"], &set["uid"]]);

@@ -133,7 +133,7 @@ async fn owners_in_a_circle_end() {
 }
 
 #[tokio::test]
-async fn what_is_exempt_is_told_and_breaks_nothing() {
+async fn exempt_workloads_are_reported_without_violations() {
     let mut stub = Stub::default();
     let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     stub.namespace("kube-system", &restricted);

@@ -91,7 +91,7 @@ async fn a_busy_api_server_is_asked_again() {
 }
 
 #[tokio::test]
-async fn what_an_account_may_not_list_is_told_and_the_rest_judged() {
+async fn lists_without_permission_are_reported_and_the_rest_is_judged() {
     let mut stub = shops();
     stub.forbid(REPLICA_SETS);
     let recorded = audit(&stub.client().0, &settings(4)).await;

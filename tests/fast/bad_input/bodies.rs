@@ -25,7 +25,7 @@ fn verdicts(body: impl Into<Vec<u8>>) -> [Verdict; 2] {
 }
 
 #[test]
-fn what_is_good_is_allowed() {
+fn compliant_pods_are_allowed() {
     assert_eq!(verdicts(good()), [Verdict::Allowed, Verdict::Allowed]);
     assert_eq!(verdicts(format!(" \n\t{}\r\n ", good())), [Verdict::Allowed, Verdict::Allowed]);
 }

@@ -55,7 +55,7 @@ const TOKENS: [&str; 34] = [
 ];
 
 #[test]
-fn whatever_is_changed_is_answered_well() {
+fn every_mutated_review_gets_a_valid_response() {
     let bodies = std::env::var("PORTCULLIS_CASES").ok().and_then(|text| text.parse().ok());
     let seeds = starts();
     let server = server();

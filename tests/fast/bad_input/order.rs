@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn fields_may_stand_in_any_order() {
+fn fields_are_read_in_any_order() {
     let server = server();
     for (name, text) in seeds() {
         let review: Value = serde_json::from_str(&text).unwrap();
@@ -26,7 +26,7 @@ fn fields_may_stand_in_any_order() {
 
 /// Then the object is read a second time, once it is known what it is.
 #[test]
-fn an_object_that_cannot_be_read_may_stand_before_all_that_says_what_it_is() {
+fn an_unreadable_object_may_precede_the_fields_that_identify_it() {
     let server = server();
     let text = r#"{"request":{"object":{"spec":{"containers":"web"}},"uid":"x","operation":"CREATE",
         "resource":{"group":"","resource":"pods"}},"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}"#;

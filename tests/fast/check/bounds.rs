@@ -4,10 +4,10 @@ use std::{fmt::Write as _, fs};
 
 use crate::check::program::{check, check_with};
 
-fn told(input: &[u8]) -> Vec<String> {
+fn verdicts(input: &[u8]) -> Vec<String> {
     let outcome = check_with(&["-o", "jsonl"], input);
     assert_eq!(outcome.err, "");
-    outcome.told()
+    outcome.verdicts()
 }
 
 const AFTER: &str = "\n---\n{apiVersion: v1, kind: Pod, metadata: {name: after}}\n";
@@ -20,18 +20,18 @@ fn aliases_do_not_multiply() {
         writeln!(bomb, "a{i}: &a{i} [{aliases}]").unwrap();
     }
     bomb += AFTER;
-    let told = told(bomb.as_bytes());
-    assert!(told[0].contains("alias"), "{told:?}");
-    assert!(told[1].ends_with("after allowed"), "{told:?}");
+    let verdicts = verdicts(bomb.as_bytes());
+    assert!(verdicts[0].contains("alias"), "{verdicts:?}");
+    assert!(verdicts[1].ends_with("after allowed"), "{verdicts:?}");
 }
 
 #[test]
 fn depth_is_bounded() {
     for open in ["[", "{a: ", "{\"a\":", "- ", "? "] {
-        let told = told(format!("{}{AFTER}", open.repeat(100_000)).as_bytes());
-        assert_eq!(told.len(), 2, "{open}: {told:?}");
-        assert!(!told[0].ends_with("allowed"), "{open}: {told:?}");
-        assert!(told[1].ends_with("after allowed"), "{open}: {told:?}");
+        let verdicts = verdicts(format!("{}{AFTER}", open.repeat(100_000)).as_bytes());
+        assert_eq!(verdicts.len(), 2, "{open}: {verdicts:?}");
+        assert!(!verdicts[0].ends_with("allowed"), "{open}: {verdicts:?}");
+        assert!(verdicts[1].ends_with("after allowed"), "{open}: {verdicts:?}");
     }
 }
 
@@ -45,7 +45,7 @@ fn what_is_deeper_than_any_manifest_is_still_read() {
             "{{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{{\"name\":\"deep\"}},\"x\":{deep}}}"
         ),
     ] {
-        assert_eq!(told(text.as_bytes()), ["1 deep allowed"]);
+        assert_eq!(verdicts(text.as_bytes()), ["1 deep allowed"]);
     }
 }
 
@@ -53,22 +53,22 @@ fn what_is_deeper_than_any_manifest_is_still_read() {
 fn lists_in_lists_are_bounded() {
     let list = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[";
     let text = format!("{}{}", list.repeat(1000), "]}".repeat(1000));
-    let told = told(text.as_bytes());
-    assert_eq!(told, ["1 lists are nested more than 8 deep"]);
+    let verdicts = verdicts(text.as_bytes());
+    assert_eq!(verdicts, ["1 lists are nested more than 8 deep"]);
 }
 
 #[test]
 fn what_is_not_utf_8_is_named_by_its_line() {
     let mut text = b"apiVersion: v1\nkind: Pod\nmetadata:\n  name: \xff\n".to_vec();
     text.extend_from_slice(AFTER.as_bytes());
-    assert_eq!(told(&text), ["4 not UTF-8", "7 after allowed"]);
+    assert_eq!(verdicts(&text), ["4 not UTF-8", "7 after allowed"]);
     let lines =
         b"{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\"}}\n{\"\xff\":1}\n\
                   {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\"}}\n";
-    assert_eq!(told(lines), ["1 a allowed", "2 not UTF-8", "3 b allowed"]);
+    assert_eq!(verdicts(lines), ["1 a allowed", "2 not UTF-8", "3 b allowed"]);
     let utf_16: Vec<u8> = "kind: Pod\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bom = [&[0xff, 0xfe], &utf_16[..]].concat();
-    assert_eq!(told(&bom), ["1 not UTF-8"]);
+    assert_eq!(verdicts(&bom), ["1 not UTF-8"]);
 }
 
 #[test]
@@ -80,24 +80,24 @@ fn a_file_too_large_is_refused_and_the_rest_is_judged() {
     let outcome = check(&["-o", "jsonl", file.to_str().unwrap(), "tests/manifests/clean.yaml"]);
     assert_eq!(outcome.status, Some(2));
     let expected = ["null is larger than the 64 MiB that are allowed: split it", "12 web allowed"];
-    assert_eq!(outcome.told(), expected);
+    assert_eq!(outcome.verdicts(), expected);
 }
 
 #[test]
 fn many_lines_that_are_never_closed_are_many_findings() {
-    let told = told("{\"a\": \"\n".repeat(3000).as_bytes());
-    assert_eq!(told.len(), 3000);
-    assert!(told[2999].starts_with("3000 "), "{}", told[2999]);
+    let verdicts = verdicts("{\"a\": \"\n".repeat(3000).as_bytes());
+    assert_eq!(verdicts.len(), 3000);
+    assert!(verdicts[2999].starts_with("3000 "), "{}", verdicts[2999]);
 }
 
 #[test]
 fn a_long_value_of_the_wrong_type_is_not_repeated_whole() {
     let text =
         format!("apiVersion: v1\nkind: Pod\nspec:\n  hostPID: \"{}\"\n", "long ".repeat(100_000));
-    let told = told(text.as_bytes());
-    assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("4 Pod "), "{}", told[0]);
-    assert!(told[0].len() < 400, "{}", told[0].len());
+    let verdicts = verdicts(text.as_bytes());
+    assert_eq!(verdicts.len(), 1);
+    assert!(verdicts[0].starts_with("4 Pod "), "{}", verdicts[0]);
+    assert!(verdicts[0].len() < 400, "{}", verdicts[0].len());
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn odd_shapes_are_findings_and_never_panics() {
     ] {
         let outcome = check_with(&["-o", "jsonl"], text.as_bytes());
         let is_clean = text == "%FOO";
-        assert_eq!(outcome.told().len(), usize::from(!is_clean), "{text}: {}", outcome.out);
+        assert_eq!(outcome.verdicts().len(), usize::from(!is_clean), "{text}: {}", outcome.out);
         assert_eq!(outcome.status, Some(if is_clean { 0 } else { 2 }), "{text}: {}", outcome.out);
     }
 }

@@ -64,14 +64,14 @@ fn html() {
 }
 
 #[test]
-fn yaml_says_what_json_says() {
+fn yaml_equals_json() {
     let from_yaml: Value = serde_saphyr::from_str(&shop("yaml")).unwrap();
     let from_json: Value = serde_json::from_str(&shop("json")).unwrap();
     assert_eq!(from_yaml, from_json);
 }
 
 #[test]
-fn json_is_as_its_schema_says() {
+fn json_matches_its_schema() {
     hold(&shop("json"), Schema::Report);
     hold(&check(&["-o", "json", "-"]).out, Schema::Report);
     let exempting = check(&["--config", "tests/check/exempting.yaml", "-o", "json", SHOP]);
@@ -81,7 +81,7 @@ fn json_is_as_its_schema_says() {
 
 /// Of tests that pass, fail, cannot be tried and cannot be read.
 #[test]
-fn the_json_of_tests_is_as_its_schema_says() {
+fn the_json_of_tests_matches_its_schema() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("t.yaml");
     let head = "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyTest\nname: a\ncases:\n";
@@ -106,7 +106,7 @@ fn the_json_of_tests_is_as_its_schema_says() {
 }
 
 #[test]
-fn sarif_is_as_the_standard_says() {
+fn sarif_matches_the_standard() {
     hold(&shop("sarif"), Schema::Sarif);
     hold(&check(&["-o", "sarif", "-"]).out, Schema::Sarif);
 }
@@ -138,7 +138,7 @@ fn regions_are_exact() {
 
 /// Each fix by itself, applied as an editor would, mends its control and no file is broken by it.
 #[test]
-fn fixes_mend_what_they_are_for() {
+fn fixes_solve_their_violations() {
     let storefront = format!("{SHOP}/storefront.yaml");
     let text = fs::read_to_string(&storefront).unwrap();
     let judge = |text: &str| {
@@ -169,9 +169,9 @@ fn fixes_mend_what_they_are_for() {
         for (range, inserted) in replacements {
             fixed.replace_range(range, inserted);
         }
-        let mended = result["ruleId"].as_str().unwrap().to_owned();
-        let expected: Vec<_> = rules(&results).into_iter().filter(|id| *id != mended).collect();
-        assert_eq!(rules(&judge(&fixed)), expected, "{mended}:\n{fixed}");
+        let fixed_rule = result["ruleId"].as_str().unwrap().to_owned();
+        let expected: Vec<_> = rules(&results).into_iter().filter(|id| *id != fixed_rule).collect();
+        assert_eq!(rules(&judge(&fixed)), expected, "{fixed_rule}:\n{fixed}");
     }
 }
 
@@ -206,7 +206,7 @@ fn several_forms_at_once_and_files_that_appear_whole() {
 }
 
 #[test]
-fn fail_on_says_what_is_an_error() {
+fn fail_on_selects_the_errors() {
     let storefront = "tests/check/shop/storefront.yaml";
     let check = |level: &str| check(&["--level", "restricted", "--fail-on", level, storefront]);
     let (restricted, baseline) = (check("restricted"), check("baseline"));

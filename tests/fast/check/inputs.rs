@@ -6,15 +6,15 @@ use insta::assert_snapshot;
 
 use crate::check::program::{check, check_with, controls};
 
-fn told(args: &[&str]) -> String {
-    let mut told = check(&[&["-o", "jsonl"], args].concat()).told().join("\n");
-    told.push('\n');
-    told
+fn verdicts(args: &[&str]) -> String {
+    let mut verdicts = check(&[&["-o", "jsonl"], args].concat()).verdicts().join("\n");
+    verdicts.push('\n');
+    verdicts
 }
 
 #[test]
 fn a_broken_document_does_not_touch_the_others() {
-    assert_snapshot!(told(&["tests/manifests/broken.yaml"]), @r#"
+    assert_snapshot!(verdicts(&["tests/manifests/broken.yaml"]), @r#"
     1 before denied
     18 not JSON or YAML that can be read: while parsing a block mapping, did not find expected key
     28 repeated key "hostNetwork": a mapping has each key once
@@ -29,7 +29,7 @@ fn a_broken_document_does_not_touch_the_others() {
 
 #[test]
 fn lists_are_judged_item_by_item() {
-    assert_snapshot!(told(&["tests/manifests/lists.yaml"]), @r#"
+    assert_snapshot!(verdicts(&["tests/manifests/lists.yaml"]), @r#"
     7 first denied
     21 nested denied
     30 not a Kubernetes object: it has no kind
@@ -41,7 +41,7 @@ fn lists_are_judged_item_by_item() {
 
 #[test]
 fn json_lines_are_judged_line_by_line() {
-    assert_snapshot!(told(&["tests/manifests/stream.jsonl"]), @r#"
+    assert_snapshot!(verdicts(&["tests/manifests/stream.jsonl"]), @r#"
     1 one denied
     2 not JSON or YAML that can be read: unclosed quote
     5 not a Kubernetes object: it is no mapping
@@ -52,8 +52,8 @@ fn json_lines_are_judged_line_by_line() {
 }
 
 #[test]
-fn json_may_stand_one_after_the_other() {
-    assert_snapshot!(told(&["tests/manifests/concatenated.json"]), @r#"
+fn concatenated_json_documents_are_read() {
+    assert_snapshot!(verdicts(&["tests/manifests/concatenated.json"]), @r#"
     1 one denied
     2 same-line allowed
     3 trailing-comma denied
@@ -65,12 +65,12 @@ fn json_may_stand_one_after_the_other() {
 fn yaml_is_read_as_go_reads_it() {
     let outcome =
         check(&["-o", "jsonl", "--level", "restricted", "tests/manifests/yaml-forms.yaml"]);
-    let mut told = String::new();
-    for (row, line) in outcome.rows().iter().zip(outcome.told()) {
+    let mut verdicts = String::new();
+    for (row, line) in outcome.rows().iter().zip(outcome.verdicts()) {
         let is_user_0 = row.get("violations").is_some() && controls(row).contains(&"runAsUser");
-        told += &format!("{line}{}\n", if is_user_0 { ": user 0" } else { "" });
+        verdicts += &format!("{line}{}\n", if is_user_0 { ": user 0" } else { "" });
     }
-    assert_snapshot!(told, @r#"
+    assert_snapshot!(verdicts, @r#"
     1 zero-as-a-float denied: user 0
     9 thousand-as-a-float allowed
     16 octal denied: user 0
@@ -87,18 +87,18 @@ fn yaml_is_read_as_go_reads_it() {
 #[test]
 fn defaults_of_the_api_server_are_filled_in() {
     let outcome = check(&["-o", "jsonl", "--level", "restricted", "tests/manifests/defaults.yaml"]);
-    let mut told = String::new();
+    let mut verdicts = String::new();
     for row in outcome.rows() {
-        told += row["name"].as_str().unwrap();
+        verdicts += row["name"].as_str().unwrap();
         for violation in row["violations"].as_array().unwrap() {
             if ["hostPorts", "restrictedVolumes"].contains(&violation["control"].as_str().unwrap())
             {
-                told += &format!(" {}", violation["fields"]);
+                verdicts += &format!(" {}", violation["fields"]);
             }
         }
-        told.push('\n');
+        verdicts.push('\n');
     }
-    assert_snapshot!(told, @r#"
+    assert_snapshot!(verdicts, @r#"
     host-network ["spec.initContainers[0].ports[0].hostPort","spec.containers[0].ports[0].hostPort","spec.containers[0].ports[1].hostPort"]
     host-network-in-a-template
     no-host-network
@@ -130,13 +130,16 @@ fn directories_are_read_in_order_without_what_is_hidden() {
         write(path);
     }
     let outcome = check(&["-o", "jsonl", folder.path().to_str().unwrap()]);
-    let names: Vec<_> = outcome.told();
+    let names: Vec<_> = outcome.verdicts();
     assert_eq!(names, ["1 x allowed", "1 m allowed", "1 z allowed", "1 b allowed", "1 c allowed"]);
     let source = outcome.rows()[0]["source"].clone();
     assert_eq!(source, folder.path().join("a/deep/er/x.yaml").to_str().unwrap());
     // Whoever names a file means it.
     let orig = folder.path().join("values.yaml.orig");
-    assert_eq!(check(&["-o", "jsonl", orig.to_str().unwrap()]).told(), ["1 values.yaml allowed"]);
+    assert_eq!(
+        check(&["-o", "jsonl", orig.to_str().unwrap()]).verdicts(),
+        ["1 values.yaml allowed"]
+    );
 }
 
 #[cfg(unix)]
@@ -149,10 +152,10 @@ fn links_to_files_are_followed_and_links_to_directories_are_not() {
     std::os::unix::fs::symlink(folder.path(), at("round.yaml")).unwrap();
     std::os::unix::fs::symlink(at("nowhere"), at("broken.yaml")).unwrap();
     let outcome = check(&["-o", "jsonl", folder.path().to_str().unwrap()]);
-    let told = outcome.told();
-    assert_eq!(told[1], "1 linked allowed");
-    assert!(told[0].starts_with("null cannot be read: No such file"), "{told:?}");
-    assert_eq!((told.len(), outcome.status), (2, Some(2)));
+    let verdicts = outcome.verdicts();
+    assert_eq!(verdicts[1], "1 linked allowed");
+    assert!(verdicts[0].starts_with("null cannot be read: No such file"), "{verdicts:?}");
+    assert_eq!((verdicts.len(), outcome.status), (2, Some(2)));
 }
 
 #[test]
@@ -175,7 +178,10 @@ fn standard_input_is_read_without_a_path() {
     let (named, unnamed) =
         (check_with(&["-o", "jsonl", "-"], &text), check_with(&["-o", "jsonl"], &text));
     assert_eq!(named.out, unnamed.out);
-    assert_eq!(named.told(), check(&["-o", "jsonl", "tests/manifests/stream.jsonl"]).told());
+    assert_eq!(
+        named.verdicts(),
+        check(&["-o", "jsonl", "tests/manifests/stream.jsonl"]).verdicts()
+    );
 }
 
 #[test]
@@ -193,7 +199,7 @@ fn markers_directives_and_empty_documents_are_no_objects() {
                 kind: Pod, metadata: {name: inline}}\n...\n--- |\n  --- text\n---\n";
     let outcome = check_with(&["-o", "jsonl"], text.as_bytes());
     let expected = ["10 inline allowed", "13 not a Kubernetes object: it is no mapping"];
-    assert_eq!(outcome.told(), expected);
+    assert_eq!(outcome.verdicts(), expected);
 }
 
 #[test]
@@ -341,5 +347,5 @@ fn a_value_of_another_type_names_its_field_and_hides_no_other_object() {
         "13 metadata.name: must be a string, but is the boolean false: write \"n\" in quotes",
         "16 web denied",
     ];
-    assert_eq!(outcome.told(), expected);
+    assert_eq!(outcome.verdicts(), expected);
 }

@@ -27,7 +27,7 @@ fn portcullis(folder: &Path, args: &[&str]) -> Outcome {
 }
 
 /// What is skipped, with its line, and what is judged.
-fn told(outcome: &Outcome) -> (Vec<String>, Vec<String>) {
+fn skipped_and_judged(outcome: &Outcome) -> (Vec<String>, Vec<String>) {
     let report: Value =
         serde_json::from_str(&outcome.out).unwrap_or_else(|_| panic!("{outcome:?}"));
     let place = |it: &Value| format!("{}:{}", it["source"].as_str().unwrap(), it["line"]);
@@ -42,7 +42,7 @@ fn a_patch_is_skipped_in_every_form_and_the_rest_is_judged() {
     let folder = folder(&[("both.yaml", &both)]);
     let outcome = portcullis(folder.path(), &["check", "-o", "json", "both.yaml"]);
     assert_eq!(outcome.status, Some(1));
-    let (skipped, judged) = told(&outcome);
+    let (skipped, judged) = skipped_and_judged(&outcome);
     assert_eq!((skipped, judged), (vec!["both.yaml:1".into()], vec!["both.yaml:12".into()]));
     for form in ["human", "concise", "jsonl", "yaml", "sarif", "junit", "github", "html"] {
         let outcome = portcullis(folder.path(), &["check", "-o", form, "both.yaml"]);
@@ -127,7 +127,7 @@ fn components_and_kustomizations_of_the_same_run_are_known() {
         ("shared/c.yaml", WHOLE),
     ]);
     let alone = portcullis(folder.path(), &["check", "-o", "json", "shared"]);
-    assert_eq!(told(&alone).0, Vec::<String>::new());
+    assert_eq!(skipped_and_judged(&alone).0, Vec::<String>::new());
     for beside in [
         &["app", "shared"][..],
         &["shared/a.yaml", "shared/b.yaml", "shared/c.yaml", "app/kustomization.yaml"],
@@ -143,7 +143,7 @@ fn components_and_kustomizations_of_the_same_run_are_known() {
 }
 
 #[test]
-fn harden_leaves_patches_byte_for_byte_and_hardens_what_is_beside_them() {
+fn harden_keeps_patches_byte_for_byte_and_hardens_the_rest() {
     let both = format!("{PATCH}---\n{WHOLE}");
     let json_patch = "- op: replace\n  path: /spec/replicas\n  value: 3\n";
     let directive = WHOLE.replace("    image: web\n", "    image: web\n    $patch: replace\n");
@@ -193,8 +193,8 @@ fn a_kustomization_without_a_kind_is_no_error() {
         for command in ["check", "harden"] {
             let outcome = portcullis(folder.path(), &[command, path]);
             assert_eq!(outcome.status, Some(0), "{command} {path}: {outcome:?}");
-            let said = format!("{}{}", outcome.out, outcome.err);
-            assert!(said.contains("it is a kustomization"), "{command} {path}: {said}");
+            let output = format!("{}{}", outcome.out, outcome.err);
+            assert!(output.contains("it is a kustomization"), "{command} {path}: {output}");
         }
     }
     // kubectl would apply it.

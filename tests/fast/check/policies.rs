@@ -95,7 +95,7 @@ fn the_configuration_gives_the_level_that_no_flag_gives() {
 }
 
 #[test]
-fn what_the_configuration_exempts_is_allowed_and_says_why() {
+fn exempt_pods_are_allowed_with_the_reason() {
     for (exemption, says) in [
         ("namespaces: [kube-system]", Some("namespace")),
         ("runtimeClasses: [kata]", Some("runtimeClass")),

@@ -37,15 +37,15 @@ impl Outcome {
     }
 
     /// Of `-o jsonl`: `line name allowed`, or `line error`.
-    pub(crate) fn told(&self) -> Vec<String> {
-        let told = |row: &Value| match row.get("error") {
+    pub(crate) fn verdicts(&self) -> Vec<String> {
+        let verdicts = |row: &Value| match row.get("error") {
             Some(error) => format!("{} {}", row["line"], error.as_str().unwrap()),
             None => {
                 let verdict = if row["allowed"] == true { "allowed" } else { "denied" };
                 format!("{} {} {verdict}", row["line"], row["name"].as_str().unwrap())
             }
         };
-        self.rows().iter().map(told).collect()
+        self.rows().iter().map(verdicts).collect()
     }
 }
 

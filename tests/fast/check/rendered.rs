@@ -56,7 +56,7 @@ fn a_chart_is_rendered_by_helm_with_its_values() {
 }
 
 #[test]
-fn without_the_program_it_says_which_is_missing() {
+fn a_missing_program_is_named() {
     let nothing = tempfile::tempdir().unwrap();
     for (args, says) in [
         (["-k", "deploy/kustomize/base"], "there is no kubectl and no kustomize in PATH"),

@@ -46,7 +46,7 @@ fn what_is_clean_is_one_line() {
 }
 
 #[test]
-fn nothing_to_judge_is_clean_and_says_so() {
+fn an_input_without_pods_is_clean_and_reported() {
     let outcome = check(&["-"]);
     let expected = "baseline:v1.37 (latest): no pods and no pod templates found\n";
     assert_eq!((outcome.status, &*outcome.out), (Some(0), expected));

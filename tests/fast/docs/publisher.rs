@@ -82,7 +82,7 @@ impl Publisher {
     }
 
     /// The parts of a line that name an account which is neither the publisher's nor known.
-    fn strangers(&self, line: &str) -> Vec<String> {
+    fn foreign_accounts(&self, line: &str) -> Vec<String> {
         let lower = line.to_ascii_lowercase();
         let mut found = Vec::new();
         for host in HOSTS {
@@ -144,8 +144,10 @@ fn no_file_points_at_an_account_of_others() {
         // Pictures are no text.
         let Ok(text) = fs::read_to_string(file) else { continue };
         for (number, line) in (1..).zip(text.lines()) {
-            let strangers = publisher.strangers(line).into_iter();
-            found.extend(strangers.map(|what| format!("{}:{number}: {what}", file.display())));
+            let foreign_accounts = publisher.foreign_accounts(line).into_iter();
+            found.extend(
+                foreign_accounts.map(|what| format!("{}:{number}: {what}", file.display())),
+            );
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -196,6 +198,6 @@ fn an_account_of_others_is_found() {
         ("cert-manager.io/inject-ca-from: portcullis/portcullis", &[]),
         ("allowed: [\"ghcr.io/acme/*\", \"ghcr.io/*\"]", &[]),
     ] {
-        assert_eq!(publisher.strangers(line), found, "{line}");
+        assert_eq!(publisher.foreign_accounts(line), found, "{line}");
     }
 }

@@ -32,12 +32,12 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_pod_is_hardened_well(seed: u64, on in rows()) {
+    fn any_pod_is_hardened_correctly(seed: u64, on in rows()) {
         Held::new(&pod(seed), None, &on);
     }
 
     #[test]
-    fn any_debug_container_is_hardened_well(seed: u64, on in rows(), known in 0..3usize) {
+    fn any_debug_container_is_hardened_correctly(seed: u64, on in rows(), known in 0..3usize) {
         let pod = pod(seed);
         let mut old = pod.clone();
         if let Some(list) = old["spec"]["ephemeralContainers"].as_array_mut() {

@@ -56,7 +56,7 @@ fn of_several_files_the_missing_ones_are_skipped_and_the_first_holds() {
 }
 
 #[test]
-fn what_is_found_nowhere_is_told_with_where_it_was_looked() {
+fn a_missing_file_is_reported_with_the_searched_places() {
     let folder = Folder::new("nowhere");
     let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
     let list = env::join_paths([&a, &b]).unwrap();

@@ -91,7 +91,7 @@ fn pods_that_may_not_be_read_are_fine_in_no_form() {
 }
 
 #[test]
-fn whether_portcullis_is_there_is_said() {
+fn the_report_says_whether_the_webhook_is_installed() {
     let world = World::with_namespaces("presence");
     let rows = |outcome: &Outcome| -> Vec<[Value; 3]> {
         let report: Value = serde_json::from_str(&outcome.out).unwrap();

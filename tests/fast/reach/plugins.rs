@@ -57,7 +57,7 @@ fn a_plugin_is_told_what_it_needs_and_run_once() {
     let token =
         prints(V1, &json!({"token": "printed\n", "expirationTimestamp": "2099-01-01T00:00:00Z"}));
     world.plugin(&format!(
-        "echo \"$KUBERNETES_EXEC_INFO\" > info; echo \"$REGION $1\" > told\n{token}"
+        "echo \"$KUBERNETES_EXEC_INFO\" > info; echo \"$REGION $1\" > args\n{token}"
     ));
     let outcome = world.audit_with_plugin(&json!({
         "env": [{"name": "REGION", "value": "north"}],
@@ -70,7 +70,7 @@ fn a_plugin_is_told_what_it_needs_and_run_once() {
     assert!(seen.iter().all(|seen| seen.header("authorization") == Some("Bearer printed")));
     assert_eq!(world.runs(), 1);
     let read = |name: &str| fs::read_to_string(world.folder.path().join(name)).unwrap();
-    assert_eq!(read("told"), "north get-token\n");
+    assert_eq!(read("args"), "north get-token\n");
     let info: Value = serde_json::from_str(&read("info")).unwrap();
     assert_eq!((&info["apiVersion"], &info["spec"]["interactive"]), (&json!(V1), &json!(false)));
     let cluster = &info["spec"]["cluster"];

@@ -95,8 +95,8 @@ fn a_long_denial_is_cut_at_whole_lines() {
     }
     // What is left out is counted.
     let all = 200 * 4 + 2;
-    let said = lines.len() - 3;
-    assert_eq!(more.trim(), format!("and {} more", all - said), "{message}");
+    let shown = lines.len() - 3;
+    assert_eq!(more.trim(), format!("and {} more", all - shown), "{message}");
 }
 
 #[test]
@@ -130,7 +130,7 @@ proptest! {
 
     /// Names with control characters, quotes, characters of many bytes; in dry run and not.
     #[test]
-    fn nothing_that_is_said_is_long_or_has_control_characters(
+    fn no_message_is_long_or_has_control_characters(
         name in "(\\PC|\\pC|[\"\\\\\r\n\u{1b}☃😀]){0,300}",
         containers in 0..40usize,
         is_dry_run: bool,

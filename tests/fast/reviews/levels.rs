@@ -63,7 +63,7 @@ fn an_old_version_of_a_higher_level_does_not_pass_below_the_floor() {
 }
 
 #[test]
-fn an_older_floor_holds_beside_a_newer_label() {
+fn an_older_floor_applies_despite_a_newer_label() {
     // Allowed since v1.27.
     let sysctls = json!([{"name": "net.ipv4.ip_local_reserved_ports", "value": "1"}]);
     let mut spec = old();

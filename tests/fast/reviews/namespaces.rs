@@ -94,7 +94,7 @@ fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<
 }
 
 #[test]
-fn pods_that_break_the_same_controls_are_told_together() {
+fn pods_with_the_same_violations_are_grouped() {
     let mut pods = Pods(Vec::new());
     for (name, pod) in [
         ("c", "bad"),
@@ -121,7 +121,7 @@ fn pods_that_break_the_same_controls_are_told_together() {
 }
 
 #[test]
-fn groups_are_told_by_their_first_pods_name() {
+fn groups_are_named_by_their_first_pod() {
     let mut pods = Pods(Vec::new());
     pods.add("b", "bad", None);
     let mut worse: Value = serde_json::from_str(&pods.0[0]).unwrap();
@@ -133,7 +133,7 @@ fn groups_are_told_by_their_first_pods_name() {
 }
 
 #[test]
-fn pods_that_comply_are_not_told_of() {
+fn compliant_pods_are_not_reported() {
     let mut pods = Pods(Vec::new());
     pods.add("a", "good", None);
     let (scan, warnings) = scan(one_page(&pods), || false);
@@ -185,7 +185,7 @@ fn time_is_up_after_some_pods() {
 }
 
 #[test]
-fn pods_that_cannot_be_listed_are_told_of_too() {
+fn pods_that_cannot_be_listed_are_reported() {
     let (scan, warnings) = scan(Listed::Failed("the API server is away"), || false);
     assert!(scan.failure.is_some());
     assert_eq!(warnings.len(), 1);

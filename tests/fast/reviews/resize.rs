@@ -78,7 +78,7 @@ fn what_rises_above_a_bound_is_denied_and_what_was_there_is_not() {
 }
 
 #[test]
-fn modes_that_do_not_enforce_only_tell() {
+fn modes_that_do_not_enforce_only_report() {
     let answer = update("resize", "warn", &memory("1Gi 1Gi"), &memory("1Gi 900Gi"));
     assert!(answer.denial.is_none());
     assert!(answer.warnings.iter().any(|it| it.contains("at most 2Gi")), "{:?}", answer.warnings);

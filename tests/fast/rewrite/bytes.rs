@@ -70,7 +70,7 @@ fn what_is_deeper_than_any_manifest_is_refused() {
 }
 
 #[test]
-fn one_broken_document_keeps_the_text_as_it_is() {
+fn one_broken_document_leaves_the_text_unchanged() {
     let text = format!("{}---\na: [\n---\n{}", pod("  - name: a\n"), pod("  - name: b\n"));
     assert_eq!(refused(&text).len(), 1);
 }

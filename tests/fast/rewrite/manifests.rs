@@ -78,7 +78,7 @@ fn holds(new: &Value, old: &Value) -> bool {
 }
 
 /// Whether a pod passes restricted once it is hardened: it merely left things unset.
-fn is_mended(pod: &Value) -> bool {
+fn is_fixed(pod: &Value) -> bool {
     let text = pod.to_string();
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     let changes = harden::plan(&pod, &Settings::default(), Scope::Create);
@@ -108,29 +108,29 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
             assert!(is_there, "{line:?} of\n{before}=>\n{after}");
         }
     }
-    let mended: Vec<_> = unwrapped(&object)
+    let hardened_pods: Vec<_> = unwrapped(&object)
         .into_iter()
         .zip(unwrapped(&result))
-        .filter(|(before, _)| is_mended(before))
+        .filter(|(before, _)| is_fixed(before))
         .collect();
-    for (_, pod) in &mended {
+    for (_, pod) in &hardened_pods {
         assert_eq!(violations(pod), 0, "{before}=>\n{after}");
     }
-    mended.len()
+    hardened_pods.len()
 }
 
 /// Each in some of the forms, so that neighbours share none.
 fn prove_in_forms(pods: impl IntoIterator<Item = Value>) -> usize {
     // No API server takes a container that is nothing, nor a pod without any: there is nothing to add to.
     let pods = pods.into_iter().filter(|pod| !has_no_container(&pod["spec"]));
-    let mut mended = 0;
+    let mut hardened_pods = 0;
     for (seed, pod) in pods.enumerate() {
         for form in 0..EACH {
             let form = FORMS[(seed * EACH + form) % FORMS.len()];
-            mended += prove(&pod, form, seed / EACH % KINDS, seed as u64);
+            hardened_pods += prove(&pod, form, seed / EACH % KINDS, seed as u64);
         }
     }
-    mended
+    hardened_pods
 }
 
 fn has_no_container(spec: &Value) -> bool {

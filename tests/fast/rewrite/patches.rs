@@ -22,12 +22,12 @@ fn applied(tool: &str, args: &[&str], folder: &Path, patch: &str) -> bool {
         let _ = Skip::needs_if_present(tool);
         return false;
     };
-    let told = format!(
+    let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(output.status.success(), "{tool}: {told}\n{patch}");
+    assert!(output.status.success(), "{tool}: {text}\n{patch}");
     fs::remove_file(file).unwrap();
     true
 }

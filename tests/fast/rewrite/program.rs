@@ -114,8 +114,8 @@ fn files_are_replaced_as_they_are() {
     let done = fs::metadata(path("done.yaml")).unwrap();
     let run = harden_in(folder.path(), &["--in-place", "links/web.yaml", "done.yaml"]);
     assert_eq!((run.status, run.out.as_str()), (Some(0), ""), "{}", run.err);
-    let told = "portcullis: 1 file hardened, 1 with nothing to add\n";
-    assert!(run.err.starts_with(told), "{}", run.err);
+    let message = "portcullis: 1 file hardened, 1 with nothing to add\n";
+    assert!(run.err.starts_with(message), "{}", run.err);
     assert_eq!(fs::read_to_string(path("web.yaml")).unwrap(), crate::rewrite::hardened(POD));
     assert!(fs::symlink_metadata(path("links/web.yaml")).unwrap().is_symlink());
     assert_eq!(fs::metadata(path("web.yaml")).unwrap().mode() & 0o7777, 0o640);
@@ -142,7 +142,7 @@ fn pipelines_learn_which_files_would_change() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_and_all_else_is_done() {
+fn failures_are_reported_and_everything_else_is_done() {
     let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n";
     let folder = folder(&[("a.yaml", template), ("b.yaml", "a: [\n"), ("web.yaml", POD)]);
     fs::write(folder.path().join("c.yaml"), b"\xff\xfe\x00").unwrap();
@@ -204,7 +204,7 @@ fn a_directory_that_cannot_be_listed_is_told() {
 }
 
 #[test]
-fn what_is_too_large_is_told_before_it_is_read() {
+fn a_file_that_is_too_large_is_rejected_before_it_is_read() {
     let folder = folder(&[("web.yaml", POD)]);
     let huge = fs::File::create(folder.path().join("huge.yaml")).unwrap();
     huge.set_len((64 << 20) + 1).unwrap();
@@ -218,7 +218,7 @@ fn what_is_too_large_is_told_before_it_is_read() {
 }
 
 #[test]
-fn the_configuration_says_which_fields_and_whose() {
+fn the_configuration_selects_fields_and_exempts_pods() {
     let config = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\nexemptions: {namespaces: [infra], runtimeClasses: [kata]}\nharden:\n  mode: \"off\"\n  runAsNonRoot: false\n  seccompProfile: Unset\n  dropCapabilities: false\n  readOnlyRootFilesystem: true\n  automountServiceAccountToken: false\n";
     let config = config.replace("  seccompProfile: Unset\n", "");
     let infra = POD.replace("  name: web\nspec", "  name: web\n  namespace: infra\nspec");
@@ -286,8 +286,9 @@ fn links_that_lead_out_of_the_named_directory_are_refused() {
         let run = harden_in(folder.path(), args);
         assert_eq!(run.status, Some(2), "{args:?}: {}", run.err);
         for name in ["out.yaml", "other"] {
-            let told = format!("{name}: is a link that leads out of the directory that was named");
-            assert!(run.err.contains(&told), "{}", run.err);
+            let message =
+                format!("{name}: is a link that leads out of the directory that was named");
+            assert!(run.err.contains(&message), "{}", run.err);
         }
         assert!(!run.out.contains("out.yaml"), "{}", run.out);
         assert_eq!(fs::read_to_string(path("outside.yaml")).unwrap(), POD);

@@ -58,11 +58,14 @@ items:
     containers: [{name: web, image: web}]
 ";
     let refused = harden_by(everything(), text.as_bytes()).unwrap_err();
-    let told = refused.iter().map(|one| format!("{}: {}", one.line.unwrap(), one.why));
-    let told: Vec<_> = told.collect();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("7: volumes stands at an anchor that *shared uses"), "{told:?}");
-    assert!(told[1].starts_with("12: volumes comes from the alias *shared"), "{told:?}");
+    let errors = refused.iter().map(|one| format!("{}: {}", one.line.unwrap(), one.why));
+    let errors: Vec<_> = errors.collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].starts_with("7: volumes stands at an anchor that *shared uses"),
+        "{errors:?}"
+    );
+    assert!(errors[1].starts_with("12: volumes comes from the alias *shared"), "{errors:?}");
 }
 
 #[test]
@@ -82,17 +85,17 @@ fn so_are_texts_that_end_without_a_line_break() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_refused_by_its_line() {
+fn ambiguous_places_are_refused_by_line() {
     for (name, before, after) in cases("refused") {
         let refused = harden(&before).expect_err(&name);
-        let told: Vec<_> = refused
+        let errors: Vec<_> = refused
             .iter()
             .map(|refused| format!("{}: {}", refused.line.unwrap(), refused.why))
             .collect();
         let expected: Vec<_> = after.lines().collect();
-        assert_eq!(told.len(), expected.len(), "{name}: {told:?}");
-        for (told, expected) in told.iter().zip(expected) {
-            assert!(told.starts_with(expected), "{name}: {told}");
+        assert_eq!(errors.len(), expected.len(), "{name}: {errors:?}");
+        for (errors, expected) in errors.iter().zip(expected) {
+            assert!(errors.starts_with(expected), "{name}: {errors}");
         }
     }
 }

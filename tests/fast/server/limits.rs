@@ -56,7 +56,7 @@ fn the_tick_follows_the_shortest_deadline() {
 }
 
 #[test]
-fn two_largest_bodies_fit_beside_the_reserve() {
+fn two_largest_bodies_fit_besides_the_reserve() {
     let limits = BodyLimits::default();
     assert!(2 * limits.largest <= limits.budget - limits.reserve);
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[test]
-fn upstreams_fixtures_pass_and_fail_as_upstream_says() {
+fn upstreams_fixtures_pass_and_fail_as_upstream() {
     let Some(fixtures) = fixtures() else {
         return;
     };

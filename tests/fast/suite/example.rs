@@ -38,7 +38,7 @@ fn the_example_passes() {
 
 /// The page changes the configuration between its two runs: it takes the floor's line out.
 #[test]
-fn the_page_shows_what_is_said() {
+fn the_page_shows_all_messages() {
     let page = fs::read_to_string(project().join("docs/policies.md")).unwrap();
     let [(first, passed), (second, failed)] = consoles(&page)[..] else { panic!("there are two") };
     let folder = copy();

@@ -67,15 +67,15 @@ fn they_allow_what_they_name_until_the_very_second() {
         ("2027-01-01T00:00:00Z", PROBE, "NET_ADMIN, SYS_TIME", "denied"),
         ("2027-01-01T00:00:00Z", "registry.example/other:1", "NET_ADMIN", "denied"),
     ] {
-        let (status, said) = tried(&suite(time, image, added, verdict), EXCEPTION);
-        assert_eq!(status, Some(0), "{time} {image} {added}: {said}");
+        let (status, output) = tried(&suite(time, image, added, verdict), EXCEPTION);
+        assert_eq!(status, Some(0), "{time} {image} {added}: {output}");
     }
 }
 
 #[test]
 fn one_that_is_none_ends_it() {
     let suite = suite("2027-01-01T00:00:00Z", "a", "NET_ADMIN", "allowed");
-    let (status, said) = tried(&suite, &EXCEPTION.replace("NET_ADMIN", "CAP_NET_ADMIN"));
+    let (status, output) = tried(&suite, &EXCEPTION.replace("NET_ADMIN", "CAP_NET_ADMIN"));
     assert_eq!(status, Some(2));
-    assert!(said.contains("spec.allow.capabilities[0]"), "{said}");
+    assert!(output.contains("spec.allow.capabilities[0]"), "{output}");
 }

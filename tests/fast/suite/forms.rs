@@ -58,7 +58,7 @@ fn people_see_expected_and_found_side_by_side() {
 }
 
 #[test]
-fn trace_says_how_every_verdict_came_so() {
+fn trace_explains_every_verdict() {
     let folder = folder(
         "- {name: good, manifests: [web.yaml], expect: [{workload: all, verdict: allowed}]}\n",
     );
@@ -127,7 +127,7 @@ fn junit_has_a_case_a_case() {
 }
 
 #[test]
-fn forms_go_into_files_beside_each_other() {
+fn several_formats_are_written_to_files() {
     let folder = folder(&cases());
     folder.write("web.yaml", WEB);
     let args = ["t.yaml", "-o", "human", "-o", "json=t.json", "-o", "junit=t.xml"];

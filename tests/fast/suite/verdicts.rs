@@ -49,7 +49,7 @@ fn pods_are_judged_hardened_where_the_webhook_hardens() {
 }
 
 #[test]
-fn which_fields_are_added_the_configuration_says() {
+fn the_configuration_selects_the_added_fields() {
     let config = "defaults: {enforce: restricted}\nharden: {runAsNonRoot: false, readOnlyRootFilesystem: true}";
     let expect = |hardened: &str, controls: &str| {
         let web = format!("verdict: denied, hardened: {hardened}, controls: {controls}");
@@ -68,7 +68,7 @@ fn which_fields_are_added_the_configuration_says() {
 }
 
 #[test]
-fn rules_deny_or_are_told_of() {
+fn rules_deny_or_warn() {
     let config = |mode: &str| format!("rules: {{imageTag: {mode}}}");
     let expect = |mode: &str, web: &str| {
         let case =
@@ -80,8 +80,8 @@ fn rules_deny_or_are_told_of() {
         Some(0)
     );
     for mode in ["warn", "audit"] {
-        let told = "verdict: allowed, controls: [], warnings: [rules/imageTag]";
-        assert_eq!(expect(mode, told), Some(0), "{mode}");
+        let expected = "verdict: allowed, controls: [], warnings: [rules/imageTag]";
+        assert_eq!(expect(mode, expected), Some(0), "{mode}");
         assert_eq!(expect(mode, "verdict: allowed, warnings: []"), Some(1), "{mode}");
         // What is not said is not looked at.
         assert_eq!(expect(mode, "verdict: allowed"), Some(0), "{mode}");
@@ -102,7 +102,7 @@ fn exempt_is_a_verdict_of_its_own() {
 }
 
 #[test]
-fn versions_replace_the_policy_s_or_say_what_latest_is() {
+fn versions_replace_the_policy_s_or_resolve_latest() {
     // One of the safe ones since v1.27.
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}, containers: [{name: a, image: a}]}}";
     let verdict = |fields: &str, labels: &str| {
