@@ -6,7 +6,7 @@
 //! `##teamcity[…]`. Terminals obey escape sequences. Bidirectional controls and zero-width characters make a line look
 //! different from what it is (CVE-2021-42574).
 
-pub mod json;
+pub(crate) mod json;
 #[cfg(test)]
 mod tests;
 
@@ -17,27 +17,27 @@ use std::{
 
 /// Makes a string a single visible line, without line breaks, control characters and hidden characters. Keeps the
 /// length in bytes, so that offsets remain valid.
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     replaced(text, |_| false)
 }
 
 /// Makes a string a single line that neither a terminal nor a CI runner interprets.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     without_commands(&visible(text)).into_owned()
 }
 
 /// Makes source lines visible. Keeps the length in bytes.
-pub fn source(text: &str) -> Cow<'_, str> {
+pub(crate) fn source(text: &str) -> Cow<'_, str> {
     replaced(text, |char| matches!(char, '\n' | '\r' | '\t'))
 }
 
 /// Makes a multi-line text that neither a terminal nor a CI runner interprets.
-pub fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     text.split_inclusive('\n').map(|one| line(one, |_| false)).collect()
 }
 
 /// Whether a character is replaced: control characters, bidirectional controls and zero-width characters.
-pub fn is_hidden(char: char) -> bool {
+pub(crate) fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char,
             '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
@@ -77,7 +77,7 @@ fn line(line: &str, is_kept: impl Fn(char) -> bool) -> String {
 
 /// Replaces the second of two signs that begin a command by its full-width form. No runner interprets that, and it is a
 /// word character in YAML and XML.
-pub fn without_commands(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_commands(text: &str) -> Cow<'_, str> {
     let Some(first) = next_command(text, 0) else { return text.into() };
     let mut shown = String::with_capacity(text.len() + 8);
     let (mut from, mut next) = (0, Some(first));
@@ -145,7 +145,7 @@ fn is_parameter(byte: &u8) -> bool {
 
 /// What is kept of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Styles {
+pub(crate) enum Styles {
     /// Keeps the program's own styles: everything else was made [`visible`] earlier.
     Kept,
     /// Removes all styles.
@@ -155,7 +155,7 @@ pub enum Styles {
 }
 
 /// A writer that makes lines harmless to terminals and CI runners.
-pub struct Harmless<W: Write> {
+pub(crate) struct Harmless<W: Write> {
     out: W,
     styles: Styles,
     /// The incomplete line.
@@ -164,15 +164,12 @@ pub struct Harmless<W: Write> {
 
 impl<W: Write> Harmless<W> {
     /// Wraps a writer of text.
-    pub fn new(out: W, styles: Styles) -> Self {
+    pub(crate) fn new(out: W, styles: Styles) -> Self {
         Self { out, styles, line: Vec::new() }
     }
 
     /// Flushes and returns the writer.
-    ///
-    /// # Errors
-    /// Those of the writer.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub(crate) fn finish(mut self) -> io::Result<W> {
         self.pass()?;
         Ok(self.out)
     }

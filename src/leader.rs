@@ -33,18 +33,17 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// The lease, and the identity of this replica.
 #[derive(Clone, Debug)]
-pub struct ElectionSettings {
-    /// The namespace of the Lease.
-    pub namespace: String,
-    /// The name of the Lease. It is created if it does not exist.
-    pub lease: String,
+pub(crate) struct ElectionSettings {
+    pub(crate) namespace: String,
+    /// The name of the Lease, which is created if it does not exist.
+    pub(crate) lease: String,
     /// Identifies this replica: the name of its pod.
-    pub identity: String,
+    pub(crate) identity: String,
 }
 
 /// Whether this replica leads, and the task that keeps the value up to date. When `until` completes, the task releases
 /// the lease, so that another replica can take over at once, and ends.
-pub fn elect(
+pub(crate) fn elect(
     client: Client,
     settings: ElectionSettings,
     until: impl Future<Output = ()> + Send + 'static,

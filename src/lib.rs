@@ -29,11 +29,7 @@ pub mod config;
 
 pub mod certificates;
 
-pub mod leader;
-
 pub mod source;
-
-pub mod harmless;
 
 pub mod output_file;
 
@@ -49,11 +45,12 @@ pub mod audit;
 
 pub mod events;
 
-pub mod reports;
-
 pub mod explain;
 
+mod harmless;
 mod healthcheck;
+mod leader;
+mod reports;
 mod spelling;
 
 pub mod cli;

@@ -20,7 +20,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(3600);
 
 /// A CA certificate and its key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Authority {
+pub(crate) struct Authority {
     certificate: String,
     key: String,
     validity: Validity,
@@ -28,13 +28,13 @@ pub struct Authority {
 
 /// A server certificate and its key.
 #[derive(Debug)]
-pub struct Leaf {
+pub(crate) struct Leaf {
     /// The server certificate alone: clients trust its issuer directly.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
     /// PKCS#8.
-    pub key: PrivateKeyDer<'static>,
+    pub(crate) key: PrivateKeyDer<'static>,
     /// Its validity period.
-    pub validity: Validity,
+    pub(crate) validity: Validity,
 }
 
 /// Why an authority or certificate could not be made or read. One line; never contains a key.
@@ -54,7 +54,7 @@ impl Authority {
     ///
     /// # Errors
     /// None that a user can cause.
-    pub fn mint(
+    pub(crate) fn mint(
         domain: Option<&str>,
         now: SystemTime,
         lifetime: Duration,
@@ -80,7 +80,7 @@ impl Authority {
     ///
     /// # Errors
     /// Malformed PEM, a certificate that is not a CA, or a key that does not match.
-    pub fn read(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
+    pub(crate) fn read(certificate: &str, key: &str) -> Result<Self, AuthorityError> {
         let problem = |what: &str| AuthorityError(what.to_owned());
         let (certificate, der) = match &certificates(certificate)[..] {
             [only] => only.clone(),
@@ -101,7 +101,7 @@ impl Authority {
     }
 
     /// The certificate, PEM.
-    pub fn certificate(&self) -> &str {
+    pub(crate) fn certificate(&self) -> &str {
         &self.certificate
     }
 
@@ -111,7 +111,7 @@ impl Authority {
     }
 
     /// The validity period of the certificate.
-    pub fn validity(&self) -> Validity {
+    pub(crate) fn validity(&self) -> Validity {
         self.validity
     }
 
@@ -119,7 +119,7 @@ impl Authority {
     ///
     /// # Errors
     /// A name that is neither a DNS name nor an IP address.
-    pub fn sign(
+    pub(crate) fn sign(
         &self,
         names: &[&str],
         now: SystemTime,

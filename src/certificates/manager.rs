@@ -19,36 +19,30 @@ use super::{
 };
 
 /// The label that a Secret must have before Portcullis writes to it, and its value.
-pub const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
+pub(crate) const LABEL: (&str, &str) = ("portcullis.dev/certificates", "self");
 
-/// The objects involved.
 #[derive(Clone, Debug)]
-pub struct CertificateSettings {
-    /// The namespace of the Service and the Secret.
-    pub namespace: String,
+pub(crate) struct CertificateSettings {
+    pub(crate) namespace: String,
     /// The Service that the API server calls: `<service>.<namespace>.svc` is in the certificate.
-    pub service: String,
+    pub(crate) service: String,
     /// The Secret for the authorities. It must exist with the label [`LABEL`], and may be empty.
-    pub secret: String,
-    /// The ValidatingWebhookConfiguration, if any.
-    pub validating: Option<String>,
-    /// The MutatingWebhookConfiguration, if any.
-    pub mutating: Option<String>,
-    /// Lifetimes of authorities and certificates.
-    pub lifetimes: Lifetimes,
+    pub(crate) secret: String,
+    pub(crate) validating: Option<String>,
+    pub(crate) mutating: Option<String>,
+    pub(crate) lifetimes: Lifetimes,
 }
 
 /// The manager's status, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CertificateStatus {
-    /// When the current authority expires.
-    pub ca_until: Option<SystemTime>,
+pub(crate) struct CertificateStatus {
+    pub(crate) ca_until: Option<SystemTime>,
     /// Whether every webhook trusts the issuer of the served certificate.
-    pub is_trusted: bool,
+    pub(crate) is_trusted: bool,
 }
 
 /// Keeps this replica's certificate valid. On the leader, also manages the authorities and the `caBundle`s.
-pub struct CertificateManager {
+pub(crate) struct CertificateManager {
     pub(super) settings: CertificateSettings,
     client: Client,
     pub(super) identity: Arc<Identity>,
@@ -58,7 +52,7 @@ pub struct CertificateManager {
 
 impl CertificateManager {
     /// A manager that stores signed certificates in `identity`. It does nothing until [`run`](Self::run) is called.
-    pub fn new(
+    pub(crate) fn new(
         client: Client,
         settings: CertificateSettings,
         identity: Arc<Identity>,
@@ -68,18 +62,12 @@ impl CertificateManager {
         Arc::new(Self { settings, client, identity, is_leader, status })
     }
 
-    /// Whether this replica is the leader.
-    pub fn leads(&self) -> bool {
-        *self.is_leader.borrow()
-    }
-
-    /// The current status.
-    pub fn status(&self) -> CertificateStatus {
+    pub(crate) fn status(&self) -> CertificateStatus {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Follows the objects and keeps the certificate. Never returns.
-    pub async fn run(self: Arc<Self>) {
+    pub(crate) async fn run(self: Arc<Self>) {
         let secrets = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let client = || self.client.clone();
         let CertificateSettings { validating, mutating, .. } = &self.settings;

@@ -6,7 +6,7 @@
 //!   webhook configuration only `caBundle` (`plan::step`).
 //! - `plan` makes all decisions, without clock or I/O; `reconciler` carries them out.
 //!
-//! Never creates or deletes an object, and never writes to a Secret without the label [`LABEL`].
+//! Never creates or deletes an object, and never writes to a Secret without the label `manager::LABEL`.
 
 mod authority;
 mod bundle;
@@ -19,7 +19,7 @@ mod simulation;
 mod standalone;
 mod state;
 
-pub use authority::{Authority, AuthorityError, Leaf};
-pub use manager::{CertificateManager, CertificateSettings, CertificateStatus, LABEL};
-pub use plan::{InvalidLifetimes, Lifetimes};
+pub use authority::AuthorityError;
+pub(crate) use manager::{CertificateManager, CertificateSettings};
+pub(crate) use plan::Lifetimes;
 pub use standalone::standalone;

@@ -15,7 +15,7 @@ use super::{
 
 /// Lifetimes of authorities and certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetimes {
+pub(crate) struct Lifetimes {
     pub(super) ca: Duration,
     pub(super) leaf: Duration,
     publish: Duration,
@@ -26,7 +26,7 @@ pub struct Lifetimes {
 #[error(
     "--leaf-lifetime and --ca-publish together must be at most a third of --ca-lifetime, each at least 1s, and --ca-lifetime at most 876000h"
 )]
-pub struct InvalidLifetimes;
+pub(crate) struct InvalidLifetimes;
 
 /// A hundred years: keeps sums of times in the range that certificates can express.
 const LONGEST: Duration = Duration::from_secs(876_000 * 3600);
@@ -37,7 +37,11 @@ impl Lifetimes {
     ///
     /// # Errors
     /// Lifetimes that leave no time for that.
-    pub fn new(ca: Duration, leaf: Duration, publish: Duration) -> Result<Self, InvalidLifetimes> {
+    pub(crate) fn new(
+        ca: Duration,
+        leaf: Duration,
+        publish: Duration,
+    ) -> Result<Self, InvalidLifetimes> {
         let least = ca.min(leaf).min(publish);
         let fits = leaf.checked_add(publish).is_some_and(|sum| sum <= ca / 3);
         let good = fits && least >= Duration::from_secs(1) && ca <= LONGEST;

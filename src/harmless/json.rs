@@ -8,18 +8,12 @@ use serde_json::ser::{Formatter, Serializer};
 use super::{is_hidden, next_command};
 
 /// Writes a value on one line.
-///
-/// # Errors
-/// Those of the writer.
-pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     Ok(value.serialize(&mut Serializer::with_formatter(out, Escaping))?)
 }
 
 /// Serialises a value into a buffer, because many small writes are slow.
-///
-/// # Errors
-/// A value that JSON cannot represent.
-pub fn to_vec(value: &impl Serialize) -> io::Result<Vec<u8>> {
+pub(crate) fn to_vec(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = Vec::with_capacity(128);
     write(&mut text, value)?;
     Ok(text)

@@ -19,7 +19,7 @@ use crate::exceptions::{Census, Store};
 use super::gauges::{count, flag, timestamp};
 
 /// A collector that reads the exceptions at every scrape.
-pub struct Exceptions {
+pub(crate) struct Exceptions {
     store: Arc<Store>,
     states: GaugeVec,
     ends: GaugeVec,
@@ -30,10 +30,7 @@ pub struct Exceptions {
 
 impl Exceptions {
     /// Exports the exceptions in `store`.
-    ///
-    /// # Errors
-    /// An invalid metric name.
-    pub fn new(store: Arc<Store>) -> prometheus::Result<Self> {
+    pub(crate) fn new(store: Arc<Store>) -> prometheus::Result<Self> {
         let gauges =
             |name: &str, help: &str, labels: &[&str]| GaugeVec::new(Opts::new(name, help), labels);
         Ok(Self {

@@ -24,30 +24,20 @@ use crate::{
     server::{Identity, Intake, Readiness, Stats, tls::ClientAuth},
 };
 
-/// The sources of the metrics.
-pub struct ProcessState {
-    /// Counters of the webhook's listener.
-    pub stats: Arc<Stats>,
-    /// The current server certificate.
-    pub identity: Arc<Identity>,
-    /// The current configuration.
-    pub config: Arc<Live>,
-    /// The state behind `/readyz`.
-    pub readiness: Arc<Readiness>,
-    /// The memory that request bodies use.
-    pub intake: Intake,
-    /// The namespaces, if a cluster is watched.
-    pub cluster: Option<Arc<Cluster>>,
-    /// The certificate manager, if certificates are self-managed.
-    pub manager: Option<Arc<CertificateManager>>,
-    /// Whether this replica leads, if replicas elect a leader.
-    pub leads: Option<watch::Receiver<bool>>,
-    /// Client authentication, if it is configured.
-    pub clients: Option<Arc<ClientAuth>>,
+pub(crate) struct ProcessState {
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) config: Arc<Live>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) intake: Intake,
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    pub(crate) manager: Option<Arc<CertificateManager>>,
+    pub(crate) leads: Option<watch::Receiver<bool>>,
+    pub(crate) clients: Option<Arc<ClientAuth>>,
 }
 
 /// A collector that reads the state of the process at every scrape.
-pub struct Gauges {
+pub(crate) struct Gauges {
     state: ProcessState,
     gauges: Vec<(Gauge, Row)>,
 }
@@ -184,10 +174,7 @@ const ELECTED: [Row; 1] =
 
 impl Gauges {
     /// Exports the given state.
-    ///
-    /// # Errors
-    /// An invalid metric name.
-    pub fn new(state: ProcessState) -> prometheus::Result<Self> {
+    pub(crate) fn new(state: ProcessState) -> prometheus::Result<Self> {
         let gauges = ROWS
             .iter()
             .chain(state.manager.iter().flat_map(|_| &SELF_MANAGED))

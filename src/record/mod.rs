@@ -9,9 +9,8 @@ mod traces;
 
 use std::time::Duration;
 
-pub use exceptions::Exceptions;
-pub use gauges::{Gauges, ProcessState};
-pub(crate) use gauges::{count, timestamp};
+pub(crate) use exceptions::Exceptions;
+pub(crate) use gauges::{Gauges, ProcessState, count, timestamp};
 pub use metrics::Metrics;
 pub use traces::Traces;
 

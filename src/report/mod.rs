@@ -11,7 +11,7 @@ mod junit;
 mod namespace;
 mod output;
 mod sarif;
-pub mod suites;
+pub(crate) mod suites;
 mod table;
 mod words;
 

@@ -7,7 +7,7 @@ use crate::cluster::{ApiError, get};
 
 /// ApiChoice report API to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiChoice {
+pub(crate) enum ApiChoice {
     /// OpenReports, or the policy working group's API if the cluster has only that.
     Auto,
     /// This API only.
@@ -16,7 +16,7 @@ pub enum ApiChoice {
 
 /// A report API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
+pub(crate) enum Api {
     /// `openreports.io/v1alpha1` Reports.
     OpenReports,
     /// `wgpolicyk8s.io/v1alpha2` PolicyReports.

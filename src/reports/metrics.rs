@@ -26,7 +26,7 @@ const LEVELS: [Level; 3] = [Level::Privileged, Level::Baseline, Level::Restricte
 
 /// The metrics of this replica's audits.
 #[derive(Clone, Debug)]
-pub struct AuditMetrics {
+pub(crate) struct AuditMetrics {
     workloads: GaugeVec,
     violations: GaugeVec,
     ended: GaugeVec,
@@ -63,10 +63,7 @@ impl Counts {
 
 impl AuditMetrics {
     /// Registers the metrics.
-    ///
-    /// # Errors
-    /// Two metrics with the same name.
-    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+    pub(crate) fn new(registry: &Registry) -> prometheus::Result<Self> {
         let gauges =
             |name: &str, help: &str, labels: &[&str]| gauge_vec!(name, help, labels, registry);
         let metrics = Self {

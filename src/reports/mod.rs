@@ -23,8 +23,8 @@ use tokio::{
 
 use crate::{cluster::Cluster, config::Live, exceptions::Store};
 
-pub use api::{Api, ApiChoice};
-pub use metrics::AuditMetrics;
+pub(crate) use api::{Api, ApiChoice};
+pub(crate) use metrics::AuditMetrics;
 
 use round::Round;
 use schedule::Inputs;
@@ -36,43 +36,28 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// How often to look for changes. Cheap, because everything it looks at is in memory.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What to write, and how often.
 #[derive(Clone, Copy, Debug)]
-pub struct ReportSettings {
-    /// The API to use.
-    pub choice: ApiChoice,
+pub(crate) struct ReportSettings {
+    pub(crate) choice: ApiChoice,
     /// Time from the end of one audit to the start of the next, if nothing changes.
-    pub interval: Duration,
-    /// The maximum number of reports.
-    pub limit: usize,
+    pub(crate) interval: Duration,
+    pub(crate) limit: usize,
 }
 
 /// Keeps the reports up to date.
 #[derive(Clone)]
-pub struct Reporter {
-    settings: ReportSettings,
-    config: Arc<Live>,
-    cluster: Arc<Cluster>,
-    leads: watch::Receiver<bool>,
-    exceptions: Arc<Store>,
-    metrics: AuditMetrics,
+pub(crate) struct Reporter {
+    pub(crate) settings: ReportSettings,
+    pub(crate) config: Arc<Live>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) leads: watch::Receiver<bool>,
+    pub(crate) exceptions: Arc<Store>,
+    pub(crate) metrics: AuditMetrics,
 }
 
 impl Reporter {
-    /// A reporter that does nothing until [`run`](Self::run) is called.
-    pub fn new(
-        settings: ReportSettings,
-        config: Arc<Live>,
-        cluster: Arc<Cluster>,
-        leads: watch::Receiver<bool>,
-        exceptions: Arc<Store>,
-        metrics: AuditMetrics,
-    ) -> Self {
-        Self { settings, config, cluster, leads, exceptions, metrics }
-    }
-
     /// Audits and writes while this replica leads. Never returns.
-    pub async fn run(mut self, client: Client) {
+    pub(crate) async fn run(mut self, client: Client) {
         loop {
             until_leads(&mut self.leads, true).await;
             let mut leads = self.leads.clone();
@@ -91,7 +76,13 @@ impl Reporter {
         while !self.cluster.is_synced() {
             sleep(LOOK).await;
         }
-        let mut round = Round::new(client, self.settings, &self.metrics, &self.exceptions);
+        let mut round = Round {
+            client,
+            settings: self.settings,
+            metrics: &self.metrics,
+            exceptions: &self.exceptions,
+            logged: None,
+        };
         loop {
             let inputs = self.inputs();
             let began = Instant::now();

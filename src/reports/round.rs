@@ -32,24 +32,15 @@ const PAGE: std::num::NonZeroU32 = std::num::NonZeroU32::new(100).expect("100 is
 const LEAST_KNOWN: usize = 1000;
 
 pub(super) struct Round<'r> {
-    client: &'r Client,
-    settings: ReportSettings,
-    metrics: &'r AuditMetrics,
-    exceptions: &'r Store,
+    pub(super) client: &'r Client,
+    pub(super) settings: ReportSettings,
+    pub(super) metrics: &'r AuditMetrics,
+    pub(super) exceptions: &'r Store,
     /// The APIs last reported in the log.
-    logged: Option<Vec<Api>>,
+    pub(super) logged: Option<Vec<Api>>,
 }
 
 impl<'r> Round<'r> {
-    pub(super) fn new(
-        client: &'r Client,
-        settings: ReportSettings,
-        metrics: &'r AuditMetrics,
-        exceptions: &'r Store,
-    ) -> Self {
-        Self { client, settings, metrics, exceptions, logged: None }
-    }
-
     /// Audits and writes. Logs failures, which the next round retries.
     pub(super) async fn run(&mut self, config: Config) {
         let began = Instant::now();

@@ -10,5 +10,5 @@ mod text;
 mod touched;
 mod verify;
 
-pub use output::{Colours, HardenOutput, HardenTotals, run};
+pub(crate) use output::{Colours, HardenOutput, HardenTotals, run};
 pub use text::{Hardened, Hardener, Refused};

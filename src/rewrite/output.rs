@@ -27,46 +27,34 @@ const ALTERED: &str = "the diff shows text that a terminal or a CI runner would 
 
 /// What to do with a text that hardening changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HardenOutput {
-    /// Print a unified diff.
+pub(crate) enum HardenOutput {
     Diff(Colours),
     /// Print all texts, hardened or already complete, one after the other.
     Yaml,
-    /// Replace the file.
     InPlace,
-    /// Print its name.
     Check,
 }
 
-/// Colours of a diff.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colours {
-    /// None: for programs.
+pub(crate) enum Colours {
     Never,
-    /// Git's colours: for a terminal.
     Always,
 }
 
-/// Totals over all sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HardenTotals {
-    /// Sources that hardening changes.
-    pub changed: usize,
+pub(crate) struct HardenTotals {
+    pub(crate) changed: usize,
     /// Sources that are hardened already, or contain nothing to harden.
-    pub unchanged: usize,
-    /// Sources that failed.
-    pub refused: usize,
+    pub(crate) unchanged: usize,
+    pub(crate) refused: usize,
     /// Sources and documents that are not for hardening.
-    pub skipped: usize,
+    pub(crate) skipped: usize,
     /// Whether hardening sets `runAsNonRoot` for any pod.
-    pub sets_non_root: bool,
+    pub(crate) sets_non_root: bool,
 }
 
 /// Hardens all sources in order. Writes results to `out`, and failures to `log`, one line each.
-///
-/// # Errors
-/// A failed write to `out` or `log`.
-pub fn run<W: Write + Send, L: Write + Send>(
+pub(crate) fn run<W: Write + Send, L: Write + Send>(
     sources: &[Source],
     hardener: &Hardener,
     form: HardenOutput,

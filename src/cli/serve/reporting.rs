@@ -128,7 +128,7 @@ impl Reporting {
             ReportSettings { choice, interval: self.report_interval, limit: self.report_limit };
         let Sources { kubeconfig, config, cluster, leads, exceptions, registry } = sources;
         let metrics = reports::AuditMetrics::new(registry)?;
-        let reporter = Reporter::new(settings, config, cluster, leads, exceptions, metrics);
+        let reporter = Reporter { settings, config, cluster, leads, exceptions, metrics };
         let stopping = stopping(stop);
         tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));
         Ok(())

@@ -13,33 +13,26 @@ use crate::suite::Tested;
 
 use super::{Format, Output};
 
-/// The supported formats.
-pub const FORMATS: [Format; 3] = [Format::Human, Format::Json, Format::Junit];
+pub(crate) const FORMATS: [Format; 3] = [Format::Human, Format::Json, Format::Junit];
 
-/// Which traces are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShownTraces {
-    /// Those of cases that fail.
+pub(crate) enum ShownTraces {
     OfFailures,
-    /// All of them.
     OfAll,
 }
 
-/// Totals of all tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Total {
+pub(crate) struct Total {
     /// Number of files, including those that could not be run.
-    pub files: u64,
-    /// Number of cases that passed.
-    pub passed: u64,
-    /// Number of cases that failed.
-    pub failed: u64,
+    pub(crate) files: u64,
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
     /// Number of files that could not be read and cases that could not be run.
-    pub errors: u64,
+    pub(crate) errors: u64,
 }
 
 /// Test results in all requested formats.
-pub struct Suites {
+pub(crate) struct Suites {
     writers: Vec<Box<dyn SuiteWriter>>,
     total: Total,
 }
@@ -53,10 +46,7 @@ trait SuiteWriter: Send {
 
 impl Suites {
     /// Opens the destinations. Writes nothing yet.
-    ///
-    /// # Errors
-    /// A file that cannot be created, with its name; a format not in [`FORMATS`].
-    pub fn open(outputs: &[Output], traces: ShownTraces) -> io::Result<Self> {
+    pub(crate) fn open(outputs: &[Output], traces: ShownTraces) -> io::Result<Self> {
         let writer = |output: &Output| -> io::Result<Box<dyn SuiteWriter>> {
             let out = output.open()?;
             Ok(match output.format {
@@ -71,19 +61,13 @@ impl Suites {
     }
 
     /// Writes the results of one file.
-    ///
-    /// # Errors
-    /// A failed write.
-    pub fn add(&mut self, tested: &Tested) -> io::Result<()> {
+    pub(crate) fn add(&mut self, tested: &Tested) -> io::Result<()> {
         self.total.add(tested);
         self.writers.iter_mut().try_for_each(|writer| writer.add(tested))
     }
 
     /// Writes the totals and ends the report. Files appear only now, complete.
-    ///
-    /// # Errors
-    /// A failed write.
-    pub fn finish(self) -> io::Result<Total> {
+    pub(crate) fn finish(self) -> io::Result<Total> {
         self.writers.into_iter().try_for_each(|writer| writer.finish(self.total))?;
         Ok(self.total)
     }
