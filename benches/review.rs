@@ -22,7 +22,7 @@ use policy::{
 };
 use portcullis::record::{self, Decision, Metrics};
 
-/// Realistic pods that pass restricted: as the API server sends them after `kubectl apply`.
+/// Realistic pods that pass restricted, as the API server sends them after `kubectl apply`.
 const REVIEWS: [(&str, &str); 2] = [
     ("3k", include_str!("../tests/reviews/realistic_3k.json")),
     ("12k", include_str!("../tests/reviews/realistic_12k.json")),
@@ -49,7 +49,7 @@ fn evaluate(criterion: &mut Criterion) {
     });
 }
 
-/// Of the pod without its securityContexts, so that there is something to add.
+/// Hardens the pod without its securityContexts.
 fn harden(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("harden");
     let settings = Config::embedded().harden;
@@ -71,7 +71,7 @@ fn harden(criterion: &mut Criterion) {
     });
 }
 
-/// From the decision to the answer's text, counted in the metrics.
+/// Builds the text of the response, and counts the decision.
 fn respond(criterion: &mut Criterion) {
     let Ok(metrics) = Metrics::new(0) else { return };
     let restricted = LevelVersion::latest(Level::Restricted);

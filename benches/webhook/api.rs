@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     let serving = Serving {
         app: router(Arc::new(cluster)),
         transport: Transport::Plain,
-        // A watch is one answer that does not end.
+        // A watch is one endless response.
         limits: Limits { answer: Duration::from_secs(24 * 3600), ..Limits::default() },
         stats: Arc::default(),
     };
@@ -46,9 +46,9 @@ fn main() -> anyhow::Result<()> {
     })
 }
 
-/// What there is.
+/// The content of the cluster.
 struct Cluster {
-    /// The namespace's.
+    /// The label of the namespace.
     profile: Option<&'static str>,
     exceptions: Vec<Value>,
 }
@@ -78,7 +78,7 @@ async fn policy_exceptions(
     listed(version, kind, &cluster.exceptions, &query.unwrap_or_default())
 }
 
-/// A page of a list, or a watch, which starts with what there is if it asks for that, and then stays silent.
+/// A page of a list, or a watch, which sends the existing objects if requested and then nothing.
 fn listed(version: &str, kind: &str, objects: &[Value], query: &str) -> Response {
     let value =
         |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
@@ -115,7 +115,7 @@ fn initial_events(version: &str, kind: &str, objects: &[Value]) -> Vec<Bytes> {
     all.map(|event| format!("{event}\n").into()).collect()
 }
 
-/// The newest that both know.
+/// The newest version that both servers know.
 fn version() -> Value {
     json!({
         "major": "1", "minor": "37", "gitVersion": "v1.37.0", "gitCommit": "", "gitTreeState": "clean",

@@ -1,8 +1,8 @@
-//! PolicyExceptions as a large cluster may have them: most for other namespaces, some for the review's, none that fits it.
+//! PolicyExceptions as in a large cluster: most for other namespaces, some for the review's, none that matches it.
 
 use serde_json::{Value, json};
 
-/// Where they are listed.
+/// The path of the list.
 pub(super) const PATH: &str =
     "/apis/portcullis.dev/v1alpha1/namespaces/portcullis/policyexceptions";
 /// `apiVersion` and `kind`.
@@ -10,7 +10,7 @@ pub(super) const KIND: (&str, &str) = ("portcullis.dev/v1alpha1", "PolicyExcepti
 
 const COUNT: usize = 3_500;
 
-/// All of them. Of each hundred one is for `payments` by its name, and one by a pattern.
+/// All exceptions. Of each hundred, one is for `payments` by name, and one by a pattern.
 pub(super) fn all() -> Vec<Value> {
     (0..COUNT).map(exception).collect()
 }

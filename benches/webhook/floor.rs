@@ -40,14 +40,14 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await?;
-        // Ended by a signal, as nobody drains it.
+        // A signal ends it; nothing drains it.
         let (_trigger, stop) = shutdown();
         server::run(listener, serving, stop).await;
         Ok(())
     })
 }
 
-/// What is asked does not matter, as long as it comes whole.
+/// Any complete request gets the response.
 fn router(answer: Bytes) -> Router {
     let intake = Intake::new(BodyLimits::default());
     Router::new().route("/validate", post(echo)).with_state((intake, answer))

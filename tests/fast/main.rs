@@ -1,7 +1,7 @@
-//! Tests that need no cluster: libraries, the program itself, and its server on loopback. Those that ask a Go program skip
-//! where there is no Go.
+//! Tests that need no cluster: libraries, the program, and its server on loopback. Tests that run a Go program are
+//! skipped without Go.
 
-// What clippy.toml allows in tests holds for all of it.
+// clippy.toml's exceptions for tests apply to all of it.
 #![cfg(test)]
 
 mod audit;

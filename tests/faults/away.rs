@@ -1,5 +1,5 @@
-//! No replica answers, and whatever nobody would have judged goes on: what controllers, kubelets and people do with pods
-//! that are there.
+//! Without any replica, everything that is not judged continues: what controllers, kubelets and users do with existing
+//! pods.
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn only_what_is_judged_fails_while_no_replica_answers() {
     })
     .await;
 
-    // While it is there, all that is judged is judged.
+    // While the server is available, these requests succeed.
     let path = pod_path(&namespace, "web");
     for (asked, change) in judged() {
         let path = format!("{path}{asked}?dryRun=All");
@@ -85,7 +85,7 @@ async fn only_what_is_judged_fails_while_no_replica_answers() {
     );
 }
 
-/// Subresource and change of what is judged of a pod that runs.
+/// Subresources and changes of a running pod that are judged.
 fn judged() -> [(&'static str, Value); 3] {
     let container =
         |key: &str, value: Value| json!({"spec": {"containers": [{"name": "app", key: value}]}});
@@ -97,7 +97,7 @@ fn judged() -> [(&'static str, Value); 3] {
     ]
 }
 
-/// All that is judged is refused. Returns how much that is.
+/// All judged requests are refused. Returns their number.
 async fn refused(admin: &User, namespace: &str, pod: &str) -> usize {
     let mut answers: Vec<Answer> = vec![
         admin.create(&pods(namespace), &compliant("late")).await,
@@ -113,7 +113,7 @@ async fn refused(admin: &User, namespace: &str, pod: &str) -> usize {
     answers.len()
 }
 
-/// What people and controllers write about a pod.
+/// Changes of a pod's metadata by users and controllers.
 async fn metadata_changes(admin: &User, pod: &str) {
     for (key, value) in [
         ("labels", json!({"seen": "yes"})),
@@ -131,7 +131,7 @@ async fn metadata_changes(admin: &User, pod: &str) {
     }
 }
 
-/// Makes a Job, waits for its pod, and returns the pod's name.
+/// Creates a Job, waits for its pod, and returns the pod's name.
 async fn job(admin: &User, namespace: &str) -> String {
     let mut template = template(&compliant("job"));
     template["metadata"] = json!({"labels": {"of": "job"}});
@@ -148,7 +148,7 @@ async fn job(admin: &User, namespace: &str) -> String {
     .await
 }
 
-/// The Job's pod succeeds, as the kubelet says it, and the Job's controller takes note and lets it go.
+/// The Job's pod succeeds, as the kubelet would report it, and the Job's controller releases it.
 async fn finishes(admin: &User, namespace: &str, pod: &str) {
     let pod = pod_path(namespace, pod);
     let status = json!({"status": {"phase": "Succeeded"}});

@@ -1,4 +1,4 @@
-//! Untrusted clients that open connections and dawdle.
+//! Many slow connections from untrusted clients.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -24,13 +24,13 @@ async fn dawdlers_do_not_keep_others_waiting() {
     crowd(Duration::from_secs(scale(1, 30))).await;
 }
 
-/// What they cost is their handshakes, and here they and the server share the processors.
+/// Their cost is their handshakes, and they share the processors with the server here.
 #[tokio::test]
 async fn nor_do_those_who_come_again_at_once() {
     crowd(Duration::from_secs(1)).await;
 }
 
-/// Many dawdle. Who is thrown out comes again after this long.
+/// Many slow clients, which reconnect after this time.
 async fn crowd(again: Duration) {
     let Ok(plane) = ControlPlane::shared() else { return };
     let server = Portcullis::start(plane, None, &[]).await;
@@ -48,7 +48,7 @@ async fn crowd(again: Duration) {
             again,
         ));
     }
-    // All have come, and those who were thrown out come again.
+    // All clients are connected, and the evicted ones reconnect.
     sleep(lasts / 3).await;
     let mut beside = honest(&server, lasts).await;
     let (crowded, descriptors) = footprint(&server).await;
@@ -68,7 +68,7 @@ async fn crowd(again: Duration) {
     assert!(crowded < memory + 150.0, "{memory} -> {crowded} MB");
 }
 
-/// Asks over a kept connection and over a new one, in turn. Each answer must be right.
+/// Sends requests over a kept and over a new connection, in turn. Each response must be correct.
 async fn honest(server: &Portcullis, lasts: Duration) -> Vec<Duration> {
     let (address, ca) = (address(server), &server.serving.authority_pem);
     let mut kept = Client::connect(address, ca, &[]).await.unwrap();
@@ -88,7 +88,7 @@ async fn honest(server: &Portcullis, lasts: Duration) -> Vec<Duration> {
     times
 }
 
-/// A byte a second of a handshake, a header or a body, or nothing at all; again when thrown out.
+/// Sends one byte per second of a handshake, a header or a body, or nothing. Reconnects when evicted.
 async fn dawdle(address: SocketAddr, ca: String, index: u32, again: Duration) {
     loop {
         let _ = dawdle_once(address, &ca, index % 4).await;

@@ -1,8 +1,8 @@
-//! What an untrusted client sends to make the server slow or large.
+//! Requests of untrusted clients that should make the server slow or large.
 
 use std::fmt::Write as _;
 
-/// All hardening and every rule, which is what makes a review cost most.
+/// All hardening and every rule, which makes a review most expensive.
 pub(crate) const EVERYTHING: &str = r#"
 apiVersion: portcullis.dev/v1alpha1
 kind: Configuration
@@ -34,10 +34,10 @@ rules:
   hostPorts: {mode: enforce, allowed: [9100, "30000-30010"]}
 "#;
 
-/// Elements of one list, as many as are read.
+/// The maximum number of elements of a list.
 const LIST: usize = 16_384;
 
-/// The creation of a pod with this spec, its fields in the order of the API server.
+/// The creation of a pod with this spec, with fields in the order of the API server.
 pub(crate) fn pod(spec: &str) -> Vec<u8> {
     review("pods", "CREATE", &format!(r#"{{"metadata":{{"name":"x"}},"spec":{spec}}}"#), "null")
 }
@@ -60,13 +60,13 @@ fn review(resource: &str, operation: &str, object: &str, old: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A container with this name and so many host ports (A1).
+/// A container with a name of this length and this number of host ports (A1).
 pub(crate) fn long_name(name: usize, ports: usize) -> String {
     let name = "n".repeat(name);
     format!(r#"{{"name":"{name}","image":"a","ports":[{}]}}"#, host_ports(ports))
 }
 
-/// So many containers, each with as many host ports as a list may have (A2).
+/// Containers, each with the maximum number of host ports in a list (A2).
 pub(crate) fn lists_of_ports(containers: usize, name: usize) -> String {
     let container = long_name(name, LIST);
     format!(r#"{{"containers":[{}]}}"#, vec![container; containers].join(","))
@@ -81,7 +81,7 @@ fn host_ports(count: usize) -> String {
     ports
 }
 
-/// As many sysctls as a list may have (A2).
+/// The maximum number of sysctls in a list (A2).
 pub(crate) fn sysctls() -> String {
     let sysctls: Vec<_> =
         (0..LIST).map(|index| format!(r#"{{"name":"kernel.a{index}","value":"1"}}"#)).collect();
@@ -89,7 +89,7 @@ pub(crate) fn sysctls() -> String {
     format!(r#"{{"securityContext":{{"sysctls":[{sysctls}]}},"containers":[{{"name":"a"}}]}}"#)
 }
 
-/// A mount path of so many bytes and half as many parts (A4).
+/// A mount path of this length, with half as many segments (A4).
 pub(crate) fn long_path(bytes: usize) -> String {
     let path = "/a".repeat(bytes / 2);
     format!(
@@ -97,7 +97,7 @@ pub(crate) fn long_path(bytes: usize) -> String {
     )
 }
 
-/// As many containers as are read, each of which breaks nearly everything, of so many bytes together.
+/// The maximum number of containers, each with many violations, of this size together.
 pub(crate) fn containers(bytes: usize) -> String {
     let image = "i".repeat((bytes / LIST).saturating_sub(150));
     let all: Vec<_> = (0..LIST)
@@ -111,13 +111,13 @@ pub(crate) fn containers(bytes: usize) -> String {
     format!(r#"{{"hostNetwork":true,"containers":[{}]}}"#, all.join(","))
 }
 
-/// Escapes in a string that is read, and text that is not.
+/// Escapes in strings that are read and in strings that are skipped.
 pub(crate) fn escapes(bytes: usize) -> String {
     let (image, text) = ("\\u003c".repeat(bytes / 12), "<".repeat(bytes / 2));
     format!(r#"{{"containers":[{{"name":"a","image":"{image}","unknown":"{text}"}}]}}"#)
 }
 
-/// A pod as it is stored, of so many bytes, most of them in an annotation; it breaks what there is to break.
+/// A stored pod of this size, mostly an annotation, with many violations.
 pub(crate) fn stored_pod(bytes: usize) -> String {
     let text = "<".repeat(bytes);
     format!(

@@ -21,7 +21,7 @@ async fn gaps_between_requests_reset_nothing() {
     let gaps = scale(vec![1, 2, 3], vec![5, 29, 31, 60, 89, 90, 91, 95, 119, 120, 121]);
     let lasts = Duration::from_secs(scale(6, 600));
 
-    // A server for each gap: so each has the API server's connections for itself.
+    // A server for each gap, so that each has its own connections of the API server.
     let mut tests = JoinSet::new();
     for &gap in &gaps {
         let server = Portcullis::start(plane, None, &[]).await;

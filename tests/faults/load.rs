@@ -1,4 +1,4 @@
-//! Steady load through the API server: so many pods a second, whatever becomes of them.
+//! Steady load through the API server: a constant rate of pods, whatever the responses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,25 +12,25 @@ use crate::support::{
     user::{Answer, User},
 };
 
-/// Running load.
+/// A running load.
 pub(crate) struct Load {
     start: Instant,
     stop: Arc<AtomicBool>,
     task: JoinSet<Report>,
 }
 
-/// What became of it.
+/// The results.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) times: Vec<Duration>,
-    /// When, since the start, and what was answered instead of what is right.
+    /// Time since the start, and the wrong response.
     pub(crate) failures: Vec<(Duration, String)>,
     /// Pods that should have been denied.
     pub(crate) admitted: usize,
 }
 
 impl Load {
-    /// Creates pods by dry run in a namespace that enforces restricted. Every fourth is privileged.
+    /// Creates pods with dry run in a namespace that enforces restricted. Every fourth is privileged.
     pub(crate) fn start(user: &User, namespace: &str, a_second: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let start = Instant::now();
@@ -40,12 +40,12 @@ impl Load {
         Self { start, stop, task }
     }
 
-    /// The time that [`Report::failures`] count.
+    /// The time since the start, as in [`Report::failures`].
     pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// Stops it, and waits for what is under way.
+    /// Stops the load, and waits for pending requests.
     pub(crate) async fn end(self) -> Report {
         self.stop.store(true, Ordering::Relaxed);
         self.task.join_all().await.remove(0)
@@ -61,7 +61,7 @@ async fn run(
 ) -> Report {
     let path: Arc<str> = format!("{}?dryRun=All", pods(&namespace)).into();
     let mut ticks = interval(Duration::from_secs(1) / a_second);
-    // Open loop: a server that is slow is not asked less.
+    // Open loop: a slow server gets as many requests.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut asked = JoinSet::new();
     for count in 0_u64.. {
@@ -75,7 +75,7 @@ async fn run(
             let pod = if is_bad { privileged("load") } else { compliant("load") };
             let asked = Instant::now();
             let answer = user.try_create(&path, &pod).await;
-            // What is kept is small: a long run asks hundreds of thousands.
+            // Keeps little data, because a long run sends hundreds of thousands of requests.
             (asked - start, Outcome::of(is_bad, answer, asked.elapsed()))
         });
     }
@@ -90,7 +90,7 @@ async fn run(
     report
 }
 
-/// What became of one pod.
+/// The result of one request.
 enum Outcome {
     Right(Duration),
     WronglyAdmitted,

@@ -1,7 +1,7 @@
-//! What must hold when things go wrong, in a short form. `just faults` runs the long one, whose figures are in
-//! `docs/reliability.md`: each test prints its row.
+//! Fault tests in a short form. `just faults` runs the long form, whose figures are in `docs/reliability.md`: each test
+//! prints its row.
 
-// What clippy.toml allows in tests holds for all of it.
+// clippy.toml's exceptions for tests apply to all of it.
 #![cfg(test)]
 
 #[path = "../support/mod.rs"]
@@ -28,7 +28,7 @@ use support::skip::say;
 
 const RESTRICTED: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "restricted")];
 
-/// One of two values: for `cargo test`, or for `just faults`, which sets PORTCULLIS_FAULTS=full.
+/// The value for `cargo test`, or for `just faults`, which sets PORTCULLIS_FAULTS=full.
 fn scale<T>(short: T, full: T) -> T {
     let is_full = std::env::var("PORTCULLIS_FAULTS").is_ok_and(|value| value == "full");
     if is_full { full } else { short }
@@ -49,7 +49,7 @@ fn quantiles(times: &mut [Duration]) -> (f64, f64, f64) {
     (at(50), at(99), at(100))
 }
 
-/// Resident memory in MB, and open descriptors, of the server as it says itself.
+/// The resident memory in MB and the open descriptors of the server, from its metrics.
 async fn footprint(server: &Portcullis) -> (f64, f64) {
     let (_, page) = server.page("/metrics").await.unwrap();
     let metric = |name: &str| {

@@ -1,4 +1,4 @@
-//! Reviews made to take memory, in control groups that are no larger than a replica's limit.
+//! Reviews that need much memory, in control groups with the limit of a replica.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,9 +25,9 @@ use crate::{
 };
 
 pub(crate) const MIB: usize = 1 << 20;
-/// At once, each from an address of its own.
+/// Concurrent clients, each with a separate address.
 const CLIENTS: usize = 8;
-/// A pod that breaks baseline, as an honest client sends it.
+/// A pod of an honest client that violates baseline.
 const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -84,7 +84,7 @@ async fn attack(limit: usize) {
     assert!(!updates.honest.is_empty() && !all.honest.is_empty(), "honest ones are answered");
     assert!(listed > 0);
     for seen in [updates, all, largest] {
-        // 503 is said where there is no memory left: the API server tries again.
+        // The server responds with 503 if there is no memory left; the API server retries.
         assert!(seen.codes.keys().all(|code| matches!(code, 200 | 503)), "{:?}", seen.codes);
         assert!(seen.codes[&200] > 0);
     }
@@ -101,7 +101,7 @@ fn namespaces() -> Vec<Pods> {
         full("ordinary", 8 << 10),
         full("large", 128 << 10),
         full("huge", 3 * MIB / 2),
-        // What is escaped in JSON, as `<` is by Go, is six times as long as it is stored.
+        // Escaped characters, such as Go's `<`, take six times their stored size.
         full("escaped", 6 * MIB),
     ]
 }
@@ -126,7 +126,7 @@ fn inputs(count: usize) -> Vec<Arc<[u8]>> {
     kinds.into_iter().cycle().take(count).collect()
 }
 
-/// Reviews of so many bytes, which break as much as they have room for, to both hooks.
+/// Reviews of this size with as many violations as possible, to both hooks.
 fn largest(bytes: usize) -> Vec<Arc<[u8]>> {
     let name = (bytes / 15).saturating_sub(640 << 10);
     let specs = [containers(bytes), lists_of_ports(15, name), long_path(bytes), escapes(bytes)];
@@ -134,13 +134,13 @@ fn largest(bytes: usize) -> Vec<Arc<[u8]>> {
     reviews.flat_map(|review| [Arc::clone(&review), review]).collect()
 }
 
-/// What became of some reviews.
+/// The results of some reviews.
 pub(crate) struct Seen {
     pub(crate) sent: usize,
     pub(crate) codes: BTreeMap<u16, usize>,
-    /// The first warning of each, where there were any.
+    /// The first warning of each response, if any.
     pub(crate) warnings: Vec<String>,
-    /// How long the honest ones took that were sent meanwhile.
+    /// The response times of honest requests during the reviews.
     pub(crate) honest: Vec<Duration>,
 }
 
@@ -150,8 +150,8 @@ impl Seen {
     }
 }
 
-/// Sends all of them, so many at once, to both hooks in turn, and honest ones beside them: of pods that the policy of
-/// this namespace denies.
+/// Sends all reviews with this concurrency to both hooks in turn, and honest ones at the same time, about pods that the
+/// policy of this namespace denies.
 pub(crate) async fn run(
     server: &Portcullis,
     reviews: Vec<Arc<[u8]>>,

@@ -1,4 +1,4 @@
-//! Many namespaces, relabelled all the time.
+//! Many namespaces that are relabelled continuously.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const LABEL: &str = "pod-security.kubernetes.io/enforce";
 #[tokio::test]
 async fn relabelling_is_heard_at_once_among_many_namespaces() {
     let Ok(mut plane) = ControlPlane::start(BuiltInPodSecurity::Off) else { return };
-    // Nobody needs service accounts here.
+    // No service accounts are needed here.
     plane.stop_controllers();
     let (count, a_second) = scale((300, 50), (10_000, 500));
     let relabelled = Duration::from_secs(scale(3, 30));
@@ -63,7 +63,7 @@ fn name(index: usize) -> String {
     format!("n-{index}")
 }
 
-/// All begin privileged.
+/// Creates privileged namespaces.
 async fn make(admin: &User, count: usize) {
     let mut making = JoinSet::new();
     for index in 0..count {
@@ -79,8 +79,8 @@ async fn make(admin: &User, count: usize) {
     making.join_all().await;
 }
 
-/// Turns one namespace after the other around. Each tenth is asked for until the server knows: the times from the
-/// API server's answer until then, and what holds in the end.
+/// Changes one namespace after the other. Every tenth is queried until the server knows the change. Returns the delays
+/// after the API server's response, and the final labels.
 async fn relabel(
     admin: &User,
     server: &Portcullis,
@@ -99,7 +99,7 @@ async fn relabel(
             break;
         }
         ticks.tick().await;
-        // Two changes of one namespace never overlap: their order would not be known.
+        // Two changes of one namespace never overlap, because their order would be unknown.
         let index = turn % count;
         if index == 0 {
             staleness.extend(changing.join_all().await.into_iter().flatten());
@@ -117,7 +117,7 @@ async fn relabel(
             let level = if is_privileged { "privileged" } else { "restricted" };
             let patch = json!({"metadata": {"labels": {LABEL: level}}});
             let path = format!("/api/v1/namespaces/{}", name(index));
-            // At this pace it is etcd that is late, now and then.
+            // etcd is sometimes slow at this rate.
             while admin.merge(&path, &patch).await.code != 200 {}
             if turn % 10 != 0 {
                 return None;
@@ -137,7 +137,7 @@ async fn relabel(
     (staleness, levels)
 }
 
-/// Asks the server directly.
+/// Sends reviews directly to the server.
 struct Judge(Client<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>);
 
 impl Judge {
@@ -146,7 +146,7 @@ impl Judge {
         Self(Client::connect(address, &server.serving.authority_pem, &[]).await.unwrap())
     }
 
-    /// Whether a privileged pod is let into this namespace.
+    /// Whether a privileged pod is admitted to this namespace.
     async fn admits(&mut self, namespace: &str) -> bool {
         let mut review: Value =
             serde_json::from_str(include_str!("../../src/cli/serve/samples/denied.json")).unwrap();

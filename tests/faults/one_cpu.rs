@@ -1,4 +1,4 @@
-//! One processor, and the largest reviews that are taken: everything else is answered meanwhile.
+//! On one processor, requests are answered in time during the largest possible reviews.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::{
 };
 
 const MIB: usize = 1 << 20;
-/// The most that anything else may wait.
+/// The maximum response time of all other requests.
 const BOUND: Duration = Duration::from_millis(250);
 const HONEST: &str = include_str!("../../src/cli/serve/samples/denied.json");
 
@@ -33,7 +33,7 @@ async fn health_and_small_reviews_are_answered_during_the_largest_one() {
     let mut server = Portcullis::launch_in(&one, &stub.kubeconfig(), Some(EVERYTHING), &flags);
     server.wait_ready().await;
 
-    // Just below 40 MiB, which is the most that is taken with 256 MiB.
+    // Just below 40 MiB, the largest review with 256 MiB of memory.
     let bytes = scale(4, 39) * MIB;
     let ports = |room: usize| lists_of_ports(15, (room / 15).saturating_sub(640 << 10));
     for (kind, spec) in [
@@ -92,13 +92,13 @@ async fn beside(server: &Portcullis, kind: &str, hook: &'static str, review: &[u
             review_longest.as_secs_f64() * 1000.0,
         ),
     );
-    // The short form runs in a debug build, beside other tests.
+    // The short form runs in a debug build, in parallel with other tests.
     let bound = BOUND * scale(40, 1);
     assert!(health_longest <= bound, "{health_longest:?} for /livez");
     assert!(review_longest <= bound, "{review_longest:?} for a small review");
 }
 
-/// The first one that this process may run on.
+/// The first processor that this process may use.
 fn first_processor() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;

@@ -33,7 +33,7 @@ async fn an_outage_of_the_cluster_is_outlived_on_what_is_known() {
     plane.stop_etcd();
     sleep(outage).await;
     plane.start_etcd();
-    // The API server must find it again first.
+    // The API server must reconnect first.
     let admin = plane.user(Who::Admin).await;
     until("the API server to answer", PATIENCE, async || {
         let answer = admin.try_get("/api/v1/namespaces/default").await;
@@ -67,7 +67,7 @@ async fn readiness(server: Arc<Portcullis>, asked: Arc<AtomicU32>, unready: Arc<
     }
 }
 
-/// What was known holds, and what changes is heard.
+/// Known labels still apply, and changes arrive.
 async fn verify(plane: &ControlPlane, server: &Portcullis, strict: &str) {
     let admin = plane.user(Who::Admin).await;
     assert_eq!(admin.create(&pods(strict), &privileged("bad")).await.code, 403);
@@ -77,6 +77,6 @@ async fn verify(plane: &ControlPlane, server: &Portcullis, strict: &str) {
     admin.create(&path, &compliant("good")).await.granted();
     let lenient = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": null}}});
     admin.merge(&format!("/api/v1/namespaces/{changing}"), &lenient).await.granted();
-    // Baseline is the default: a privileged pod is denied still, one that sets nothing is not.
+    // Baseline is the default: a privileged pod is still denied, and one without settings is not.
     await_verdict(&admin, &changing, &crate::support::objects::plain("plain"), 201).await;
 }

@@ -1,5 +1,5 @@
-//! Forged updates of namespaces that are full of pods, on a real API server: they cost a replica no more than their share
-//! of its memory.
+//! Forged updates of namespaces with many pods, on a real API server: a replica uses no more than its share of memory
+//! for them.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ use crate::{
     },
 };
 
-/// The bytes of each pod's annotation in one namespace: ordinary pods, and nearly the largest that the API server takes.
+/// The size of each pod's annotation per namespace: ordinary pods, and nearly the API server's maximum.
 const SIZES: [usize; 4] = [8 << 10, 32 << 10, 128 << 10, 250 << 10];
-/// What a replica may take, in MiB.
+/// The memory limit of a replica, in MiB.
 const LIMIT: usize = 128;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,7 +33,7 @@ async fn updates_of_namespaces_full_of_real_pods_kill_no_replica() {
     let mut namespaces = Vec::new();
     for size in SIZES {
         let namespace = plane.namespace("full", &[]).await;
-        // `<` takes six bytes of JSON, as the API server writes it.
+        // The API server writes `<` as six bytes of JSON.
         let count = scale(8, 64) * MIB / size;
         fill(&admin, &namespace, count, "<".repeat(size)).await;
         namespaces.push((namespace, count));
@@ -46,7 +46,7 @@ async fn updates_of_namespaces_full_of_real_pods_kill_no_replica() {
     server.wait_ready().await;
 
     let scans = namespaces.iter().map(|(name, _)| Arc::<[u8]>::from(tightened(name)));
-    // Only `/validate` looks at pods, and the hooks take turns.
+    // Only `/validate` reads pods, and the hooks alternate.
     let scans = scans.flat_map(|scan| [Arc::clone(&scan), scan]).collect();
     let seen = run(&server, scans, &honest).await;
 
@@ -74,7 +74,7 @@ async fn updates_of_namespaces_full_of_real_pods_kill_no_replica() {
     assert!(are_pods_told, "no pods were listed: {:?}", seen.warnings);
 }
 
-/// Makes pods that break restricted, some at a time.
+/// Creates pods that violate restricted, several at a time.
 async fn fill(admin: &User, namespace: &str, count: usize, text: String) {
     let (path, text): (Arc<str>, Arc<str>) = (pods(namespace).into(), text.into());
     let mut making = JoinSet::new();

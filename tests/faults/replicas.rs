@@ -1,5 +1,5 @@
-//! What becomes of requests when replicas are replaced, killed or hung: the chart in a cluster of the test's own,
-//! called by the API server through the chart's Service.
+//! Requests while replicas are replaced, killed or stopped: the chart in the test's own cluster, called by the API
+//! server through the chart's Service.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::{
     },
 };
 
-/// Enforcing, with the certificates that are the default.
+/// Enforcing, with the default certificates.
 fn values() -> Value {
     json!({"mode": "enforce"})
 }
 
-/// The chart installed, and load on a namespace that enforces restricted.
+/// The installed chart, and load on a namespace that enforces restricted.
 async fn under_load(values: &Value) -> (Cluster, Load) {
     let cluster = Cluster::start();
     cluster.install(values).await;
@@ -83,10 +83,10 @@ fn a_killed_replica_fails_only_what_was_sent_to_it() {
         sleep(Duration::from_secs(1)).await;
         let load = load.end().await;
 
-        // A busy machine may be late: the long form holds it to a second.
+        // A busy machine may be slow; the long form allows one second.
         let grace = Duration::from_secs(scale(5, 1));
         let is_excused = |at: Duration| {
-            // What was asked just before the kill may be in flight at it.
+            // Requests just before the kill may be in flight.
             gone.iter().any(|(killed, gone)| at + grace > *killed && at < *gone + grace)
         };
         let late: Vec<_> = load.failures.iter().filter(|(at, _)| !is_excused(*at)).collect();
@@ -118,7 +118,7 @@ fn a_hung_replica_is_left_out_by_its_readiness() {
         })
         .await;
         let gone = load.elapsed();
-        // Until the API server has given up what it had sent there.
+        // Until the API server has given up its pending requests.
         sleep(Duration::from_secs(6)).await;
         let quiet = load.elapsed();
         sleep(Duration::from_secs(3)).await;
@@ -177,7 +177,7 @@ fn without_replicas_pods_are_refused_in_time_and_it_recovers_by_itself() {
     });
 }
 
-/// Leaves live for 9 s here and authorities sign for 12: what takes months elsewhere.
+/// With short lifetimes: certificates last 9 s and CAs sign for 12 s, instead of months.
 #[test]
 fn rotating_certificates_and_authorities_causes_no_failed_requests() {
     in_namespaces(PROGRAMS, async || {

@@ -1,4 +1,4 @@
-//! The network between the server and the API server swallows everything, and no connection is closed.
+//! The network between the server and the API server drops all packets without closing connections.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,16 +24,16 @@ use crate::{
 };
 
 const LENIENT: &[(&str, &str)] = &[("pod-security.kubernetes.io/enforce", "privileged")];
-/// Longer than anything takes here, on a machine that is busy with other tests, too.
+/// Longer than any step takes, even on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
-/// What becomes of the bytes.
+/// What happens to the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Network {
     Up,
-    /// They are taken and kept.
+    /// They are accepted but not forwarded.
     Frozen,
-    /// Connections of before are dead for ever, new ones work.
+    /// Existing connections are dead forever, new ones work.
     Rerouted,
 }
 
@@ -58,7 +58,7 @@ async fn a_network_that_swallows_everything_is_noticed_and_recovered_from() {
         json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     admin.merge(&format!("/api/v1/namespaces/{lenient}"), &tighten).await.granted();
     let dry_run = |namespace: &str| format!("{}?dryRun=All", pods(namespace));
-    // What is known holds, what is not known is denied, and the metric tells.
+    // Known labels still apply, pods in unknown namespaces are denied, and the metric shows it.
     let outage = Instant::now();
     while outage.elapsed() < Duration::from_secs(scale(3, 10)) {
         assert_eq!(admin.create(&dry_run(&strict), &bad).await.code, 403);
@@ -70,7 +70,7 @@ async fn a_network_that_swallows_everything_is_noticed_and_recovered_from() {
     assert!(silence(&server).await >= 3.0);
     assert_eq!(server.page("/readyz").await.unwrap().0, 200, "it serves what it knows");
 
-    // As after a failover: what was sent is lost, and nobody says so. In the short form it only comes late.
+    // Like after a failover: sent data is lost without an error. In the short form it is only delayed.
     network.send(scale(Network::Up, Network::Rerouted)).unwrap();
     let rerouted = Instant::now();
     until("the changed label to be heard", LONG, async || {
@@ -104,7 +104,7 @@ async fn silence(server: &Portcullis) -> f64 {
     page.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
 }
 
-/// A way to the API server that the test can cut, and a kubeconfig that leads there.
+/// A connection to the API server that the test can interrupt, and a kubeconfig for it.
 async fn proxied(
     plane: &ControlPlane,
     folder: &Folder,
@@ -138,7 +138,7 @@ async fn proxied(
     (folder.write("kubeconfig", &text), tasks)
 }
 
-/// Hands on what comes, as long as the network does.
+/// Forwards data while the network is up.
 async fn pass(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,

@@ -1,5 +1,5 @@
-//! A long time under load, with labels that change all the time. It asks the server itself: what the API server makes of
-//! that load on these machines is another matter, and `replicas.rs` has it.
+//! Long load with continuously changing labels. Sends requests directly to the server; `replicas.rs` covers load
+//! through the API server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,9 +19,9 @@ use crate::{
     },
 };
 
-/// Connections side by side, as an API server has.
+/// The number of parallel connections.
 const CALLERS: u64 = 10;
-/// Requests of one connection: then comes a new one.
+/// The number of requests per connection.
 const KEPT: u64 = 100;
 
 #[tokio::test]
@@ -49,13 +49,13 @@ async fn memory_and_descriptors_stay_flat() {
         let labels =
             json!({"pod-security.kubernetes.io/enforce": level, "change": changes.to_string()});
         let path = format!("/api/v1/namespaces/{churned}");
-        // On a busy machine etcd is late, now and then.
+        // etcd is sometimes slow on a busy machine.
         while admin.merge(&path, &json!({"metadata": {"labels": labels}})).await.code != 200 {}
         changes += 1;
         sleep(Duration::from_millis(100)).await;
         let (memory, descriptors) = footprint(&server).await;
         (highest, most) = (highest.max(memory), most.max(descriptors));
-        // A caller ends only where an answer was wrong.
+        // A caller only ends after a wrong response.
         assert!(callers.try_join_next().is_none());
     }
     let (memory_after, descriptors_after) = footprint(&server).await;
@@ -79,7 +79,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// Asks without end. Each answer must deny.
+    /// Sends requests endlessly. Each response must be a denial.
     async fn ask(self, review: String, period: Duration, asked: Arc<AtomicU64>) {
         let mut ticks = interval(period);
         loop {
@@ -95,7 +95,7 @@ impl Caller {
     }
 }
 
-/// A realistic pod, in a namespace that does not allow it.
+/// A realistic pod, in a namespace that denies it.
 fn review(namespace: &str) -> String {
     let mut review: Value =
         serde_json::from_str(include_str!("../reviews/realistic_12k.json")).unwrap();

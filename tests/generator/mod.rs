@@ -1,6 +1,5 @@
-//! Makes pods at random that reach every control and every combination of them, each from a number alone: the
-//! same number is the same pod. What there is to choose from stands in `fields.yaml`. Every pod is one that the API's
-//! types can hold. Needs `mod pods` beside it.
+//! Generates random pods that reach every control and every combination of them, each from a number: equal numbers give
+//! equal pods. The choices are in `fields.yaml`. All pods are valid for the API's types. Needs `mod pods`.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod random;
@@ -14,7 +13,7 @@ use serde_json::Value;
 use crate::pods::{Path, base, strip_nulls};
 pub(crate) use random::Random;
 
-/// Makes pods.
+/// Generates pods.
 pub(crate) struct Generator {
     base: Value,
     fields: Fields,
@@ -24,7 +23,7 @@ pub(crate) struct Generator {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
-    /// What is changed in the base of the cases before anything else.
+    /// The first changes of the base of the cases.
     starts: Vec<BTreeMap<Path, Value>>,
     pod: Vec<Row>,
     /// Paths within a container of any list.
@@ -33,11 +32,11 @@ struct Fields {
     volume: Vec<Row>,
 }
 
-/// A path, and the values that it may have.
+/// A path, and its possible values.
 type Row = (Path, Vec<Value>);
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
-/// Few, so that one pod has several things wrong in one container, and the same wrong in several.
+/// Few, so that one pod has several violations in one container, and the same violation in several.
 const MAX_ELEMENTS: usize = 3;
 
 impl Generator {
@@ -53,7 +52,7 @@ impl Generator {
         for (path, value) in random.pick(&self.fields.starts) {
             path.set(&mut pod, value.clone());
         }
-        // Most pods are nearly right or nearly wrong, so that the verdict hangs on one field.
+        // Most pods are nearly valid or nearly invalid, so that the verdict depends on one field.
         let changes = if random.one_in(3) { random.below(16) } else { random.below(4) };
         for _ in 0..changes {
             self.change(&mut pod, &mut random);
@@ -81,7 +80,7 @@ impl Generator {
         path.set(within, random.pick(values).clone());
     }
 
-    /// An element of a list of the spec: one that is there, or a new one that passes.
+    /// An element of a list of the spec: an existing one, or a new one that passes.
     fn element<'v>(&self, pod: &'v mut Value, list: &str, random: &mut Random) -> &'v mut Value {
         if !pod["spec"][list].is_array() {
             pod["spec"][list] = Value::Array(Vec::new());

@@ -1,11 +1,11 @@
-//! Numbers that look random and depend on a seed alone: SplitMix64 (Steele, Lea, Flood 2014).
+//! Reproducible random numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014).
 
-/// A stream of numbers.
+/// A stream of random numbers.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// Streams of different seeds, neighbours too, have nothing in common.
+    /// Streams of different seeds are independent, even of consecutive ones.
     pub(crate) fn new(seed: u64) -> Self {
         Self(mix(seed))
     }
@@ -15,12 +15,12 @@ impl Random {
         mix(self.0)
     }
 
-    /// From 0 up to, and without, `end`.
+    /// From 0 to `end`, exclusive.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
     }
 
-    /// Whether to do what is done once in `times`.
+    /// True once in `times`.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

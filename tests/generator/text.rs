@@ -1,5 +1,4 @@
-//! JSON as nobody writes it, though all may: fields in any order, blanks, escapes where none are needed. Who reads
-//! it must read the same as ever.
+//! Unusual but valid JSON: fields in any order, blanks, unnecessary escapes. Readers must get the same value.
 
 use std::fmt::Write;
 

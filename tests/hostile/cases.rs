@@ -1,4 +1,4 @@
-//! Hostile reviews, each from a number alone.
+//! Hostile reviews, each generated from a number.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     world::users,
 };
 
-/// What is made hostile, and how large.
+/// The hostile fields, and their size.
 pub(crate) struct Case {
     pieces: Vec<Piece>,
     holder: Holder,
@@ -22,29 +22,29 @@ pub(crate) struct Case {
 #[derive(Clone, Copy, Debug)]
 enum Holder {
     Pod,
-    /// An update of both, with a change in what runs.
+    /// An update of both, with a changed image.
     Update,
-    /// What `kubectl debug` adds.
+    /// An ephemeral container, as `kubectl debug` adds it.
     Debug,
     Template(&'static str),
 }
 
-/// Elements and bytes of one case, before they are scaled.
+/// Elements and bytes of one case, before scaling.
 const ELEMENTS: [usize; 6] = [1, 1, 20, 200, 1000, 4000];
 const LENGTHS: [usize; 6] = [0, 1, 8, 60, 2000, 60_000];
 
 impl Case {
-    /// One row alone: each list in turn long, each text in turn.
+    /// One row: each list or text of it in turn is long.
     pub(crate) fn alone(row: &Row, seed: u64) -> Self {
         Self::of(&[row], &mut Random::new(seed), seed, 1)
     }
 
-    /// Some rows together.
+    /// Several rows.
     pub(crate) fn together(fields: &Fields, seed: u64) -> Self {
         Self::some(fields, seed, 1)
     }
 
-    /// The same with a sixteenth of the elements, or of the text, at most.
+    /// With at most a sixteenth of the elements or of the text.
     pub(crate) fn small(fields: &Fields, seed: u64) -> Self {
         Self::some(fields, seed, TIMES)
     }
@@ -57,13 +57,13 @@ impl Case {
         Self::of(&chosen, &mut random, seed, part)
     }
 
-    /// A pod of one row that has each of its values wrong, a few times.
+    /// A pod of one row with each of its invalid values, several times.
     pub(crate) fn broken(row: &Row, seed: u64, length: usize) -> Self {
         let counts = vec![7; row.depth()];
         Self::pod(Piece { row: row.clone(), counts, length, shape: Shape::Distinct }, seed)
     }
 
-    /// A pod of one row whose innermost list has so many elements, none like another.
+    /// A pod of one row whose innermost list has this number of distinct elements.
     pub(crate) fn long(row: &Row, elements: usize) -> Self {
         let mut counts = vec![1; row.depth()];
         counts.last_mut().unwrap().clone_from(&elements);
@@ -82,13 +82,13 @@ impl Case {
             3 => Holder::Debug,
             _ => Holder::Template(random.pick::<&str>(&holders)),
         };
-        // Elements of the same lists meet, so that one pod has much wrong in each.
+        // Elements of the same lists, so that one pod has many violations in each.
         let shared: Vec<_> = (0..2).map(|_| *random.pick(&ELEMENTS)).collect();
         let pieces = rows.iter().map(|row| {
             let mut counts: Vec<_> = (0..row.depth())
                 .map(|at| if random.one_in(3) { *random.pick(&ELEMENTS) } else { shared[at % 2] })
                 .collect();
-            // No more elements in all than a body of some MiB has.
+            // No more elements in total than fit into a body of some MiB.
             while counts.iter().product::<usize>() > 20_000 / part {
                 let largest = counts.iter_mut().max().unwrap();
                 *largest = (*largest / 4).max(1);
@@ -102,7 +102,7 @@ impl Case {
         Self { pieces, holder, seed, user: *random.pick(&users()) }
     }
 
-    /// The review, with so many times the elements, or where there are none as many times the text.
+    /// The review with this factor for the number of elements, or for the text if there are none.
     pub(crate) fn review(&self, times: usize) -> String {
         let scaled = |piece: &Piece| {
             let mut piece = piece.clone();

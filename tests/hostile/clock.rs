@@ -7,16 +7,17 @@ use std::fmt;
 
 use cpu_time::ThreadTime;
 
-/// How many times as large the large one is.
+/// The size of the large one relative to the small one.
 pub(crate) const TIMES: usize = 16;
-/// The most that the large one may take of what as many small ones take. Sorting takes up to 2; caches and neighbours add to it.
+/// The maximum time of the large one relative to the same amount of small ones. Sorting takes up to 2; caches and other
+/// processes add to it.
 const MOST: f64 = 4.0;
-/// Pairs of runs, where the first does not say enough.
+/// The number of pairs of runs, if the first is not conclusive.
 const PAIRS: usize = 7;
-/// Of the small one in each pair.
+/// The number of small runs per pair.
 const RUNS: u32 = 4;
 
-/// Processor time in microseconds: of the large one, and of as many small ones.
+/// Processor time in microseconds of the large one, and of the same amount of small ones.
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     large: f64,
@@ -24,7 +25,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// How many times as long a byte takes in the large one.
+    /// The time per byte of the large one relative to the small one.
     pub(crate) fn ratio(self) -> f64 {
         self.large / self.small
     }

@@ -1,4 +1,4 @@
-//! The table of all that the view reads, and objects made of its rows.
+//! The table of all fields that the view reads, and objects made of its rows.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     text::{self, Shape},
 };
 
-/// What the view reads of a pod.
+/// The fields of a pod that the view reads.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fields {
@@ -18,7 +18,7 @@ pub(crate) struct Fields {
     container: Vec<Row>,
 }
 
-/// A path and what stands there.
+/// A path and its values.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Row(pub(crate) String, pub(crate) Leaf);
 
@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     Path,
 }
 
-/// One row as a case has it: how many elements each of its lists has, and how long its texts are.
+/// A row in a case: the number of elements of each list, and the length of its texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
     pub(crate) row: Row,
@@ -50,7 +50,7 @@ impl Fields {
         serde_saphyr::from_str(include_str!("fields.yaml")).unwrap()
     }
 
-    /// All rows, those of containers in each of the three lists.
+    /// All rows; those of containers in each of the three lists.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let lists = ["initContainers", "containers", "ephemeralContainers"];
         let in_list = |list: &str| {
@@ -64,13 +64,13 @@ impl Fields {
 }
 
 impl Row {
-    /// How many lists and maps are on the way.
+    /// The number of lists and maps in the path.
     pub(crate) fn depth(&self) -> usize {
         self.0.matches("[]").count() + self.0.matches('{').count()
     }
 }
 
-/// A pod of these pieces, laid over each other.
+/// A pod of these pieces, merged.
 pub(crate) fn pod(pieces: &[Piece], random: &mut Random) -> Value {
     let mut pod = json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "web"}]}});
     for piece in pieces {
@@ -140,7 +140,7 @@ fn merge(into: &mut Value, other: Value) {
     }
 }
 
-/// The table names every string and every list of the view, by the names that serde gives them.
+/// The table lists every string and every list of the view, by its serde name.
 #[test]
 fn the_table_is_complete() {
     let rows = Fields::read().rows();
@@ -173,7 +173,7 @@ fn the_table_is_complete() {
                 continue;
             }
             let name = rename.take().unwrap_or_else(|| camel(name));
-            // What the volume keeps of its sources is keyed by them.
+            // The volume keeps its sources by name.
             if !matches!(name.as_str(), "sources" | "serviceAccountToken" if source.contains("MAX_SOURCES"))
             {
                 assert!(has(&name), "{name} is in no row of fields.yaml");
@@ -190,7 +190,7 @@ fn camel(name: &str) -> String {
     parts.fold(first, |name, part| name + &part[..1].to_uppercase() + &part[1..])
 }
 
-/// What no pod has: where names of resources of the API differ from the view's.
+/// Names of API resources that differ from the view's.
 pub(crate) fn holders() -> BTreeMap<&'static str, fn(Value) -> Value> {
     let spec: fn(Value) -> Value = |pod| json!({"spec": {"template": pod}});
     BTreeMap::from([

@@ -5,7 +5,7 @@
 //! What it costs is counted. Bytes allocated at the peak are held to twice the body and 1 MiB; all that is allocated, to a
 //! constant a byte. Steps that allocate nothing are found by processor time of the thread, as a ratio of sixteen times the
 //! size to once: a loop within a loop takes up to sixteen times as long a byte, and at most four is allowed.
-// What clippy.toml allows in tests holds for all of it.
+// clippy.toml's exceptions for tests apply to all of it.
 #![cfg(test)]
 #![allow(clippy::cast_possible_truncation, reason = "sizes of tests are small")]
 

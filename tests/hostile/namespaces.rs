@@ -1,10 +1,10 @@
-//! Hostile namespaces: labels, annotations and finalizers, many and long, with the same beginnings, new and old.
+//! Hostile namespaces: many long labels, annotations and finalizers with common prefixes, new and old.
 
 use serde_json::{Map, Value, json};
 
 use crate::{clock::TIMES, objects::Ask, random::Random, text};
 
-/// Policy labels and what looks like them.
+/// Policy labels and similar keys.
 const KEYS: [&str; 8] = [
     "pod-security.kubernetes.io/enforce",
     "pod-security.kubernetes.io/enforce-version",
@@ -16,13 +16,13 @@ const KEYS: [&str; 8] = [
     "portcullis.dev/enforce",
 ];
 
-/// What is read of a value, and what is not.
+/// Values that are read, and others.
 const VALUES: [&str; 6] = ["restricted", "baseline", "v1.18", "agent", "latest", "nonsense"];
 
 const COUNTS: [usize; 4] = [0, 1, 300, 5_000];
 const LENGTHS: [usize; 4] = [0, 8, 60, 20_000];
 
-/// A review of a namespace that is made or changed, from a number alone, with so many sixteenths of its size.
+/// A review of a created or changed namespace, generated from a number, with this number of sixteenths of its size.
 pub(crate) fn review(seed: u64, parts: usize) -> String {
     let mut random = Random::new(seed);
     let is_update = random.one_in(2);
@@ -64,7 +64,7 @@ fn namespace(random: &mut Random, parts: usize) -> Value {
     })
 }
 
-/// Entries whose keys begin alike, some of them as policy labels do.
+/// Entries whose keys have common prefixes, some of them those of policy labels.
 fn map(random: &mut Random, parts: usize) -> Map<String, Value> {
     let count = *random.pick(&COUNTS);
     let length = (*random.pick(&LENGTHS)).min(400_000 / count.max(1));

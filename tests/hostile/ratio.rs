@@ -1,4 +1,4 @@
-//! Whole reviews, in processor time of sixteen times the size to once: what is beside the steps of judging.
+//! The processor time of complete reviews with sixteen times the size: everything besides the steps of judging.
 
 use crate::{
     cases::Case,
@@ -9,12 +9,12 @@ use crate::{
     world::{Asked, World, asks, logged},
 };
 
-/// What takes less than this has no loop worth finding, in microseconds.
+/// Shorter times cannot hide a nested loop, in microseconds.
 const FLOOR: f64 = 2_000.0;
-/// The longest list that the ratio begins with.
+/// The initial length of the longest list.
 const LONGEST: usize = 1_000;
 
-/// How much longer a byte takes in the large one.
+/// The time per byte of the large review relative to the small one.
 fn held(world: &World, name: &str, asked: Asked, small: &str, large: &str) -> f64 {
     let run = |body: &str| drop(world.review(body.as_bytes(), asked));
     let parts = large.len() as f64 / small.len() as f64;
@@ -35,7 +35,7 @@ fn sixteen_times_as_much_takes_a_review_sixteen_times_as_long() {
             let case = Case::small(&fields, seed);
             let (small, large) = (case.review(1), case.review(TIMES));
             let asked = asks[seed as usize % asks.len()];
-            // A review whose lists are refused is not judged: that is another way.
+            // A review with too long lists is refused and not judged, which is another path.
             if answer_to(&world, &small, asked) == answer_to(&world, &large, asked) {
                 compared += 1;
                 worst = worst.max(held(&world, &format!("case {seed}"), asked, &small, &large));
@@ -46,7 +46,7 @@ fn sixteen_times_as_much_takes_a_review_sixteen_times_as_long() {
     });
 }
 
-/// Each list alone, as long as it is taken.
+/// Each list alone, with its maximum length.
 #[test]
 fn a_list_sixteen_times_as_long_takes_a_review_sixteen_times_as_long() {
     let (world, fields, asks) = (World::new(), Fields::read(), asks());
@@ -56,7 +56,7 @@ fn a_list_sixteen_times_as_long_takes_a_review_sixteen_times_as_long() {
         let rows = fields.rows();
         let lists = rows.iter().filter(|row| row.depth() > 0);
         for (number, row) in lists.enumerate() {
-            // Else those that are longest in practice.
+            // Otherwise only the longest lists in practice.
             if !is_full && !["hostPort", "sysctls"].iter().any(|list| row.0.contains(list)) {
                 continue;
             }

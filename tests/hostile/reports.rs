@@ -1,4 +1,4 @@
-//! What a hostile manifest costs in each form of a report.
+//! The cost of a hostile manifest in each report format.
 
 use std::{convert::Infallible, path::Path, sync::Arc, time::SystemTime};
 
@@ -16,13 +16,13 @@ use portcullis::{
 };
 use serde_json::{Value, json};
 
-/// At the peak, of a byte of the manifest: its places take most of it. And beside that, in bytes.
+/// Peak memory per byte of the manifest, mostly for its places, and a constant in bytes.
 const PEAK: u64 = 24;
 const BESIDE: u64 = 4 << 20;
-/// The same of `harden`.
+/// The same for `harden`.
 const HARDENING: u64 = 16;
 const HARDENING_BESIDE: u64 = 1 << 20;
-/// What four times as much may take at the peak beyond four times, as a part of it.
+/// Maximum growth of the peak per byte for four times the size.
 const GROWTH: f64 = 1.25;
 
 fn pod(spec: &Value) -> Value {
@@ -51,7 +51,7 @@ fn lists(times: usize) -> Value {
     }))
 }
 
-/// A path of many parts, with hardening that looks for what is below it.
+/// A path of many segments, with hardening that searches for mounts below it.
 fn long_path(times: usize) -> Value {
     let path = "/a".repeat(times << 15);
     pod(&json!({
@@ -69,7 +69,7 @@ fn policy() -> Policy {
     Policy::new(config, Some(Level::Restricted), None, None, SystemTime::UNIX_EPOCH)
 }
 
-/// As `check` judges it, on this thread.
+/// Judged like in `check`, on this thread.
 fn judged(text: &str, policy: &Policy) -> Workload {
     let mut places = Places::new(Arc::from("pod.yaml"), text.as_bytes());
     let mut judged = None;
@@ -95,7 +95,7 @@ fn report(judged: &Workload, text: &str, policy: &Policy, format: Format, file: 
     report.finish().unwrap();
 }
 
-/// Bytes at the peak, in each form.
+/// Peak memory in bytes, for each format.
 fn peaks(text: &str, policy: &Policy, file: &Path) -> Vec<(Format, u64)> {
     let (mut found, size) = (None, text.len() as u64);
     let judging = measure(|| found = Some(judged(text, policy)));
@@ -116,7 +116,7 @@ type Make = fn(usize) -> Value;
 const MANIFESTS: [(&str, Make); 3] =
     [("long name", long_name), ("lists", lists), ("long path", long_path)];
 
-/// In each language.
+/// The manifest in JSON and YAML.
 fn written(manifest: &Value) -> [(&'static str, String); 2] {
     [("JSON", manifest.to_string()), ("YAML", serde_saphyr::to_string(manifest).unwrap())]
 }
@@ -138,7 +138,7 @@ fn a_manifest_costs_no_more_than_its_size_in_every_form() {
     }
 }
 
-/// What `harden` takes, which reads the text again and compares.
+/// The memory of `harden`, which parses its output again and compares.
 #[test]
 fn hardening_a_manifest_takes_no_more_than_its_size() {
     let config = config::parse(include_str!("config.yaml"), Path::new("config.yaml")).unwrap();

@@ -1,4 +1,4 @@
-//! What hostile reviews cost.
+//! The cost of hostile reviews.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,32 +20,32 @@ use crate::{
     world::{Asked, World, asks, logged},
 };
 
-/// Beside twice the body, in bytes.
+/// The constant added to twice the size of the body, in bytes.
 const BESIDE: u64 = 1 << 20;
-/// Of all that is allocated, a byte of the body; and beside that, in bytes: 32 times what the lists of any body may take. A
-/// pod is copied for each requirement that an exception lifts for some of its containers.
+/// Total allocations per byte of the body, and a constant in bytes: 32 times the limit of the lists in a body. A pod is
+/// copied for each requirement that an exception lifts for some of its containers.
 const WORK: u64 = 64;
 const WORK_BESIDE: u64 = 32 * memory(0) as u64;
 
 /// The largest review that is decided on the thread that read it, in bytes: `BodyLimits::small`.
 const SMALL: usize = 256 << 10;
 
-/// Cases of an ordinary run.
+/// The number of cases in an ordinary run.
 const CASES: u64 = 60;
 
 const LISTS: [&str; 3] =
     ["spec.initContainers[]", "spec.containers[]", "spec.ephemeralContainers[]"];
 
-/// The worst that was seen.
+/// The maxima so far.
 #[derive(Default)]
 struct Worst {
     cases: u64,
-    /// How many were answered how.
+    /// The number of responses of each kind.
     answers: BTreeMap<String, u64>,
-    /// Of the peak, what is above 1 MiB as a share of the body; the peak itself.
+    /// The peak above 1 MiB relative to the body, and the peak itself.
     peak: (f64, u64),
     work: f64,
-    /// Of those that are decided on the thread that read them: the one that took longest.
+    /// The slowest review that is decided on the thread that read it.
     inline: (Duration, String),
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Worst {
     }
 }
 
-/// Judges a body and holds what that costs against its size. The answer.
+/// Judges a body and checks that the cost is linear in its size. Returns the response.
 fn held(world: &World, body: &str, name: &str, asked: Asked, worst: &mut Worst) -> Value {
     let size = body.len() as u64;
     let mut answer = Vec::new();
@@ -104,7 +104,7 @@ fn each_field_alone_costs_no_more_than_its_size() {
     logged(|| {
         let is_full = cases() > CASES;
         for (number, row) in fields.rows().iter().enumerate() {
-            // Else each field of a container in one of the three lists.
+            // Otherwise each field of a container in one of the three lists.
             let list = LISTS.iter().position(|list| row.0.starts_with(list));
             if !is_full && list.is_some_and(|list| number % LISTS.len() != list) {
                 continue;
@@ -138,7 +138,7 @@ fn fields_together_cost_no_more_than_their_size() {
     eprintln!("together: {worst}");
 }
 
-/// Whether it is allowed, or with which code it is denied.
+/// Whether it is allowed, or the code of the denial.
 pub(crate) fn answer_to(world: &World, body: &str, asked: Asked) -> String {
     summary(&serde_json::from_slice(&world.review(body.as_bytes(), asked)).unwrap())
 }
@@ -163,14 +163,14 @@ fn a_namespace_costs_no_more_than_its_size() {
     assert!(worst.answers.keys().any(|answer| answer.contains("422")), "no label is refused");
 }
 
-/// What a denial names: the ids of controls and rules.
+/// The ids of controls and rules in a denial.
 fn denied(answer: &Value) -> BTreeSet<String> {
     let causes = answer["response"]["status"]["details"]["causes"].as_array().cloned();
     let causes = causes.unwrap_or_default().into_iter();
     causes.filter_map(|cause| cause["reason"].as_str().map(str::to_owned)).collect()
 }
 
-/// Each field with each value wrong, under every policy that denies: no control and no rule is left out.
+/// Each field with each invalid value, under every policy that denies: covers every control and rule.
 #[test]
 fn every_requirement_is_broken_by_a_hostile_review() {
     let (world, fields, mut worst) = (World::enforcing(), Fields::read(), Worst::default());

@@ -1,5 +1,5 @@
-//! Each step of judging alone: every control in each of its revisions, every rule, and hardening. In a whole review a
-//! loop within a loop may hide beside all that is linear: alone, it takes sixteen times as long as it should.
+//! The time of each step of judging alone: every control in each of its revisions, every rule, and hardening. In a
+//! complete review, other linear work could hide a nested loop; alone, it takes sixteen times as long.
 
 use std::{hint::black_box, path::Path};
 
@@ -18,7 +18,7 @@ use crate::{
     world::CONFIG,
 };
 
-/// What takes less has no loop worth finding, in microseconds: reviews may take 100 ms in a release build.
+/// Shorter times cannot hide a nested loop, in microseconds: reviews may take 100 ms in a release build.
 const FLOOR: f64 = 300.0;
 
 type Run = Box<dyn Fn(&Pod<'_>)>;
@@ -56,17 +56,17 @@ fn steps() -> Vec<(String, Run)> {
     steps
 }
 
-/// A kind of pod, and how long its lists or its texts are at first.
+/// A kind of pod, and the initial length of its lists or texts.
 struct Kind {
     name: String,
     rows: Vec<Row>,
     start: usize,
-    /// How many elements each list of the way has.
+    /// The number of elements of each list in the path.
     counts: fn(depth: usize, size: usize) -> Vec<usize>,
     length: fn(size: usize) -> usize,
 }
 
-/// All rows of a list together, with the innermost lists long; containers many; texts long.
+/// All rows of a list together, with long innermost lists, many containers, or long texts.
 fn kinds(fields: &Fields) -> Vec<Kind> {
     let outer = |depth: usize, size: usize| [size, 1].into_iter().take(depth).collect();
     let inner = |depth: usize, size: usize| {
@@ -81,7 +81,7 @@ fn kinds(fields: &Fields) -> Vec<Kind> {
         let of_list: Vec<_> = rows
             .iter()
             .filter(|row| row.0.starts_with(start) && is_container(row) != start.is_empty())
-            // No resources and no volume take that many names.
+            // Resources and volumes cannot have that many names.
             .filter(|row| {
                 row.depth() > 0 && !["ts{}", "volumes[]{}"].iter().any(|end| row.0.ends_with(end))
             })
@@ -106,7 +106,7 @@ fn kinds(fields: &Fields) -> Vec<Kind> {
 }
 
 impl Kind {
-    /// As JSON. Of rows that meet, the last one holds.
+    /// As JSON. If rows overlap, the last one wins.
     fn pod(&self, size: usize) -> String {
         let piece = |row: &Row| Piece {
             row: row.clone(),
@@ -118,7 +118,7 @@ impl Kind {
         fields::pod(&pieces, &mut Random::new(7)).to_string()
     }
 
-    /// A pod, and one that is sixteen times as large: as large as one is taken.
+    /// A pod, and one that is sixteen times as large, up to the maximum.
     fn pods(&self) -> [String; 2] {
         let mut sizes = std::iter::successors(Some(self.start), |size| Some(size / 2));
         let taken = sizes.by_ref().find_map(|size| {

@@ -1,22 +1,22 @@
 //! Hostile texts.
 
-/// What a text is made of.
+/// The kind of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
-    /// The same everywhere.
+    /// Equal in all elements.
     Equal,
-    /// One for each element, with a long beginning in common.
+    /// Different in each element, with a long common prefix.
     Distinct,
-    /// Of characters that JSON and people see escaped.
+    /// Characters that are escaped in JSON and in messages.
     Escaped,
-    /// Of characters that only people see escaped.
+    /// Characters that are only escaped in messages.
     Odd,
 }
 
 pub(crate) const SHAPES: [Shape; 5] =
     [Shape::Equal, Shape::Distinct, Shape::Distinct, Shape::Escaped, Shape::Odd];
 
-/// A text of about so many bytes.
+/// A text of about this length.
 pub(crate) fn of(shape: Shape, length: usize, number: usize) -> String {
     match shape {
         Shape::Equal => "a".repeat(length),

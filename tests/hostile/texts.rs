@@ -1,5 +1,5 @@
-//! What hostile manifests cost `check` and `harden`: sixteen times the text takes at most so many times the memory, in all
-//! and at the peak, and processor time in proportion.
+//! The cost of hostile manifests in `check` and `harden`: sixteen times the text takes a bounded multiple of the
+//! memory, in total and at the peak, and proportional processor time.
 
 use std::{hint::black_box, sync::Arc, time::SystemTime};
 
@@ -13,17 +13,17 @@ use portcullis::rewrite::Hardener;
 
 use crate::clock::{TIMES, compared};
 
-/// How many times as much memory the large text may take.
+/// The maximum factor for memory.
 const AT_MOST: f64 = 24.0;
-/// What takes less processor time than this, in microseconds, has no loop worth finding.
+/// Shorter processor times, in microseconds, cannot hide a nested loop.
 const FLOOR: f64 = 10_000.0;
-/// How many parts the small text has, and the large one.
+/// The number of parts of the small text and of the large one.
 const PARTS: [usize; 2] = [2_048 / TIMES, 2_048];
 
 const POD: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{"hostNetwork":true,"containers":[{"name":"a","image":"a"}]}}"#;
 const PATCH: &str = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a"},"spec":{"containers":[{"name":"a"}]}}"#;
 
-/// A text that is made of so many parts.
+/// Generates a text with this number of parts.
 type Made = fn(usize) -> String;
 
 fn list(items: &[&str], between: &str) -> String {
@@ -34,7 +34,7 @@ fn numbered(parts: usize, part: impl Fn(usize) -> String) -> String {
     (0..parts).map(part).collect()
 }
 
-/// Each has a name, and how it is made of some parts.
+/// The name and generator of each text.
 const TEXTS: [(&str, Made); 22] = [
     ("keys", |n| numbered(n * 4, |index| format!("key{index}: 1\n"))),
     ("keys in braces", |n| format!("{{{}}}", numbered(n * 4, |index| format!("k{index}: 1, ")))),
@@ -119,7 +119,7 @@ fn sixteen_times_the_manifest_costs_harden_no_more_than_24_times() {
         let hardener = Hardener::new(Config::embedded());
         for (name, text) in TEXTS {
             is_linear(name, &PARTS.map(text), |text| {
-                // What is refused costs, too.
+                // Refused texts count too.
                 let _ = black_box(hardener.harden(text.as_bytes()));
             });
         }

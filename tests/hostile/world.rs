@@ -1,4 +1,4 @@
-//! The whole line of a review but for the network: decode, decide, answer, write, record.
+//! The complete path of a review without the network: decode, decide, respond, record.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use tokio::runtime::Runtime;
 
 pub(crate) const CONFIG: &str = include_str!("config.yaml");
 
-/// Everything on.
+/// Everything enabled.
 pub(crate) struct World {
     config: Config,
     exceptions: Exceptions,
@@ -34,7 +34,7 @@ pub(crate) struct World {
     _runtime: Runtime,
 }
 
-/// How a review is asked.
+/// The circumstances of a review.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub(crate) hook: Hook,
@@ -49,7 +49,7 @@ const AUDIT: &str = "pod-security.kubernetes.io/audit";
 const WARN: &str = "pod-security.kubernetes.io/warn";
 const PROFILE: &str = "portcullis.dev/profile";
 
-/// By the level, by versions that read other fields, by the profile; told in each way.
+/// By level, by versions that read other fields, and by profile, in every mode.
 const LABELS: [&[(&str, &str)]; 5] = [
     &[(ENFORCE, "restricted"), (AUDIT, "restricted"), (WARN, "baseline")],
     &[(ENFORCE, "baseline"), (VERSION, "v1.18"), (AUDIT, "restricted"), (WARN, "restricted")],
@@ -70,7 +70,7 @@ impl World {
         Self::with(CONFIG)
     }
 
-    /// Every rule denies what breaks it.
+    /// With every rule in mode enforce.
     pub(crate) fn enforcing() -> Self {
         Self::with(&CONFIG.replace(": warn", ": enforce").replace(": audit", ": enforce"))
     }
@@ -78,7 +78,7 @@ impl World {
     fn with(config: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let metrics = Metrics::new(10).unwrap();
-        // Nobody listens there: what is told is dropped.
+        // Nothing listens there, so traces are dropped.
         let away = "http://127.0.0.1:9/v1/traces".parse().unwrap();
         let traces = Traces::to(&away, None, runtime.handle().clone()).unwrap();
         let _entered = runtime.enter();
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// Judges a body. What is answered, which may be nothing.
+    /// Judges a body. Returns the response, which may be empty.
     pub(crate) fn review(&self, body: &[u8], asked: Asked) -> Vec<u8> {
         let Ok(request) = Request::decode(body) else { return Vec::new() };
         let config = Config { mode: asked.mode, ..self.config.clone() };
@@ -133,7 +133,7 @@ impl World {
     }
 }
 
-/// For all pods, for one image, for one that has expired; each allows some values and frees some requirements.
+/// For all pods, for one image, and an expired one; each allows some values and lifts some requirements.
 fn exceptions() -> Exceptions {
     let mut allow = Relaxation::default();
     for allowed in [
@@ -168,7 +168,7 @@ fn exceptions() -> Exceptions {
     .collect()
 }
 
-/// A log at debug whose lines go nowhere.
+/// Logs at debug to nowhere.
 pub(crate) fn logged<T>(then: impl FnOnce() -> T) -> T {
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -177,7 +177,7 @@ pub(crate) fn logged<T>(then: impl FnOnce() -> T) -> T {
     tracing::subscriber::with_default(subscriber.finish(), then)
 }
 
-/// Some users: one who is believed as an owner's controller, one who is nobody.
+/// Users: one that is trusted as a controller, and one that is not.
 pub(crate) fn users() -> [&'static str; 2] {
     ["system:serviceaccount:kube-system:replicaset-controller", "alice"]
 }

@@ -29,10 +29,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program::Pause,
 ];
 
-/// An image that runs as a numbered user.
+/// An image that runs as a numeric user.
 pub(crate) const APP: &str = "registry.example/app:1";
 
-/// An image that says nothing of users, and so runs as root.
+/// An image without a user, which runs as root.
 pub(crate) const ROOT: &str = "registry.example/root:1";
 
 /// The cluster. Its parts end in the order of the fields.
@@ -46,7 +46,7 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn start() -> Self {
-        // Kubernetes' own admission guards the namespaces that ask it to; those of our tests ask us.
+        // The built-in admission enforces the labels of namespaces; the tests' namespaces use our labels.
         let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::On, &[]).unwrap();
         let kubeconfig = plane.kubeconfig(Who::Admin);
         let services = Services::start(kubeconfig.clone(), RELEASE);
@@ -63,13 +63,13 @@ impl Ground {
         }
     }
 
-    /// A namespace that our server is to guard at restricted, with further labels.
+    /// A namespace in which our server enforces restricted, with further labels.
     pub(crate) async fn strict(&self, base: &str, labels: &[(&str, &str)]) -> String {
         let strict = [("portcullis.dev/enforce", "restricted")];
         self.plane.namespace(base, &[&strict, labels].concat()).await
     }
 
-    /// The pods of a namespace that match a selector and are not ending, once `fits` is content with them.
+    /// The pods of a namespace that match a selector and are not terminating, once `fits` accepts them.
     pub(crate) async fn pods(
         &self,
         what: &str,
@@ -88,7 +88,7 @@ impl Ground {
     }
 }
 
-/// Whether there are so many pods, all of them ready.
+/// Whether there are this many pods, all ready.
 pub(crate) fn are_ready(pods: &[Value], count: usize) -> bool {
     pods.len() == count && pods.iter().all(is_ready)
 }

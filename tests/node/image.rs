@@ -1,6 +1,5 @@
-//! Our image, as the last stage of the Dockerfile makes it. The program in it is the one that cargo built for the
-//! tests, with the libraries that it is linked with; or, with `PORTCULLIS_NODE_RELEASE=1`, the static release that
-//! people get, and nothing else.
+//! The image as the last stage of the Dockerfile builds it. The program is the one that cargo built for the tests, with
+//! its libraries; with `PORTCULLIS_NODE_RELEASE=1`, it is the static release.
 
 use crate::support::{
     image::{Stage, static_program},
@@ -16,14 +15,14 @@ use serde_json::{Value, json};
 
 const NAME: &str = "registry.example/portcullis:tests";
 
-/// What has the chart take it.
+/// The values for the chart to use it.
 pub(crate) fn values() -> Value {
     json!({
         "registry": "registry.example", "repository": "portcullis", "tag": "tests", "pullPolicy": "Never",
     })
 }
 
-/// Builds what is built for the image alone, which takes minutes the first time.
+/// Builds the program for the image, which takes minutes the first time.
 pub(crate) fn prepare() {
     if is_release() {
         static_program(Folder::new("release").path());
@@ -52,7 +51,7 @@ fn is_release() -> bool {
     is_set("PORTCULLIS_NODE_RELEASE")
 }
 
-/// The program, in the folder, and its libraries, where they are on this machine.
+/// The program in the folder, and its libraries on this machine.
 fn tested_program(folder: &Path) -> Vec<PathBuf> {
     let program = env!("CARGO_BIN_EXE_portcullis");
     let stripped = folder.join("portcullis");

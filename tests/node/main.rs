@@ -1,7 +1,7 @@
-//! The chart on a real node: our image in pods that the kubelet starts under the level that they enforce, and
-//! what our verdicts foretell, seen on the node.
+//! The chart on a real node: the kubelet starts our image in pods under the level that they enforce, and the effects of
+//! our verdicts are visible on the node.
 
-// What clippy.toml allows in tests holds for all of it.
+// clippy.toml's exceptions for tests apply to all of it.
 #![cfg(test)]
 
 #[path = "../support/mod.rs"]
@@ -19,7 +19,7 @@ use support::namespaces::{build_all, in_namespaces_after};
 use support::node::cgroup::Cgroup;
 use support::node::parts::Parts;
 
-/// The life of a release, in one test: each step needs those before.
+/// The life of a release in one test, because each step needs the previous ones.
 #[test]
 fn the_chart_runs_on_a_node() {
     in_namespaces_after(

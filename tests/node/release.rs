@@ -1,4 +1,4 @@
-//! The release itself: installed, tested and taken away by helm, which waits for it.
+//! The release: installed, tested and uninstalled by helm, which waits for each.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Of our server's pods.
+/// The selector of our server's pods.
 pub(crate) const SERVER: &str = "app.kubernetes.io/component=webhook";
 
 /// The values of the release.
@@ -25,7 +25,7 @@ pub(crate) fn values() -> Value {
     json!({"mode": "enforce", "image": image::values()})
 }
 
-/// Kubernetes' own admission guards the release's namespace, as the chart's notes advise.
+/// The built-in admission enforces the level of the release's namespace, as the chart's notes advise.
 pub(crate) async fn is_installed_and_runs_restricted(ground: &Ground) {
     let restricted = namespace(RELEASE, &[("pod-security.kubernetes.io/enforce", "restricted")]);
     ground.admin.create("/api/v1/namespaces", &restricted).await.granted();
@@ -48,7 +48,7 @@ pub(crate) fn is_tested(ground: &Ground) {
     assert!(text.contains("Succeeded"), "{text}");
 }
 
-/// Helm prints what the program found, as the kubelet has it, and nothing of the release changes.
+/// Helm prints the program's errors, and nothing of the release changes.
 pub(crate) async fn refuses_a_bad_configuration(ground: &Ground) {
     let config = format!("/api/v1/namespaces/{RELEASE}/configmaps/{RELEASE}");
     let before = ground.admin.get(&config).await.granted();

@@ -1,4 +1,4 @@
-//! What the kernel lets a container's program do, as `/proc` says.
+//! The rights of a container's program in the kernel, from `/proc`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ pub(crate) fn status(node: &Node, pod: &Value) -> BTreeMap<String, String> {
     lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// Asserts that the pod's program has none of the rights that restricted takes away.
+/// Asserts that the pod's program has none of the rights that restricted forbids.
 #[track_caller]
 pub(crate) fn assert_restricted(node: &Node, pod: &Value) {
     let status = status(node, pod);
@@ -29,7 +29,7 @@ pub(crate) fn assert_restricted(node: &Node, pod: &Value) {
     assert!(!status["Uid"].starts_with("0\t"), "runs as root: {status:#?}");
 }
 
-/// Asserts that the program's root cannot be written.
+/// Asserts that the program's root is read-only.
 #[track_caller]
 pub(crate) fn assert_read_only(node: &Node, pod: &Value) {
     let mounts = fs::read_to_string(format!("/proc/{}/mounts", pid(node, pod))).unwrap();

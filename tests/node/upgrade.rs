@@ -1,4 +1,4 @@
-//! `helm upgrade` replaces our pods while people create pods all the time.
+//! `helm upgrade` replaces our pods while users create pods.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Who creates pods at the same time, on connections of their own.
+/// The number of users that create pods at the same time, on separate connections.
 const CREATORS: usize = 4;
 
 pub(crate) async fn upgrades_cause_no_failed_requests(ground: &Ground) {
@@ -52,7 +52,7 @@ pub(crate) async fn upgrades_cause_no_failed_requests(ground: &Ground) {
     assert!(after.iter().all(|name| !before.contains(name)), "{before:?}, {after:?}");
 }
 
-/// Creates pods until it is over; how many, and what was wrong with some. All of them are to be hardened.
+/// Creates pods until the end. Returns their number, and the errors. All must be hardened.
 async fn create(developer: User, path: String, over: Arc<AtomicBool>) -> (usize, Vec<String>) {
     let container = json!({"name": "app", "image": APP});
     let plain = pod("plain", &json!({"containers": [container]}));
@@ -75,7 +75,7 @@ fn upgrade(ground: &Ground) {
     tokio::task::block_in_place(|| ground.helm.upgrade(&values, &["--wait", "--timeout=180s"]));
 }
 
-/// Waits until nothing is left of these pods; they drain.
+/// Waits until none of these pods is left; they drain.
 async fn gone(ground: &Ground, before: &[String]) {
     until("the old pods to be gone", 3 * PATIENCE, async || {
         let list = ground.admin.get(&pods(RELEASE)).await.granted();

@@ -1,4 +1,4 @@
-//! What people run: denied, hardened, and refused by the kubelet as foretold.
+//! Workloads: denied, hardened, and refused by the kubelet as predicted.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// A pod whose author set nothing.
+/// A pod without settings.
 fn plain(name: &str, image: &str) -> Value {
     pod(name, &json!({"containers": [{"name": "app", "image": image, "imagePullPolicy": "Never"}]}))
 }
 
-/// First where nothing is hardened, and then where it is.
+/// First without hardening, then with it.
 pub(crate) async fn a_deployment_is_denied_and_then_hardened(ground: &Ground) {
     let namespace = ground.strict("shop", &[("portcullis.dev/harden", "off")]).await;
     let developer = ground.plane.user(Who::Developer).await;
@@ -38,7 +38,7 @@ pub(crate) async fn a_deployment_is_denied_and_then_hardened(ground: &Ground) {
 
     let harden = json!({"metadata": {"labels": {"portcullis.dev/harden": "auto"}}});
     ground.admin.merge(&format!("/api/v1/namespaces/{namespace}"), &harden).await.granted();
-    // A new revision, since the controller waits longer and longer before it tries the old one again.
+    // A new revision, because the controller's delay before a retry grows.
     let again = json!({"spec": {"template": {"metadata": {"annotations": {"again": "yes"}}}}});
     developer.merge(&format!("{path}/web"), &again).await.granted();
 

@@ -1,5 +1,5 @@
-//! The cases of this folder: pods that break one control of the Standard, and pods that do not. README.md
-//! says how they are written. This only reads them; what they prove is up to the tests.
+//! The cases of this folder: pods that violate one control of the Standard, and pods that do not. README.md describes
+//! the format. This module only reads them.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 mod path;
@@ -12,27 +12,27 @@ use serde_json::Value;
 
 pub(crate) use path::Path;
 
-/// A pod, and what one control says of it.
+/// A pod, and the findings of one control.
 #[derive(Debug)]
 pub(crate) struct Case {
     /// The control's id.
     pub(crate) control: String,
-    /// What is special about the pod; unique within the control.
+    /// The name of the case, unique within the control.
     pub(crate) name: String,
-    /// The whole pod. Its nulls are those of the case.
+    /// The complete pod, including its nulls.
     pub(crate) pod: Value,
-    /// The versions in which it breaks the control, judged by the control's own level.
+    /// The versions in which it violates the control, judged by the control's own level.
     pub(crate) breaks: Versions,
-    /// The fields that are then reported, in order.
+    /// The reported fields, in order.
     pub(crate) fields: Vec<String>,
 }
 
-/// Some versions in a row, or none.
+/// A range of versions, or none.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Versions {
     first: u64,
-    /// The first one that is not among them any more.
+    /// The end of the range, exclusive.
     end: u64,
 }
 
@@ -74,13 +74,13 @@ pub(crate) fn cases() -> Vec<Case> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
-/// The pod that every case changes: it passes restricted in every version.
+/// The pod that every case modifies: it passes restricted in every version.
 pub(crate) fn base() -> Value {
     serde_saphyr::from_str(include_str!("base.yaml")).unwrap()
 }
 
-/// Removes what is null from every object: to the API, null and absent are one. Not so in a map of strings,
-/// where Go reads null as an empty one.
+/// Removes nulls from all objects, because null and absent are equal to the API, except in maps of strings, where Go
+/// reads null as an empty string.
 pub(crate) fn strip_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -106,7 +106,7 @@ struct Written {
 #[serde(deny_unknown_fields)]
 struct WrittenCase {
     name: String,
-    /// Sorted, so that a parent is set before what stands in it.
+    /// Sorted, so that parents are set before their children.
     #[serde(default)]
     set: BTreeMap<Path, Value>,
     breaks: Versions,

@@ -1,9 +1,9 @@
-//! A field's path as people and findings write it: `spec.containers[0].name`, `metadata.annotations[a.b/c]`.
+//! The path of a field as in findings: `spec.containers[0].name`, `metadata.annotations[a.b/c]`.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Where a value stands in a pod.
+/// A path in a pod.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(from = "String")]
 pub(crate) struct Path(Vec<Step>);
@@ -35,7 +35,7 @@ impl From<String> for Path {
 }
 
 impl Path {
-    /// Puts a value there. What is missing on the way is made; a list is filled up with nulls.
+    /// Sets a value. Creates missing parents, and fills lists with nulls.
     pub(crate) fn set(&self, root: &mut Value, value: Value) {
         *self.0.iter().fold(root, |at, step| match step {
             Step::Key(key) => {

@@ -1,4 +1,4 @@
-//! A service account of a test's own, with the rights that the test grants it and no others.
+//! A service account with only the permissions that a test grants.
 
 use std::path::PathBuf;
 
@@ -9,15 +9,15 @@ use crate::support::{
     process::Folder,
 };
 
-/// Rights in a namespace, or in all.
+/// Permissions in a namespace, or in all.
 pub(crate) enum Rights {
-    /// Of a ClusterRole.
+    /// With a ClusterRole.
     Everywhere(Value),
-    /// Of a Role there.
+    /// With a Role in this namespace.
     In(String, Value),
 }
 
-/// Makes an account with these rules, and writes a kubeconfig of its token.
+/// Creates an account with these rules, and writes a kubeconfig with its token.
 pub(crate) async fn account(plane: &ControlPlane, folder: &Folder, rights: &[Rights]) -> PathBuf {
     let admin = plane.user(Who::Admin).await;
     let name = unique_name("account");

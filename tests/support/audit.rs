@@ -1,4 +1,4 @@
-//! The API server's audit log: one event a line, written when a request is complete.
+//! The API server's audit log: one event per line, written when a request is complete.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::wait::{PATIENCE, until};
 
-/// What is logged: all writes of people and programs, with their objects; and all that the
-/// accounts of an installation ask, without.
+/// Logs all writes with their objects, and all requests of the accounts of an installation without them.
 pub(crate) const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -25,7 +24,7 @@ rules:
 - level: RequestResponse
 "#;
 
-/// The first event that fits, once it is there.
+/// Waits for the first matching event.
 pub(crate) async fn event(log: &Path, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     until(what, PATIENCE, async || events(log).into_iter().find(|event| fits(event))).await
 }

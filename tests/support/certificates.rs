@@ -6,10 +6,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use super::process::Folder;
 
-/// The name under which the API server knows a Service, of the namespace `default`.
+/// The API server's name for a Service in the namespace `default`.
 pub(crate) const SERVICE: &str = "portcullis.default.svc";
 
-/// A certificate for 127.0.0.1, localhost and [`SERVICE`], its key, and the authority that signed it.
+/// A certificate for 127.0.0.1, localhost and [`SERVICE`], its key, and its CA.
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) authority_pem: String,
@@ -19,12 +19,12 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Makes an authority and a certificate, in files of the folder.
+    /// Creates a CA and a certificate, in files of the folder.
     pub(crate) fn new(folder: &Folder) -> Self {
         Self::under(folder, &[SERVICE])
     }
 
-    /// The same, for these names and addresses beside those of loopback.
+    /// Also for these names and addresses.
     pub(crate) fn under(folder: &Folder, names: &[&str]) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,4 @@
-//! A client that sends raw bytes, and knows just enough of TLS and HTTP to read the answers.
+//! A client that sends raw bytes, with just enough TLS and HTTP to read responses.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Longer than anything here takes: a test that waits for it fails.
+/// Longer than any step takes: a test that waits for it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn roots(ca: &str) -> RootCertStore {
@@ -29,7 +29,7 @@ pub(crate) fn client_config(ca: &str, alpn: &[&[u8]]) -> ClientConfig {
     config
 }
 
-/// Raw bytes over a connection, with just enough HTTP to find where an answer ends.
+/// A connection for raw bytes, with just enough HTTP to find the end of a response.
 pub(crate) struct Client<S> {
     pub(crate) stream: S,
     unread: Vec<u8>,
@@ -59,7 +59,7 @@ impl Answer {
 }
 
 impl Client<TlsStream<TcpStream>> {
-    /// Trusts whom this authority, in PEM, vouches for as localhost.
+    /// Connects and verifies the server as localhost with this CA, in PEM.
     pub(crate) async fn connect(
         address: SocketAddr,
         ca: &str,
@@ -68,7 +68,7 @@ impl Client<TlsStream<TcpStream>> {
         Self::connect_over(TcpStream::connect(address).await?, ca, alpn).await
     }
 
-    /// The same from an address of its own, such as 127.0.0.2.
+    /// Connects from another address, such as 127.0.0.2.
     pub(crate) async fn connect_from(
         source: Ipv4Addr,
         address: SocketAddr,
@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.answer().await.expect("the connection ended instead of an answer")
     }
 
-    /// The next answer; none when the connection ends first.
+    /// The next response; none if the connection ends first.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         let end = loop {
             match self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// An error counts as the end: nobody promises what untrusted clients are told.
+    /// An error counts as the end, because untrusted clients are promised no response.
     async fn read(&mut self, piece: &mut [u8]) -> usize {
         timeout(PATIENCE, self.stream.read(piece))
             .await
@@ -155,12 +155,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             .unwrap_or(0)
     }
 
-    /// Waits for the server to end the connection without another byte.
+    /// Waits for the server to close the connection without another byte.
     pub(crate) async fn ended(&mut self) {
         assert_eq!(self.read(&mut [0; 64]).await, 0, "bytes instead of an end");
     }
 
-    /// Whether the connection is open and quiet now.
+    /// Whether the connection is open and silent.
     pub(crate) async fn is_open(&mut self) -> bool {
         let mut piece = [0; 64];
         timeout(Duration::from_millis(20), self.stream.read(&mut piece)).await.is_err()

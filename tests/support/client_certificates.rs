@@ -1,4 +1,4 @@
-//! Has an API server show its webhooks a client certificate, as `docs/client-authentication.md` has it.
+//! Configures an API server to present a client certificate to webhooks, as in `docs/client-authentication.md`.
 
 use std::path::PathBuf;
 
@@ -16,16 +16,16 @@ pub(crate) const CLIENT_NAME: &str = "kube-apiserver-webhooks";
 /// The API server as a client of webhooks.
 #[derive(Debug)]
 pub(crate) struct WebhookClient {
-    /// What has the API server show the certificate.
+    /// The flag for the API server.
     pub(crate) apiserver_flag: String,
-    /// The authority that signed it.
+    /// The CA that signed it.
     pub(crate) authority: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }
 
 impl WebhookClient {
-    /// Makes the certificate and the API server's configuration, in files of the folder.
+    /// Creates the certificate and the API server's configuration, in files of the folder.
     pub(crate) fn new(folder: &Folder) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,5 +1,5 @@
-//! A cluster in namespaces of the test's own, with our chart installed and our server in its pods. Only the
-//! images and the nodes are not real: see [`super::nodelet`].
+//! A cluster in separate namespaces, with our chart installed and our server in its pods. Only the images and the nodes
+//! are simulated: see [`super::nodelet`].
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::services::{Services, ready_endpoints};
 use super::user::User;
 use super::wait::{PATIENCE, until};
 
-/// What a test in [`super::namespaces::in_namespaces`] needs for a cluster.
+/// The programs that a test in [`super::namespaces::in_namespaces`] needs for a cluster.
 pub(crate) const PROGRAMS: &[Program] =
     &[Program::Etcd, Program::KubeApiserver, Program::KubeControllerManager, Program::Helm4];
 
@@ -35,12 +35,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one, with nothing installed. Works in [`super::namespaces::in_namespaces`] alone.
+    /// Starts an empty cluster. Only works in [`super::namespaces::in_namespaces`].
     pub(crate) fn start() -> Self {
         Self::start_with(Program::Helm4, &[])
     }
 
-    /// The same, with another version of helm, or further flags of kube-apiserver.
+    /// Starts with another version of helm, or further flags of kube-apiserver.
     pub(crate) fn start_with(helm: Program, flags: &[String]) -> Self {
         let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::Off, flags)
             .expect("the programs were built before");
@@ -55,12 +55,12 @@ impl Cluster {
         }
     }
 
-    /// A client under this name.
+    /// A client for this user.
     pub(crate) async fn user(&self, who: Who) -> User {
         self.plane.user(who).await
     }
 
-    /// Installs the chart with these values, waits until its replicas are ready and the API server calls them.
+    /// Installs the chart with these values, and waits until its replicas are ready and the API server calls them.
     pub(crate) async fn install(&self, values: &Value) {
         self.helm.install(values, &[]);
         let admin = self.user(Who::Admin).await;
@@ -70,7 +70,7 @@ impl Cluster {
         called(&admin).await;
     }
 
-    /// Makes the Secret of the serving certificate; returns the values that have the chart use it.
+    /// Creates the Secret of the serving certificate. Returns the values for the chart to use it.
     pub(crate) async fn existing_secret(&self) -> Value {
         let serving = Serving::under(&self.folder, &[&format!("{RELEASE}.{RELEASE}.svc")]);
         let read = |file: &Path| STANDARD.encode(fs::read(file).unwrap());
@@ -82,7 +82,7 @@ impl Cluster {
         }})
     }
 
-    /// Makes a Secret in the release's namespace, and that if it is not there. The data is in base64.
+    /// Creates a Secret in the release's namespace, which is created if missing. The data is in base64.
     pub(crate) async fn secret(&self, name: &str, kind: &str, data: &Value) {
         let admin = self.user(Who::Admin).await;
         let namespace = json!({"metadata": {"name": RELEASE}});
@@ -93,7 +93,7 @@ impl Cluster {
         admin.create(&path, &secret).await.granted();
     }
 
-    /// The authorities whom the API server trusts when it calls the webhooks, PEM.
+    /// The CAs in the caBundle of the webhooks, in PEM.
     pub(crate) async fn authorities(&self) -> String {
         let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
         let admin = self.user(Who::Admin).await;
@@ -102,7 +102,7 @@ impl Cluster {
         String::from_utf8(STANDARD.decode(bundle).unwrap()).unwrap()
     }
 
-    /// The server's pods that are not ending, by name.
+    /// The server's pods that are not terminating, by name.
     pub(crate) fn replicas(&self) -> Vec<Arc<Replica>> {
         let mut replicas = self.nodelet.replicas();
         replicas.retain(|replica| is_server(replica) && !replica.is_terminating());
@@ -110,12 +110,12 @@ impl Cluster {
         replicas
     }
 
-    /// All pods of the release's namespace, those that are ending and those of hooks too.
+    /// All pods of the release's namespace, including terminating ones and those of hooks.
     pub(crate) fn pods(&self) -> Vec<Arc<Replica>> {
         self.nodelet.replicas()
     }
 
-    /// Waits until there are so many replicas, all of them ready, and nothing else among the endpoints.
+    /// Waits until this number of replicas is ready, and the endpoints contain nothing else.
     pub(crate) async fn ready(&self, count: usize) -> Vec<Arc<Replica>> {
         let admin = self.user(Who::Admin).await;
         until(&format!("{count} ready replicas"), PATIENCE, async || {
@@ -127,7 +127,7 @@ impl Cluster {
         .await
     }
 
-    /// How many endpoints of the webhook's Service are ready.
+    /// The number of ready endpoints of the webhook's Service.
     pub(crate) async fn endpoints(&self, user: &User) -> usize {
         let path = format!(
             "/apis/discovery.k8s.io/v1/namespaces/{RELEASE}/endpointslices?labelSelector=kubernetes.io/service-name%3D{RELEASE}"
@@ -153,8 +153,7 @@ impl Cluster {
         admin.merge(&deployment(), &patch).await.granted();
     }
 
-    /// Waits until the Deployment's controller says that all its pods are of the newest revision and ready, and
-    /// none is left of others.
+    /// Waits until all pods of the Deployment are of the newest revision and ready, and no others are left.
     pub(crate) async fn rolled_out(&self) {
         let admin = self.user(Who::Admin).await;
         until("the rollout to end", 5 * PATIENCE, async || {
@@ -172,12 +171,12 @@ impl Cluster {
         .await;
     }
 
-    /// Sets whether programs that end are started again.
+    /// Sets whether programs that end are restarted.
     pub(crate) fn set_restarts(&self, restarts: Restarts) {
         self.nodelet.set_restarts(restarts);
     }
 
-    /// Makes a namespace with these labels, in which pods can be made.
+    /// Creates a namespace with these labels, in which pods can be created.
     pub(crate) async fn namespace(&self, base: &str, labels: &[(&str, &str)]) -> String {
         self.plane.namespace(base, labels).await
     }
@@ -191,8 +190,8 @@ fn deployment() -> String {
     format!("/apis/apps/v1/namespaces/{RELEASE}/deployments/{RELEASE}")
 }
 
-/// Waits until the API server calls the webhooks: it learns of them by a watch. An invalid label is refused,
-/// or warned of in dry run.
+/// Waits until the API server calls the webhooks, which it learns from a watch: an invalid label is refused, or warned
+/// about in dry run.
 async fn called(admin: &User) {
     let labels = json!({"pod-security.kubernetes.io/enforce": "no-level"});
     let namespace = json!({"metadata": {"name": "probe", "labels": labels}});

@@ -1,4 +1,4 @@
-//! A control group whose memory the kernel limits: what goes beyond is killed.
+//! A control group with a memory limit: the kernel kills processes beyond it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::skip::Skip;
 
-/// Puts the process that it becomes into the group, before it takes any memory.
+/// Moves the process into the group before it allocates memory.
 const ENTER: &str = r#"echo $$ > "$0/cgroup.procs"; exec "$@""#;
 
 /// Removed when dropped.
@@ -14,7 +14,7 @@ const ENTER: &str = r#"echo $$ > "$0/cgroup.procs"; exec "$@""#;
 pub(crate) struct MemoryGroup(PathBuf);
 
 impl MemoryGroup {
-    /// With so many bytes, where this user may make one.
+    /// Creates a group with this limit in bytes, if this user may.
     pub(crate) fn new(bytes: usize) -> Result<Self, Skip> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -33,20 +33,20 @@ impl MemoryGroup {
         Err(Skip::needs_if_present("a control group that limits memory"))
     }
 
-    /// The beginning of a command line that runs the rest of it in the group.
+    /// The beginning of a command line that runs in the group.
     pub(crate) fn enter(&self) -> Vec<String> {
         let folder = self.0.to_string_lossy().into_owned();
         vec!["sh".to_owned(), "-c".to_owned(), ENTER.to_owned(), folder]
     }
 
-    /// What it took at most, where the kernel says so, in bytes.
+    /// The peak memory in bytes, if the kernel reports it.
     pub(crate) fn peak(&self) -> Option<usize> {
         let files = ["memory.max_usage_in_bytes", "memory.peak"];
         let text = files.iter().find_map(|file| fs::read_to_string(self.0.join(file)).ok())?;
         text.trim().parse().ok()
     }
 
-    /// How many of its processes the kernel killed for want of memory.
+    /// The number of processes that the kernel killed for lack of memory.
     pub(crate) fn kills(&self) -> u64 {
         let files = ["memory.oom_control", "memory.events"];
         let text = files.iter().find_map(|file| fs::read_to_string(self.0.join(file)).ok());

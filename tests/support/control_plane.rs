@@ -20,7 +20,7 @@ use super::skip::Skip;
 use super::user::User;
 use super::wait::{PATIENCE, until};
 
-/// Kubernetes' own Pod Security admission, which would answer in place of ours.
+/// The built-in Pod Security admission, which would respond instead of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BuiltInPodSecurity {
     Off,
@@ -30,10 +30,10 @@ pub(crate) enum BuiltInPodSecurity {
 /// Where the API server listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// At a free port of 127.0.0.1, beside other ones.
+    /// A free port of 127.0.0.1.
     Loopback,
-    /// At the address of the Service `kubernetes`, where pods look for it. That takes a network
-    /// namespace of the test's own, with [`KUBERNETES`] on its loopback device.
+    /// The address of the Service `kubernetes`, where pods look for it. Needs a separate network namespace, with
+    /// [`KUBERNETES`] on its loopback device.
     Cluster,
 }
 
@@ -56,7 +56,7 @@ impl Place {
     }
 }
 
-/// The users that the API server knows. What is not said here, a test grants.
+/// The users that the API server knows. Tests grant further permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
     /// May do anything.
@@ -80,10 +80,8 @@ const USERS: [(Who, &str, &str); 5] = [
     (Who::Kubelet, "system:node:node-1", "system:nodes"),
 ];
 
-/// A running control plane, ended and its files removed when dropped, and in any case
-/// when the test process ends.
-///
-/// The fields are dropped in order: the API server would take long to end without etcd.
+/// A running control plane. It ends and its files are removed when dropped, and when the test process ends. Fields are
+/// dropped in order, because the API server would take long to end without etcd.
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     controllers: Process,
@@ -96,9 +94,8 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The one that the tests of the calling folder share, without the built-in Pod Security: what
-    /// those of another folder do to a whole cluster is not seen there.
-    /// Tests keep to namespaces of their own, and leave it running.
+    /// The control plane that the tests of the calling folder share, without the built-in Pod Security. Tests of other
+    /// folders do not affect it. Tests use separate namespaces, and leave it running.
     #[track_caller]
     pub(crate) fn shared() -> Result<&'static Self, Skip> {
         static SHARED: Mutex<BTreeMap<&Path, &OnceLock<ControlPlane>>> =
@@ -112,12 +109,12 @@ impl ControlPlane {
             .get_or_init(|| Self::start(BuiltInPodSecurity::Off).expect("Go was there just now")))
     }
 
-    /// Starts one, and returns when it serves and has made the first service account.
+    /// Starts a control plane, and returns when it serves and has created the first service account.
     pub(crate) fn start(pod_security: BuiltInPodSecurity) -> Result<Self, Skip> {
         Self::start_with(Place::Loopback, pod_security, &[])
     }
 
-    /// The same, at another place, and with further flags of kube-apiserver.
+    /// Starts at another place, and with further flags of kube-apiserver.
     pub(crate) fn start_with(
         place: Place,
         pod_security: BuiltInPodSecurity,
@@ -154,7 +151,7 @@ impl ControlPlane {
         Ok(Self { controllers, apiserver, etcd, start_etcd, start_apiserver, folder, serving })
     }
 
-    /// A client under this name, for the current runtime.
+    /// A client for this user, for the current runtime.
     pub(crate) async fn user(&self, who: Who) -> User {
         User::new(&self.kubeconfig(who)).await
     }
@@ -165,8 +162,7 @@ impl ControlPlane {
         kubeconfig(&self.folder, name)
     }
 
-    /// Makes a namespace with a name of its own, which starts with `base`, and waits until
-    /// pods can be made in it.
+    /// Creates a namespace with a unique name that starts with `base`, and waits until pods can be created in it.
     pub(crate) async fn namespace(&self, base: &str, labels: &[(&str, &str)]) -> String {
         let admin = self.user(Who::Admin).await;
         let name = unique_name(base);
@@ -193,13 +189,12 @@ impl ControlPlane {
         wait_ready(&self.kubeconfig(Who::Admin), &mut self.apiserver).await;
     }
 
-    /// Kills the controllers: no more pods of Deployments, nor service accounts of new namespaces.
+    /// Kills the controllers: Deployments get no more pods, and new namespaces no service accounts.
     pub(crate) fn stop_controllers(&mut self) {
         self.controllers.kill();
     }
 
-    /// Starts the controllers anew so that each asks under an account of its own, as on most clusters; until then
-    /// all of them are the admin.
+    /// Restarts the controllers with separate accounts, as on most clusters; before that, all of them act as the admin.
     pub(crate) fn give_controllers_accounts(&mut self) {
         self.controllers.kill();
         let program = build(Program::KubeControllerManager).expect("it was built before");
@@ -207,7 +202,7 @@ impl ControlPlane {
         self.controllers = start_controllers(&program, &self.folder, &self.serving, &accounts);
     }
 
-    /// Kills etcd. The API server then answers reads from its caches at best.
+    /// Kills etcd. The API server then only answers reads from its caches.
     pub(crate) fn stop_etcd(&mut self) {
         self.etcd.kill();
     }
@@ -217,18 +212,18 @@ impl ControlPlane {
         self.etcd = Process::start(&self.start_etcd, &self.folder.path().join("etcd.log"));
     }
 
-    /// Where etcd answers: `http://127.0.0.1:PORT`.
+    /// The address of etcd: `http://127.0.0.1:PORT`.
     pub(crate) fn etcd(&self) -> &str {
         let mut flags = self.start_apiserver.get_args().filter_map(|flag| flag.to_str());
         flags.find_map(|flag| flag.strip_prefix("--etcd-servers=")).unwrap()
     }
 
-    /// The authority that signed the API server's certificate, PEM.
+    /// The CA of the API server's certificate, in PEM.
     pub(crate) fn authority_pem(&self) -> &str {
         &self.serving.authority_pem
     }
 
-    /// The first event of the audit log that fits; `what` is said when none comes.
+    /// Waits for the first matching event of the audit log; `what` is the message if none arrives.
     pub(crate) async fn audit_event(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         audit::event(&self.folder.path().join("audit.log"), what, fits).await
     }
@@ -244,7 +239,7 @@ impl ControlPlane {
     }
 }
 
-/// A name that nothing else in this process has.
+/// A name that is unique in this process.
 pub(crate) fn unique_name(base: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("{base}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
@@ -312,7 +307,7 @@ fn listen(place: Place, port: u16) -> Vec<String> {
         flag("secure-port", port),
     ];
     if place == Place::Cluster {
-        // Webhooks are then dialled at a Service's endpoints: nobody serves its own address.
+        // Webhooks are then called at a Service's endpoints: nothing serves its cluster IP.
         flags.push("--enable-aggregator-routing=true".to_owned());
         flags.push("--kubelet-preferred-address-types=InternalIP".to_owned());
     }
@@ -381,7 +376,7 @@ async fn wait_ready(admin: &Path, apiserver: &mut Process) {
     answered.await.unwrap_or_else(|log| panic!("kube-apiserver ended: {log}"));
 }
 
-/// Waits for the account without which no pods can be made.
+/// Waits for the account, without which no pods can be created.
 pub(crate) async fn wait_for_service_account(admin: &User, namespace: &str) {
     let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
     let what = format!("the service account of namespace {namespace}");
@@ -420,7 +415,7 @@ async fn grant_roles(admin: &User) {
     }
 }
 
-/// Runs to the end whether or not the caller is on a runtime itself.
+/// Runs to completion whether or not the caller is on a runtime.
 fn on_a_runtime<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let worker = scope.spawn(|| {

@@ -1,4 +1,4 @@
-//! Upstream's own test pods, where they lie beside the project.
+//! Upstream's own test pods, if they are available.
 
 use std::{fs, io::ErrorKind, path::Path};
 
@@ -25,7 +25,7 @@ pub(crate) enum Expectation {
     Fail,
 }
 
-/// All of them. None, and a message, where the file is not there.
+/// All fixtures. None with a message if the file is missing.
 pub(crate) fn fixtures() -> Option<Vec<Fixture>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let text = match fs::read_to_string(&file) {
@@ -40,7 +40,7 @@ pub(crate) fn fixtures() -> Option<Vec<Fixture>> {
 }
 
 impl Fixture {
-    /// Fixtures are named after the control that they are about; the baseline one's serve its overrider, too.
+    /// Fixtures are named after their control; those of a baseline control also apply to the control that overrides it.
     pub(crate) fn is_about(&self, control: &str) -> bool {
         let about = self.name.trim_end_matches(|c: char| c.is_ascii_digit());
         let family = |id: &str| id.to_lowercase().split('_').next().map(str::to_owned);

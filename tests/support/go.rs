@@ -1,4 +1,4 @@
-//! Builds the Go programs under `tests/go`, each once for a state of its sources.
+//! Builds the Go programs under `tests/go`, once per state of their sources.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,21 +16,21 @@ pub(crate) enum Program {
     KubeControllerManager,
     KubeScheduler,
     Kubelet,
-    /// What containers of the tests run.
+    /// The program in containers of the tests.
     Pause,
     /// Upstream's Pod Security admission webhook.
     PsaWebhook,
-    /// Upstream's policy library, asked line by line.
+    /// Upstream's policy library, queried line by line.
     PsaOracle,
     Helm3,
     Helm4,
     Kustomize,
     Promtool,
-    /// Prometheus' parser, asked line by line what an expression asks for.
+    /// Prometheus' parser, which extracts the selectors of an expression.
     PromQl,
-    /// Holds JSON against a JSON Schema.
+    /// Validates JSON against a JSON Schema.
     Schema,
-    /// sigs.k8s.io/yaml, asked line by line.
+    /// sigs.k8s.io/yaml, queried line by line.
     Yaml,
 }
 
@@ -48,7 +48,7 @@ impl Program {
             Self::Pause => ("pause", "pause", "."),
             Self::PsaWebhook => ("psa-webhook", "psa", "./cmd/webhook"),
             Self::PsaOracle => ("psa-oracle", "psa", "./cmd/oracle"),
-            // Upstream's own commands, which modules of ours pin.
+            // Upstream's own commands, pinned by our modules.
             Self::Helm3 => ("helm3", "helm3", "helm.sh/helm/v3/cmd/helm"),
             Self::Helm4 => ("helm4", "helm4", "helm.sh/helm/v4/cmd/helm"),
             Self::Promtool => {
@@ -61,7 +61,7 @@ impl Program {
         }
     }
 
-    /// The version that clients are told, since the linker has to be given it.
+    /// The reported version, which must be set at link time.
     fn linker_flags(self) -> &'static str {
         match self {
             Self::KubeApiserver
@@ -72,7 +72,7 @@ impl Program {
                  -X k8s.io/component-base/version.gitMajor=1 \
                  -X k8s.io/component-base/version.gitMinor=36"
             }
-            // Without, Helm 3 takes every cluster that it cannot ask for Kubernetes 1.20.
+            // Without it, Helm 3 assumes Kubernetes 1.20 for clusters that it cannot reach.
             Self::Helm3 => {
                 "-s -w -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 \
                  -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=36 \
@@ -92,7 +92,7 @@ impl Program {
         }
     }
 
-    /// Build tags. Without this one promtool has the clients of two dozen clouds in it.
+    /// Build tags. Without this one, promtool contains the clients of two dozen clouds.
     fn tags(self) -> &'static str {
         match self {
             Self::Promtool => "remove_all_sd",
@@ -101,10 +101,8 @@ impl Program {
     }
 }
 
-/// The built program's path. The first call builds it, which can take minutes; parallel
-/// tests and processes wait for that.
-///
-/// It panics where a build fails.
+/// The path of the built program. The first call builds it, which can take minutes; parallel tests and processes wait.
+/// Panics if the build fails.
 pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
     require_go()?;
     let (name, module, package) = program.layout();
@@ -149,7 +147,7 @@ pub(crate) fn build(program: Program) -> Result<PathBuf, Skip> {
     Ok(built)
 }
 
-/// For a test that runs Go programs, or none.
+/// Skips a test that runs Go programs if there is no Go.
 pub(crate) fn require_go() -> Result<(), Skip> {
     match Command::new("go").arg("version").output() {
         Ok(_) => Ok(()),
@@ -160,7 +158,7 @@ pub(crate) fn require_go() -> Result<(), Skip> {
 
 fn hash_sources(module: &Path, package: &str, flags: &str) -> u64 {
     let mut sources = Vec::new();
-    // Other packages are upstream's: go.sum says which.
+    // Other packages are upstream's, pinned by go.sum.
     if package.starts_with('.') {
         sources.extend(
             fs::read_dir(module.join(package))

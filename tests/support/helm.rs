@@ -1,4 +1,4 @@
-//! `helm`, built from its Go module, as a person uses it on the chart of this repository.
+//! `helm`, built from its Go module, used on the chart of this repository.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ use super::process::Folder;
 /// The release's name and namespace.
 pub(crate) const RELEASE: &str = "portcullis";
 
-/// One version of helm, with files of its own.
+/// A version of helm, with separate files.
 #[derive(Debug)]
 pub(crate) struct Helm {
     program: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct Helm {
 }
 
 impl Helm {
-    /// `program` is one of Helm's; it acts with the rights of the user of `kubeconfig`.
+    /// Runs `program`, which is one of Helm's, with the permissions of the user of `kubeconfig`.
     pub(crate) fn new(program: Program, kubeconfig: PathBuf) -> Self {
         let program = build(program).expect("built before the test");
         Self { program, kubeconfig, folder: Folder::new("helm") }
@@ -40,11 +40,11 @@ impl Helm {
         content(&self.try_release(verb, values, flags))
     }
 
-    /// `helm install` or `helm upgrade`, where failing is the point.
+    /// Runs `helm install` or `helm upgrade`, which may fail.
     pub(crate) fn try_release(&self, verb: &str, values: &Value, flags: &[&str]) -> Output {
         let mut values = values.clone();
         if values.get("image").is_none() {
-            // The nodelet runs no other image than ours, whatever its name.
+            // The nodelet only runs our image, whatever its name.
             values["image"] = json!({"repository": "portcullis.invalid/portcullis"});
         }
         let values = self.folder.write("values.json", values.to_string());
@@ -55,12 +55,12 @@ impl Helm {
         self.try_run(&words)
     }
 
-    /// Runs helm in the release's namespace and returns what it printed; fails where it fails.
+    /// Runs helm in the release's namespace and returns its output. Panics if it fails.
     pub(crate) fn run(&self, words: &[&str]) -> String {
         content(&self.try_run(words))
     }
 
-    /// The same, where failing is the point.
+    /// Runs helm, which may fail.
     pub(crate) fn try_run(&self, words: &[&str]) -> Output {
         Command::new(&self.program)
             .args(words)
@@ -76,7 +76,7 @@ impl Helm {
     }
 }
 
-/// What helm printed, where it succeeded.
+/// The output of a successful helm.
 fn content(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr);

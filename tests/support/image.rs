@@ -1,4 +1,4 @@
-//! What goes into the image: the static program, and what the Dockerfile's last stage makes of it.
+//! The content of the image: the static program, and the last stage of the Dockerfile.
 
 use std::env;
 use std::fs;
@@ -11,9 +11,9 @@ pub(crate) struct Stage {
     pub(crate) from: String,
     pub(crate) user: String,
     pub(crate) entrypoint: String,
-    /// Where files are put.
+    /// The paths of copied files.
     pub(crate) files: Vec<String>,
-    /// Instructions that are none of these.
+    /// All other instructions.
     pub(crate) others: Vec<String>,
 }
 
@@ -43,8 +43,8 @@ impl Stage {
     }
 }
 
-/// The program as the Dockerfile builds it: static, and stripped. It is built in a folder of its own, which takes
-/// minutes the first time; `PORTCULLIS_STATIC` names one that is there already.
+/// The program as the Dockerfile builds it: static and stripped. Built in a separate folder, which takes minutes the
+/// first time; `PORTCULLIS_STATIC` names an existing one.
 pub(crate) fn static_program(folder: &Path) -> PathBuf {
     let built = env::var_os("PORTCULLIS_STATIC").map_or_else(build, PathBuf::from);
     let stripped = folder.join("portcullis");
@@ -67,7 +67,7 @@ fn build() -> PathBuf {
     target.join(host).join("release/portcullis")
 }
 
-/// The Dockerfile's own.
+/// The flags in the Dockerfile.
 fn flags() -> String {
     let text = fs::read_to_string(root().join("Dockerfile")).unwrap();
     let flags =

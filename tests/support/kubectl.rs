@@ -1,11 +1,11 @@
-//! `kubectl`, where it is installed: what people see.
+//! `kubectl`, if it is installed.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use super::process::is_installed;
 
-/// Runs kubectl, or returns `None` where there is none.
+/// Runs kubectl, or returns `None` if it is not installed.
 pub(crate) fn kubectl(kubeconfig: &Path, args: &[&str]) -> Option<Output> {
     if !is_installed("kubectl") {
         return None;

@@ -1,5 +1,5 @@
-//! What the tests that run real programs share: building the Go ones, a control plane,
-//! its users, and our own server registered with it. Never anything that is asserted.
+//! Shared by the tests that run real programs: building the Go ones, a control plane, its users, and our own server
+//! registered with it. Contains no assertions about the server.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod account;

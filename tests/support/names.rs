@@ -1,12 +1,12 @@
-//! Answers to DNS queries for the names of Services, `name.namespace.svc` with or without `cluster.local`.
+//! DNS responses for the names of Services, `name.namespace.svc` with or without `cluster.local`.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 const A: u16 = 1;
 
-/// The answer to a query of one question: the address, nothing for a type that a Service has not, or that
-/// there is no such name. `None` for what is no query.
+/// The response to a query with one question: the address, no records for other types, or NXDOMAIN. `None` for invalid
+/// queries.
 pub(super) fn answer(query: &[u8], services: &BTreeMap<String, Ipv4Addr>) -> Option<Vec<u8>> {
     let (header, question) = query.split_at_checked(12)?;
     let (name, end) = name(question)?;
@@ -28,7 +28,7 @@ pub(super) fn answer(query: &[u8], services: &BTreeMap<String, Ipv4Addr>) -> Opt
     Some(answer)
 }
 
-/// The labels of the name that a question opens with, and where it ends.
+/// The labels of the name at the beginning of a question, and where it ends.
 fn name(question: &[u8]) -> Option<(Vec<String>, usize)> {
     let mut labels = Vec::new();
     let mut at = 0;
@@ -43,7 +43,7 @@ fn name(question: &[u8]) -> Option<(Vec<String>, usize)> {
     }
 }
 
-/// `name.namespace` of such a name.
+/// `name.namespace` for the name of a Service.
 fn service(labels: &[String]) -> Option<String> {
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     match labels.as_slice() {

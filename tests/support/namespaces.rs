@@ -1,6 +1,6 @@
-//! Runs a test in network, mount and process namespaces of its own: the addresses of pods and Services are
-//! then its own to give, nothing that it starts can be reached from outside or outlives it, and what it mounts
-//! nobody else sees. The machine stays as it was, even when the test is killed.
+//! Runs a test in separate network, mount and process namespaces: it can use the addresses of pods and Services,
+//! nothing that it starts can be reached from outside or outlives it, and its mounts are private. The machine stays
+//! unchanged, even if the test is killed.
 
 use std::env;
 use std::fs;
@@ -13,18 +13,18 @@ use super::go::{Program, build};
 use super::process::{Folder, Process, is_installed};
 use super::skip::Skip;
 
-/// Set for the test process inside: the number of the one outside.
+/// Set for the test process inside, to the id of the one outside.
 const INSIDE: &str = "PORTCULLIS_TEST_IN_NAMESPACES";
 
-/// What pods take for their router: the outermost network of the test.
+/// The router of pods: the outermost network of the test.
 pub(crate) const ROUTER: &str = "10.99.255.254";
 
-/// What `unshare` is told.
+/// The arguments of `unshare`.
 const NAMESPACES: [&str; 6] =
     ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
-/// Readies the namespaces, and then becomes the test process. The tests' folders get a file system of their
-/// own, since process numbers, from which they take their names, start again at one.
+/// Prepares the namespaces, and then becomes the test process. The tests' folders get a separate file system, because
+/// their names contain process ids, which start at one again.
 const ENTER: &str = r#"
 set -e
 mount -t tmpfs tmpfs /run
@@ -36,15 +36,14 @@ shift 3
 exec "$@"
 "#;
 
-/// Runs `work` in such namespaces, on a runtime with two threads.
-///
-/// It must be all that a `#[test]` function does: that test runs once more, in a process of its own. The
-/// programs are built first, since inside there is no way to the network.
+/// Runs `work` in such namespaces, on a runtime with two threads. It must be the whole body of a `#[test]` function,
+/// because that test runs again in a separate process. The programs are built first, because there is no network
+/// inside.
 pub(crate) fn in_namespaces<W: AsyncFnOnce()>(programs: &[Program], work: W) {
     in_namespaces_after(|| build_all(programs), work);
 }
 
-/// The same, after what `prepare` does outside. What it returns is dropped when all is over.
+/// Calls `prepare` outside first. Its result is dropped at the end.
 pub(crate) fn in_namespaces_after<T, W: AsyncFnOnce()>(
     prepare: impl FnOnce() -> Result<T, Skip>,
     work: W,
@@ -70,7 +69,7 @@ pub(crate) fn build_all(programs: &[Program]) -> Result<(), Skip> {
     programs.iter().try_for_each(|program| build(*program).map(drop))
 }
 
-/// The number of the process outside that waits for this one: no other test that runs now has it.
+/// The id of the waiting process outside, which is unique among running tests.
 pub(crate) fn outer_process() -> u32 {
     match env::var(INSIDE) {
         Ok(process) => process.parse().unwrap(),
@@ -78,14 +77,14 @@ pub(crate) fn outer_process() -> u32 {
     }
 }
 
-/// The name of the test whose body this closure is, as the test binary knows it.
+/// The name of the test whose body is this closure.
 fn test_name<W>() -> String {
     let path = std::any::type_name::<W>();
     let (_binary, path) = path.split_once("::").expect("a path in a crate");
     path.trim_end_matches("::{{closure}}").to_owned()
 }
 
-/// Only root may make them without a user namespace, in which nothing could be mounted for other users.
+/// Only root can create them without a user namespace, in which mounts for other users would be impossible.
 fn can_have_namespaces() -> Result<(), Skip> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_root = status.lines().any(|line| line.starts_with("Uid:\t0\t0\t"));
@@ -95,7 +94,7 @@ fn can_have_namespaces() -> Result<(), Skip> {
     for program in ["unshare", "nsenter", "setpriv", "ip"] {
         assert!(is_installed(program), "{program} is missing: install util-linux and iproute2");
     }
-    // Even root may not make them in a container, for one.
+    // In a container, even root may not be able to.
     let tried = Command::new("unshare").args(NAMESPACES).arg("true").output().unwrap();
     if tried.status.success() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Bodies that are wrong in one way each. The pod in them passes restricted: nothing else is denied.
+//! Bodies with one error each. The pod in them passes restricted, so nothing else is denied.
 
 use admission::Hook;
 use serde_json::json;
@@ -18,7 +18,6 @@ fn good_with(from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// What `/validate` and `/mutate` make of it.
 fn verdicts(body: impl Into<Vec<u8>>) -> [Verdict; 2] {
     let (body, server) = (body.into(), server());
     HOOKS.map(|hook| verdict(&server.ask(hook, body.clone()), None))
@@ -157,7 +156,7 @@ fn a_review_that_breaks_off_or_says_too_little_is_denied_by_its_uid() {
     }
 }
 
-/// Whether it is seen before the uid or after it: it is refused.
+/// It is refused whether the error comes before or after the uid.
 #[test]
 fn a_bare_control_character_in_a_text_is_refused() {
     for text in ["web\n", "web\0", "web\u{1b}"] {
@@ -166,7 +165,7 @@ fn a_bare_control_character_in_a_text_is_refused() {
     }
 }
 
-/// `/mutate` leaves alone what it cannot read: `/validate` is asked after it.
+/// `/mutate` does not change what it cannot read, because `/validate` is called after it.
 #[test]
 fn a_pod_that_cannot_be_read_is_denied() {
     let spec = "\"spec\":{";
@@ -249,7 +248,7 @@ fn good_with_object(with: &str) -> String {
     text
 }
 
-/// As the API server stores it: field names are exact, so what is spelt otherwise is not there.
+/// Like the API server: field names are exact, and misspelt fields do not exist.
 #[test]
 fn fields_in_another_case_are_no_fields() {
     let context = r#""securityContext":{"allowPrivilegeEscalation":false"#;

@@ -1,4 +1,4 @@
-//! Reviews that end too soon, at any byte.
+//! Reviews that are cut off at any byte.
 
 use admission::Hook;
 
@@ -34,7 +34,7 @@ fn no_part_of_a_review_is_allowed() {
             let part = text.as_bytes()[..end].to_vec();
             for hook in HOOKS {
                 let reply = server.ask(hook, part.clone());
-                // What is cut within its uid has another one.
+                // A review that is cut within its uid has another uid.
                 let uid = (end > text.find(&whole).unwrap() + whole.len()).then_some(&*whole);
                 let verdict = verdict(&reply, uid);
                 assert!(verdict != Verdict::Allowed, "{name} up to byte {end}");

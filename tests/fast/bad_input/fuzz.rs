@@ -1,4 +1,4 @@
-//! Reviews changed at random. `PORTCULLIS_CASES=100000` tries more of them; the same number is the same body.
+//! Randomly changed reviews. `PORTCULLIS_CASES=100000` tries more of them; equal numbers give equal bodies.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::{
 
 const BODIES: u64 = 2000;
 
-/// What JSON and reviews are made of, and what is hard to read.
+/// Tokens of JSON and reviews, and some that are hard to read.
 const TOKENS: [&str; 34] = [
     "{",
     "}",
@@ -74,7 +74,7 @@ fn every_mutated_review_gets_a_valid_response() {
     assert!(seen.iter().all(|count| *count > 100), "it is always answered the same: {seen:?}");
 }
 
-/// Small ones, too: more of their bytes mean something.
+/// Includes small reviews, in which a larger share of the bytes has a meaning.
 fn starts() -> Vec<Vec<u8>> {
     let small = ["good", "plain", "bad", "unreadable"].map(|name| Ask::pod(object(name)).text());
     seeds().into_iter().map(|(_, text)| text).chain(small).map(String::into_bytes).collect()
@@ -87,12 +87,12 @@ fn hold(server: &Server, hook: Hook, body: &[u8], number: u64) -> Verdict {
         let text = std::str::from_utf8(body).unwrap();
         let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
         assert!(is_json, "{number}: allowed, and no JSON: {text}");
-        // As a plain reader would understand it, it is allowed, too, and changed in the same way.
+        // A plain reader of JSON also allows it, and applies the same changes.
         if let Ok(plain) = serde_json::from_str::<Value>(text) {
             let again = server.ask(hook, plain.to_string());
             let (response, again) = (reply.response(), again.response());
             assert_eq!(again["allowed"], true, "{number}: {text}");
-            // What is wrong may be gone: a plain reader forgets the first of two fields.
+            // The error may be gone: a plain reader drops the first of two equal fields.
             let is_read = response["auditAnnotations"]["error"].is_null();
             assert!(!is_read || again["patch"] == response["patch"], "{number}: {text}");
             assert_applies(&reply, plain, number);
@@ -101,7 +101,7 @@ fn hold(server: &Server, hook: Hook, body: &[u8], number: u64) -> Verdict {
     verdict
 }
 
-/// The patch applies to the object that it was made for. Only untrusted clients send a null in a list of containers.
+/// The patch applies to its object. Only untrusted clients send null in a list of containers.
 fn assert_applies(reply: &Reply, mut review: Value, number: u64) {
     use base64::Engine as _;
     let Some(patch) = reply.response()["patch"].as_str().map(str::to_owned) else { return };
@@ -142,7 +142,7 @@ fn changed(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
     body
 }
 
-/// Puts a value of the text, or another token, in the place of one: so that the text mostly stays JSON.
+/// Replaces a value by another value or token, so that the text mostly stays JSON.
 fn swap_token(body: &mut Vec<u8>, random: &mut Random) {
     let values = values(body);
     if values.len() < 2 {
@@ -157,7 +157,7 @@ fn swap_token(body: &mut Vec<u8>, random: &mut Random) {
     body.splice(to, new);
 }
 
-/// Where strings, words and numbers stand; keys are strings, too.
+/// The ranges of strings, words and numbers. Keys are strings too.
 fn values(body: &[u8]) -> Vec<Range<usize>> {
     let mut values = Vec::new();
     let mut at = 0;
@@ -184,7 +184,7 @@ fn values(body: &[u8]) -> Vec<Range<usize>> {
     values
 }
 
-/// At most so many bytes somewhere in a text; at least one.
+/// A range of 1 to `most` bytes.
 fn range(body: &[u8], random: &mut Random, most: usize) -> Range<usize> {
     let start = random.below(body.len().max(1));
     start..(start + 1 + random.below(most)).min(body.len())

@@ -1,5 +1,5 @@
-//! What an untrusted client may send. It is answered with a clear HTTP 400 or an explicit denial by its uid, never with an allow
-//! that an honest reading would deny, and never with a panic.
+//! Requests from untrusted clients. The server answers with a clear HTTP 400 or an explicit denial by uid, never with
+//! an approval of something that a plain reader would deny, and never with a panic.
 
 mod bodies;
 mod cut;

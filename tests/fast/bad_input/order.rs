@@ -1,4 +1,4 @@
-//! The order of fields, blanks and escapes make no difference.
+//! The order of fields, blanks and escapes does not matter.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn fields_are_read_in_any_order() {
     }
 }
 
-/// Then the object is read a second time, once it is known what it is.
+/// The object is then read again, once its type is known.
 #[test]
 fn an_unreadable_object_may_precede_the_fields_that_identify_it() {
     let server = server();

@@ -1,4 +1,4 @@
-//! Reviews to start from: those of `tests/reviews`, and as a real API server sent them where those are there.
+//! Reviews to start from: those of `tests/reviews`, and recorded ones of a real API server if they are available.
 
 use std::{fs, path::Path};
 
@@ -10,7 +10,7 @@ use crate::reviews::ask::{Reply, Server};
 
 pub(crate) const HOOKS: [Hook; 2] = [Hook::Validate, Hook::Mutate];
 
-/// File name and text.
+/// File names and texts.
 pub(crate) fn seeds() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = reviews(&root.join("tests/reviews"));
@@ -36,7 +36,7 @@ pub(crate) fn server() -> Server {
     Server::new(Config::standalone())
 }
 
-/// How a body was taken.
+/// The response to a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// HTTP 400, with a line that says why.
@@ -47,7 +47,7 @@ pub(crate) enum Verdict {
     Allowed,
 }
 
-/// Holds an answer to what every answer is: a line of text with HTTP 400, or a review that names the uid.
+/// Checks what holds for every response: a line of text with HTTP 400, or a review with the uid.
 pub(crate) fn verdict(reply: &Reply, uid: Option<&str>) -> Verdict {
     if reply.status == 400 {
         let why = std::str::from_utf8(&reply.body).unwrap();

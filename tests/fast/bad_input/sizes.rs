@@ -1,4 +1,4 @@
-//! More of everything than anyone has.
+//! Reviews that are larger than any real one.
 
 use admission::Hook;
 use serde_json::{Map, Value, json};
@@ -41,7 +41,7 @@ fn lists_that_are_judged_are_bounded() {
 
 #[test]
 fn as_many_containers_as_are_taken_are_judged() {
-    // In one review; a kubelet runs 110 pods.
+    // Per review; a kubelet runs 110 pods.
     const MOST: usize = 250;
     let mut containers = vec![object("good")["spec"]["containers"][0].clone(); MOST];
     assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Allowed);
@@ -49,7 +49,7 @@ fn as_many_containers_as_are_taken_are_judged() {
     assert_eq!(validated(&good_with("spec.containers", json!(containers))), Verdict::Denied(403));
 }
 
-/// As templates of charts write them, without what a cluster adds.
+/// As in the templates of charts, without what a cluster adds.
 #[test]
 fn the_largest_honest_pods_are_judged() {
     let pod = |containers: usize, mounts: usize, variables: usize| {
@@ -77,7 +77,7 @@ fn the_largest_honest_pods_are_judged() {
     }
 }
 
-/// All lists of a review share one room, so that many small ones are as bounded as one that is large.
+/// All lists of a review share one limit, so many small lists are bounded like a large one.
 #[test]
 fn lists_within_lists_are_bounded_together() {
     let mounts = json!(vec![json!({}); 200]);

@@ -1,4 +1,4 @@
-//! What is tried around a review: fields that nobody knows, content that is not as it is called, other paths.
+//! Unknown fields, wrong content types, other paths.
 
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
@@ -9,7 +9,7 @@ use crate::{
     reviews::objects::{Ask, UID, object},
 };
 
-/// Where every object of a value is, as JSON pointers.
+/// The JSON pointers of all objects in a value.
 fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -28,7 +28,7 @@ fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A newer API server sends fields that this build has never heard of.
+/// A newer API server sends fields that this build does not know.
 #[test]
 fn an_unknown_field_anywhere_changes_no_verdict() {
     let server = server();
@@ -61,7 +61,7 @@ fn an_unknown_field_anywhere_changes_no_verdict() {
         }
     }
     assert!(places > 100, "{places}");
-    // But for a volume: of a source that nobody knows yet, restricted allows none.
+    // Except in a volume: restricted allows no volume with an unknown source.
     let mut pod = object("good");
     pod["spec"]["volumes"] = json!([{"name": "tmp", "quantum": {}}]);
     let reply = server.ask(HOOKS[0], Ask::pod(pod).text());
@@ -76,12 +76,12 @@ fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request<
     request.body(body.into()).unwrap()
 }
 
-/// Whatever the headers call it: a bad pod is never allowed, and what is packed is not unpacked.
+/// Whatever the headers say, a violating pod is never allowed, and compressed bodies are not decompressed.
 #[test]
 fn content_is_json_or_nothing() {
     let server = server();
     let bad = Ask::pod(object("bad")).text();
-    // A gzip member as a bomb begins: its header and a stored block.
+    // The beginning of a gzip bomb: a header and a stored block.
     let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
     packed.extend([0, 16, 255, 239]);
     packed.extend(vec![b'{'; 4096]);
@@ -108,7 +108,7 @@ fn content_is_json_or_nothing() {
     assert!(verdict(&reply, None) != Verdict::Allowed);
 }
 
-/// Untrusted clients reach this port: what operators see is on the other one.
+/// Untrusted clients can reach this port; health and metrics are on the other one.
 #[test]
 fn the_webhook_port_has_nothing_but_reviews() {
     let server = server();

@@ -1,4 +1,4 @@
-//! Input that nobody means well by: large, deep, multiplying, not text. It is refused, and says so.
+//! Hostile input: large, deep, multiplying, not text. It is refused with a message.
 
 use std::{fmt::Write as _, fs};
 
@@ -37,7 +37,7 @@ fn depth_is_bounded() {
 
 #[test]
 fn what_is_deeper_than_any_manifest_is_still_read() {
-    // With the two levels of the object itself.
+    // Plus the two levels of the object itself.
     let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
     for text in [
         format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: deep}}\nextra: {deep}\n"),
@@ -75,7 +75,7 @@ fn what_is_not_utf_8_is_named_by_its_line() {
 fn a_file_too_large_is_refused_and_the_rest_is_judged() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("large.yaml");
-    // A hole: nothing of it is on the disk.
+    // A sparse file, which takes no space on the disk.
     fs::File::create(&file).unwrap().set_len(portcullis::source::MAX_TEXT + 1).unwrap();
     let outcome = check(&["-o", "jsonl", file.to_str().unwrap(), "tests/manifests/clean.yaml"]);
     assert_eq!(outcome.status, Some(2));

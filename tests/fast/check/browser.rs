@@ -1,4 +1,4 @@
-//! The page as a real browser shows it. Without one it says that it was not looked at.
+//! The HTML report in a real browser. Without a browser, the tests say that they are skipped.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::{
 
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
-/// A browser without a window, and a folder of its own.
+/// A headless browser with a separate profile.
 struct Browser {
     program: &'static str,
     folder: tempfile::TempDir,
@@ -34,7 +34,7 @@ impl Browser {
         Some(Self { program, folder: tempfile::tempdir().unwrap() })
     }
 
-    /// What it writes when it is asked for a page so.
+    /// The output of the browser for a page with these flags.
     fn run(&self, page: &str, asked: &[&str]) -> String {
         let profile = tempfile::tempdir_in(self.folder.path()).unwrap();
         let output = Command::new(self.program)
@@ -58,7 +58,7 @@ impl Browser {
     }
 }
 
-/// The shop's page, and its address.
+/// The shop's report, and its URL.
 fn page(folder: &Path) -> (PathBuf, String) {
     let file = folder.join("report.html");
     let html = format!("html={}", file.display());
@@ -68,7 +68,7 @@ fn page(folder: &Path) -> (PathBuf, String) {
     (file, address)
 }
 
-/// How many workloads the page says are shown, and which are not.
+/// The displayed number of workloads, and the number of hidden ones.
 fn shown(dom: &str) -> (String, usize) {
     let number = dom.split("<output id=\"shown\">").nth(1).and_then(|rest| rest.split('<').next());
     let workloads = dom.split("<details class=\"workload\"").skip(1);
@@ -108,7 +108,7 @@ fn the_page_is_light_and_dark_and_printable() {
     assert!(fs::read(paper).unwrap().starts_with(b"%PDF"));
 }
 
-/// Nobody can make the page ask for anything, or run anything, by what a manifest says.
+/// No content of a manifest makes the page send a request or run a script.
 #[test]
 fn the_page_needs_nothing_and_runs_nothing_of_a_manifest() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: '<img src=x onerror=alert(1)>', namespace: '\"><script>1'}\n\

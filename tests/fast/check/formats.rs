@@ -1,5 +1,5 @@
-//! Each form of the report over a small shop's manifests: a storefront, payments, a node agent, and a template that
-//! nobody rendered.
+//! Each report format, over the manifests of a small shop: a storefront, payments, a node agent, and an unrendered
+//! template.
 
 use std::{fs, process::Command};
 
@@ -16,7 +16,7 @@ use crate::{
 
 const SHOP: &str = "tests/check/shop";
 
-/// The shop in one form.
+/// The shop's report in a format.
 fn shop(format: &str) -> String {
     let outcome = check(&["--level", "restricted", "-o", format, SHOP]);
     assert_eq!((outcome.status, &*outcome.err), (Some(2), ""), "one file cannot be read");
@@ -79,7 +79,7 @@ fn json_matches_its_schema() {
     hold(&exempting.out, Schema::Report);
 }
 
-/// Of tests that pass, fail, cannot be tried and cannot be read.
+/// With tests that pass, fail, cannot run and cannot be read.
 #[test]
 fn the_json_of_tests_matches_its_schema() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,7 +111,7 @@ fn sarif_matches_the_standard() {
     hold(&check(&["-o", "sarif", "-"]).out, Schema::Sarif);
 }
 
-/// Whoever opens the file at the region finds what is wrong there.
+/// Each region is at the text to fix.
 #[test]
 fn regions_are_exact() {
     let sarif: Value = serde_json::from_str(&shop("sarif")).unwrap();
@@ -136,7 +136,7 @@ fn regions_are_exact() {
     assert_eq!(region("restrictedVolumes", "node-agent.json"), r#""hostPath": {"path": "/"}"#);
 }
 
-/// Each fix by itself, applied as an editor would, mends its control and no file is broken by it.
+/// Each fix alone, applied as an editor would, solves its violation and keeps the file valid.
 #[test]
 fn fixes_solve_their_violations() {
     let storefront = format!("{SHOP}/storefront.yaml");

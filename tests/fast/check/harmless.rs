@@ -1,5 +1,5 @@
-//! No form of output lets what somebody wrote in a manifest, or called a file, act on a terminal or on a CI runner:
-//! hostile text in every position, in every form.
+//! No output format lets texts in a manifest or file names control a terminal or a CI runner: hostile texts in every
+//! position, in every format.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::program::{Outcome, run};
 
-/// What a runner, a terminal or a reader's eye takes for something else.
+/// Texts that a runner, a terminal or a reader would misinterpret.
 const HOSTILE: [&str; 27] = [
     "##[set-output name=a]b",
     "##[error]a",
@@ -49,7 +49,7 @@ fn hostile() -> impl Strategy<Value = String> {
         .prop_map(|all| all.concat())
 }
 
-/// One after the other, again and again.
+/// Cycles through the texts.
 struct Texts<'t>(std::iter::Cycle<std::slice::Iter<'t, String>>);
 
 impl Texts<'_> {
@@ -58,7 +58,7 @@ impl Texts<'_> {
     }
 }
 
-/// A pod that breaks much, with a text in every string.
+/// A pod with many violations and a hostile text in every string.
 fn pod(texts: &mut Texts<'_>) -> serde_json::Value {
     let mut t = || texts.next();
     json!({
@@ -80,7 +80,7 @@ fn pod(texts: &mut Texts<'_>) -> serde_json::Value {
     })
 }
 
-/// The same as YAML by indentation, with comments, so that frames show its lines.
+/// The same as block YAML with comments, so that code frames show its lines.
 fn yaml(value: &serde_json::Value, indent: usize, texts: &mut Texts<'_>, out: &mut String) {
     let comment = texts.next().replace(['\n', '\r', '\u{85}', '\u{2028}'], " ");
     let blank = " ".repeat(indent);
@@ -173,7 +173,7 @@ fn is_harmless(text: &str, has_colours: bool, what: &dyn std::fmt::Debug) {
             rest.starts_with('[')
         };
         assert!(!line.match_indices("##").any(|(at, _)| acts(at)), "{what:?}: {line:?}");
-        // Of overlapping ones the second.
+        // The second of two overlapping commands.
         assert!(!line.contains("###["), "{what:?}: {line:?}");
         if let Some(command) = line.trim_start().strip_prefix("::") {
             let ours = ["error ", "warning ", "notice "];
@@ -225,7 +225,7 @@ proptest! {
     }
 }
 
-/// A name of one sign becomes a command only beside what the program prints after it.
+/// A name of one character becomes a command only together with the text that the program prints after it.
 #[test]
 fn a_name_of_one_sign_begins_no_command() {
     for name in [":", "#", "##", "##error"] {

@@ -1,4 +1,4 @@
-//! What is read: files, directories, standard input; YAML, JSON and JSON Lines; lists; and what is left out.
+//! Inputs: files, directories, standard input; YAML, JSON and JSON Lines; lists; and what is skipped.
 
 use std::fs;
 
@@ -79,7 +79,7 @@ fn yaml_is_read_as_go_reads_it() {
     64 Pod half-a-user: spec.securityContext.runAsUser: must be an integer, but is the number 0.5
     71 Pod a-user-too-large: spec.securityContext.runAsUser: must be an integer, but is the number 100000000000000000000000
     "#);
-    // Each on the line of what is wrong, be it brought in by an alias or a merge key.
+    // Each on the line of the problem, even if an alias or a merge key inserts it.
     let outcome = check(&["-o", "concise", "tests/manifests/yaml-forms.yaml"]);
     assert_snapshot!("yaml_is_read_as_go_reads_it", outcome.out);
 }
@@ -134,7 +134,7 @@ fn directories_are_read_in_order_without_what_is_hidden() {
     assert_eq!(names, ["1 x allowed", "1 m allowed", "1 z allowed", "1 b allowed", "1 c allowed"]);
     let source = outcome.rows()[0]["source"].clone();
     assert_eq!(source, folder.path().join("a/deep/er/x.yaml").to_str().unwrap());
-    // Whoever names a file means it.
+    // A file that is named explicitly is read whatever its extension.
     let orig = folder.path().join("values.yaml.orig");
     assert_eq!(
         check(&["-o", "jsonl", orig.to_str().unwrap()]).verdicts(),
@@ -218,7 +218,7 @@ fn other_kinds_are_ignored_and_counted() {
     }
     let outcome = check_with(&["-o", "json"], text.as_bytes());
     let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
-    // Of a kind that is judged the group decides, not its version.
+    // The group decides whether a kind is judged, not its version.
     assert_eq!(document["summary"]["ignored"], 6);
     assert_eq!(document["summary"]["objects"], 0);
     let reason = document["skipped"][0]["reason"].as_str().unwrap();
@@ -248,7 +248,7 @@ fn pipes_sockets_and_devices_in_directories_are_skipped() {
         assert_eq!(report["summary"]["skipped"], 4);
         assert_eq!(report["summary"]["unreadable"], 0);
     }
-    // None of the forms waits for a pipe.
+    // No format waits for a pipe.
     for form in ["human", "concise", "jsonl", "yaml", "sarif", "junit", "github", "html"] {
         let outcome = check(&["-o", form, &folder.path().display().to_string()]);
         assert_eq!(outcome.status, Some(0), "{form}: {}", outcome.err);
@@ -290,7 +290,7 @@ fn links_in_a_directory_are_read_and_those_to_other_directories_named() {
 fn what_is_larger_than_64_mib_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.yaml");
-    // Sparse: it takes no room.
+    // Sparse: it takes no space.
     fs::File::create(&path).unwrap().set_len((64 << 20) + 1).unwrap();
     let name = path.display().to_string();
     let outcome = check(&["-o", "concise", &name]);
@@ -302,7 +302,7 @@ fn what_is_larger_than_64_mib_is_one_line() {
     assert_eq!(outcome.out, expected.replace(&name, "-"));
 }
 
-/// What kubectl drops without a word: the finding is at the key, and says what it was meant to be.
+/// Fields that kubectl drops silently: the finding is at the key, with a suggestion.
 #[test]
 fn a_key_one_letter_away_is_pointed_at() {
     for (key, meant, line) in [
@@ -327,7 +327,7 @@ fn a_key_one_letter_away_is_pointed_at() {
     assert!(outcome.out.contains("where it says \\\"securitycontext\\\""), "{}", outcome.out);
 }
 
-/// B10: the field, and the rest of the file.
+/// The error names the field, and the rest of the file is still judged.
 #[test]
 fn a_value_of_another_type_names_its_field_and_hides_no_other_object() {
     let pod = |spec: &str| {

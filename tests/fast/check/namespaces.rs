@@ -1,4 +1,4 @@
-//! Namespaces in the formats that are made for findings.
+//! Namespaces in report formats for findings.
 
 use std::{collections::BTreeMap, fs};
 

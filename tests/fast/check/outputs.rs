@@ -1,4 +1,4 @@
-//! Where reports go: what is no regular file is written to as it is, links stay, and nothing is left behind.
+//! Output files: devices and pipes are written to directly, links are kept, and no temporary file remains.
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ fn is_report(text: &str) {
     assert_eq!(report["schema"], "portcullis.dev/report/v1");
 }
 
-/// A script that has the program as `$0`.
+/// Runs a script with the program as `$0`.
 fn shell(script: &str, folder: &Path) -> std::process::Output {
     let mut command = Command::new("bash");
     command.args(["-c", script, env!("CARGO_BIN_EXE_portcullis")]).current_dir(folder);
@@ -136,7 +136,7 @@ fn a_signal_leaves_nothing_behind() {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"apiVersion: v1\n").unwrap();
-    // It has opened its report when it has opened a file without a name in the folder.
+    // The report is open once the process has an unnamed file in the folder.
     let descriptors = format!("/proc/{}/fd", child.id());
     let has_opened = || {
         let links = fs::read_dir(&descriptors).unwrap().flatten();

@@ -1,4 +1,4 @@
-//! Patches are no workloads: they are named, and neither judged, hardened nor failed for.
+//! Patches are not workloads: they are listed, but not judged or hardened, and do not fail.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::program::{Outcome, run};
 
-/// A whole workload that breaks what it can: only where it stands makes it a patch.
+/// A complete workload with many violations, which only its location makes a patch.
 const WHOLE: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: whole}\nspec:\n  hostNetwork: true\n  containers:\n  - name: web\n    image: web\n";
 const PATCH: &str = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec:\n  template:\n    spec:\n      hostPID: true\n      containers:\n      - name: agent\n        resources: {}\n";
 
@@ -26,7 +26,7 @@ fn portcullis(folder: &Path, args: &[&str]) -> Outcome {
     run(command.args(args).current_dir(folder).env_remove("CLICOLOR_FORCE"))
 }
 
-/// What is skipped, with its line, and what is judged.
+/// The lines of skipped patches, and of judged objects.
 fn skipped_and_judged(outcome: &Outcome) -> (Vec<String>, Vec<String>) {
     let report: Value =
         serde_json::from_str(&outcome.out).unwrap_or_else(|_| panic!("{outcome:?}"));
@@ -48,7 +48,7 @@ fn a_patch_is_skipped_in_every_form_and_the_rest_is_judged() {
         let outcome = portcullis(folder.path(), &["check", "-o", form, "both.yaml"]);
         let says = ["DaemonSet agent is a patch: it has no spec.selector", "check -k DIRECTORY"];
         assert!(says.iter().all(|words| outcome.out.contains(words)), "{form}: {}", outcome.out);
-        // SARIF explains all controls, whatever is broken.
+        // SARIF lists all controls, even without findings.
         let is_silent = form == "sarif" || !outcome.out.contains("hostPID");
         assert!(is_silent, "{form}: {}", outcome.out);
     }

@@ -1,4 +1,4 @@
-//! By what is judged: level, version, the cluster's version, the configuration and its exemptions.
+//! The policy: level, version, the cluster's version, the configuration and its exemptions.
 
 use std::path::PathBuf;
 
@@ -129,7 +129,7 @@ fn status_1_is_for_findings_and_only_where_all_could_be_read() {
     assert_eq!(status(&["tests/manifests"]), Some(2));
 }
 
-/// What a rule only warns of or audits is told, and denies nothing: it would be admitted.
+/// Violations of rules in the modes warn and audit are reported, and do not deny.
 #[test]
 fn rules_that_do_not_enforce_are_warnings() {
     for (mode, denies) in [("warn", false), ("audit", false), ("enforce", true)] {

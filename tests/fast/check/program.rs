@@ -1,4 +1,4 @@
-//! Runs the program in the project's folder. It asserts nothing.
+//! Runs the program in the project's folder. Contains no assertions.
 
 use std::process::{Command, Stdio};
 
@@ -20,23 +20,23 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
-/// Without a standard input.
+/// Runs `check` without standard input.
 pub(crate) fn check(args: &[&str]) -> Outcome {
     check_with(args, b"")
 }
 
-/// With a text as standard input.
+/// Runs `check` with this standard input.
 pub(crate) fn check_with(args: &[&str], input: &[u8]) -> Outcome {
     run_with(&mut command(args), input)
 }
 
 impl Outcome {
-    /// Of `-o jsonl`.
+    /// The rows of `-o jsonl`.
     pub(crate) fn rows(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Of `-o jsonl`: `line name allowed`, or `line error`.
+    /// `line name allowed` or `line error`, for each row of `-o jsonl`.
     pub(crate) fn verdicts(&self) -> Vec<String> {
         let verdicts = |row: &Value| match row.get("error") {
             Some(error) => format!("{} {}", row["line"], error.as_str().unwrap()),
@@ -49,7 +49,7 @@ impl Outcome {
     }
 }
 
-/// The ids of the controls that a row names.
+/// The ids of the controls in a row.
 pub(crate) fn controls(row: &Value) -> Vec<&str> {
     let violations = row["violations"].as_array().unwrap();
     violations.iter().map(|violation| violation["control"].as_str().unwrap()).collect()

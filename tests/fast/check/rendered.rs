@@ -1,4 +1,4 @@
-//! What other programs render, and patterns.
+//! Rendered charts and kustomizations, and glob patterns.
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// `check` with these programs alone in its PATH.
+/// Runs `check` with only these programs in PATH.
 fn with_path(path: &Path, args: &[&str]) -> Outcome {
     // The chart refuses the namespace default.
     run(command(args).env("PATH", path).env("HELM_NAMESPACE", "portcullis"))

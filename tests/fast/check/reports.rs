@@ -1,4 +1,4 @@
-//! Whole outputs in each form, and the exit statuses.
+//! Complete outputs in each format, and exit statuses.
 
 use std::{io::Read as _, process::Stdio};
 
@@ -104,7 +104,7 @@ fn a_reader_that_leaves_is_no_panic() {
     let manifest = std::fs::read_to_string("tests/manifests/every-kind.yaml").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("many.yaml");
-    // More than a pipe holds.
+    // More than fits into a pipe.
     std::fs::write(&file, format!("{manifest}---\n").repeat(50)).unwrap();
     let file = file.to_str().unwrap();
     for format in ["human", "json", "jsonl"] {

@@ -1,4 +1,4 @@
-//! Holds documents against JSON Schemas, by a program in Go. Without Go it says that it did not.
+//! Validates documents against JSON Schemas with a Go program. Without Go, it says that it is skipped.
 
 use std::{
     fs,
@@ -11,24 +11,24 @@ use crate::support::go::{Program, build};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Schema {
-    /// Ours: `docs/schema/report-v1.json`.
+    /// `docs/schema/report-v1.json`.
     Report,
-    /// Ours: `docs/schema/test-v1.json`.
+    /// `docs/schema/test-v1.json`.
     Test,
-    /// Ours, of a kind of file that people write: `docs/schema/configuration.json`.
+    /// A schema of files that users write, such as `docs/schema/configuration.json`.
     Written(&'static str),
-    /// OASIS' of SARIF 2.1.0.
+    /// SARIF 2.1.0 by OASIS.
     Sarif,
 }
 
-/// Panics with what is wrong.
+/// Panics if the document is invalid.
 pub(crate) fn hold(document: &str, schema: Schema) {
     if let Some(Err(wrong)) = validate(document, schema) {
         panic!("{wrong}\n{document}");
     }
 }
 
-/// What is wrong. None without Go.
+/// The validation errors. None without Go.
 pub(crate) fn validate(document: &str, schema: Schema) -> Option<Result<(), String>> {
     let program = build(Program::Schema).ok()?;
     let directory = tempfile::tempdir().unwrap();
@@ -54,7 +54,7 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The schema stands, as OASIS publishes it, in the source of a Go module: as the one text in backticks of a file.
+/// OASIS' schema is in the source of a Go module, as the only text in backticks of a file.
 fn sarif(directory: &Path) -> PathBuf {
     let output = Command::new("go")
         .args(["list", "-m", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3"])

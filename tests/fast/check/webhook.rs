@@ -1,4 +1,4 @@
-//! One verdict, not two: what `check` says of a manifest is what `/validate` says of the same object.
+//! One verdict: `check` reports for a manifest what `/validate` decides for the same object.
 
 use crate::{
     check::program::{check, check_with, controls},
@@ -73,7 +73,7 @@ fn on_every_kind() {
     assert!(violations > 100, "{violations}");
 }
 
-/// Reviews as a real API server sent them lie beside the project while it is built.
+/// Recorded reviews of a real API server, available during development.
 #[test]
 fn on_reviews_of_a_real_api_server() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/admission-reviews");
@@ -103,7 +103,7 @@ fn on_reviews_of_a_real_api_server() {
     assert!(judged >= 8, "{judged}");
 }
 
-/// Rules, profiles and the floor, too.
+/// Also with rules, profiles and the floor.
 #[test]
 fn beside_the_standard() {
     let folder = tempfile::tempdir().unwrap();
@@ -129,7 +129,7 @@ fn beside_the_standard() {
                 .filter(|violation| violation["severity"] == "error")
                 .map(|violation| violation["control"].as_str().unwrap().to_owned())
                 .collect();
-            // The manifests name namespaces of their own.
+            // The manifests set their own namespaces.
             if row["namespace"] == "shop" {
                 let expected = denied_by(&config, &[(&key, value)], &review_of(object));
                 assert_eq!(errors, expected, "{label} {}", row["kind"]);

@@ -1,4 +1,4 @@
-//! YAML reads as Go's sigs.k8s.io/yaml reads it, which is what kubectl sends: the library itself is asked.
+//! YAML is read like Go's sigs.k8s.io/yaml reads it, which kubectl uses. The tests run that library.
 
 use std::{
     io::Write as _,
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::go::{Program, build};
 
-/// Scalars that people write and readers disagree on.
+/// Scalars that YAML readers interpret differently.
 const SCALARS: &str = "yes no on off y n Y N Yes No On Off YES NO ON OFF true false True False TRUE FALSE \
     ~ null Null NULL nULL '' 'yes' \"no\" !!str,yes !!str,1 !!int,7 !!float,1 !!bool,yes !!null,x \
     0 -0 +0 7 -7 +7 007 0777 -0777 08 09 0o17 0o8 0O17 0x1F 0X1F 0xg 0b11 0b2 1_000 _1 1_ 1__0 0_7 \
@@ -21,7 +21,7 @@ const SCALARS: &str = "yes no on off y n Y N Yes No On Off YES NO ON OFF true fa
     1:30 1:30:45 190:20 2001-01-01 2001-01-01T00:00:00Z 1,000 1.2.3 v1.30 1.30 1.31 0x 0b 0o - -- -1- 1-2 \
     = << a<<b @a `a %a 64Mi 100m 5Gi 1K 08:00 0.5.0 1e 1e+ e3 +.5 -.5 +1 ++1 0_ 0x_1 0x1_0 0b1_0";
 
-/// Documents that people write and readers disagree on.
+/// Documents that YAML readers interpret differently.
 const DOCUMENTS: &[&str] = &[
     "a: 1\nb: [1, two, 3.0]\n",
     "? a\n: b\n",
@@ -66,19 +66,19 @@ const DOCUMENTS: &[&str] = &[
     "a: ! 3\n",
 ];
 
-/// Scalars that are known to differ, as a value, in a list or as a key. None of it makes another pod of a manifest:
-/// numbers of users and ports that API servers do not take, either, or what only kubectl refuses.
+/// Known differences for scalars, as a value, in a list or as a key. None changes the meaning of a pod: they are
+/// numbers that API servers reject as users or ports, or texts that only kubectl refuses.
 const DIFFERENT: [&str; 12] = [
-    // JSON has no such numbers: ours is an error, Go's is one later on.
+    // JSON has no such numbers: we report an error, Go fails later.
     ".inf",
     "-.inf",
     ".Inf",
     ".nan",
     ".NaN",
     "1e400000",
-    // "-0", which no reader of integers takes.
+    // "-0", which no reader of integers accepts.
     "-0.0",
-    // The nearest float, which Go writes with an exponent; as keys Go refuses the others.
+    // The nearest float, which Go writes with an exponent; as keys, Go refuses the others.
     "-9223372036854775809",
     "9223372036854775808",
     "18446744073709551615",
@@ -107,14 +107,14 @@ fn awkward_texts_read_as_in_go() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), texts.len(), wrong.join("\n"));
 }
 
-/// Numbers as they are written: 1 is not 1.0.
+/// Numbers as they are written: 1 differs from 1.0.
 fn read(text: &str) -> Option<String> {
     let tree = Tree::parse(text, 0..text.len(), Repeats::Refused).ok()?;
     let value = Value::deserialize(tree.root().value(Booleans::Go)).ok()?;
     Some(value.to_string())
 }
 
-/// What the library makes of each; None where it refuses it.
+/// The result of Go's library for each text; None if it refuses the text.
 fn asked(program: &std::path::Path, texts: &[String]) -> Vec<Option<String>> {
     let mut child =
         Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

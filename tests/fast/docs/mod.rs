@@ -1,4 +1,4 @@
-//! Pages that name tests name such as there are, and no file names an account of others.
+//! Tests that pages name exist, and no file names a foreign account.
 
 mod publisher;
 mod schemas;
@@ -6,14 +6,14 @@ mod schemas;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A page may come later; one that is there is held to this.
+/// A page may be added later; an existing one is checked.
 const PAGES: [&str; 2] = ["docs/threat-model.md", "docs/reliability.md"];
 
 fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// What stands between backticks and is a file of ours, with the name of a test behind it or not.
+/// File names of the project in backticks, with the name of a test if there is one.
 fn named(page: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     const OURS: [&str; 3] = ["tests/", "src/", "crates/"];
     let is_ours = |text: &&str| OURS.iter().any(|start| text.starts_with(start));
@@ -25,7 +25,7 @@ fn named(page: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     })
 }
 
-/// What is wrong with a name.
+/// The problem with a name.
 fn problem(file: &str, test: Option<&str>) -> Option<String> {
     let path = project(file);
     if !path.exists() {
@@ -60,7 +60,7 @@ fn every_test_that_is_named_exists() {
     assert!(count > 80, "only {count} are named");
 }
 
-/// One row a class, each with a test or a reason.
+/// Each row has a test or a reason.
 #[test]
 fn every_class_of_attack_has_its_row() {
     let page = fs::read_to_string(project("docs/threat-model.md")).unwrap();
@@ -84,7 +84,7 @@ fn a_name_that_is_wrong_is_found() {
     assert_eq!(named(page).collect::<Vec<_>>(), [("tests/a.rs", Some("b")), ("src/d.rs", None)]);
 }
 
-/// Kyverno has a resource of that name too, and kubectl takes the first that it finds.
+/// Kyverno has a resource with that name too, and kubectl takes the first one.
 #[test]
 fn commands_name_policy_exceptions_in_full() {
     let bare = |line: &str| {
@@ -109,7 +109,7 @@ fn commands_name_policy_exceptions_in_full() {
     assert!(count > 5, "only {count} are named");
 }
 
-/// `--reuse-values` keeps the defaults of the chart that was installed before: what a new chart adds is missing.
+/// `--reuse-values` keeps the defaults of the installed chart, so new values are missing.
 #[test]
 fn helm_upgrades_take_the_defaults_of_the_new_chart() {
     let mut count = 0;

@@ -1,17 +1,17 @@
-//! Nothing here points at an account of others. Who publishes is said in `Cargo.toml`, and wherever else it is written it
-//! is the same: nobody yet, by a name that leads nowhere. A name that is free today can be taken tomorrow by somebody
-//! who then serves images, releases and actions to all who follow these files.
+//! No file points to a foreign account. `Cargo.toml` names the publisher, and all other places must agree: currently
+//! nobody, under a name that cannot resolve. Otherwise somebody could register a free name and then serve images,
+//! releases and actions to all users of these files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::project;
 
-/// What stands for the account on GitHub until there is one: no account can have these characters, and a shell takes
-/// them for a redirection.
+/// The placeholder for the account on GitHub: no account can have these characters, and a shell takes them as a
+/// redirection.
 const NO_OWNER: &str = "<owner>";
 
-/// Hosts where anybody can have an account.
+/// Hosts where anybody can create an account.
 const HOSTS: [&str; 8] = [
     "github.com/",
     "githubusercontent.com/",
@@ -23,7 +23,7 @@ const HOSTS: [&str; 8] = [
     "codeberg.org/",
 ];
 
-/// Accounts of projects that we use or test against.
+/// Accounts of projects that Portcullis uses or tests against.
 const THIRD_PARTIES: [&str; 10] = [
     "actions",
     "distribution",
@@ -37,8 +37,7 @@ const THIRD_PARTIES: [&str; 10] = [
     "zegl",
 ];
 
-/// Names in examples and cases of policies, where nothing is fetched from them. A variable or the end of a pattern has
-/// no name.
+/// Names in examples and policies, from which nothing is fetched. A variable or the end of a pattern has no name.
 const EXAMPLES: [&str; 11] = [
     "",
     "a",
@@ -53,9 +52,9 @@ const EXAMPLES: [&str; 11] = [
     "shop",
 ];
 
-/// Who publishes, as `Cargo.toml` says.
+/// The publisher in `Cargo.toml`.
 struct Publisher {
-    /// On GitHub.
+    /// The account on GitHub.
     owner: String,
     image: String,
 }
@@ -81,7 +80,7 @@ impl Publisher {
         account == self.owner || THIRD_PARTIES.contains(&&*account) || EXAMPLES.contains(&&*account)
     }
 
-    /// The parts of a line that name an account which is neither the publisher's nor known.
+    /// The parts of a line that name an account other than the publisher and the known ones.
     fn foreign_accounts(&self, line: &str) -> Vec<String> {
         let lower = line.to_ascii_lowercase();
         let mut found = Vec::new();
@@ -89,7 +88,7 @@ impl Publisher {
             for (at, _) in lower.match_indices(host) {
                 let account = account(&line[at + host.len()..]);
                 let is_ours = line[at..].starts_with(&self.image);
-                // An API group such as krew's is no host.
+                // An API group such as krew's is not a host.
                 let is_group = lower[..at].ends_with('.') && host == "github.com/";
                 if !is_ours && !is_group && !self.is_known(account) {
                     found.push(format!("{host}{account}"));
@@ -104,7 +103,7 @@ impl Publisher {
                 found.push(format!("{uses}{account}"));
             }
         }
-        // A namespace and the name of an object in it.
+        // A namespace and an object in it.
         if line.contains("portcullis/portcullis") && !line.contains("inject-ca-from: ") {
             found.push("portcullis/portcullis".to_owned());
         }
@@ -112,14 +111,13 @@ impl Publisher {
     }
 }
 
-/// The name that a text begins with.
+/// The account at the beginning of a text.
 fn account(text: &str) -> &str {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.<>".contains(c);
     text.split(|c| !is_name(c)).next().unwrap_or_default().trim_end_matches('.')
 }
 
-/// All files of the project. What is made by tools is not looked at, nor are lists of Go modules, whose names are those
-/// of their accounts.
+/// All files of the project, except generated files and lists of Go modules.
 fn files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -154,7 +152,7 @@ fn no_file_points_at_an_account_of_others() {
     assert!(all.len() > 500, "only {} files", all.len());
 }
 
-/// Where the publisher is written, it is the one of `Cargo.toml`.
+/// All places agree with `Cargo.toml`.
 #[test]
 fn every_file_names_the_same_publisher() {
     let Publisher { owner, image } = Publisher::read();
@@ -176,7 +174,7 @@ fn every_file_names_the_same_publisher() {
         let is = fs::read_to_string(project(file)).unwrap();
         assert!(is.contains(&text), "{file} lacks {text}");
     }
-    // The chart has a default once there is an image, and none before.
+    // The chart has a default only if there is an image.
     let values = fs::read_to_string(project("charts/portcullis/values.yaml")).unwrap();
     let default = if image.contains(".invalid/") { "\"\"" } else { &*image };
     assert!(values.contains(&format!("\n  repository: {default}\n")));

@@ -1,4 +1,4 @@
-//! The schemas of what people write accept what the pages and examples show, and refuse mistakes that the program refuses.
+//! The schemas accept all documents of pages and examples, and reject mistakes that the program rejects.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! `action.yml`, `.pre-commit-hooks.yaml` and `docs/ci.md`: what they run exists, and the action's scripts do what
-//! they say, in a real bash.
+//! `action.yml`, `.pre-commit-hooks.yaml` and `docs/ci.md`: what they run exists, and the scripts of the action work in
+//! a real bash.
 
 use std::{
     collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command,
@@ -75,7 +75,7 @@ fn action() -> Action {
     serde_saphyr::from_str(&read("action.yml")).unwrap()
 }
 
-/// Runs a step as GitHub would, with these variables in place of its inputs; returns also its outputs.
+/// Runs a step as GitHub would, with these variables instead of its inputs. Returns its outputs too.
 fn step(id: &str, folder: &Folder, variables: &[(&str, &str)]) -> (Outcome, String) {
     let action = action();
     let step = action.runs.steps.iter().find(|step| step.id == id).unwrap();
@@ -107,7 +107,7 @@ fn the_action_s_inputs_are_used_and_never_written_into_a_script() {
     let mut used: Vec<String> = Vec::new();
     for step in &action.runs.steps {
         assert_eq!(step.shell, "bash", "{}", step.name);
-        // An expression in a script is code that whoever sets the input writes.
+        // An expression in a script would run code from the author of the input.
         assert!(!step.run.contains("${{"), "{}", step.name);
         used.extend(step.env.values().cloned());
     }
@@ -185,7 +185,7 @@ fn the_action_checks_with_the_real_program() {
     }
 }
 
-/// With a curl of our own, which takes files from a folder in place of the net.
+/// With a curl that takes files from a folder.
 #[test]
 fn the_action_installs_what_has_the_checksum() {
     let folder = Folder::new("action-install");
@@ -222,7 +222,7 @@ fn the_action_installs_what_has_the_checksum() {
     is_installed(install(&[]));
     is_installed(install(&[("SHA256", &sha256)]));
 
-    // From the releases of the action's own repository, or of that which is named; never from a fixed account.
+    // Downloads from the releases of the action's own or the named repository, never from a fixed account.
     let asked = |more: &[(&str, &str)]| install(more).0.err.lines().next().map(str::to_owned);
     let release = |host: &str| format!("{host}/portcullis/releases/download/v9.9.9/{archive}");
     assert_eq!(asked(&[]), Some(release("https://github.com/acme")));
@@ -267,12 +267,12 @@ fn the_hooks_are_pre_commit_s() {
         let command = hook.id.split('-').nth(1).unwrap();
         assert!(hook.entry.starts_with(&format!("portcullis {command}")), "{}", hook.entry);
         assert!(hook.entry.ends_with(" --"), "{}: pre-commit appends names of files", hook.entry);
-        // One report, and no two that write one file.
+        // One report: two processes must not write the same file.
         assert!(hook.require_serial);
     }
 }
 
-/// As pre-commit runs them: the entry's words, then the names of files.
+/// As pre-commit runs them: the words of the entry, then file names.
 #[test]
 fn a_hook_s_files_are_never_options() {
     let hooks: Vec<Hook> = serde_saphyr::from_str(&read(".pre-commit-hooks.yaml")).unwrap();
@@ -298,7 +298,7 @@ fn a_hook_s_files_are_never_options() {
     }
 }
 
-/// The flags of a command, as its help has them.
+/// The flags in the help of a command.
 fn flags(command: &str) -> Vec<String> {
     let help = portcullis(&[command, "--help"]);
     assert_eq!(help.status, Some(0), "there is no command {command}");
@@ -306,7 +306,7 @@ fn flags(command: &str) -> Vec<String> {
     words.filter(|word| word.starts_with('-')).map(str::to_owned).collect()
 }
 
-/// Lines that run the program, each with its command and what follows.
+/// Lines that run the program, each with its command and arguments.
 fn uses(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().flat_map(|line| line.split("portcullis ").skip(1));
     lines
@@ -331,7 +331,7 @@ fn every_flag_that_is_used_exists() {
     for (command, words) in uses_ {
         let known = flags(&command);
         for word in words.split_whitespace() {
-            // `[ -n` is the shell's.
+            // `[ -n` belongs to the shell.
             if word.starts_with('-') && !word.trim_matches('-').is_empty() && word != "-n" {
                 let flag = word.split('=').next().unwrap();
                 assert!(

@@ -106,7 +106,7 @@ fn every_shell_gets_a_script_for_the_program_as_it_was_called() {
     assert!(outcome.err.contains("bash, elvish, fish, powershell, zsh"), "{}", outcome.err);
 }
 
-/// The script is sourced by a real shell, and asked.
+/// A real shell sources the script and completes a line.
 #[test]
 fn bash_completes_commands_and_ids() {
     let asked = |words: &str, last: usize| {

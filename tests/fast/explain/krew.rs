@@ -1,4 +1,4 @@
-//! `.krew.yaml` makes a manifest that krew takes: its schema, and what its validation demands.
+//! `.krew.yaml` renders to a manifest that krew accepts: its schema and its validation.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 const TAG: &str = "v1.2.3";
 
-/// krew's own types, strict: an unknown field is an error.
+/// krew's types; unknown fields are errors.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Plugin {
@@ -52,7 +52,7 @@ fn template() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".krew.yaml")).unwrap()
 }
 
-/// As krew-release-bot does it at the tag: the call becomes two lines, the second one four spaces in.
+/// As krew-release-bot renders it for a tag: the call becomes two lines, the second one indented by four spaces.
 fn rendered() -> Plugin {
     let lines = template().lines().map(|line| line.to_owned() + "\n").collect::<Vec<_>>();
     let lines = lines.iter().map(|line| match line.trim().strip_prefix("{{addURIAndSha \"") {
@@ -78,7 +78,7 @@ fn the_manifest_is_krew_s() {
     let spec = plugin.spec;
     assert_eq!(spec.version, TAG);
     assert!(spec.homepage.starts_with("https://"));
-    // What the index asks of authors.
+    // The rules of krew-index for authors.
     assert!((1..=50).contains(&spec.short_description.len()), "{}", spec.short_description);
     assert!(!spec.short_description.ends_with('.') && !spec.short_description.contains('\n'));
     assert!(spec.description.contains("kubectl portcullis audit"));
@@ -105,7 +105,7 @@ fn each_platform_has_its_archive() {
     assert_eq!(arches, ["amd64", "arm64"]);
 }
 
-/// Nothing in the shipped file looks like a checksum that nobody has computed.
+/// The file contains nothing that looks like a checksum.
 #[test]
 fn there_is_no_checksum_to_forget() {
     assert!(!template().contains("sha256"));

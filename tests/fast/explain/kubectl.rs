@@ -1,4 +1,4 @@
-//! As a plugin: with kubectl where it is installed, and without.
+//! The kubectl plugin, with kubectl if it is installed, and without.
 
 use std::process::Command;
 
@@ -24,7 +24,7 @@ fn complete(words: &[&str]) -> Vec<String> {
     outcome.out.lines().map(str::to_owned).collect()
 }
 
-/// Where there is one, with both links on its PATH and nobody's settings.
+/// Runs kubectl, if it is installed, with both links in its PATH and no user settings.
 fn kubectl(args: &[&str]) -> Option<Outcome> {
     if !is_installed("kubectl") {
         return None;

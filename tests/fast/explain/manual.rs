@@ -34,7 +34,7 @@ fn a_folder_gets_a_page_for_every_command() {
     assert!(check.contains(concat!("\"Portcullis ", env!("CARGO_PKG_VERSION"))), "{check}");
 }
 
-/// The page of a command, and those of the commands that its help lists.
+/// Adds the page of a command and those of its subcommands.
 fn add_pages(path: &[&str], pages: &mut BTreeSet<String>) {
     pages.insert(format!("{}.1", [&["portcullis"], path].concat().join("-")));
     let help = portcullis(&[path, &["--help"]].concat()).out;
@@ -46,7 +46,7 @@ fn add_pages(path: &[&str], pages: &mut BTreeSet<String>) {
     }
 }
 
-/// Where there is a groff, it has nothing to complain of.
+/// groff, if installed, reports no errors.
 #[test]
 fn the_pages_are_roff() {
     if !is_installed("groff") {

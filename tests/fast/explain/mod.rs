@@ -1,5 +1,5 @@
-//! The texts of the controls hold what they say, and `portcullis explain`, its man pages, its completions and its
-//! life as a plugin of kubectl are as people use them.
+//! The texts of the controls are correct, and `portcullis explain`, its manual pages, completions and kubectl plugin
+//! work.
 
 mod actions;
 mod command_line;

@@ -1,4 +1,4 @@
-//! `docs/controls.md` is what the texts say today. `just controls` writes it anew.
+//! `docs/controls.md` is up to date. `just controls` writes it.
 
 use crate::support::skip::is_set;
 use std::{env, fs, path::Path};
@@ -21,7 +21,7 @@ fn the_page_of_controls_is_the_texts() {
     );
 }
 
-/// Every link of the table leads to a heading, as GitHub names headings.
+/// Every link of the table leads to a heading, with GitHub's anchors.
 #[test]
 fn the_page_s_links_lead_somewhere() {
     let page = explain::controls_page();

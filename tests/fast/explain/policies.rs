@@ -1,4 +1,4 @@
-//! `docs/policies.md`: its YAML is YAML, its links lead somewhere, and its example breaks what it says.
+//! `docs/policies.md`: its YAML is valid, its links work, and its example violates what it names.
 
 use std::{fs, path::Path, process::Command};
 
@@ -13,7 +13,7 @@ fn page() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md")).unwrap()
 }
 
-/// The blocks of a language.
+/// The code blocks in a language.
 fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     let start = format!("\n```{language}\n");
     page.split(&start).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
@@ -49,7 +49,7 @@ fn its_example_violates_the_named_control() {
     assert_eq!((outcome.status, &*outcome.out), (Some(1), expected), "{}", outcome.err);
 }
 
-/// Each rule that a block switches on or the text names is one, as is each page that it links to.
+/// Each rule in a block or in the text exists, as does each linked page.
 #[test]
 fn what_it_names_exists() {
     let page = page();

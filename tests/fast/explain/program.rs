@@ -1,4 +1,4 @@
-//! Runs the program, also under other names. It asserts nothing.
+//! Runs the program, also under other names. Contains no assertions.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use crate::{support::process::Folder, support::program as outcome};
 
 pub(crate) const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");
 
-/// Under its own name.
+/// Runs the program under its own name.
 pub(crate) fn portcullis(args: &[&str]) -> Outcome {
     run(Command::new(PORTCULLIS).args(args))
 }
@@ -27,14 +27,14 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     outcome::run(command)
 }
 
-/// The program under a name, in a folder.
+/// A link to the program under another name.
 pub(crate) fn link(folder: &Folder, name: &str) -> PathBuf {
     let path = folder.path().join(name);
     symlink(PORTCULLIS, &path).unwrap();
     path
 }
 
-/// The PATH with this folder before all others.
+/// PATH with this folder first.
 pub(crate) fn path_with(folder: &Path) -> impl AsRef<OsStr> {
     let others = env::var_os("PATH").unwrap_or_default();
     env::join_paths([folder.to_owned()].into_iter().chain(env::split_paths(&others))).unwrap()

@@ -1,4 +1,4 @@
-//! The texts of rules and the rules: same ids in the same order, and the manifests break what they say, as configured.
+//! The texts of rules match the rules: the same ids in the same order, and manifests that violate them as configured.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn every_rule_has_its_text_in_the_order_of_the_table() {
     assert_eq!(rules().map(|text| text.id).collect::<Vec<_>>(), RULES.map(|rule| rule.id));
 }
 
-/// By each form of the configuration that the text shows.
+/// With each form of the configuration in the text.
 #[test]
 fn a_bad_manifest_breaks_its_rule_and_a_good_one_does_not() {
     for text in rules() {
@@ -35,7 +35,7 @@ fn a_bad_manifest_breaks_its_rule_and_a_good_one_does_not() {
             let bad = findings(text.bad);
             assert!(!bad.is_empty(), "{}", text.id);
             for finding in &bad {
-                // `resources.requests.cpu` is of a resource that only the configuration names.
+                // In `resources.requests.cpu`, only the configuration names the resource.
                 let field = match text.id {
                     "rules/resources" => finding.path.rsplit_once('.').unwrap().0,
                     _ => finding.path.split(['.', '[']).next_back().unwrap(),

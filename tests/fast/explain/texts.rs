@@ -1,4 +1,4 @@
-//! What a text says of its control is so: by the table, and by judging its manifests.
+//! The statements of each text about its control are true, by the table and by judging its manifests.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use policy::{
 };
 use portcullis::explain::{self, Text};
 
-/// What the API server takes only together: the bad manifest breaks these, too.
+/// The API server requires these fields together, so the bad manifest also violates this control.
 const ALSO: [(&str, &str); 1] = [("windowsHostProcess", "hostNamespaces")];
 
-/// The ids of what a manifest breaks.
+/// The ids that a manifest violates.
 fn broken(manifest: &str, level: Level) -> Vec<&'static str> {
     judged(manifest, |pod| {
         evaluate(level, NEWEST, pod).iter().map(|(control, _)| control.id).collect()
@@ -46,7 +46,7 @@ fn a_good_manifest_meets_the_level() {
     }
 }
 
-/// The two show one change, not two pods.
+/// The two manifests show one change of one pod.
 #[test]
 fn the_manifests_are_of_one_pod() {
     for text in explain::all() {
@@ -59,7 +59,7 @@ fn the_manifests_are_of_one_pod() {
     }
 }
 
-/// What rules are about where the level allows it: at restricted it breaks this control, too.
+/// At restricted, manifests of these rules also violate this control.
 const BROKEN_ANYWAY: [(&str, &str); 2] =
     [("rules/hostPaths", "restrictedVolumes"), ("rules/hostPorts", "hostPorts")];
 
@@ -78,7 +78,7 @@ fn the_manifests_of_a_rule_are_restricted_but_for_what_it_is_about() {
     }
 }
 
-/// The first code that begins with `rules.` is what the configuration says: the rule's name, and a mode or settings.
+/// The first code that begins with `rules.` is the configuration: the rule's name, and a mode or settings.
 #[test]
 fn a_rule_s_text_says_how_it_is_switched_on() {
     for text in rules() {
@@ -96,7 +96,7 @@ fn a_rule_s_text_says_how_it_is_switched_on() {
     }
 }
 
-/// The two whose default hardening knows.
+/// The two rules with a default in hardening.
 #[test]
 fn the_manifests_of_hardened_rules_are_changed_and_left_alone_by_hardening() {
     let on = Settings {
@@ -145,7 +145,7 @@ fn the_versions_are_those_of_the_table() {
     }
 }
 
-/// Each path that a bad manifest is told to mend is a field that the text names.
+/// The text lists each field that a fix for the bad manifest sets.
 #[test]
 fn the_fields_that_are_found_are_named() {
     for (text, control) in controls() {
@@ -157,7 +157,7 @@ fn the_fields_that_are_found_are_named() {
                 .collect()
         });
         assert!(!fields.is_empty(), "{}", text.id);
-        // A forbidden type of volume is its own field; only the allowed ones are listed.
+        // A forbidden type of volume is a field itself; the text only lists the allowed types.
         if text.id == "restrictedVolumes" {
             continue;
         }
@@ -167,7 +167,7 @@ fn the_fields_that_are_found_are_named() {
     }
 }
 
-/// In code, what is allowed in volumes, capabilities, sysctls and types of SELinux is what passes.
+/// Everything in code that is documented as allowed, in volumes, capabilities, sysctls and SELinux types, passes.
 #[test]
 fn values_documented_as_allowed_are_allowed() {
     let allowed = |id: &str, within: &str| -> Vec<String> {
@@ -190,7 +190,7 @@ fn values_documented_as_allowed_are_allowed() {
             "{{containers: [{{name: a, securityContext: {{capabilities: {{add: [{name}]}}}}}}]}}"
         ));
         let is_broken = broken(&pod, Level::Baseline).contains(&"capabilities_baseline");
-        // The last two are named as what is not allowed.
+        // The last two are documented as not allowed.
         assert_eq!(is_broken, name == "CAP_CHOWN" || name == "chown", "{name}");
     }
     for name in allowed("seLinuxOptions", "every container: ") {

@@ -1,4 +1,4 @@
-//! The cases of this folder's YAML files.
+//! The cases in YAML files.
 
 use std::{fs, path::Path};
 
@@ -69,7 +69,7 @@ fn a_template_is_patched_where_it_stands() {
     assert_eq!(json!(patch), expected);
 }
 
-/// Hardening takes out what the ServiceAccount plugin has mounted. What an author has mounted is his to take out.
+/// Hardening removes what the ServiceAccount plugin has mounted, but not what an author has mounted.
 #[test]
 fn a_token_that_an_author_mounts_stays_and_the_rule_finds_it() {
     let settings = settings(|field| field == Field::NoServiceAccountToken);
@@ -98,7 +98,7 @@ fn a_token_that_an_author_mounts_stays_and_the_rule_finds_it() {
     }
 }
 
-/// By name without extension.
+/// The files by name, without extension.
 fn files() -> Vec<(String, File)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harden");
     let mut files: Vec<_> = fs::read_dir(folder)

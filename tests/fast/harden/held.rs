@@ -1,4 +1,4 @@
-//! What must hold of every pod that is hardened.
+//! Invariants of hardened pods.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,14 @@ use serde_json::Value;
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
-/// A pod that was hardened, and found in order.
+/// A hardened pod that satisfies the invariants.
 pub(crate) struct Held {
     pub(crate) patch: json_patch::Patch,
     pub(crate) after: Value,
 }
 
 impl Held {
-    /// Hardens a pod and holds the result to all that must hold. With `old`, what is hardened are the ephemeral
-    /// containers that it lacks.
+    /// Hardens a pod and checks the invariants. With `old`, only ephemeral containers that it lacks are hardened.
     pub(crate) fn new(before: &Value, old: Option<&Value>, settings: &Settings) -> Self {
         let (text, old) = (before.to_string(), old.map(Value::to_string));
         let pod = read(&text);
@@ -65,7 +64,7 @@ pub(crate) fn broken<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> BTre
     evaluate(level, version, pod).iter().map(|(control, _)| control.id).collect()
 }
 
-/// Nothing that was set is changed, moved or removed. Null and absent are one, and not set.
+/// Nothing that was set is changed, moved or removed. Null and absent both count as unset.
 fn assert_kept(before: &Value, after: &Value, path: &str) {
     match (before, after) {
         (Value::Null, _) => {}
@@ -90,7 +89,7 @@ fn assert_kept(before: &Value, after: &Value, path: &str) {
     }
 }
 
-/// What the pod was, but for the token that hardening may remove.
+/// The old pod without the token that hardening may remove.
 fn without_token(before: &Value, after: &Value) -> Value {
     let mut before = before.clone();
     let is_gone = |name: &Value| {
@@ -129,9 +128,9 @@ fn without_token(before: &Value, after: &Value) -> Value {
     before
 }
 
-/// What the API server's validation refuses of what hardening sets (`validation.go`, `validateSecurityContext`,
-/// `validateWindows`, `validateHostUsers`, `ValidateVolumeMounts`, `ValidateContainerResourceRequirements`;
-/// `validateAppArmorAnnotationsAndFieldsMatchOnCreate`).
+/// The errors of the API server's validation that concern fields set by hardening (`validation.go`,
+/// `validateSecurityContext`, `validateWindows`, `validateHostUsers`, `ValidateVolumeMounts`,
+/// `ValidateContainerResourceRequirements`; `validateAppArmorAnnotationsAndFieldsMatchOnCreate`).
 fn refusals(pod: &Value) -> Vec<&'static str> {
     let spec = &pod["spec"];
     let is_windows = spec["os"]["name"] == "windows";
@@ -214,7 +213,7 @@ fn quantity(value: &Value) -> Option<Quantity> {
     value.as_str()?.parse().ok()
 }
 
-/// Whether a container's annotation says another profile than the field that is in force for it.
+/// Whether a container's annotation and its effective field name different profiles.
 fn contradicts_annotation(pod: &Value, container: &Value) -> bool {
     let name = container["name"].as_str().unwrap_or_default();
     let key = format!("container.apparmor.security.beta.kubernetes.io/{name}");
@@ -232,7 +231,7 @@ fn contradicts_annotation(pod: &Value, container: &Value) -> bool {
     !annotation.is_null() && !field.is_null() && *annotation != *written
 }
 
-/// A container that is said to run as root would not start with `runAsNonRoot`.
+/// A container that explicitly runs as root would not start with `runAsNonRoot`.
 fn assert_roots_kept(before: &Value, after: &Value) {
     let effective = |pod: &Value, container: &Value, field: &str| {
         let own = &container["securityContext"][field];

@@ -1,5 +1,5 @@
-//! Hardening as `policy::harden` plans it: the cases of this folder, and what must hold of every pod. Patches are
-//! really applied, to the pod's JSON and not only to the view of it.
+//! Hardening by `policy::harden`: the cases of this folder, and invariants of every pod. The tests apply the patches to
+//! the JSON of the pod.
 
 mod cases;
 mod held;
@@ -7,7 +7,7 @@ mod properties;
 
 use policy::harden::{Field, Mode, MountPath, Resource, Resources, Settings};
 
-/// Settings with these rows on, and no other.
+/// Settings with only these rows.
 fn settings(on: impl Fn(Field) -> bool) -> Settings {
     let paths = ["/tmp", "/var/run"].map(|path| MountPath::parse(path).unwrap());
     let resources = Resources {

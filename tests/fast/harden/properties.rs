@@ -1,4 +1,4 @@
-//! What must hold of hardening, held of pods made at random.
+//! Invariants of hardening, checked with random pods.
 
 use std::sync::LazyLock;
 
@@ -50,7 +50,7 @@ proptest! {
         }
     }
 
-    /// Wherever a pod that meets restricted has its settings, a plain container that is added to it does not break it.
+    /// A plain container that is added to a pod with restricted settings at the pod does not violate restricted.
     #[test]
     fn a_plain_debug_container_leaves_its_pod_restricted(at_pod in prop::array::uniform2(any::<bool>())) {
         let [non_root, seccomp] = at_pod;
@@ -75,7 +75,7 @@ proptest! {
         prop_assert_eq!(breaks, Default::default(), "{}", after);
     }
 
-    /// Each way of leaving a field unset, beside what the ServiceAccount plugin and an author have mounted.
+    /// All combinations of unset fields, with the mounts of the ServiceAccount plugin and of an author.
     #[test]
     fn a_linux_pod_that_only_left_things_unset_meets_the_rules(
         ways in prop::array::uniform8(0..4u8),
@@ -108,7 +108,7 @@ proptest! {
         assert_writable(&held.after);
     }
 
-    /// Of any pod that names no account and no such volume of its own.
+    /// For every pod without an account and such a volume.
     #[test]
     fn no_token_that_was_mounted_is_left(seed: u64, on in rows()) {
         let mut pod = sent(seed);
@@ -127,7 +127,7 @@ proptest! {
         prop_assert_eq!(Check::ServiceAccountToken.findings(&read(&after)), [], "{}", after);
     }
 
-    /// Each way of leaving a field unset, at the pod and in each container.
+    /// All combinations of unset fields, at the pod and in each container.
     #[test]
     fn a_linux_pod_that_only_left_things_unset_passes_restricted(ways in prop::array::uniform8(0..4u8)) {
         let mut pod = base();
@@ -151,10 +151,10 @@ proptest! {
     }
 }
 
-/// Where an author may have mounted something of his own.
+/// Paths where an author may have mounted a volume.
 const MOUNTS: [&str; 6] = ["/data", "/tmp", "/tmp/cache", "/var", "/var/run/app", "/tmpfs"];
 
-/// The rules that hardening has a default for.
+/// The rules that hardening can satisfy.
 fn rules() -> [Check; 5] {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let resources = Resources {
@@ -171,8 +171,7 @@ fn rules() -> [Check; 5] {
     ]
 }
 
-/// Any of the listed paths, as the test's settings have them, can be written to: there is a mount at it, above it or
-/// below it, and the pod has its volume.
+/// All listed paths are writable: there is a mount at, above or below each, and the pod has its volume.
 fn assert_writable(pod: &Value) {
     let volumes: Vec<_> = pod["spec"]["volumes"].as_array().into_iter().flatten().collect();
     for container in ["initContainers", "containers"]
@@ -191,7 +190,7 @@ fn assert_writable(pod: &Value) {
     }
 }
 
-/// Any rows of the table.
+/// Any selection of rows of the table.
 fn rows() -> impl Strategy<Value = Settings> {
     (0..1usize << Field::ALL.len()).prop_map(|bits| {
         settings(|field| {
@@ -204,7 +203,7 @@ fn rows() -> impl Strategy<Value = Settings> {
 /// A pod as kube-apiserver may send it.
 fn sent(seed: u64) -> Value {
     let mut pod: Value = serde_json::from_str(&GENERATOR.pod(seed)).unwrap();
-    // In what the API server sends, an object is never null in a list, nor is the spec missing.
+    // The API server never sends null in a list, or a pod without a spec.
     if !pod["spec"].is_object() {
         pod["spec"] = json!({});
     }
@@ -218,7 +217,7 @@ fn sent(seed: u64) -> Value {
     pod
 }
 
-/// With what hardening looks at besides the Standard.
+/// With everything that hardening reads besides the Standard.
 fn pod(seed: u64) -> Value {
     let mut pod = sent(seed);
     let mut random = Random::new(seed);
@@ -261,7 +260,7 @@ const EXTRAS: [(&str, &str); 16] = [
     ),
 ];
 
-/// As the ServiceAccount plugin does, and now and then as nobody does.
+/// As the ServiceAccount plugin does, and sometimes differently.
 fn inject_token(pod: &mut Value, random: &mut Random) {
     let volume = json!({"name": TOKEN, "projected": {"defaultMode": 420}});
     insert(&mut pod["spec"]["volumes"], volume, random);
@@ -281,7 +280,7 @@ fn inject_token(pod: &mut Value, random: &mut Random) {
     }
 }
 
-/// As it does for each container of a pod that is made, which does not mount something there.
+/// As the plugin does: for each container of a created pod that mounts nothing there.
 fn inject_as_the_plugin_does(pod: &mut Value) {
     let sources = json!([
         {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
@@ -294,7 +293,6 @@ fn inject_as_the_plugin_does(pod: &mut Value) {
     }
 }
 
-/// In each container of a list.
 fn mount(pod: &mut Value, list: &str, mount: &Value) {
     for container in pod["spec"][list].as_array_mut().into_iter().flatten() {
         push(&mut container["volumeMounts"], mount.clone());

@@ -1,4 +1,4 @@
-//! What cannot be used at the start: one line that says what, where and what is allowed, and exit status 2.
+//! Errors at startup: one line with the problem, the place and the allowed values, and exit status 2.
 
 use std::net::TcpListener;
 
@@ -9,12 +9,12 @@ use crate::support::{
     wait::{PATIENCE, until},
 };
 
-/// Flags, and what the line must begin with and contain.
+/// Flags, how the line begins, and what it contains.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
 const TLS: &str = "--tls-cert-file=DIR/tls.crt --tls-private-key-file=DIR/tls.key";
 
-/// `DIR` is the test's folder, `PORT` a port in use, `TLS` a good certificate.
+/// `DIR` is the test's folder, `PORT` a port in use, `TLS` a valid certificate.
 const ROWS: [Row; 25] = [
     (
         "--secure-prt=1",
@@ -157,7 +157,7 @@ async fn a_variable_is_as_strict_as_its_flag() {
     }
 }
 
-/// What `serve` with these flags, and free ports unless they say otherwise, ends with.
+/// The error of `serve` with these flags, and free ports unless they are set.
 async fn refusal(folder: &Folder, flags: &str, variables: &[(&str, &str)]) -> String {
     let mut command = command(["serve"]);
     command.args(flags.split_whitespace());

@@ -1,4 +1,4 @@
-//! Certificate files that change while they are shown.
+//! Certificate files that change while the server uses them.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `config validate` says beforehand whether `serve` starts with a configuration.
+//! `config validate` predicts whether `serve` starts with a configuration.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use crate::support::{
 
 const HEAD: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n";
 
-/// What follows the head, and where and how each problem begins.
+/// The text after the head, and the beginning of each problem.
 const INVALID: [(&str, &[&str]); 6] = [
     (
         "rules: {imagetag: enforce}",
@@ -127,7 +127,7 @@ fn json_names_every_place() {
     assert_eq!(read(piped(HEAD, &["-o", "json"])), (Some(0), expected));
 }
 
-/// Exit status and standard output. Nothing is written to standard error.
+/// The exit status and standard output. Standard error must be empty.
 fn validate(file: &Path, flags: &[&str]) -> (Option<i32>, String) {
     let mut command = command(["config", "validate"]);
     ended(command.args(flags).arg(file).output().unwrap())
@@ -137,7 +137,7 @@ fn piped(text: &str, flags: &[&str]) -> (Option<i32>, String) {
     let mut command = command(["config", "validate", "-"]);
     command.args(flags).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // It may stop reading what is too large.
+    // It may stop reading a text that is too large.
     let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
     ended(child.wait_with_output().unwrap())
 }
@@ -147,11 +147,11 @@ fn ended(output: Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
 
-/// What `serve` ends with.
+/// The error of `serve`.
 async fn refusal(folder: &Folder, config: &PathBuf) -> String {
     let mut command = command(["serve", "--standalone", "--secure-port=0", "--admin-port=0"]);
     command.arg("--config").arg(config);
-    // A log is appended to.
+    // Logs are appended to.
     let log = folder.path().join("log");
     let _ = fs::remove_file(&log);
     let mut process = Process::start(&command, &log);
@@ -160,7 +160,7 @@ async fn refusal(folder: &Folder, config: &PathBuf) -> String {
     fs::read_to_string(&log).unwrap()
 }
 
-/// Problems as `serve` writes them.
+/// The problems as `serve` prints them.
 fn in_one_line(problems: &[&str]) -> String {
     let shown = problems.iter().take(5).copied().collect::<Vec<_>>().join("; ");
     let more = match problems.len().saturating_sub(5) {

@@ -1,4 +1,4 @@
-//! A configuration file that changes under the server.
+//! A configuration file that changes while the server runs.
 
 use crate::support::{
     process::Folder,

@@ -1,4 +1,4 @@
-//! The end of the process: what was asked is answered, and then it goes.
+//! Shutdown: pending requests are answered, then the process ends.
 
 use crate::support::{
     server::{DENIED, Server},

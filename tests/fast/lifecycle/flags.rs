@@ -1,4 +1,4 @@
-//! Every flag is an environment variable, too.
+//! Every flag can be set by an environment variable.
 
 use crate::support::{
     process::Folder,

@@ -1,4 +1,4 @@
-//! One line a decision.
+//! One log line per decision.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn allowed_requests_are_logged_at_debug_only() {
     for (level, expected) in [("info", 0), ("debug", 1)] {
         let server = Server::start(&["--log-level", level]).await;
         server.ask("/mutate", HARDENED).await;
-        // A later line: what is to be there before it, is.
+        // A later line: all earlier lines are written before it.
         server.ask("/validate", DENIED).await;
         until_denied(&server).await;
         let hardened = |line: &&Value| line["outcome"] == "hardened" && line["level"] == "DEBUG";

@@ -1,4 +1,4 @@
-//! More and larger reviews than there is memory for.
+//! More and larger reviews than fit into memory.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::support::{
 
 const LIMIT: usize = 64 << 20;
 const REVIEWS: usize = 48;
-/// Of each review, in bytes. All together they are more than ten times the limit.
+/// The size of each review, in bytes. All together exceed the limit more than ten times.
 const SIZE: usize = 14 << 20;
 
 fn serve(group: Option<&MemoryGroup>) -> Command {
@@ -29,7 +29,7 @@ fn serve(group: Option<&MemoryGroup>) -> Command {
     command
 }
 
-/// A review of that many bytes, most of them in an annotation, its fields in the order of the API server.
+/// A review of that size, mostly an annotation, with fields in the order of the API server.
 fn large() -> Vec<u8> {
     let annotations = format!(r#""metadata":{{"annotations":{{"a":"{}"}},"#, "<".repeat(SIZE));
     let review = DENIED.replacen(r#""metadata":{"#, &annotations, 1);
@@ -90,7 +90,7 @@ async fn large_reviews_are_shed_and_small_ones_served_within_the_limit() {
     assert!(shed > 0, "they would not fit");
     assert!(served > 0);
     assert_eq!(server.page("/livez").await.status(), 200, "it lives");
-    // It is not merely that nothing is judged any more.
+    // The server still judges requests.
     let again = Client::connect(address, &ca, &[]).await.unwrap().post("/validate", &body).await;
     assert_eq!(again.status(), 200, "{}", again.body);
     drop(server);

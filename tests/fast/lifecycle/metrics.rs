@@ -1,4 +1,4 @@
-//! `/metrics` shows what was promised, under the names that were promised.
+//! `/metrics` has all documented metrics under their names.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The first try: what it prints can be pasted into a terminal, wherever that is, and works.
+//! `serve --standalone`: the printed commands can be pasted into any terminal, and work.
 
 use std::process::Command;
 
@@ -37,7 +37,7 @@ async fn it_prints_the_address_the_ca_and_two_commands_to_try() {
     assert!(!folder.exists(), "{} is left", folder.display());
 }
 
-/// The folder for temporary files has a name that shells would take apart.
+/// The folder for temporary files has a name that shells would split.
 #[tokio::test]
 async fn a_folder_of_any_name_will_do() {
     let server = Server::of(Folder::new("a first; user's $(try)"), &[]).await;
@@ -52,7 +52,7 @@ async fn an_address_of_all_is_shown_as_one_that_can_be_dialled() {
     tried(&output);
 }
 
-/// Where nothing can be written there are no commands, and a server all the same.
+/// If no folder can be written, the server runs without sample commands.
 #[tokio::test]
 async fn without_a_folder_for_temporary_files_it_serves_all_the_same() {
     let mut command = crate::support::server::command(["serve", "--standalone"]);
@@ -68,7 +68,7 @@ async fn without_a_folder_for_temporary_files_it_serves_all_the_same() {
     assert_eq!(server.page("/readyz").await.status(), 200);
 }
 
-/// Runs exactly the commands that it printed, and looks at what they print: a verdict, and a patch that can be read.
+/// Runs exactly the printed commands, and checks their output: a verdict and a patch.
 #[track_caller]
 fn tried(output: &str) {
     let lines = curl_lines(output);
@@ -92,7 +92,7 @@ fn curl_lines(output: &str) -> Vec<&str> {
     output.lines().map(str::trim).filter(|line| line.starts_with("curl ")).collect()
 }
 
-/// What a line prints, pasted into a shell that is nowhere in particular and has a proxy that leads nowhere.
+/// The output of a line in a shell in another folder, with a proxy that does not exist.
 fn run(line: &str) -> String {
     let mut shell = Command::new("sh");
     shell.args(["-c", line]).current_dir("/");

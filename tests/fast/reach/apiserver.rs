@@ -1,5 +1,5 @@
-//! An API server over TLS, on a runtime of its own: of an empty cluster, but for the answers that a test gives it. It
-//! notes who asks.
+//! A stub API server over TLS on a separate runtime, of an empty cluster except for the responses that a test sets.
+//! Records requests.
 
 use std::{
     collections::BTreeMap,
@@ -36,9 +36,9 @@ use crate::support::{certificates::Serving, process::Folder};
 pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
-    /// The name that the client's TLS asked for.
+    /// The server name in the client's TLS handshake.
     pub(crate) server_name: Option<String>,
-    /// Whether the client showed a certificate.
+    /// Whether the client presented a certificate.
     pub(crate) has_certificate: bool,
 }
 
@@ -48,24 +48,24 @@ impl Seen {
     }
 }
 
-/// A running one. It ends when dropped.
+/// A running server. Ends when dropped.
 pub(crate) struct ApiServer {
     pub(crate) port: u16,
     pub(crate) serving: Serving,
-    /// A client's certificate and key, PEM, which it trusts.
+    /// A client certificate and key that it trusts, in PEM.
     pub(crate) client: (String, String),
     seen: Arc<Mutex<Vec<Seen>>>,
     answers: Answers,
     runtime: Option<Runtime>,
-    /// Milliseconds before each answer.
+    /// Milliseconds before each response.
     pause: Arc<AtomicU64>,
 }
 
-/// By path: code and body.
+/// Code and body by path.
 type Answers = Arc<Mutex<BTreeMap<String, (u16, Value)>>>;
 
 impl ApiServer {
-    /// For 127.0.0.1, and 0.0.0.0, which leads to it as well and is no loopback address to Go.
+    /// For 127.0.0.1, and for 0.0.0.0, which also leads to it but is not a loopback address in Go.
     pub(crate) fn start(folder: &Folder) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let serving = Serving::under(folder, &["0.0.0.0", "api.example"]);
@@ -91,29 +91,29 @@ impl ApiServer {
         Self { port, serving, client, seen, answers, runtime: Some(runtime), pause }
     }
 
-    /// Answers a path so from now on.
+    /// Sets the response for a path.
     pub(crate) fn answer(&self, path: &str, code: u16, body: Value) {
         self.answers.lock().unwrap().insert(path.to_owned(), (code, body));
     }
 
-    /// Waits so long before each answer from now on.
+    /// Sets a delay of each response.
     pub(crate) fn slow_down(&self, pause: Duration) {
         self.pause.store(pause.as_millis().try_into().unwrap(), Ordering::Relaxed);
     }
 
-    /// Refuses it, as the API server says it.
+    /// Responds with Forbidden, like an API server.
     pub(crate) fn forbid(&self, path: &str) {
         let message = format!("User \"reader\" cannot get path {path}");
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "metadata": {}, "code": 403, "reason": "Forbidden", "message": message});
         self.answer(path, 403, status);
     }
 
-    /// What was asked since the last time.
+    /// The requests since the last call.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
-    /// A kubeconfig for it: the cluster's fields and the user's are merged into those that work.
+    /// A kubeconfig for it, with these additional fields of the cluster and the user.
     pub(crate) fn kubeconfig(&self, cluster: &Value, user: &Value) -> Value {
         let mut all = json!({
             "server": format!("https://127.0.0.1:{}", self.port),
@@ -147,7 +147,7 @@ fn merge(all: &mut Value, more: &Value) {
     }
 }
 
-/// An authority of clients, and a client that it signed.
+/// A CA for clients, and a client certificate that it signed.
 fn client() -> (CertificateDer<'static>, (String, String)) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -161,7 +161,7 @@ fn client() -> (CertificateDer<'static>, (String, String)) {
     (authority.der().clone(), (certificate.pem(), key.serialize_pem()))
 }
 
-/// Of the TLS of a server that also takes clients' certificates.
+/// A TLS acceptor that also accepts client certificates.
 fn acceptor(serving: &Serving, clients: CertificateDer<'static>) -> TlsAcceptor {
     let mut roots = RootCertStore::empty();
     roots.add(clients).unwrap();

@@ -1,4 +1,4 @@
-//! An API server that runs as if it were an older one is judged by as that one, as its own admission does.
+//! An API server that emulates an older version is judged by that version, as its built-in admission does.
 
 use serde_json::{Value, json};
 

@@ -45,7 +45,7 @@ fn of_several_files_the_missing_ones_are_skipped_and_the_first_holds() {
         ("an empty file", vec![&empty, &good], "good"),
     ] {
         let mut list = env::join_paths(files).unwrap();
-        // Empty names are skipped, too.
+        // Empty names are skipped too.
         list.push("::");
         let outcome = run(command().env("KUBECONFIG", &list));
         assert_eq!(outcome.status, Some(0), "{what}: {outcome:?}");
@@ -69,7 +69,7 @@ fn a_missing_file_is_reported_with_the_searched_places() {
     );
     assert!(outcome.err.starts_with(&expected), "{}", outcome.err);
 
-    // One that is there and is none is no reason to ask another cluster.
+    // An invalid file must not lead to another cluster.
     fs::write(&a, "- no\n- kubeconfig\n").unwrap();
     let outcome = run(command().env("KUBECONFIG", &list));
     assert_eq!(outcome.status, Some(2));

@@ -1,4 +1,4 @@
-//! What an audit says of what it may not read, and of a cluster without Portcullis: in every form.
+//! What an audit reports about lists without permission, and in a cluster without Portcullis, in every format.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookc
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 impl World {
-    /// Two namespaces: `free` has no label, `held` enforces baseline. A webhook of ours is registered.
+    /// Two namespaces: `free` has no label, `held` enforces baseline. A webhook of Portcullis is registered.
     fn with_namespaces(name: &str) -> Self {
         let world = Self::new(name);
         let namespaces = json!([
@@ -36,7 +36,7 @@ impl World {
 
     fn audit_in_form(&self, args: &[&str]) -> Outcome {
         let file = self.kubeconfig(&json!({}), &json!({}));
-        // The last -o is in force beside none.
+        // The last -o applies.
         let mut command = std::process::Command::new(command().get_program());
         run(command.arg("audit").args(args).arg("--kubeconfig").arg(file).env_remove("NO_PROXY"))
     }

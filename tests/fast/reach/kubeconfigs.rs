@@ -1,4 +1,4 @@
-//! Every form of a kubeconfig: what the API server sees of it, or what is told of it.
+//! All forms of kubeconfigs: the requests that the API server receives, or the error.
 
 use std::fs;
 

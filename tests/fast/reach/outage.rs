@@ -1,4 +1,4 @@
-//! While the API server is away, the log says so once, with its address, and says when it is back.
+//! While the API server is unreachable, the log reports it once with its address, and reports when it is back.
 
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ async fn an_outage_of_the_api_server_is_a_few_lines_with_its_address() {
     })
     .await;
 
-    // Kubernetes' client alone wrote some 45 in that time. Each of our loops says it once, or twice where the server
-    // ended otherwise than it stays away.
+    // kube's client alone wrote about 45 lines in that time. Each of our loops logs it once, or twice if the first
+    // error differs.
     println!("{} lines in 20 seconds:\n{}", during.len(), during.join("\n"));
     assert!(during.len() <= 12, "{during:#?}");
     let failures = during.iter().filter(|line| line.contains(r#""level":"WARN""#));

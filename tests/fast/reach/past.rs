@@ -1,4 +1,4 @@
-//! `audit --diff` reads the earlier report once, so that it may come through a pipe.
+//! `audit --diff` reads the earlier report once, so it can be a pipe.
 
 use std::{fs, process::Command, thread};
 
@@ -41,14 +41,14 @@ fn an_earlier_report_comes_through_a_named_pipe_or_a_descriptor() {
     assert!(expected.as_array().is_some_and(|changes| !changes.is_empty()), "{from_file:?}");
 
     let (to, text) = (fifo.clone(), past.out);
-    // It blocks until somebody reads, and would fail a second reader.
+    // Blocks until the program reads, and would fail for a second reader.
     let writer = thread::spawn(move || fs::write(to, text));
     let from_pipe = run(command().arg("--kubeconfig").arg(&kubeconfig).arg("--diff").arg(&fifo));
     assert_eq!(from_pipe.status, from_file.status, "{from_pipe:?}");
     assert_eq!(changes(&from_pipe.out), expected);
     writer.join().unwrap().unwrap();
 
-    // As a shell's process substitution names it.
+    // The path that a shell's process substitution uses.
     let input = fs::File::open(&report).unwrap();
     let mut command = command();
     let command = command.arg("--kubeconfig").arg(&kubeconfig).args(["--diff", "/dev/fd/0"]);

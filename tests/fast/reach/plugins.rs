@@ -1,4 +1,4 @@
-//! Credential plugins: what they are told, what is done with what they print, and what is told of those that fail.
+//! Credential plugins: their input, the use of their output, and messages about failures.
 
 use std::{fs, os::unix::fs::symlink};
 
@@ -13,14 +13,14 @@ const V1: &str = "client.authentication.k8s.io/v1";
 const V1BETA1: &str = "client.authentication.k8s.io/v1beta1";
 
 impl World {
-    /// One whose plugin is run by a shell: a script that was just written may be busy for another test's child.
+    /// With a plugin that a shell runs: a script that was just written may be busy for another test's child process.
     fn with_shell(name: &str) -> Self {
         let world = Self::new(name);
         symlink("/bin/sh", world.folder.path().join("shell")).unwrap();
         world
     }
 
-    /// A script beside the kubeconfig, which counts its runs.
+    /// Writes a script next to the kubeconfig, which counts its runs.
     fn plugin(&self, body: &str) {
         let text = format!("cd {}\necho >> runs\n{body}\n", self.folder.path().display());
         self.folder.write("plugin", text);
@@ -96,7 +96,7 @@ fn tokens_that_expire_are_fetched_again_and_certificates_are_shown() {
     assert_eq!((outcome.status, world.runs()), (Some(0), 1), "{outcome:?}");
     assert!(world.api.seen().iter().all(|seen| seen.has_certificate));
 
-    // As client-go takes it.
+    // As client-go accepts it.
     world.plugin(&format!(
         "printf 'apiVersion: {V1}\\nkind: ExecCredential\\nstatus:\\n  token: yaml\\n'"
     ));

@@ -1,4 +1,5 @@
-//! Runs `portcullis audit` without anything of the caller's environment that leads to a cluster. It asserts nothing.
+//! Runs `portcullis audit` without the environment variables of the caller that lead to a cluster. Contains no
+//! assertions.
 
 use std::{path::Path, process::Command};
 
@@ -29,7 +30,6 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// With this kubeconfig and these variables.
 pub(crate) fn audit(kubeconfig: &Path, variables: &[(&str, &str)]) -> Outcome {
     run(command().arg("--kubeconfig").arg(kubeconfig).envs(variables.iter().copied()))
 }

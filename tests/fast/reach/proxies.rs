@@ -1,4 +1,4 @@
-//! Proxies of the kubeconfig and of the environment: what goes through them, and what does not.
+//! Proxies of the kubeconfig and of the environment: which requests go through them.
 
 use serde_json::{Value, json};
 
@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// A server's host, variables, and whether the proxy is used.
+/// A server's host, environment variables, and whether the proxy is used.
 type Case<'c> = (&'c str, &'c [(&'c str, &'c str)], bool);
 
 impl World {
-    /// A run with these fields of the cluster, and these variables.
+    /// Runs an audit with these fields of the cluster and these variables.
     fn audit_through(&self, cluster: &Value, variables: &[(&str, &str)]) -> Outcome {
         audit(&self.kubeconfig(cluster, &json!({})), variables)
     }
@@ -40,7 +40,7 @@ fn a_kubeconfig_s_proxy_is_used_whatever_the_environment_says() {
     ] {
         let proxy = Proxy::start(speaks, credentials, Some(port));
         let url = format!("{scheme}127.0.0.1:{}", proxy.port);
-        // The proxy alone finds a name that nobody else knows.
+        // Only the proxy can resolve this name.
         for server in [format!("127.0.0.1:{port}"), "api.example:6443".to_owned()] {
             let cluster = json!({"proxy-url": url, "server": format!("https://{server}")});
             let outcome = world.audit_through(&cluster, &[("NO_PROXY", "*")]);
@@ -69,15 +69,15 @@ fn the_environment_s_proxy_is_used_where_no_proxy_lets_it() {
         ("0.0.0.0", &[("HTTPS_PROXY", &bare)], true),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "10.0.0.0/8,.corp.example")], true),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "0.0.0.0:1")], true),
-        // What breaks kube's own reading of the list.
+        // A list that kube's own parser cannot read.
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "a.example,,b.example,")], true),
-        // The list is of servers, not of proxies.
+        // The list applies to servers, not to proxies.
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "127.0.0.1")], true),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "0.0.0.0")], false),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", &own_port)], false),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("no_proxy", "a.example, 0.0.0.0/8")], false),
         ("0.0.0.0", &[("HTTPS_PROXY", &url), ("NO_PROXY", "*")], false),
-        // As for kubectl.
+        // As in kubectl.
         ("0.0.0.0", &[("ALL_PROXY", &url)], false),
         ("0.0.0.0", &[("HTTP_PROXY", &url)], false),
         ("127.0.0.1", &[("HTTPS_PROXY", &url)], false),

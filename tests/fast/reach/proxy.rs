@@ -1,5 +1,4 @@
-//! Proxies that speak CONNECT, also over TLS, and SOCKS 5: they pass all to where they are asked to, and count. On a
-//! runtime of their own.
+//! Proxies for CONNECT, also over TLS, and SOCKS 5, on a separate runtime. They forward all connections and count them.
 
 use std::{
     io,
@@ -21,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::certificates::Serving;
 
-/// How clients speak to it.
+/// The protocol between client and proxy.
 #[derive(Clone)]
 pub(crate) enum Speaks {
     Connect,
@@ -40,7 +39,7 @@ impl Speaks {
     }
 }
 
-/// A running one. It ends when dropped.
+/// A running proxy. Ends when dropped.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     asked: Arc<Mutex<Vec<String>>>,
@@ -48,19 +47,19 @@ pub(crate) struct Proxy {
     runtime: Option<Runtime>,
 }
 
-/// How it treats its clients.
+/// The behaviour of the proxy.
 #[derive(Clone)]
 struct Manner {
     speaks: Speaks,
-    /// User and password that it demands.
+    /// The required user and password.
     credentials: Option<(&'static str, &'static str)>,
-    /// Where all connections go in the end.
+    /// The port to which all connections are forwarded.
     target: Option<u16>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    /// One that passes everything to this port of 127.0.0.1, or refuses everything.
+    /// Starts a proxy that forwards to this port of 127.0.0.1, or refuses everything.
     pub(crate) fn start(
         speaks: Speaks,
         credentials: Option<(&'static str, &'static str)>,
@@ -93,7 +92,7 @@ impl Proxy {
         self.cutting.notify_waiters();
     }
 
-    /// Where it was asked to connect to since the last time.
+    /// The requested destinations since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
@@ -179,7 +178,7 @@ impl Manner {
     }
 }
 
-/// As many bytes as the first one says.
+/// Reads as many bytes as the first byte says.
 async fn take(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let count = stream.read_u8().await?;
     let mut bytes = vec![0; usize::from(count)];

@@ -1,4 +1,4 @@
-//! The server reaches its API server through a proxy alone: its lists, and its watches, which are streams without end.
+//! The server reaches its API server only through a proxy: lists and watches, which are endless streams.
 
 use std::{fs, path::PathBuf};
 
@@ -31,8 +31,8 @@ async fn the_server_watches_through_a_proxy_of_its_environment() {
     watches_through(Speaks::Connect, |_| json!({}), runner).await;
 }
 
-/// Starts a server whose kubeconfig has these fields of the cluster, run by this program, and changes labels that only a
-/// watch can hear of.
+/// Starts a server with these fields of the cluster in its kubeconfig, run by this program, and changes labels that
+/// only a watch can report.
 async fn watches_through(
     speaks: Speaks,
     cluster: impl Fn(u16) -> Value,
@@ -45,7 +45,7 @@ async fn watches_through(
     let (mut config, port) = kubeconfig(plane);
     let proxy = tokio::task::block_in_place(|| Proxy::start(speaks, None, Some(port)));
     let fields = config["clusters"][0]["cluster"].as_object_mut().unwrap();
-    // The proxy alone finds this name: nothing can go past it.
+    // Only the proxy can resolve this name, so no connection can bypass it.
     fields.insert("server".to_owned(), json!("https://api.example:6443"));
     fields.insert("tls-server-name".to_owned(), json!("127.0.0.1"));
     fields.extend(cluster(proxy.port).as_object().unwrap().clone());
@@ -59,7 +59,7 @@ async fn watches_through(
     await_code(&admin, &namespace, 403).await;
     relabel(&admin, &namespace, "privileged").await;
     await_code(&admin, &namespace, 201).await;
-    // As a proxy does that closes what has been open for long.
+    // Like a proxy that closes long-lived connections.
     proxy.cut();
     relabel(&admin, &namespace, "restricted").await;
     await_code(&admin, &namespace, 403).await;
@@ -68,7 +68,7 @@ async fn watches_through(
     tokio::task::block_in_place(|| drop(proxy));
 }
 
-/// The server's own kubeconfig, and the port that it leads to.
+/// The server's kubeconfig, and the port of the API server.
 fn kubeconfig(plane: &ControlPlane) -> (Value, u16) {
     let text = fs::read_to_string(plane.kubeconfig(Who::Portcullis)).unwrap();
     let config: Value = serde_json::from_str(&text).unwrap();
@@ -82,7 +82,7 @@ async fn relabel(admin: &User, namespace: &str, level: &str) {
     admin.merge(&format!("/api/v1/namespaces/{namespace}"), &labels).await.granted();
 }
 
-/// Waits until a pod that breaks restricted gets this answer.
+/// Waits until a pod that violates restricted gets this response.
 async fn await_code(admin: &User, namespace: &str, code: u16) {
     let pod = json!({
         "metadata": {"name": "probe"},

@@ -1,4 +1,4 @@
-//! An API server that is slow is waited for: each answer may take minutes.
+//! A slow API server: each response may take minutes.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An API server and the folder of the kubeconfig that leads to it.
+//! An API server and a folder with kubeconfigs for it.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{reach::apiserver::ApiServer, support::process::Folder};
 
-/// Both end when it is dropped.
+/// Both end when dropped.
 pub(crate) struct World {
     pub(crate) folder: Folder,
     pub(crate) api: ApiServer,

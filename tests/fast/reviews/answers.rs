@@ -1,4 +1,4 @@
-//! Whole answers, as they are sent. `cargo insta review` shows what a change does to them.
+//! Complete responses. `cargo insta review` shows the effect of a change.
 
 use admission::Hook;
 use base64::Engine as _;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::reviews::ask::Server;
 
-/// The answer to a review of this folder, its patch in the clear.
+/// The response to a review in this folder, with its decoded patch.
 fn answer(hook: Hook, review: &str) -> Value {
     let mut response = Server::new(Config::standalone()).ask(hook, review.to_owned()).response();
     if let Some(patch) = response["patch"].as_str() {

@@ -1,4 +1,4 @@
-//! Asks the webhook's router, as HTTP would.
+//! Sends requests to the webhook's router, without a socket.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-/// A webhook without a cluster: the configuration's defaults are the policy of every namespace.
+/// A webhook without a cluster: the configuration's defaults apply to every namespace.
 pub(crate) struct Server {
     runtime: Runtime,
     router: Router,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What came back.
+/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,

@@ -1,4 +1,4 @@
-//! What is said stays within what the API server passes on, whatever names and numbers a request has.
+//! Messages stay within the API server's limits, whatever names and numbers a request contains.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ fn config(mode: Mode, warn: Level) -> Config {
     config
 }
 
-/// The answer, where the namespace has no labels.
+/// The response, for a namespace without labels.
 fn judge(hook: Hook, ask: &Ask, config: &Config) -> Answer {
     let text = ask.text();
     let request = Request::decode(text.as_bytes()).unwrap();
@@ -60,7 +60,7 @@ fn assert_bounded(answer: &Answer) {
     }
 }
 
-/// A pod with so many bad containers, each with such a name.
+/// A pod with many violating containers with such names.
 fn crowd(containers: usize, name: &str) -> Value {
     let containers: Vec<_> = (0..containers)
         .map(|index| {
@@ -93,7 +93,7 @@ fn a_long_denial_is_cut_at_whole_lines() {
         assert!(line.starts_with("  pod: ") || line.starts_with("  container \"c"), "{message}");
         assert!(!line.ends_with("..."), "a line is cut: {message}");
     }
-    // What is left out is counted.
+    // Omitted violations are counted.
     let all = 200 * 4 + 2;
     let shown = lines.len() - 3;
     assert_eq!(more.trim(), format!("and {} more", all - shown), "{message}");
@@ -105,7 +105,7 @@ fn warnings_end_with_how_many_are_missing() {
     config.defaults.enforce = LevelVersion::PRIVILEGED;
     let answer = judge(Hook::Validate, &Ask::pod(crowd(200, "c")), &config);
     assert!(answer.denial.is_none());
-    // What is wrong; the pod's with two things to set; and one container's with four.
+    // A summary, the pod with two fields to set, and one container with four.
     assert_eq!(answer.warnings.len(), 3, "{:?}", answer.warnings);
     let last = answer.warnings.last().unwrap();
     assert!(last.contains("container \"c0\": set"), "{last}");
@@ -128,7 +128,7 @@ fn the_whole_is_small_whatever_is_wrong() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Names with control characters, quotes, characters of many bytes; in dry run and not.
+    /// Names with control characters, quotes and multi-byte characters, with and without dry run.
     #[test]
     fn no_message_is_long_or_has_control_characters(
         name in "(\\PC|\\pC|[\"\\\\\r\n\u{1b}☃😀]){0,300}",
@@ -153,7 +153,7 @@ proptest! {
     }
 }
 
-/// Labels of metrics are words of ours: however requests differ, there are only so many series.
+/// Requests cannot create new metric labels, so the number of series is bounded.
 #[test]
 fn no_request_makes_more_series() {
     let server = Server::new(Config::standalone());

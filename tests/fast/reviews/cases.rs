@@ -1,4 +1,4 @@
-//! The cases of this folder's YAML files: a request, the namespace's labels, and all that is answered and counted.
+//! The cases in YAML files: a request, the namespace's labels, and the complete response and metrics.
 
 use std::{collections::BTreeMap, fs, panic::catch_unwind, path::Path};
 
@@ -20,7 +20,7 @@ use crate::{
     reviews::objects::{Ask, UID},
 };
 
-/// Some cases, and what they share.
+/// Cases, and what they share.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -36,19 +36,19 @@ struct Case {
     name: String,
     #[serde(default)]
     hook: HookName,
-    /// Put over the file's.
+    /// Merged over the file's configuration.
     #[serde(default)]
     config: Map<String, Value>,
-    /// Of the namespace. A key without a prefix is a standard one.
+    /// The namespace's labels. A key without a prefix is a standard one.
     #[serde(default)]
     labels: BTreeMap<String, String>,
-    /// Why there are no labels.
+    /// The error of the lookup, instead of labels.
     lookup: Option<String>,
     #[serde(default)]
     ask: Ask,
     #[serde(default)]
     answer: Expected,
-    /// Upstream's counters that rise; no other does.
+    /// Upstream's counters that increase; all others must not.
     #[serde(default)]
     counts: Vec<String>,
 }
@@ -61,25 +61,25 @@ enum HookName {
     Mutate,
 }
 
-/// All of the answer; what is not said is not in it.
+/// The complete response: what is omitted here must be absent.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
-    /// Of a denial; allowed without one.
+    /// The code of a denial; none for an approval.
     code: Option<u16>,
     reason: Option<String>,
-    /// How the denial's message begins.
+    /// The beginning of the denial's message.
     message: Option<String>,
-    /// `field control` of each cause.
+    /// `field control` for each cause.
     #[serde(default)]
     causes: Vec<String>,
-    /// Of each audit annotation how it begins.
+    /// The beginning of each audit annotation.
     #[serde(default)]
     notes: BTreeMap<String, String>,
-    /// Of each warning how it begins.
+    /// The beginning of each warning.
     #[serde(default)]
     warnings: Vec<String>,
-    /// `op path` of each operation.
+    /// `op path` for each operation.
     #[serde(default)]
     patch: Vec<String>,
 }
@@ -90,7 +90,7 @@ fn every_case_is_answered_and_counted() {
     for (file, File { config, cases }) in files() {
         for case in cases {
             let at = format!("{file}: {}", case.name);
-            // All that is wrong is told at once.
+            // Reports all failures together.
             let is_right = catch_unwind(|| {
                 let (response, counts) = play(&case, &config, &at);
                 assert_eq!(response["uid"], UID, "{at}");
@@ -180,7 +180,7 @@ fn check(response: &Value, expected: &Expected, at: &str) {
     assert_eq!(patch(response), expected.patch, "{at}");
 }
 
-/// A warning without the object that it names first: `Deployment "web": `.
+/// A warning without the object at its beginning: `Deployment "web": `.
 fn unnamed(warning: &str) -> String {
     let (dry_run, text) = match warning.strip_prefix("dry run, would deny: ") {
         Some(text) => ("dry run, would deny: ", text),
@@ -194,7 +194,7 @@ fn unnamed(warning: &str) -> String {
     format!("{dry_run}{}", behind().unwrap_or(text))
 }
 
-/// kubectl prints the same warning once: each names its object.
+/// kubectl prints equal warnings once, so each must name its object.
 fn named(response: &Value, at: &str) {
     for warning in response["warnings"].as_array().into_iter().flatten() {
         let warning = warning.as_str().unwrap();
@@ -204,7 +204,7 @@ fn named(response: &Value, at: &str) {
     }
 }
 
-/// `op path` of each operation of the answer's patch.
+/// `op path` for each operation of the patch.
 fn patch(response: &Value) -> Vec<String> {
     use base64::Engine as _;
     let Some(patch) = response["patch"].as_str() else {

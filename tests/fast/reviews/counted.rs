@@ -1,8 +1,8 @@
-//! What the registry has counted under upstream's names.
+//! Values of upstream's metrics in the registry.
 
 use portcullis::record::Metrics;
 
-/// Metric, and its labels in upstream's order.
+/// Each metric with its labels in upstream's order.
 const UPSTREAM: [(&str, &[&str]); 3] = [
     (
         "evaluations",
@@ -20,8 +20,8 @@ const UPSTREAM: [(&str, &[&str]); 3] = [
     ("errors", &["fatal", "request_operation", "resource", "subresource"]),
 ];
 
-/// Upstream's series that are not at zero: `evaluations deny baseline latest enforce create pod -`, where `-` is an
-/// empty label, with ` x2` behind what was counted twice.
+/// Upstream's non-zero series: `evaluations deny baseline latest enforce create pod -`, where `-` is an empty label,
+/// with ` x2` after a value of 2.
 pub(crate) fn counted(metrics: &Metrics) -> Vec<String> {
     series(metrics)
         .into_iter()

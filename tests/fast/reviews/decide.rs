@@ -12,18 +12,18 @@ use portcullis::config;
 
 use crate::reviews::objects::Ask;
 
-/// The configuration with these fields.
+/// A configuration with these fields.
 pub(crate) fn configured(fields: &str) -> Config {
     let text = format!("apiVersion: portcullis.dev/v1alpha1\nkind: Configuration\n{fields}");
     config::parse(&text, Path::new("case")).unwrap()
 }
 
-/// No exceptions, and the newest version that the build knows.
+/// Without exceptions, and with the newest version that the build knows.
 pub(crate) fn context(config: &Config) -> Context<'_> {
     Context { config, newest: NEWEST, excepted: ExceptionsAt::none() }
 }
 
-/// What is answered to a request about a pod, in a namespace with these labels.
+/// The response for a pod in a namespace with these labels.
 pub(crate) fn answer_about_pod(
     ask: &Ask,
     config: &Config,
@@ -37,7 +37,7 @@ pub(crate) fn answer_about_pod(
     answer(&waiting.with(Ok(labels)), &request, config.mode)
 }
 
-/// Whether the pods of the namespace are asked for.
+/// Whether the review needs the pods of the namespace.
 pub(crate) fn asks_for_pods(ask: &Ask, config: &Config) -> bool {
     let text = ask.text();
     let request = Request::decode(text.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Levels that come from several sources, in whole reviews: all of them hold, and the answer names each.
+//! Levels from several sources in complete reviews: all of them apply, and the response names each.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
 
 const STANDARD: &str = "pod-security.kubernetes.io";
 
-/// Labels as `key=value` words, `our-` for ours.
+/// Labels from `key=value` words; `our-` is the prefix portcullis.dev.
 fn labels(words: &str) -> BTreeMap<String, String> {
     let words = words.split_whitespace().map(|word| word.split_once('=').unwrap());
     let key = |key: &str| match key.strip_prefix("our-") {
@@ -22,13 +22,13 @@ fn labels(words: &str) -> BTreeMap<String, String> {
     words.map(|(name, value)| (key(name), value.to_owned())).collect()
 }
 
-/// What is answered to a pod with this spec.
+/// The response for a pod with this spec.
 fn judge(configuration: &str, words: &str, spec: &Value) -> Answer {
     let ask = Ask::pod(json!({"metadata": {"name": "web"}, "spec": spec}));
     answer_about_pod(&ask, &configured(configuration), &labels(words))
 }
 
-/// Meets restricted:v1.0. The probe breaks baseline since v1.34, Unconfined since v1.19.
+/// Meets restricted:v1.0. The probe violates baseline since v1.34, Unconfined since v1.19.
 fn old() -> Value {
     json!({
         "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "Unconfined"}},
@@ -54,7 +54,7 @@ fn an_old_version_of_a_higher_level_does_not_pass_below_the_floor() {
     assert!(lines.last().unwrap().ends_with(last), "{message}");
     assert_eq!(answer.annotations["enforce-policy"], "restricted:v1.0, baseline:latest");
 
-    // And what only the label forbids stays forbidden.
+    // What only the label forbids stays forbidden.
     let mut root = old();
     root["securityContext"] = json!({"runAsNonRoot": false});
     root["containers"][0]["livenessProbe"] = Value::Null;
@@ -83,7 +83,7 @@ fn a_level_that_another_one_includes_is_not_named() {
     assert!(message.contains("violates PodSecurity \"restricted:latest\": "), "{message}");
     let last = "enforces restricted:latest (label pod-security.kubernetes.io/enforce)";
     assert!(message.ends_with(last), "{message}");
-    // One control of one thing: what restricted puts in the place of baseline's is named alone.
+    // Only one control is named if a control of restricted replaces the one of baseline.
     assert!(!message.contains("seccomp profile switched off"), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! Reviews in a cluster of which an API server of the test's own tells: many namespaces, and look-ups that fail.
+//! Reviews in a stubbed cluster: many namespaces, and lookups that fail.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ struct World {
 }
 
 impl World {
-    /// The list of namespaces is `list`; what else is asked for is answered by `other`.
+    /// `list` is the list of namespaces; `other` answers all other requests.
     fn new(
         list: Value,
         other: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static,
@@ -99,7 +99,7 @@ fn namespaces(labels: impl Iterator<Item = (String, Value)>) -> Value {
     json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": "1"}, "items": items})
 }
 
-/// A tenant who may make namespaces, versions and users makes no metrics of them.
+/// A tenant who may create namespaces cannot create metric series with versions and users.
 #[tokio::test]
 async fn thousands_of_namespaces_versions_and_users_make_no_more_series() {
     let labels = |index: usize| {
@@ -121,7 +121,7 @@ async fn thousands_of_namespaces_versions_and_users_make_no_more_series() {
         ask.name = format!("pod-{index}");
         world.ask(if index.is_multiple_of(7) { "/mutate" } else { "/validate" }, &ask).await;
     };
-    // Each version that this build knows, at each level, and some of the future.
+    // Every version that this build knows, at each level, and some later ones.
     for index in 0..600 {
         ask(index).await;
     }
@@ -132,7 +132,7 @@ async fn thousands_of_namespaces_versions_and_users_make_no_more_series() {
     assert_eq!(world.series(), before);
 }
 
-/// Whatever the API server says instead of a namespace: a pod is denied, and hardening and advice are left out.
+/// If the lookup of the namespace fails, a pod is denied, and hardening and advice are omitted.
 #[tokio::test]
 async fn a_look_up_that_fails_denies_a_pod() {
     let status = |code: u16| {
@@ -171,8 +171,8 @@ async fn a_look_up_that_fails_denies_a_pod() {
     }
 }
 
-/// Pages of pods are judged one after the other, on the way of every review: small ones and such as are judged on a
-/// thread of their own.
+/// Pages of pods are judged one after the other on the path of all reviews: small ones directly, large ones on a
+/// separate thread.
 #[tokio::test]
 async fn existing_pods_are_judged_page_by_page() {
     const PODS: usize = 700;
@@ -203,7 +203,7 @@ async fn existing_pods_are_judged_page_by_page() {
         let mut answer = world.ask("/validate", &ask).await;
         assert_eq!(answer["allowed"], true);
         let warnings: Vec<String> = serde_json::from_value(answer["warnings"].take()).unwrap();
-        // A machine that is busy with other tests may not come to the end within a second.
+        // A busy machine may not finish within a second.
         let is_whole = warnings.len() == 2
             && warnings[1] == "Namespace \"shop\": p000 (and 349 other pods): host namespaces";
         assert!(

@@ -1,4 +1,4 @@
-//! Whole reviews: what is answered and counted, from the request's text to the answer's. No cluster and no socket.
+//! Complete reviews: responses and metrics, from the request's text to the response's. Without a cluster or a socket.
 
 mod answers;
 pub(crate) mod ask;

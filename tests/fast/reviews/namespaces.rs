@@ -1,4 +1,4 @@
-//! A namespace whose policy becomes stricter, and the pods that run in it.
+//! A namespace whose policy becomes stricter, and its running pods.
 
 use admission::{Hook, NamespaceReview, Outcome, Request, Review, Scan, Unlisted, answer, review};
 use policy::config::Config;
@@ -28,11 +28,11 @@ impl Pods {
     }
 }
 
-/// What is listed of the pods.
+/// The result of listing the pods.
 enum Listed<'p> {
-    /// Pages, and how many pods follow on each of them.
+    /// Pages, each with the number of pods after it.
     Pages(Vec<(Vec<&'p str>, usize)>),
-    /// Pages, and how many pods were not listed in the end.
+    /// Pages, and the number of pods that were not listed.
     Until(Vec<(Vec<&'p str>, usize)>, Unlisted),
     Failed(&'static str),
 }
@@ -51,7 +51,7 @@ fn pages(pods: &Pods, size: usize) -> Vec<(Vec<&str>, usize)> {
     texts.chunks(size).enumerate().map(page).collect()
 }
 
-/// Makes a namespace enforce baseline. What is answered to the pods that are given.
+/// Makes a namespace enforce baseline. Returns the response for the given pods.
 fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<String>) {
     let config =
         configured("defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n");
@@ -85,7 +85,7 @@ fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<
     assert!(answer.denial.is_none(), "never denied because of pods");
     assert!(answer.annotations.is_empty() && answer.patch.is_none());
     let Outcome::Namespace(NamespaceReview::Scanned(scan)) = outcome else { panic!("{outcome:?}") };
-    // kubectl prints the same warning once: each names its namespace, most of them first.
+    // kubectl prints equal warnings once, so each must name its namespace, mostly at the beginning.
     let unnamed = |warning: &String| {
         assert!(warning.contains("\"shop\""), "{warning}");
         warning.strip_prefix("Namespace \"shop\": ").unwrap_or(warning).to_owned()
@@ -192,8 +192,8 @@ fn pods_that_cannot_be_listed_are_reported() {
     assert!(warnings[0].ends_with("the API server is away"), "{warnings:?}");
 }
 
-/// However the pods are cut into pages: where there are no more than are judged, all are, and of more the first of
-/// each controller before any other.
+/// The size of pages does not matter: up to the maximum, all pods are judged; beyond it, the first pod of each
+/// controller comes before all others.
 #[test]
 fn pages_change_nothing() {
     let mut pods = Pods(Vec::new());
@@ -244,7 +244,7 @@ fn a_count_that_nobody_knows_is_not_made_up() {
     );
 }
 
-/// Old enforced pair, new one, and whether the pods are looked at: upstream's three exceptions.
+/// The old and new enforced level and version, and whether pods are checked, with upstream's three exceptions.
 #[test]
 fn pods_are_looked_at_only_where_enforce_becomes_stricter() {
     let rows = [

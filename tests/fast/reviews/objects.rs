@@ -1,4 +1,4 @@
-//! Makes reviews from what a test says of them, as kube-apiserver would write them.
+//! Builds reviews in kube-apiserver's format from short descriptions.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// What is asked. What is not said is as it is mostly.
+/// A request. Omitted fields have the most common value.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct Ask {
@@ -14,14 +14,14 @@ pub(crate) struct Ask {
     /// `pods`, `apps/deployments`.
     pub(crate) resource: String,
     pub(crate) subresource: String,
-    /// The kind of the object, if not the resource's own.
+    /// The kind of the object, if it differs from the resource's.
     pub(crate) kind: Option<String>,
     pub(crate) name: String,
     pub(crate) namespace: String,
     pub(crate) user: String,
     pub(crate) groups: Vec<String>,
     pub(crate) dry_run: bool,
-    /// In [`filled`](Self::filled), a string that starts with `$` stands for that object of `objects.yaml`.
+    /// In [`filled`](Self::filled), a string that starts with `$` is replaced by that object of `objects.yaml`.
     pub(crate) object: Value,
     pub(crate) old_object: Value,
 }
@@ -60,12 +60,12 @@ const KINDS: [(&str, &str); 10] = [
 ];
 
 impl Ask {
-    /// A pod that is created.
+    /// Creates a pod.
     pub(crate) fn pod(object: Value) -> Self {
         Self { object, ..Self::default() }
     }
 
-    /// A namespace that gets these labels in the place of those.
+    /// Replaces the labels of a namespace.
     pub(crate) fn relabelling(old: &Value, new: &Value) -> Self {
         Self {
             resource: "namespaces".to_owned(),
@@ -77,12 +77,12 @@ impl Ask {
         }
     }
 
-    /// The same with objects in the place of their names.
+    /// Replaces names of objects by the objects.
     pub(crate) fn filled(&self) -> Self {
         Self { object: filled(&self.object), old_object: filled(&self.old_object), ..self.clone() }
     }
 
-    /// The review's text. A JSON value would sort the fields; here they stand in kube-apiserver's order.
+    /// The review's text, with fields in kube-apiserver's order. A JSON value would sort them.
     pub(crate) fn text(&self) -> String {
         let (group, resource) = self.resource.split_once('/').unwrap_or(("", &self.resource));
         let known = KINDS.iter().find(|(resource, _)| *resource == self.resource);
@@ -114,7 +114,7 @@ impl Ask {
 static OBJECTS: LazyLock<BTreeMap<String, Value>> =
     LazyLock::new(|| serde_saphyr::from_str(include_str!("objects.yaml")).unwrap());
 
-/// The object of this name in `objects.yaml`.
+/// The object with this name in `objects.yaml`.
 pub(crate) fn object(name: &str) -> Value {
     OBJECTS.get(name).unwrap_or_else(|| panic!("objects.yaml has no {name}")).clone()
 }

@@ -1,4 +1,4 @@
-//! Updates that change neither containers nor images: only a resize is judged, by the rule that it can break.
+//! Updates that change neither containers nor images: only a resize is judged, and only by the rule about resources.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::{
 const BOUNDED: &str =
     "resources: {mode: MODE, requests: [cpu], limits: [memory], max: {memory: 2Gi}}";
 
-/// What is answered where a pod with these resources of its one container becomes one with those.
+/// The response for a change of the resources of a pod's container.
 fn update(subresource: &str, mode: &str, old: &Value, new: &Value) -> Answer {
     let rules = BOUNDED.replace("MODE", mode);
     let config = configured(&format!(
         "defaults: {{enforce: restricted}}\nrules: {{{rules}, imageTag: enforce}}\n"
     ));
-    // It breaks restricted and a rule about images, as it did before.
+    // It violates restricted and a rule about images before and after the update.
     let pod = |resources: &Value| {
         let container = json!({"name": "app", "image": "app", "resources": resources});
         json!({"metadata": {"name": "web"}, "spec": {"containers": [container]}})
@@ -34,7 +34,7 @@ fn update(subresource: &str, mode: &str, old: &Value, new: &Value) -> Answer {
     answer_about_pod(&ask, &config, &BTreeMap::new())
 }
 
-/// `request limit` of memory, `-` for none; the cpu is requested.
+/// `request limit` of memory, `-` for none. A cpu request is set.
 fn memory(words: &str) -> Value {
     let (request, limit) = words.split_once(' ').unwrap();
     let mut resources = json!({"requests": {"cpu": "1"}, "limits": {}});
@@ -53,13 +53,13 @@ fn what_rises_above_a_bound_is_denied_and_what_was_there_is_not() {
         ("1Gi 1Gi", "900Gi 900Gi", Some("resources.requests.memory to at most 2Gi")),
         ("1Gi 1Gi", "2Gi 2Gi", None),
         ("1Gi 1Gi", "1Gi 1Gi", None),
-        // It was above before: smaller is better, larger is not.
+        // It exceeded the bound before: a smaller value is allowed, a larger one is not.
         ("1Gi 8Gi", "1Gi 4Gi", None),
         ("1Gi 8Gi", "1Gi 8Gi", None),
         ("1Gi 8Gi", "1Gi 8192Mi", None),
         ("1Gi 8Gi", "1Gi 9Gi", Some("resources.limits.memory to at most 2Gi")),
         ("1Gi 8Gi", "4Gi 8Gi", Some("resources.requests.memory to at most 2Gi")),
-        // What lacked stays as it was, and is not lost.
+        // A value that was missing before may stay missing.
         ("1Gi -", "2Gi -", None),
         ("1Gi -", "1Gi 900Gi", Some("resources.limits.memory to at most 2Gi")),
         ("1Gi 1Gi", "1Gi -", Some("set resources.limits.memory")),
@@ -70,7 +70,7 @@ fn what_rises_above_a_bound_is_denied_and_what_was_there_is_not() {
             let message = answer.denial.map(|denial| denial.message).unwrap_or_default();
             assert_eq!(!message.is_empty(), expected.is_some(), "{old} to {new}: {message}");
             assert!(message.contains(expected.unwrap_or_default()), "{old} to {new}: {message}");
-            // Neither controls nor rules about images are asked.
+            // Neither controls nor rules about images are evaluated.
             let ids = ["runAsNonRoot", "imageTag", "PodSecurity"];
             assert!(ids.iter().all(|id| !message.contains(id)), "{message}");
         }

@@ -1,4 +1,4 @@
-//! What is no review at all, and what the metrics say of the rest.
+//! Requests that are not reviews, and their metrics.
 
 use admission::Hook;
 use axum::body::Body;
@@ -87,7 +87,7 @@ fn a_timeout_may_be_anything() {
 
 #[test]
 fn the_first_series_are_there_at_zero() {
-    // Upstream has all of these but errors.
+    // Upstream has all of these except errors.
     let expected = [
         "errors false create controller -",
         "errors false create pod -",
@@ -126,7 +126,7 @@ fn requests_are_counted_once_under_upstreams_names() {
     assert_eq!(server.metrics.malformed.get(), 2);
 }
 
-/// The first try that the README and `serve --standalone` name.
+/// The sample in the README and in `serve --standalone`.
 #[test]
 fn the_sample_reviews_are_denied_and_hardened() {
     let server = server();

@@ -1,4 +1,4 @@
-//! Texts that are cut, mixed, far too large, or none.
+//! Texts that are cut, mixed, far too large, or not manifests.
 
 use crate::rewrite::{harden, harden_bytes, hardened};
 
@@ -22,7 +22,7 @@ fn each_line_keeps_the_line_break_of_its_neighbour() {
     assert_eq!(hardened(&text), expected);
 }
 
-/// A line break that is added behind it would become part of the script.
+/// A line break added after it would become part of the script.
 #[test]
 fn a_block_scalar_without_an_end_is_refused() {
     let text = pod("  - name: a\n    image: a\n    args:\n    - |\n      sleep 1");

@@ -1,10 +1,10 @@
-//! However a manifest is laid out, nothing of it is lost.
+//! Hardening keeps everything in a manifest, whatever its layout.
 
 use proptest::prelude::*;
 
 use crate::rewrite::{harden, hardened};
 
-/// Key by key, with where a comment or a blank line may stand between.
+/// Key by key, with a marker where a comment or blank line may be.
 const LINES: [&str; 24] = [
     "apiVersion: apps/v1",
     "kind: Deployment",
@@ -49,7 +49,7 @@ fn extra() -> impl Strategy<Value = Extra> {
     ]
 }
 
-/// The same lines in another indentation.
+/// The same lines with another indentation.
 fn indented(line: &str, unit: usize) -> String {
     let bare = line.trim_start();
     format!("{}{bare}", " ".repeat((line.len() - bare.len()) / 2 * unit))
@@ -58,7 +58,7 @@ fn indented(line: &str, unit: usize) -> String {
 fn laid_out(extras: &[(Extra, bool)], unit: usize, line_break: &str) -> String {
     let mut text = String::new();
     for (number, (line, (extra, has_remark))) in LINES.iter().zip(extras).enumerate() {
-        // A dash takes two columns of its line, whatever the unit is.
+        // A dash takes two columns of its line, whatever the indentation.
         let line = if unit == 2 {
             (*line).to_owned()
         } else {
@@ -100,7 +100,7 @@ proptest! {
         prop_assert_eq!(hardened(&after), after);
     }
 
-    /// Whatever it is: an error, or a text that holds all of it.
+    /// The result is an error, or a text with all of the content.
     #[test]
     fn what_is_cut_or_mixed_up_loses_nothing(
         from in 0..LINES.len(),

@@ -1,5 +1,5 @@
-//! Every case of the Standard, pods at random, and pods that lack what is to be set: in every form, and in every
-//! kind that holds one.
+//! Every case of the Standard, random pods, and pods with missing fields: in every notation, and in every kind that
+//! contains a pod.
 
 use crate::{
     generator::{Generator, Random},
@@ -19,10 +19,10 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 const KINDS: usize = 4;
-/// In how many forms each pod is written.
+/// The number of notations for each pod.
 const EACH: usize = 2;
 
-/// A pod, or what makes it.
+/// A pod, or an object that creates it.
 fn wrapped(pod: &Value, kind: usize) -> Value {
     let pod = &with_images(pod);
     let template = json!({"metadata": {"labels": {"app": "web"}}, "spec": pod["spec"]});
@@ -54,7 +54,7 @@ fn with_images(pod: &Value) -> Value {
     pod
 }
 
-/// The pods in what [`wrapped`] made.
+/// The pods in the result of [`wrapped`].
 fn unwrapped(object: &Value) -> Vec<&Value> {
     match object["kind"].as_str().unwrap() {
         "Pod" => vec![object],
@@ -64,7 +64,7 @@ fn unwrapped(object: &Value) -> Vec<&Value> {
     }
 }
 
-/// Everything of `old` is in `new`, in its order.
+/// Whether `new` contains everything of `old`, in the same order.
 fn holds(new: &Value, old: &Value) -> bool {
     match (new, old) {
         (Value::Object(new), Value::Object(old)) => old
@@ -77,7 +77,7 @@ fn holds(new: &Value, old: &Value) -> bool {
     }
 }
 
-/// Whether a pod passes restricted once it is hardened: it merely left things unset.
+/// Whether a hardened pod passes restricted, so that it only lacked fields.
 fn is_fixed(pod: &Value) -> bool {
     let text = pod.to_string();
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
@@ -90,7 +90,7 @@ fn violations(pod: &Value) -> usize {
     evaluate(Level::Restricted, NEWEST, &pod.unwrap()).len()
 }
 
-/// Hardens a pod in a form and a kind, and says how many pods in it were mended.
+/// Hardens a pod in a notation and a kind, and returns the number of fixed pods.
 fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
     let object = wrapped(pod, kind);
     let before = write(&object, form, seed);
@@ -102,7 +102,7 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
     if matches!(form, Form::Block { .. }) {
         let mut lines = after.lines();
         for line in before.lines() {
-            // Where nothing was, something is now.
+            // An empty value may become a non-empty one.
             let bare = line.trim_end_matches(" null").trim_end_matches(" {}").trim_end_matches("]");
             let is_there = lines.any(|after| after.starts_with(bare));
             assert!(is_there, "{line:?} of\n{before}=>\n{after}");
@@ -119,9 +119,9 @@ fn prove(pod: &Value, form: Form, kind: usize, seed: u64) -> usize {
     hardened_pods.len()
 }
 
-/// Each in some of the forms, so that neighbours share none.
+/// Uses some of the notations for each, and other ones for its neighbours.
 fn prove_in_forms(pods: impl IntoIterator<Item = Value>) -> usize {
-    // No API server takes a container that is nothing, nor a pod without any: there is nothing to add to.
+    // No API server accepts a null container or a pod without containers, so there is nothing to add to.
     let pods = pods.into_iter().filter(|pod| !has_no_container(&pod["spec"]));
     let mut hardened_pods = 0;
     for (seed, pod) in pods.enumerate() {
@@ -153,7 +153,7 @@ fn so_are_pods_at_random() {
     prove_in_forms(pods);
 }
 
-/// The one that passes restricted, without this and that of what makes it pass.
+/// The pod that passes restricted, without some of the required fields.
 #[test]
 fn what_merely_lacks_fields_passes_afterwards() {
     let lacking = (0..96).map(|seed| {
@@ -162,12 +162,12 @@ fn what_merely_lacks_fields_passes_afterwards() {
         forget(&mut pod["spec"], &mut Random::new(seed));
         pod
     });
-    // Two in each list, one in all else.
+    // Two in each list, one in everything else.
     let expected = 96 * EACH * 5 / 4;
     assert_eq!(prove_in_forms(lacking), expected);
 }
 
-/// That each is written as the webhook's patch would have it, the program itself holds.
+/// The program itself checks that each result equals the webhook's patch.
 #[test]
 fn every_default_that_there_is_is_written_in_every_form() {
     for seed in 0..32 {
@@ -199,7 +199,7 @@ fn every_default_that_there_is_is_written_in_every_form() {
     }
 }
 
-/// Adds what hardening adds to, some of it.
+/// Adds some parents of the fields that hardening sets.
 fn own(spec: &mut Value, random: &mut Random) {
     match random.below(4) {
         0 => drop(spec.as_object_mut().unwrap().remove("volumes")),
@@ -226,7 +226,7 @@ fn own(spec: &mut Value, random: &mut Random) {
     }
 }
 
-/// Takes away what hardening adds, some of it.
+/// Removes some of the fields that hardening adds.
 fn forget(value: &mut Value, random: &mut Random) {
     match value {
         Value::Object(fields) => {
@@ -249,7 +249,7 @@ fn forget(value: &mut Value, random: &mut Random) {
     }
 }
 
-/// Those of the Standard's own repository, where they are at hand.
+/// The manifests of the Standard's repository, if available.
 #[test]
 fn upstream_fixtures_lacking_fields_pass_afterwards() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/pss-fixtures/fixtures.jsonl");

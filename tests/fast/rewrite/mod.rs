@@ -1,4 +1,4 @@
-//! `portcullis harden`: what it makes of texts, what it refuses, and what the program does with files.
+//! `portcullis harden`: hardened texts, refused texts, and how the program replaces files.
 
 mod bytes;
 mod formatting;
@@ -17,7 +17,7 @@ use portcullis::{
     rewrite::{Hardened, Hardener, Refused},
 };
 
-/// With the embedded configuration.
+/// Hardens with the embedded configuration.
 fn harden(text: &str) -> Result<Hardened, Vec<Refused>> {
     harden_bytes(text.as_bytes())
 }
@@ -26,7 +26,7 @@ fn harden_bytes(bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
     harden_by(Config::embedded(), bytes)
 }
 
-/// A configuration with every default that there is.
+/// A configuration with all defaults enabled.
 fn everything() -> Config {
     let text = "apiVersion: portcullis.dev/v1alpha1
 kind: Configuration
@@ -43,14 +43,14 @@ harden:
 
 fn harden_by(config: Config, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
     let hardener = Hardener::new(config);
-    // A test's own stack is too small for deep documents.
+    // The stack of a test is too small for deep documents.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
         thread.spawn_scoped(scope, || hardener.harden(bytes)).unwrap().join().unwrap()
     })
 }
 
-/// What comes out, with the text that went in where that fails.
+/// The hardened text. Panics with the input on failure.
 fn hardened(text: &str) -> String {
     hardened_by(Config::embedded(), text)
 }

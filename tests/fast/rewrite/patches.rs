@@ -1,4 +1,4 @@
-//! What the diff changes, as `git apply` and `patch` see it.
+//! The diff works with `git apply` and `patch`.
 
 use crate::{
     rewrite::program::{copy_of_shapes, harden_in},
@@ -10,13 +10,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs a tool on a patch, or says that it is not there.
+/// Runs a tool on a patch, or says that it is not installed.
 fn applied(tool: &str, args: &[&str], folder: &Path, patch: &str) -> bool {
     let file = folder.join("all.patch");
     fs::write(&file, patch).unwrap();
     let mut command = Command::new(tool);
     command.args(args).arg(&file).current_dir(folder).stdin(Stdio::null());
-    // No repository around decides anything.
+    // Ignores any surrounding repository.
     command.env("GIT_DIR", folder.join("none")).env("LC_ALL", "C");
     let Ok(output) = command.output() else {
         let _ = Skip::needs_if_present(tool);

@@ -1,4 +1,4 @@
-//! The program itself: its output, its exit statuses, and what it does to files.
+//! The program: its output, its exit statuses, and its changes of files.
 
 use crate::support::{
     program::{Outcome, run_with},
@@ -25,7 +25,7 @@ fn harden_with(folder: &Path, args: &[&str], input: &[u8]) -> Outcome {
     run_with(&mut command, input)
 }
 
-/// The shapes before they are hardened, in three line endings, and their names.
+/// The shapes before hardening, with three kinds of line breaks, and their names.
 pub(crate) fn copy_of_shapes() -> (TempDir, Vec<String>) {
     let folder = TempDir::new().unwrap();
     let shapes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rewrite/shapes");
@@ -167,7 +167,7 @@ fn failures_are_reported_and_everything_else_is_done() {
     assert_eq!((run.status, run.out), (Some(2), crate::rewrite::hardened(POD)));
 }
 
-/// Root may write anywhere: then there is nothing to see.
+/// Root can write anywhere, so nothing can be tested as root.
 #[test]
 fn a_directory_that_cannot_be_written_keeps_its_files() {
     let folder = folder(&[("web.yaml", POD)]);
@@ -247,7 +247,7 @@ fn the_configuration_selects_fields_and_exempts_pods() {
     assert!(!run.err.contains("runAsNonRoot"), "{}", run.err);
 }
 
-/// As far as nothing but what was unset is wrong.
+/// If all violations are unset fields.
 #[test]
 fn check_finds_nothing_afterwards() {
     let (folder, _) = copy_of_shapes();
@@ -299,7 +299,7 @@ fn links_that_lead_out_of_the_named_directory_are_refused() {
         crate::rewrite::hardened(POD)
     );
     assert!(fs::symlink_metadata(path("tree/in.yaml")).unwrap().is_symlink());
-    // What is named is meant.
+    // A link that is named explicitly is changed.
     let run = harden_in(folder.path(), &["-i", "tree/out.yaml", "tree/other"]);
     assert_eq!(run.status, Some(0), "{}", run.err);
     assert_eq!(fs::read_to_string(path("outside.yaml")).unwrap(), crate::rewrite::hardened(POD));

@@ -1,4 +1,4 @@
-//! Writes one object in the forms that people and programs write manifests in.
+//! Writes an object in the notations that people and programs use.
 
 use std::cell::RefCell;
 
@@ -6,16 +6,16 @@ use serde_json::{Map, Value};
 
 use crate::generator::Random;
 
-/// A way of writing.
+/// A notation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
-    /// By indentation: how deep below a key a mapping stands, and how deep a list does.
+    /// Block style, with the indentation of mappings and of lists.
     Block { step: usize, dash: usize },
-    /// By indentation down to this depth, in brackets below.
+    /// Block style down to this depth, flow style below.
     Flow { depth: usize },
     /// JSON on one line.
     Line,
-    /// JSON with this before each line, as often as it is deep.
+    /// JSON with this indentation.
     Lines(&'static str),
 }
 
@@ -31,7 +31,7 @@ pub(crate) const FORMS: [Form; 9] = [
     Form::Lines("\t"),
 ];
 
-/// Keys in brackets or by indentation come in an order that hangs on `seed`.
+/// Writes an object. Outside of JSON, `seed` determines the order of keys.
 pub(crate) fn write(value: &Value, form: Form, seed: u64) -> String {
     let random = RefCell::new(Random::new(seed));
     match form {
@@ -62,7 +62,7 @@ impl Block {
         lines
     }
 
-    /// What stands behind a key or a dash: ends with a line break.
+    /// Writes a value after a key or a dash, up to the end of the line.
     fn node(&self, value: &Value, column: usize, depth: usize, text: &mut String) {
         match value {
             Value::Object(map) if !map.is_empty() && depth < self.depth => {
@@ -132,7 +132,7 @@ impl Block {
     }
 }
 
-/// Plain where nobody could take it for anything else.
+/// A plain scalar if it is unambiguous.
 fn scalar(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_'))

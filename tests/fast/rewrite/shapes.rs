@@ -1,11 +1,10 @@
-//! Texts as people write them, and what they are hardened; and what is refused of them. Before and after stand in one
-//! file each, with `=====` between.
+//! Texts as people write them, with the hardened result or the errors. Each file contains both, separated by `=====`.
 
 use std::{fs, path::Path};
 
 use crate::rewrite::{everything, harden, harden_by, hardened, hardened_by};
 
-/// Name, what stands before the line, what after it.
+/// The name, the part before the line, and the part after it.
 fn cases(folder: &str) -> Vec<(String, String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rewrite").join(folder);
     let mut files: Vec<_> =

@@ -1,5 +1,5 @@
-//! The largest pods that are read, under the longest lists that a configuration may have. What judged each of these by
-//! each of those would not end.
+//! The largest pods with the longest lists of a configuration. A check of each value against each entry would take too
+//! long.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ fn many_volumes_and_many_mounts() {
     let mounts: Vec<_> = (0..5000).map(|i| json!({"name": format!("v{}", i / 4)})).collect();
     let containers = vec![json!({"volumeMounts": mounts}); 8];
     let spec = json!({"volumes": volumes, "containers": containers});
-    // Each mount once, though every volume stands there twice.
+    // Each mount once, although each volume is listed twice.
     assert_eq!(findings(&check, &spec), 8 * 5000);
 }
 

@@ -1,4 +1,4 @@
-//! What each case says of its rule, and that no rule lacks any.
+//! The cases of each rule. No rule lacks any.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ fn what_lacks(rule: &Rule, cases: &[&Case]) -> Vec<String> {
     demand(cases.iter().any(|case| case.findings.is_empty()), "a case that passes");
     let breaking = cases.iter().filter(|case| !case.findings.is_empty()).count();
     demand(breaking >= 2, "two cases that break it");
-    // The API lets ephemeral containers have no resources.
+    // The API forbids resources in ephemeral containers.
     let lists: &[_] = match rule.name() {
         "resources" => &["initContainers", "containers"],
         _ => &["initContainers", "containers", "ephemeralContainers"],
@@ -65,7 +65,7 @@ fn what_lacks(rule: &Rule, cases: &[&Case]) -> Vec<String> {
     lacking
 }
 
-/// Judges the pod of a case as it is written and without its nulls.
+/// Judges the pod of a case with and without its nulls.
 fn what_is_wrong_with(case: &Case) -> Vec<String> {
     let mut stripped = case.pod.clone();
     strip_nulls(&mut stripped);

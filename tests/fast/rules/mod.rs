@@ -1,5 +1,4 @@
-//! The rules beside the Standard as `policy::rules` judges by them, held against the cases of this folder and
-//! against generated pods. Judges values only; serves nothing.
+//! The rules in `policy::rules`, checked with cases and generated pods. Without a server.
 
 mod bounds;
 mod cases;

@@ -1,4 +1,4 @@
-//! What allow-lists let pass of generated pods is what they name, by oracles that share no code with the rules.
+//! Allow-lists allow exactly what they name in generated pods. The oracles share no code with the rules.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn rule(name: &str, setting: &str, value: Value) -> Check {
     check(name, BTreeMap::from([(setting.to_owned(), value)]))
 }
 
-/// The fields that are found in a pod with this spec.
+/// The fields of the findings for a pod with this spec.
 fn found(check: &Check, spec: &Value) -> Vec<String> {
     let text = json!({"spec": spec}).to_string();
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
@@ -25,7 +25,7 @@ fn found(check: &Check, spec: &Value) -> Vec<String> {
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
-/// Where a path leads, as a shell would say.
+/// The path that a shell would resolve it to.
 fn resolved(path: &str) -> Vec<&str> {
     path.split('/').fold(Vec::new(), |mut at, part| {
         match part {
@@ -113,7 +113,7 @@ proptest! {
             prop_assert!(is_of("ghcr.io/acme"), "{}", image);
             prop_assert!(!image.contains("..") && !image.contains(' '), "{}", image);
         }
-        // What Docker would fetch from its own registry names no other.
+        // Images that Docker fetches from its own registry name no other.
         let check = rule("imageRegistries", "allowed", json!(["docker.io"]));
         if found(&check, &json!({"containers": [{"image": image}]})).is_empty() {
             let first = image.split_once('/').map(|(first, _)| first.to_lowercase());

@@ -1,4 +1,4 @@
-//! Reads the cases of `cases`; README.md says how they are written.
+//! Reads the cases; README.md describes the format.
 
 use std::{collections::BTreeMap, fs, path::Path as File};
 
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 
 use crate::pods::{Path, base};
 
-/// A pod, and what one rule says of it.
+/// A pod, and the findings of a rule.
 #[derive(Debug)]
 pub(crate) struct Case {
     /// The rule's name.
     pub(crate) rule: String,
-    /// What is special about the pod; unique within the rule.
+    /// The name of the case, unique within the rule.
     pub(crate) name: String,
-    /// The rule as the configuration has it.
+    /// The configured rule.
     pub(crate) check: Check,
-    /// The whole pod. Its nulls are those of the case.
+    /// The complete pod, including its nulls.
     pub(crate) pod: Value,
-    /// What is found, in order.
+    /// The findings, in order.
     pub(crate) findings: Vec<Found>,
 }
 
-/// A finding's field from the pod's root, and its fix.
+/// A finding: the field from the pod's root, and the fix.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Found {

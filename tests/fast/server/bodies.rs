@@ -1,4 +1,4 @@
-//! Bodies too large, too many at once, or not what they announce.
+//! Bodies that are too large, too many, or different from what they announce.
 
 use portcullis::server::BodyLimits;
 
@@ -14,7 +14,7 @@ async fn a_body_too_large_is_read_to_its_end_and_denied() {
         client.send("100000\r\n").await;
         client.send(&mebibyte).await;
         client.send("\r\n").await;
-        // What is on its way besides: the kernel's buffers.
+        // The kernel's buffers also hold some.
         if sent > 52 {
             assert_eq!(server.app.intake.used(), 0, "after {sent} MiB");
         }

@@ -1,4 +1,4 @@
-//! Certificate files: what is refused and how, and what happens when they change.
+//! Certificate files: errors, and changes while serving.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,7 +21,7 @@ struct Made {
     key: String,
 }
 
-/// A self-signed certificate, valid for a time around now.
+/// A self-signed certificate with this validity.
 fn make(from: SystemTime, until: SystemTime) -> Made {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.not_before = from.into();
@@ -35,8 +35,8 @@ fn valid() -> Made {
     make(now - DAY, now + DAY)
 }
 
-/// A directory as kubelet makes it for a Secret: `tls.crt` and `tls.key` lead through the link
-/// `..data`, which is swapped in one step.
+/// A directory as kubelet creates it for a Secret: `tls.crt` and `tls.key` lead through the link `..data`, which is
+/// replaced atomically.
 struct Secret {
     dir: TempDir,
     version: u32,
@@ -76,7 +76,7 @@ impl Secret {
     }
 }
 
-/// The message about a pair of files, without the directory's name.
+/// The error for a pair of files, without the directory.
 fn refused(certificate: &str, key: &str) -> String {
     let secret = Secret::new(&Made { certificate: certificate.to_owned(), key: key.to_owned() });
     let error: FileError = Identity::load(secret.files()).unwrap_err();
@@ -182,7 +182,7 @@ fn the_wall_clock_decides_what_is_valid() {
     assert!(early.starts_with("the certificate is not valid before "), "{early}");
 }
 
-/// One made a little ahead of our clock is taken when its time comes, without another change.
+/// A certificate from a clock slightly ahead is used once it is valid, without another change of the files.
 #[test]
 fn a_pair_too_early_is_taken_later() {
     let now = SystemTime::now();

@@ -1,4 +1,4 @@
-//! Who may connect at all: clients with a certificate of the right authority, under the right name.
+//! Client authentication: only clients with a certificate of the right CA and an allowed name connect.
 
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A client of this authority.
+/// A client certificate to create.
 struct Who<'a> {
     authority: &'a Authority,
     common_name: &'a str,
@@ -81,7 +81,7 @@ impl Setup {
         Self { server, clients, file, _folder: folder }
     }
 
-    /// The status of an answer. In TLS 1.3 a client learns only then that it is refused.
+    /// The status of the response. In TLS 1.3, a client only learns now that it is rejected.
     async fn ask(&self, config: ClientConfig) -> io::Result<u16> {
         let mut client = self.connect(config).await?;
         client.try_send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;

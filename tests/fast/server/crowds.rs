@@ -1,4 +1,4 @@
-//! More connections than there is room for.
+//! More connections than the limit.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use crate::server::harness::{Client, Server, eventually, limits};
 
 #[tokio::test]
 async fn one_too_many_evicts_the_connection_idle_longest() {
-    // Connections are looked at each 50 ms then, which is how well it knows who was idle longest.
+    // Connections are checked every 50 ms, which is the precision of their idle time.
     let tick = Duration::from_millis(50);
     let server = Server::start(Limits { connections: 2, head: 4 * tick, ..limits() }).await;
     let mut first = server.connect().await;
@@ -72,7 +72,7 @@ async fn silent_handshakes_do_not_keep_others_out() {
     assert!(server.stats.handshakes.load(Ordering::Relaxed) <= 2);
 }
 
-/// All at once, as after a restart of every API server.
+/// All at once, as after a restart of all API servers.
 #[tokio::test]
 async fn two_hundred_connections_at_once_are_all_served() {
     let server = Server::start(limits()).await;
@@ -85,7 +85,7 @@ async fn two_hundred_connections_at_once_are_all_served() {
     assert_eq!(server.stats.evicted.load(Ordering::Relaxed), 0);
 }
 
-/// In a process of its own, since descriptors are the whole process's.
+/// In a separate process, because file descriptors belong to the process.
 #[test]
 fn running_out_of_descriptors_is_survived() {
     let test = "server::crowds::with_few_descriptors";
@@ -114,10 +114,10 @@ async fn with_few_descriptors() {
     };
     assert_eq!(error.raw_os_error(), Some(24), "too many open files");
     sleep(Duration::from_millis(100)).await;
-    // As many as one connection needs, on both of its sides; the server may have taken some.
+    // The descriptors for one connection, on both sides; the server may have used some.
     crowd.truncate(crowd.len() - 3);
     assert_eq!(server.connect().await.get("/hello").await.status(), 200);
-    // The first was idle, so it may have made room: that is an end, not an error.
+    // The first one was idle and may have been closed to make room, which is not an error.
     let _ = first.try_send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n").await;
     if let Some(answer) = first.answer().await {
         assert_eq!(answer.status(), 200);

@@ -1,4 +1,4 @@
-//! The end of a server, as kube-apiserver sees it.
+//! Shutdown, from the perspective of kube-apiserver.
 
 use std::process::Command;
 use std::sync::atomic::Ordering;
@@ -67,7 +67,7 @@ async fn the_grace_time_ends_everything() {
     assert_eq!(server.stats.connections.load(Ordering::Relaxed), 0);
 }
 
-/// The API server dials until it has heard that the endpoint is gone.
+/// The API server connects until it learns that the endpoint is gone.
 #[tokio::test]
 async fn without_a_connection_it_still_waits_for_new_ones() {
     let limits = Limits { drain_at_least: SHORT, ..limits() };

@@ -1,4 +1,4 @@
-//! Handshakes as fast as they come, and honest clients meanwhile.
+//! A flood of handshakes does not affect honest clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use crate::server::harness::{Client, Server, limits};
 
 const FLOODERS: usize = 8;
 
-/// Some finish their handshake and leave, some leave in the middle of it, some say rubbish.
+/// Some finish their handshake and leave, some leave in the middle, some send garbage.
 #[tokio::test]
 async fn a_flood_of_handshakes_keeps_no_honest_client_out() {
     let server = Server::start(Limits { handshakes: 16, ..limits() }).await;
@@ -32,7 +32,7 @@ async fn a_flood_of_handshakes_keeps_no_honest_client_out() {
             }
         });
     }
-    // One keeps its connection, as the API server does; one comes anew each time.
+    // One keeps its connection, as the API server does; one opens a new connection each time.
     let mut kept = server.connect().await;
     let mut asked = 0;
     while asked < 100 || made.load(Ordering::Relaxed) < 500 {

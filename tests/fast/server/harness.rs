@@ -1,4 +1,4 @@
-//! A server on a free port of 127.0.0.1.
+//! A test server on a free port of 127.0.0.1.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use tokio_rustls::client::TlsStream;
 
 pub(crate) use crate::support::client::{Client, PATIENCE, client_config, head, roots};
 
-/// The app behind the server, and what a test can see of it.
+/// The app of the server, and its state for tests.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) intake: Intake,
-    /// `/wait` answers when this is notified.
+    /// `/wait` responds when this is notified.
     pub(crate) go: Arc<Notify>,
 }
 
@@ -81,7 +81,7 @@ async fn panics() -> &'static str {
     panic!("as asked")
 }
 
-/// Ends with the test.
+/// Ends when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) app: App,
@@ -91,7 +91,7 @@ pub(crate) struct Server {
     task: JoinSet<()>,
 }
 
-/// With the real limits, but no minimum for draining.
+/// The default limits, but without a minimum for draining.
 pub(crate) fn limits() -> Limits {
     Limits { drain_at_least: Duration::ZERO, ..Limits::default() }
 }
@@ -137,7 +137,7 @@ impl Server {
         Self { address, app, stats, ca, trigger, task }
     }
 
-    /// Waits until the server has returned of itself.
+    /// Waits until the server has returned by itself.
     pub(crate) async fn finished(&mut self) {
         let end = timeout(PATIENCE, self.task.join_next()).await.expect("did not finish");
         end.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What an untrusted client may try, and what an honest client still gets meanwhile.
+//! Attacks by untrusted clients, and honest clients at the same time.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -58,7 +58,7 @@ async fn half_a_header_is_ended() {
     client.ended().await;
 }
 
-/// The deadline runs from the first byte: more bytes do not buy time.
+/// The deadline starts with the first byte: further bytes do not extend it.
 #[tokio::test]
 async fn a_header_that_drips_is_ended() {
     let server = Server::start(Limits { head: 4 * SHORT, ..limits() }).await;
@@ -126,7 +126,7 @@ async fn a_huge_header_is_refused() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
     let line = format!("GET /hello HTTP/1.1\r\nX: {}", "x".repeat(200_000));
-    // The server may close before it has read all of it.
+    // The server may close before it has read everything.
     let _ = client.try_send(line).await;
     if let Some(answer) = client.answer().await {
         assert_eq!(answer.status(), 431);
@@ -168,7 +168,7 @@ async fn odd_requests_do_no_harm() {
     assert_eq!(server.stats.panics.load(Ordering::Relaxed), 0);
 }
 
-/// With a length as well, chunked counts, and nothing after the request is taken for another.
+/// With a Content-Length too, chunked encoding applies, and nothing after the request is taken as another one.
 #[tokio::test]
 async fn a_request_of_two_lengths_is_the_last_of_its_connection() {
     let server = Server::start(limits()).await;

@@ -1,4 +1,4 @@
-//! What a well-meaning client sees.
+//! Requests of well-behaved clients.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -92,7 +92,7 @@ async fn a_peer_that_leaves_cancels_its_request() {
     eventually("no connection", || server.stats.connections.load(Ordering::Relaxed) == 0).await;
 }
 
-/// The deadline of a header must not run while there is none (hyper's does).
+/// The header deadline must not run while no request has begun (hyper's does).
 #[tokio::test]
 async fn an_idle_connection_outlives_the_header_deadline() {
     let mut limits = limits();
@@ -104,7 +104,7 @@ async fn an_idle_connection_outlives_the_header_deadline() {
     assert_eq!(client.get("/hello").await.status(), 200);
 }
 
-/// Nor may a handler that takes longer than every deadline of the peer be cut off.
+/// A handler may take longer than all deadlines of the peer.
 #[tokio::test]
 async fn a_slow_handler_is_not_cut_off() {
     let mut limits = limits();

@@ -1,4 +1,4 @@
-//! How the memory of the process is shared out, and how the deadlines go together.
+//! The division of the process' memory, and the relations between deadlines.
 
 use std::time::Duration;
 

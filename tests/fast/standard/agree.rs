@@ -1,5 +1,5 @@
 //! One verdict: over generated pods, templates, labels, configurations and exceptions, both webhooks, `check`, `test`,
-//! `audit` and `harden` agree on what is denied, what is advised and what is hardened.
+//! `audit` and `harden` agree on denials, advice and hardening.
 
 use std::{collections::BTreeSet, convert::Infallible, env, sync::Arc};
 
@@ -28,27 +28,27 @@ use super::{
     policies::{NAMESPACE, Policies},
 };
 
-/// How many policies are generated, where the environment does not say so.
+/// The default number of generated policies.
 const POLICIES: u64 = 60;
 const POLICIES_VARIABLE: &str = "PORTCULLIS_AGREE_CASES";
-/// Pods and templates that are judged by each policy.
+/// The number of pods and templates per policy.
 const OBJECTS: u64 = 12;
 
 type Ids = BTreeSet<String>;
 
-/// What is found of one object.
+/// The findings for an object.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Found {
     is_exempt: bool,
-    /// Ids of what denies it.
+    /// Ids of requirements that deny it.
     denied: Ids,
-    /// Ids of the rules that are only audited or warned of.
+    /// Ids of rules that only warn or audit.
     advised: Ids,
     /// Names of the fields that hardening adds.
     hardened: Ids,
 }
 
-/// What the webhook answers.
+/// The webhook's response.
 struct Asked {
     found: Found,
     /// The object as the API server stores it.
@@ -57,7 +57,7 @@ struct Asked {
     meets: Option<Level>,
 }
 
-/// What happened in all policies together: a property over nothing proves nothing.
+/// The totals of all policies, to prove that the property was exercised.
 #[derive(Debug, Default)]
 struct Seen {
     denied: usize,
@@ -107,12 +107,12 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
         seen.exempt += usize::from(found.is_exempt);
     }
 
-    // What runs in a cluster is what the webhook has let through: pods with its patch, templates without.
+    // A cluster contains what the webhook admitted: pods with its patch, templates unchanged.
     let stored: Vec<_> = asked.iter().map(|asked| asked.stored.clone()).collect();
     for (index, (workload, is_breaking)) in policies.audit(&stored).into_iter().enumerate() {
         let is_pod = objects[index]["kind"] == "Pod";
         let as_made = is_pod || policies.config.mode == policy::config::Mode::Enforce;
-        // In dry run nothing is hardened, neither pods nor what templates make.
+        // In dry run, neither pods nor the pods of templates are hardened.
         let expected = match as_made && !is_dry(policies) {
             true => clone(found[index]),
             false => policies.check(&objects[index..=index], Form::Written).remove(0),
@@ -130,14 +130,14 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
         assert_eq!(is_breaking, is_pod && !controls.is_empty(), "audit: {}", shown(index));
         seen.excepted += usize::from(!workload.exceptions.by.is_empty());
     }
-    // `harden` needs no policy of a namespace: it adds all that `apply` adds where nothing is relaxed.
+    // `harden` ignores the policy of the namespace: it adds everything that `apply` adds if nothing is relaxed.
     if policies.is_plain() && policies.hardening() == Decision::Apply {
         let hardener = Hardener::new(policies.config.clone());
         for (index, found) in found.iter().enumerate() {
             let mut object = objects[index].clone();
             object["metadata"]["namespace"] = json!(NAMESPACE);
             let edits = hardener.harden(object.to_string().as_bytes()).map(|it| it.edits.len());
-            // What cannot be edited safely is left alone.
+            // Texts that cannot be edited safely are left unchanged.
             if let Ok(edits) = edits {
                 assert_eq!(edits > 0, !found.hardened.is_empty(), "harden: {}", shown(index));
             }
@@ -155,7 +155,7 @@ fn clone(found: &Found) -> Found {
     Found { is_exempt: *is_exempt, denied, advised, hardened }
 }
 
-/// A pod, or a Deployment with its template, that is no patch: whose containers all have an image.
+/// A pod or a Deployment whose containers all have an image, so that it is not a patch.
 fn object(generator: &Generator, number: u64) -> Value {
     let mut random = Random::new(number);
     let pod = (0..)
@@ -192,7 +192,7 @@ fn object(generator: &Generator, number: u64) -> Value {
     object
 }
 
-/// What the API server sets before it asks a webhook: it reads manifests so, and manifests are read so here.
+/// Defaults that the API server sets before it calls webhooks.
 fn default_as_the_api_server(spec: &mut Value, is_pod: bool) {
     for volume in spec["volumes"].as_array_mut().into_iter().flatten() {
         let sources = volume.as_object().into_iter().flatten();
@@ -345,7 +345,7 @@ impl Policies {
             .collect()
     }
 
-    /// What `audit` finds of each object, and whether it is a pod that breaks what is enforced.
+    /// The findings of `audit` for each object, and whether it is a pod that violates the enforced level.
     fn audit(&self, objects: &[Value]) -> Vec<(Workload, bool)> {
         let settings = audit::AuditSettings {
             config: self.config.clone(),

@@ -1,4 +1,4 @@
-//! The cases of `tests/pods`: what each says of its own control, and that no control lacks any.
+//! The cases of `tests/pods` for each control. No control lacks any.
 
 use policy::pss::{CONTROLS, Control, Findings, Level, Minor, Pod, Revision, evaluate};
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn names_of_cases_are_unique() {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
-/// Judges the pod of a case as it is written and without its nulls, in every version.
+/// Judges the pod of a case with and without its nulls, in every version.
 fn what_is_wrong_with(case: &Case) -> Vec<String> {
     let mut stripped = case.pod.clone();
     strip_nulls(&mut stripped);

@@ -1,4 +1,4 @@
-//! An API server that only lists.
+//! A stub API server that only lists.
 
 use std::{collections::BTreeMap, convert::Infallible};
 
@@ -18,7 +18,7 @@ pub(crate) fn cluster(labels: &BTreeMap<String, String>, objects: &[Value]) -> C
             object["metadata"]["uid"] = object["metadata"]["name"].clone();
             object
         };
-        // As etcd orders them.
+        // In etcd's order.
         let mut objects: Vec<_> = objects.map(place).collect();
         objects.sort_by_key(|object| object["metadata"]["name"].as_str().unwrap().to_owned());
         objects

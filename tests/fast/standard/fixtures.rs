@@ -1,4 +1,4 @@
-//! Upstream's own test pods, where they lie beside the project.
+//! Upstream's own test pods, if they are available.
 
 use policy::pss::{Level, NEWEST, Pod, Version};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn judge(fixture: &Fixture) -> Vec<String> {
         .collect()
 }
 
-/// As the API server does it before anyone is asked: a volume without a source is an emptyDir.
+/// Like the API server: a volume without a source is an emptyDir.
 fn default_volumes(pod: &mut Value) {
     let volumes = pod["spec"]["volumes"].as_array_mut();
     for volume in volumes.into_iter().flatten().filter_map(Value::as_object_mut) {

@@ -1,5 +1,5 @@
-//! Stricter means stricter: adding a floor, a label of ours, a profile's level or a rule never admits a pod that was
-//! denied. And what is enforced is the union: a pod is denied exactly where one of the levels alone denies it.
+//! Adding a floor, a label, a profile's level or a rule never admits a pod that was denied. The enforced policy is the
+//! union: a pod is denied exactly if one of the levels alone denies it.
 
 use std::{borrow::Cow, collections::BTreeMap, env, sync::Arc};
 
@@ -17,17 +17,17 @@ use crate::{
     standard::broken,
 };
 
-/// How many generated pods are judged, where the environment does not say so.
+/// The default number of generated pods.
 const PODS: u64 = 2_000;
 const PODS_VARIABLE: &str = "PORTCULLIS_LAW_CASES";
 const NAMESPACE: &str = "shop";
 const MODES: [&str; 3] = ["enforce", "audit", "warn"];
 
-/// Everything that can make a policy stricter, and what it is added to. Each is there or not.
+/// Everything that can make a policy stricter. Each part is optional.
 #[derive(Clone, Debug)]
 struct Setup {
     defaults: [LevelVersion; 3],
-    /// Levels and versions as labels write them, of each mode; not all can be read.
+    /// Levels and versions in labels for each mode; not all are valid.
     standard: [Label; 3],
     ours: [Label; 3],
     profile: Option<LevelVersion>,
@@ -84,7 +84,7 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
         let is_denied = alone.iter().any(|ids| !ids.is_empty());
         let shown = || format!("{setup:#?}\nagainst {expected:?}\n{text}");
         assert_eq!(!ids.is_empty(), is_denied, "{}", shown());
-        // Nothing is found that no level asks for, nothing twice, and all in the table's order.
+        // All findings are required by a level, unique, and in the table's order.
         assert!(
             ids.iter().all(|id| alone.iter().flatten().any(|known| known == id)),
             "{}",
@@ -93,7 +93,7 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
         let places: Vec<_> =
             ids.iter().map(|id| Requirement::find(id).unwrap().position()).collect();
         assert!(places.windows(2).all(|two| two[0] < two[1]), "{ids:?}\n{}", shown());
-        // What is left out is what a broken control of restricted says better.
+        // A missing finding is replaced by that of a control of restricted.
         for id in alone.iter().flatten().filter(|id| !ids.contains(id)) {
             let better = CONTROLS.iter().find(|control| control.overrides == Some(id));
             assert!(better.is_some_and(|it| ids.contains(&it.id)), "{id} of {ids:?}\n{}", shown());
@@ -104,8 +104,8 @@ fn a_pod_is_denied_where_any_of_the_levels_denies_it() {
     assert!(by_several > pods / 10 && by_replaced > pods / 100, "{by_several} {by_replaced}");
 }
 
-/// The control of restricted lets a volume of two sources through, which the baseline control denies. A floor that ends
-/// what the profile allows asks for the former again, and must not lose the latter.
+/// The control of restricted admits a volume with two sources, which the baseline control denies. If a floor ends an
+/// allowance of the profile, both must apply.
 #[test]
 fn a_floor_that_ends_what_a_profile_allows_keeps_what_that_brought_back() {
     let pod = r#"{"spec":{"containers":[{"name":"app","securityContext":{"allowPrivilegeEscalation":false,
@@ -127,7 +127,7 @@ fn a_floor_that_ends_what_a_profile_allows_keeps_what_that_brought_back() {
     let after = Setup { floor: Some(restricted(Version::Latest)), ..before.clone() };
     assert_eq!(before.verdicts(&pod), [true, true, false]);
     assert_eq!(after.verdicts(&pod), [true, true, false]);
-    // By itself restricted admits it, as upstream does.
+    // Restricted alone admits it, as upstream does.
     assert!(broken(Level::Restricted, NEWEST, &pod).is_empty());
 }
 
@@ -145,7 +145,7 @@ impl Setup {
         }
     }
 
-    /// The setup without a thing, and with it.
+    /// The setup without and with each addition.
     fn additions(&self) -> Vec<(&'static str, Self, Self)> {
         let without_floor = Self { floor: None, ..self.clone() };
         let without_ours = Self { ours: <[Label; 3]>::default(), ..self.clone() };
@@ -155,7 +155,7 @@ impl Setup {
             ("labels of ours", without_ours, self.clone()),
             ("a rule", without_rules, self.clone()),
         ];
-        // A profile takes the place of the defaults. Beside labels its level is one more.
+        // A profile replaces the defaults. With labels, its level is added.
         if self.standard[0].is_set() {
             let plain = Self { allow: Relaxation::default(), ..self.clone() };
             let without_profile = Self { profile: None, ..plain.clone() };
@@ -194,7 +194,7 @@ impl Setup {
         (labels, Config { defaults, policies: Arc::new(settings), ..Config::embedded() })
     }
 
-    /// The ids of what the pod breaks of each mode.
+    /// The ids of the violations for each mode.
     fn broken(&self, pod: &Pod<'_>) -> [Vec<&'static str>; 3] {
         let (labels, config) = self.labels_and_config();
         let context =
@@ -207,12 +207,12 @@ impl Setup {
         })
     }
 
-    /// Whether the pod breaks what each of the modes asks for.
+    /// Whether the pod violates each of the modes.
     fn verdicts(&self, pod: &Pod<'_>) -> [bool; 3] {
         self.broken(pod).map(|ids| !ids.is_empty())
     }
 
-    /// The levels that are to be enforced, put together here once more.
+    /// The expected enforced levels, computed independently.
     fn expected(&self) -> Vec<LevelVersion> {
         let [default, ..] = self.defaults;
         let (standard, ours) = (&self.standard[0], &self.ours[0]);
@@ -228,7 +228,7 @@ impl Label {
         self.level.is_some() || self.version.is_some()
     }
 
-    /// As upstream reads it: a level that it cannot read is restricted, such a version the latest.
+    /// As upstream reads it: an invalid level is restricted, an invalid version is latest.
     fn over(&self, default: LevelVersion) -> LevelVersion {
         let level = self.level.map(|level| level.parse().unwrap_or(Level::Restricted));
         let version = self.version.as_ref();
@@ -241,7 +241,7 @@ impl Label {
 }
 
 fn version(random: &mut Random) -> Version {
-    // Some that no build knows yet.
+    // Including versions that no build knows yet.
     match random.next() % (NEWEST.0 + 4) {
         minor if minor == NEWEST.0 + 3 => Version::Latest,
         minor => Version::V1(Minor(minor)),

@@ -1,6 +1,5 @@
-//! The Standard as `policy::pss` judges by it, held against the cases of `tests/pods`, upstream's own test
-//! pods, and upstream's policy library; how levels of several sources come
-//! together; and that every command gives one verdict. Judges values only; serves nothing.
+//! The Standard in `policy::pss`, checked with the cases of `tests/pods`, upstream's test pods and upstream's policy
+//! library; the combination of levels from several sources; and equal verdicts of all commands. Without a server.
 
 mod agree;
 mod cases;
@@ -19,7 +18,7 @@ fn versions() -> impl Iterator<Item = Minor> {
     (0..=NEWEST.0).map(Minor)
 }
 
-/// The controls that a pod breaks.
+/// The controls that a pod violates.
 fn broken<'p>(level: Level, version: Minor, pod: &'p Pod<'p>) -> Vec<&'static str> {
     evaluate(level, version, pod).iter().map(|(control, _)| control.id).collect()
 }

@@ -1,4 +1,4 @@
-//! Upstream's policy library is asked about the same pods as ours: the cases, and as many generated ones as wanted.
+//! Compares verdicts with upstream's policy library, for the cases and any number of generated pods.
 
 use std::{collections::BTreeMap, env};
 
@@ -15,12 +15,12 @@ use crate::{
     support::go::{Program, build},
 };
 
-/// How many generated pods are judged, where the environment does not say so.
+/// The default number of generated pods.
 const PODS: u64 = 100_000;
 const PODS_VARIABLE: &str = "PORTCULLIS_ORACLE_CASES";
-/// Under how many policies each of them is judged.
+/// The number of policies for each of them.
 const POLICIES: usize = 4;
-/// How many disagreements are shown.
+/// The number of disagreements that are shown.
 const SHOWN: usize = 5;
 
 #[test]
@@ -58,7 +58,7 @@ fn generated_pods_break_the_same_controls_as_in_upstream() {
 
 const LEVELS: [Level; 3] = [Level::Privileged, Level::Baseline, Level::Restricted];
 
-/// Policies to judge a generated pod by: in every version, and some that no build knows yet.
+/// Policies for a generated pod: all versions, including some that no build knows yet.
 fn policies(number: u64) -> Vec<LevelVersion> {
     let mut random = Random::new(!number);
     let unknown = 3;
@@ -74,11 +74,11 @@ fn policies(number: u64) -> Vec<LevelVersion> {
         .collect()
 }
 
-/// What was heard so far.
+/// The results so far.
 #[derive(Default)]
 struct Comparison {
     disagreements: Vec<String>,
-    /// How often a revision of a control was passed, and how often broken, at the control's own level.
+    /// How often each revision of a control passed and failed, at the control's own level.
     judged: BTreeMap<(&'static str, Minor), [u64; 2]>,
 }
 
@@ -113,7 +113,7 @@ impl Comparison {
         assert!(self.disagreements.is_empty(), "\n{}", self.disagreements.join("\n"));
     }
 
-    /// Holds the generator to its promise.
+    /// Checks that the generator reaches every revision.
     fn assert_reached(&self, times: u64) {
         for control in CONTROLS {
             for revision in control.revisions {

@@ -1,4 +1,4 @@
-//! Generated policies of a namespace: configuration and exceptions as people write them, and labels.
+//! Generated policies of a namespace: configuration, exceptions and labels.
 
 use std::{
     collections::BTreeMap,
@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 
 use crate::generator::Random;
 
-/// The namespace that everything is about.
+/// The namespace of all objects.
 pub(crate) const NAMESPACE: &str = "shop";
 /// 2026-06-01T00:00:00Z.
 const NOW: u64 = 1_780_272_000;
 
-/// Everything that decides over pods of the namespace.
+/// Everything that determines the verdict for pods of the namespace.
 #[derive(Debug)]
 pub(crate) struct Policies {
     pub(crate) config_text: String,
@@ -85,7 +85,7 @@ fn configuration(random: &mut Random) -> Value {
         },
         "rules": rules(random),
         "profiles": {
-            // What is allowed is within its level, and its namespaces are above the floor by name.
+            // Its allowances are within its level, and its namespaces are listed explicitly.
             "lenient": {
                 "level": "baseline", "namespaces": [NAMESPACE], "require": rules(random), "allow": allow(random),
             },
@@ -108,7 +108,7 @@ fn rules(random: &mut Random) -> Value {
     rules
 }
 
-/// What baseline forbids.
+/// Values that baseline forbids.
 fn allow(random: &mut Random) -> Value {
     let choices = [
         json!({"capabilities": ["NET_RAW", "SYS_ADMIN"]}),
@@ -142,7 +142,7 @@ fn labels(random: &mut Random) -> BTreeMap<String, String> {
     labels
 }
 
-/// One in force, or one that has expired. Owners are left out: who asks says what they are.
+/// An exception that is active or expired. Owners are omitted, because they depend on the caller.
 fn exception(random: &mut Random, number: usize) -> Value {
     let mut matches = json!({"namespaces": [*random.pick(&[NAMESPACE, "sh*", "other"])]});
     if random.one_in(3) {
@@ -155,7 +155,7 @@ fn exception(random: &mut Random, number: usize) -> Value {
     if random.one_in(2) {
         allow = json!({"controls": ["runAsNonRoot", "allowPrivilegeEscalation", "capabilities_restricted"]});
     }
-    // An audit asks the clock of the machine, so none ends between both.
+    // An audit reads the machine's clock, so no exception expires between the two times.
     let expires = *random.pick(&["9999-01-01T00:00:00Z", "2026-01-01T00:00:00Z"]);
     json!({
         "apiVersion": "portcullis.dev/v1alpha1", "kind": "PolicyException",

@@ -1,4 +1,4 @@
-//! What holds of the Standard for every pod.
+//! Properties of the Standard for every pod.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ const PODS: u64 = 2_000;
 fn who_passes_restricted_passes_baseline() {
     let mut passed = 0;
     each_pod(|text, pod| {
-        // Upstream lets Windows pods break baseline under restricted, whose controls override baseline's and do not
-        // judge them. A volume with two sources is judged by another one in either; the API refuses it.
+        // Upstream admits Windows pods that violate baseline under restricted, whose controls override baseline's and
+        // do not judge them. The two levels judge a volume with two sources differently; the API rejects it.
         let has_two_sources = pod.spec.volumes.iter().any(|volume| volume.sources.len() > 1);
         if pod.is_windows() || has_two_sources {
             return;
@@ -59,7 +59,7 @@ fn the_same_number_is_the_same_pod() {
     }
 }
 
-/// The versions in which the Standard changes: between them it is the same.
+/// The versions in which the Standard changes.
 fn boundaries() -> BTreeSet<Minor> {
     let revisions = CONTROLS.iter().flat_map(|control| control.revisions);
     revisions.map(|revision| revision.since).collect()

@@ -1,4 +1,4 @@
-//! Asks upstream's policy library, in a Go program that is fed through pipes.
+//! Runs upstream's policy library in a Go program, connected by pipes.
 
 use std::{
     io::{BufRead, BufReader, BufWriter, Write},
@@ -11,18 +11,18 @@ use std::{
 use policy::pss::LevelVersion;
 use serde::Deserialize;
 
-/// A pod, as JSON without line breaks, and what it is to be judged by.
+/// A pod, as JSON without line breaks, and its policies.
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) pod: String,
     pub(crate) policies: Vec<LevelVersion>,
 }
 
-/// What upstream says of a pod under one policy.
+/// Upstream's result for a pod under one policy.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Verdict<'a> {
     pub(crate) allowed: bool,
-    /// The ids of the controls that the pod breaks, in the order of evaluation.
+    /// The ids of the violated controls, in the order of evaluation.
     #[serde(borrow)]
     pub(crate) controls: Vec<&'a str>,
 }
@@ -34,11 +34,10 @@ struct Answer<'a> {
     error: Option<String>,
 }
 
-/// How many questions may be on their way, so that neither side waits for the other.
+/// Maximum number of pending questions, so that neither side blocks the other.
 const UNDERWAY: usize = 4_096;
 
-/// Puts questions to the oracle, and hands each with its verdicts, one a policy, to `hear`. They are asked on
-/// another thread while the first answers are heard.
+/// Sends questions to the oracle from another thread, and passes each with its verdicts, one per policy, to `hear`.
 pub(crate) fn ask(
     oracle: &Path,
     questions: impl Iterator<Item = Question> + Send,
@@ -51,7 +50,7 @@ pub(crate) fn ask(
     let (asked, questions_asked) = sync_channel(UNDERWAY);
     thread::scope(|scope| {
         scope.spawn(move || {
-            // What cannot be asked any more is noticed by who waits for the answer.
+            // The receiver of the answers notices if a question cannot be sent.
             for question in questions {
                 if write(&mut input, &question).is_err() || asked.send(question).is_err() {
                     return;

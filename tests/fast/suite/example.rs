@@ -1,4 +1,4 @@
-//! `examples/policies`: its tests pass, and say what `docs/policies.md` shows of them.
+//! `examples/policies`: its tests pass, and its files match `docs/policies.md`.
 
 use std::fs;
 
@@ -36,7 +36,7 @@ fn the_example_passes() {
     assert!(outcome.out.contains("9 cases in 1 file: 9 passed"), "{}", outcome.out);
 }
 
-/// The page changes the configuration between its two runs: it takes the floor's line out.
+/// The page changes the configuration between its two runs: it removes the line of the floor.
 #[test]
 fn the_page_shows_all_messages() {
     let page = fs::read_to_string(project().join("docs/policies.md")).unwrap();
@@ -56,7 +56,7 @@ fn the_page_shows_all_messages() {
     assert_eq!((outcome.status, &*outcome.out), (Some(1), failed), "{}", outcome.err);
 }
 
-/// What the page shows of the example's files stands in them.
+/// The page shows the content of the example's files.
 #[test]
 fn the_page_quotes_the_example() {
     let page = fs::read_to_string(project().join("docs/policies.md")).unwrap();
@@ -68,7 +68,7 @@ fn the_page_quotes_the_example() {
     assert!(tests.starts_with(quoted), "{quoted}");
 }
 
-/// The page lists them by hand.
+/// The page lists them manually.
 #[test]
 fn the_page_names_every_field_that_hardening_adds() {
     let page = fs::read_to_string(project().join("docs/policies.md")).unwrap();
@@ -78,7 +78,7 @@ fn the_page_names_every_field_that_hardening_adds() {
     }
 }
 
-/// Each requirement of the example's policy is held by a test: without it, one fails.
+/// A test covers each requirement of the example's policy: it fails without the requirement.
 #[test]
 fn whatever_is_taken_out_of_the_policy_is_missed() {
     for (line, instead) in [

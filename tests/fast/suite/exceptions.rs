@@ -1,4 +1,4 @@
-//! Exceptions from files, at the moment that a test file names.
+//! Exceptions from files, at the time in a test file.
 
 use crate::{suite::program::test_in, support::process::Folder};
 
@@ -48,7 +48,7 @@ cases:
     )
 }
 
-/// The program's status, and what it says.
+/// The program's status and output.
 fn tried(suite: &str, exceptions: &str) -> (Option<i32>, String) {
     let folder = Folder::new("suite");
     folder.write("config.yaml", CONFIG);

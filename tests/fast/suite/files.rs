@@ -1,4 +1,4 @@
-//! Which files are run, what they may name, and how the program ends where it cannot run them.
+//! Which test files are run, what they may refer to, and the exit status if they cannot run.
 
 use std::fs;
 
@@ -51,7 +51,7 @@ fn what_names_no_test_is_not_a_pass() {
     assert!(outcome.out.ends_with("0 cases in 1 file: 0 passed, 1 could not be run\n"));
 }
 
-/// Each with a place. The others of the file are run all the same.
+/// Each error with its place. The other cases of the file still run.
 #[test]
 fn a_case_that_cannot_be_tried_says_why() {
     let cases = "\
@@ -108,7 +108,7 @@ fn a_configuration_is_read_as_the_server_reads_it() {
     assert_eq!(outcome.status, Some(1), "{}", outcome.out);
 }
 
-/// Each problem on a line of its own.
+/// Each problem on a separate line.
 #[test]
 fn a_test_that_is_wrong_is_not_run_at_all() {
     let folder = folder("- {name: a, manifests: [web.yaml], expects: []}\n");

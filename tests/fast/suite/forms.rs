@@ -1,4 +1,4 @@
-//! What is said of tests, in each form.
+//! The report of tests in each format.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn cases() -> String {
     )
 }
 
-/// Only of what failed it is said how it came so.
+/// Only failed tests have a trace.
 #[test]
 fn people_see_expected_and_found_side_by_side() {
     let folder = folder(&cases());
@@ -145,7 +145,7 @@ fn several_formats_are_written_to_files() {
     assert!(outcome.err.contains("both go to standard output"), "{}", outcome.err);
 }
 
-/// A name in a manifest must not steer the terminal, whether its case fails or cannot be tried.
+/// A name in a manifest must not control the terminal, whether its case fails or cannot run.
 #[test]
 fn nothing_of_a_manifest_steers_a_terminal() {
     for (namespace, status) in [("a", 1), ("b", 2)] {

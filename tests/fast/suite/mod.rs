@@ -1,5 +1,4 @@
-//! `portcullis test` as people and scripts use it: the example's own tests, what is told of those that fail, and how
-//! the program ends.
+//! `portcullis test`: the example's tests, reports of failures, and the exit status.
 
 mod example;
 mod exceptions;

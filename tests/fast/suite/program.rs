@@ -1,11 +1,10 @@
-//! Runs `portcullis test`. It asserts nothing.
+//! Runs `portcullis test`. Contains no assertions.
 
 use std::{path::Path, process::Command};
 
 pub(crate) use crate::support::program::Outcome;
 use crate::{support::process::Folder, support::program as outcome};
 
-/// In a folder.
 pub(crate) fn test_in(folder: &Path, args: &[&str]) -> Outcome {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.arg("test").args(args).current_dir(folder);
@@ -19,12 +18,12 @@ pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder with one file of tests, `t.yaml`, that has these cases.
+/// A folder with one test file, `t.yaml`, with these cases.
 pub(crate) fn folder(cases: &str) -> Folder {
     folder_with("", cases)
 }
 
-/// The same, with further fields of the file.
+/// Also with further fields of the file.
 pub(crate) fn folder_with(fields: &str, cases: &str) -> Folder {
     let folder = Folder::new("suite");
     let head = "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyTest\nname: shop\n";
@@ -32,8 +31,8 @@ pub(crate) fn folder_with(fields: &str, cases: &str) -> Folder {
     folder
 }
 
-/// A pod without anything, as one line of YAML.
+/// A pod without settings, as one line of YAML.
 pub(crate) const WEB: &str =
     "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: a, image: i}]}}";
-/// One in its node's network.
+/// A pod in its node's network.
 pub(crate) const HOST: &str = "{apiVersion: v1, kind: Pod, metadata: {name: host}, spec: {hostNetwork: true, containers: [{name: a, image: i}]}}";

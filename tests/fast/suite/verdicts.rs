@@ -1,11 +1,11 @@
-//! Verdicts are the webhook's: under the namespace's labels, of hardened pods where it hardens.
+//! Verdicts equal the webhook's: by the namespace's labels, and of hardened pods if it hardens.
 
 use crate::{
     suite::program::{HOST, WEB, folder_with, test_in},
     support::process::Folder,
 };
 
-/// Runs one case, and says how the program ended.
+/// Runs one case, and returns the exit status.
 fn status(config: &str, case: &str) -> Option<i32> {
     let (folder, outcome) = tried(config, case);
     drop(folder);
@@ -34,11 +34,11 @@ fn pods_are_judged_hardened_where_the_webhook_hardens() {
         status("", &case)
     };
     let enforce = "pod-security.kubernetes.io/enforce: restricted";
-    // `auto` hardens where restricted is enforced, and nowhere else.
+    // `auto` hardens only if restricted is enforced.
     assert_eq!(expect("", "verdict: allowed, hardened: []"), Some(0));
     assert_eq!(expect(enforce, &format!("verdict: allowed, hardened: {ALL}")), Some(0));
     assert_eq!(expect(enforce, "verdict: denied"), Some(1));
-    // The label says it for one namespace.
+    // The label applies to one namespace.
     let off = format!("{enforce}, portcullis.dev/harden: \"off\"");
     assert_eq!(expect(&off, "verdict: denied, hardened: []"), Some(0));
     assert_eq!(
@@ -83,12 +83,12 @@ fn rules_deny_or_warn() {
         let expected = "verdict: allowed, controls: [], warnings: [rules/imageTag]";
         assert_eq!(expect(mode, expected), Some(0), "{mode}");
         assert_eq!(expect(mode, "verdict: allowed, warnings: []"), Some(1), "{mode}");
-        // What is not said is not looked at.
+        // Omitted fields are not checked.
         assert_eq!(expect(mode, "verdict: allowed"), Some(0), "{mode}");
     }
 }
 
-/// What is exempt is not allowed by anything: it is not judged.
+/// Exempt pods are not allowed but not judged.
 #[test]
 fn exempt_is_a_verdict_of_its_own() {
     let config = "exemptions: {namespaces: [tools]}";
@@ -103,7 +103,7 @@ fn exempt_is_a_verdict_of_its_own() {
 
 #[test]
 fn versions_replace_the_policy_s_or_resolve_latest() {
-    // One of the safe ones since v1.27.
+    // A safe sysctl since v1.27.
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {securityContext: {sysctls: [{name: net.ipv4.ip_local_reserved_ports, value: \"1\"}]}, containers: [{name: a, image: a}]}}";
     let verdict = |fields: &str, labels: &str| {
         let case = format!(
@@ -122,7 +122,7 @@ fn versions_replace_the_policy_s_or_resolve_latest() {
     assert_eq!(verdict("clusterVersion: v1.26\n", pinned), Some(1));
 }
 
-/// Nothing goes untested by mistake, and no expectation holds of nothing.
+/// No case is left out by mistake, and no expectation applies to nothing.
 #[test]
 fn workloads_and_expectations_meet() {
     let (_folder, outcome) = tried("", "  expect: [{workload: Pod/web, verdict: allowed}]");

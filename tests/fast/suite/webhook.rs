@@ -1,4 +1,4 @@
-//! One verdict, not two: what a test finds of a workload is what `/mutate` adds to it, and what `/validate` then says.
+//! One verdict: the result of a test for a workload equals the patch of `/mutate` and then the decision of `/validate`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,7 +38,7 @@ const LABELS: [&str; 8] = [
     "portcullis.dev/profile=none",
 ];
 
-/// What denies a workload, and what is added to it.
+/// The violations of a workload, and the added fields.
 type Found = (BTreeSet<String>, BTreeSet<String>);
 
 fn asked<T>(
@@ -98,7 +98,7 @@ fn by_test(objects: &[Value], labels: &BTreeMap<String, String>) -> Vec<Found> {
         "apiVersion": "portcullis.dev/v1alpha1", "kind": "PolicyTest", "name": "parity", "config": "config.yaml",
         "cases": [{
             "name": "all", "namespace": "shop", "labels": labels, "manifests": ["objects.yaml"],
-            // Whatever comes of it is looked at here.
+            // The result is checked below.
             "expect": [{"workload": "all", "verdict": "allowed"}],
         }],
     });
@@ -130,7 +130,7 @@ fn on_every_kind_under_labels_profiles_and_hardening() {
     for object in &mut objects {
         object["metadata"].as_object_mut().unwrap().remove("namespace");
     }
-    // One that meets everything once hardened, and one that nothing mends.
+    // One that meets everything once hardened, and one that hardening cannot fix.
     objects.push(
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "plain"}, "spec": {
             "containers": [{"name": "a", "image": "registry.example/a:1"}],

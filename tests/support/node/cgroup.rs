@@ -1,4 +1,4 @@
-//! A control group for all pods of a test, in each hierarchy. The kubelet makes those of the pods below it.
+//! A control group for all pods of a test, in each hierarchy. The kubelet creates those of the pods below it.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -9,8 +9,8 @@ use crate::support::{namespaces::outer_process, skip::Skip};
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
-/// Removes the groups once the test process has ended, deepest first. It tries again while what ran there is
-/// just being killed.
+/// Removes the groups after the test process has ended, deepest first. Retries while processes in them are being
+/// killed.
 const REMOVE_AT_END: &str = r#"
 read -r _
 tries=0
@@ -22,19 +22,19 @@ while [ "$tries" -lt 100 ]; do
 done
 "#;
 
-/// Its name, below the root of each hierarchy.
+/// Its name, relative to the root of each hierarchy.
 pub(super) fn name() -> String {
     format!("portcullis-tests-{}", outer_process())
 }
 
-/// The groups. Made outside of the test's namespaces, and removed when dropped or when the process ends.
+/// The groups. Created outside of the test's namespaces, and removed when dropped or when the process ends.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     remover: Child,
 }
 
 impl Cgroup {
-    /// Makes them, where the hierarchies can be written.
+    /// Creates them, if the hierarchies are writable.
     pub(crate) fn make() -> Result<Self, Skip> {
         for hierarchy in hierarchies() {
             let group = hierarchy.join(name());
@@ -54,7 +54,7 @@ impl Cgroup {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal is not for it.
+            // Ctrl-C in a terminal must not end it.
             .process_group(0)
             .spawn()
             .unwrap();
@@ -69,7 +69,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// The only one of version 2, or each of version 1.
+/// The only hierarchy of version 2, or each of version 1.
 fn hierarchies() -> Vec<PathBuf> {
     let root = Path::new(CGROUPS);
     if root.join("cgroup.controllers").exists() {

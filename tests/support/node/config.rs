@@ -1,4 +1,4 @@
-//! The configuration files of containerd and the kubelet, and the plugin that gives pods their network.
+//! The configuration files of containerd and the kubelet, and the CNI plugin of the pods' network.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::support::{namespaces::ROUTER, services::DNS};
 /// The sandbox image.
 pub(super) const PAUSE: &str = "registry.example/pause:1";
 
-/// containerd, with all its files below `folder`. `restrict_oom_score_adj` since a container of this machine
-/// may lack the right to lower it.
+/// containerd, with all its files below `folder`. `restrict_oom_score_adj` because a container of this machine may lack
+/// the permission to lower it.
 pub(super) fn containerd(folder: &Path, runc: &Path) -> String {
     let (folder, runc) = (folder.display(), runc.display());
     format!(
@@ -41,7 +41,7 @@ state = "/run/containerd-tests"
     )
 }
 
-/// The KubeletConfiguration. Only the test can reach the kubelet, so it asks nobody who they are.
+/// The KubeletConfiguration. Only the test can reach the kubelet, so it needs no authentication.
 pub(super) fn kubelet(folder: &Path, cgroup: &str) -> String {
     json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -66,7 +66,7 @@ pub(super) fn kubelet(folder: &Path, cgroup: &str) -> String {
         "clusterDomain": "cluster.local",
         "evictionHard": {"memory.available": "1Mi"},
         "imageGCHighThresholdPercent": 100,
-        // The tests change ConfigMaps and wait for them.
+        // The tests change ConfigMaps and wait for the effect.
         "syncFrequency": "5s",
         "shutdownGracePeriod": "0s",
     })
@@ -77,8 +77,8 @@ pub(super) fn kubelet(folder: &Path, cgroup: &str) -> String {
 pub(super) const NETWORK: &str =
     r#"{"cniVersion": "0.4.0", "name": "tests", "plugins": [{"type": "tests"}]}"#;
 
-/// The plugin for it, as CNI wants it: a program that is told by its environment what to do, and prints the
-/// result. It also stands for the plugin `loopback`.
+/// The CNI plugin: a program that reads its command from the environment, and prints the result. Also used as the
+/// plugin `loopback`.
 pub(super) fn plugin(folder: &Path) -> String {
     let folder = folder.display();
     format!(

@@ -1,4 +1,4 @@
-//! Images of one layer, made without a registry or an image builder, as `docker save` would write them.
+//! Images of one layer in the format of `docker save`, created without a registry or an image builder.
 
 use std::env::consts::ARCH;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-/// An image to be made.
+/// An image to create.
 #[derive(Debug)]
 pub(crate) struct Image<'a> {
     /// Such as `registry.example/app:1`.
@@ -15,7 +15,7 @@ pub(crate) struct Image<'a> {
     /// `USER`; empty is root.
     pub(crate) user: String,
     pub(crate) entrypoint: Vec<String>,
-    /// Files, and where they are in the image.
+    /// Files, and their paths in the image.
     pub(crate) files: Vec<(PathBuf, String)>,
 }
 

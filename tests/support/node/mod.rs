@@ -1,5 +1,5 @@
-//! A real node: kubelet, containerd and runc, and a scheduler beside the control plane. Everything runs in the
-//! test's own namespaces and control group, and with files of its own, so that the machine stays as it was.
+//! A real node: kubelet, containerd and runc, and a scheduler for the control plane. Everything runs in the test's own
+//! namespaces and control group, with separate files, so that the machine stays unchanged.
 
 pub(crate) mod cgroup;
 mod config;
@@ -23,7 +23,7 @@ use parts::Parts;
 /// The node's name.
 const NAME: &str = "node-1";
 
-/// What the kubelet wants of the kernel, and would set for the whole machine.
+/// Kernel settings that the kubelet requires, and would set for the whole machine.
 const KERNEL: [(&str, &str); 3] =
     [("vm/overcommit_memory", "1"), ("kernel/panic", "10"), ("kernel/panic_on_oops", "1")];
 
@@ -38,10 +38,10 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts it in [`super::namespaces::in_namespaces_after`], where the parts were fetched and a [`cgroup::Cgroup`]
-    /// made, and returns when the node is ready.
+    /// Starts a node in [`super::namespaces::in_namespaces_after`], with fetched parts and a [`cgroup::Cgroup`], and
+    /// returns when it is ready.
     pub(crate) async fn start(plane: &ControlPlane, parts: Parts) -> Self {
-        // On a file system of this test's own, with which it goes: mounts of pods keep it from being removed.
+        // On a separate file system of this test: mounts of pods prevent its removal.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
         fs::create_dir_all(&folder).unwrap();
         prepare_mounts(&folder);
@@ -75,13 +75,13 @@ impl Node {
         node
     }
 
-    /// Makes images of an archive known to the kubelet.
+    /// Imports the images of an archive.
     pub(crate) async fn import(&self, archive: &Path) {
         let mut command = self.ctr();
         command.args(["images", "import"]).arg(archive);
         until(&format!("{} to be imported", archive.display()), PATIENCE, async || {
             let output = command.output().unwrap();
-            // The socket may not be there yet.
+            // The socket may not exist yet.
             output.status.success().then_some(())
         })
         .await;
@@ -97,7 +97,7 @@ impl Node {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The ends of what their containers wrote, by folders `namespace_pod_uid/container/`.
+    /// The ends of the containers' logs, in folders `namespace_pod_uid/container/`.
     fn print_logs_of_pods(&self) {
         let find = ["-name", "*.log", "-exec", "tail", "--verbose", "--lines=20", "{}", "+"];
         let mut command = Command::new("find");
@@ -122,7 +122,7 @@ impl Drop for Node {
     }
 }
 
-/// An image whose program waits to be ended.
+/// An image whose program waits for a signal.
 pub(crate) fn pause_image<'a>(name: &'a str, user: &str) -> Image<'a> {
     let program = build(Program::Pause).unwrap();
     Image {
@@ -133,8 +133,8 @@ pub(crate) fn pause_image<'a>(name: &'a str, user: &str) -> Image<'a> {
     }
 }
 
-/// Folders of the system that are written to become the test's own, and so do the kernel's settings that the
-/// kubelet insists on.
+/// Mounts private folders over system folders that are written to, and over the kernel's settings that the kubelet
+/// requires.
 fn prepare_mounts(folder: &Path) {
     for path in ["/var/log", "/var/lib"] {
         mount(&["-t", "tmpfs", "tmpfs", path]);

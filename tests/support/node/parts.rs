@@ -1,4 +1,4 @@
-//! containerd and runc, taken from Debian's packages into a folder under `target/`: nothing is installed.
+//! containerd and runc from Debian's packages, extracted into a folder under `target/` without installing them.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,14 +11,14 @@ use crate::support::{process::is_installed, skip::Skip};
 /// The library is runc's.
 const PACKAGES: [&str; 3] = ["containerd", "runc", "libseccomp2"];
 
-/// A folder as `/` would be with the packages.
+/// The root folder of the extracted packages.
 #[derive(Debug)]
 pub(crate) struct Parts {
     root: PathBuf,
 }
 
 impl Parts {
-    /// Fetches them, the first time. That takes apt, and its servers.
+    /// Downloads them the first time, with apt.
     pub(crate) fn fetch() -> Result<Self, Skip> {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("node");
         fs::create_dir_all(&cache).unwrap();
@@ -40,7 +40,7 @@ impl Parts {
         program.unwrap_or_else(|| panic!("no {name} in {}", self.root.display()))
     }
 
-    /// A command that finds the others and their libraries.
+    /// A command with PATH and libraries of the packages.
     pub(super) fn command(&self, name: &str) -> Command {
         let mut path: OsString = self.root.join("usr/bin").into();
         path.push(":");

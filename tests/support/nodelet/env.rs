@@ -1,4 +1,4 @@
-//! What a container is told: its environment and its arguments.
+//! The environment and the arguments of a container.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::support::control_plane::KUBERNETES;
 /// Variable names and values.
 pub(super) type Env = BTreeMap<String, String>;
 
-/// The variables of a container. Those of Services come first, and may be overridden.
+/// The variables of a container. Those of Services come first, and can be overridden.
 pub(super) fn env(pod: &Value, container: &Value, services: &[Value]) -> Env {
     let mut env = service_links(pod, services);
     for variable in container["env"].as_array().into_iter().flatten() {
@@ -48,7 +48,7 @@ pub(super) fn field(pod: &Value, path: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a pod has no {path}")).to_owned()
 }
 
-/// Always the variables of the API server; those of the namespace's Services unless they are switched off.
+/// The variables of the API server, and those of the namespace's Services unless disabled.
 fn service_links(pod: &Value, services: &[Value]) -> Env {
     let mut env = Env::from([
         ("KUBERNETES_SERVICE_HOST".to_owned(), KUBERNETES.to_owned()),

@@ -1,5 +1,5 @@
-//! Starts a container's program: in the pod's network, with a root of its own that holds the volumes and is
-//! read-only, as the user and with the rights that the pod says.
+//! Starts a container's program in the pod's network, with a private read-only root that contains the volumes, and with
+//! the user and rights of the pod's spec.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::env::{Env, env, words};
 use super::volumes::Volumes;
 
-/// Where our image has the program.
+/// The path of the program in our image.
 const PROGRAM: &str = "/portcullis";
 
 /// The user of our image.
 const IMAGE_USER: u64 = 65532;
 
-/// Builds the root and becomes the program. The system's libraries are there, since the program is not linked
+/// Builds the root and becomes the program. Contains the system's libraries, because the program is not linked
 /// statically here.
 const BECOME: &str = r#"
 set -e
@@ -52,11 +52,11 @@ echo $$ >"$pid"
 exec chroot . "$@"
 "#;
 
-/// Where a container is started.
+/// The environment in which a container starts.
 pub(super) struct Site<'a> {
     /// The file of the network namespace.
     pub(super) network: &'a str,
-    /// A folder of the pod's own.
+    /// The pod's folder.
     pub(super) folder: &'a Path,
     /// The Services of its namespace.
     pub(super) services: &'a [Value],
