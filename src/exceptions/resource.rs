@@ -40,35 +40,20 @@ pub struct PolicyExceptionStatus {
     pub observed_generation: Option<i64>,
 }
 
-/// What becomes of an exception.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum State {
-    /// It is in force.
-    Active,
-    /// It is in force, and its last seven days have begun.
-    Ending,
-    /// Its time is over.
-    Expired,
-    /// It says something that cannot be, and nothing of it holds.
-    Invalid,
-    /// It is not honoured where it is, or one of too many.
-    Ignored,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Active, Self::Ending, Self::Expired, Self::Invalid, Self::Ignored];
-
-    /// As the status says it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Ending => "Ending",
-            Self::Expired => "Expired",
-            Self::Invalid => "Invalid",
-            Self::Ignored => "Ignored",
-        }
+policy::words! {
+    /// What becomes of an exception.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    pub enum State {
+        /// It is in force.
+        Active = "Active",
+        /// It is in force, and its last seven days have begun.
+        Ending = "Ending",
+        /// Its time is over.
+        Expired = "Expired",
+        /// It says something that cannot be, and nothing of it holds.
+        Invalid = "Invalid",
+        /// It is not honoured where it is, or one of too many.
+        Ignored = "Ignored",
     }
 }
 

@@ -22,8 +22,6 @@ use crate::record::{count, timestamp};
 
 use super::write::Verb;
 
-const LEVELS: [Level; 3] = [Level::Privileged, Level::Baseline, Level::Restricted];
-
 /// The metrics of this replica's audits.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditMetrics {
@@ -115,8 +113,8 @@ impl AuditMetrics {
 
     /// Exports the results of an audit that ended now.
     pub(super) fn ended(&self, took: Duration, counts: &Counts) {
-        for now in LEVELS {
-            for hardened in LEVELS.into_iter().filter(|hardened| *hardened >= now) {
+        for now in Level::ALL {
+            for hardened in Level::ALL.into_iter().filter(|hardened| *hardened >= now) {
                 let found = counts.workloads.get(&(now, hardened)).copied().unwrap_or_default();
                 let labels = [now.as_str(), hardened.as_str()];
                 self.workloads.with_label_values(&labels).set(count(found));

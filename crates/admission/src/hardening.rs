@@ -31,29 +31,21 @@ pub struct Hardening<'r> {
     pub is_told_otherwise: bool,
 }
 
-/// Whether hardening applies its changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// The response contains the patch.
-    Apply,
-    /// The response only reports the changes.
-    Report,
+policy::words! {
+    /// Whether hardening applies its changes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Effect {
+        /// The response contains the patch.
+        Apply = "apply",
+        /// The response only reports the changes.
+        Report = "report",
+    }
 }
 
 impl Hardening<'_> {
     /// The patch for the request's object.
     pub fn patch(&self) -> PatchText {
         PatchText::new(self.pod, &self.changes, &["spec"])
-    }
-}
-
-impl Effect {
-    /// The metric label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "apply",
-            Self::Report => "report",
-        }
     }
 }
 

@@ -47,32 +47,21 @@ pub struct Request<'a> {
     pub old_object: Object<'a>,
 }
 
-/// `operation`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Operation {
-    /// CREATE.
-    Create,
-    /// UPDATE.
-    Update,
-    /// DELETE.
-    Delete,
-    /// CONNECT.
-    Connect,
-    /// Any other word, or none: denied.
-    #[default]
-    Unknown,
-}
-
-impl Operation {
-    /// The word in upstream's metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Connect => "connect",
-            Self::Unknown => "unknown",
-        }
+policy::words! {
+    /// `operation`.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Operation {
+        /// CREATE.
+        Create = "create",
+        /// UPDATE.
+        Update = "update",
+        /// DELETE.
+        Delete = "delete",
+        /// CONNECT.
+        Connect = "connect",
+        /// Any other word, or none: denied.
+        #[default]
+        Unknown = "unknown",
     }
 }
 

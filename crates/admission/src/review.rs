@@ -26,22 +26,14 @@ use super::{
     request::{Operation, Request},
 };
 
-/// The webhook that is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hook {
-    /// `/validate`.
-    Validate,
-    /// `/mutate`.
-    Mutate,
-}
-
-impl Hook {
-    /// The last segment of the path, as a label of metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Validate => "validate",
-            Self::Mutate => "mutate",
-        }
+policy::words! {
+    /// The webhook that is called.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Hook {
+        /// `/validate`.
+        Validate = "validate",
+        /// `/mutate`.
+        Mutate = "mutate",
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod profile;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     exceptions::ExceptionSettings,
@@ -66,45 +66,14 @@ impl Config {
     }
 }
 
-/// Whether the server acts on what it finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Violations of enforce are denied, hardening patches.
-    Enforce,
-    /// Nothing is denied or changed, all of it is reported.
-    DryRun,
-}
-
-impl Mode {
-    /// The word used in the configuration, logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::DryRun => "dry-run",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// What was written instead of a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of enforce, dry-run")]
-pub struct InvalidMode;
-
-impl std::str::FromStr for Mode {
-    type Err = InvalidMode;
-
-    fn from_str(text: &str) -> Result<Self, InvalidMode> {
-        match text {
-            "enforce" => Ok(Self::Enforce),
-            "dry-run" => Ok(Self::DryRun),
-            _ => Err(InvalidMode),
-        }
+words! {
+    /// Whether the server acts on what it finds.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Mode {
+        /// Violations of enforce are denied, hardening patches.
+        Enforce = "enforce",
+        /// Nothing is denied or changed, all of it is reported.
+        DryRun = "dry-run",
     }
 }
 

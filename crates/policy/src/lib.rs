@@ -10,6 +10,9 @@
 //! Pure: no I/O, no clock, no log, no state. All facts are passed in as values. `clippy.toml` of this package bans the
 //! rest.
 
+#[macro_use]
+pub mod words;
+
 pub mod json;
 
 pub mod shown;

@@ -182,9 +182,7 @@ impl Html<'_> {
         };
         let namespaces: String =
             self.namespaces.iter().map(|namespace| option(namespace)).collect();
-        let levels: String = [Level::Privileged, Level::Baseline, Level::Restricted]
-            .map(|level| option(level.as_str()))
-            .concat();
+        let levels: String = Level::ALL.map(|level| option(level.as_str())).concat();
         let controls: String = self.controls.keys().map(|id| option(id)).collect();
         format!(
             "<section><h2>Workloads</h2><form id=\"filters\">\

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::{
     requirement::Requirement,
     rules::{Access, HostPath, Numbers},
+    words::UnknownWord,
 };
 
 use super::{CAPABILITIES, Relaxation, SYSCTL_ROOTS, VOLUME_TYPES};
@@ -69,7 +70,10 @@ impl Relaxation {
                 let added = self.host_ports.add(text, Numbers::Ports);
                 return added.map_err(|error| error.to_string().into());
             }
-            Allowed::HostNamespace(word) => self.host_namespaces.insert(word.parse()?),
+            Allowed::HostNamespace(word) => {
+                let namespace = word.parse().map_err(|error: UnknownWord| error.to_string())?;
+                self.host_namespaces.insert(namespace)
+            }
             Allowed::VolumeType(name) => {
                 volume_type(name)?;
                 room(self.volume_types.len())?;

@@ -88,47 +88,18 @@ impl Namespaces {
     }
 }
 
-/// A kind of controller that creates pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "Kubernetes' own kinds")]
-pub enum OwnerKind {
-    Deployment,
-    ReplicaSet,
-    StatefulSet,
-    DaemonSet,
-    Job,
-    CronJob,
-    ReplicationController,
-}
-
-impl OwnerKind {
-    /// All kinds, in the order of messages.
-    pub const ALL: [Self; 7] = [
-        Self::Deployment,
-        Self::ReplicaSet,
-        Self::StatefulSet,
-        Self::DaemonSet,
-        Self::Job,
-        Self::CronJob,
-        Self::ReplicationController,
-    ];
-
-    /// The name of the kind in objects.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deployment => "Deployment",
-            Self::ReplicaSet => "ReplicaSet",
-            Self::StatefulSet => "StatefulSet",
-            Self::DaemonSet => "DaemonSet",
-            Self::Job => "Job",
-            Self::CronJob => "CronJob",
-            Self::ReplicationController => "ReplicationController",
-        }
-    }
-
-    /// The kind of this name.
-    pub fn find(kind: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.as_str() == kind)
+words! {
+    /// A kind of controller that creates pods.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[allow(missing_docs, reason = "Kubernetes' own kinds")]
+    pub enum OwnerKind {
+        Deployment = "Deployment",
+        ReplicaSet = "ReplicaSet",
+        StatefulSet = "StatefulSet",
+        DaemonSet = "DaemonSet",
+        Job = "Job",
+        CronJob = "CronJob",
+        ReplicationController = "ReplicationController",
     }
 }
 

@@ -10,7 +10,7 @@
 //! controls: [runAsNonRoot, rules/imageTag]
 //! ```
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use crate::{
     pss::{Container, Pod, Text, Volume},
@@ -37,44 +37,16 @@ pub struct Relaxation {
     pub requirements: Vec<Requirement>,
 }
 
-/// A namespace of the node that a pod may share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HostNamespace {
-    /// `hostNetwork`.
-    Network,
-    /// `hostPID`.
-    Pid,
-    /// `hostIPC`.
-    Ipc,
-}
-
-impl HostNamespace {
-    /// The name in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Pid => "pid",
-            Self::Ipc => "ipc",
-        }
-    }
-}
-
-impl fmt::Display for HostNamespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for HostNamespace {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        match text {
-            "network" => Ok(Self::Network),
-            "pid" => Ok(Self::Pid),
-            "ipc" => Ok(Self::Ipc),
-            _ => Err("must be one of network, pid, ipc"),
-        }
+words! {
+    /// A namespace of the node that a pod may share.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum HostNamespace {
+        /// `hostNetwork`.
+        Network = "network",
+        /// `hostPID`.
+        Pid = "pid",
+        /// `hostIPC`.
+        Ipc = "ipc",
     }
 }
 

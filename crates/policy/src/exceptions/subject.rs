@@ -52,7 +52,7 @@ impl<'s> Subject<'s> {
         kind: &str,
         name: &'s str,
     ) -> Self {
-        Self::made_by(template, namespace, OwnerKind::find(kind).map(|kind| (kind, name)))
+        Self::made_by(template, namespace, kind.parse().ok().map(|kind| (kind, name)))
     }
 
     /// A pod with a verified owner, for callers that have read the owner, such as an audit.
@@ -68,7 +68,7 @@ impl<'s> Subject<'s> {
     /// A running pod with the owner that it claims, for callers that decide nothing by it.
     pub fn as_it_says(pod: &'s Pod<'s>, namespace: &'s str) -> Self {
         let owner = pod.metadata.controller();
-        let owner = owner.and_then(|owner| Some((OwnerKind::find(&owner.kind)?, &*owner.name)));
+        let owner = owner.and_then(|owner| Some((owner.kind.parse().ok()?, &*owner.name)));
         Self::made_by(pod, namespace, owner)
     }
 

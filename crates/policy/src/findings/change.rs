@@ -32,28 +32,18 @@ pub struct ComplianceChange {
     pub after: Option<Compliance>,
 }
 
-/// The direction of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// It meets a higher level, or violates less of the same. A higher enforced level is no improvement.
-    Better,
-    /// It meets a lower level, violates more, or less is enforced.
-    Worse,
-    /// It is new.
-    New,
-    /// It no longer exists.
-    Gone,
-}
-
-impl Direction {
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Better => "better",
-            Self::Worse => "worse",
-            Self::New => "new",
-            Self::Gone => "gone",
-        }
+words! {
+    /// The direction of a change.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Direction {
+        /// It meets a higher level, or violates less of the same. A higher enforced level is no improvement.
+        Better = "better",
+        /// It meets a lower level, violates more, or less is enforced.
+        Worse = "worse",
+        /// It is new.
+        New = "new",
+        /// It no longer exists.
+        Gone = "gone",
     }
 }
 

@@ -66,26 +66,17 @@ pub struct NamespaceFacts {
     pub presence: Presence,
 }
 
-/// Whether the API server calls Portcullis.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Presence {
-    /// A webhook of Portcullis is registered.
-    #[default]
-    Installed,
-    /// None is registered: only the built-in admission enforces labels.
-    Absent,
-    /// It could not be determined.
-    Unknown,
-}
-
-impl Presence {
-    /// The word in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Installed => "installed",
-            Self::Absent => "absent",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// Whether the API server calls Portcullis.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Presence {
+        /// A webhook of Portcullis is registered.
+        #[default]
+        Installed = "installed",
+        /// None is registered: only the built-in admission enforces labels.
+        Absent = "absent",
+        /// It could not be determined.
+        Unknown = "unknown",
     }
 }
 

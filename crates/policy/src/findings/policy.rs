@@ -83,22 +83,14 @@ impl JudgedPolicy {
     }
 }
 
-/// The severity of a violation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It is reported.
-    Warning,
-    /// It makes the command fail.
-    Error,
-}
-
-impl Severity {
-    /// The word used in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+words! {
+    /// The severity of a violation.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum Severity {
+        /// It is reported.
+        Warning = "warning",
+        /// It makes the command fail.
+        Error = "error",
     }
 }
 

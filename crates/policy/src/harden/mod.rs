@@ -19,4 +19,4 @@ pub use field::{Field, MissingDefault, Values};
 pub use patch::{PatchText, patch};
 pub use plan::{Scope, plan};
 pub use resources::{Amount, InvalidAmount, List, Resource, Resources};
-pub use settings::{InvalidMode, MODE_LABEL, Mode, Settings};
+pub use settings::{MODE_LABEL, Mode, Settings};

@@ -1,61 +1,24 @@
 //! Hardening settings: the `harden` block of the configuration.
 
-use std::{fmt, str::FromStr};
-
 use super::{empty_dirs::MountPath, resources::Resources};
 
-/// What hardening does in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Applies if the namespace enforces restricted, reports otherwise.
-    Auto,
-    /// Applies unless enforce, audit and warn are all privileged.
-    Apply,
-    /// Reports what would be set.
-    Report,
-    /// Does nothing.
-    Off,
+words! {
+    /// What hardening does in a namespace.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Mode {
+        /// Applies if the namespace enforces restricted, reports otherwise.
+        Auto = "auto",
+        /// Applies unless enforce, audit and warn are all privileged.
+        Apply = "apply",
+        /// Reports what would be set.
+        Report = "report",
+        /// Does nothing.
+        Off = "off",
+    }
 }
 
 /// The namespace label that overrides the configuration's mode.
 pub const MODE_LABEL: &str = "portcullis.dev/harden";
-
-impl Mode {
-    /// The mode's name in the configuration, the label, flags and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Apply => "apply",
-            Self::Report => "report",
-            Self::Off => "off",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The text is not a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of auto, apply, report, off")]
-pub struct InvalidMode;
-
-impl FromStr for Mode {
-    type Err = InvalidMode;
-
-    fn from_str(text: &str) -> Result<Self, InvalidMode> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "apply" => Ok(Self::Apply),
-            "report" => Ok(Self::Report),
-            "off" => Ok(Self::Off),
-            _ => Err(InvalidMode),
-        }
-    }
-}
 
 /// The mode, and the enabled rows of the hardening table.
 #[derive(Clone, Debug, PartialEq, Eq)]

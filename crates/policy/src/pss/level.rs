@@ -5,49 +5,16 @@ use std::{fmt, str::FromStr};
 /// The newest minor version in which any control of the table changes: the upper limit of `latest`.
 pub const NEWEST: Minor = Minor(37);
 
-/// The strictness of a policy: `privileged` < `baseline` < `restricted`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Nothing is forbidden.
-    Privileged,
-    /// Known privilege escalations are forbidden.
-    Baseline,
-    /// Current hardening practice is required.
-    Restricted,
-}
-
-impl Level {
-    /// The word used in labels, flags, logs and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Privileged => "privileged",
-            Self::Baseline => "baseline",
-            Self::Restricted => "restricted",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The text is not a level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of privileged, baseline, restricted")]
-pub struct InvalidLevel;
-
-impl FromStr for Level {
-    type Err = InvalidLevel;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLevel> {
-        match text {
-            "privileged" => Ok(Self::Privileged),
-            "baseline" => Ok(Self::Baseline),
-            "restricted" => Ok(Self::Restricted),
-            _ => Err(InvalidLevel),
-        }
+words! {
+    /// The strictness of a policy: `privileged` < `baseline` < `restricted`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Level {
+        /// Nothing is forbidden.
+        Privileged = "privileged",
+        /// Known privilege escalations are forbidden.
+        Baseline = "baseline",
+        /// Current hardening practice is required.
+        Restricted = "restricted",
     }
 }
 
@@ -179,10 +146,13 @@ mod tests {
 
     #[test]
     fn levels_are_exact_words() {
-        for level in [Level::Privileged, Level::Baseline, Level::Restricted] {
+        for level in Level::ALL {
             assert_eq!(level.as_str().parse(), Ok(level));
         }
-        assert_eq!("Restricted".parse::<Level>(), Err(InvalidLevel));
+        assert_eq!(
+            "Restricted".parse::<Level>().unwrap_err().to_string(),
+            "must be one of privileged, baseline, restricted"
+        );
     }
 
     #[test]

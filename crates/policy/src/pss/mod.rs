@@ -41,7 +41,7 @@ pub use container::{Container, ContainerKind, VolumeDevice, VolumeMount};
 pub use control::{Control, Revision};
 pub use findings::{FindingLimits, Findings};
 pub use labels::Labels;
-pub use level::{InvalidLevel, InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
+pub use level::{InvalidVersion, Level, LevelVersion, Minor, NEWEST, Version};
 pub use levels::Levels;
 pub use pod::{Metadata, OwnerReference, Pod, PodSpec};
 pub use policy::{

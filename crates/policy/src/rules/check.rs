@@ -1,6 +1,6 @@
 //! A rule with its settings, and the consequence of a violation.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use crate::{
     pattern::Patterns,
@@ -24,49 +24,16 @@ pub struct Demand {
     pub check: Check,
 }
 
-/// The consequence of a violation. There is no value for "off": such a rule is not in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mode {
-    /// The client gets a warning.
-    Warn,
-    /// The audit log records it.
-    Audit,
-    /// The pod is denied.
-    Enforce,
-}
-
-impl Mode {
-    /// The mode's name in the configuration and in metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Warn => "warn",
-            Self::Audit => "audit",
-            Self::Enforce => "enforce",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The text is not a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of warn, audit, enforce")]
-pub struct InvalidMode;
-
-impl FromStr for Mode {
-    type Err = InvalidMode;
-
-    fn from_str(text: &str) -> Result<Self, InvalidMode> {
-        match text {
-            "warn" => Ok(Self::Warn),
-            "audit" => Ok(Self::Audit),
-            "enforce" => Ok(Self::Enforce),
-            _ => Err(InvalidMode),
-        }
+words! {
+    /// The consequence of a violation. There is no value for "off": such a rule is not in force.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Mode {
+        /// The client gets a warning.
+        Warn = "warn",
+        /// The audit log records it.
+        Audit = "audit",
+        /// The pod is denied.
+        Enforce = "enforce",
     }
 }
 

@@ -30,7 +30,7 @@ mod service_account_token;
 mod user_namespaces;
 
 pub use app_armor_profile::{AppArmor, InvalidProfile};
-pub use check::{Check, Demand, InvalidMode, Mode};
+pub use check::{Check, Demand, Mode};
 pub use host_paths::{Access, HostPath, InvalidHostPath, WritableMounts};
 pub use image::{Images, InvalidReference, Reference};
 pub use image_pattern::{ImageMap, ImagePattern, ImagePatterns, InvalidImagePattern};

@@ -6,7 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::{
-    exceptions::{Allowed, CAPABILITIES, MAX_VALUES, Relaxation, SYSCTL_ROOTS, VOLUME_TYPES},
+    exceptions::{
+        Allowed, CAPABILITIES, HostNamespace, MAX_VALUES, Relaxation, SYSCTL_ROOTS, VOLUME_TYPES,
+    },
     requirement::Requirement,
     rules::{Access, HostPath, InvalidHostPath},
 };
@@ -98,7 +100,7 @@ lists! {
     /// The list of ports and ranges of ports.
     HostPorts: Allowed::HostPorts, port();
     /// The list of namespaces of the node.
-    HostNamespaces: Allowed::HostNamespace, one_of(["network", "pid", "ipc"]);
+    HostNamespaces: Allowed::HostNamespace, one_of(HostNamespace::ALL.map(HostNamespace::as_str));
     /// The list of sources of volumes.
     VolumeTypes: Allowed::VolumeType, one_of(VOLUME_TYPES);
     /// The list of sysctls.

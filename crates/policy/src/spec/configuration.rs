@@ -259,10 +259,10 @@ texts! {
 }
 
 written! {
-    Level: one_of(["privileged", "baseline", "restricted"]);
+    Level: one_of(Level::ALL.map(Level::as_str));
     Version: version();
-    config::Mode: one_of(["enforce", "dry-run"]);
-    harden::Mode: one_of(["auto", "apply", "report", "off"]);
+    config::Mode: one_of(config::Mode::ALL.map(config::Mode::as_str));
+    harden::Mode: one_of(harden::Mode::ALL.map(harden::Mode::as_str));
     RuntimeDefault: one_of(["RuntimeDefault", "Unset"]);
     MountPath: pattern("^/.");
     Amount: json_schema!({"type": "string", "minLength": 1});

@@ -1,9 +1,6 @@
 //! The spec of a PolicyException. Everything is bounded to keep the cost of the CEL rules within the API server's budget.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    str::FromStr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -131,15 +128,6 @@ impl TryFrom<BTreeMap<LabelName, LabelValue>> for PodLabels {
             1..=MAX_LABELS => Ok(Self(labels)),
             _ => Err(format!("must have at most {MAX_LABELS} labels")),
         }
-    }
-}
-
-impl FromStr for OwnerKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let kinds = || format!("must be one of {}", Self::ALL.map(Self::as_str).join(", "));
-        Self::find(text).ok_or_else(kinds)
     }
 }
 

@@ -81,37 +81,16 @@ pub struct Expectation {
     pub hardened: Option<Set<HardenedField>>,
 }
 
-/// What the webhook does with a workload's pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// They are judged and admitted.
-    Allowed,
-    /// They are denied.
-    Denied,
-    /// They are exempt.
-    Exempt,
-}
-
-impl Verdict {
-    /// All verdicts.
-    const ALL: [Self; 3] = [Self::Allowed, Self::Denied, Self::Exempt];
-
-    /// The word in files and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Denied => "denied",
-            Self::Exempt => "exempt",
-        }
-    }
-}
-
-impl FromStr for Verdict {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|verdict| verdict.as_str() == text).ok_or("must be one of allowed, denied, exempt")
+words! {
+    /// What the webhook does with a workload's pods.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Verdict {
+        /// They are judged and admitted.
+        Allowed = "allowed",
+        /// They are denied.
+        Denied = "denied",
+        /// They are exempt.
+        Exempt = "exempt",
     }
 }
 

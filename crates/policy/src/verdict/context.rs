@@ -29,25 +29,16 @@ pub struct ExceptionsAt<'e> {
     pub now: SystemTime,
 }
 
-/// Why an object is not judged at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exemption {
-    /// Its namespace.
-    Namespace,
-    /// The user of the request.
-    User,
-    /// Its runtime class.
-    RuntimeClass,
-}
-
-impl Exemption {
-    /// The value of the audit annotation `exempt`, as upstream writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Namespace => "namespace",
-            Self::User => "user",
-            Self::RuntimeClass => "runtimeClass",
-        }
+words! {
+    /// Why an object is not judged at all.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Exemption {
+        /// Its namespace.
+        Namespace = "namespace",
+        /// The user of the request.
+        User = "user",
+        /// Its runtime class.
+        RuntimeClass = "runtimeClass",
     }
 }
 
