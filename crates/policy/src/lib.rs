@@ -4,7 +4,7 @@
 //! Each module uses only those above it:
 //!
 //! ```text
-//! json, shown, dns, pattern → pss → rules → harden → requirement → exceptions → config → spec → namespace → verdict → findings
+//! words, json, shown, dns, pattern → pss → rules → harden → requirement → exceptions → config → spec → namespace → verdict → findings
 //! ```
 //!
 //! Pure: no I/O, no clock, no log, no state. All facts are passed in as values. `clippy.toml` of this package bans the
