@@ -1,4 +1,4 @@
-//! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`](policy) defines their
+//! PolicyExceptions: the objects, and how they are read, watched and reported. [`policy`] defines their
 //! effect.
 //!
 //! - [`compile`] turns a [`PolicyException`](policy::spec::PolicyException), as users write it, into an
