@@ -6,6 +6,7 @@ use std::{
     path::{Component, Path},
 };
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use manifest::{Line, Unreadable};
@@ -75,7 +76,7 @@ impl FormatWriter for Sarif {
 }
 
 impl Sarif {
-    fn result(&mut self, result: &Value) -> io::Result<()> {
+    fn result(&mut self, result: &impl Serialize) -> io::Result<()> {
         self.start()?;
         self.out.write_all(if self.is_empty { b"\n" } else { b",\n" })?;
         self.is_empty = false;
@@ -175,75 +176,143 @@ fn notification(level: &str, source: &str, line: Option<Line>, why: &str) -> Val
     })
 }
 
-/// A requirement that a workload violates.
-fn result(workload: &Workload, broken: &ReportedViolation) -> Value {
-    let id = broken.requirement.id();
-    let reason = broken.requirement.reason();
-    let mut locations: Vec<_> =
-        broken.found.iter().map(|found| location(workload, found)).collect();
-    let related = locations.split_off(locations.len().min(1));
-    let mut result = json!({
-        "ruleId": id,
-        "ruleIndex": broken.requirement.position().unwrap_or(0),
-        "level": broken.severity.as_str(),
-        "message": {"text": format!("{}: {reason}: {}", workload.identity, broken.message)},
-        "locations": locations,
-        // Identifies the violation after the workload moves in the file.
-        "partialFingerprints": {"workloadControl/v1": format!("{} {id}", workload.identity)},
-    });
-    if let Value::Object(result) = &mut result {
-        let optional = [("relatedLocations", related), ("fixes", fixes(workload, broken))];
-        let present = optional.into_iter().filter(|(_, list)| !list.is_empty());
-        result.extend(present.map(|(key, list)| (key.to_owned(), list.into())));
-    }
-    result
+/// A requirement that a workload violates. A type of its own, because a `Value` of each location takes some 5 KB.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SarifResult<'a> {
+    rule_id: &'static str,
+    rule_index: usize,
+    level: &'static str,
+    message: Message,
+    locations: Vec<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Location<'a>>,
+    /// Identifies the violation after the workload moves in the file.
+    partial_fingerprints: Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<Fix>,
 }
 
 /// What hardening would write to fix this result alone.
-fn fixes(workload: &Workload, broken: &ReportedViolation) -> Vec<Value> {
-    let location = workload.location.iter().filter(|_| !broken.replacements.is_empty());
-    let fix = |location: &findings::Location| {
-        let replacements = broken.replacements.iter().map(|replacement| {
-            json!({
-                "deletedRegion": region(replacement.region),
-                "insertedContent": {"text": replacement.text},
-            })
-        });
-        json!({
-            "description": {"text": format!("As hardening: {}", broken.message)},
-            "artifactChanges": [{
-                "artifactLocation": {"uri": uri(&location.source)},
-                "replacements": replacements.collect::<Vec<_>>(),
-            }],
-        })
-    };
-    location.map(fix).collect()
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fix {
+    description: Message,
+    artifact_changes: [ArtifactChange; 1],
 }
 
-fn region(region: findings::Region) -> Value {
-    json!({
-        "startLine": region.start.line,
-        "startColumn": region.start.column,
-        "endLine": region.end.line,
-        "endColumn": region.end.column,
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: Artifact,
+    replacements: Vec<Replacement>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement {
+    deleted_region: Region,
+    inserted_content: Message,
+}
+
+#[derive(Serialize)]
+struct Message {
+    text: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    physical_location: Option<PhysicalLocation>,
+    logical_locations: [LogicalLocation<'a>; 1],
+    message: Message,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhysicalLocation {
+    artifact_location: Artifact,
+    region: Region,
+}
+
+#[derive(Serialize)]
+struct Artifact {
+    uri: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u64,
+    start_column: u64,
+    end_line: u64,
+    end_column: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogicalLocation<'a> {
+    fully_qualified_name: String,
+    name: &'a str,
+    kind: &'static str,
+}
+
+fn result<'a>(workload: &'a Workload, broken: &'a ReportedViolation) -> SarifResult<'a> {
+    let (id, identity) = (broken.requirement.id(), &workload.identity);
+    let reason = broken.requirement.reason();
+    let mut locations = broken.found.iter().map(|found| location(workload, found));
+    SarifResult {
+        rule_id: id,
+        rule_index: broken.requirement.position().unwrap_or(0),
+        level: broken.severity.as_str(),
+        message: Message { text: format!("{identity}: {reason}: {}", broken.message) },
+        locations: locations.next().into_iter().collect(),
+        related_locations: locations.collect(),
+        partial_fingerprints: json!({"workloadControl/v1": format!("{identity} {id}")}),
+        fixes: fix(workload, broken).into_iter().collect(),
+    }
+}
+
+fn fix(workload: &Workload, broken: &ReportedViolation) -> Option<Fix> {
+    let location = workload.location.as_ref().filter(|_| !broken.replacements.is_empty())?;
+    let replacements = broken.replacements.iter().map(|replacement| Replacement {
+        deleted_region: region(replacement.region),
+        inserted_content: Message { text: replacement.text.clone() },
+    });
+    Some(Fix {
+        description: Message { text: format!("As hardening: {}", broken.message) },
+        artifact_changes: [ArtifactChange {
+            artifact_location: Artifact { uri: uri(&location.source) },
+            replacements: replacements.collect(),
+        }],
     })
 }
 
-fn location(workload: &Workload, found: &FieldToFix) -> Value {
-    let FieldToFix { field, place, fix, .. } = found;
-    let name = format!("{}: {field}", workload.identity);
-    let mut result = json!({
-        "logicalLocations": [{"fullyQualifiedName": name, "name": field, "kind": "member"}],
-        "message": {"text": format!("{place}: {fix}")},
-    });
-    if let (Value::Object(result), Some(location)) = (&mut result, &workload.location) {
-        let physical = json!({
-            "artifactLocation": {"uri": uri(&location.source)},
-            "region": region(found.region.unwrap_or(location.region)),
-        });
-        result.insert("physicalLocation".to_owned(), physical);
+fn region(region: findings::Region) -> Region {
+    Region {
+        start_line: region.start.line,
+        start_column: region.start.column,
+        end_line: region.end.line,
+        end_column: region.end.column,
     }
-    result
+}
+
+fn location<'a>(workload: &'a Workload, found: &'a FieldToFix) -> Location<'a> {
+    let FieldToFix { field, place, fix, .. } = found;
+    let physical = |location: &findings::Location| PhysicalLocation {
+        artifact_location: Artifact { uri: uri(&location.source) },
+        region: region(found.region.unwrap_or(location.region)),
+    };
+    Location {
+        physical_location: workload.location.as_ref().map(physical),
+        logical_locations: [LogicalLocation {
+            fully_qualified_name: format!("{}: {field}", workload.identity),
+            name: field,
+            kind: "member",
+        }],
+        message: Message { text: format!("{place}: {fix}") },
+    }
 }
 
 /// A path as a URI. A relative path stays relative to the root of the repository.

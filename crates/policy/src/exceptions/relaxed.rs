@@ -3,7 +3,7 @@
 //! Allowed values are removed from the pod, and the rest is judged by the same controls and rules. So a relaxation
 //! cannot admit what it does not name.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, collections::HashSet, mem, sync::Arc};
 
 use crate::{
     harden::{Field, MissingDefault},
@@ -38,8 +38,9 @@ impl<'g> Grant<'g> {
 #[derive(Debug)]
 pub struct Relaxed<'p, 'a> {
     whole: &'p Pod<'a>,
-    /// Without the allowed values.
-    rest: Cow<'p, Pod<'a>>,
+    /// Without the allowed values. While a requirement is checked that is lifted for some containers, harmless ones take
+    /// their places: a review holds no further copy of its pod.
+    rest: RefCell<Cow<'p, Pod<'a>>>,
     lifted: Vec<(Requirement, Lifted)>,
     /// Controls that are fully in force, but replace no other control.
     beside: &'p [Requirement],
@@ -71,7 +72,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     pub fn nothing(pod: &'p Pod<'a>) -> Self {
         Self {
             whole: pod,
-            rest: Cow::Borrowed(pod),
+            rest: RefCell::new(Cow::Borrowed(pod)),
             lifted: Vec::new(),
             beside: &[],
             images: Images::of(pod),
@@ -91,13 +92,14 @@ impl<'p, 'a> Relaxed<'p, 'a> {
     fn grant(&mut self, grant: &Grant<'_>) {
         let (covered, is_all) = self.covered(grant.images);
         // Most pods use nothing of what is allowed, and need no copy.
-        if is_all && grant.relaxation.concerns_pod(&self.rest) {
-            grant.relaxation.take_out_of_pod(self.rest.to_mut());
+        let rest = self.rest.get_mut();
+        if is_all && grant.relaxation.concerns_pod(rest) {
+            grant.relaxation.take_out_of_pod(rest.to_mut());
         }
         for place in &covered {
-            let container = container(&self.rest, *place);
+            let container = container(rest, *place);
             if container.is_some_and(|container| grant.relaxation.concerns_container(container))
-                && let Some(container) = container_mut(self.rest.to_mut(), *place)
+                && let Some(container) = container_mut(rest.to_mut(), *place)
             {
                 grant.relaxation.take_out_of_container(container);
             }
@@ -139,7 +141,7 @@ impl<'p, 'a> Relaxed<'p, 'a> {
 
     /// Whether any relaxation applies.
     pub fn is_relaxed(&self) -> bool {
-        matches!(self.rest, Cow::Owned(_)) || !self.lifted.is_empty()
+        matches!(*self.rest.borrow(), Cow::Owned(_)) || !self.lifted.is_empty()
     }
 
     /// The unmodified pod.
@@ -176,19 +178,27 @@ impl<'p, 'a> Relaxed<'p, 'a> {
         match self.lifted_for(requirement) {
             None => {
                 let mut found = Findings::new(caps);
-                check(&self.rest, &mut found);
+                check(&self.rest.borrow(), &mut found);
                 Some(found)
             }
             Some(Lifted::All) => None,
             Some(Lifted::Containers(places)) => {
-                let mut pod = self.rest.clone().into_owned();
+                let mut rest = self.rest.borrow_mut();
+                let pod = rest.to_mut();
+                let mut replaced = Vec::with_capacity(places.len());
                 for place in places.iter() {
-                    if let Some(container) = container_mut(&mut pod, *place) {
-                        *container = harmless(container);
+                    if let Some(container) = container_mut(pod, *place) {
+                        let harmless = harmless(container);
+                        replaced.push((*place, mem::replace(container, harmless)));
                     }
                 }
                 let mut found = Findings::without(caps, Arc::clone(places));
-                check(&pod, &mut found);
+                check(pod, &mut found);
+                for (place, original) in replaced {
+                    if let Some(container) = container_mut(pod, place) {
+                        *container = original;
+                    }
+                }
                 Some(found)
             }
         }
