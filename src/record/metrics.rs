@@ -165,20 +165,15 @@ impl Metrics {
             registry: registry.clone(),
         };
         metrics.start_as_upstream();
-        metrics.start_excepted();
+        for relaxation in [EXCEPTION, PROFILE] {
+            for outcome in ["allowed", "denied", "template", "template_rejected"] {
+                metrics.excepted.with_label_values(&[relaxation, outcome]);
+            }
+        }
         for reason in ApiError::KINDS {
             metrics.pods_unlisted.with_label_values(&[reason]);
         }
         Ok(metrics)
-    }
-
-    /// Creates all possible series at zero, for the same reason.
-    fn start_excepted(&self) {
-        for relaxation in [EXCEPTION, PROFILE] {
-            for outcome in ["allowed", "denied", "template", "template_rejected"] {
-                self.excepted.with_label_values(&[relaxation, outcome]);
-            }
-        }
     }
 
     /// Creates the most common series at zero, as upstream does. Also those of errors: `increase()` does not see a
