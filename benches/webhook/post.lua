@@ -1,4 +1,4 @@
--- wrk posts the review that $REVIEW names, and tells what came of it in one line.
+-- wrk posts the review that $REVIEW names, and prints the result in one line.
 
 function init()
    local file = assert(io.open(os.getenv("REVIEW"), "rb"))

@@ -1,4 +1,4 @@
-//! The control plane that other tests rely on does what they rely on.
+//! The control plane provides what other tests rely on.
 
 use crate::support::{
     control_plane::{BuiltInPodSecurity, ControlPlane, Who, namespace, unique_name},

@@ -1,6 +1,6 @@
-//! Tests on a real API server, and those of the chart. They skip where there is no Go.
+//! Tests on a real API server, and those of the chart. They are skipped without Go.
 
-// What clippy.toml allows in tests holds for all of it.
+// clippy.toml's exceptions for tests apply to all of it.
 #![cfg(test)]
 
 mod audit;

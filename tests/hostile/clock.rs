@@ -1,7 +1,7 @@
-//! Whether something takes time in proportion to its size: what has sixteen times the size, beside as much of what has
-//! once. Both take as long, and a loop within a loop takes sixteen times as long as it should.
+//! Compares the processor time of a large input with that of the same amount of small ones. Linear code takes as long for
+//! both, and a nested loop takes sixteen times as long.
 //!
-//! Processor time of the thread is taken, in turns, and the least of some runs: what else a machine does only adds.
+//! The runs alternate, and the shortest counts, because other work on the machine only adds time.
 
 use std::fmt;
 

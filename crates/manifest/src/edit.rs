@@ -204,8 +204,8 @@ fn once(stop: &Stop<'_>) -> Result<(), Refusal> {
         (None, Some(alias)) => Err(refusal(
             stop.node.span().start,
             format!(
-                "{what} stands at an anchor that {} uses again: a change here would be one there. Write out either \
-                 of them, or set the fields here by hand if both are to have them",
+                "{what} is at an anchor that {} uses again: a change here would also apply there. Write out one of \
+                 them, or set the fields here by hand if they should apply to both",
                 alias.source()
             ),
         )),
@@ -217,8 +217,8 @@ fn by_alias(alias: Node<'_>, what: &str) -> Refusal {
     refusal(
         alias.span().start,
         format!(
-            "{what} comes from the alias {}: a change at its anchor would be one elsewhere, too. Write it out here, \
-             or set the fields at the anchor by hand if all that use it are to have them",
+            "{what} comes from the alias {}: a change at its anchor would also apply elsewhere. Write it out here, \
+             or set the fields at the anchor by hand if they should apply everywhere",
             alias.source()
         ),
     )
@@ -228,14 +228,14 @@ fn by_merge_key(merge: Node<'_>, key: &str) -> Refusal {
     refusal(
         merge.span().start,
         format!(
-            "{key} comes from this merge key: a change at its anchor would be one elsewhere, too. Write out {key} \
-             beside the merge key, or set the fields at the anchor by hand if all that use it are to have them"
+            "{key} comes from this merge key: a change at its anchor would also apply elsewhere. Write out {key} \
+             next to the merge key, or set the fields at the anchor by hand if they should apply everywhere"
         ),
     )
 }
 
 fn unexpected(node: Node<'_>) -> Refusal {
-    let why = "what stands here is not what the fields to set belong into: set them by hand";
+    let why = "the value here cannot contain the fields to set: set them by hand";
     refusal(node.span().start, why.to_owned())
 }
 

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(names(["b", "a", "b"].into_iter()), r#""a", "b""#);
         assert_eq!(names([].into_iter()), "");
         let many: Vec<_> = (100..200).map(|name| name.to_string()).collect();
-        let told = names(many.iter().map(String::as_str));
-        assert!(told.ends_with("\"147\" and 52 more"), "{told}");
+        let text = names(many.iter().map(String::as_str));
+        assert!(text.ends_with("\"147\" and 52 more"), "{text}");
     }
 }

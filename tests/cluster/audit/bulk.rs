@@ -31,7 +31,7 @@ const FIRST: &str = "bench-0000";
 const DEPLOYMENTS: usize = 9;
 const REPLICAS: usize = 5;
 const BARE: usize = 5;
-/// What an audit may take.
+/// The maximum memory of an audit.
 const MOST_MEMORY: u64 = 128 << 20;
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_hundred_thousand_pods() {
     }
 }
 
-/// Makes a namespace with Deployments and bare pods, of the size that pods have.
+/// Creates a namespace with Deployments and bare pods of realistic size.
 async fn fill(admin: &User) {
     let labels = json!({ENFORCE: "baseline"});
     let namespace = json!({"metadata": {"name": FIRST, "labels": labels}});
@@ -99,7 +99,7 @@ async fn fill(admin: &User) {
     await_pods(admin, FIRST, DEPLOYMENTS * REPLICAS + BARE).await;
 }
 
-/// Copies what etcd has of the first namespace under as many names.
+/// Copies the content of the first namespace in etcd to other namespaces.
 fn copy(etcd: &str, namespaces: usize) {
     let mut objects = BTreeMap::new();
     for prefix in ["namespaces/bench-", "pods/bench-", "replicasets/bench-", "deployments/bench-"] {
@@ -125,7 +125,7 @@ fn copy(etcd: &str, namespaces: usize) {
     }
 }
 
-/// With another name of the same length, whatever the encoding says of lengths stays true.
+/// Replaces a name by one of the same length, so that encoded lengths stay correct.
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut bytes = bytes.to_vec();
@@ -136,7 +136,7 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Asks etcd's gateway.
+/// Sends a request to etcd's gateway.
 fn post(etcd: &str, path: &str, body: &Value) -> Value {
     let address = etcd.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -161,7 +161,7 @@ struct Used {
     memory: u64,
 }
 
-/// Runs an audit of all and watches it.
+/// Runs an audit of everything and measures it.
 fn measure(kubeconfig: &Path) -> (Value, Used) {
     let started = Instant::now();
     let mut command = command(&["-o", "json"]);
@@ -187,7 +187,7 @@ fn measure(kubeconfig: &Path) -> (Value, Used) {
     (serde_json::from_str(&text).unwrap(), used)
 }
 
-/// The API server of this etcd.
+/// The process of the API server that uses this etcd.
 fn server(etcd: &str) -> u32 {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
@@ -199,7 +199,7 @@ fn server(etcd: &str) -> u32 {
     processes.max().expect("the API server runs")
 }
 
-/// Seconds of CPU that a process has used; 0 when it is gone.
+/// The CPU seconds of a process; 0 if it has ended.
 fn cpu(process: u32) -> f64 {
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Against an earlier report: what got better or worse.
+//! Comparison with an earlier report.
 
 use serde_json::{Value, json};
 
@@ -45,14 +45,14 @@ async fn each_workload_and_namespace_is_compared() {
     let same = audit(&kubeconfig, &diff);
     assert_eq!(changes(&same.report()), [""; 0]);
 
-    // The Deployment complies at last, and its old pods go; another pod comes that does not.
+    // The Deployment now complies, its old pods are deleted, and a pod is added that does not comply.
     let patch = json!({"spec": {"template": template(&compliant("web"))}});
     let path = format!("{}/web", apps(&name, "deployments"));
     admin.strategic_merge(&path, &patch).await.granted();
     admin.delete(&format!("{}/leaves", pods(&name))).await.granted();
     let sets = apps(&name, "replicasets");
     until("the old pods to go", PATIENCE, async || {
-        // No node says that the new pods run: the old ones are sent away by hand.
+        // No node reports the new pods as running, so the old ones are deleted explicitly.
         for set in admin.get(&sets).await.granted()["items"].as_array().unwrap() {
             if set["spec"]["template"]["spec"]["securityContext"] == json!({}) {
                 let path = format!("{sets}/{}", set["metadata"]["name"].as_str().unwrap());

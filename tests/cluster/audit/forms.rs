@@ -1,4 +1,4 @@
-//! An audit in the other forms of the report.
+//! An audit in the other report formats.
 
 use crate::{
     audit::{program::audit, shop::shop},

@@ -1,4 +1,4 @@
-//! What each namespace could enforce, and what breaks what it does.
+//! The level that each namespace could enforce, and the violations of the enforced one.
 
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn the_command_is_one_that_the_api_server_takes_without_a_warning() {
     let patch = json!({"metadata": {"labels": {key: value}}});
     let answer = admin.merge(&format!("/api/v1/namespaces/{name}"), &patch).await;
 
-    // Kubernetes' own admission holds the pods against the new level, too.
+    // The built-in admission also checks the pods when the level changes.
     assert_eq!((answer.code, &answer.warnings[..]), (200, &[][..]), "{:?}", answer.warnings);
     let report = audit(&plane.kubeconfig(Who::Admin), &["-n", &name, "-o", "json"]).report();
     assert_eq!(namespace(&report, &name)["command"], Value::Null);
@@ -99,7 +99,7 @@ async fn pods_that_were_there_before_the_label_are_listed_apart() {
     assert_eq!(row["meets"], "privileged");
     assert_eq!(row["blocks"], json!([{"control": "privileged", "workloads": 1}]));
     assert_eq!(report["summary"]["failing"], 1);
-    // What fails is a matter of taste.
+    // --fail-on selects which violations fail.
     let lenient = audit(&kubeconfig, &["-n", &name, "--fail-on", "privileged"]);
     assert_eq!(lenient.status, Some(0), "{lenient:?}");
     let expected = "pods that violate what is enforced: old";
@@ -151,7 +151,7 @@ async fn a_selector_selects() {
 
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
     let report = outcome.report();
-    // The pods of both have this label, but only those that it made themselves say what they belong to.
+    // The pods of both have this label, but only the owner reference of a controller says what they belong to.
     assert_eq!(
         workloads(&report, &name),
         ["CronJob tidy restricted restricted", "Deployment web baseline restricted"]
@@ -208,7 +208,7 @@ async fn the_human_format_shows_everything() {
     let outcome = audit(&plane.kubeconfig(Who::Admin), &["-n", &name]);
 
     assert_eq!(outcome.status, Some(1), "{outcome:?}");
-    // None of the tests here registers one.
+    // No test here registers a webhook.
     assert!(outcome.err.starts_with("portcullis: no Portcullis webhook is"), "{}", outcome.err);
     assert_eq!(outcome.err.lines().count(), 1, "{}", outcome.err);
     for expected in [

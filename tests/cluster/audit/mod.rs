@@ -1,12 +1,12 @@
-//! `portcullis audit` over a real API server with real controllers: the program itself, what it says and its exit
-//! status.
+//! `portcullis audit` over a real API server with real controllers: the program, its output and
+//! exit status.
 //!
 //! - `bulk`: a hundred thousand pods
-//! - `levels`: what each namespace could enforce, and what breaks what it does
-//! - `paging`: however long the pages are
-//! - `rights`: accounts that may not read everything
-//! - `reach`: how it finds the cluster
-//! - `changes`: against an earlier report
+//! - `levels`: the levels that namespaces could enforce, and violations of the enforced ones
+//! - `paging`: the page size
+//! - `rights`: accounts with restricted permissions
+//! - `reach`: how the program finds the cluster
+//! - `changes`: comparison with an earlier report
 
 mod bulk;
 mod changes;

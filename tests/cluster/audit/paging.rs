@@ -1,4 +1,4 @@
-//! However long the pages are, the report is the same: the whole cluster, side by side.
+//! The report does not depend on the page size.
 
 use crate::{
     audit::{
@@ -30,7 +30,7 @@ async fn pages_of_any_length_give_the_same_report() {
     let report = whole.report();
     for name in &names {
         assert_eq!(workloads(&report, name).len(), 3, "{report:#}");
-        // One at a time it is as all together.
+        // A single namespace has the same results as in the whole report.
         let alone = audit(&admin, &["-n", name, "-o", "json", "--page-size", "2"]).report();
         assert_eq!(namespace(&alone, name), namespace(&report, name));
     }

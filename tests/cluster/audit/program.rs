@@ -1,4 +1,4 @@
-//! Runs the program. It asserts nothing but that its report is one.
+//! Runs the program. Asserts only that its report is valid.
 
 use std::{path::Path, process::Command};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 pub(crate) use crate::support::program::{Outcome, run};
 
-/// Without a cluster to ask.
+/// Without a cluster.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.arg("audit").args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -22,7 +22,7 @@ pub(crate) fn audit(kubeconfig: &Path, args: &[&str]) -> Outcome {
 }
 
 impl Outcome {
-    /// Of `-o json`.
+    /// Parses the output of `-o json`.
     pub(crate) fn report(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }

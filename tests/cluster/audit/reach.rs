@@ -1,4 +1,4 @@
-//! It finds the cluster as kubectl does, and says where it looked when there is none.
+//! The program finds the cluster as kubectl does, and names the searched places if there is none.
 
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ async fn the_kubeconfig_is_found_where_kubectl_finds_it_with_the_context_that_is
     let from_home = run(command(&args).env("HOME", folder.path()));
     assert_eq!(from_home.status, Some(0), "{from_home:?}");
 
-    // Of two files the first says the current context, and each adds what it has.
+    // The first of two files sets the current context, and each adds its entries.
     let mut other: Value = serde_json::from_str(&good).unwrap();
     other["contexts"][0]["name"] = json!("other");
     other["contexts"][0]["context"]["cluster"] = json!("nowhere");

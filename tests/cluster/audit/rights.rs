@@ -1,4 +1,4 @@
-//! Accounts that may not read everything: what could be read is judged, what could not is listed.
+//! Accounts with restricted permissions: readable objects are judged, unreadable lists are reported.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn one_namespace_takes_rights_in_that_alone() {
     assert_eq!((own.status, all.status), (Some(0), Some(2)), "{own:?}");
     assert_eq!(workloads(&own.report(), &name).len(), 3);
     let report = all.report();
-    // Nothing may be listed in all namespaces: nothing is judged, and each list is named.
+    // No list is readable in all namespaces: nothing is judged, and each list is reported.
     assert_eq!(unread(&report).len(), 9, "{report:#}");
     assert_eq!(report["namespaces"], json!([]));
     assert_fits_schema(&report);

@@ -1,4 +1,4 @@
-//! What the tests put into namespaces.
+//! The objects in the tests' namespaces.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
-/// Makes a Deployment of two pods, and waits until they are there.
+/// Creates a Deployment with two pods, and waits for them.
 pub(crate) async fn deploy(admin: &User, namespace: &str, name: &str, pod: &Value) {
     let before = count(admin, namespace).await;
     admin.create(&apps(namespace, "deployments"), &deployment(name, pod)).await.granted();
@@ -24,7 +24,7 @@ async fn count(admin: &User, namespace: &str) -> usize {
     admin.get(&pods(namespace)).await.granted()["items"].as_array().unwrap().len()
 }
 
-/// Makes a CronJob that never runs, and the Job that it would have made, with its pod.
+/// Creates a CronJob that never runs, and a Job with a pod as if it had run.
 pub(crate) async fn schedule(admin: &User, namespace: &str, name: &str, pod: &Value) {
     let batch = |resource: &str| format!("/apis/batch/v1/namespaces/{namespace}/{resource}");
     let mut once = template(pod);
@@ -51,7 +51,7 @@ pub(crate) async fn label(admin: &User, namespace: &str, key: &str, value: &str)
     admin.merge(&format!("/api/v1/namespaces/{namespace}"), &patch).await.granted();
 }
 
-/// A namespace with a shop in it: a Deployment that breaks restricted, a CronJob, a bare pod.
+/// A namespace with a Deployment that violates restricted, a CronJob and a bare pod.
 pub(crate) async fn shop(plane: &ControlPlane, base: &str) -> String {
     let namespace = plane.namespace(base, &[(ENFORCE, "baseline")]).await;
     let admin = plane.user(Who::Admin).await;
@@ -62,7 +62,7 @@ pub(crate) async fn shop(plane: &ControlPlane, base: &str) -> String {
     namespace
 }
 
-/// Waits until the controllers have made what they will: lists of the same state say the same.
+/// Waits until the controllers have finished, so that lists are stable.
 async fn settled(admin: &User, namespace: &str) {
     until("the Deployment's pods to be counted", PATIENCE, async || {
         let sets = admin.get(&apps(namespace, "replicasets")).await.granted();
@@ -78,7 +78,8 @@ pub(crate) fn namespace<'r>(report: &'r Value, name: &str) -> &'r Value {
     row.unwrap_or_else(|| panic!("{name}: {report:#}"))
 }
 
-/// The workloads of a namespace in a report: `Deployment web baseline restricted`, the levels met now and hardened.
+/// The workloads of a namespace in a report: `Deployment web baseline restricted`, with the levels met now and
+/// hardened.
 pub(crate) fn workloads(report: &Value, namespace: &str) -> Vec<String> {
     let rows = report["results"].as_array().unwrap().iter();
     let rows = rows.filter(|row| row["namespace"] == namespace);
@@ -87,7 +88,7 @@ pub(crate) fn workloads(report: &Value, namespace: &str) -> Vec<String> {
     rows.map(|row| keys.map(|key| text(row, key)).join(" ")).collect()
 }
 
-/// Asserts that a report has the fields of its schema and no others, at every depth that the schema describes.
+/// Asserts that a report has exactly the fields of its schema, at every depth that the schema describes.
 #[track_caller]
 pub(crate) fn assert_fits_schema(report: &Value) {
     let schema: Value =

@@ -1,4 +1,4 @@
-//! The webhook, `portcullis audit` and `portcullis check --cluster` say the same of the same objects.
+//! The webhook, `portcullis audit` and `portcullis check --cluster` agree on the same objects.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// By namespace and name: the ids of what denies it.
+/// The ids of the requirements that deny it, by namespace and name.
 type Verdicts = BTreeMap<(String, String), BTreeSet<String>>;
 
 fn all_pods() -> Vec<Value> {
@@ -64,7 +64,7 @@ fn all_pods() -> Vec<Value> {
     ]
 }
 
-/// Namespaces of every sort, with all the pods in each: they were there before the server was asked.
+/// Namespaces of every kind with all pods, which existed before the server was registered.
 async fn stock(plane: &ControlPlane) -> Vec<String> {
     let mut names = Vec::new();
     for (base, labels) in [
@@ -88,7 +88,7 @@ async fn stock(plane: &ControlPlane) -> Vec<String> {
     names
 }
 
-/// One for images, one for labels, one that has ended, and one in a namespace that is not listened to.
+/// Exceptions for images, for labels, an expired one, and one in a namespace that does not count.
 async fn except(admin: &User, namespaces: &[String]) {
     let place = json!(namespaces);
     let agent = json!({"namespaces": place, "images": ["registry.example/agent:*"]});
@@ -124,7 +124,7 @@ fn portcullis(plane: &ControlPlane, command: &str, args: &[&str]) -> Outcome {
     run(&mut program)
 }
 
-/// The errors of rows about pods.
+/// The errors of the rows about pods.
 fn verdicts<'r>(rows: impl IntoIterator<Item = &'r Value>, namespaces: &[String]) -> Verdicts {
     let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
     let mut verdicts = Verdicts::new();
@@ -186,7 +186,7 @@ async fn all_three_agree() {
         let outcome = portcullis(plane, "audit", &args);
         assert_eq!(outcome.status, Some(1), "{outcome:?}");
         let report: Value = serde_json::from_str(&outcome.out).unwrap();
-        // What breaks what is enforced is what would be denied.
+        // Violations of the enforced level are what would be denied.
         for row in report["namespaces"].as_array().unwrap() {
             let breaking: BTreeSet<_> =
                 row["breaking"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
@@ -214,7 +214,7 @@ async fn all_three_agree() {
     assert_eq!(asked.len(), namespaces.len() * all_pods().len());
     assert_eq!(asked, audited);
     assert_eq!(asked, checked);
-    // They agree on something.
+    // Some pods have these verdicts.
     let of = |namespace: usize, pod: &str| {
         let ids = &asked[&(namespaces[namespace].clone(), pod.to_owned())];
         ids.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
@@ -222,7 +222,7 @@ async fn all_three_agree() {
     assert_eq!((of(0, "agent").as_str(), of(0, "raw").as_str()), ("", "capabilities_baseline"));
     assert_eq!((of(0, "greedy").as_str(), of(4, "raw").as_str()), ("capabilities_baseline", ""));
     assert_eq!((of(0, "logs").as_str(), of(2, "logs").as_str()), ("", "hostPathVolumes"));
-    // Nothing but an exception gets below the floor.
+    // Only an exception lowers the floor.
     assert_eq!((of(2, "agent").as_str(), of(2, "raw").as_str()), ("", "capabilities_baseline"));
     assert_eq!(of(3, "tagless-host"), "rules/imageTag");
     assert_eq!(of(2, "tagless-host"), "hostNamespaces rules/imageTag");
@@ -235,7 +235,7 @@ async fn all_three_agree() {
     assert!(outcome.err.contains(note), "{outcome:?}");
 }
 
-/// The agent in a namespace with a profile, under an exception and one that has ended.
+/// The agent in a namespace with a profile, with an active and an expired exception.
 fn assert_is_traced(plane: &ControlPlane, folder: &Folder, config: &str, namespace: &str) {
     let mut agent = all_pods().into_iter().find(|pod| pod["metadata"]["name"] == "agent").unwrap();
     agent["metadata"]["namespace"] = json!(namespace);
@@ -259,6 +259,6 @@ fn assert_is_traced(plane: &ControlPlane, folder: &Folder, config: &str, namespa
     assert_eq!(line("exceptions"), format!("{OURS}/agree-agent; no more: {OURS}/agree-over"));
     assert_eq!(
         line("verdict"),
-        "allowed; told of rules/runAsUserRange, rules/readOnlyRootFilesystem"
+        "allowed; warnings: rules/runAsUserRange, rules/readOnlyRootFilesystem"
     );
 }

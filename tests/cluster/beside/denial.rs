@@ -1,31 +1,31 @@
-//! A denial, taken apart.
+//! Parses a denial.
 
 use crate::support::{user::Answer, webhooks::ENFORCE};
 
-/// What our server said.
+/// The message of our server.
 #[derive(Debug)]
 pub(crate) struct Denial {
     /// `violates rules: …`
     pub(crate) violates: String,
     pub(crate) lines: Vec<String>,
-    /// The control or rule and the field, in order.
+    /// The control or rule and the field of each cause, in order.
     pub(crate) causes: Vec<(String, String)>,
 }
 
 impl Denial {
-    /// The ids, each once.
+    /// The distinct ids.
     pub(crate) fn ids(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = self.causes.iter().map(|(id, _)| id.as_str()).collect();
         ids.dedup();
         ids
     }
 
-    /// The line that says where the policy comes from.
+    /// The line with the source of the policy.
     pub(crate) fn policy(&self) -> &str {
         self.lines.iter().find(|line| line.starts_with("policy: ")).expect("a policy")
     }
 
-    /// What is to be set.
+    /// The fields to set.
     pub(crate) fn fixes(&self) -> String {
         let fixes = self.lines.iter().filter(|line| line.starts_with("  "));
         fixes.map(|line| line.trim()).collect::<Vec<_>>().join("\n")

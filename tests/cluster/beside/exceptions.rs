@@ -1,4 +1,4 @@
-//! Exceptions as the API server's objects, from their making to their end.
+//! PolicyExceptions in the cluster, from creation to expiry.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ use crate::{
 
 const BASELINE: &[(&str, &str)] = &[(ENFORCE, "baseline")];
 
-/// For pods of a namespace whose image is the agent's.
+/// For pods of a namespace with the agent's image.
 fn for_agent(name: &str, namespace: &str) -> Value {
     let matches = json!({"namespaces": [namespace], "images": ["registry.example/agent:*"]});
     exception(name, &matches, &json!({"capabilities": ["NET_RAW"]}))
@@ -33,7 +33,7 @@ fn agent(name: &str, capabilities: &[&str]) -> Value {
     pod
 }
 
-/// Warnings of exceptions that end.
+/// The warnings about expiring exceptions.
 fn ends(answer: &Answer) -> Vec<&str> {
     let lines = answer.warnings.iter().map(String::as_str);
     lines.filter(|line| line.contains(": PolicyException")).collect()
@@ -68,7 +68,7 @@ async fn an_exception_admits_what_it_names_until_it_ends() {
         })
         .await;
     assert_eq!(event["annotations"][format!("{WEBHOOK}/exceptions")], format!("{OURS}/life"));
-    // More than it names, another image, another namespace.
+    // More than the exception names, another image, another namespace.
     let more = agent("more", &["NET_RAW", "NET_ADMIN"]);
     let denial = denied(&developer.create(&dry, &more).await, "more");
     assert!(denial.fixes().contains("NET_ADMIN"), "{denial:?}");
@@ -90,7 +90,7 @@ async fn an_exception_admits_what_it_names_until_it_ends() {
     let answer = developer.create(&pods(&elsewhere), &agent("agent", &["NET_RAW"])).await;
     denied(&answer, "agent");
 
-    // A debug container of another image gets nothing of it, but can be added.
+    // A debug container with another image is not covered, but can be added.
     let debug = format!("{}/agent/ephemeralcontainers", pods(&namespace));
     let mut container = adding("debug", &["NET_RAW"])["spec"]["containers"][0].clone();
     container["name"] = json!("debug");
@@ -144,7 +144,7 @@ async fn tenants_cannot_excuse_themselves() {
     let tenant = server.namespace(plane, "tenant", BASELINE).await;
     let marked = server.namespace(plane, "marked", BASELINE).await;
     admin.create(&exceptions(&tenant), &for_agent("own", &tenant)).await.granted();
-    // When this later one is in force, the other would be.
+    // Once this later exception is in force, the earlier one would be too.
     admin.create(&exceptions(OURS), &for_agent("marked", &marked)).await.granted();
     await_verdict(&developer, &marked, &agent("agent", &["NET_RAW"]), 201).await;
 
@@ -183,7 +183,7 @@ async fn of_several_each_relaxes_only_what_it_names() {
     make("several-logs", json!({"hostPaths": [{"path": "/var/log", "readOnly": true}]})).await;
     await_verdict(&developer, &namespace, &pod, 201).await;
 
-    // What it does not name: to write, and to be of another label.
+    // Not covered: a writable mount, and another label.
     let mut writing = pod.clone();
     writing["spec"]["containers"][0]["volumeMounts"][0]["readOnly"] = json!(false);
     let denial = denied(&developer.create(&dry, &writing).await, "both");

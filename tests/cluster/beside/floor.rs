@@ -1,4 +1,4 @@
-//! The floor: labels that ask for less do nothing, whenever and however they came.
+//! The floor: labels with a lower level have no effect, however they were set.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ async fn labels_do_not_get_below_it() {
     wait_for_service_account(&admin, &made).await;
     assert_floor_holds(plane, &made).await;
 
-    // Held to restricted, until the watch has told the server otherwise.
+    // Restricted applies until the watch reports another label.
     let restricted = [(ENFORCE, "restricted"), (HARDEN, "off")];
     let changed = server.namespace(plane, "lowered", &restricted).await;
     let path = format!("/api/v1/namespaces/{changed}");
@@ -56,7 +56,7 @@ async fn labels_do_not_get_below_it() {
     await_verdict(&admin, &changed, &plain("probe"), 201).await;
     assert_floor_holds(plane, &changed).await;
 
-    // Nobody is asked of labels that come by a subresource.
+    // The webhook is not called for labels that are set through a subresource.
     let quiet = server.namespace(plane, "by-status", &restricted).await;
     let path = format!("/api/v1/namespaces/{quiet}");
     let mut object = admin.get(&path).await.granted();

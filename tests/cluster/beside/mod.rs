@@ -1,12 +1,12 @@
-//! What stands beside the Standard, on a real API server with real controllers: rules, profiles, floor and exceptions.
+//! Rules, profiles, the floor and exceptions, on a real API server with real controllers.
 //!
-//! - `rules`: what they deny, warn of and audit
-//! - `profiles`: what a namespace's profile lets in, and nothing else
-//! - `floor`: labels that ask for less
-//! - `exceptions`: from their making to their end
-//! - `owners`: exceptions for what a controller makes
-//! - `relaxed`: what is relaxed is not hardened, and no token is left
-//! - `agree`: webhook, audit and check say the same
+//! - `rules`: modes enforce, warn and audit
+//! - `profiles`: what a namespace's profile allows
+//! - `floor`: labels with a lower level
+//! - `exceptions`: from creation to expiry
+//! - `owners`: exceptions for pods of controllers
+//! - `relaxed`: relaxed fields are not hardened, and no token is left
+//! - `agree`: webhook, audit and check agree
 
 mod agree;
 mod denial;

@@ -1,4 +1,4 @@
-//! Exceptions for what a controller makes: the real controllers make the pods, under accounts of their own.
+//! Exceptions for pods of controllers: the real controllers create the pods with separate accounts.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn an_owner_counts_when_its_controller_asks() {
         })
         .await;
     assert_eq!(event["user"]["username"], CONTROLLER, "{event:#}");
-    // Who writes the same owner into a pod of his own is not that controller: not even if he may do anything.
+    // A user who writes the same owner into a pod is not that controller, even with all permissions.
     let mut forged = raw.clone();
     forged["metadata"] = json!({
         "name": "forged",
@@ -63,7 +63,7 @@ async fn an_owner_counts_when_its_controller_asks() {
         let denial = denied(&user.create(&dry, &forged).await, "forged");
         assert_eq!(denial.ids(), ["capabilities_baseline"]);
     }
-    // Nor does another Deployment's name count, or a DaemonSet's that only its pod's author says.
+    // The name of another Deployment does not count, nor that of a DaemonSet in a pod of a user.
     let answer = developer.create(&deployments, &deployment("other", &raw)).await;
     assert!(answer.warnings.iter().any(|line| line.contains("will be rejected")), "{answer:?}");
     let message = failure(&developer, &namespace, "other").await;
@@ -73,7 +73,7 @@ async fn an_owner_counts_when_its_controller_asks() {
     forged["metadata"]["ownerReferences"][0]["name"] = json!("agent");
     denied(&developer.create(&dry, &forged).await, "forged");
 
-    // Who debugs a pod of it is not the controller either: then all of the pod must do without.
+    // A user who debugs such a pod is not the controller either: the exception does not apply to the pod then.
     let name = made[0]["metadata"]["name"].as_str().unwrap();
     let debug = format!("{}/{name}/ephemeralcontainers", pods(&namespace));
     let container = json!({"name": "debug", "image": crate::support::objects::IMAGE});
@@ -82,7 +82,7 @@ async fn an_owner_counts_when_its_controller_asks() {
     assert_eq!(denial.causes.len(), 1, "{denial:?}");
     assert!(denial.causes[0].1.starts_with("spec.containers[0]."), "{denial:?}");
 
-    // What the exception does not name is denied to the controller, too.
+    // The controller is denied what the exception does not name.
     let more = adding("more", &["NET_RAW", "NET_ADMIN"]);
     let set = json!({"spec": {"template": template(&more)}});
     developer.merge(&format!("{deployments}/agent"), &set).await.granted();
@@ -90,7 +90,7 @@ async fn an_owner_counts_when_its_controller_asks() {
     assert!(message.contains("NET_ADMIN") && !message.contains("NET_RAW"), "{message}");
 }
 
-/// What a ReplicaSet of the Deployment says of pods that it could not make.
+/// The failure condition of the Deployment's ReplicaSet.
 async fn failure(user: &crate::support::user::User, namespace: &str, deployment: &str) -> String {
     until(&format!("{deployment}'s pods to be denied"), PATIENCE, async || {
         let sets = user.get(&apps(namespace, "replicasets")).await.granted();

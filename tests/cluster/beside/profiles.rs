@@ -1,4 +1,4 @@
-//! Profiles that a namespace takes by its label.
+//! Profiles that a namespace selects by its label.
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ async fn a_profile_lets_in_what_it_names_and_nothing_else() {
         })
         .await;
     assert_eq!(event["annotations"][format!("{WEBHOOK}/profile")], "pinger");
-    // Labels that ask for more hold whole.
+    // Labels with a higher level apply in full.
     let admin = plane.user(Who::Admin).await;
     let patch = json!({"metadata": {"labels": {ENFORCE: "restricted"}}});
     admin.merge(&format!("/api/v1/namespaces/{namespace}"), &patch).await.granted();
@@ -57,7 +57,7 @@ async fn a_profile_that_the_namespace_may_not_take_means_restricted() {
     let Ok((plane, server)) = world().await else { return };
     let (admin, developer) = (plane.user(Who::Admin).await, plane.user(Who::Developer).await);
     for (base, profile) in [("elsewhere", "pinger"), ("pingers", "pingre")] {
-        // The label was there before the server was asked.
+        // The label was set before the server was registered.
         let labels = [(ENFORCE, "privileged"), (PROFILE, profile)];
         let namespace = plane.namespace(base, &labels).await;
         hand_over(&admin, server, &namespace).await;
@@ -69,7 +69,7 @@ async fn a_profile_that_the_namespace_may_not_take_means_restricted() {
         let says = format!("enforces restricted:latest (label {PROFILE} names no profile for it)");
         assert!(denial.policy().ends_with(&says), "{denial:?}");
     }
-    // Where the server is asked, such a label is refused.
+    // If the server is called, it refuses such a label.
     let (name, answer) = server.try_namespace(plane, "elsewhere", &[(PROFILE, "pinger")]).await;
     assert_eq!((answer.code, answer.reason()), (422, "Invalid"), "{:#}", answer.body);
     assert!(answer.message().contains(PROFILE), "{}", answer.message());

@@ -1,4 +1,4 @@
-//! What is relaxed is not hardened either; and where tokens are taken away, none is left.
+//! Relaxed fields are not hardened; and hardening removes all tokens.
 
 use serde_json::{Value, json};
 
@@ -94,12 +94,12 @@ async fn no_token_is_left() {
     assert_eq!(made["spec"]["volumes"], json!([{"name": "data", "emptyDir": {}}]));
     let mounts = &made["spec"]["containers"][0]["volumeMounts"];
     assert_eq!(mounts, &json!([{"name": "data", "mountPath": "/data"}]));
-    // Who names an account of his own has a use for it.
+    // A pod with another account keeps its token.
     let mut builder = plain("builder");
     builder["spec"]["serviceAccountName"] = json!("builder");
     let built = stored(plane, &namespace, &builder).await;
     assert!(built["spec"].to_string().contains(TOKENS), "{built:#}");
-    // And so does who is allowed to have it: what is relaxed is not hardened.
+    // And so does a pod that may have it, because relaxed fields are not hardened.
     let allowed = server.namespace(plane, "tokens", &[(PROFILE, "tokens")]).await;
     let kept = stored(plane, &allowed, &plain("web")).await;
     assert!(kept["spec"].to_string().contains(TOKENS), "{kept:#}");

@@ -1,4 +1,4 @@
-//! Rules: denied, warned of, audited.
+//! Rules in the modes enforce, warn and audit.
 
 use policy::requirement::Requirement;
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn each_rule_acts_by_its_mode() {
     assert_eq!(denial.causes, [("rules/imageTag".to_owned(), field)]);
     assert!(denial.fixes().starts_with("container \"app\": "), "{denial:?}");
 
-    // A control and a rule: one denial.
+    // A control and a rule are in one denial.
     let answer = developer.create(&pods(&namespace), &both).await;
     let denial = denied(&answer, "both");
     let start = "violates PodSecurity \"baseline:latest\" and rules: ";

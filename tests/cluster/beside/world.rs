@@ -1,4 +1,5 @@
-//! The control plane, with the chart's definition of exceptions, and our server with all that stands beside the Standard.
+//! The control plane, with the chart's definition of exceptions, and our server with rules, profiles, a floor and
+//! exceptions.
 
 use std::{
     fs,
@@ -23,14 +24,13 @@ use crate::{
     },
 };
 
-/// Where exceptions count.
+/// The namespace in which exceptions count.
 pub(crate) const OURS: &str = "portcullis-system";
-/// Labels.
 pub(crate) const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 pub(crate) const PROFILE: &str = "portcullis.dev/profile";
 pub(crate) const HARDEN: &str = "portcullis.dev/harden";
 
-/// Nothing but what is enforced is told of the Standard, so that all else that is told is a rule's.
+/// The Standard is only enforced, so all warnings are those of rules.
 pub(crate) const CONFIGURATION: &str = r#"
 apiVersion: portcullis.dev/v1alpha1
 kind: Configuration
@@ -64,7 +64,7 @@ profiles:
     require: {serviceAccountToken: enforce}
 "#;
 
-/// The control plane, whose controllers have accounts of their own, and the server.
+/// The control plane, whose controllers have separate accounts, and the server.
 pub(crate) async fn world() -> Result<(&'static ControlPlane, &'static Portcullis), Skip> {
     static SERVER: OnceCell<Portcullis> = OnceCell::const_new();
     let plane = plane().await?;
@@ -72,7 +72,7 @@ pub(crate) async fn world() -> Result<(&'static ControlPlane, &'static Portculli
     Ok((plane, server))
 }
 
-/// The control plane alone.
+/// Only the control plane.
 pub(crate) async fn plane() -> Result<&'static ControlPlane, Skip> {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     static READY: OnceCell<()> = OnceCell::const_new();
@@ -116,12 +116,12 @@ async fn prepare(plane: &ControlPlane) {
     .await;
 }
 
-/// Where exceptions of a namespace are.
+/// The path of the exceptions in a namespace.
 pub(crate) fn exceptions(namespace: &str) -> String {
     format!("/apis/portcullis.dev/v1alpha1/namespaces/{namespace}/policyexceptions")
 }
 
-/// One that matches this and allows that, for another month.
+/// An exception with this match and allowance, for another month.
 pub(crate) fn exception(name: &str, matches: &Value, allow: &Value) -> Value {
     json!({
         "apiVersion": "portcullis.dev/v1alpha1",
@@ -137,19 +137,19 @@ pub(crate) fn exception(name: &str, matches: &Value, allow: &Value) -> Value {
     })
 }
 
-/// A time so many days from now, as exceptions say it.
+/// The time in this number of days, in the format of exceptions.
 pub(crate) fn in_days(days: u64) -> String {
     let time = SystemTime::now() + Duration::from_secs(days * 24 * 3600);
     jiff::Timestamp::try_from(time).unwrap().to_string()
 }
 
-/// Has requests of a namespace come to this server, which until then knew nothing of it.
+/// Registers the server for a namespace that existed before.
 pub(crate) async fn hand_over(admin: &User, server: &Portcullis, namespace: &str) {
     let labels = server.with_own_label(&[]);
     let value = labels.iter().find(|(key, _)| *key == SERVER_LABEL).unwrap().1;
     let patch = json!({"metadata": {"labels": {SERVER_LABEL: value}}});
     admin.merge(&format!("/api/v1/namespaces/{namespace}"), &patch).await.granted();
-    // The API server learns of it by a watch. This pod is denied wherever the server is asked.
+    // The API server learns of it from a watch. This pod is denied once the server is called.
     let mut untagged = plain("probe");
     untagged["spec"]["containers"][0]["image"] = json!("registry.example/app");
     await_verdict(admin, namespace, &untagged, 403).await;

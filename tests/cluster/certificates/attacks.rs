@@ -1,4 +1,4 @@
-//! Who can write to the Secret, the Lease or the webhooks, by mistake or not, and clients that must not feel it.
+//! Wrong or malicious writes to the Secret, the Lease and the webhooks do not affect clients.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::installation::{Installation, MUTATING, Replica, VALIDATING};
 use crate::support::wait::{PATIENCE, until};
 
-/// What the replica shows is trusted by what all webhooks say now.
+/// All webhooks' caBundles trust the replica's certificate.
 async fn assert_trusted(installation: &Installation, replica: &Replica) {
     for path in [VALIDATING, MUTATING] {
         for bundle in installation.bundles(path).await {
@@ -99,7 +99,7 @@ async fn a_secret_that_is_gone_keeps_nobody_from_renewing() {
         sleep(Duration::from_millis(100)).await;
     }
     assert_ne!(replica.dial(&bundle).await.unwrap(), first);
-    // As the chart has it: there again, empty, it gets back what clients trust.
+    // As the chart creates it: empty again, it gets the trusted CAs back.
     let labels = json!({"portcullis.dev/certificates": "self"});
     let secret = json!({"metadata": {"name": "ca", "labels": labels}});
     let secrets = installation.secret();
@@ -111,7 +111,7 @@ async fn a_secret_that_is_gone_keeps_nobody_from_renewing() {
     .await;
 }
 
-/// Two installations of one name, or cert-manager's injector: each overwrites the other.
+/// Two installations with one name, or cert-manager's injector: each overwrites the other.
 #[tokio::test]
 async fn a_client_that_keeps_overwriting_ca_bundle_is_not_raced() {
     let Ok(installation) = Installation::new().await else { return };
@@ -141,7 +141,7 @@ async fn a_client_that_keeps_overwriting_ca_bundle_is_not_raced() {
     assert_trusted(&installation, &replica).await;
 }
 
-/// They come and go while the leader writes to those that it has seen.
+/// Webhooks are added and removed while the leader writes to those that it has seen.
 #[tokio::test]
 async fn webhooks_that_come_and_go_meanwhile_end_up_trusting() {
     let Ok(installation) = Installation::new().await else { return };
@@ -167,7 +167,7 @@ async fn webhooks_that_come_and_go_meanwhile_end_up_trusting() {
     assert_trusted(&installation, &replica).await;
 }
 
-/// Nothing rests on there being one leader only.
+/// Correctness does not depend on a single leader.
 #[tokio::test]
 async fn two_leaders_at_once_do_no_harm() {
     let Ok(installation) = Installation::new().await else { return };

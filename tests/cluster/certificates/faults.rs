@@ -1,4 +1,4 @@
-//! What others do to the Secret, the webhooks and the leader.
+//! Changes of the Secret, the webhooks and the leader by others.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ async fn an_overwritten_ca_bundle_is_repaired() {
     let replica = installation.start(&[]).await;
     let good = installation.bundles(VALIDATING).await;
 
-    // What helm charts leave behind, and one webhook alone.
+    // Values that helm charts leave behind, and a single webhook.
     for bundle in ["Cg==", ""] {
         let webhooks = json!([{"name": "w1.portcullis.dev", "clientConfig": {"caBundle": bundle}}]);
         let path = installation.at(VALIDATING);
@@ -55,7 +55,7 @@ async fn a_new_start_finds_the_authority_of_the_old() {
     let replica = installation.start(&[]).await;
     let bundle = installation.bundles(MUTATING).await.remove(0);
     drop(replica);
-    // Killed: it could not let go of the lease, and nobody needs a leader for this.
+    // Killed: it could not release the lease, and no leader is needed for this.
     let replica = installation.start(&[]).await;
     replica.dial(&bundle).await.unwrap();
     assert_eq!(installation.bundles(MUTATING).await, [bundle]);
@@ -69,7 +69,7 @@ async fn another_replica_leads_when_the_leader_ends_or_is_killed() {
     let third = installation.start(&[]).await;
     assert_eq!(first.metric("portcullis_leader").await, 1.0);
 
-    // It lets go by itself.
+    // It releases the lease.
     first.process.signal("TERM");
     let second_leads = until("a second leader", PATIENCE, async || {
         let one = second.metric("portcullis_leader").await;
@@ -79,14 +79,14 @@ async fn another_replica_leads_when_the_leader_ends_or_is_killed() {
     .await;
     let (mut leader, last) = if second_leads { (second, third) } else { (third, second) };
 
-    // This one cannot.
+    // This one does not.
     leader.process.kill();
     until("a third leader", PATIENCE, async || {
         (last.metric("portcullis_leader").await == 1.0).then_some(())
     })
     .await;
 
-    // And does its work.
+    // And works.
     let webhooks = json!([{"name": "w0.portcullis.dev", "clientConfig": {"caBundle": "Cg=="}}]);
     let path = installation.at(MUTATING);
     installation.admin.strategic_merge(&path, &json!({"webhooks": webhooks})).await.granted();

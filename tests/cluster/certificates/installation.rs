@@ -1,4 +1,4 @@
-//! What a chart installs for self-managed certificates, and replicas of the server beside it.
+//! The objects that a chart creates for self-managed certificates, and replicas of the server.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) const VALIDATING: &str =
 pub(crate) const MUTATING: &str =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/// A namespace with an empty Secret, two webhook configurations, and the rights to keep them.
+/// A namespace with an empty Secret, two webhook configurations, and the permissions to manage them.
 pub(crate) struct Installation {
     pub(crate) plane: &'static ControlPlane,
     pub(crate) admin: User,
@@ -54,7 +54,7 @@ impl Installation {
         Ok(installation)
     }
 
-    /// Exactly the rights of the chart.
+    /// Exactly the permissions of the chart.
     async fn allow(&self) {
         let Self { admin, namespace, .. } = self;
         let group = "rbac.authorization.k8s.io";
@@ -88,7 +88,7 @@ impl Installation {
         }
     }
 
-    /// A configuration of so many webhooks, which the API server never calls.
+    /// A configuration with this number of webhooks, which the API server never calls.
     pub(crate) async fn register(&self, path: &str, webhooks: usize) {
         let Self { admin, namespace, .. } = self;
         let webhook = |index: usize| {
@@ -127,12 +127,12 @@ impl Installation {
         String::from_utf8_lossy(&STANDARD.decode(data).unwrap()).into_owned()
     }
 
-    /// What each webhook of the configuration trusts, PEM.
+    /// The CAs that each webhook of the configuration trusts, in PEM.
     pub(crate) async fn bundles(&self, path: &str) -> Vec<String> {
         bundles(self.admin.get(&self.at(path)).await)
     }
 
-    /// Starts a replica, and does not wait for it.
+    /// Starts a replica without waiting for it.
     pub(crate) fn launch(&self, flags: &[&str]) -> Replica {
         let folder = Folder::new("replica");
         let (port, admin_port) = (free_port(), free_port());
@@ -153,7 +153,7 @@ impl Installation {
         Replica { process, port, admin_port, name, _folder: folder }
     }
 
-    /// Starts one, and waits until it is ready.
+    /// Starts a replica, and waits until it is ready.
     pub(crate) async fn start(&self, flags: &[&str]) -> Replica {
         let mut replica = self.launch(flags);
         replica.wait_ready().await;
@@ -193,7 +193,7 @@ impl Replica {
         page(self.admin_port, "/readyz?verbose").await.map(|(_, body)| body).unwrap_or_default()
     }
 
-    /// A metric without labels.
+    /// The value of a metric without labels.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
         let (_, body) = page(self.admin_port, "/metrics").await.unwrap();
         let start = format!("{name} ");
@@ -201,7 +201,7 @@ impl Replica {
         line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
     }
 
-    /// Shakes hands as the API server does: by the Service's name, trusting this bundle alone. The certificate.
+    /// Connects like the API server: with the Service's name, and this bundle only. Returns the certificate.
     pub(crate) async fn dial(&self, bundle: &str) -> std::io::Result<Vec<u8>> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {

@@ -1,5 +1,5 @@
-//! Certificates that the server makes for itself, on a real API server: several replicas, one Secret, the trust in
-//! two webhook configurations, and clients that believe exactly what those say.
+//! Self-managed certificates on a real API server: several replicas, one Secret, the caBundle of two webhook
+//! configurations, and clients that trust exactly that caBundle.
 
 mod attacks;
 mod faults;

@@ -1,4 +1,4 @@
-//! Authorities come and go, and nobody ever meets one that they do not trust.
+//! CAs are rotated, and clients always trust the certificates of all replicas.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use tokio::time::{Instant, sleep};
 
 use super::installation::{Installation, MUTATING, VALIDATING};
 
-/// Authorities sign for 8 s here and leaves live for 5: what takes months elsewhere.
+/// CAs sign for 8 s and certificates last 5 s, instead of months.
 const FAST: [&str; 6] = ["--ca-lifetime", "24s", "--leaf-lifetime", "5s", "--ca-publish", "3s"];
 
-/// What `just faults` sets for the long form.
+/// `just faults` sets it for the long form.
 fn rotations() -> usize {
     std::env::var("PORTCULLIS_ROTATIONS").map_or(2, |text| text.parse().unwrap())
 }
 
-/// Clients read what to trust, as API servers do, up to a second late.
+/// Clients read the caBundle up to a second late, as API servers do.
 #[tokio::test]
 async fn no_client_ever_meets_an_authority_that_it_does_not_trust() {
     let Ok(installation) = Installation::new().await else { return };

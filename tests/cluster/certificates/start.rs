@@ -1,4 +1,4 @@
-//! From nothing to trusted.
+//! From an empty Secret to trusted certificates.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ async fn a_secret_that_is_not_ours_is_never_written() {
     assert_eq!(installation.bundles(MUTATING).await, [""]);
     assert!(replica.dial(&installation.stored("current.crt").await).await.is_err());
 
-    // The label is all that it waited for; what is there is no authority, and is replaced.
+    // It only waited for the label; the content is not a CA and is replaced.
     let label = json!({"metadata": {"labels": {"portcullis.dev/certificates": "self"}}});
     installation.admin.merge(&installation.secret(), &label).await.granted();
     until("the replica to be ready", PATIENCE, async || {
@@ -99,7 +99,7 @@ async fn without_webhook_configurations_a_replica_gets_ready_all_the_same() {
     installation.admin.delete(&installation.at(MUTATING)).await.granted();
     let replica = installation.start(&[]).await;
 
-    // As after an emergency: they come back, and are trusted without hands.
+    // After their deletion the webhooks are created again, and get the caBundle automatically.
     installation.register(VALIDATING, 2).await;
     until("the new webhooks to trust the replica", PATIENCE, async || {
         let bundles = installation.bundles(VALIDATING).await;

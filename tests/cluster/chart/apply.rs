@@ -63,14 +63,14 @@ async fn install_yaml_needs_nothing_else() {
         let webhooks = it.expect_served().await;
         assert!(webhooks.iter().all(|webhook| webhook["failurePolicy"] == "Ignore"));
     }
-    // Its webhooks are for all namespaces, those of the other tests too.
+    // Its webhooks apply to all namespaces, including those of other tests.
     for path in it.webhooks() {
         it.admin.delete(&path).await.granted();
     }
 }
 
-/// No field is misspelt or misplaced, whatever the values. What needs the definitions of others is left out, and the
-/// Pod, which needs its account: `helm test` makes it.
+/// No field is misspelt or misplaced, whatever the values. Excludes objects that need definitions of others, and the
+/// Pod, which needs its account: `helm test` creates it.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shape_is_valid_to_the_api_server() {
     let (Ok(cluster), Ok(helm)) = (on_its_own_thread(shared).await, Helm::v4()) else { return };

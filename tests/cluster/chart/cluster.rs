@@ -1,4 +1,4 @@
-//! A control plane of these tests' own: their webhooks, which nobody serves, would be in the way of others.
+//! A separate control plane for these tests, because their webhooks, which nothing serves, would block others.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -25,17 +25,17 @@ pub(crate) fn shared() -> Result<&'static ControlPlane, Skip> {
     }))
 }
 
-/// One installation of the chart: its objects' paths, and its server's account.
+/// An installation of the chart: the paths of its objects, and its server's account.
 pub(crate) struct Installation {
     pub(crate) admin: User,
     pub(crate) kubeconfig: PathBuf,
-    /// Of the release, its namespace and its objects.
+    /// The name of the release, its namespace and its objects.
     pub(crate) name: String,
     folder: Folder,
 }
 
 impl Installation {
-    /// Makes the namespace, guarded by the built-in admission, and nothing else.
+    /// Creates only the namespace, guarded by the built-in admission.
     pub(crate) async fn new(cluster: &ControlPlane, name: &str) -> Self {
         let admin = cluster.user(Who::Admin).await;
         let labels = [("pod-security.kubernetes.io/enforce", "restricted")];
@@ -45,7 +45,7 @@ impl Installation {
         Self::existing(cluster, name).await
     }
 
-    /// In a namespace that is there.
+    /// In an existing namespace.
     pub(crate) async fn existing(cluster: &ControlPlane, name: &str) -> Self {
         Self {
             admin: cluster.user(Who::Admin).await,
@@ -55,7 +55,7 @@ impl Installation {
         }
     }
 
-    /// Where the validating and the mutating configuration are.
+    /// The paths of the validating and the mutating configuration.
     pub(crate) fn webhooks(&self) -> [String; 2] {
         let group = "/apis/admissionregistration.k8s.io/v1";
         [
@@ -72,7 +72,7 @@ impl Installation {
         format!("/apis/apps/v1/namespaces/{0}/deployments/{0}", self.name)
     }
 
-    /// The server's own account, by a token as its pods have one.
+    /// The server's account, with a token like its pods.
     pub(crate) async fn server(&self) -> User {
         let account = format!("/api/v1/namespaces/{0}/serviceaccounts/{0}/token", self.name);
         let request =
@@ -82,7 +82,7 @@ impl Installation {
         User::new(&self.folder.write("server.kubeconfig", file.to_string())).await
     }
 
-    /// Does what the server does at its start: writes authorities into the Secret, and `caBundle` into each webhook.
+    /// Does what the server does at startup: writes CAs into the Secret, and `caBundle` into each webhook.
     pub(crate) async fn serve(&self) {
         let server = self.server().await;
         let mut secret = server.get(&self.secret()).await.granted();
@@ -100,7 +100,7 @@ impl Installation {
         }
     }
 
-    /// What [`serve`](Self::serve) wrote is still there.
+    /// The content that [`serve`](Self::serve) wrote is unchanged.
     #[track_caller]
     pub(crate) fn assert_served(&self, secret: &Value, webhooks: &[Value]) {
         assert_eq!(secret["data"], secret_data(), "{secret:#}");
@@ -120,7 +120,7 @@ impl Installation {
         all
     }
 
-    /// Fails unless the Secret and the webhooks hold what the server wrote.
+    /// Fails unless the Secret and the webhooks contain what the server wrote.
     pub(crate) async fn expect_served(&self) -> Vec<Value> {
         let webhooks = self.all_webhooks().await;
         let secret = self.admin.get(&self.secret()).await.granted();
@@ -128,7 +128,7 @@ impl Installation {
         webhooks
     }
 
-    /// What changes with every write that changes something. A Deployment's status is not ours.
+    /// Versions that change with every write. Excludes the Deployment's status.
     pub(crate) async fn versions(&self) -> Vec<Value> {
         let get = async |path: &str| self.admin.get(path).await.granted()["metadata"].clone();
         let mut versions = vec![get(&self.deployment()).await["generation"].clone()];
@@ -140,7 +140,7 @@ impl Installation {
         versions
     }
 
-    /// Waits until the Deployment has made its pods: the built-in admission let them pass.
+    /// Waits until the Deployment has created its pods, which the built-in admission admits.
     pub(crate) async fn expect_pods(&self, count: usize) {
         let path = format!(
             "/api/v1/namespaces/{}/pods?labelSelector=app.kubernetes.io/component%3Dwebhook",
@@ -154,7 +154,7 @@ impl Installation {
     }
 }
 
-/// What server-side apply is told: the one field, and the key of its list entry.
+/// The configuration for server-side apply: only the field, and the key of its list entry.
 pub(crate) fn bundles(configuration: &Value) -> Value {
     let webhooks = configuration["webhooks"].as_array().unwrap().iter();
     json!({
@@ -167,7 +167,7 @@ pub(crate) fn bundles(configuration: &Value) -> Value {
     })
 }
 
-/// A certificate that the API server takes for one: it parses `caBundle`.
+/// A real certificate, because the API server parses `caBundle`.
 fn bundle() -> String {
     static BUNDLE: OnceLock<String> = OnceLock::new();
     BUNDLE

@@ -1,4 +1,4 @@
-//! The configuration that the chart renders is one that the program takes.
+//! The program accepts the configuration that the chart renders.
 
 use std::process::Command;
 

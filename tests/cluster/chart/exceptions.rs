@@ -1,4 +1,4 @@
-//! What the chart makes for PolicyExceptions.
+//! The chart's objects for PolicyExceptions.
 
 use std::{fs, path::Path};
 
@@ -15,7 +15,7 @@ fn definitions(objects: &[Value]) -> Vec<&Value> {
     objects.iter().filter(|object| object["kind"] == "CustomResourceDefinition").collect()
 }
 
-/// The rules of the cluster role about our own group.
+/// The cluster role's rules for the group portcullis.dev.
 fn rules(objects: &[Value]) -> Vec<Value> {
     let rules = find(objects, "ClusterRole", NAME)["rules"].as_array().unwrap().iter();
     rules.filter(|rule| rule["apiGroups"] == json!(["portcullis.dev"])).cloned().collect()
@@ -48,7 +48,7 @@ fn only_servers_that_accept_exceptions_may_read_them() {
     ];
     let objects = helm.template(&[ON, "certs.mode=certManager"]);
     assert_eq!(rules(&objects), expected);
-    // Who writes statuses is agreed upon by a Lease.
+    // A Lease elects the writer of statuses.
     let role = find(&objects, "Role", NAME);
     assert_eq!(role["rules"].as_array().unwrap().len(), 2, "{role:#}");
 }
@@ -64,7 +64,7 @@ fn the_namespaces_go_into_the_configuration() {
     let two = "exceptions.namespaces={security,portcullis}";
     let exceptions = |namespaces: Value| json!({"namespaces": namespaces, "requireExpiry": true});
     assert_eq!(config(&[ON, two])["exceptions"], exceptions(json!(["security", "portcullis"])));
-    // Those of its own, unless others are named.
+    // The release's namespace, unless others are set.
     assert_eq!(config(&[ON])["exceptions"]["namespaces"].as_array().unwrap().len(), 1);
     let lenient = config(&[ON, "exceptions.requireExpiry=false"]);
     assert_eq!(lenient["exceptions"]["requireExpiry"], false);
@@ -91,7 +91,7 @@ fn rules_profiles_and_the_floor_go_into_the_configuration() {
     assert!(config.policies.floor.is_some() && config.policies.profiles.contains_key("agent"));
 }
 
-/// Helm writes whole numbers without a fraction.
+/// Helm renders whole numbers without a fraction.
 fn whole(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),

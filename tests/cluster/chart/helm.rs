@@ -1,4 +1,4 @@
-//! Runs Helm on the chart. It asserts nothing but that Helm did what it was asked for.
+//! Runs Helm on the chart. Asserts only that Helm succeeds.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,16 +11,16 @@ use crate::support::{
     skip::Skip,
 };
 
-/// The namespace and the release's name, where a test is not about them.
+/// The namespace and the release's name in tests that do not depend on them.
 pub(crate) const NAME: &str = "portcullis";
 
-/// The image that a test installs, where it is not about that: a name that resolves nowhere.
+/// The image in tests that do not depend on it: a name that cannot resolve.
 pub(crate) const IMAGE: &str = "portcullis.invalid/portcullis";
 
-/// For Helm on a cluster without nodes, where nothing runs the pod of the configuration's check: tests/cluster/install has one.
+/// For clusters without nodes, which cannot run the pod of the configuration check; tests/cluster/install tests it.
 pub(crate) const NO_CHECK: &str = "configCheck.enabled=false";
 
-/// One of the two Helms in use, with folders of its own for what it remembers.
+/// One of the two supported versions of Helm, with separate folders for its state.
 #[derive(Debug)]
 pub(crate) struct Helm {
     program: PathBuf,
@@ -40,7 +40,7 @@ impl Helm {
         Ok([Self::v3()?, Self::v4()?])
     }
 
-    /// With [`IMAGE`], unless the arguments say otherwise.
+    /// With [`IMAGE`], unless the arguments set another one.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let image = format!("image.repository={IMAGE}");
         match args.split_first() {
@@ -51,7 +51,7 @@ impl Helm {
         }
     }
 
-    /// With nothing but the arguments.
+    /// With only these arguments.
     pub(crate) fn plain_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -60,12 +60,12 @@ impl Helm {
             .env("HELM_CACHE_HOME", self.home.path().join("cache"))
             .env("HELM_CONFIG_HOME", self.home.path().join("config"))
             .env("HELM_DATA_HOME", self.home.path().join("data"))
-            // Helm asks no cluster unless a test gives it one.
+            // Helm contacts a cluster only if a test sets one.
             .env("KUBECONFIG", self.home.path().join("no-kubeconfig"));
         command
     }
 
-    /// What Helm says, where it must be content.
+    /// The output of a successful Helm.
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str]) -> String {
         let output = self.command(args).output().unwrap();
@@ -79,7 +79,7 @@ impl Helm {
         self.run(&[&["template", NAME, CHART, "--namespace", NAME], args].concat())
     }
 
-    /// The rendered objects, hooks too, with these values.
+    /// The rendered objects with these values, including hooks.
     #[track_caller]
     pub(crate) fn template(&self, values: &[&str]) -> Vec<Value> {
         let mut args = Vec::new();
@@ -89,7 +89,7 @@ impl Helm {
         objects(&self.template_text(&args))
     }
 
-    /// Why Helm will not render this.
+    /// The error for values that Helm must not render.
     #[track_caller]
     pub(crate) fn refusal(&self, namespace: &str, args: &[&str]) -> String {
         let args = [&["template", NAME, CHART, "--namespace", namespace], args].concat();
@@ -129,7 +129,7 @@ pub(crate) fn try_find<'a>(objects: &'a [Value], kind: &str, name: &str) -> Opti
     first
 }
 
-/// Whether Helm runs it at a moment of its own, instead of keeping it.
+/// Whether Helm runs it at a certain event instead of keeping it.
 pub(crate) fn is_hook(object: &Value) -> bool {
     object["metadata"]["annotations"].get("helm.sh/hook").is_some()
 }
@@ -138,7 +138,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What a command that must be content wrote.
+/// The output of a successful command.
 #[track_caller]
 pub(crate) fn content(output: &Output) -> String {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));

@@ -1,4 +1,4 @@
-//! `helm install`, `upgrade`, `test` and `uninstall` on a real API server, by both Helms.
+//! `helm install`, `upgrade`, `test` and `uninstall` on a real API server, with both versions of Helm.
 
 use std::process::Output;
 use std::sync::OnceLock;
@@ -26,7 +26,7 @@ async fn helm_4_installs_upgrades_tests_and_uninstalls() {
     let _skip = lifecycle(Helm::v4(), "portcullis-four").await;
 }
 
-/// A release that Helm 3 made and Helm 4 takes over, which then changes who writes `caBundle`.
+/// Helm 4 takes over a release of Helm 3, and then changes the owner of `caBundle`.
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_4_takes_over_from_helm_3() {
     let (Ok(three), Ok(four)) = (Helm::v3(), Helm::v4()) else { return };
@@ -44,7 +44,7 @@ async fn helm_4_takes_over_from_helm_3() {
     release.expect_given().await;
 }
 
-/// Helm 4 asks before it takes a field from another: server-side apply has owners.
+/// Helm 4 refuses to take a field over from another manager of server-side apply.
 #[tokio::test(flavor = "multi_thread")]
 async fn helm_4_takes_ca_bundle_over_with_force() {
     let Ok(helm) = Helm::v4() else { return };
@@ -71,7 +71,7 @@ async fn lifecycle(helm: Result<Helm, Skip>, name: &str) -> Result<(), Skip> {
     let webhooks = release.upgraded(&["mode=enforce"]).await;
     assert_eq!(webhooks[0]["failurePolicy"], "Fail");
 
-    // As a GitOps tool would, again and again.
+    // Like a GitOps tool, repeatedly.
     let before = release.it.versions().await;
     release.upgraded(&["mode=enforce"]).await;
     assert_eq!(
@@ -95,7 +95,7 @@ async fn lifecycle(helm: Result<Helm, Skip>, name: &str) -> Result<(), Skip> {
     Ok(())
 }
 
-/// The control plane is started on a runtime of its own, which cannot be within one.
+/// The control plane starts on its own runtime, which cannot be nested.
 pub(crate) async fn on_its_own_thread<T: Send + 'static>(start: fn() -> T) -> T {
     tokio::task::spawn_blocking(start).await.unwrap()
 }
@@ -106,7 +106,7 @@ struct Release {
 }
 
 impl Release {
-    /// Runs Helm, which waits for hooks, beside what the test does meanwhile.
+    /// Runs Helm, which waits for hooks, concurrently with the test.
     #[track_caller]
     fn helm(&self, verb: &str, values: &[&str]) -> impl Future<Output = String> {
         let mut args = Vec::new();
@@ -118,7 +118,7 @@ impl Release {
     }
 
     fn try_helm(&self, verb: &str, further: &[&str]) -> impl Future<Output = Output> + use<> {
-        // Nobody answers these webhooks: they are for no namespace but those of this release's users.
+        // Nothing serves these webhooks, so they only apply to namespaces of this release's users.
         let label = format!("webhooks.namespaceSelector.matchLabels.tests={}", self.it.name);
         let kubeconfig = self.it.kubeconfig.to_str().unwrap();
         let mut args = vec![verb, &self.it.name];
@@ -131,7 +131,7 @@ impl Release {
         async { tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap() }
     }
 
-    /// An upgrade after which the chart says which authority is trusted.
+    /// An upgrade that sets the caBundle in the chart's values.
     async fn give_bundle(&self, flags: &[&str]) -> Output {
         let given = format!(
             "certs.mode=existingSecret,certs.existingSecret.name=ours,certs.existingSecret.caBundle={}",
@@ -146,13 +146,13 @@ impl Release {
         }
     }
 
-    /// The webhooks after an upgrade, in which the server's writing was kept.
+    /// The webhooks after an upgrade that kept the server's changes.
     async fn upgraded(&self, values: &[&str]) -> Vec<Value> {
         self.helm("upgrade", values).await;
         self.it.expect_served().await
     }
 
-    /// `helm test` runs the healthcheck, and takes it away.
+    /// `helm test` runs the healthcheck, and deletes its pod.
     async fn tested(&self, cluster: &ControlPlane) {
         let name = format!("{}-healthcheck", self.it.name);
         let (output, ()) =
@@ -161,7 +161,7 @@ impl Release {
         self.expect_gone(&name).await;
     }
 
-    /// `helm uninstall` runs the cleanup with rights that suffice, and then takes all away.
+    /// `helm uninstall` runs the cleanup with sufficient permissions, and then deletes everything.
     async fn uninstalled(&self, cluster: &ControlPlane) {
         let name = format!("{}-cleanup", self.it.name);
         let meanwhile = async {
@@ -172,7 +172,7 @@ impl Release {
             .await;
             for path in self.it.webhooks() {
                 self.it.admin.get(&path).await.granted();
-                // In place of the program, which this test is not about.
+                // Replaces the program, which is not tested here.
                 self.it.admin.delete(&path).await.granted();
             }
             succeed(cluster, &self.it.name, "cleanup").await;
@@ -182,7 +182,7 @@ impl Release {
         self.expect_gone(&self.it.name).await;
     }
 
-    /// No account and no role of this name is left, nor any object of the release.
+    /// No account, role or other object of the release is left.
     async fn expect_gone(&self, name: &str) {
         let rbac = "/apis/rbac.authorization.k8s.io/v1";
         let namespace = &self.it.name;
@@ -212,7 +212,7 @@ fn another_authority() -> &'static str {
     })
 }
 
-/// Ends the pod of a hook as a kubelet does when its program has exited with 0.
+/// Ends the pod of a hook as a kubelet does after exit status 0.
 async fn succeed(cluster: &ControlPlane, namespace: &str, component: &str) {
     let admin = cluster.user(crate::support::control_plane::Who::Admin).await;
     let pods = format!(
@@ -230,7 +230,7 @@ async fn succeed(cluster: &ControlPlane, namespace: &str, component: &str) {
         .granted();
 }
 
-/// Whether the hook's account may delete both configurations, and none of another name.
+/// Whether the hook's account may delete both configurations, and no others.
 async fn may_delete(admin: &User, it: &Installation) -> bool {
     let may = async |resource: &str, name: &str| {
         let user = format!("system:serviceaccount:{0}:{0}-cleanup", it.name);

@@ -1,4 +1,4 @@
-//! The kustomizations make the same objects as the chart does with the values that belong to them.
+//! The kustomizations render the same objects as the chart with the corresponding values.
 
 use std::path::Path;
 use std::process::Command;
@@ -49,7 +49,7 @@ fn each_component_is_the_chart_with_its_values() {
     }
 }
 
-/// As a user would write it beside a copy of ours. Kustomize takes no absolute paths.
+/// A user's kustomization next to a copy of ours, because kustomize takes no absolute paths.
 fn kustomization(folder: &Path, overlay: &str, components: &[&str]) -> String {
     let up = "../".repeat(folder.components().count() - 1);
     let ours = project("deploy/kustomize");
@@ -91,7 +91,7 @@ fn identity(object: &Value) -> String {
     format!("{} {}", object["kind"], object["metadata"]["name"])
 }
 
-/// Where a patch puts a volume in its list is of no account.
+/// The position of a volume in its list does not matter.
 fn sort_volumes(object: &mut Value) {
     let Some(pod) = object.pointer_mut("/spec/template/spec") else { return };
     for list in ["/volumes", "/containers/0/volumeMounts"] {
@@ -101,7 +101,7 @@ fn sort_volumes(object: &mut Value) {
     }
 }
 
-/// Kustomize's files are for those who do not use Helm.
+/// Kustomize's files are for users without Helm.
 fn without_helm(mut object: Value) -> Value {
     let labels = object["metadata"]["labels"].as_object_mut().unwrap();
     labels.remove("helm.sh/chart").unwrap();
@@ -109,7 +109,7 @@ fn without_helm(mut object: Value) -> Value {
     object
 }
 
-/// With the configuration as what it says, and not as its text.
+/// With a parsed configuration instead of its text.
 fn parsed(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(config) = object.pointer_mut("/data/config.yaml") {

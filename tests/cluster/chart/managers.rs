@@ -1,5 +1,5 @@
-//! The same objects applied by several tools, each under a name of its own, as where Helm and Argo CD meet: nobody is in
-//! conflict with another, and nothing is written the second time. For that, every default is written out.
+//! Several tools apply the same objects with different field managers, such as Helm and Argo CD: there are no
+//! conflicts, and the second apply writes nothing. For that, the manifests set all defaults explicitly.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use crate::support::{
 const ONE: &[&str] = &["--server-side", "--field-manager=argocd-controller"];
 const TWO: &[&str] = &["--server-side", "--field-manager=kustomize-controller"];
 
-/// What the API server adds and no manifest can say: it allocates it, or it follows from another field.
+/// Fields that the API server adds and no manifest can set: it allocates them, or derives them from other fields.
 const ADDED: [&str; 12] = [
     ".spec.clusterIP",
     ".spec.clusterIPs",
@@ -30,14 +30,14 @@ const ADDED: [&str; 12] = [
     // The deprecated name of serviceAccountName.
     ".spec.serviceAccount",
     ".spec.template.spec.serviceAccount",
-    // Of a Job: by its uid.
+    // Of a Job, by its uid.
     ".spec.selector",
     ".spec.template.metadata.labels",
     // By the admission plugins Priority and DefaultTolerationSeconds.
     ".spec.preemptionPolicy",
     ".spec.priority",
     ".spec.tolerations",
-    // Where an autoscaler decides.
+    // If an autoscaler sets it.
     ".spec.replicas",
 ];
 
@@ -59,7 +59,7 @@ async fn no_default_is_left_to_the_api_server() {
         let rendered = helm.run(&[&args[..], &[&values.replace("=PEM", "=")]].concat());
         for object in objects(&rendered) {
             let group = object["apiVersion"].as_str().unwrap();
-            // A Pod needs its account first, and those of others need their definitions.
+            // A Pod needs its account first, and resources of others need their definitions.
             if object["kind"] == "Pod" || !is_built_in(group) {
                 continue;
             }
@@ -81,14 +81,14 @@ fn is_built_in(group: &str) -> bool {
     !group.starts_with("cert-manager.io/") && !group.starts_with("monitoring.coreos.com/")
 }
 
-/// Finds the fields that only the second has.
+/// Finds the fields that only exist in the second object.
 fn compare(written: &Value, made: &Value, path: &str, added: &mut Vec<String>) {
     let is_expected = path.starts_with(".status") || ADDED.contains(&path);
     match (written, made) {
         _ if is_expected => {}
         (Value::Object(written), Value::Object(made)) => {
             for (key, made) in made {
-                // Bookkeeping of the API server's own.
+                // The API server's own metadata.
                 let is_own =
                     path == ".metadata" && !["labels", "annotations"].contains(&key.as_str());
                 let path = format!("{path}.{key}");
@@ -148,7 +148,7 @@ async fn install_yaml_helm_and_kustomize_agree_on_every_field() {
     it.expect_served().await;
 }
 
-/// A release of either Helm that Argo CD takes over, and Helm then upgrades.
+/// Argo CD takes over a release of each Helm, and Helm then upgrades it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_taken_over_and_given_back() {
     let (Ok(cluster), Ok(helms)) = (cluster().await, Helm::both()) else { return };
@@ -159,11 +159,11 @@ async fn a_release_is_taken_over_and_given_back() {
         let it = Installation::new(&cluster, name).await;
         let folder = Folder::new("release");
         let kubeconfig = it.kubeconfig.to_str().unwrap();
-        // The definition of exceptions belongs to one release of a cluster.
+        // The definition of exceptions belongs to only one release in a cluster.
         let crd = name == "portcullis-three";
         let admission =
             &format!("admissionPolicy.enabled=true,exceptions.enabled=true,exceptions.crd={crd}");
-        // Nobody answers these webhooks: they are for no namespace but those of this release's users.
+        // Nothing serves these webhooks, so they only apply to namespaces of this release's users.
         let label = format!("webhooks.namespaceSelector.matchLabels.tests={name}");
         let values = ["--set", admission, "--set", &label, "--set", NO_CHECK, "--namespace", name];
         let file = helm.run(&[&["template", name, CHART, "--no-hooks"], &values[..]].concat());
@@ -184,7 +184,7 @@ async fn a_release_is_taken_over_and_given_back() {
     }
 }
 
-/// Who wrote what of each object and when, but for statuses: it changes with every write that changes something.
+/// The managers and times of writes to each object, except statuses: they change with every effective write.
 fn writes(it: &Installation, file: &Path) -> Vec<String> {
     let args = [
         "get",
@@ -208,7 +208,7 @@ fn writes(it: &Installation, file: &Path) -> Vec<String> {
     objects.iter().map(written).collect()
 }
 
-/// One of the test's own: install.yaml has names that nobody chose.
+/// A separate control plane, because install.yaml uses fixed names.
 async fn cluster() -> Result<ControlPlane, crate::support::skip::Skip> {
     on_its_own_thread(|| ControlPlane::start(BuiltInPodSecurity::On)).await
 }

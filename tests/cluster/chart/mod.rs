@@ -1,5 +1,5 @@
-//! The chart, and what is made from it, rendered by the real Helm 3 and 4 and by kustomize, and installed into a real
-//! API server.
+//! The chart and the files generated from it, rendered by Helm 3 and 4 and by kustomize, and installed into a real API
+//! server.
 
 mod apply;
 mod cluster;

@@ -1,10 +1,10 @@
-//! `values-openshift.yaml`: pods as the SecurityContextConstraints restricted-v2 take them.
+//! `values-openshift.yaml`: the SecurityContextConstraints restricted-v2 accept the pods.
 
 use serde_json::Value;
 
 use super::helm::{CHART, Helm, is_hook, objects};
 
-/// What restricted-v2 assigns, and refuses where a pod chooses it outside the namespace's range.
+/// Fields that restricted-v2 assigns, and refuses if a pod sets them outside of the namespace's range.
 const ASSIGNED: [&str; 5] =
     ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"];
 
@@ -16,7 +16,7 @@ fn no_pod_chooses_what_openshift_assigns() {
         let rendered = helm.template_text(&["-f", &values]);
         let objects = objects(&rendered);
         let pods = pods(&objects);
-        // The server, the clean-up, the check of the configuration, and `helm test`.
+        // The server, the cleanup, the configuration check, and `helm test`.
         assert_eq!(pods.len(), 4, "{rendered}");
         for pod in pods {
             let contexts = [&pod["securityContext"], &pod["containers"][0]["securityContext"]];
@@ -24,7 +24,7 @@ fn no_pod_chooses_what_openshift_assigns() {
             {
                 assert!(context.get(field).is_none(), "{field}: {pod:#}");
             }
-            // What it demands, and what keeps the pods restricted.
+            // The required fields, and those that keep the pods restricted.
             assert_eq!(contexts[0]["runAsNonRoot"], true);
             assert_eq!(contexts[0]["seccompProfile"]["type"], "RuntimeDefault");
             assert_eq!(contexts[1]["allowPrivilegeEscalation"], false);
@@ -44,7 +44,7 @@ fn without_it_the_image_s_user_is_named() {
     }
 }
 
-/// The specs of all pods, those of hooks too.
+/// The specs of all pods, including those of hooks.
 fn pods(objects: &[Value]) -> Vec<&Value> {
     let spec = |object: &'_ Value| match object["kind"].as_str() {
         Some("Pod") if is_hook(object) => Some("/spec"),

@@ -1,4 +1,4 @@
-//! The optional ValidatingAdmissionPolicy: the server's account changes `caBundle`, and nothing else.
+//! The optional ValidatingAdmissionPolicy: the server's account may change `caBundle` and nothing else.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::{
     wait::{PATIENCE, until},
 };
 
-/// A change of a configuration, and what the policy says of it.
+/// A change of a configuration, and the policy's message.
 type Change = (&'static str, fn(&mut Value), &'static str);
 
 const METADATA: &str = "and not their metadata";
@@ -121,7 +121,7 @@ async fn the_account_can_change_the_bundle_alone() {
     type_checked(&it).await;
 }
 
-/// The API server warns of expressions that cannot be right.
+/// The API server warns about expressions with type errors.
 async fn type_checked(it: &Installation) {
     let path =
         format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{}", it.name);
@@ -147,7 +147,7 @@ async fn refused(server: &User, path: &str, what: &str, change: fn(&mut Value), 
     assert!(answer.message().contains(message), "{what}: {}", answer.message());
 }
 
-/// As a merge patch that changes nothing in earnest: the server's account may patch, and not replace.
+/// As a merge patch with dry run: the server's account may patch, but not replace.
 async fn try_change(user: &User, path: &str, change: fn(&mut Value)) -> Answer {
     let mut configuration = user.get(path).await.granted();
     configuration["metadata"].as_object_mut().unwrap().remove("managedFields");

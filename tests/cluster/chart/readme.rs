@@ -1,4 +1,4 @@
-//! The chart's README lists the values as values.yaml describes them. `just chart-docs` writes the list anew.
+//! The chart's README lists the values with their descriptions in values.yaml. `just chart-docs` writes it.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use super::rendered_files::hold;
 const BEGIN: &str = "<!-- values: made from values.yaml by `just chart-docs` -->\n";
 const END: &str = "<!-- end of values -->\n";
 
-/// A value and what is said of it.
+/// A value and its description.
 struct Row {
     path: Vec<String>,
     description: String,
@@ -34,7 +34,7 @@ fn the_readme_lists_every_value() {
     hold(&file, &format!("{before}{BEGIN}{table}{END}{after}"));
 }
 
-/// Reads the comments that start with `# --`. A value without one, that is no group of others, is an error.
+/// Reads the comments that start with `# --`. A value without one that is not a group is an error.
 fn rows(values: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut path: Vec<(usize, String)> = Vec::new();
@@ -67,7 +67,7 @@ fn rows(values: &str) -> Vec<Row> {
     rows
 }
 
-/// So that a value cannot be taken out of values.yaml and stay in the schema, or go in under another name.
+/// Every value is in the schema, and the schema has no others.
 #[test]
 fn the_schema_knows_the_values_that_there_are() {
     let values = fs::read_to_string(project(CHART).join("values.yaml")).unwrap();
@@ -78,9 +78,9 @@ fn the_schema_knows_the_values_that_there_are() {
 }
 
 fn compare(path: &str, schema: &Value, values: &Value) {
-    // Objects of Kubernetes' own, which the API server checks.
+    // Objects of the Kubernetes API, which the API server checks.
     const KUBERNETES: [&str; 13] = [
-        // The program's own, which has no defaults.
+        // The program's configuration, which has no defaults here.
         ".config.rules",
         ".config.profiles",
         ".config.floor",

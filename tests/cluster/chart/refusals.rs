@@ -1,8 +1,8 @@
-//! What the chart will not render, and what it says.
+//! Values that the chart refuses, and the messages.
 
 use super::helm::{CHART, Helm, text};
 
-/// A value, and what Helm must say of it.
+/// A value, and the parts of Helm's message.
 const BAD_VALUES: [(&str, &[&str]); 26] = [
     ("replicaCont=2", &["replicaCont", "not allowed"]),
     ("replicaCount=two", &["/replicaCount", "integer"]),
@@ -45,7 +45,7 @@ fn a_value_that_cannot_be_is_refused_by_name() {
     }
 }
 
-/// A default would be a name that somebody else can take.
+/// A default would be a name that somebody else could register.
 #[test]
 fn only_configured_images_are_installed() {
     let Ok(helms) = Helm::both() else { return };

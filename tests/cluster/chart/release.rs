@@ -1,4 +1,4 @@
-//! What Chart.yaml says of the release.
+//! The metadata in Chart.yaml.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! The files that are made from the chart are what the chart renders today. `just install-yaml` writes them anew.
+//! The files generated from the chart are up to date. `just install-yaml` writes them.
 
 use crate::support::skip::is_set;
 use std::fs;
@@ -67,7 +67,7 @@ fn the_parts_of_components_are_the_chart_s() {
     hold("deploy/kustomize/components/monitoring/monitoring.yaml", &joined(&monitoring));
 }
 
-/// The texts of the rendered objects whose kind is wanted, without what says that Helm manages them.
+/// The texts of the rendered objects of the wanted kinds, without Helm's labels.
 fn documents(helm: &Helm, values: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let rendered = helm.template_text(&["--no-hooks", "--set", values]);
     let rendered: Vec<&str> = rendered.lines().collect();
@@ -95,7 +95,7 @@ fn joined(documents: &[String]) -> String {
     documents.join("---\n")
 }
 
-/// Fails where the file differs; writes it instead with `PORTCULLIS_REWRITE=1`.
+/// Fails if the file differs; with `PORTCULLIS_REWRITE=1`, writes it instead.
 #[track_caller]
 pub(crate) fn hold(file: &Path, expected: &str) {
     if is_set("PORTCULLIS_REWRITE") {

@@ -1,10 +1,10 @@
-//! The objects that the chart renders: what is in them whatever the values, and what the values change.
+//! The objects that the chart renders: what they always contain, and what depends on the values.
 
 use serde_json::{Value, json};
 
 use super::helm::{Helm, IMAGE, NAME, find, is_hook, try_find};
 
-/// Values with which different parts of the chart are rendered, as `--set` takes them.
+/// Values that render different parts of the chart, for `--set`.
 pub(crate) const SHAPES: [&str; 10] = [
     "",
     "mode=enforce,config.harden.mode=apply,config.harden.emptyDirs={/tmp},config.harden.hostUsers=false,\
@@ -112,7 +112,7 @@ fn the_server_is_run_as_agreed() {
     assert_eq!(args(&helm, SHAPES[8]), [&common[..], &files, &extra].concat());
 }
 
-/// The arguments that the Deployment gives.
+/// The arguments in the Deployment.
 fn args(helm: &Helm, values: &str) -> Vec<String> {
     let container = container(&helm.template(&[values]));
     serde_json::from_value(container["args"].clone()).unwrap()
@@ -205,7 +205,7 @@ fn the_secret_is_shipped_empty_and_labelled() {
     );
 }
 
-/// All that the accounts may do, rule by rule.
+/// All permissions of the accounts, rule by rule.
 #[test]
 fn the_accounts_may_do_this_and_no_more() {
     let Ok(helm) = Helm::v4() else { return };
@@ -255,7 +255,7 @@ fn the_accounts_may_do_this_and_no_more() {
     }
 }
 
-/// What it may do beside that where it is switched on.
+/// Additional permissions of enabled features.
 #[test]
 fn reports_and_events_take_rights_of_their_own() {
     let Ok(helm) = Helm::v4() else { return };
@@ -291,7 +291,7 @@ fn reports_and_events_take_rights_of_their_own() {
     assert_eq!(added("reports.mode=openreports"), [&audit[..], &open, &lease].concat());
     assert_eq!(added("reports.mode=wgpolicy"), [&audit[..], &older, &lease].concat());
     assert_eq!(added("events.enabled=true"), ["events.k8s.io events  create,patch"]);
-    // The Lease goes with the release.
+    // The Lease is deleted with the release.
     let objects = helm.template(&[SHAPES[8]]);
     let job = find(&objects, "Job", "portcullis-cleanup");
     let args = job["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
@@ -340,7 +340,7 @@ fn hooks_clean_up_before_and_test_on_demand() {
     assert!(try_find(&without, "Job", "portcullis-cleanup").is_none());
 }
 
-/// Helm makes the ConfigMap first and the Job after it, and waits for the Job.
+/// Helm creates the ConfigMap before the Job, and waits for the Job.
 #[test]
 fn the_configuration_is_checked_before_anything_is_installed() {
     let Ok(helms) = Helm::both() else { return };
@@ -394,7 +394,7 @@ fn what_has_a_default_can_be_taken_out() {
             assert!(!deployment.contains("null"), "{key}: {deployment}");
         }
         let without = container(&helm.template(&["resources.limits=null"]));
-        // The node's whole memory would be taken for the limit.
+        // The memory of the node would be taken as the limit.
         assert!(!without["env"].to_string().contains("PORTCULLIS_MEMORY_LIMIT"));
     }
 }

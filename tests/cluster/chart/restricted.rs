@@ -1,4 +1,4 @@
-//! The chart's own pods pass what they enforce.
+//! The chart's own pods comply with what they enforce.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -18,7 +18,7 @@ fn every_pod_of_the_chart_passes_restricted() {
     }
 }
 
-/// What has pods in rendered manifests, all of which must pass.
+/// The workloads in rendered manifests, all of which must comply.
 #[track_caller]
 pub(crate) fn every_pod_passes(rendered: &str) -> BTreeSet<String> {
     let report = check(rendered);
@@ -37,7 +37,7 @@ fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(name).collect()
 }
 
-/// The report of `portcullis check` at restricted, which must be clean.
+/// The report of `portcullis check` at restricted, without violations.
 #[track_caller]
 fn check(manifests: &str) -> Value {
     let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))

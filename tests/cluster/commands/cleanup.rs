@@ -1,4 +1,4 @@
-//! `portcullis cleanup`: a cluster is never left locked.
+//! `portcullis cleanup` never leaves a cluster blocked.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// What an uninstalled server leaves behind: its webhooks, for the pods of this namespace, and its lease there.
+/// The objects of an uninstalled server: webhooks for the pods of this namespace, and its lease.
 async fn leave_behind(admin: &User, name: &str, namespace: &str) {
     let webhook = json!({
         "name": "enforce.portcullis.dev",
@@ -56,7 +56,7 @@ fn lease_path(namespace: &str) -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
 }
 
-/// What the account of the hook may do.
+/// The permissions of the hook's account.
 fn rights(name: &str, namespace: &str, verbs: &[&str]) -> [Rights; 2] {
     let of = |group: &str, resources: &[&str]| json!([{"apiGroups": [group], "resources": resources, "resourceNames": [name], "verbs": verbs}]);
     [

@@ -1,5 +1,5 @@
-//! A real API server that shows its webhooks a client certificate, as `docs/client-authentication.md` has it, and a
-//! server that takes no other client.
+//! A real API server that presents a client certificate to webhooks, as in `docs/client-authentication.md`, and a
+//! server that rejects all other clients.
 
 use std::process::Command;
 use std::slice::from_ref;
@@ -51,7 +51,7 @@ async fn only_the_api_server_with_its_certificate_connects() {
     };
     assert!(refused.await.is_none(), "a client without a certificate was answered");
 
-    // The same with the command that people try it with.
+    // The same with the command for testing it.
     let admin = plane.user(Who::Admin).await;
     let configurations = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
     let webhook = json!({"metadata": {"name": "health"}, "webhooks": [{

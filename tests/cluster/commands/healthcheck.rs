@@ -1,4 +1,4 @@
-//! `portcullis healthcheck`: what it says of a webhook that answers, and of all that keeps one from answering.
+//! `portcullis healthcheck`: its output for a healthy webhook, and for every kind of failure.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,8 +21,8 @@ const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 const VALIDATING: &str = "validatingwebhookconfigurations";
 const MUTATING: &str = "mutatingwebhookconfigurations";
 
-/// A validating configuration of two webhooks and a mutating one, for the Service `portcullis`, called for nothing.
-/// They share a name. The Service itself need not be there: `--address` takes its place.
+/// A validating configuration with two webhooks and a mutating one, for the Service `portcullis`, which are called for
+/// nothing. They share a name. The Service need not exist, because `--address` replaces it.
 async fn configure(admin: &User, authority_pem: &str) -> String {
     let name = unique_name("healthcheck");
     for (kind, path, webhooks) in
@@ -86,7 +86,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The lines of stdout, where it ended with this status and said nothing else.
+/// The lines of stdout, for this exit status and an empty stderr.
 #[track_caller]
 fn lines(output: &Output, code: i32) -> Vec<String> {
     let text = std::str::from_utf8(&output.stdout).unwrap();
@@ -152,7 +152,7 @@ async fn a_webhook_that_answers_passes_step_by_step() {
     }
 }
 
-/// A replica that drains answers what comes, and closes each connection right after.
+/// A draining replica answers requests, and closes each connection afterwards.
 #[tokio::test]
 async fn a_replica_that_drains_still_passes() {
     let Ok(plane) = ControlPlane::shared() else {
@@ -162,7 +162,7 @@ async fn a_replica_that_drains_still_passes() {
     let mut server = Portcullis::launch(plane, None, &["--drain-grace=60"]);
     server.wait_ready().await;
     let name = configure(&admin, &server.serving.authority_pem).await;
-    // An open connection keeps it from ending before it is asked.
+    // An open connection keeps it from ending too early.
     let open = tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
     server.signal("TERM");
     until("it to drain", PATIENCE, async || {
@@ -178,7 +178,7 @@ async fn a_replica_that_drains_still_passes() {
     drop(open);
 }
 
-/// Of a wrong trust, a wrong name, no server, and no such configuration: the step that fails, and where to look.
+/// Wrong CA, wrong name, no server, missing configuration: the failed step, and where to look.
 #[tokio::test]
 async fn failed_steps_name_where_to_look() {
     let Ok(plane) = ControlPlane::shared() else {
@@ -208,7 +208,7 @@ async fn failed_steps_name_where_to_look() {
         (
             check(&good).at(port).by(&nobody).run(),
             "FAIL  validatingwebhookconfiguration ",
-            "may this account get it",
+            "this account may get it",
         ),
         (check(&good).at(server.admin_port).run(), "FAIL  TLS: ", "what answers on that port"),
     ] {
@@ -231,7 +231,7 @@ async fn failed_steps_name_where_to_look() {
     assert!(lines.last().unwrap().starts_with("ok    /validate: "), "the other is still checked");
 }
 
-/// A server that may not read namespaces denies everything, which is not health.
+/// A server that cannot read namespaces denies everything, which is unhealthy.
 #[tokio::test]
 async fn a_server_that_cannot_decide_fails() {
     let Ok(plane) = ControlPlane::shared() else {
@@ -264,7 +264,7 @@ async fn a_server_that_cannot_decide_fails() {
     assert!(lines.iter().any(|line| line.contains("get, list and watch namespaces")), "{lines:#?}");
 }
 
-/// In a fresh installation the server writes its authority into the configurations while `helm test` already runs.
+/// In a new installation, the server writes its CA into the configurations while `helm test` is running.
 #[tokio::test]
 async fn a_ca_bundle_that_is_not_there_yet_is_waited_for() {
     let Ok(plane) = ControlPlane::shared() else {

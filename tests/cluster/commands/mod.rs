@@ -1,9 +1,9 @@
-//! The commands that an installation runs beside the server, against a real API server.
+//! The commands that an installation runs in addition to the server, against a real API server.
 //!
-//! - `account`: an account that may do only what it is granted
-//! - `cleanup`: what uninstalling must remove
-//! - `client_auth`: an API server that shows the webhook who it is
-//! - `healthcheck`: whether the webhook answers as the API server would ask
+//! - `account`: an account with only the granted permissions
+//! - `cleanup`: what uninstalling must delete
+//! - `client_auth`: an API server with a client certificate
+//! - `healthcheck`: whether the webhook answers like it must for the API server
 
 mod cleanup;
 mod client_auth;

@@ -1,4 +1,4 @@
-//! What a tenant may try who can make and change pods, through the real API server.
+//! Attacks of a tenant who can create and change pods, through the real API server.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Nearly as much as the API server takes, of a character of which it makes six when it asks us.
+/// Nearly the maximum size for the API server, of a character that takes six bytes in reviews.
 fn swollen(mut pod: Value) -> Value {
     let env: Vec<Value> = (0..10)
         .map(|index| json!({"name": format!("E{index}"), "value": "<".repeat(135_000)}))
@@ -42,7 +42,7 @@ async fn a_swollen_pod_is_judged_when_made_and_when_changed() {
     let denied = admin.create(&pods(&namespace), &swollen(privileged("bad"))).await;
     assert_denied(&denied, "bad", "restricted:latest");
     admin.create(&pods(&namespace), &swollen(compliant("good"))).await.granted();
-    // The review of a change holds the pod twice.
+    // The review of an update contains the pod twice.
     admin.strategic_merge(&pod_path(&namespace, "good"), &new_image()).await.granted();
     let changed = admin.strategic_merge(&pod_path(&namespace, "old"), &new_image()).await;
     assert_denied(&changed, "old", "restricted:latest");
@@ -70,7 +70,7 @@ async fn a_pod_that_is_being_deleted_is_judged_still() {
     let debug = json!({"spec": {"ephemeralContainers": [debug]}});
     let path = format!("{}/ephemeralcontainers", pod_path(&namespace, "good"));
     assert_denied(&admin.strategic_merge(&path, &debug).await, "good", "restricted:latest");
-    // And can go.
+    // And can be deleted.
     for name in ["bad", "good"] {
         let free = json!({"metadata": {"finalizers": null}});
         admin.merge(&pod_path(&namespace, name), &free).await.granted();
@@ -96,7 +96,7 @@ async fn nothing_that_is_written_on_a_pod_exempts_it() {
     let mut labelled = privileged("labelled");
     labelled["metadata"]["labels"] = all.clone().into();
     let mut annotated = privileged("annotated");
-    // The API server itself refuses a mirror pod of a user.
+    // The API server itself refuses a user's mirror pod.
     annotated["metadata"]["annotations"] =
         all.into_iter().filter(|(key, _)| key != "kubernetes.io/config.mirror").collect();
 
@@ -106,8 +106,8 @@ async fn nothing_that_is_written_on_a_pod_exempts_it() {
     }
 }
 
-/// Webhooks select namespaces by the labels that a change would give them. So what is excluded is excluded by the
-/// one label that nobody can change.
+/// Webhooks select namespaces by their labels after the change. So the exclusion uses the only label that cannot be
+/// changed.
 #[tokio::test]
 async fn a_namespace_cannot_take_another_ones_name_label() {
     let Ok((plane, server)) = standard().await else { return };
@@ -125,7 +125,7 @@ async fn a_namespace_cannot_take_another_ones_name_label() {
     }
 }
 
-/// Labels change through `status` and `finalize`, too: they are judged there as they are at the namespace itself.
+/// Labels also change through `status` and `finalize`: they are judged there like at the namespace itself.
 #[tokio::test]
 async fn labels_that_come_by_a_subresource_are_judged_like_others() {
     let Ok((plane, server)) = standard().await else { return };

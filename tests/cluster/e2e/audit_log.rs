@@ -1,4 +1,4 @@
-//! What the API server's audit log says of our decisions, under upstream's keys.
+//! The audit annotations of our decisions in the API server's audit log, with upstream's keys.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn labels_that_cannot_be_read_are_annotated_and_enforced_as_restricted() {
         return;
     };
     let admin = plane.user(Who::Admin).await;
-    // Our server refuses such labels: they are set before it is asked about the namespace.
+    // Our server refuses such labels, so they are set before it is registered for the namespace.
     let namespace = plane.namespace("unread", PRIVILEGED).await;
     let path = format!("/api/v1/namespaces/{namespace}");
     let wrong = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "strict"}}});

@@ -1,5 +1,5 @@
-//! The cases of `tests/pods` as real pods: what is denied and why is what the library says of the pod that the
-//! API server makes of the text, and what the case's file says, where the API server leaves that as written.
+//! The cases of `tests/pods` as real pods: the denial must match upstream's library for the pod that the API server
+//! creates, and the case's file if the API server does not change the relevant parts.
 
 use std::collections::BTreeSet;
 
@@ -54,14 +54,14 @@ async fn every_case_has_the_verdict_that_it_was_written_for() {
     }
 }
 
-/// A pod of a case, in the way that the API server takes it.
+/// The pod of a case, in a form that the API server accepts.
 struct Written<'c> {
     case: &'c Case,
     ask: Ask,
     pod: Value,
 }
 
-/// The same, with what the API server makes of it.
+/// Also with the result of the API server.
 struct Made<'c> {
     case: &'c Case,
     ask: Ask,
@@ -69,7 +69,7 @@ struct Made<'c> {
     result: Value,
 }
 
-/// A pod is created without its ephemeral containers; those, where the case is about them, are added to the base.
+/// A pod is created without its ephemeral containers; if the case is about them, they are added to the base.
 fn asks<'c>(case: &'c Case, base: &Value) -> Vec<Written<'c>> {
     let created = without_ephemeral(&case.pod);
     let list = |pod: &Value| pod["spec"]["ephemeralContainers"].clone();
@@ -82,7 +82,7 @@ fn asks<'c>(case: &'c Case, base: &Value) -> Vec<Written<'c>> {
     create.into_iter().chain(debug).collect()
 }
 
-/// On both sides of each revision of the control, and the newest one.
+/// Before and after each revision of the control, and the newest version.
 fn versions(case: &Case) -> BTreeSet<Minor> {
     let edges = control(case).revisions.iter().flat_map(|revision| {
         let Minor(since) = revision.since;
@@ -109,7 +109,7 @@ fn judged((made, version): &(&Made<'_>, Minor)) -> Question {
 }
 
 impl<'c> Made<'c> {
-    /// Nothing, where the API server says that no such pod can be.
+    /// Nothing, if the API server rejects the pod as invalid.
     fn of((written, verdict): (Written<'c>, Verdict)) -> Option<Self> {
         let Written { case, ask, pod } = written;
         match verdict {
@@ -136,18 +136,18 @@ impl<'c> Made<'c> {
         Err(format!("{control}, {name:?}, {ask:?}, {version}: {found:?} instead of {expected:?}"))
     }
 
-    /// Whether a source says in any version that the case's control is broken.
+    /// Whether the case's control is violated in any version, by this source.
     fn breaks(&self, source: impl Fn(&Self, Minor) -> Causes) -> bool {
         let is_own = |(control, _): &(String, String)| *control == self.case.control;
         versions(self.case).into_iter().any(|version| source(self, version).iter().any(is_own))
     }
 
-    /// What the library says of the pod that the API server made.
+    /// The library's result for the pod that the API server created.
     fn expected(&self, version: Minor) -> Causes {
         self.library(version, &self.result)
     }
 
-    /// What the file says of its control, if the API server left in the pod all that matters.
+    /// The file's result for its control, if the API server kept all relevant parts.
     fn file(&self, version: Minor) -> Option<Causes> {
         let Case { control, breaks, fields, pod, .. } = self.case;
         let is_as_written = self.library(version, pod) == self.expected(version);

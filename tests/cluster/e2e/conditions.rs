@@ -1,5 +1,5 @@
-//! Which requests reach the server: those that make something, and updates that change what is judged. All others are
-//! let through by the API server itself, so that they do not fail where the server is away.
+//! Which requests reach the server: creations, and updates that change what is judged. The API server admits all others
+//! itself, so that they do not fail without the server.
 
 use std::fmt::{self, Display};
 
@@ -14,7 +14,7 @@ use crate::support::{
     webhooks::ADVISE,
 };
 
-/// What a request is about.
+/// The object of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Object {
     Pod,
@@ -22,20 +22,20 @@ enum Object {
     Deployment,
     PodTemplate,
     CronJob,
-    /// As many annotations as the API server takes.
+    /// With the maximum size of annotations.
     LadenPod,
-    /// So many labels.
+    /// With this many labels.
     LadenNamespace,
-    /// A large template, too.
+    /// Also with a large template.
     LadenDeployment,
 }
 
-/// How it is asked for.
+/// The kind of a request.
 #[derive(Clone, Debug)]
 enum Ask {
     /// A strategic merge patch.
     Patch(Value),
-    /// A PUT of the object as it is.
+    /// A PUT of the unchanged object.
     Replace,
     /// A PUT of the object with another label.
     Relabel,
@@ -43,11 +43,11 @@ enum Ask {
     Delete,
 }
 
-/// A request, and whether the server must be asked.
+/// A request, and whether the server must be called.
 #[derive(Debug)]
 struct Row {
     object: Object,
-    /// Such as `status`, or nothing.
+    /// Such as `status`, or empty.
     subresource: &'static str,
     ask: Ask,
     is_judged: bool,
@@ -139,7 +139,8 @@ fn rows() -> Vec<Row> {
         (PodTemplate, "", template_image(&["template"]), true),
         (CronJob, "", metadata("labels", json!({"seen": "yes"})), false),
         (CronJob, "", template_image(&["spec", "jobTemplate", "spec", "template"]), true),
-        // What conditions may cost is bounded, and what costs more is refused: then nothing could be deleted either.
+        // The API server limits the cost of conditions. If it is exceeded, the request is refused, and nothing could be
+        // deleted.
         (LadenPod, "", metadata("finalizers", Value::Null), false),
         (LadenPod, "", metadata("labels", json!({"seen": "yes"})), false),
         (LadenPod, "", metadata("annotations", json!({"seen": "yes"})), true),
@@ -155,7 +156,7 @@ fn rows() -> Vec<Row> {
     .collect()
 }
 
-/// Nearly 256 KiB of keys, which is as much as annotations may take.
+/// Nearly 256 KiB of keys, the maximum for annotations.
 fn many() -> Map<String, Value> {
     (0..50_000).map(|number| (format!("{number:x}"), json!(""))).collect()
 }
@@ -172,7 +173,7 @@ async fn the_server_is_asked_about_what_is_judged_and_nothing_else() {
     let mut server = Portcullis::start(&plane, None, &[]).await;
     let namespace = server.namespace(&plane, "conditions", &[]).await;
     let admin = plane.user(Who::Admin).await;
-    // What controllers do of themselves would be counted.
+    // Requests of controllers would be counted.
     plane.stop_controllers();
     let mut made = Vec::new();
     for row in rows().into_iter().chain(rows()) {
@@ -191,7 +192,7 @@ async fn the_server_is_asked_about_what_is_judged_and_nothing_else() {
     server.ended().await;
     for (path, row) in while_away {
         let answer = ask(&admin, &path, &row).await;
-        // Advice is no verdict: what it cannot be had for goes on without it.
+        // Advice is optional: the request continues without it.
         let is_advised = !matches!(row.object, Pod | LadenPod | Namespace | LadenNamespace);
         if row.is_judged && !is_advised {
             assert_eq!(answer.code, 500, "{row}: {:#}", answer.body);
@@ -206,7 +207,7 @@ async fn the_server_is_asked_about_what_is_judged_and_nothing_else() {
     }
 }
 
-/// Makes an object of its own for a row, and returns its path.
+/// Creates a separate object for a row, and returns its path.
 async fn make(
     admin: &User,
     server: &Portcullis,
@@ -293,7 +294,7 @@ async fn ask(admin: &User, path: &str, row: &Row) -> Answer {
     }
 }
 
-/// How many requests the validating webhooks have had.
+/// The number of requests to the validating webhooks.
 async fn asked(server: &Portcullis) -> u32 {
     let (_, page) = server.page("/metrics").await.unwrap();
     page.lines()

@@ -1,4 +1,4 @@
-//! Controllers: what their authors are told, and what becomes of their pods.
+//! Controllers: the warnings for their authors, and the result for their pods.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Dry run of the whole server: nothing is denied or changed, and all of it is said.
+//! Dry run of the whole server: nothing is denied or changed, but everything is reported.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Who and what is not judged, and not hardened either.
+//! Exempt users, namespaces and runtime classes are neither judged nor hardened.
 
 use serde_json::json;
 
@@ -80,7 +80,7 @@ exemptions: {{namespaces: [{name}]}}
     assert_eq!(exemption(plane, &name, "web").await, "namespace");
 }
 
-/// What the audit log says the pod was exempt by.
+/// The exemption of the pod in the audit log.
 async fn exemption(plane: &ControlPlane, namespace: &str, pod: &str) -> String {
     let event = pod_event(plane, namespace, pod).await;
     event["annotations"][format!("{ENFORCE}/exempt")].as_str().expect("an exemption").to_owned()

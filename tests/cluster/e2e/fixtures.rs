@@ -1,5 +1,4 @@
-//! Upstream's own test pods, where they lie beside the project, as real pods: each at the first and the last of
-//! its versions.
+//! Upstream's own test pods, if available, as real pods: each at its first and last version.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +41,7 @@ async fn upstreams_fixtures_are_admitted_and_denied_as_upstream() {
     assert!(judged >= 740, "only {judged} of {} are pods that can be", verdicts.len());
 }
 
-/// Of versions that the API server under test does not know, the library's tests speak.
+/// The library's tests cover versions that this API server does not know.
 fn questions(fixture: &Fixture) -> Vec<(&Fixture, Question)> {
     let minors = fixture.versions.iter().map(|version| match version.parse().unwrap() {
         Version::V1(minor) => minor,

@@ -1,4 +1,4 @@
-//! Defaults that authors left unset: where they are added, and where not.
+//! Where hardening adds defaults to unset fields, and where it does not.
 
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ async fn an_update_is_never_patched() {
     assert_eq!(updated["spec"]["securityContext"], json!({}));
 }
 
-/// Whether our mutating webhook changed the pod, as the API server noted.
+/// Whether our mutating webhook changed the pod, by the API server's audit log.
 pub(crate) async fn was_patched(plane: &ControlPlane, namespace: &str, pod: &str) -> bool {
     let event = plane
         .audit_event(&format!("the creation of {namespace}/{pod}"), |event| {

@@ -1,5 +1,5 @@
-//! Pods of many shapes with every default switched on: the API server accepts each patch,
-//! the result passes restricted, and there is nothing left to patch.
+//! Pods of many shapes with every default enabled: the API server accepts each patch, the result passes restricted, and
+//! another review changes nothing.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ harden:
   automountServiceAccountToken: false
 ";
 
-/// With the defaults of rules beside the Standard, too.
+/// Including the defaults of rules.
 const OF_RULES: &str = "
 apiVersion: portcullis.dev/v1alpha1
 kind: Configuration
@@ -66,14 +66,14 @@ async fn what_the_rules_ask_for_is_set_on_the_real_thing() {
     assert_eq!(
         container["resources"],
         json!({
-            // The API server takes a limit for the request that nobody has set.
+            // The API server copies a limit to an unset request.
             "requests": {"cpu": "10m", "memory": "64Mi", "ephemeral-storage": "1Gi"},
             "limits": {"memory": "256Mi", "ephemeral-storage": "1Gi"},
         })
     );
 }
 
-/// That the API server takes the patch of each spec, and that there is nothing left to patch.
+/// The API server accepts the patch of each spec, and another review changes nothing.
 async fn prove(configuration: &str, name: &str, shapes: Vec<(&'static str, Value)>) {
     let Ok((plane, server)) = standard_with(configuration, &[]).await else {
         return;
@@ -118,7 +118,7 @@ async fn the_token_is_taken_out_with_its_mounts() {
     assert_eq!(spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
 }
 
-/// Specs that leave something unset in ways that need different patches.
+/// Specs with unset fields that need different patches.
 fn shapes() -> Vec<(&'static str, Value)> {
     let with = |context: Value| json!({"containers": [{"name": "app", "image": IMAGE, "securityContext": context}]});
     let mut own_account = with(json!({}));
@@ -194,7 +194,7 @@ fn shapes() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Specs that have something of what the rules ask for, or something that it cannot stand beside.
+/// Specs with some of the fields of rules, or with fields that contradict them.
 fn shapes_of_rules() -> Vec<(&'static str, Value)> {
     let with = |field: &str, value: Value| {
         let mut container = json!({"name": "app", "image": IMAGE});

@@ -1,4 +1,4 @@
-//! What people see in their terminal.
+//! The output that users see in their terminal.
 
 use serde_json::json;
 
@@ -56,7 +56,7 @@ async fn a_warning_is_printed() {
     assert!(text.starts_with("Warning: "), "{text}");
 }
 
-/// kubectl prints the same warning once, whatever it is about.
+/// kubectl prints equal warnings once, whatever their object.
 #[tokio::test]
 async fn each_of_several_objects_with_the_same_fault_is_named() {
     let Ok((plane, server)) = standard().await else {
@@ -85,7 +85,7 @@ async fn each_of_several_objects_with_the_same_fault_is_named() {
     }
 }
 
-/// What the chart sets where nobody sets anything: dry run, baseline enforced, restricted warned of.
+/// The chart's defaults: dry run, with baseline enforced and warnings for restricted.
 #[tokio::test]
 async fn a_plain_pod_is_told_each_fact_in_one_of_three_lines() {
     let Ok(plane) = ControlPlane::shared() else {

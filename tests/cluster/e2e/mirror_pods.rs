@@ -1,4 +1,4 @@
-//! Mirror pods, which a kubelet makes for what it runs from files: judged, never patched.
+//! Mirror pods, which a kubelet creates for static pods: judged, never patched.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn a_bad_mirror_pod_is_denied() {
     assert_denied(&answer, "bad", "baseline:latest");
 }
 
-/// This pod, as a kubelet would mirror it.
+/// The mirror pod of a kubelet for this pod.
 pub(crate) fn mirror(pod: &Value) -> Value {
     let mut pod = pod.clone();
     pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "0123456789abcdef"});

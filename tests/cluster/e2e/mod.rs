@@ -1,4 +1,4 @@
-//! The whole way: people and controllers, a real API server, and our server behind it.
+//! The whole path: users and controllers, a real API server, and our server.
 
 mod attacks;
 mod audit_log;
@@ -32,7 +32,7 @@ type Labels = &'static [(&'static str, &'static str)];
 
 const RESTRICTED: Labels = &[("pod-security.kubernetes.io/enforce", "restricted")];
 const BASELINE: Labels = &[("pod-security.kubernetes.io/enforce", "baseline")];
-/// Enforces what most clusters do, and tells people about the rest.
+/// Enforces baseline and warns about restricted, as most clusters do.
 const BASELINE_WARN_RESTRICTED: Labels = &[
     ("pod-security.kubernetes.io/enforce", "baseline"),
     ("pod-security.kubernetes.io/warn", "restricted"),
@@ -44,8 +44,7 @@ const PRIVILEGED: Labels = &[
     ("pod-security.kubernetes.io/audit", "privileged"),
 ];
 
-/// The control plane and a server with the embedded configuration, for tests that need no
-/// other one.
+/// The control plane and a shared server with the embedded configuration.
 async fn standard() -> Result<(&'static ControlPlane, &'static Portcullis), Skip> {
     static SERVER: OnceCell<Portcullis> = OnceCell::const_new();
     let plane = ControlPlane::shared()?;
@@ -53,7 +52,7 @@ async fn standard() -> Result<(&'static ControlPlane, &'static Portcullis), Skip
     Ok((plane, server))
 }
 
-/// The control plane and a server of the test's own.
+/// The control plane and a separate server.
 async fn standard_with(
     configuration: &str,
     flags: &[&str],
@@ -62,8 +61,7 @@ async fn standard_with(
     Ok((plane, Portcullis::start(plane, Some(configuration), flags).await))
 }
 
-/// Asserts that our webhook denied this pod under this policy, and returns the controls
-/// and fields that it names.
+/// Asserts that our webhook denied this pod under this policy, and returns the controls and fields in the denial.
 #[track_caller]
 fn assert_denied(answer: &Answer, pod: &str, policy: &str) -> Vec<(String, String)> {
     assert_eq!((answer.code, answer.reason()), (403, "Forbidden"), "{:#}", answer.body);
@@ -77,7 +75,7 @@ fn assert_denied(answer: &Answer, pod: &str, policy: &str) -> Vec<(String, Strin
     causes.iter().map(|cause| (text(cause, "reason"), text(cause, "field"))).collect()
 }
 
-/// The controls alone, each once.
+/// The distinct controls.
 fn controls(causes: &[(String, String)]) -> Vec<&str> {
     let mut controls: Vec<&str> = causes.iter().map(|(control, _)| control.as_str()).collect();
     controls.dedup();

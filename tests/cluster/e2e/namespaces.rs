@@ -1,4 +1,4 @@
-//! Namespaces: their labels are checked, and take effect when they change.
+//! Labels of namespaces are checked, and take effect when they change.
 
 use serde_json::json;
 
@@ -102,7 +102,7 @@ async fn a_namespace_made_anew_has_its_new_policy() {
     let name = unique_name("anew");
     let object = |labels| namespace(&name, &server.with_own_label(labels));
     let path = format!("/api/v1/namespaces/{name}");
-    // No service account yet, which the API server asks of all but mirror pods.
+    // There is no service account yet, which the API server requires except for mirror pods.
     let bad = mirror(&privileged("bad"));
 
     admin.create("/api/v1/namespaces", &object(PRIVILEGED)).await.granted();

@@ -1,4 +1,4 @@
-//! Pods that are made and changed: admitted, denied, and why.
+//! Created and updated pods: admissions and denials, with their reasons.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! Namespaces and bad pods that reach the API server at the same moment: our server may
-//! not have heard of the namespace yet, and must not admit the pod for that.
+//! A namespace and a violating pod that reach the API server at the same time: our server may not know the namespace
+//! yet, and must still deny the pod.
 
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ async fn no_pod_slips_into_a_namespace_that_was_just_made() {
     assert_eq!(answers.len(), 1000);
 }
 
-/// The API server holds a pod of an unknown namespace back for 50 ms and looks again: a
-/// namespace that is made meanwhile is as new as one can be when our server is asked.
+/// The API server delays a pod in an unknown namespace by 50 ms and looks again: a namespace that is created meanwhile
+/// is as new as possible when our server is called.
 #[tokio::test]
 async fn no_pod_slips_into_a_namespace_that_is_being_made() {
     let Ok((plane, server)) = standard().await else {
@@ -70,7 +70,7 @@ async fn no_pod_slips_into_a_namespace_that_is_being_made() {
     assert!(judged.len() >= 20, "only {} of {} races met", judged.len(), answers.len());
 }
 
-/// Runs so many races, some at a time.
+/// Runs this number of races, several at a time.
 async fn race<F>(count: u64, start: impl Fn(u64) -> F) -> Vec<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
@@ -96,8 +96,8 @@ fn named(mut object: Value, name: &str) -> Value {
     object
 }
 
-/// The API server makes other pods than mirror pods wait for the namespace's service
-/// account, which takes longer than our server's watch.
+/// The API server makes pods other than mirror pods wait for the namespace's service account, which takes longer than
+/// our server's watch.
 fn bad() -> Value {
     mirror(&privileged("bad"))
 }

@@ -1,4 +1,4 @@
-//! Another webhook that changes pods after ours: ours is asked again, and hardens what was added.
+//! Another webhook changes pods after ours: ours is called again, and hardens the additions.
 
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ async fn what_both_have_changed_neither_changes_again() {
     assert_eq!(labelled["metadata"]["generation"], 1);
 }
 
-/// Whether our mutating webhook changed the pod, each time that it was asked.
+/// For each call of our mutating webhook, whether it changed the pod.
 async fn calls(plane: &ControlPlane, namespace: &str, pod: &str) -> Vec<bool> {
     let event = pod_event(plane, namespace, pod).await;
     let annotations = event["annotations"].as_object().expect("annotations");

@@ -1,4 +1,4 @@
-//! The API server is away, and comes back under our feet.
+//! The API server stops and starts again while our server runs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -70,7 +70,7 @@ async fn a_server_that_starts_first_denies_and_waits_for_the_api_server() {
     assert_denied(&denied, "bad", "restricted:latest");
 }
 
-/// Asks `/validate` without an API server in between.
+/// Calls `/validate` directly, without an API server.
 async fn ask(server: &Portcullis, review: &str) -> Value {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
     let mut client = Client::connect(address, &server.serving.authority_pem, &[]).await.unwrap();

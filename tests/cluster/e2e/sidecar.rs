@@ -1,4 +1,4 @@
-//! Somebody else's webhook: it puts a container into every pod that lacks it, as service meshes do.
+//! A webhook of a service mesh that injects a container into every pod without it.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use crate::support::{
     webhooks::{in_force, probe, rule},
 };
 
-/// The name of the container that it adds.
+/// The name of the injected container.
 pub(crate) const SIDECAR: &str = "proxy";
 
-/// The label of namespaces whose pods get it: its value says from which webhook.
+/// The label of namespaces with injection; its value selects the webhook.
 const LABEL: &str = "tests.portcullis.dev/mesh";
 
 /// A running webhook on 127.0.0.1, which ends when dropped.
@@ -56,7 +56,7 @@ impl Injector {
         Self { port, authority_pem: ca_pem, id, _trigger: trigger, _task: task }
     }
 
-    /// Registers it under a name that comes after ours, and waits until the API server calls it.
+    /// Registers it under a name that sorts after ours, and waits until the API server calls it.
     pub(crate) async fn register(&self, admin: &User) {
         let probe_name = unique_name("probe");
         let configuration = json!({
@@ -83,7 +83,7 @@ impl Injector {
         in_force(admin, kind, &probe_name).await;
     }
 
-    /// These labels, and the one that brings a namespace's pods to this webhook.
+    /// These labels, and the one that enables this webhook for a namespace.
     pub(crate) fn with_own_label<'a>(
         &'a self,
         labels: &[(&'a str, &'a str)],

@@ -1,4 +1,4 @@
-//! What reaches running pods: ephemeral containers and resizes.
+//! Changes of running pods: ephemeral containers and resizes.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone(
     let first = admin.strategic_merge(&path, &ephemeral("first", json!({}))).await.granted();
     let second = admin.strategic_merge(&path, &ephemeral("second", json!({}))).await.granted();
 
-    // The API server puts what a patch adds first.
+    // The API server puts the additions of a patch first.
     let containers = second["spec"]["ephemeralContainers"].as_array().unwrap();
     assert_eq!(containers.len(), 2);
     assert_eq!(containers[1], first["spec"]["ephemeralContainers"][0]);
@@ -35,7 +35,7 @@ async fn an_added_ephemeral_container_is_hardened_and_older_ones_are_left_alone(
     }
 }
 
-/// What an author has set in the containers alone does not hold for a new one, and the pod can be changed no more.
+/// Settings of existing containers do not apply to a new one, and the pod cannot be changed any more.
 #[tokio::test]
 async fn a_debug_container_gets_what_its_pod_has_in_its_containers_alone() {
     let Ok((plane, server)) = standard().await else {

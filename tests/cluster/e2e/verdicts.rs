@@ -17,10 +17,10 @@ use crate::support::{
     webhooks::ENFORCE,
 };
 
-/// The newest version of the Standard that the API server under test knows: ours judges by no newer one.
+/// The newest version of the Standard that the tested API server knows: our server uses no newer one.
 pub(crate) const NEWEST: Minor = Minor(36);
 
-/// A pod, and what its namespace enforces.
+/// A pod, and the enforced level of its namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) level: Level,
@@ -29,31 +29,29 @@ pub(crate) struct Question {
     pub(crate) ask: Ask,
 }
 
-/// How a pod comes into being: the API server takes ephemeral containers only afterwards.
+/// How a pod is created: the API server accepts ephemeral containers only afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
-    /// The pod is created.
     Create,
-    /// The pod is there, and its ephemeral containers are added.
+    /// The pod exists, and its ephemeral containers are added.
     Debug,
 }
 
-/// What became of a pod.
+/// The result for a pod.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// As the API server made it, which adds defaults and drops what it does not know.
+    /// The pod as the API server created it, with defaults and without unknown fields.
     Admitted(Value),
-    /// By our server, for these controls and fields.
+    /// Denied by our server, with these controls and fields.
     Denied(BTreeSet<(String, String)>),
-    /// Refused by the API server before our server was asked to judge: no such pod can be.
+    /// Refused by the API server as invalid, before our server was called.
     Invalid(String),
 }
 
 const AT_ONCE: usize = 16;
 
-/// Puts the questions, each in a namespace of its level and version, and returns the verdicts in order.
-///
-/// `bystander` is a pod without ephemeral containers that passes everything; it is there to be debugged.
+/// Creates the pods in namespaces with their level and version, and returns the verdicts in order. `bystander` is a pod
+/// without ephemeral containers that passes everything, to be debugged.
 pub(crate) async fn ask(
     plane: &ControlPlane,
     server: &Portcullis,

@@ -1,4 +1,4 @@
-//! What the API server takes and refuses by the definition alone.
+//! Objects that the custom resource definition accepts and rejects.
 
 use std::{fs, path::Path};
 
@@ -21,7 +21,7 @@ pub(crate) fn definition() -> Value {
 
 pub(crate) async fn define(admin: &User) {
     let made = admin.create(DEFINITIONS, &definition()).await;
-    // Another test of this process may have been here before.
+    // Another test of this process may have created it.
     assert!(matches!(made.code, 201 | 409), "{}", made.message());
     let all = "/apis/portcullis.dev/v1alpha1/policyexceptions";
     until("the definition", PATIENCE, async || (admin.get(all).await.code == 200).then_some(()))
@@ -32,7 +32,7 @@ pub(crate) fn path(namespace: &str) -> String {
     format!("/apis/portcullis.dev/v1alpha1/namespaces/{namespace}/policyexceptions")
 }
 
-/// One with every field.
+/// An exception with every field.
 pub(crate) fn exception(name: &str) -> Value {
     json!({
         "apiVersion": "portcullis.dev/v1alpha1",
@@ -211,7 +211,7 @@ async fn what_cannot_be_is_refused_by_the_name_of_its_field() {
     }
 }
 
-/// A field that is not known and was to narrow must not be dropped in silence.
+/// An unknown field, which was meant to narrow the exception, must not be dropped silently.
 #[tokio::test]
 async fn what_was_to_narrow_is_kept() {
     let Ok(plane) = ControlPlane::shared() else {

@@ -1,4 +1,4 @@
-//! What the store and the leader make of exceptions, from their making to their end.
+//! The store and the leader process exceptions from creation to expiry.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -58,7 +58,7 @@ async fn exceptions_are_watched_and_get_a_status() {
     until("the first", PATIENCE, async || (held(&store) == [first.clone()]).then_some(())).await;
     assert!(store.is_synced());
 
-    // Who does not lead says nothing; there is nothing to wait for but a time in which it would.
+    // A replica that does not lead writes no status. The test can only wait for some time.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let silent = admin.get(&format!("{}/first", path(&ours))).await.granted();
     assert_eq!(silent["status"], Value::Null);
@@ -76,7 +76,7 @@ async fn exceptions_are_watched_and_get_a_status() {
         "{reported:#}"
     );
 
-    // What the schema cannot see is invalid, and nothing of it holds.
+    // An error that the schema cannot detect makes the whole exception invalid.
     let mut object = exception("typo");
     object["spec"]["match"]["podLabel"] = json!({"app": "agent"});
     admin.create(&path(&ours), &object).await.granted();
@@ -87,12 +87,12 @@ async fn exceptions_are_watched_and_get_a_status() {
         "{reported:#}"
     );
     assert_eq!(held(&store), [first.as_str()]);
-    // It is mended.
+    // It is fixed.
     admin.merge(&typo, &json!({"spec": {"match": {"podLabel": null}}})).await.granted();
     let reported = status(&admin, &typo, "mended", |it| it["state"] == "Active").await;
     assert_eq!((&reported["message"], &reported["observedGeneration"]), (&Value::Null, &json!(2)));
 
-    // One ends while nothing else happens.
+    // One expires without any other event.
     let end = jiff::Timestamp::try_from(SystemTime::now() + Duration::from_secs(3)).unwrap();
     let mut object = exception("brief");
     object["spec"]["expires"] = json!(end.to_string());
@@ -101,13 +101,13 @@ async fn exceptions_are_watched_and_get_a_status() {
     status(&admin, &brief, "expired", |it| it["state"] == "Expired").await;
     assert!(SystemTime::now() >= SystemTime::from(end));
 
-    // Nothing is written where nothing changes.
+    // Without a change, nothing is written.
     let version = async || admin.get(&brief).await.granted()["metadata"]["resourceVersion"].clone();
     let before = version().await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(version().await, before);
 
-    // Without an end it holds only where that is permitted.
+    // Without an expiry, it only applies if that is allowed.
     let mut object = exception("endless");
     object["spec"].as_object_mut().unwrap().remove("expires");
     admin.create(&path(&ours), &object).await.granted();

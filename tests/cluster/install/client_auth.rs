@@ -1,4 +1,4 @@
-//! Client authentication as the chart sets it up: only the API server gets an answer.
+//! Client authentication by the chart: only the API server gets responses.
 
 use std::fs;
 use std::slice::from_ref;

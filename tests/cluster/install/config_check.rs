@@ -1,5 +1,5 @@
-//! A configuration that the program refuses never replaces a good one: the chart's hook has the program that is to be
-//! installed read it before Helm changes anything.
+//! An invalid configuration never replaces a valid one: the chart's hook checks it with the new program before Helm
+//! changes anything.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ const INVALID: [(&str, &str); 2] = [
     ),
 ];
 
-/// Values that the schema refuses.
+/// Values that the schema rejects.
 const REFUSED: [&str; 3] = [
     "config.rules.imagetag=enforce",
     "config.rules.imageTag=deny",
@@ -54,7 +54,7 @@ async fn refuses(helm: Program) {
     fails(&cluster, "install", &["--create-namespace", "--set", bad], message).await;
     assert_eq!(installed(&admin).await, Vec::<String>::new());
 
-    // What failed can be gone on with.
+    // An upgrade succeeds after the failure.
     tokio::task::block_in_place(|| cluster.helm.upgrade(&enforcing(), &[]));
     let replicas = names(&cluster, 2).await;
     let strict = cluster.namespace("strict", RESTRICTED).await;
@@ -87,7 +87,7 @@ async fn refuses(helm: Program) {
     }
 }
 
-/// The command fails since the program refused the configuration, and the Job's log says why.
+/// The command fails because the program rejects the configuration, and the Job's log says why.
 async fn fails(cluster: &Cluster, verb: &str, flags: &[&str], message: &str) {
     let output =
         tokio::task::block_in_place(|| cluster.helm.try_release(verb, &enforcing(), flags));
@@ -102,13 +102,13 @@ async fn fails(cluster: &Cluster, verb: &str, flags: &[&str], message: &str) {
         .filter(|pod| pod.label("app.kubernetes.io/component") == Some("config-check"))
         .map(|pod| pod.log());
     let logs: Vec<_> = logs.collect();
-    // The exit status 2 is a verdict: nothing is tried again.
+    // The exit status 2 is final: there is no retry.
     let [log] = &logs[..] else { panic!("{flags:?}: {logs:?}") };
     assert!(log.starts_with("/etc/portcullis/config.yaml:") && log.contains(message), "{log}");
     assert_eq!(log.lines().count(), 1, "{log}");
 }
 
-/// What there is of the release, but for its namespace and the hook.
+/// The objects of the release, except its namespace and the hook.
 async fn installed(admin: &User) -> Vec<String> {
     let mut found = Vec::new();
     for path in objects() {
@@ -119,7 +119,7 @@ async fn installed(admin: &User) -> Vec<String> {
     found
 }
 
-/// The configuration, and what changes where anything else does. A Deployment's status is not ours, nor is what the
+/// The configuration, and versions that change with everything else. Excludes the Deployment's status and what the
 /// server writes.
 async fn state(admin: &User) -> Vec<Value> {
     let [config, deployment, webhooks] = objects();

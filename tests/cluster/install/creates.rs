@@ -1,4 +1,4 @@
-//! People who make pods while something is done to the server.
+//! Users who create pods while the server is changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,10 @@ use crate::support::{
     user::User,
 };
 
-/// Someone who makes pods all the time.
+/// A user who creates pods continuously.
 pub(crate) struct Creates {
     over: Arc<AtomicBool>,
-    /// How many, and the answers that were not as they should be.
+    /// The number of requests, and the wrong responses.
     work: JoinSet<(usize, Vec<String>)>,
 }
 

@@ -1,4 +1,4 @@
-//! Asks a replica past the API server, as anyone who reaches its port can.
+//! Calls a replica directly, without the API server, like any client that reaches its port.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::support::{
     nodelet::Replica,
 };
 
-/// The answer to this review, where the server answers a client without a certificate at all.
+/// The response to this review, if the server answers clients without a certificate.
 pub(crate) async fn ask(cluster: &Cluster, replica: &Replica, review: &str) -> io::Result<String> {
     let mut roots = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(cluster.authorities().await.as_bytes()) {

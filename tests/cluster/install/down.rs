@@ -1,4 +1,4 @@
-//! No replica is left.
+//! All replicas are down.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn pods_are_refused_excluded_namespaces_work_and_it_recovers_by_itself() {
             replica.kill9();
         }
 
-        // With endpoints that nobody serves, and without any.
+        // With unreachable endpoints, and without any.
         let refused = developer.create(&pods(&strict), &compliant("early")).await;
         assert_eq!(refused.code, 500, "{:#}", refused.body);
         until("no endpoint to be left", PATIENCE, async || {
@@ -49,10 +49,10 @@ fn pods_are_refused_excluded_namespaces_work_and_it_recovers_by_itself() {
             })
             .await;
         }
-        // Whose webhooks are advice go on.
+        // Requests whose webhooks only advise continue.
         cluster.namespace("made-while-down", &[]).await;
 
-        // As nodes that come back do, and as someone who deletes the pods.
+        // Like nodes that come back, and a user who deletes the pods.
         cluster.set_restarts(Restarts::Usual);
         cluster.ready(2).await;
         await_verdict(&developer, &strict, &compliant("again"), 201).await;

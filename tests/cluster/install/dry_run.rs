@@ -1,4 +1,4 @@
-//! Dry run, which is what the chart installs unless it is told otherwise.
+//! Dry run, the chart's default.
 
 use serde_json::json;
 
@@ -37,7 +37,7 @@ fn nothing_is_denied_and_all_of_it_is_reported() {
         let logs = cluster.replicas().iter().map(|replica| replica.log()).collect::<String>();
         assert!(logs.contains(&strict), "what would have been denied is logged:\n{logs}");
 
-        // Turning it on breaks nobody, even when it is away.
+        // Installing it breaks nothing, even if the server is down.
         cluster.set_restarts(Restarts::Held);
         for replica in cluster.replicas() {
             replica.kill9();

@@ -55,7 +55,7 @@ async fn never_called_for_itself_and_the_system(cluster: &Cluster) {
     let pod = privileged("exempt");
     for namespace in [RELEASE, "kube-system", "kube-node-lease"] {
         let path = format!("{}?dryRun=All", pods(namespace));
-        // Those of the system may lack their account: that is refused before any webhook.
+        // System namespaces may lack the account: such pods are refused before any webhook.
         until(&format!("a pod in {namespace}"), PATIENCE, async || {
             let answer = admin.create(&path, &pod).await;
             assert!(!answer.message().contains("portcullis.dev"), "{}", answer.message());
@@ -65,7 +65,7 @@ async fn never_called_for_itself_and_the_system(cluster: &Cluster) {
     }
 }
 
-/// Each dial of the API server takes one at random, so enough of them at once reach both.
+/// The API server connects to a random replica, so enough concurrent requests reach both.
 async fn both_are_called(
     developer: &User,
     namespace: &str,

@@ -1,5 +1,5 @@
-//! Nodes are drained: the chart's PodDisruptionBudget lets one replica go after the other, and never keeps a node
-//! waiting for a replica that does not work.
+//! Draining nodes: the chart's PodDisruptionBudget evicts one replica after the other, and never blocks for a replica
+//! that does not work.
 
 use serde_json::json;
 
@@ -58,7 +58,7 @@ fn replicas_that_do_not_work_keep_no_node_from_being_drained() {
         })
         .await;
 
-        // At once, or as soon as the API server has heard that they are not ready; never, without AlwaysAllow.
+        // Immediately, or once the API server knows that they are not ready; never without AlwaysAllow.
         for replica in &hung {
             until("an eviction", PATIENCE, async || {
                 (evict(&admin, replica.name()).await == 201).then_some(())
@@ -74,7 +74,7 @@ async fn evict(admin: &User, pod: &str) -> u16 {
     admin.create(&format!("{}/{pod}/eviction", pods(RELEASE)), &eviction).await.code
 }
 
-/// How many pods the budget lets go now.
+/// The number of evictions that the budget allows now.
 async fn allowed(admin: &User) -> Option<u64> {
     let path = format!("/apis/policy/v1/namespaces/{RELEASE}/poddisruptionbudgets/{RELEASE}");
     admin.get(&path).await.body["status"]["disruptionsAllowed"].as_u64()

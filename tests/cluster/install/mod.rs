@@ -1,5 +1,5 @@
-//! The chart as people install it, by a real helm in a cluster of the test's own; our server runs in the
-//! chart's pods with the chart's rights, and is called through the chart's Service.
+//! The chart, installed by a real helm in the test's own cluster; our server runs in the chart's pods with the chart's
+//! permissions, and is called through the chart's Service.
 
 mod client_auth;
 mod config_check;

@@ -1,5 +1,5 @@
-//! The life of a release as the documentation tells it, with both versions of helm that people use: installed in
-//! dry run, tested, switched to enforce while pods are made, and uninstalled without leaving a cluster locked.
+//! The documented life of a release, with both supported versions of helm: installed in dry run, tested, switched to
+//! enforce while pods are created, and uninstalled without leaving a blocked cluster.
 
 use serde_json::{Value, json};
 

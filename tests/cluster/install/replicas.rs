@@ -1,5 +1,5 @@
-//! Replicas come and go as nodes and people have them do, which the tests of faults rely on; and the server is
-//! called all the same.
+//! Replicas are added and removed as nodes and users do it, which the fault tests rely on; the server is called
+//! throughout.
 
 use std::time::Duration;
 

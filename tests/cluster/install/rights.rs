@@ -1,4 +1,4 @@
-//! The rights of the chart's accounts: all that their programs need, and nothing that they do not use.
+//! The permissions of the chart's accounts: everything that their programs need, and nothing that they do not use.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A verb, API group, resource, and an object's name where the rule is about one.
+/// A verb, API group, resource, and an object's name if the rule has one.
 type Right = (String, String, String, Option<String>);
 
 #[test]
@@ -38,7 +38,7 @@ fn every_right_is_used_and_none_is_missing() {
     });
 }
 
-/// With reports and Events, which ask for more.
+/// With reports and Events, which need more permissions.
 #[test]
 fn every_right_to_reports_and_events_is_used_and_none_is_missing() {
     in_namespaces(PROGRAMS, async || {
@@ -55,11 +55,11 @@ fn every_right_to_reports_and_events_is_used_and_none_is_missing() {
         work(&cluster).await;
         let strict = cluster.namespace("strict", RESTRICTED).await;
         assert_eq!(admin.create(&pods(&strict), &privileged("denied")).await.code, 403);
-        // Replicas that know nothing of it add to the same Event.
+        // Replicas without memory of the Event add to it.
         cluster.rollout_restart().await;
         cluster.rolled_out().await;
         assert_eq!(admin.create(&pods(&strict), &privileged("denied")).await.code, 403);
-        // A report is made, and taken away when its pod is mended: by a level that it meets.
+        // A report is created, and deleted when its pod meets the lower level.
         let shop = cluster
             .namespace("shop", &[("pod-security.kubernetes.io/enforce", "privileged")])
             .await;
@@ -81,7 +81,7 @@ fn every_right_to_reports_and_events_is_used_and_none_is_missing() {
     });
 }
 
-/// With exceptions, which ask for more.
+/// With exceptions, which need more permissions.
 #[test]
 fn every_right_to_exceptions_is_used_and_none_is_missing() {
     in_namespaces(PROGRAMS, async || {
@@ -129,8 +129,8 @@ fn exception(namespace: &str) -> Value {
     })
 }
 
-/// Those of `helm test` and of `helm uninstall` have accounts of their own, which are gone when they are done: the
-/// audit log remembers them.
+/// The hooks of `helm test` and `helm uninstall` have separate accounts, which are deleted afterwards: the audit log
+/// contains their requests.
 #[test]
 fn every_right_of_the_hooks_is_used_and_none_is_missing() {
     in_namespaces(PROGRAMS, async || {
@@ -149,9 +149,9 @@ fn every_right_of_the_hooks_is_used_and_none_is_missing() {
     });
 }
 
-/// Asserts that the account used all that it is granted, and was refused nothing.
+/// Asserts that the account used all of its permissions, and was refused nothing.
 async fn assert_each_is_used(cluster: &Cluster, account: &str, granted: &BTreeSet<Right>) {
-    // The last of its requests may still be on their way to the log.
+    // The last of its requests may not be in the log yet.
     let mut unused = granted.clone();
     let end = Instant::now() + Duration::from_secs(20);
     while !unused.is_empty() && Instant::now() < end {
@@ -165,10 +165,10 @@ async fn assert_each_is_used(cluster: &Cluster, account: &str, granted: &BTreeSe
     assert_eq!(wildcards(granted), 0);
 }
 
-/// Has the server do all that it can be made to do.
+/// Makes the server use all of its features.
 async fn work(cluster: &Cluster) {
     let admin = cluster.user(Who::Admin).await;
-    // The namespace is stricter than what runs there: its pods are listed.
+    // The namespace becomes stricter than its pods, so they are listed.
     let lenient =
         cluster.namespace("lenient", &[("pod-security.kubernetes.io/enforce", "privileged")]).await;
     admin.create(&pods(&lenient), &privileged("old")).await.granted();
@@ -178,7 +178,7 @@ async fn work(cluster: &Cluster) {
     let stricter = admin.merge(&format!("/api/v1/namespaces/{lenient}"), &patch).await;
     assert!(stricter.warnings.iter().any(|line| line.contains("old")), "{stricter:?}");
 
-    // A namespace that the server has not heard of yet is read live. The API server is seldom that much ahead.
+    // A namespace that the server does not know yet is read directly. The API server is rarely that much ahead.
     for replica in cluster.replicas() {
         let answer =
             ask(cluster, &replica, include_str!("../../../src/cli/serve/samples/denied.json"))
@@ -189,7 +189,7 @@ async fn work(cluster: &Cluster) {
     }
 }
 
-/// What the account is granted, each right once.
+/// The distinct permissions of the account.
 async fn rights(admin: &User) -> BTreeSet<Right> {
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let mut granted = BTreeSet::new();
@@ -218,7 +218,7 @@ async fn rights(admin: &User) -> BTreeSet<Right> {
     granted
 }
 
-/// What the roles that bear the account's name granted when they were made.
+/// The permissions of the account's roles when they were created.
 fn remembered_rights(cluster: &Cluster, account: &str) -> BTreeSet<Right> {
     let mut events = cluster.plane.audit_events();
     events.retain(|event| {
@@ -230,7 +230,7 @@ fn remembered_rights(cluster: &Cluster, account: &str) -> BTreeSet<Right> {
     rules.flatten().flat_map(each).collect()
 }
 
-/// The single rights of a rule.
+/// The single permissions of a rule.
 fn each(rule: &Value) -> Vec<Right> {
     let list = |key: &str| -> Vec<String> {
         let words = rule[key].as_array().into_iter().flatten();
@@ -279,7 +279,7 @@ fn is_use((verb, group, resource, name): &Right, event: &Value) -> bool {
         "" => text("resource").to_owned(),
         part => format!("{}/{part}", text("resource")),
     };
-    // What an apply makes is created: that right is asked for too, and the log has the apply alone.
+    // An apply that creates an object also needs the permission to create, and the log only has the apply.
     let is_made =
         verb == "create" && event["verb"] == "patch" && event["responseStatus"]["code"] == 201;
     (event["verb"] == verb.as_str() || is_made)

@@ -1,4 +1,4 @@
-//! Each alert fires when it should, is silent when it should be, and says what to do.
+//! Each alert fires when it should, is silent otherwise, and says what to do.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// What `alerts.yaml` says of one alert.
+/// The cases of an alert in `alerts.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
@@ -69,7 +69,7 @@ fn each_alert_fires_and_is_silent_when_it_should() {
     run(Command::new(&promtool).args(["test", "rules"]).arg(file));
 }
 
-/// As promtool wants it.
+/// In promtool's format.
 fn test(rule: &Rule, case: &Case) -> Value {
     let series: Vec<_> = case
         .series
@@ -98,7 +98,7 @@ fn alert(rule: &Rule, case: &Case, labels: &BTreeMap<String, String>) -> Value {
     }})
 }
 
-/// Expands what our texts use of Prometheus' templates; a label that the alert lacks is a fault.
+/// Expands the parts of Prometheus' templates that our texts use; a label that the alert lacks is an error.
 fn expand(template: &str, labels: &BTreeMap<String, String>, value: &str) -> String {
     let mut text = String::new();
     let mut rest = template;
@@ -185,7 +185,7 @@ fn check(promtool: &Path, rules: &Path) {
     run(Command::new(promtool).args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(rules));
 }
 
-/// promtool tells of failures on both.
+/// promtool writes failures to both.
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,4 +1,4 @@
-//! What takes spans in place of an OpenTelemetry collector, and keeps them.
+//! A stub OpenTelemetry collector that stores spans.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::support::{certificates::Serving, process::Folder};
 
-/// One that runs, and stops when dropped.
+/// A running collector, which stops when dropped.
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     pub(crate) authority: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub(crate) struct Collector {
     _folder: Folder,
 }
 
-/// Bodies, each with its request's header.
+/// Bodies, each with its request's headers.
 type Received = Arc<Mutex<Vec<(http::request::Parts, Bytes)>>>;
 
 impl Collector {
@@ -60,12 +60,12 @@ impl Collector {
         Self { address, authority, received, _running: running, _folder: folder }
     }
 
-    /// The headers of what came so far.
+    /// The headers received so far.
     pub(crate) fn heads(&self) -> Vec<http::request::Parts> {
         self.received.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
 
-    /// All bytes that came so far, as text where they are.
+    /// All bytes received so far, as text.
     pub(crate) fn text(&self) -> String {
         let received = self.received.lock().unwrap();
         received.iter().map(|(_, body)| String::from_utf8_lossy(body).into_owned()).collect()
@@ -125,14 +125,14 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, received: Received) 
             let (head, body) = request.into_parts();
             let body = body.collect().await?.to_bytes();
             received.lock().unwrap().push((head, body));
-            // An empty message: all was taken.
+            // An empty message: everything was accepted.
             Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::new())))
         }
     });
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// Takes connections, and never says anything.
+/// Accepts connections without ever responding.
 pub(crate) async fn mute() -> (SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

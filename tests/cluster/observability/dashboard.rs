@@ -1,4 +1,4 @@
-//! The dashboard as it is in the chart: its queries, and what Grafana asks of its form.
+//! The dashboard in the chart: its queries, and Grafana's schema.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub(crate) fn dashboard() -> Value {
     serde_json::from_str(&read(FILE)).unwrap()
 }
 
-/// Every expression of the dashboard as Prometheus is asked it, with what it is for.
+/// Every expression of the dashboard as sent to Prometheus, with its purpose.
 pub(crate) fn expressions() -> Vec<(String, String)> {
     let dashboard = dashboard();
     let mut found = Vec::new();
@@ -37,7 +37,7 @@ pub(crate) fn expressions() -> Vec<(String, String)> {
     found.into_iter().map(|(what, query)| (what, interpolate(&query))).collect()
 }
 
-/// As Grafana does where all is chosen.
+/// As Grafana does if all values are selected.
 fn interpolate(query: &str) -> String {
     let query = query
         .replace("$__rate_interval", "5m")
@@ -51,7 +51,7 @@ fn interpolate(query: &str) -> String {
 #[test]
 fn each_panel_has_what_a_reader_and_grafana_need() {
     let dashboard = dashboard();
-    // Grafana 12; older ones since 10 read it too.
+    // Grafana 12; versions since 10 read it too.
     assert_eq!(dashboard["schemaVersion"], 41);
     assert_eq!(dashboard["uid"], "portcullis");
     assert!(dashboard.get("id").is_none() && dashboard.get("__inputs").is_none());
@@ -98,12 +98,12 @@ fn the_chart_ships_it_as_it_is() {
     assert_eq!(map["metadata"]["labels"]["grafana_dashboard"], "1");
 }
 
-/// What a legend such as `{{hook}} {{outcome}}` names.
+/// The labels in a legend such as `{{hook}} {{outcome}}`.
 fn labels(legend: &str) -> Vec<String> {
     legend.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap().to_owned()).collect()
 }
 
-/// What the outermost aggregation that has a list keeps; `histogram_quantile` takes `le` away.
+/// The labels that the outermost aggregation with a list keeps; `histogram_quantile` removes `le`.
 fn by(query: &str) -> Vec<String> {
     let (_, list) = query.split_once(" by (").unwrap();
     let list = list.split(')').next().unwrap();

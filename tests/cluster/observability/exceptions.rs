@@ -1,4 +1,4 @@
-//! What is seen of exceptions and profiles from outside: how they stand, and what they let in.
+//! Metrics of exceptions and profiles: their states, and what they admit.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,20 +13,20 @@ use crate::support::{
 
 const DAY: u64 = 24 * 3600;
 
-/// Makes the cluster know PolicyExceptions.
+/// Creates the definition of PolicyExceptions.
 pub(crate) async fn define(admin: &User) {
     let definition = super::rules::read("charts/portcullis/files/policyexceptions.yaml");
     let definition: Value = serde_saphyr::from_str(&definition).unwrap();
     let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let made = admin.create(definitions, &definition).await;
-    // Another test of this process may have been here before.
+    // Another test of this process may have created it.
     assert!(matches!(made.code, 201 | 409), "{}", made.message());
     let all = "/apis/portcullis.dev/v1alpha1/policyexceptions";
     until("the definition", PATIENCE, async || (admin.get(all).await.code == 200).then_some(()))
         .await;
 }
 
-/// Allows a namespace's pods to see the node's processes.
+/// Allows hostPID for a namespace's pods.
 pub(crate) async fn except(
     admin: &User,
     (at, name): (&str, &str),
@@ -88,7 +88,7 @@ profiles:
     except(&admin, (&ours, "later"), "elsewhere", now + days(8)).await;
     except(&admin, (&ours, "typo"), "elsewhere", now + days(8)).await;
     let typo = format!("{}/typo", exceptions(&ours));
-    // The schema lets it pass.
+    // The schema accepts it.
     let wrong = json!({"spec": {"match": {"podLabel": {"app": "x"}}}});
     admin.merge(&typo, &wrong).await.granted();
 
@@ -138,12 +138,12 @@ profiles:
     let log = server.log();
     let denied = log.lines().find(|line| line.contains(&lapsed) && line.contains("denied"));
     assert!(denied.unwrap().contains(&format!("{ours}/ended,{ours}/old")), "{denied:?}");
-    // A profile that there is not is counted where invalid labels are.
+    // A profile that does not exist is counted as an invalid label.
     let labels = "fatal=\"false\",request_operation=\"create\",resource=\"pod\",subresource=\"\"";
     assert_eq!(value(&page, &format!("pod_security_errors_total{{{labels}}}")), 1.0);
 }
 
-/// How many there are in each state, by its name.
+/// The number of exceptions in each state, sorted by name.
 fn standing(page: &str) -> String {
     let states = page.lines().filter_map(|line| line.strip_prefix("portcullis_exceptions{state="));
     let states = states.map(|state| state.replace(['"', '}'], ""));
@@ -155,7 +155,7 @@ fn value(page: &str, series: &str) -> f64 {
     found.unwrap_or_else(|| panic!("no {series} in:\n{page}")).parse().unwrap()
 }
 
-/// One that baseline denies, for a single thing.
+/// A pod that baseline denies for a single field.
 fn pod() -> Value {
     let container = json!({"name": "main", "image": "web:1"});
     json!({

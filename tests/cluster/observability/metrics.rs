@@ -1,4 +1,4 @@
-//! The page that lists the metrics lists exactly those that a run exposes.
+//! The page of metrics lists exactly the metrics that a run exposes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::run::Exposed;
 
 const HEAD: &str = "| metric | type | labels | says |\n| --- | --- | --- | --- |\n";
 
-/// What a page of metrics says of one.
+/// The description of a metric on a page.
 #[derive(Default)]
 struct Family {
     kind: String,
@@ -45,7 +45,7 @@ fn note(page: &str, families: &mut BTreeMap<String, Family>) {
         {
             families.entry(name.to_owned()).or_default().kind = kind.to_owned();
         } else if let Some((name, rest)) = text.split_once('{') {
-            // A histogram's series have suffixes, and `le` is no label of ours.
+            // A histogram's series have suffixes, and `le` is not one of our labels.
             let name = ["_bucket", "_sum", "_count"]
                 .iter()
                 .find_map(|suffix| {

@@ -1,4 +1,4 @@
-//! What people watch the server by: alerts, the dashboard, the page that lists metrics, and traces.
+//! Observability: alerts, the dashboard, the page of metrics, and traces.
 
 mod alerts;
 #[cfg(feature = "otel")]

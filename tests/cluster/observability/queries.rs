@@ -1,4 +1,4 @@
-//! What alerts and the dashboard ask for, something exposes: under that name, with these labels and values.
+//! All metrics in alerts and the dashboard are exposed, with the same names, labels and values.
 
 use std::io::Write;
 use std::path::Path;
@@ -25,7 +25,7 @@ async fn everything_that_is_asked_for_is_exposed() {
     let faults = faults(&promql, &page, &asked);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 
-    // What the check would miss if it were none.
+    // Mistakes that the check must find.
     for (query, fault) in [
         ("portcullis_requests", "nothing exposes portcullis_requests"),
         ("portcullis_requests_total{hook='other'}", "no series is "),
@@ -39,7 +39,7 @@ async fn everything_that_is_asked_for_is_exposed() {
     }
 }
 
-/// What is wrong with the queries, each after what it is for.
+/// The errors in the queries, each with its purpose.
 fn faults(promql: &Path, page: &Path, queries: &[(String, String)]) -> Vec<String> {
     let mut command = Command::new(promql);
     let mut child = command.arg(page).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -48,7 +48,7 @@ fn faults(promql: &Path, page: &Path, queries: &[(String, String)]) -> Vec<Strin
         input += &serde_json::to_string(query).unwrap();
         input.push('\n');
     }
-    // The answers wait in a pipe meanwhile, which has room for them.
+    // The answers wait in a pipe, which has room for them.
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());

@@ -1,4 +1,4 @@
-//! The alert rules as they are in the chart.
+//! The alert rules in the chart.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(crate) const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/charts/portcullis/files/rules.yaml");
 
-/// One alert, with what the tests look at.
+/// An alert, with the fields that the tests use.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Rule {
     pub(crate) alert: String,

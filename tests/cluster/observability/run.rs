@@ -1,4 +1,4 @@
-//! What a run of the real server exposes, and the API server with it, once everything that is counted has happened.
+//! The metrics of a real server and of the API server, after everything that is counted has happened.
 
 use std::time::{Duration, SystemTime};
 
@@ -31,15 +31,15 @@ harden: {mode: auto}
 pub(crate) struct Exposed {
     /// Of a server that answers an API server.
     pub(crate) server: String,
-    /// Of one that keeps certificates.
+    /// Of one that manages certificates.
     pub(crate) self_managed: String,
-    /// Of one that writes reports and Events, and honours exceptions.
+    /// Of one that writes reports and Events, and accepts exceptions.
     pub(crate) reporting: String,
     pub(crate) api_server: String,
 }
 
 impl Exposed {
-    /// Of one run, for all tests of the process.
+    /// Shared by all tests of the process.
     pub(crate) async fn shared() -> Result<&'static Self, Skip> {
         static SHARED: OnceCell<Exposed> = OnceCell::const_new();
         SHARED.get_or_try_init(Self::collect).await
@@ -52,7 +52,7 @@ impl Exposed {
         let flags = ["--metrics-namespaces", "5"];
         let mut server = Portcullis::launch(plane, Some(CONFIGURATION), &flags);
         server.wait_ready().await;
-        // Later our own webhook would refuse the label.
+        // Later, our own webhook would refuse the label.
         let invalid = server.namespace(plane, "run", &[(ENFORCE, "strict")]).await;
         server.register(plane).await;
         use_everything(plane, &server, &invalid).await;
@@ -82,7 +82,7 @@ async fn of_leader(replica: &Replica) -> String {
     page(replica.admin_port, "/metrics").await.unwrap().1
 }
 
-/// After an audit, with an exception that ends soon.
+/// After an audit, with an exception that expires soon.
 async fn of_reporter(plane: &ControlPlane) -> String {
     let admin = plane.user(Who::Admin).await;
     define(&admin).await;
@@ -117,7 +117,7 @@ async fn use_everything(plane: &ControlPlane, server: &Portcullis, invalid: &str
     let privileged = pod(&json!({"privileged": true}));
     let plain = pod(&json!({}));
 
-    // Denied; warned and noted; hardened; as hard as can be; exempt; judged by an invalid label.
+    // Denied; warned and audited; hardened; with the strictest settings; exempt; judged by an invalid label.
     assert_eq!(dev.create(&pods(&baseline), &privileged).await.code, 403);
     dev.create(&pods(&baseline), &plain).await.granted();
     dev.create(&pods(&restricted), &plain).await.granted();
@@ -127,7 +127,7 @@ async fn use_everything(plane: &ControlPlane, server: &Portcullis, invalid: &str
     dev.create(&deployments(&baseline), &deployment()).await.granted();
 }
 
-/// Nobody answers: what must be judged is refused, what is only advised on is let in.
+/// Without a server, judged requests are refused, and others are admitted.
 async fn fail(admin: &User, namespace: &str) {
     assert_eq!(admin.create(&pods(namespace), &pod(&json!({}))).await.code, 500);
     admin.create(&deployments(namespace), &deployment()).await.granted();

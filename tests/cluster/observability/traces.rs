@@ -1,4 +1,4 @@
-//! Spans reach a collector, say what they should and no more, and never stand in the way.
+//! Spans reach a collector, contain only what they should, and never delay requests.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::{
     server::{DENIED, HARDENED, Server, command},
 };
 
-/// As kube-apiserver sends it: version, trace, parent, and whether it is sampled.
+/// kube-apiserver's format: version, trace, parent, and whether it is sampled.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
@@ -31,7 +31,7 @@ async fn each_request_is_a_span_of_the_callers_trace() {
     spans.sort_by_key(|span| span.start_time_unix_nano);
     let [denied, hardened] = &spans[..] else { panic!("{spans:#?}") };
     assert_eq!(denied.name, "validate pods");
-    // Server, as the specification numbers kinds.
+    // Server, by the numbers of the specification.
     assert_eq!(denied.kind, 2);
     assert_eq!(denied.trace_id, hex(TRACE));
     assert_eq!(denied.parent_span_id, hex(PARENT));
@@ -66,7 +66,7 @@ async fn each_request_is_a_span_of_the_callers_trace() {
     let resource = attributes(&collector.resources()[0].attributes);
     assert_eq!(resource["service.name"], "portcullis");
     assert_eq!(resource["service.version"], env!("CARGO_PKG_VERSION"));
-    // Who asked, and anything of the object.
+    // The user, and the content of the object.
     for secret in ["alice", "system:authenticated", "registry.example.com", "migrate"] {
         assert!(DENIED.contains(secret) || HARDENED.contains(secret));
         assert!(!collector.text().contains(secret), "{secret} in {}", collector.text());
@@ -181,7 +181,7 @@ async fn post(server: &Server, path: &str, review: &str, sampled: Option<&str>) 
     assert_eq!(connection.answer().await.unwrap().status(), 200);
 }
 
-/// The last spans are sent on the way out.
+/// The last spans are sent during shutdown.
 async fn end(server: &mut Server) {
     server.signal("TERM");
     assert_eq!(server.ended().await.code(), Some(0), "{}", server.output());

@@ -1,4 +1,4 @@
-//! Which of the two APIs is spoken, and how many reports there may be.
+//! Which of the two APIs is used, and the maximum number of reports.
 
 use crate::{
     reports::{
@@ -25,7 +25,7 @@ async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
     let flags = ["--reports=auto", "--report-limit=2"];
     let mut server = start(&kubeconfig, "one", &flags).await;
 
-    // Neither API is there: it is said once, and the audit goes on.
+    // Without either API, one message is logged, and audits continue.
     audited(&server).await;
     audited(&server).await;
     let message = "no reports are written";
@@ -33,7 +33,7 @@ async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
     let counted = r#"portcullis_audit_workloads{hardened="restricted",level="baseline"}"#;
     assert_eq!(metric(&server, counted).await, 3.0);
 
-    // The older one alone.
+    // Only the older one.
     define_policy_reports(&admin).await;
     audited(&server).await;
     let written = reports(&admin, POLICY_REPORTS, &shop).await;
@@ -41,7 +41,7 @@ async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
     assert_eq!(written[0]["results"][0]["source"], "portcullis");
     assert_eq!(metric(&server, "portcullis_reports_left_out").await, 1.0);
 
-    // Both: the older reports are taken away.
+    // With both, the older reports are deleted.
     define_open_reports(&admin).await;
     audited(&server).await;
     audited(&server).await;
@@ -49,7 +49,7 @@ async fn the_api_is_chosen_in_each_round_and_the_limit_is_kept() {
     assert_eq!(subjects(&written), ["Pod/a", "Pod/b"], "{}", server.log());
     assert!(reports(&admin, POLICY_REPORTS, &shop).await.is_empty());
 
-    // Fewer may be: those beyond the limit are taken away.
+    // With a lower limit, reports beyond it are deleted.
     server.signal("TERM");
     assert!(server.ended().await.success(), "{}", server.log());
     let flags = ["--reports=openreports", "--report-limit=1"];

@@ -1,4 +1,4 @@
-//! The two kinds of reports, as far as their documentation says what they hold: the API server drops all else.
+//! The definitions of the two kinds of reports with their documented fields: the API server drops all others.
 
 use serde_json::{Value, json};
 
@@ -10,14 +10,14 @@ use crate::support::{
 pub(crate) const OPEN_REPORTS: &str = "/apis/openreports.io/v1alpha1/reports";
 pub(crate) const POLICY_REPORTS: &str = "/apis/wgpolicyk8s.io/v1alpha2/policyreports";
 
-/// Has the cluster know `openreports.io/v1alpha1` Reports.
+/// Creates the definition of `openreports.io/v1alpha1` Reports.
 pub(crate) async fn define_open_reports(admin: &User) {
     let source = json!({"source": {"type": "string"}});
     let definition = definition("openreports.io", "v1alpha1", "Report", "reports", &source);
     define(admin, &definition, OPEN_REPORTS).await;
 }
 
-/// Has it know `wgpolicyk8s.io/v1alpha2` PolicyReports.
+/// Creates the definition of `wgpolicyk8s.io/v1alpha2` PolicyReports.
 pub(crate) async fn define_policy_reports(admin: &User) {
     let kind = ("PolicyReport", "policyreports");
     let definition = definition("wgpolicyk8s.io", "v1alpha2", kind.0, kind.1, &json!({}));
@@ -62,7 +62,7 @@ fn definition(group: &str, version: &str, kind: &str, plural: &str, more: &Value
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": format!("{plural}.{group}"),
-            // Groups of this community need somebody's leave, and this is no such group.
+            // API groups under k8s.io need an approval.
             "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
         },
         "spec": {

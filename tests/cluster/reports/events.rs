@@ -1,4 +1,4 @@
-//! Events of denied pods.
+//! Events for denied pods.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
         .namespace(plane, "written", &[("pod-security.kubernetes.io/enforce", "baseline")])
         .await;
 
-    // Of a dry run nothing is left behind.
+    // A dry run creates no Event.
     let dry = format!("{}?dryRun=All", pods(&shop));
     assert_eq!(admin.create(&dry, &privileged("dry")).await.code, 403);
     assert_eq!(admin.create(&pods(&shop), &privileged("bare")).await.code, 403);
@@ -60,7 +60,7 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     );
     assert_eq!(written[0]["reportingInstance"], "replica-1");
 
-    // The controller tries again and again.
+    // The controller retries repeatedly.
     let made = deployment("web", &privileged("web"));
     admin.create(&apps(&shop, "deployments"), &made).await.granted();
     let written = events(&admin, &shop, 2).await;
@@ -76,7 +76,7 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     assert_eq!(metric(&server, r#"portcullis_events_total{result="written"}"#).await, 2.0);
     assert_eq!(metric(&server, r#"portcullis_events_total{result="failed"}"#).await, 0.0);
 
-    // Another replica, or the same one after a restart, adds to the Event that is there.
+    // Another replica, or the same one after a restart, adds to the existing Event.
     let mut other = Portcullis::launch_by(&kubeconfig, Some(CONFIGURATION), &flags);
     other.wait_ready().await;
     other.register(plane).await;
@@ -107,7 +107,7 @@ async fn a_denied_pod_is_told_of_once_where_its_owner_is_looked_at() {
     assert_eq!(metric(&other, r#"portcullis_events_total{result="failed"}"#).await, 0.0);
 }
 
-/// Ours in the namespace, the oldest first, once there are so many.
+/// Our Events in the namespace, oldest first, once there are this many.
 async fn events(admin: &User, namespace: &str, count: usize) -> Vec<Value> {
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
     until("the Events", PATIENCE, async || {

@@ -1,4 +1,4 @@
-//! A report from its first writing until its workload is gone.
+//! A report from creation until its workload is deleted.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     let shop = plane.namespace("shop", &[(ENFORCE, "privileged")]).await;
     let deployments = apps(&shop, "deployments");
     let mut web = deployment("web", &privileged("web"));
-    // Without a node no new pod becomes ready: old ones must not wait for that.
+    // Without a node no new pod becomes ready, so old ones must not wait for that.
     web["spec"]["strategy"] = json!({"type": "Recreate"});
     admin.create(&deployments, &web).await.granted();
     admin.create(&deployments, &deployment("good", &compliant("good"))).await.granted();
@@ -35,7 +35,7 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     let kubeconfig = reporter(&plane, &folder).await;
     let server = start(&kubeconfig, "one", &["--reports=openreports"]).await;
 
-    // Written: one for each that breaks something.
+    // Created: one for each workload with violations.
     audited(&server).await;
     let written = reports(&admin, OPEN_REPORTS, &shop).await;
     assert_eq!(subjects(&written), ["Deployment/web", "Pod/bare"], "{}", server.log());
@@ -90,14 +90,14 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     let counted = r#"portcullis_audit_workloads{hardened="restricted",level="baseline"}"#;
     assert_eq!(metric(&server, counted).await, 1.0);
 
-    // Nothing changes: nothing is written.
+    // Without changes, nothing is written.
     let done = r#"portcullis_report_writes_total{operation="apply",result="done"}"#;
     let writes = metric(&server, done).await;
     audited(&server).await;
     assert_eq!(reports(&admin, OPEN_REPORTS, &shop).await, written);
     assert_eq!((writes, metric(&server, done).await), (2.0, 2.0));
 
-    // The namespace enforces more, and the workload is mended in part.
+    // The namespace enforces more, and the workload is partly fixed.
     let label = json!({"metadata": {"labels": {ENFORCE: "baseline"}}});
     admin.merge(&format!("/api/v1/namespaces/{shop}"), &label).await.granted();
     audited(&server).await;
@@ -115,7 +115,7 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     })
     .await;
 
-    // Its owner goes, and it with it; who is mended altogether has none.
+    // The report is deleted with its owner; a workload without violations has none.
     admin.delete(&format!("{deployments}/web")).await.granted();
     admin.delete(&format!("{}/bare?gracePeriodSeconds=0", pods(&shop))).await.granted();
     until("the reports to go", PATIENCE, async || {

@@ -1,9 +1,9 @@
-//! The reports that the leader of `serve` writes, on a real control plane: whose garbage collector takes them away.
+//! The reports of `serve`'s leader, on a real control plane, whose garbage collector deletes them.
 //!
-//! - `life`: a report from its first writing until its workload is gone
-//! - `apis`: which of the two APIs is spoken, and how many reports there may be
+//! - `life`: a report from creation until its workload is deleted
+//! - `apis`: which of the two APIs is used, and the maximum number of reports
 //! - `replicas`: only one of them writes
-//! - `events`: what is told of denied pods
+//! - `events`: Events for denied pods
 
 mod apis;
 pub(crate) mod definitions;

@@ -1,14 +1,14 @@
-//! The program as it is run: started, asked, changed under way and ended, without a cluster.
+//! The program's life without a cluster: start, requests, changes of its files, end.
 //!
 //! - `server`: starts it on free ports
-//! - `bad_start`: what it says of what it cannot use
-//! - `config_validate`: `config validate`, which says what `serve` will
+//! - `bad_start`: errors at startup
+//! - `config_validate`: `config validate`, which predicts whether `serve` starts
 //! - `certificates`, `configuration`: files that change while it serves
 //! - `drain`: signals
 //! - `flags`: and their environment variables
-//! - `log`, `metrics`: what it tells of its decisions
-//! - `memory`: more than it has room for
-//! - `standalone`: the first try
+//! - `log`, `metrics`: its record of decisions
+//! - `memory`: more and larger reviews than fit into memory
+//! - `standalone`: `serve --standalone`
 
 mod bad_start;
 mod certificates;

@@ -1,15 +1,15 @@
 //! How the program reaches an API server: the program itself, with kubeconfigs, environments and proxies of every kind.
 //!
 //! - `emulated`: an API server that emulates an older version
-//! - `kubeconfigs`: every form of a kubeconfig, and what it is told of
+//! - `kubeconfigs`: all forms of kubeconfigs, and their errors
 //! - `files`: which kubeconfigs are read, and how they are merged
 //! - `plugins`: credential plugins
 //! - `proxies`: CONNECT and SOCKS proxies
-//! - `knowing`: what an audit says where it may not read all, and where Portcullis is not installed
-//! - `past`: an earlier report that is no regular file
+//! - `knowing`: audits without permission for some lists, and without Portcullis
+//! - `past`: an earlier report from a pipe
 //! - `serving`: the server behind a proxy
-//! - `slow`: an API server that takes its time
-//! - `outage`: what the server's log says while the API server is away
+//! - `slow`: a slow API server
+//! - `outage`: the server's log while the API server is unreachable
 
 mod apiserver;
 mod emulated;

@@ -60,10 +60,7 @@ items:
     let errors = refused.iter().map(|one| format!("{}: {}", one.line.unwrap(), one.why));
     let errors: Vec<_> = errors.collect();
     assert_eq!(errors.len(), 2, "{errors:?}");
-    assert!(
-        errors[0].starts_with("7: volumes stands at an anchor that *shared uses"),
-        "{errors:?}"
-    );
+    assert!(errors[0].starts_with("7: volumes is at an anchor that *shared uses"), "{errors:?}");
     assert!(errors[1].starts_with("12: volumes comes from the alias *shared"), "{errors:?}");
 }
 

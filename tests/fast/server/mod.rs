@@ -2,16 +2,16 @@
 //!
 //! - `harness`: starts a server on a free port
 //! - `client`: sends it raw bytes
-//! - `http`: what a well-meaning client sees
-//! - `hostile`: what an untrusted client may try
+//! - `http`: requests of well-behaved clients
+//! - `hostile`: attacks by untrusted clients
 //! - `bodies`: too large, too many, not as announced
-//! - `crowds`: more connections than there is room for
-//! - `flood`: handshakes as fast as they come
-//! - `drain`: the end of a server
+//! - `crowds`: more connections than the limit
+//! - `flood`: a flood of handshakes
+//! - `drain`: shutdown
 //! - `certificates`: files, reload, self-signed
-//! - `client_auth`: who may connect at all
-//! - `admin`: the second port
-//! - `limits`: how memory is shared out, and how deadlines go together
+//! - `client_auth`: client authentication
+//! - `admin`: the admin port
+//! - `limits`: the division of memory, and deadlines
 
 mod admin;
 mod bodies;

@@ -185,7 +185,7 @@ impl<'de> de::Visitor<'de> for RequestSeed<'_, 'de> {
             if field.is_read() && seen & bit != 0 {
                 // Another reader may use the other value. Without a uid, no review is returned.
                 request.uid = Text::default();
-                return Err(de::Error::custom("a field of the request stands twice"));
+                return Err(de::Error::custom("a field of the request is repeated"));
             }
             seen |= bit;
             match field {

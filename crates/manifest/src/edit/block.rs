@@ -150,7 +150,7 @@ impl<'n> Block<'n> {
         let is_colon = rest.trim_start().starts_with(':');
         let behind = if is_colon { end + rest.find(':').unwrap_or_default() + 1 } else { end };
         if !layout::is_rest_empty(text, behind) {
-            let why = "it cannot be told what on this line a line behind it would belong to: set the fields by hand";
+            let why = "it is ambiguous to which value a line after this one would belong: set the fields by hand";
             return Err(refusal(behind, why.to_owned()));
         }
         let byte = behind_comments(text, layout::line_end(text, behind), column);

@@ -100,7 +100,7 @@ fn ways_through_aliases_and_merge_keys_say_so() {
 fn nothing_holds_itself() {
     let error = |text: &str| Tree::parse(text, 0..text.len(), Repeats::Refused).unwrap_err();
     for text in ["a: &a\n  <<: *a\n  b: 1\n", "a: &a\n  b: *a\n"] {
-        assert_eq!(error(text).why, "an alias within what it stands for", "{text}");
+        assert_eq!(error(text).why, "an alias inside its own anchor", "{text}");
     }
 }
 
@@ -195,7 +195,7 @@ fn what_cannot_be_read_names_its_place() {
         ("a: 1\n? [b]\n: c\n", 7, "a key must be"),
         ("a: 1\nnull: c\n", 5, "a key must be"),
         ("a: 1\n<<: b\n", 5, "a merge key (<<) needs a mapping"),
-        ("a: &a [*a]\n", 7, "an alias within what it stands for"),
+        ("a: &a [*a]\n", 7, "an alias inside its own anchor"),
     ] {
         let (at, is) = refused(text).unwrap_err();
         assert_eq!((at, is.contains(why)), (byte, true), "{text}: {is}");

@@ -46,7 +46,7 @@ fn namespace(identity: &Identity, policy: &Policy) -> String {
         .filter(|(key, _)| is_policy_label(key) || *key == PROFILE_LABEL)
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
-    let name = if name.is_empty() { "(not said)".to_owned() } else { format!("{name:?}") };
+    let name = if name.is_empty() { "(not set)".to_owned() } else { format!("{name:?}") };
     let is_of_cluster = !policy.labels.known.is_empty();
     if is_of_cluster && !policy.labels.known.contains_key(&identity.namespace) {
         return format!("{name}, which the cluster does not have");
@@ -76,7 +76,7 @@ fn floor(identity: &Identity, policy: &Policy, of: &EffectivePolicy) -> String {
             format!("{}, not for this namespace", floor.enforce)
         }
         (Some(floor), None) if of.is_held_by(&Source::Floor) => {
-            format!("{}, which holds beside what is asked for", floor.enforce)
+            format!("{}, which applies in addition to the requested level", floor.enforce)
         }
         (Some(floor), None) => format!("{}, which is asked for anyway", floor.enforce),
     }
@@ -150,7 +150,7 @@ fn verdict(workload: &Workload) -> String {
     };
     match (ids(true), ids(false)) {
         (errors, warnings) if errors.is_empty() && warnings.is_empty() => "allowed".to_owned(),
-        (errors, warnings) if errors.is_empty() => format!("allowed; told of {warnings}"),
+        (errors, warnings) if errors.is_empty() => format!("allowed; warnings: {warnings}"),
         (errors, _) => format!("denied: {errors}"),
     }
 }

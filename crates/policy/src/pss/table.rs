@@ -101,7 +101,7 @@ mod tests {
     fn the_order_is_upstreams() {
         let keys: Vec<_> = CONTROLS.iter().map(|control| (control.level, control.id)).collect();
         assert!(keys.is_sorted(), "{keys:?}");
-        assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "an id stands twice");
+        assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "an id is used twice");
     }
 
     #[test]

@@ -174,7 +174,7 @@ name! {
     /// The id of a rule.
     RuleId,
     rules(),
-    "must be the id of a rule, as rules/imageTag: only rules are told of and not denied".to_owned()
+    "must be the id of a rule, such as rules/imageTag: only rules warn without denying".to_owned()
 }
 name! {
     /// A field that hardening adds.

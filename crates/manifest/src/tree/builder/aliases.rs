@@ -49,7 +49,7 @@ impl Builder<'_> {
             return wrong("an alias of no anchor");
         };
         let (target, Some(extent)) = (*target, *extent) else {
-            return wrong("an alias within what it stands for");
+            return wrong("an alias inside its own anchor");
         };
         self.repeated += extent.size;
         if self.repeated > MAX_REPEATED {

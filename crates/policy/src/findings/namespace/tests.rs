@@ -138,7 +138,7 @@ fn nothing_is_advised_where_not_all_is_known_or_nothing_is_enforced() {
     let unread = Unread { what: "list pods".to_owned(), why: "forbidden".to_owned() };
     let unread = NamespaceObjects { unread: vec![unread], ..NamespaceObjects::default() };
     let unread = Namespace::of(facts.clone(), unread, &config.harden);
-    assert_eq!((unread.command.as_ref(), unread.meets()), (None, None), "nobody knows");
+    assert_eq!((unread.command.as_ref(), unread.meets()), (None, None), "unknown");
     let exempt = NamespaceFacts { exempt: Some(Exemption::Namespace), ..facts.clone() };
     assert_eq!(Namespace::of(exempt, NamespaceObjects::default(), &config.harden).command, None);
     let unknown = NamespaceFacts { labels: None, ..facts };
