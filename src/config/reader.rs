@@ -155,6 +155,14 @@ fn named(field: &Field) -> String {
 
 fn message(error: &Error, path: &Field) -> Option<String> {
     Some(match error.kind() {
+        // The content of a file that was named by mistake may be a key: only its type is shown.
+        ErrorKind::Type if path.steps().is_empty() => match error.why().split_once(" is the ") {
+            Some((start, value)) => {
+                let kind = value.split(' ').next().unwrap_or_default();
+                format!("the file: {start} is a {kind}")
+            }
+            None => format!("the file: {}", error.why()),
+        },
         ErrorKind::Value | ErrorKind::Type => format!("{}: {}", named(path), error.why()),
         ErrorKind::MissingKey(keys) if keys.contains(", ") => {
             format!("{}: must set one of: {keys}", named(path))
