@@ -7,14 +7,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod ground;
 mod image;
 mod release;
 mod rights;
+mod setup;
 mod upgrade;
 mod workloads;
 
-use ground::{Ground, PROGRAMS};
+use setup::{NodeSetup, PROGRAMS};
 use support::namespaces::{build_all, in_namespaces_after};
 use support::node::cgroup::Cgroup;
 use support::node::parts::Parts;
@@ -30,14 +30,14 @@ fn the_chart_runs_on_a_node() {
             Cgroup::make()
         },
         async || {
-            let ground = Ground::start().await;
-            release::is_installed_and_runs_restricted(&ground).await;
-            workloads::a_deployment_is_denied_and_then_hardened(&ground).await;
-            workloads::an_image_that_runs_as_root_is_warned_about_and_refused(&ground).await;
-            release::is_tested(&ground);
-            release::refuses_a_bad_configuration(&ground).await;
-            upgrade::upgrades_cause_no_failed_requests(&ground).await;
-            release::is_uninstalled_and_pods_start(&ground).await;
+            let setup = NodeSetup::start().await;
+            release::is_installed_and_runs_restricted(&setup).await;
+            workloads::a_deployment_is_denied_and_then_hardened(&setup).await;
+            workloads::an_image_that_runs_as_root_is_warned_about_and_refused(&setup).await;
+            release::is_tested(&setup);
+            release::refuses_a_bad_configuration(&setup).await;
+            upgrade::upgrades_cause_no_failed_requests(&setup).await;
+            release::is_uninstalled_and_pods_start(&setup).await;
         },
     );
 }

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::{
-    ground::{APP, Ground, are_ready},
     release::{SERVER, values},
+    setup::{APP, NodeSetup, are_ready},
     support::{
         control_plane::Who,
         helm::RELEASE,
@@ -24,20 +24,20 @@ use crate::{
 /// The number of users that create pods at the same time, on separate connections.
 const CREATORS: usize = 4;
 
-pub(crate) async fn upgrades_cause_no_failed_requests(ground: &Ground) {
-    let namespace = ground.strict("load", &[]).await;
+pub(crate) async fn upgrades_cause_no_failed_requests(setup: &NodeSetup) {
+    let namespace = setup.strict("load", &[]).await;
     let path = format!("{}?dryRun=All", pods(&namespace));
-    let before = names(ground).await;
+    let before = names(setup).await;
     let over = Arc::new(AtomicBool::new(false));
     let mut load = JoinSet::new();
     for _ in 0..CREATORS {
-        let developer = ground.plane.user(Who::Developer).await;
+        let developer = setup.plane.user(Who::Developer).await;
         load.spawn(create(developer, path.clone(), Arc::clone(&over)));
     }
 
     let start = Instant::now();
-    upgrade(ground);
-    gone(ground, &before).await;
+    upgrade(setup);
+    gone(setup, &before).await;
     say(&format!("helm upgrade --wait, until the old pods are gone: {:?}", start.elapsed()));
     over.store(true, Ordering::SeqCst);
 
@@ -48,7 +48,7 @@ pub(crate) async fn upgrades_cause_no_failed_requests(ground: &Ground) {
     say(&format!("pods created meanwhile: {count}, failed: {}", failures.len()));
     assert!(count > 100, "that was no load: {count}");
     assert_eq!(failures, [""; 0]);
-    let after = names(ground).await;
+    let after = names(setup).await;
     assert!(after.iter().all(|name| !before.contains(name)), "{before:?}, {after:?}");
 }
 
@@ -69,16 +69,16 @@ async fn create(developer: User, path: String, over: Arc<AtomicBool>) -> (usize,
     (count, failures)
 }
 
-fn upgrade(ground: &Ground) {
+fn upgrade(setup: &NodeSetup) {
     let mut values = values();
     values["podAnnotations"] = json!({"revision": "2"});
-    tokio::task::block_in_place(|| ground.helm.upgrade(&values, &["--wait", "--timeout=180s"]));
+    tokio::task::block_in_place(|| setup.helm.upgrade(&values, &["--wait", "--timeout=180s"]));
 }
 
 /// Waits until none of these pods is left; they drain.
-async fn gone(ground: &Ground, before: &[String]) {
+async fn gone(setup: &NodeSetup, before: &[String]) {
     until("the old pods to be gone", 3 * PATIENCE, async || {
-        let list = ground.admin.get(&pods(RELEASE)).await.granted();
+        let list = setup.admin.get(&pods(RELEASE)).await.granted();
         let items = list["items"].as_array().unwrap();
         let is_old =
             |pod: &Value| before.iter().any(|name| pod["metadata"]["name"] == name.as_str());
@@ -87,8 +87,8 @@ async fn gone(ground: &Ground, before: &[String]) {
     .await;
 }
 
-async fn names(ground: &Ground) -> Vec<String> {
+async fn names(setup: &NodeSetup) -> Vec<String> {
     let ready = |pods: &[Value]| are_ready(pods, 2);
-    let pods = ground.pods("two pods", RELEASE, SERVER, ready).await;
+    let pods = setup.pods("two pods", RELEASE, SERVER, ready).await;
     pods.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    ground::{APP, Ground, ROOT, are_ready},
     rights::assert_restricted,
+    setup::{APP, NodeSetup, ROOT, are_ready},
     support::{
         control_plane::Who,
         objects::{apps, deployment, pod, pods},
@@ -18,9 +18,9 @@ fn plain(name: &str, image: &str) -> Value {
 }
 
 /// First without hardening, then with it.
-pub(crate) async fn a_deployment_is_denied_and_then_hardened(ground: &Ground) {
-    let namespace = ground.strict("shop", &[("portcullis.dev/harden", "off")]).await;
-    let developer = ground.plane.user(Who::Developer).await;
+pub(crate) async fn a_deployment_is_denied_and_then_hardened(setup: &NodeSetup) {
+    let namespace = setup.strict("shop", &[("portcullis.dev/harden", "off")]).await;
+    let developer = setup.plane.user(Who::Developer).await;
     let path = apps(&namespace, "deployments");
 
     let created = developer.create(&path, &deployment("web", &plain("web", APP))).await;
@@ -37,21 +37,21 @@ pub(crate) async fn a_deployment_is_denied_and_then_hardened(ground: &Ground) {
     assert_eq!(list["items"], json!([]));
 
     let harden = json!({"metadata": {"labels": {"portcullis.dev/harden": "auto"}}});
-    ground.admin.merge(&format!("/api/v1/namespaces/{namespace}"), &harden).await.granted();
+    setup.admin.merge(&format!("/api/v1/namespaces/{namespace}"), &harden).await.granted();
     // A new revision, because the controller's delay before a retry grows.
     let again = json!({"spec": {"template": {"metadata": {"annotations": {"again": "yes"}}}}});
     developer.merge(&format!("{path}/web"), &again).await.granted();
 
     let ready = |pods: &[Value]| are_ready(pods, 2);
-    for pod in ground.pods("the hardened pods", &namespace, "app=web", ready).await {
+    for pod in setup.pods("the hardened pods", &namespace, "app=web", ready).await {
         assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true, "{pod:#}");
-        assert_restricted(&ground.node, &pod);
+        assert_restricted(&setup.node, &pod);
     }
 }
 
-pub(crate) async fn an_image_that_runs_as_root_is_warned_about_and_refused(ground: &Ground) {
-    let namespace = ground.strict("root", &[]).await;
-    let developer = ground.plane.user(Who::Developer).await;
+pub(crate) async fn an_image_that_runs_as_root_is_warned_about_and_refused(setup: &NodeSetup) {
+    let namespace = setup.strict("root", &[]).await;
+    let developer = setup.plane.user(Who::Developer).await;
 
     let created = developer.create(&pods(&namespace), &plain("web", ROOT)).await;
 

@@ -36,7 +36,7 @@ pub(crate) const APP: &str = "registry.example/app:1";
 pub(crate) const ROOT: &str = "registry.example/root:1";
 
 /// The cluster. Its parts end in the order of the fields.
-pub(crate) struct Ground {
+pub(crate) struct NodeSetup {
     _services: Services,
     pub(crate) node: Node,
     pub(crate) helm: Helm,
@@ -44,7 +44,7 @@ pub(crate) struct Ground {
     pub(crate) plane: ControlPlane,
 }
 
-impl Ground {
+impl NodeSetup {
     pub(crate) async fn start() -> Self {
         // The built-in admission enforces the labels of namespaces; the tests' namespaces use our labels.
         let plane = ControlPlane::start_with(Place::Cluster, BuiltInPodSecurity::On, &[]).unwrap();
