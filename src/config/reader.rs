@@ -41,8 +41,13 @@ impl<'t> Reader<'t> {
                 refused(Some(places.position(byte)), &format!("{why}{reason}"))
             }
         })?;
-        if tree.root().kind() == NodeKind::Null {
-            return Err(empty());
+        match tree.root().kind() {
+            NodeKind::Null => return Err(empty()),
+            // The text is not shown: the file may be a private key, named by mistake.
+            NodeKind::Scalar(_) => {
+                return Err(refused(None, "must be a mapping, but is a single text"));
+            }
+            NodeKind::Map(_) | NodeKind::List(_) | NodeKind::Alias => {}
         }
         Ok(Self { file, tree, places, problems: Vec::new(), wrong: Vec::new() })
     }
@@ -155,14 +160,6 @@ fn named(field: &Field) -> String {
 
 fn message(error: &Error, path: &Field) -> Option<String> {
     Some(match error.kind() {
-        // The content of a file that was named by mistake may be a key: only its type is shown.
-        ErrorKind::Type if path.steps().is_empty() => match error.why().split_once(" is the ") {
-            Some((start, value)) => {
-                let kind = value.split(' ').next().unwrap_or_default();
-                format!("the file: {start} is a {kind}")
-            }
-            None => format!("the file: {}", error.why()),
-        },
         ErrorKind::Value | ErrorKind::Type => format!("{}: {}", named(path), error.why()),
         ErrorKind::MissingKey(keys) if keys.contains(", ") => {
             format!("{}: must set one of: {keys}", named(path))

@@ -458,6 +458,10 @@ fn types_are_strict() {
          config.yaml:5:21: harden.dropCapabilities: must be a boolean, but is the number 1",
     );
     bad("- a\n", "config.yaml:1:1: the file: must be a mapping, but is a list");
+    // A private key that is given by mistake stays out of the log.
+    for text in ["secret", "\"secret\"", "|\n  secret\n", "-----BEGIN PRIVATE KEY-----\nsecret\n"] {
+        bad(text, "config.yaml: must be a mapping, but is a single text");
+    }
     bad("# nothing\n", "config.yaml: must hold a document, but is empty");
 }
 
