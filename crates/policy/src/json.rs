@@ -140,7 +140,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes the memory that a newtype of this name costs, see [`price`].
+    /// Takes the memory that a newtype of this name costs: `price:48`.
     ///
     /// # Errors
     /// The lists of the text take more than [`memory`].

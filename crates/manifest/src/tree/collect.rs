@@ -12,7 +12,7 @@ const MAX_ERRORS: usize = 100;
 impl<'n> Node<'n> {
     /// Reads a value that a person wrote, and collects the errors: a wrong value is left out, and the rest is read
     /// again. Null, and an empty text for an optional value, count as absent. Every error is reported at most once, up
-    /// to [`MAX_ERRORS`]. None if the value itself is wrong.
+    /// to 100. None if the value itself is wrong.
     pub fn read_all<T: DeserializeOwned>(self) -> (Option<T>, Vec<Error>) {
         let mut errors = Vec::new();
         let mut left_out = HashSet::new();
