@@ -1,5 +1,5 @@
 //! The configuration as a value: what is in force without a file, and what one can say. Files are read elsewhere, and
-//! flags are added by whoever starts the server, through [`Overrides`].
+//! the command adds its flags through [`Overrides`].
 
 mod profile;
 

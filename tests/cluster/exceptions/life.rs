@@ -41,7 +41,7 @@ async fn exceptions_are_watched_and_get_a_status() {
     define(&admin).await;
     let ours = plane.namespace("ours", &[]).await;
     let theirs = plane.namespace("theirs", &[]).await;
-    admin.create(&path(&theirs), &exception("stranger")).await.granted();
+    admin.create(&path(&theirs), &exception("unlisted")).await.granted();
     admin.create(&path(&ours), &exception("first")).await.granted();
 
     let settings = Arc::new(Mutex::new(ExceptionSettings {
@@ -69,8 +69,8 @@ async fn exceptions_are_watched_and_get_a_status() {
         status(&admin, &format!("{}/first", path(&ours)), "active", |it| it["state"] == "Active")
             .await;
     assert_eq!(reported, json!({"state": "Active", "covers": 4, "observedGeneration": 1}));
-    let stranger = format!("{}/stranger", path(&theirs));
-    let reported = status(&admin, &stranger, "ignored", |it| it["state"] == "Ignored").await;
+    let unlisted = format!("{}/unlisted", path(&theirs));
+    let reported = status(&admin, &unlisted, "ignored", |it| it["state"] == "Ignored").await;
     assert!(
         reported["message"].as_str().unwrap().contains("exceptions.namespaces"),
         "{reported:#}"

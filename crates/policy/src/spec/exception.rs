@@ -39,8 +39,7 @@ pub struct PolicyException {
     pub reason: Reason,
     /// Who answers for it.
     pub owner: Owner,
-    /// From this moment on it is not there, such as 2027-01-31T00:00:00Z. Demanded unless the configuration says
-    /// otherwise.
+    /// Expiry time, such as 2027-01-31T00:00:00Z. Required unless the configuration says otherwise.
     #[serde(default)]
     pub expires: Option<Time>,
 }
@@ -61,10 +60,10 @@ pub struct Match {
     #[serde(default)]
     pub images: Set<ImagePattern, MAX_SELECTORS, 1>,
     /// What makes the pods. It counts only when that kind's own controller asks for them. Pods of a Deployment or a
-    /// CronJob are known by the name of their ReplicaSet or Job, which whoever may make these can choose.
+    /// CronJob are known by the name of their ReplicaSet or Job, which anyone who can create these chooses.
     #[serde(default)]
     pub owners: List<Owners, MAX_SELECTORS, 1>,
-    /// Labels of the pods. Whoever writes a pod sets them: they tell workloads apart, and protect nothing.
+    /// Labels of the pods. The author of a pod sets them: they distinguish workloads, and protect nothing.
     #[serde(default)]
     pub pod_labels: PodLabels,
 }
