@@ -9,16 +9,10 @@ use policy::{
     config::{Config, Exemptions},
     exceptions::{ExceptionSettings, Expiry},
     pss::{self, Level, LevelVersion, Version},
-    spec,
+    shown, spec,
 };
 
-use super::{
-    error::ConfigError,
-    hardening::hardening,
-    policies,
-    reader::{Reader, shown},
-    text_of,
-};
+use super::{error::ConfigError, hardening::hardening, policies, reader::Reader, text_of};
 
 const POD_SECURITY: [&str; 3] = [
     "pod-security.admission.config.k8s.io/v1",
@@ -129,7 +123,7 @@ fn document(reader: &mut Reader<'_>, at: &Field, place: Place) -> Option<Config>
         Some(Kind::Admission) => admission(reader, at),
         None => {
             let [version, of_kind] = ["apiVersion", "kind"].map(|key| at.clone().key(key));
-            let (is, kind) = (shown(&api_version), shown(&kind));
+            let (is, kind) = (shown::value(&api_version), shown::value(&kind));
             reader.problem_of_value(
                 &version,
                 &format!("{version} and {of_kind}: {is} {kind}: must be {allowed}"),

@@ -10,6 +10,7 @@ use manifest::{
     path::Path as Field,
     tree::{EMPTY, Error, ErrorKind, NoTree, Node, NodeKind, Repeats, Tree},
 };
+use policy::shown;
 
 use crate::spelling;
 
@@ -82,7 +83,7 @@ impl<'t> Reader<'t> {
 
     /// Adds a problem of a value that was read.
     pub(crate) fn invalid(&mut self, field: &Field, value: &str, why: &str) {
-        self.problem_of_value(field, &format!("{field}: {}: {why}", shown(value)));
+        self.problem_of_value(field, &format!("{field}: {}: {why}", shown::value(value)));
     }
 
     /// Adds a problem at a value.
@@ -170,18 +171,9 @@ fn message(error: &Error, path: &Field) -> Option<String> {
             let key = error.key().unwrap_or_default();
             let meant = spelling::nearest(key, allowed.iter().copied());
             let hint = meant.map(|meant| format!(" (did you mean {meant:?}?)"));
-            let (name, hint) = (shown(&path.to_string()), hint.unwrap_or_default());
+            let (name, hint) = (shown::value(&path.to_string()), hint.unwrap_or_default());
             format!("unknown field {name}{hint}: allowed are {}", allowed.join(", "))
         }
         ErrorKind::Consequence => return None,
     })
-}
-
-/// A text of the file in an error message: quoted, escaped and truncated.
-pub(crate) fn shown(text: &str) -> String {
-    const MOST: usize = 80;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
 }

@@ -3,6 +3,8 @@
 
 /// Maximum number of characters of a name or value. A name in the API has at most 63, most values have fewer.
 const MOST: usize = 120;
+/// Maximum number of characters of a value in a file that a person wrote.
+const MOST_OF_VALUE: usize = 80;
 /// Maximum number of bytes of a key in the path of a field. A qualified name has at most 317.
 const MOST_OF_KEY: usize = 320;
 /// Maximum number of names of one list that are spelled out. Linux has 41 capabilities.
@@ -10,7 +12,16 @@ const MOST_NAMES: usize = 48;
 
 /// A text in quotes, escaped and truncated.
 pub fn shown(text: &str) -> String {
-    match text.char_indices().nth(MOST) {
+    in_quotes(text, MOST)
+}
+
+/// The same of a value in a file that a person wrote.
+pub fn value(text: &str) -> String {
+    in_quotes(text, MOST_OF_VALUE)
+}
+
+fn in_quotes(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }
@@ -79,6 +90,8 @@ mod tests {
         assert_eq!(shown("a\"b"), r#""a\"b""#);
         assert_eq!(shown(&"\u{e9}".repeat(120)).chars().count(), 122);
         assert_eq!(shown(&"\u{e9}".repeat(121)).chars().count(), 125);
+        assert_eq!(value(&"v".repeat(80)).len(), 82);
+        assert_eq!(value(&"v".repeat(81)).len(), 85);
         assert_eq!(key(&"k".repeat(320)).len(), 320);
         assert_eq!(key(&"\u{2603}".repeat(200)).len(), 318 + 3);
     }

@@ -14,10 +14,9 @@ use serde::{
 use super::{
     super::path::Step,
     Error, Id, Node, NodeKind, Quotes,
-    error::shown,
     scalar::{self, Booleans, Scalar},
 };
-use policy::json::Budget;
+use policy::{json::Budget, shown};
 
 /// A value of a tree, to be read with serde.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +75,7 @@ impl<'n, 'b> Value<'n, 'b> {
             let is_text = matches!(plain, None | Some(Scalar::Text(_)));
             match node.kind() {
                 NodeKind::Scalar(Quotes::Plain) if error.why().starts_with("must be a string") => {
-                    error.hint(&format!(": write {} in quotes", shown(word)));
+                    error.hint(&format!(": write {} in quotes", shown::value(word)));
                 }
                 NodeKind::Scalar(Quotes::Single | Quotes::Double) if !is_text => {
                     error.hint(": leave out the quotes");

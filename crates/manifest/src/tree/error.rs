@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use policy::shown;
 use serde::de::{self, Expected, Unexpected};
 
 use super::{
@@ -135,7 +136,7 @@ impl de::Error for Error {
             Unexpected::Unsigned(number) => format!("the number {number}"),
             Unexpected::Signed(number) => format!("the number {number}"),
             Unexpected::Float(number) => format!("the number {number}"),
-            Unexpected::Str(text) => format!("the string {}", shown(text)),
+            Unexpected::Str(text) => format!("the string {}", shown::value(text)),
             Unexpected::Unit | Unexpected::Option => "null".to_owned(),
             Unexpected::Seq => "a list".to_owned(),
             Unexpected::Map => "a mapping".to_owned(),
@@ -153,7 +154,7 @@ impl de::Error for Error {
     }
 
     fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {
-        let mut error = Self::custom(format_args!("unknown field {}", shown(key)));
+        let mut error = Self::custom(format_args!("unknown field {}", shown::value(key)));
         error.0.kind = ErrorKind::UnknownKey(allowed);
         error
     }
@@ -162,15 +163,5 @@ impl de::Error for Error {
         let mut error = Self::custom(format_args!("{key} is missing"));
         error.0.kind = ErrorKind::MissingKey(key);
         error
-    }
-}
-
-/// Maximum length of a text in messages, in characters.
-const MAX_SHOWN: usize = 80;
-
-pub(super) fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
     }
 }

@@ -8,9 +8,12 @@ use serde::{
     de::{self, DeserializeSeed, SeqAccess, Visitor},
 };
 
-use super::text::{Written, read, shown};
+use crate::shown;
 
-/// A list with at most `MOST` items, because each costs time when a pod is judged. If it is set, it has at least `LEAST`, which is 0 or 1.
+use super::text::{Written, read};
+
+/// A list with at most `MOST` items, because each costs time when a pod is judged. If it is set, it has at least `LEAST`,
+/// which is 0 or 1.
 #[derive(Clone, Debug, Default)]
 pub struct List<C, const MOST: usize = 256, const LEAST: usize = 0>(pub C);
 
@@ -138,5 +141,5 @@ impl<T: Written + Ord> Collection for BTreeSet<T> {
 
 /// An item, and what is allowed.
 pub(super) fn wrong(item: &str, allowed: impl fmt::Display) -> String {
-    format!("{}: {allowed}", shown(item))
+    format!("{}: {allowed}", shown::value(item))
 }

@@ -12,6 +12,8 @@ use serde::{
     de::{self, Visitor},
 };
 
+use crate::shown;
+
 /// A value that is parsed from a text, with the schema of that text.
 pub trait Written: FromStr<Err: Display> {
     /// Whether a number is accepted for its text, as in `hostPorts: [9100]`.
@@ -84,17 +86,8 @@ pub(super) fn read<'de, T: Written, D: Deserializer<'de>>(of: D) -> Result<(Stri
     let text = if T::NUMBERS { Scalar::deserialize(of)?.0 } else { String::deserialize(of)? };
     let value = text
         .parse()
-        .map_err(|allowed| de::Error::custom(format_args!("{}: {allowed}", shown(&text))))?;
+        .map_err(|allowed| de::Error::custom(format_args!("{}: {allowed}", shown::value(&text))))?;
     Ok((text, value))
-}
-
-/// A text in a message: quoted, escaped and truncated.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 80;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
-        None => format!("{text:?}"),
-    }
 }
 
 /// The text of a string or a number.
