@@ -20,7 +20,7 @@ use policy::{
     verdict::{Context, ExceptionsAt},
     workloads::Object,
 };
-use portcullis::record::{self, Decision, Metrics};
+use portcullis::telemetry::{self, Decision, Metrics};
 
 /// Realistic pods that pass restricted, as the API server sends them after `kubectl apply`.
 const REVIEWS: [(&str, &str); 2] = [
@@ -89,7 +89,7 @@ fn respond(criterion: &mut Criterion) {
                 let took = std::time::Duration::from_micros(100);
                 let decision =
                     Decision { hook, request, outcome: &outcome, answer: &answer, context, took };
-                record::record(&metrics, &decision);
+                telemetry::record(&metrics, &decision);
                 body
             });
         });

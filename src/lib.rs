@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! TLS accept → read body → decode → namespace policy → review → record → respond
-//!   server      server     admission    cluster       admission  record   admission
+//!   server      server     admission    cluster      admission telemetry admission
 //! ```
 //!
 //! [`webhook`] is that line. Kubernetes calls `/mutate` first and `/validate` later, in requests of their own: they
@@ -23,23 +23,23 @@ pub mod cluster;
 
 pub mod exceptions;
 
-pub mod record;
+pub mod telemetry;
 
 pub mod config;
 
 pub mod certificates;
 
-pub mod source;
+pub mod input;
 
 pub mod output_file;
 
-pub mod report;
+pub mod output;
 
 pub mod check;
 
-pub mod suite;
+pub mod policy_test;
 
-pub mod rewrite;
+pub mod harden;
 
 pub mod audit;
 
@@ -47,10 +47,9 @@ pub mod events;
 
 pub mod explain;
 
-mod harmless;
 mod healthcheck;
-mod leader;
-mod reports;
+mod policy_reports;
+mod sanitize;
 mod spelling;
 
 pub mod cli;

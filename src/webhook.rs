@@ -29,11 +29,11 @@ use crate::{
     config::Live,
     events::Events,
     exceptions,
-    record::{self, Decision, Metrics, Traces},
     server::{
         BodyError, Intake, Peer, Received,
         body::{discard, shed},
     },
+    telemetry::{self, Decision, Metrics, Traces},
 };
 
 use scan::Scanner;
@@ -282,7 +282,7 @@ impl Webhook {
         let took = call.started.elapsed();
         let decision =
             Decision { hook: call.hook, request, outcome, answer: &answer, context, took };
-        record::record(&self.metrics, &decision);
+        telemetry::record(&self.metrics, &decision);
         if let Some(traces) = &self.traces {
             traces.record(&decision, &call.headers);
         }

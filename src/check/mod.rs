@@ -9,8 +9,8 @@ use manifest::{Manifest, Places, Reading, Unreadable};
 use policy::findings::{Policy, Summary, Workload};
 
 use crate::{
-    report::{Item, Replacements, Report, Skipped},
-    source::{self, Source},
+    input::{self, Source},
+    output::{Item, Replacements, Report, Skipped},
 };
 
 use parallel::{Judged, Reported};
@@ -24,7 +24,7 @@ pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 /// A failed write of the report.
 pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
     let judge = Judge { policy, replacements: report.replacements() };
-    source::on_deep_stack(|| {
+    input::on_deep_stack(|| {
         let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
         parallel::run(sources, found, |judged| judge.report(judged, &mut report))?;
         report.finish()

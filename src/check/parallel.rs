@@ -16,7 +16,7 @@ use std::{
 use manifest::{Line, Unreadable};
 use policy::findings::Workload;
 
-use crate::source::Source;
+use crate::input::Source;
 
 /// Maximum number of consecutive sources that one thread judges: waking another thread costs as much as judging a small
 /// source.

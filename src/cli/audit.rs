@@ -21,8 +21,9 @@ use policy::{
 
 use crate::{
     audit::{self, AuditSettings, Event, Failure, ProgressLine, Templates},
-    cluster, config, harmless,
-    report::{About, Item, Output, Report},
+    cluster, config,
+    output::{About, Item, Output, Report},
+    sanitize,
 };
 
 use super::{
@@ -181,7 +182,7 @@ impl EventPrinter<'_> {
             Event::Note(note) => {
                 self.line.clear();
                 // A closed standard error must not end the audit.
-                let note = harmless::one_line(&note.to_string());
+                let note = sanitize::one_line(&note.to_string());
                 let _ = writeln!(io::stderr(), "portcullis: {note}");
                 Ok(())
             }

@@ -23,8 +23,8 @@ use policy::{
 use crate::{
     cluster::{self, ClusterFacts},
     config,
-    report::{About, Output, Report},
-    source::{self, Source},
+    input::{self, Source},
+    output::{About, Output, Report},
 };
 
 use super::{
@@ -182,7 +182,7 @@ fn cluster_facts(
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
     let paths = flags.paths.iter().flat_map(|path| Source::of(path)).collect();
-    let paths = source::without_patches(paths, &flags.kustomize).into_iter();
+    let paths = input::without_patches(paths, &flags.kustomize).into_iter();
     let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
     let chart = flags.helm.iter().map(|chart| Source::helm(chart, &flags.values));
     let sources: Vec<_> = paths.chain(kustomizations).chain(chart).collect();

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     cluster::{self, one_line},
-    harmless,
+    sanitize,
 };
 
 use super::Exit;
@@ -104,7 +104,7 @@ fn print(target: &Target, removed: &Result<Removed, String>) {
             writeln!(
                 io::stderr(),
                 "portcullis: {}",
-                harmless::one_line(&format!("{target}: {why}"))
+                sanitize::one_line(&format!("{target}: {why}"))
             )
         }
     };

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Exit, output, plugin::Name};
+use super::{Exit, plugin::Name, print};
 
 /// For example `source <(portcullis completion bash)`.
 #[derive(Args, Debug)]
@@ -23,5 +23,5 @@ pub(super) struct Flags {
 pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(flags.shell, &mut name.command(), name.file(), &mut script);
-    output::text(&script)
+    print::text(&script)
 }

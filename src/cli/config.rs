@@ -13,10 +13,10 @@ use policy::config::Config;
 
 use crate::{
     config::{self, ConfigError, Problem},
-    harmless,
+    sanitize,
 };
 
-use super::{Exit, output};
+use super::{Exit, print};
 
 #[derive(Args, Debug)]
 pub(super) struct Flags {
@@ -63,8 +63,8 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let Command::Validate(flags) = &flags.command;
     let result = read(&flags.file);
     match flags.output {
-        Format::Human => output::text(harmless::text(&human(&flags.file, &result)).as_bytes())?,
-        Format::Json => output::text(&json(&flags.file, &result)?)?,
+        Format::Human => print::text(sanitize::text(&human(&flags.file, &result)).as_bytes())?,
+        Format::Json => print::text(&json(&flags.file, &result)?)?,
     };
     Ok(if result.is_ok() { Exit::Clean } else { Exit::Failure })
 }
@@ -122,7 +122,7 @@ fn json(file: &Path, result: &Result<Config, ConfigError>) -> io::Result<Vec<u8>
         valid: result.is_ok(),
         problems: problems.iter().map(Row::from).collect(),
     };
-    let mut text = harmless::json::to_vec(&report)?;
+    let mut text = sanitize::json::to_vec(&report)?;
     text.push(b'\n');
     Ok(text)
 }

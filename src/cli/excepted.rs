@@ -10,7 +10,7 @@ use kube::Client;
 
 use policy::exceptions::{Exception, ExceptionSettings, Exceptions};
 
-use crate::{exceptions, harmless, source::Source};
+use crate::{exceptions, input::Source, sanitize};
 
 /// Reads the exceptions in files and directories. All apply, in any namespace, because the user named the files. Warns
 /// on standard error about parts that allow nothing.
@@ -28,7 +28,7 @@ pub(super) fn of_files(
     })?;
     for exception in &read {
         if let Some(note) = exception.allow.idle_note() {
-            let line = harmless::one_line(&format!("PolicyException {}: {note}", exception.name));
+            let line = sanitize::one_line(&format!("PolicyException {}: {note}", exception.name));
             let _ = writeln!(io::stderr(), "portcullis: {line}");
         }
     }

@@ -7,7 +7,7 @@ use clap::{
 
 use crate::explain;
 
-use super::{Exit, offered::offered, output};
+use super::{Exit, offered::offered, print};
 
 /// The texts are part of the program.
 #[derive(Args, Debug)]
@@ -29,7 +29,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Some(word) => explained(&explain::find(word)?),
         None => format!("# Controls of the Pod Security Standards, and rules\n\n{}", list_all()),
     };
-    output::markdown(&markdown)
+    print::markdown(&markdown)
 }
 
 fn explained(texts: &[explain::Text]) -> String {

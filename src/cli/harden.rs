@@ -11,9 +11,9 @@ use policy::config::Config;
 
 use crate::{
     config,
-    harmless::{Harmless, Styles},
-    rewrite::{Colours, HardenOutput, HardenTotals, Hardener},
-    source::{self, Source},
+    harden::{Colours, HardenOutput, HardenTotals, Hardener},
+    input::{self, Source},
+    sanitize::{Harmless, Styles},
 };
 
 use super::Exit;
@@ -102,7 +102,7 @@ fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
         [] => vec![Source::Stdin],
         paths => {
             let sources = paths.iter().flat_map(|path| Source::of(path)).collect();
-            source::without_patches(sources, &[])
+            input::without_patches(sources, &[])
         }
     };
     if form == HardenOutput::InPlace && sources.contains(&Source::Stdin) {
@@ -114,7 +114,7 @@ fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
 fn harden(sources: &[Source], hardener: &Hardener, form: HardenOutput) -> io::Result<HardenTotals> {
     let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
     let log = Harmless::new(anstream::stderr(), Styles::Removed);
-    let summary = crate::rewrite::run(sources, hardener, form, out, log)?;
+    let summary = crate::harden::run(sources, hardener, form, out, log)?;
     print_summary(&summary, form)?;
     Ok(summary)
 }

@@ -11,7 +11,7 @@ use clap_mangen::Man;
 
 use crate::output_file;
 
-use super::{Exit, output, plugin::Name};
+use super::{Exit, plugin::Name, print};
 
 /// Pages in roff, for `man -l -`.
 #[derive(Args, Debug)]
@@ -29,7 +29,7 @@ pub(super) fn run(flags: &Flags, name: &Name) -> anyhow::Result<Exit> {
     match &flags.folder {
         None => {
             let (_, page) = page(&command)?;
-            output::text(&page)
+            print::text(&page)
         }
         Some(folder) => {
             fs::create_dir_all(folder)

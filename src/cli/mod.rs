@@ -12,8 +12,8 @@ mod harden;
 mod healthcheck;
 mod man;
 mod offered;
-mod output;
 mod plugin;
+mod print;
 mod serve;
 mod test;
 mod usage;
@@ -24,7 +24,7 @@ use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use policy::{dns, findings::Summary};
 
-use crate::harmless;
+use crate::sanitize;
 
 /// Pod Security Standards for Kubernetes: enforce them in the cluster, check manifests, harden pods
 #[derive(Debug, Parser)]
@@ -112,7 +112,7 @@ pub fn run() -> ExitCode {
     let exit = result.unwrap_or_else(|error| {
         // The error and its causes, in one line.
         let name = name.as_ref().map_or("portcullis", plugin::Name::typed);
-        anstream::eprintln!("{name}: {}", harmless::text(&format!("{error:#}")));
+        anstream::eprintln!("{name}: {}", sanitize::text(&format!("{error:#}")));
         Exit::Failure
     });
     exit.into()

@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValue, TypedValueParser},
 };
 
-use crate::report::Format;
+use crate::output::Format;
 
 /// Parses like `parser`, with these words as completion candidates.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Command, CommandFactory as _};
 
-use super::{Cli, Exit, complete, output};
+use super::{Cli, Exit, complete, print};
 
 /// The file name of the plugin.
 const PLUGIN: &str = "kubectl-portcullis";
@@ -62,7 +62,7 @@ impl Name {
 /// Prints the completions of the last word.
 pub(super) fn answer(words: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let name = Name { file: PLUGIN.to_owned() };
-    output::text(complete::complete(name.command(), words).as_bytes())
+    print::text(complete::complete(name.command(), words).as_bytes())
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::{io, path::PathBuf, str::FromStr as _};
 use clap::{Args, ValueEnum as _, builder::PossibleValue};
 
 use crate::{
-    report::{
+    input,
+    output::{
         Format, Output,
         suites::{FORMATS, ShownTraces, Suites, Total},
     },
-    source, suite,
+    policy_test,
 };
 
 use super::{Exit, offered::offered};
@@ -55,9 +56,11 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
 
 fn tested(paths: &[PathBuf], outputs: &[Output], traces: ShownTraces) -> io::Result<Total> {
     let mut report = Suites::open(outputs, traces)?;
-    source::on_deep_stack(|| {
-        let sources = paths.iter().flat_map(|path| suite::sources(path));
-        sources.map(|source| suite::run(&source)).try_for_each(|tested| report.add(&tested))?;
+    input::on_deep_stack(|| {
+        let sources = paths.iter().flat_map(|path| policy_test::sources(path));
+        sources
+            .map(|source| policy_test::run(&source))
+            .try_for_each(|tested| report.add(&tested))?;
         report.finish()
     })
 }

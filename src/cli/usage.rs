@@ -1,6 +1,6 @@
 //! Errors in arguments, in one line like all other startup errors.
 
-use crate::harmless;
+use crate::sanitize;
 
 use clap::error::{ContextKind, ErrorKind};
 
@@ -28,7 +28,7 @@ fn one_line(mut error: clap::Error) -> String {
         lines.join(" ").replace("For more", "for more")
     });
     let line = paragraphs.collect::<Vec<_>>().join("; ");
-    harmless::one_line(&line).trim_end().to_owned()
+    sanitize::one_line(&line).trim_end().to_owned()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use manifest::tree::{Booleans, Repeats, Tree};
 
-use crate::source::message;
+use crate::input::message;
 
 use super::{
     credentials::{Identity, bearer},

@@ -1,5 +1,5 @@
-//! Reads from the API server: the labels of namespaces, the pods of one, and the server's version. Writes nothing and
-//! judges nothing.
+//! Reads from the API server: the labels of namespaces, the pods of one, and the server's version. Judges nothing, and
+//! writes only the Lease of [`leader`].
 
 mod client;
 mod connect;
@@ -8,6 +8,7 @@ mod error;
 mod exec;
 mod facts;
 mod kubeconfig;
+pub(crate) mod leader;
 mod live;
 mod namespaces;
 mod no_proxy;
@@ -44,7 +45,7 @@ pub(crate) use version::read as read_version;
 /// The policy labels of a namespace; others are dropped.
 pub type Labels = BTreeMap<String, String>;
 
-/// RequestLimits on requests to the API server. Untrusted clients can reach the webhook's port, and must not be able to flood
+/// Limits on requests to the API server. Untrusted clients can reach the webhook's port, and must not be able to flood
 /// the API server through it.
 #[derive(Clone, Copy, Debug)]
 struct RequestLimits {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use manifest::Line;
 use policy::exceptions::{Exception, Expiry};
 
-use crate::source::Source;
+use crate::input::Source;
 
 use super::compile::compile;
 

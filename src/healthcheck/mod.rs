@@ -17,7 +17,7 @@ use std::{
 use kube::Client;
 use tokio::time::Instant;
 
-use crate::harmless::{Harmless, Styles};
+use crate::sanitize::{Harmless, Styles};
 
 use target::Endpoint;
 

@@ -10,15 +10,15 @@ mod check;
 mod docs;
 mod explain;
 mod harden;
+mod harden_command;
 mod lifecycle;
 mod output_file;
+mod policy_test;
 mod reach;
 mod reviews;
-mod rewrite;
 mod rules;
 mod server;
 mod standard;
-mod suite;
 
 #[path = "../generator/mod.rs"]
 mod generator;

@@ -11,8 +11,8 @@ use policy::{
 };
 use portcullis::{
     config,
-    report::{About, Format, Item, Output, Report},
-    rewrite::Hardener,
+    harden::Hardener,
+    output::{About, Format, Item, Output, Report},
 };
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use policy::{
     config::Config,
     findings::{Policy, Workload},
 };
-use portcullis::rewrite::Hardener;
+use portcullis::harden::Hardener;
 
 use crate::clock::{TIMES, compared};
 

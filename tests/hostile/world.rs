@@ -18,7 +18,7 @@ use policy::{
 use portcullis::{
     config,
     events::Events,
-    record::{self, Decision, Metrics, Traces},
+    telemetry::{self, Decision, Metrics, Traces},
 };
 use tokio::runtime::Runtime;
 
@@ -126,7 +126,7 @@ impl World {
             context,
             took: Duration::from_micros(100),
         };
-        record::record(&self.metrics, &decision);
+        telemetry::record(&self.metrics, &decision);
         self.traces.record(&decision, &HeaderMap::new());
         self.events.queue(&request, &outcome, &answer);
         response

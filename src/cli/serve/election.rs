@@ -7,7 +7,7 @@ use kube::Client;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    leader,
+    cluster::leader,
     server::{Shutdown, Stage},
 };
 

@@ -20,8 +20,8 @@ use policy::{
 
 use crate::{
     config::Live,
-    record::Traces,
     server::{BodyLimits, Identity, Limits, Memory, tls},
+    telemetry::Traces,
 };
 
 use super::{

@@ -22,13 +22,13 @@ use crate::{
     cluster::{self, Cluster},
     config::{Change, Live},
     exceptions,
-    record::{Exceptions, Gauges, Metrics, ProcessState},
     server::{
         self, Identity, Intake, Limits, Readiness, Serving, Shutdown, Stage, Stats, Transport,
         admin,
         shutdown::{Signals, shutdown},
         tls,
     },
+    telemetry::{Exceptions, Gauges, Metrics, ProcessState},
     webhook::{Webhook, router},
 };
 

@@ -21,9 +21,9 @@ use crate::{
     config::Live,
     events::Events,
     exceptions,
-    record::Metrics,
-    reports::{self, Api, ApiChoice, ReportSettings, Reporter},
+    policy_reports::{self, Api, ApiChoice, ReportSettings, Reporter},
     server::Shutdown,
+    telemetry::Metrics,
 };
 
 use super::{election::stopping, self_managed::duration};
@@ -127,7 +127,7 @@ impl Reporting {
         let settings =
             ReportSettings { choice, interval: self.report_interval, limit: self.report_limit };
         let Sources { kubeconfig, config, cluster, leads, exceptions, registry } = sources;
-        let metrics = reports::AuditMetrics::new(registry)?;
+        let metrics = policy_reports::AuditMetrics::new(registry)?;
         let reporter = Reporter { settings, config, cluster, leads, exceptions, metrics };
         let stopping = stopping(stop);
         tasks.spawn_blocking(move || run(&reporter, kubeconfig.as_deref(), stopping));

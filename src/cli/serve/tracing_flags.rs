@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use tokio::runtime::Handle;
 
-use crate::record::Traces;
+use crate::telemetry::Traces;
 
 /// Without a flag or its variable, OpenTelemetry's own variable applies.
 #[derive(Args, Debug)]

@@ -76,7 +76,7 @@ fn a_file_too_large_is_refused_and_the_rest_is_judged() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("large.yaml");
     // A sparse file, which takes no space on the disk.
-    fs::File::create(&file).unwrap().set_len(portcullis::source::MAX_TEXT + 1).unwrap();
+    fs::File::create(&file).unwrap().set_len(portcullis::input::MAX_TEXT + 1).unwrap();
     let outcome = check(&["-o", "jsonl", file.to_str().unwrap(), "tests/manifests/clean.yaml"]);
     assert_eq!(outcome.status, Some(2));
     let expected = ["null is larger than the 64 MiB that are allowed: split it", "12 web allowed"];

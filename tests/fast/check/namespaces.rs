@@ -8,7 +8,7 @@ use policy::{
     harden,
     namespace::EffectivePolicy,
 };
-use portcullis::report::{About, Format, Item, Output, Report};
+use portcullis::output::{About, Format, Item, Output, Report};
 use serde_json::Value;
 
 /// The report of a namespace with a label that has no effect.

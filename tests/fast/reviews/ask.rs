@@ -10,8 +10,8 @@ use http_body_util::BodyExt as _;
 use policy::config::{Config, Overrides};
 use portcullis::{
     config::Live,
-    record::Metrics,
     server::{BodyLimits, Intake},
+    telemetry::Metrics,
     webhook::{Webhook, router},
 };
 use serde_json::Value;

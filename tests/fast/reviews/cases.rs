@@ -10,7 +10,7 @@ use policy::{
 };
 use portcullis::{
     config,
-    record::{Decision, Metrics, record},
+    telemetry::{Decision, Metrics, record},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! Values of upstream's metrics in the registry.
 
-use portcullis::record::Metrics;
+use portcullis::telemetry::Metrics;
 
 /// Each metric with its labels in upstream's order.
 const UPSTREAM: [(&str, &[&str]); 3] = [

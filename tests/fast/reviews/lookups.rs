@@ -10,8 +10,8 @@ use policy::config::{Config, Overrides};
 use portcullis::{
     cluster::Cluster,
     config::Live,
-    record::Metrics,
     server::{BodyLimits, Intake},
+    telemetry::Metrics,
     webhook::{Webhook, router},
 };
 use serde_json::{Value, json};

@@ -14,10 +14,10 @@ use policy::{
 use portcullis::{
     audit::{self, Event, Templates},
     check,
-    report::{About, Output, Report},
-    rewrite::Hardener,
-    source::Source,
-    suite,
+    harden::Hardener,
+    input::Source,
+    output::{About, Output, Report},
+    policy_test,
 };
 use serde_json::{Value, json};
 
@@ -330,7 +330,7 @@ impl Policies {
             "exceptions": ["exceptions.yaml"], "time": "2026-06-01T00:00:00Z", "cases": [case],
         });
         write("t.yaml", &test.to_string());
-        let tested = suite::run(&Source::File(folder.path().join("t.yaml")));
+        let tested = policy_test::run(&Source::File(folder.path().join("t.yaml")));
         let cases = tested.result.unwrap().cases;
         let outcome = cases.into_iter().next().unwrap().result.unwrap();
         let found = outcome.workloads.into_iter().map(|compared| compared.found);

@@ -183,7 +183,7 @@ fn named(namespace: &str) -> Identity {
     }
 }
 
-/// A report in the format of `report::json`.
+/// A report in the format of `output::json`.
 #[derive(Deserialize)]
 struct Report {
     #[serde(default)]

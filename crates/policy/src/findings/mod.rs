@@ -1,6 +1,6 @@
 //! Findings about workloads: violations, their locations and fixes, and the levels that a workload meets.
 //!
-//! Pure: no I/O, no clock. `check` judges manifests and `audit` clusters; `report` writes the findings.
+//! Pure: no I/O, no clock. `check` judges manifests and `audit` clusters; `output` writes the findings.
 
 mod change;
 pub mod lint;

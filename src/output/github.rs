@@ -1,0 +1,109 @@
+//! GitHub's workflow commands: a violation becomes an annotation on its line of a pull request.
+//!
+//! One line each: `::error file=deploy/web.yaml,line=12,col=9,title=privileged::Deployment shop/web: …`.
+
+use std::io::{self, Write as _};
+
+use manifest::{Line, Unreadable};
+use policy::findings::{Lint, ReportedViolation, Summary, Workload};
+
+use crate::sanitize;
+
+use super::{FormatWriter, Item, Skipped, destination::To};
+
+pub(super) struct Github(pub(super) To);
+
+impl FormatWriter for Github {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, _) => {
+                workload.violations.iter().try_for_each(|broken| self.violation(workload, broken))
+            }
+            Item::Namespace(namespace) => {
+                namespace.lints.iter().try_for_each(|lint| self.lint(lint))
+            }
+            Item::Change(_) | Item::Ignored => Ok(()),
+            Item::Skipped(Skipped { source, line, why }) => {
+                self.not_judged("notice", source, line, Some("skipped"), why)
+            }
+            Item::Unreadable(source, Unreadable { line, why }) => {
+                self.not_judged("error", source, *line, None, why)
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &Summary) -> io::Result<()> {
+        self.0.finish()
+    }
+}
+
+impl Github {
+    fn violation(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
+        let mut properties = Vec::new();
+        if let Some(location) = &workload.location {
+            let region = broken.found.iter().find_map(|found| found.region);
+            let region = region.unwrap_or(location.region);
+            properties.push(("file", location.source.to_string()));
+            properties.push(("line", region.start.line.to_string()));
+            properties.push(("endLine", region.end.line.to_string()));
+            if region.start.line == region.end.line {
+                // GitHub ignores columns when the annotation covers several lines.
+                properties.push(("col", region.start.column.to_string()));
+                properties.push(("endColumn", region.end.column.to_string()));
+            }
+        }
+        properties.push(("title", broken.requirement.id().to_owned()));
+        let message =
+            format!("{}: {}: {}", workload.identity, broken.requirement.reason(), broken.message);
+        self.command(broken.severity.as_str(), &properties, &message)
+    }
+
+    fn lint(&mut self, lint: &Lint) -> io::Result<()> {
+        self.command("warning", &[("title", lint.rule.id().to_owned())], &lint.to_string())
+    }
+
+    fn not_judged(
+        &mut self,
+        command: &str,
+        source: &str,
+        line: Option<Line>,
+        title: Option<&str>,
+        why: &str,
+    ) -> io::Result<()> {
+        let mut properties = vec![("file", source.to_owned())];
+        properties.extend(line.map(|line| ("line", line.to_string())));
+        properties.extend(title.map(|title| ("title", title.to_owned())));
+        self.command(command, &properties, why)
+    }
+
+    fn command(
+        &mut self,
+        command: &str,
+        properties: &[(&str, String)],
+        message: &str,
+    ) -> io::Result<()> {
+        let properties: Vec<_> = properties
+            .iter()
+            .map(|(name, value)| {
+                format!("{name}={}", escaped(value).replace(':', "%3A").replace(',', "%2C"))
+            })
+            .collect();
+        writeln!(self.0, "::{command} {}::{}", properties.join(","), escaped(message))
+    }
+}
+
+/// Escapes the characters that end a command or begin another (`actions/toolkit`, `packages/core/src/command.ts`).
+fn escaped(text: &str) -> String {
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    sanitize::one_line(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_begin_a_command() {
+        assert_eq!(escaped("a\n::error::b%\u{1b}[1m"), "a%0A::error::b%25 [1m");
+    }
+}

@@ -1,0 +1,185 @@
+//! The report for people: the wrong lines and their replacements, then a table of the workloads, then one line with the
+//! totals and the next step. Clean workloads are not listed.
+
+use std::io::{self, Write as _};
+
+use annotate_snippets::Renderer;
+
+use policy::findings::{ComplianceChange, NamespaceLabels, Policy, Summary, Workload};
+
+use super::{
+    About, FormatWriter, Item,
+    destination::To,
+    frame, namespace,
+    table::Table,
+    words::{GOOD, WRONG, count, counted, skipped, unreadable, visible},
+};
+
+const EXEMPT: &str = "exempt by the configuration";
+const UNREADABLE: &str = "could not be read";
+
+pub(super) struct Human<'p> {
+    out: To,
+    about: About<'p>,
+    renderer: Renderer,
+    table: Table,
+    /// Whether the last output was a line in a block of lines.
+    is_in_lines: bool,
+    /// Changes since the earlier report, one line each.
+    changes: Vec<String>,
+}
+
+impl<'p> Human<'p> {
+    pub(super) fn new(out: To, about: About<'p>) -> Self {
+        let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
+        Self {
+            out,
+            about,
+            renderer: Renderer::styled().term_width(width),
+            table: Table::default(),
+            is_in_lines: false,
+            changes: Vec::new(),
+        }
+    }
+}
+
+impl FormatWriter for Human<'_> {
+    fn add(&mut self, item: Item<'_>) -> io::Result<()> {
+        match item {
+            Item::Workload(workload, text) => self.workload(workload, text),
+            Item::Namespace(namespace) => {
+                self.end_lines()?;
+                namespace::block(&mut self.out, namespace)
+            }
+            Item::Change(change) => self.change(change),
+            Item::Ignored => Ok(()),
+            Item::Unreadable(source, why) => self.line(&unreadable(source, why)),
+            Item::Skipped(it) => self.line(&skipped(it)),
+        }
+    }
+
+    fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
+        let table = self.table.to_string();
+        self.end_lines()?;
+        if !table.is_empty() {
+            writeln!(self.out, "{table}\n")?;
+        }
+        match self.about {
+            About::Manifests(policy) => self.last(summary, policy)?,
+            About::Cluster => self.last_of_cluster(summary)?,
+        }
+        self.out.finish()
+    }
+}
+
+impl Human<'_> {
+    fn change(&mut self, change: &ComplianceChange) -> io::Result<()> {
+        self.changes.push(namespace::change(change));
+        Ok(())
+    }
+
+    fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
+        // For a cluster, the line of the namespace reports this once the namespace is complete.
+        if matches!(self.about, About::Cluster) {
+            return Ok(());
+        }
+        for broken in &workload.violations {
+            let frame = frame::render(&self.renderer, workload, broken, text);
+            self.end_lines()?;
+            writeln!(self.out, "{frame}\n")?;
+        }
+        self.trace(workload)?;
+        self.table.add(workload);
+        Ok(())
+    }
+
+    fn trace(&mut self, workload: &Workload) -> io::Result<()> {
+        if workload.trace.is_empty() {
+            return Ok(());
+        }
+        self.end_lines()?;
+        writeln!(self.out, "trace of {}", visible(&workload.identity.to_string()))?;
+        for line in &workload.trace {
+            writeln!(self.out, "  {}", visible(line))?;
+        }
+        writeln!(self.out)
+    }
+
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        self.is_in_lines = true;
+        writeln!(self.out, "{line}")
+    }
+
+    fn end_lines(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.is_in_lines) { writeln!(self.out) } else { Ok(()) }
+    }
+
+    fn last_of_cluster(&mut self, summary: &Summary) -> io::Result<()> {
+        for change in &self.changes {
+            writeln!(self.out, "{change}")?;
+        }
+        let Summary { objects, exempt, violating, violations, unreadable, .. } = *summary;
+        let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
+        let mut parts = vec![format!(
+            "{violating} of {} violate what their namespaces enforce, {}",
+            count(objects, "workload"),
+            count(violations, "violation")
+        )];
+        parts.extend(counted([(exempt, EXEMPT), (unreadable, UNREADABLE)]));
+        writeln!(self.out, "{style}{}{style:#}", parts.join("; "))
+    }
+
+    fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {
+        let Summary { objects, exempt, violating, violations, .. } = *summary;
+        let Summary { hardenable, ignored, unreadable, skipped, .. } = *summary;
+        let mut parts = Vec::new();
+        if objects == 0 {
+            parts.push("no pods and no pod templates found".to_owned());
+        } else if violating == 0 {
+            parts.push(format!("{} judged, none violates it", count(objects, "object")));
+        } else {
+            let violate = if violating == 1 { "violates" } else { "violate" };
+            parts.push(format!(
+                "{violating} of {} {violate} it, {}",
+                count(objects, "object"),
+                count(violations, "violation")
+            ));
+        }
+        parts.extend(counted([(exempt, EXEMPT)]));
+        if ignored > 0 {
+            parts.push(format!("{} without a pod ignored", count(ignored, "object")));
+        }
+        parts.extend(counted([(skipped, "skipped"), (unreadable, UNREADABLE)]));
+        let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
+        let judged_policy = policy.judged_policy("");
+        let (judged, asked) = (judged_policy.judged(), judged_policy.asked);
+        let by = match () {
+            () if policy.labels != NamespaceLabels::default() => {
+                format!("{style}by their namespaces' policies{style:#}")
+            }
+            () if judged == asked => format!("{style}{judged}{style:#}"),
+            () => format!("{style}{judged}{style:#} ({})", asked.highest().version),
+        };
+        writeln!(self.out, "{by}: {}", parts.join("; "))?;
+        self.next(violations, hardenable)
+    }
+
+    /// The command to run next.
+    fn next(&mut self, violations: u64, hardenable: u64) -> io::Result<()> {
+        if hardenable > 0 {
+            let manual = match violations - hardenable {
+                0 => String::new(),
+                1 => "; 1 needs manual changes".to_owned(),
+                manual => format!("; {manual} need manual changes"),
+            };
+            writeln!(
+                self.out,
+                "`portcullis harden PATH` fixes {hardenable} of {violations}{manual}"
+            )
+        } else if violations > 0 {
+            writeln!(self.out, "`portcullis explain CONTROL` shows why, and the alternatives")
+        } else {
+            Ok(())
+        }
+    }
+}
