@@ -30,8 +30,19 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The documents of a text, in order, without empty ones.
 pub(super) fn read(text: &[u8]) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
+    read_some(text, |_| true)
+}
+
+/// The same, without the parts between two markers that are not wanted. They are not parsed.
+pub(super) fn read_some(
+    text: &[u8],
+    is_wanted: fn(&[u8]) -> bool,
+) -> impl Iterator<Item = Result<Document<'_>, Unreadable>> {
+    // The whole text, so that most are neither split nor checked for UTF-8.
+    let text = if is_wanted(text) { text } else { &[] };
     let whole = str::from_utf8(text).ok();
-    chunks(text, whole).flat_map(|chunk| match chunk.trimmed().text.first() {
+    let chunks = chunks(text, whole).filter(move |chunk| is_wanted(chunk.text));
+    chunks.flat_map(|chunk| match chunk.trimmed().text.first() {
         Some(b'{' | b'[') => chunk.json(),
         _ => chunk.yaml(),
     })

@@ -9,6 +9,7 @@ pub mod edit;
 mod envelope;
 mod json_text;
 mod locate;
+mod namespace;
 mod object;
 mod patch;
 pub mod path;
@@ -20,12 +21,13 @@ mod value;
 use document::{Content, Document};
 pub use json_text::compact;
 pub use locate::Places;
+pub use namespace::{Namespace, NamespaceMetadata};
 pub use object::{Extent, Manifest};
 pub use patch::{Patch, Sign};
 use tree::Booleans;
 use value::Value;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, convert::Infallible};
 
 /// The stack that the YAML parser needs for the deepest accepted document, in bytes.
 pub const STACK: usize = 32 << 20;
@@ -89,6 +91,8 @@ pub enum Reading<'a> {
     Object(Box<Manifest<'a>>),
     /// It contains no pod.
     Ignored,
+    /// It is a Namespace.
+    Namespace(Box<Namespace<'a>>),
     /// It is a patch for another object.
     Patch(Patch),
     /// It could not be read.
@@ -109,6 +113,21 @@ pub fn read<E>(text: &[u8], mut visit: impl FnMut(Reading<'_>) -> Result<(), E>)
         }
     }
     Ok(())
+}
+
+/// Reads the Namespaces of a text in order. Parses only documents that may contain one, and leaves out what is invalid,
+/// which [`read`] reports.
+///
+/// Deep documents need [`STACK`] bytes of stack.
+pub fn namespaces(text: &[u8], mut visit: impl FnMut(&Namespace<'_>)) {
+    for document in document::read_some(text, namespace::may_contain).flatten() {
+        let Ok(()) = object::read::<Infallible>(&document, &mut |reading| {
+            if let Reading::Namespace(namespace) = reading {
+                visit(&namespace);
+            }
+            Ok(())
+        });
+    }
 }
 
 /// The documents of a text as JSON with their positions, including those that [`read`] ignores.

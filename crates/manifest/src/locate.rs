@@ -49,12 +49,7 @@ impl<'t> Places<'t> {
 
     /// Sets the location of an object and of its findings.
     pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
-        let region = match self.first_word {
-            Some((line, region)) if line == manifest.line => region,
-            _ => self.first_word(manifest.line),
-        };
-        self.first_word = Some((manifest.line, region));
-        workload.location = Some(Location { source: Arc::clone(&self.source), region });
+        workload.location = Some(self.location(manifest));
         if workload.violations.is_empty() {
             return;
         }
@@ -62,6 +57,26 @@ impl<'t> Places<'t> {
         let Some(tree) = self.tree(manifest) else { return };
         let found = workload.violations.iter_mut().flat_map(|broken| &mut broken.found);
         found.for_each(|found| self.mark_one(tree, found, manifest.path));
+    }
+
+    /// The location of an object.
+    pub fn location(&mut self, manifest: &Manifest<'_>) -> Location {
+        let region = match self.first_word {
+            Some((line, region)) if line == manifest.line => region,
+            _ => self.first_word(manifest.line),
+        };
+        self.first_word = Some((manifest.line, region));
+        Location { source: Arc::clone(&self.source), region }
+    }
+
+    /// The location of a field, by its path from the object's root. That of the object if there is no such field.
+    pub fn field(&mut self, manifest: &Manifest<'_>, field: &str) -> Location {
+        let location = self.location(manifest);
+        self.read(manifest);
+        let path = manifest.path.clone().join(&Path::of(field));
+        let span = self.tree(manifest).and_then(|tree| span(tree, &path));
+        let region = span.map_or(location.region, |span| self.region(span.start, span.end));
+        Location { region, ..location }
     }
 
     /// Sets the replacements that hardening would make.

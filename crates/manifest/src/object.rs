@@ -12,6 +12,7 @@ use super::{
     Line, Reading, Unreadable, defaults,
     document::{Content as Text, Document, no_document},
     envelope::Envelope,
+    namespace::{self, Namespace, NamespaceMetadata},
     patch::{self, Patch, Sign},
     path::Path,
     tree::{Error, NoTree, Repeats, Tree},
@@ -100,6 +101,7 @@ struct Inherited {
 enum Content<'a> {
     Object(Box<Manifest<'a>>),
     Ignored,
+    Namespace(Box<Namespace<'a>>),
     Patch(Patch),
     List(Inherited, Vec<(usize, Value<'a>)>),
 }
@@ -136,6 +138,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         let (mut inherited, items) = match content {
             Content::Object(manifest) => return (self.visit)(Reading::Object(manifest)),
             Content::Ignored => return (self.visit)(Reading::Ignored),
+            Content::Namespace(namespace) => return (self.visit)(Reading::Namespace(namespace)),
             Content::Patch(patch) => return (self.visit)(Reading::Patch(patch)),
             Content::List(..) if parent.depth == MAX_NESTED => {
                 let why = format!("lists are nested more than {MAX_NESTED} deep");
@@ -190,6 +193,31 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
                 ..Inherited::default()
             };
             return Ok(Content::List(inherited, items));
+        }
+        if namespace::is_one(api_version, kind) {
+            let identity = Identity {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                namespace: String::new(),
+                name: envelope.metadata.name.to_string(),
+            };
+            if let Some(sign) = patch::directive(value) {
+                return Ok(patch(Some(identity), sign));
+            }
+            let metadata = NamespaceMetadata::read(value)
+                .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
+            let manifest = Manifest {
+                identity,
+                line,
+                document: self.extent,
+                tree: self.tree,
+                path: &inherited.path,
+                root: "",
+                template: &[],
+                pod: None,
+            };
+            let namespace = Namespace { manifest, metadata };
+            return Ok(Content::Namespace(Box::new(namespace)));
         }
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let (target, root, template) = match (group, kind, WorkloadKind::of_manifest(group, kind)) {
