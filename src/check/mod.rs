@@ -87,7 +87,7 @@ impl Judge<'_> {
                 Reading::Object(manifest) => {
                     Reported::Workload(Box::new(self.workload(&manifest, &mut places)))
                 }
-                Reading::Ignored | Reading::Namespace(_) => Reported::Ignored,
+                Reading::Other(_) | Reading::Namespace(_) => Reported::Ignored,
                 Reading::Patch(patch) => {
                     Reported::Skipped(patch.line, format!("{patch}; {ADVICE}"))
                 }

@@ -86,7 +86,7 @@ impl Hardener {
         let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
             match reading {
                 Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
-                Reading::Ignored | Reading::Namespace(_) => {}
+                Reading::Other(_) | Reading::Namespace(_) => {}
                 Reading::Patch(patch) => patches.push(patch),
                 Reading::Unreadable(why) => unreadable.push(why),
             }

@@ -183,7 +183,7 @@ impl Bench {
                         self.problems.push(wrong(&at));
                     }
                 },
-                Reading::Ignored | Reading::Namespace(_) => {}
+                Reading::Other(_) | Reading::Namespace(_) => {}
                 Reading::Patch(patch) => {
                     let why = format!("{patch}; test what kustomize renders instead");
                     self.problems.push(wrong(&Unreadable { line: Some(patch.line), why }));

@@ -89,8 +89,8 @@ impl Unreadable {
 pub enum Reading<'a> {
     /// It may contain a pod.
     Object(Box<Manifest<'a>>),
-    /// It contains no pod.
-    Ignored,
+    /// It contains no pod, as far as is known.
+    Other(Box<Manifest<'a>>),
     /// It is a Namespace.
     Namespace(Box<Namespace<'a>>),
     /// It is a patch for another object.

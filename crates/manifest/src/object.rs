@@ -2,6 +2,8 @@
 
 use std::{marker::PhantomData, ops::Range};
 
+use serde::de::DeserializeSeed;
+
 use policy::{
     findings::Identity,
     pss::Pod,
@@ -25,7 +27,7 @@ const MAX_NESTED: usize = 8;
 /// Maximum length of an error message, which may repeat a whole value.
 const MAX_WHY: usize = 400;
 
-/// An object that may contain a pod, and its position.
+/// An object, its position, and the pod that it may contain.
 #[derive(Debug)]
 pub struct Manifest<'a> {
     /// The object.
@@ -36,14 +38,15 @@ pub struct Manifest<'a> {
     pub document: &'a Extent,
     /// The tree of that document, if it is YAML.
     pub(super) tree: Option<&'a Tree<'a>>,
+    /// The object itself.
+    pub(super) value: Value<'a>,
     /// Its path in the document: empty, or `items[3]`.
     pub path: &'a Path,
     /// The path of its pod in findings: empty for a pod, `spec.template.` for a Deployment.
     pub root: &'static str,
     /// The same as keys.
     template: &'static [&'static str],
-    /// The pod or the template, with the API server's defaults. None for a controller without a template, which creates
-    /// no pods.
+    /// The pod or the template, with the API server's defaults. None for an object without one, which creates no pods.
     pub pod: Option<Box<Pod<'a>>>,
 }
 
@@ -51,6 +54,16 @@ impl Manifest<'_> {
     /// The path of its pod, or of its template, in the document.
     pub fn pod_path(&self) -> Path {
         self.template.iter().fold(self.path.clone(), |path, key| path.key(key))
+    }
+}
+
+impl<'a> Manifest<'a> {
+    /// Reads the whole object again, as another type.
+    ///
+    /// # Errors
+    /// A value of another type, and a document beyond the limits.
+    pub fn read<S: DeserializeSeed<'a>>(&self, seed: S) -> Result<S::Value, Error> {
+        self.value.read(seed)
     }
 }
 
@@ -100,7 +113,7 @@ struct Inherited {
 /// The content of an object.
 enum Content<'a> {
     Object(Box<Manifest<'a>>),
-    Ignored,
+    Other(Box<Manifest<'a>>),
     Namespace(Box<Namespace<'a>>),
     Patch(Patch),
     List(Inherited, Vec<(usize, Value<'a>)>),
@@ -137,7 +150,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
     ) -> Result<(), E> {
         let (mut inherited, items) = match content {
             Content::Object(manifest) => return (self.visit)(Reading::Object(manifest)),
-            Content::Ignored => return (self.visit)(Reading::Ignored),
+            Content::Other(manifest) => return (self.visit)(Reading::Other(manifest)),
             Content::Namespace(namespace) => return (self.visit)(Reading::Namespace(namespace)),
             Content::Patch(patch) => return (self.visit)(Reading::Patch(patch)),
             Content::List(..) if parent.depth == MAX_NESTED => {
@@ -194,6 +207,10 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             };
             return Ok(Content::List(inherited, items));
         }
+        let manifest = |identity, root, template, pod| {
+            let (document, tree, path) = (self.extent, self.tree, &inherited.path);
+            Box::new(Manifest { identity, line, document, tree, value, path, root, template, pod })
+        };
         if namespace::is_one(api_version, kind) {
             let identity = Identity {
                 api_version: api_version.to_owned(),
@@ -206,30 +223,21 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             }
             let metadata = NamespaceMetadata::read(value)
                 .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
-            let manifest = Manifest {
-                identity,
-                line,
-                document: self.extent,
-                tree: self.tree,
-                path: &inherited.path,
-                root: "",
-                template: &[],
-                pod: None,
-            };
+            let manifest = *manifest(identity, "", &[], None);
             let namespace = Namespace { manifest, metadata };
             return Ok(Content::Namespace(Box::new(namespace)));
         }
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let (target, root, template) = match (group, kind, WorkloadKind::of_manifest(group, kind)) {
-            (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
-            ("", "Pod", None) => (Target::Pod, "", &[][..]),
-            _ => return Ok(Content::Ignored),
-        };
         let identity = Identity {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             namespace: envelope.metadata.namespace.to_string(),
             name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
+        };
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let (target, root, template) = match (group, kind, WorkloadKind::of_manifest(group, kind)) {
+            (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
+            ("", "Pod", None) => (Target::Pod, "", &[][..]),
+            _ => return Ok(Content::Other(manifest(identity, "", &[], None))),
         };
         if let Some(sign) = patch::directive(value) {
             return Ok(patch(Some(identity), sign));
@@ -242,16 +250,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         if let Some(sign) = patch::lacking(api_version, kind, value, pod.as_deref()) {
             return Ok(patch(Some(identity), sign));
         }
-        Ok(Content::Object(Box::new(Manifest {
-            identity,
-            line,
-            document: self.extent,
-            tree: self.tree,
-            path: &inherited.path,
-            root,
-            template,
-            pod,
-        })))
+        Ok(Content::Object(manifest(identity, root, template, pod)))
     }
 }
 

@@ -168,7 +168,7 @@ mod tests {
             signs.push(match reading {
                 Reading::Patch(patch) => patch.sign.to_string(),
                 Reading::Object(_) => String::new(),
-                Reading::Ignored | Reading::Namespace(_) => "ignored".to_owned(),
+                Reading::Other(_) | Reading::Namespace(_) => "ignored".to_owned(),
                 Reading::Unreadable(wrong) => panic!("{wrong:?} in {text}"),
             });
             Ok(())

@@ -11,7 +11,7 @@ use policy::json;
 use super::tree::{Booleans, Error, Node, NodeKind};
 
 /// A value that is not parsed yet.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
     /// The text of the value alone.
     Json(&'a str),
