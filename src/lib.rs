@@ -31,6 +31,8 @@ pub mod certificates;
 
 pub mod input;
 
+pub mod namespaces;
+
 pub mod output_file;
 
 pub mod output;

@@ -10,6 +10,7 @@ use policy::findings::{Policy, Summary, Workload};
 
 use crate::{
     input::{self, Source},
+    namespaces::{Input, Policies},
     output::{Item, Replacements, Report, Skipped},
 };
 
@@ -22,18 +23,22 @@ pub const ADVICE: &str = "judge what is rendered, with check -k DIRECTORY";
 ///
 /// # Errors
 /// A failed write of the report.
-pub fn run(sources: &[Source], policy: &Policy, mut report: Report<'_>) -> io::Result<Summary> {
-    let judge = Judge { policy, replacements: report.replacements() };
+pub fn run(
+    inputs: &[Input<'_>],
+    policies: &Policies,
+    mut report: Report<'_>,
+) -> io::Result<Summary> {
+    let judge = Judge { policies, replacements: report.replacements() };
     input::on_deep_stack(|| {
         let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
-        parallel::run(sources, found, |judged| judge.report(judged, &mut report))?;
+        parallel::run(inputs, found, |judged| judge.report(judged, &mut report))?;
         report.finish()
     })
 }
 
-/// The policy for judging texts, and the findings to compute.
+/// The policies for judging texts, and the findings to compute.
 struct Judge<'p> {
-    policy: &'p Policy,
+    policies: &'p Policies,
     replacements: Replacements,
 }
 
@@ -53,13 +58,14 @@ impl Judge<'_> {
                 let text = str::from_utf8(&text).ok();
                 reported.iter().try_for_each(|one| report_one(&name, text, one, report))
             }
-            Judged::Later(source) => {
+            Judged::Later(input) => {
+                let source = input.source;
                 let name: Arc<str> = source.to_string().into();
                 if let Source::Skipped(_, why) = source {
                     let (source, why) = (&*name, &*why.to_string());
                     return report.add(Item::Skipped(Skipped { source, line: None, why }));
                 }
-                let bytes = match source.read() {
+                let bytes = match input.read() {
                     Ok(bytes) => bytes,
                     Err(why) => {
                         return report.add(Item::Unreadable(&name, &Unreadable::whole(why)));
@@ -81,11 +87,12 @@ impl Judge<'_> {
         text: &[u8],
         mut report: impl FnMut(Reported) -> Result<(), E>,
     ) -> Result<(), E> {
+        let policy = &*self.policies.of(source);
         let mut places = Places::new(Arc::clone(source), text);
         manifest::read(text, |reading| {
             report(match reading {
                 Reading::Object(manifest) => {
-                    Reported::Workload(Box::new(self.workload(&manifest, &mut places)))
+                    Reported::Workload(Box::new(self.workload(&manifest, policy, &mut places)))
                 }
                 Reading::Other(_) | Reading::Namespace(_) => Reported::Ignored,
                 Reading::Patch(patch) => {
@@ -96,9 +103,14 @@ impl Judge<'_> {
         })
     }
 
-    fn workload(&self, manifest: &Manifest<'_>, places: &mut Places<'_>) -> Workload {
+    fn workload(
+        &self,
+        manifest: &Manifest<'_>,
+        policy: &Policy,
+        places: &mut Places<'_>,
+    ) -> Workload {
         let (identity, pod) = (manifest.identity.clone(), manifest.pod.as_deref());
-        let mut workload = Workload::judge(identity, pod, manifest.root, self.policy);
+        let mut workload = Workload::judge(identity, pod, manifest.root, policy);
         places.mark(&mut workload, manifest);
         if self.replacements == Replacements::Shown {
             places.add_replacements(&mut workload, manifest);

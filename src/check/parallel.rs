@@ -16,7 +16,7 @@ use std::{
 use manifest::{Line, Unreadable};
 use policy::findings::Workload;
 
-use crate::input::Source;
+use crate::namespaces::Input;
 
 /// Maximum number of consecutive sources that one thread judges: waking another thread costs as much as judging a small
 /// source.
@@ -34,7 +34,7 @@ const MAX_THREADS: usize = 8;
 
 pub(super) enum Judged<'s> {
     Found { name: Arc<str>, text: Vec<u8>, reported: Vec<Reported> },
-    Later(&'s Source),
+    Later(&'s Input<'s>),
 }
 
 impl Judged<'_> {
@@ -59,7 +59,7 @@ pub(super) enum Reported {
 /// # Errors
 /// The first error of `report`, and a failure to create a thread.
 pub(super) fn run<'s>(
-    sources: &'s [Source],
+    sources: &'s [Input<'s>],
     judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported> + Sync,
     mut report: impl FnMut(Judged<'s>) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -95,7 +95,7 @@ pub(super) fn run<'s>(
 
 /// Judges a run and hands it over, in one part or several.
 fn judge_run<'s>(
-    run: &'s [Source],
+    run: &'s [Input<'s>],
     judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>,
     send: &SyncSender<Vec<Judged<'s>>>,
 ) -> Result<(), SendError<Vec<Judged<'s>>>> {
@@ -112,9 +112,12 @@ fn judge_run<'s>(
     if part.is_empty() { Ok(()) } else { send.send(part) }
 }
 
-fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>) -> Judged<'s> {
-    let Some(text) = source.read_file_within(MAX_AHEAD_BYTES) else { return Judged::Later(source) };
-    let name: Arc<str> = source.to_string().into();
+fn ahead<'s>(
+    input: &'s Input<'s>,
+    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>,
+) -> Judged<'s> {
+    let Some(text) = input.read_file_within(MAX_AHEAD_BYTES) else { return Judged::Later(input) };
+    let name: Arc<str> = input.source.to_string().into();
     let reported = judge(&name, &text);
     Judged::Found { name, text, reported }
 }
@@ -123,7 +126,14 @@ fn ahead<'s>(source: &'s Source, judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reporte
 mod tests {
     use std::fs;
 
+    use policy::config::Config;
+
     use super::*;
+    use crate::{input::Source, namespaces::scan};
+
+    fn inputs(sources: &[Source]) -> Vec<Input<'_>> {
+        scan(sources, &Config::embedded()).unwrap().0
+    }
 
     fn sources(directory: &tempfile::TempDir, files: usize) -> Vec<Source> {
         let path = |index: usize| directory.path().join(format!("{index}.yaml"));
@@ -147,15 +157,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sources = sources(&directory, 200);
         let mut reported = Vec::new();
-        let result = run(&sources, judge, |judged| {
+        let result = run(&inputs(&sources), judge, |judged| {
             reported.push(match judged {
                 Judged::Found { name, text, reported } => {
                     assert_eq!(text.len(), reported.len());
                     name.to_string()
                 }
-                Judged::Later(source) => {
-                    assert!(source.read_file_within(1 << 20).is_none());
-                    source.to_string()
+                Judged::Later(input) => {
+                    assert!(input.read_file_within(1 << 20).is_none());
+                    input.source.to_string()
                 }
             });
             Ok(())
@@ -170,7 +180,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let sources = sources(&directory, 100);
         let mut left = 3;
-        let result = run(&sources, judge, |_| {
+        let result = run(&inputs(&sources), judge, |_| {
             left -= 1;
             if left == 0 { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
         });
@@ -187,6 +197,6 @@ mod tests {
             assert!(!name.ends_with("/20.yaml"), "a bug");
             Vec::new()
         };
-        let _ = run(&sources, judge, |_| Ok(()));
+        let _ = run(&inputs(&sources), judge, |_| Ok(()));
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     cluster::{self, ClusterFacts},
     config,
     input::{self, Source},
+    namespaces::{self, Policies},
     output::{About, Output, Report},
 };
 
@@ -41,6 +42,7 @@ Examples:
   portcullis check --helm chart/ -f values.yaml           render a chart and check it
   portcullis check deploy/ -o human -o sarif=out.sarif    also write a SARIF report
 
+Namespaces in the input are the policy for the manifests in them, wherever in the input they are. \
 Kustomize patches and containers without an image are listed and not judged: use -k to check the rendered manifests. \
 Pipes and devices in directories are skipped, and links that lead out of a directory are not followed.
 
@@ -100,7 +102,8 @@ pub(super) struct Flags {
     #[arg(short, long, value_name = "NAME", value_parser = super::namespace)]
     namespace: Option<String>,
 
-    /// Label of the namespace, for all manifests; can be repeated
+    /// Label of all namespaces; can be repeated. It replaces that label of Namespaces in the input, and these replace
+    /// labels that --cluster reads
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
 
@@ -110,7 +113,7 @@ pub(super) struct Flags {
     exceptions: Vec<PathBuf>,
 
     /// Read namespace labels, exceptions and the version from the cluster, with your own permissions
-    #[arg(long, conflicts_with_all = ["labels", "cluster_version"])]
+    #[arg(long, conflicts_with = "cluster_version")]
     cluster: bool,
 
     /// Path to a kubeconfig [default: $KUBECONFIG, else ~/.kube/config, else in-cluster credentials]
@@ -153,6 +156,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         }
         let (cluster, exceptions) = cluster_facts(flags, exceptions, &accepted)?;
         policy.labels.known = cluster.namespaces;
+        policy.labels.is_of_cluster = true;
         policy.newest = cluster.newest;
         policy.exceptions = exceptions;
     } else {
@@ -160,8 +164,12 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     }
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let sources = sources(flags)?;
-    let report = Report::open(&outputs, About::Manifests(&policy));
-    Exit::reported(report.and_then(|report| crate::check::run(&sources, &policy, report)))
+    // A report that cannot be written is an error before anything is rendered.
+    Exit::reported(Report::open(&outputs, About::Manifests(&policy)).and_then(|report| {
+        let (inputs, definitions) = namespaces::scan(&sources, &policy.config)?;
+        let policies = Policies::new(policy.clone(), definitions);
+        crate::check::run(&inputs, &policies, report)
+    }))
 }
 
 fn cluster_facts(

@@ -13,6 +13,7 @@ use crate::{
     config,
     harden::{Colours, HardenOutput, HardenTotals, Hardener},
     input::{self, Source},
+    namespaces::{self, Input},
     sanitize::{Harmless, Styles},
 };
 
@@ -26,6 +27,8 @@ Examples:
   portcullis harden -i deploy/          change the files
   portcullis harden --check deploy/     fail in CI if a file needs changes
 
+Pods whose Namespace is in the input and switches hardening off, with the label portcullis.dev/harden=off or by being \
+privileged in every mode, are listed and left unchanged. \
 Kustomize patches and containers without an image are listed and never changed: harden the manifests that they change. \
 Symbolic links are followed; a link that leads out of the given directory or pattern is an error.
 
@@ -70,7 +73,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let config = flags.config.as_deref().map_or_else(|| Ok(Config::embedded()), config::load)?;
     let form = form(flags);
     let sources = sources(flags, form)?;
-    match harden(&sources, &Hardener::new(config), form) {
+    let (inputs, namespaces) = namespaces::scan(&sources, &config)?;
+    let hardener = Hardener::new(config).with_namespaces(namespaces);
+    match harden(&inputs, &hardener, form) {
         Ok(summary) => Ok(exit(&summary, form)),
         // The reader closed the pipe. Manifests that were not printed are not hardened.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Failure),
@@ -111,10 +116,14 @@ fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
-fn harden(sources: &[Source], hardener: &Hardener, form: HardenOutput) -> io::Result<HardenTotals> {
+fn harden(
+    inputs: &[Input<'_>],
+    hardener: &Hardener,
+    form: HardenOutput,
+) -> io::Result<HardenTotals> {
     let out = io::BufWriter::with_capacity(1 << 16, io::stdout());
     let log = Harmless::new(anstream::stderr(), Styles::Removed);
-    let summary = crate::harden::run(sources, hardener, form, out, log)?;
+    let summary = crate::harden::run(inputs, hardener, form, out, log)?;
     print_summary(&summary, form)?;
     Ok(summary)
 }

@@ -9,6 +9,7 @@ use manifest::Line;
 
 use crate::{
     input::{self, Skip, Source},
+    namespaces::Input,
     sanitize,
 };
 
@@ -55,14 +56,14 @@ pub(crate) struct HardenTotals {
 
 /// Hardens all sources in order. Writes results to `out`, and failures to `log`, one line each.
 pub(crate) fn run<W: Write + Send, L: Write + Send>(
-    sources: &[Source],
+    inputs: &[Input<'_>],
     hardener: &Hardener,
     form: HardenOutput,
     out: W,
     log: L,
 ) -> io::Result<HardenTotals> {
     let mut run = Run { form, out, log, summary: HardenTotals::default(), before: Before::Nothing };
-    input::on_deep_stack(|| run.all(sources, hardener))?;
+    input::on_deep_stack(|| run.all(inputs, hardener))?;
     Ok(run.summary)
 }
 
@@ -84,8 +85,9 @@ enum Before {
 }
 
 impl<W: Write, L: Write> Run<W, L> {
-    fn all(&mut self, sources: &[Source], hardener: &Hardener) -> io::Result<()> {
-        for source in sources {
+    fn all(&mut self, inputs: &[Input<'_>], hardener: &Hardener) -> io::Result<()> {
+        for input in inputs {
+            let source = input.source;
             match source {
                 Source::Outside(_) | Source::Skipped(_, Skip::LinkOutside)
                     if self.form != HardenOutput::Yaml =>
@@ -99,8 +101,9 @@ impl<W: Write, L: Write> Run<W, L> {
                 }
                 _ => {}
             }
-            let read = source.read().map_err(|why| vec![Refused::whole(why)]);
-            let hardened = read.and_then(|text| Ok((hardener.harden(&text)?, text)));
+            let read = input.read().map_err(|why| vec![Refused::whole(why)]);
+            let name = source.to_string();
+            let hardened = read.and_then(|text| Ok((hardener.harden(&name, &text)?, text)));
             match hardened {
                 Ok((hardened, text)) => self.hardened(source, &text, &hardened)?,
                 Err(refused) => self.refused(source, &refused)?,
@@ -110,9 +113,8 @@ impl<W: Write, L: Write> Run<W, L> {
     }
 
     fn hardened(&mut self, source: &Source, old: &[u8], hardened: &Hardened) -> io::Result<()> {
-        for patch in &hardened.patches {
-            let why = format!("{patch}; harden what it changes");
-            self.skipped(source, Some(patch.line), &why)?;
+        for (line, why) in &hardened.skipped {
+            self.skipped(source, Some(*line), why)?;
         }
         if self.form == HardenOutput::Yaml {
             self.text(&hardened.text)?;

@@ -1,6 +1,6 @@
 //! Hardens one text.
 
-use std::{borrow::Cow, collections::BTreeMap, convert::Infallible};
+use std::{borrow::Cow, convert::Infallible};
 
 use json_patch::{Patch, PatchOperation};
 
@@ -13,10 +13,12 @@ use manifest::{
 use policy::{
     config::Config,
     exceptions::Subject,
-    harden::{self, Field, MissingDefault, Scope},
-    pss::NEWEST,
+    harden::{self, Decision, Field, MODE_LABEL, MissingDefault, Mode, Scope},
+    pss::{self, NEWEST},
     verdict::{Context, ExceptionsAt, PodCase},
 };
+
+use crate::{cluster::Labels, namespaces::Definitions};
 
 use super::verify;
 
@@ -24,6 +26,7 @@ use super::verify;
 #[derive(Clone, Debug)]
 pub struct Hardener {
     config: Config,
+    namespaces: Definitions,
 }
 
 /// A hardened text.
@@ -35,16 +38,17 @@ pub struct Hardened {
     pub edits: Vec<Edit>,
     /// Whether hardening sets `runAsNonRoot` for any pod.
     pub sets_non_root: bool,
-    /// Patches in the text, which are not changed because they modify other objects.
-    pub patches: Vec<manifest::Patch>,
+    /// The objects in the text that are not for hardening, and why.
+    pub skipped: Vec<(Line, String)>,
 }
 
 /// Why a text was not changed.
 pub type Refused = Unreadable;
 
+#[derive(Default)]
 struct Plan {
     planned: Vec<Planned>,
-    patches: Vec<manifest::Patch>,
+    skipped: Vec<(Line, String)>,
 }
 
 pub(super) struct Planned {
@@ -58,58 +62,70 @@ pub(super) struct Planned {
 impl Hardener {
     /// Uses the fields and exemptions of a configuration. Its modes and its exempt users have no effect here.
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self { config, namespaces: Definitions::default() }
     }
 
-    /// Hardens all objects of a text. Deep documents need [`manifest::STACK`] bytes of stack.
+    /// Leaves pods unchanged whose Namespace is defined in the input and switches hardening off, and does not set what
+    /// its profile allows.
+    #[must_use]
+    pub fn with_namespaces(self, namespaces: Definitions) -> Self {
+        Self { namespaces, ..self }
+    }
+
+    /// Hardens all objects of a text from this source. Deep documents need [`manifest::STACK`] bytes of stack.
     ///
     /// # Errors
     /// Everything that cannot be read or changed. The text then stays unchanged.
-    pub fn harden(&self, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+    pub fn harden(&self, source: &str, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
         let text = readable(bytes).map_err(|refused| vec![refused])?;
-        let Plan { planned, patches } = self.plan(text)?;
+        let Plan { planned, skipped } = self.plan(source, text)?;
         let mut edits = edits(text, &planned)?;
         let hardened =
             edit::apply(text, &mut edits).map_err(|refusal| refused(text, vec![refusal]))?;
         if !edits.is_empty() {
             verify::is_as_planned(text, &hardened, &planned)
-                .and_then(|()| self.is_done(&hardened))
+                .and_then(|()| self.is_done(source, &hardened))
                 .map_err(|refused| vec![refused])?;
         }
         let mut fields = planned.iter().flat_map(|planned| &planned.changes);
         let sets_non_root = fields.any(|change| change.field == Field::RunAsNonRoot);
-        Ok(Hardened { text: hardened, edits, sets_non_root, patches })
+        Ok(Hardened { text: hardened, edits, sets_non_root, skipped })
     }
 
-    fn plan(&self, text: &str) -> Result<Plan, Vec<Refused>> {
-        let (mut planned, mut patches, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    fn plan(&self, source: &str, text: &str) -> Result<Plan, Vec<Refused>> {
+        let (mut plan, mut unreadable) = (Plan::default(), Vec::new());
         let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
             match reading {
-                Reading::Object(manifest) => planned.extend(self.plan_object(&manifest)),
+                Reading::Object(manifest) => self.plan_object(source, &manifest, &mut plan),
                 Reading::Other(_) | Reading::Namespace(_) => {}
-                Reading::Patch(patch) => patches.push(patch),
+                Reading::Patch(patch) => {
+                    plan.skipped.push((patch.line, format!("{patch}; harden what it changes")));
+                }
                 Reading::Unreadable(why) => unreadable.push(why),
             }
             Ok(())
         });
         match (unreadable.is_empty(), template_line(text)) {
-            (true, _) => Ok(Plan { planned, patches }),
+            (true, _) => Ok(plan),
             (false, Some(line)) => Err(vec![unrendered(line)]),
             (false, None) => Err(unreadable),
         }
     }
 
-    fn plan_object(&self, manifest: &Manifest<'_>) -> Option<Planned> {
-        let pod = manifest.pod.as_deref()?;
+    fn plan_object(&self, source: &str, manifest: &Manifest<'_>, plan: &mut Plan) {
+        let Some(pod) = manifest.pod.as_deref() else { return };
         // Nothing runs in it, so it may be meant for another pod.
         if pod.spec.containers.is_empty() {
-            return None;
+            return;
         }
         let namespace = manifest.identity.namespace.as_str();
+        let labels = self.namespaces.labels(namespace, source);
         let context =
             Context { config: &self.config, newest: NEWEST, excepted: ExceptionsAt::none() };
-        let policy = Cow::Owned(context.policy(namespace, &BTreeMap::new()));
-        let case = PodCase::new(&Subject::made_by(pod, namespace, None), policy, context).ok()?;
+        let policy = context.policy(namespace, labels.unwrap_or(&Labels::new()));
+        let off = labels.and_then(|labels| self.switched_off(labels, &policy.modes));
+        let subject = Subject::made_by(pod, namespace, None);
+        let Ok(case) = PodCase::new(&subject, Cow::Owned(policy), context) else { return };
         let changes = case.planned(Scope::Create);
         let path = manifest.pod_path();
         let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
@@ -118,11 +134,29 @@ impl Hardener {
         // Everything in a manifest is intentional: no plugin of the API server has added it.
         patch.0.retain(|operation| !matches!(operation, PatchOperation::Remove(_)));
         let document = manifest.document.clone();
-        (!changes.is_empty()).then_some(Planned { document, pod: path, changes, patch })
+        match off {
+            _ if changes.is_empty() => {}
+            Some(why) => {
+                plan.skipped.push((manifest.line, format!("{}: {why}", manifest.identity)))
+            }
+            None => plan.planned.push(Planned { document, pod: path, changes, patch }),
+        }
     }
 
-    fn is_done(&self, hardened: &str) -> Result<(), Refused> {
-        match self.plan(hardened) {
+    /// Why a namespace of the input is not hardened. Without its label, the mode is auto, whatever the configuration's.
+    fn switched_off(&self, labels: &Labels, modes: &pss::Policy) -> Option<String> {
+        let settings = harden::Settings { mode: Mode::Auto, ..self.config.harden.clone() };
+        if Decision::of(labels, modes, &settings) != Decision::Nothing {
+            return None;
+        }
+        Some(match modes.is_fully_privileged() {
+            true => "its Namespace is privileged in every mode".to_owned(),
+            false => format!("its Namespace has the label {MODE_LABEL}=off"),
+        })
+    }
+
+    fn is_done(&self, source: &str, hardened: &str) -> Result<(), Refused> {
+        match self.plan(source, hardened) {
             Ok(plan) if plan.planned.is_empty() => Ok(()),
             Ok(_) => Err(verify::failed(None)),
             Err(mut refused) => Err(verify::failed(refused.pop())),

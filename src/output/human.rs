@@ -5,12 +5,14 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use policy::findings::{ComplianceChange, NamespaceLabels, Policy, Summary, Workload};
+use policy::findings::{ComplianceChange, Summary, Workload};
 
 use super::{
     About, FormatWriter, Item,
     destination::To,
-    frame, namespace,
+    frame,
+    judged_by::JudgedBy,
+    namespace,
     table::Table,
     words::{GOOD, WRONG, count, counted, skipped, unreadable, visible},
 };
@@ -18,9 +20,10 @@ use super::{
 const EXEMPT: &str = "exempt by the configuration";
 const UNREADABLE: &str = "could not be read";
 
-pub(super) struct Human<'p> {
+pub(super) struct Human {
     out: To,
-    about: About<'p>,
+    /// None for a cluster.
+    judged_by: Option<JudgedBy>,
     renderer: Renderer,
     table: Table,
     /// Whether the last output was a line in a block of lines.
@@ -29,12 +32,12 @@ pub(super) struct Human<'p> {
     changes: Vec<String>,
 }
 
-impl<'p> Human<'p> {
-    pub(super) fn new(out: To, about: About<'p>) -> Self {
+impl Human {
+    pub(super) fn new(out: To, about: About<'_>) -> Self {
         let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
         Self {
             out,
-            about,
+            judged_by: JudgedBy::of(about),
             renderer: Renderer::styled().term_width(width),
             table: Table::default(),
             is_in_lines: false,
@@ -43,7 +46,7 @@ impl<'p> Human<'p> {
     }
 }
 
-impl FormatWriter for Human<'_> {
+impl FormatWriter for Human {
     fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
@@ -64,15 +67,15 @@ impl FormatWriter for Human<'_> {
         if !table.is_empty() {
             writeln!(self.out, "{table}\n")?;
         }
-        match self.about {
-            About::Manifests(policy) => self.last(summary, policy)?,
-            About::Cluster => self.last_of_cluster(summary)?,
+        match self.judged_by.take() {
+            Some(judged_by) => self.last(summary, &judged_by)?,
+            None => self.last_of_cluster(summary)?,
         }
         self.out.finish()
     }
 }
 
-impl Human<'_> {
+impl Human {
     fn change(&mut self, change: &ComplianceChange) -> io::Result<()> {
         self.changes.push(namespace::change(change));
         Ok(())
@@ -80,9 +83,8 @@ impl Human<'_> {
 
     fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
         // For a cluster, the line of the namespace reports this once the namespace is complete.
-        if matches!(self.about, About::Cluster) {
-            return Ok(());
-        }
+        let Some(judged_by) = &mut self.judged_by else { return Ok(()) };
+        judged_by.add(workload);
         for broken in &workload.violations {
             let frame = frame::render(&self.renderer, workload, broken, text);
             self.end_lines()?;
@@ -129,7 +131,7 @@ impl Human<'_> {
         writeln!(self.out, "{style}{}{style:#}", parts.join("; "))
     }
 
-    fn last(&mut self, summary: &Summary, policy: &Policy) -> io::Result<()> {
+    fn last(&mut self, summary: &Summary, judged_by: &JudgedBy) -> io::Result<()> {
         let Summary { objects, exempt, violating, violations, .. } = *summary;
         let Summary { hardenable, ignored, unreadable, skipped, .. } = *summary;
         let mut parts = Vec::new();
@@ -151,14 +153,10 @@ impl Human<'_> {
         }
         parts.extend(counted([(skipped, "skipped"), (unreadable, UNREADABLE)]));
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
-        let judged_policy = policy.judged_policy("");
-        let (judged, asked) = (judged_policy.judged(), judged_policy.asked);
-        let by = match () {
-            () if policy.labels != NamespaceLabels::default() => {
-                format!("{style}by their namespaces' policies{style:#}")
-            }
-            () if judged == asked => format!("{style}{judged}{style:#}"),
-            () => format!("{style}{judged}{style:#} ({})", asked.highest().version),
+        let by = match (judged_by.levels(), judged_by.asked()) {
+            (None, _) => format!("{style}by their namespaces' policies{style:#}"),
+            (Some(levels), None) => format!("{style}{levels}{style:#}"),
+            (Some(levels), Some(asked)) => format!("{style}{levels}{style:#} ({})", asked.version),
         };
         writeln!(self.out, "{by}: {}", parts.join("; "))?;
         self.next(violations, hardenable)

@@ -8,6 +8,7 @@ mod github;
 mod html;
 mod human;
 mod json;
+mod judged_by;
 mod junit;
 mod namespace;
 mod sarif;

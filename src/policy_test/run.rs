@@ -1,6 +1,7 @@
 //! Runs test files: reads each with its configuration and manifests, judges and compares. Changes no file.
 
 use std::{
+    borrow::Cow,
     convert::Infallible,
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use crate::{
     config::{self, ConfigError, Problem},
     exceptions,
     input::{self, Skip, Source},
+    namespaces::{Definitions, Policies},
 };
 
 use super::{Case, Found, Manifests, Outcome, Suite, parse};
@@ -125,27 +127,75 @@ fn tried(case: &Case, mut policy: Policy, file: &Path) -> Result<Outcome, Vec<Pr
     policy.is_traced = true;
     policy.labels.others.clone_from(&case.labels);
     policy.namespace.clone_from(&case.namespace);
-    let mut bench = Bench { policy, found: Vec::new(), problems: Vec::new() };
-    match &case.manifests {
+    let (texts, mut problems) = texts(case, file);
+    let mut namespaces = Definitions::default();
+    for text in &texts {
+        namespaces.add(&text.source, &text.bytes, &policy.config);
+    }
+    let policies = Policies::new(policy, namespaces);
+    let mut found = Vec::new();
+    for text in &texts {
+        let mut bench = Bench { policy: policies.of(&text.source).into_owned(), found, problems };
+        bench.judge(text);
+        Bench { found, problems, .. } = bench;
+    }
+    if problems.is_empty() { Ok(Outcome::of(case, found)) } else { Err(problems) }
+}
+
+/// A text with manifests of a case.
+struct Text<'c> {
+    /// The name of the file, or of the test file for an inline manifest.
+    source: String,
+    bytes: Cow<'c, [u8]>,
+    /// The case of an inline manifest.
+    case: Option<&'c Case>,
+}
+
+/// Reads the manifests of a case.
+fn texts<'c>(case: &'c Case, file: &Path) -> (Vec<Text<'c>>, Vec<Problem>) {
+    let (mut texts, mut problems) = (Vec::new(), Vec::new());
+    let paths = match &case.manifests {
         Manifests::Inline(text) => {
-            let name = file.to_string_lossy();
-            bench.judge_text(text.as_bytes(), |wrong| {
-                let why = format!("manifest of {:?}{}: {}", case.name, line_of(wrong), wrong.why);
-                problem(&name, Some((case.line, 1)), &why)
-            });
+            let source = file.to_string_lossy().into_owned();
+            texts.push(Text { source, bytes: text.as_bytes().into(), case: Some(case) });
+            return (texts, problems);
         }
-        Manifests::Files(files) => {
-            files.iter().for_each(|path| bench.judge_path(&beside(file, path)))
+        Manifests::Files(files) => files.iter().map(|path| beside(file, path)),
+    };
+    for source in paths.flat_map(|path| input::without_patches(Source::of(&path), &[])) {
+        let name = source.to_string();
+        match source {
+            Source::Skipped(_, Skip::Patch(_)) => {
+                let why = "is a patch of a kustomization: test what kustomize renders instead";
+                problems.push(problem(&name, None, why));
+                continue;
+            }
+            Source::Skipped(..) => continue,
+            _ => {}
+        }
+        match source.read() {
+            Ok(bytes) => texts.push(Text { source: name, bytes: bytes.into(), case: None }),
+            Err(why) => problems.push(problem(&name, None, &why)),
         }
     }
-    if bench.problems.is_empty() { Ok(Outcome::of(case, bench.found)) } else { Err(bench.problems) }
+    (texts, problems)
+}
+
+impl Text<'_> {
+    fn problem(&self, wrong: &Unreadable) -> Problem {
+        let Some(case) = self.case else {
+            return problem(&self.source, wrong.line.map(start), &wrong.why);
+        };
+        let why = format!("manifest of {:?}{}: {}", case.name, line_of(wrong), wrong.why);
+        problem(&self.source, Some((case.line, 1)), &why)
+    }
 }
 
 fn line_of(wrong: &Unreadable) -> String {
     wrong.line.map_or_else(String::new, |line| format!(", its line {line}"))
 }
 
-/// The context in which the manifests of one case are judged.
+/// The context in which the manifests of one text are judged.
 struct Bench {
     policy: Policy,
     found: Vec<Found>,
@@ -153,49 +203,30 @@ struct Bench {
 }
 
 impl Bench {
-    fn judge_path(&mut self, path: &Path) {
-        for source in input::without_patches(Source::of(path), &[]) {
-            let name = source.to_string();
-            match source {
-                Source::Skipped(_, Skip::Patch(_)) => {
-                    let why = "is a patch of a kustomization: test what kustomize renders instead";
-                    self.problems.push(problem(&name, None, why));
-                    continue;
-                }
-                Source::Skipped(..) => continue,
-                _ => {}
-            }
-            match source.read() {
-                Ok(text) => self
-                    .judge_text(&text, |wrong| problem(&name, wrong.line.map(start), &wrong.why)),
-                Err(why) => self.problems.push(problem(&name, None, &why)),
-            }
-        }
-    }
-
-    fn judge_text(&mut self, text: &[u8], wrong: impl Fn(&Unreadable) -> Problem) {
-        let Ok(()) = manifest::read::<Infallible>(text, |reading| {
+    fn judge(&mut self, text: &Text<'_>) {
+        let Ok(()) = manifest::read::<Infallible>(&text.bytes, |reading| {
             match reading {
-                Reading::Object(manifest) => match self.judge(&manifest) {
+                Reading::Object(manifest) => match self.found(&manifest) {
                     Ok(found) => self.found.push(found),
                     Err(why) => {
                         let at = Unreadable { line: Some(manifest.line), why };
-                        self.problems.push(wrong(&at));
+                        self.problems.push(text.problem(&at));
                     }
                 },
                 Reading::Other(_) | Reading::Namespace(_) => {}
                 Reading::Patch(patch) => {
                     let why = format!("{patch}; test what kustomize renders instead");
-                    self.problems.push(wrong(&Unreadable { line: Some(patch.line), why }));
+                    let at = Unreadable { line: Some(patch.line), why };
+                    self.problems.push(text.problem(&at));
                 }
-                Reading::Unreadable(unreadable) => self.problems.push(wrong(&unreadable)),
+                Reading::Unreadable(unreadable) => self.problems.push(text.problem(&unreadable)),
             }
             Ok(())
         });
     }
 
     /// Judges as the webhook would: after hardening, if the namespace hardens.
-    fn judge(&mut self, manifest: &Manifest<'_>) -> Result<Found, String> {
+    fn found(&mut self, manifest: &Manifest<'_>) -> Result<Found, String> {
         let mut identity = manifest.identity.clone();
         let given = &self.policy.namespace;
         if identity.namespace.is_empty() {

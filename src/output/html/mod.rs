@@ -20,15 +20,17 @@ use policy::{
 use super::{
     About, FormatWriter, Item, Skipped,
     destination::To,
+    judged_by::JudgedBy,
     words::{count, counted, location_of},
 };
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
 
-pub(super) struct Html<'p> {
+pub(super) struct Html {
     out: To,
-    about: About<'p>,
+    /// None for a cluster.
+    judged_by: Option<JudgedBy>,
     /// The part below the totals, which are known only at the end.
     rows: String,
     unreadable: String,
@@ -39,11 +41,11 @@ pub(super) struct Html<'p> {
     controls: BTreeMap<&'static str, u64>,
 }
 
-impl<'p> Html<'p> {
-    pub(super) fn new(out: To, about: About<'p>) -> Self {
+impl Html {
+    pub(super) fn new(out: To, about: About<'_>) -> Self {
         Self {
             out,
-            about,
+            judged_by: JudgedBy::of(about),
             rows: String::new(),
             unreadable: String::new(),
             skipped: String::new(),
@@ -54,10 +56,13 @@ impl<'p> Html<'p> {
     }
 }
 
-impl FormatWriter for Html<'_> {
+impl FormatWriter for Html {
     fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         let added = match item {
-            Item::Workload(workload, _) => self.workload(workload),
+            Item::Workload(workload, _) => {
+                self.judged_by.iter_mut().for_each(|judged_by| judged_by.add(workload));
+                self.workload(workload)
+            }
             Item::Namespace(namespace) => self.cluster.add(namespace),
             Item::Change(change) => self.cluster.add_change(change),
             Item::Ignored => Ok(()),
@@ -72,11 +77,10 @@ impl FormatWriter for Html<'_> {
     }
 
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
-        let title = match self.about {
-            About::Manifests(policy) => {
-                format!("Manifests judged by {}", policy.judged_policy("").judged())
-            }
-            About::Cluster => "A cluster, each namespace judged by its own policy".to_owned(),
+        let title = match self.judged_by.take().map(|judged_by| judged_by.levels()) {
+            Some(Some(levels)) => format!("Manifests judged by {levels}"),
+            Some(None) => "Manifests judged by their namespaces' policies".to_owned(),
+            None => "A cluster, each namespace judged by its own policy".to_owned(),
         };
         write!(
             self.out,
@@ -112,7 +116,7 @@ impl FormatWriter for Html<'_> {
     }
 }
 
-impl Html<'_> {
+impl Html {
     fn workload(&mut self, workload: &Workload) -> fmt::Result {
         let identity = &workload.identity;
         self.namespaces.insert(identity.namespace.clone());

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod browser;
+mod defined_namespaces;
 mod formats;
 mod harmless;
 mod inputs;

@@ -46,7 +46,7 @@ fn harden_by(config: Config, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
     // The stack of a test is too small for deep documents.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK);
-        thread.spawn_scoped(scope, || hardener.harden(bytes)).unwrap().join().unwrap()
+        thread.spawn_scoped(scope, || hardener.harden("", bytes)).unwrap().join().unwrap()
     })
 }
 

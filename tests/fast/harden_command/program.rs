@@ -332,3 +332,52 @@ fn pipes_are_skipped_in_directories_and_never_replaced() {
     use std::os::unix::fs::FileTypeExt as _;
     assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
 }
+
+#[test]
+fn namespaces_in_the_input_switch_hardening_off() {
+    let namespace = |name: &str, labels: &str| {
+        format!(
+            "apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{{labels}}}}}\n"
+        )
+    };
+    let level = |level: &str| {
+        ["enforce", "audit", "warn"]
+            .map(|mode| format!("pod-security.kubernetes.io/{mode}: {level}"))
+            .join(", ")
+    };
+    let pod = |namespace: &str| {
+        POD.replace("name: web\nspec", &format!("name: web\n  namespace: {namespace}\nspec"))
+    };
+    let folder = folder(&[
+        ("z.yaml", &namespace("quiet", "portcullis.dev/harden: 'off'")),
+        (
+            "y.yaml",
+            &format!(
+                "{}---\n{}",
+                namespace("open", &level("privileged")),
+                namespace("shop", &level("restricted"))
+            ),
+        ),
+        ("quiet.yaml", &pod("quiet")),
+        ("open.yaml", &pod("open")),
+        ("shop.yaml", &pod("shop")),
+        ("other.yaml", &pod("other")),
+    ]);
+    let outcome = harden_in(folder.path(), &["--check", "."]);
+    assert_eq!(
+        (outcome.status, &*outcome.out),
+        (Some(1), "./other.yaml\n./shop.yaml\n"),
+        "{}",
+        outcome.err
+    );
+    let lines: Vec<_> = outcome.err.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "portcullis: ./open.yaml:1: skipped: Pod open/web: its Namespace is privileged in every mode",
+            "portcullis: ./quiet.yaml:1: skipped: Pod quiet/web: its Namespace has the label portcullis.dev/harden=off",
+            "portcullis: 2 files to harden, 4 with nothing to add, 2 skipped",
+            "portcullis: with runAsNonRoot, an image that runs as root, or that sets its user by name, does not start: set runAsUser for it",
+        ]
+    );
+}

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, convert::Infallible, env, sync::Arc};
 
 use admission::{Effect, Hook, Outcome, Request, Review};
 use policy::{
-    findings::{LevelsMet, Modes, Policy, Presence, ReportedViolation, Severity, Workload},
+    findings::{
+        LevelsMet, Modes, NamespaceLabels, Policy, Presence, ReportedViolation, Severity, Workload,
+    },
     harden::{Decision, MissingDefault},
     pss::{FindingLimits, Level, NEWEST},
     requirement::Violation,
@@ -16,6 +18,7 @@ use portcullis::{
     check,
     harden::Hardener,
     input::Source,
+    namespaces::{self, Definitions},
     output::{About, Output, Report},
     policy_test,
 };
@@ -130,13 +133,16 @@ fn agree(policies: &Policies, objects: &[Value], seen: &mut Seen) {
         assert_eq!(is_breaking, is_pod && !controls.is_empty(), "audit: {}", shown(index));
         seen.excepted += usize::from(!workload.exceptions.by.is_empty());
     }
-    // `harden` ignores the policy of the namespace: it adds everything that `apply` adds if nothing is relaxed.
-    if policies.is_plain() && policies.hardening() == Decision::Apply {
-        let hardener = Hardener::new(policies.config.clone());
+    // `harden` knows no exceptions.
+    if policies.exceptions.is_empty() && policies.hardening() == Decision::Apply {
+        let mut definitions = Definitions::default();
+        let namespace = policies.namespace().to_string();
+        definitions.add("", namespace.as_bytes(), &policies.config);
+        let hardener = Hardener::new(policies.config.clone()).with_namespaces(definitions);
         for (index, found) in found.iter().enumerate() {
             let mut object = objects[index].clone();
             object["metadata"]["namespace"] = json!(NAMESPACE);
-            let edits = hardener.harden(object.to_string().as_bytes()).map(|it| it.edits.len());
+            let edits = hardener.harden("", object.to_string().as_bytes()).map(|it| it.edits.len());
             // Texts that cannot be edited safely are left unchanged.
             if let Ok(edits) = edits {
                 assert_eq!(edits > 0, !found.hardened.is_empty(), "harden: {}", shown(index));
@@ -288,12 +294,18 @@ impl Policies {
     fn check(&self, objects: &[Value], form: Form) -> Vec<Found> {
         let folder = tempfile::tempdir().unwrap();
         let (file, out) = (folder.path().join("objects.json"), folder.path().join("out.jsonl"));
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        // Its labels are those of a Namespace after the objects.
+        let mut items = objects.to_vec();
+        items.push(self.namespace());
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
         std::fs::write(&file, list.to_string()).unwrap();
         let outputs = [format!("jsonl={}", out.display()).parse::<Output>().unwrap()];
-        let policy = Policy { form, ..self.policy() };
+        let policy = Policy { form, labels: NamespaceLabels::default(), ..self.policy() };
+        let sources = [Source::File(file)];
+        let (inputs, definitions) = namespaces::scan(&sources, &policy.config).unwrap();
+        let policies = namespaces::Policies::new(policy.clone(), definitions);
         let report = Report::open(&outputs, About::Manifests(&policy)).unwrap();
-        check::run(&[Source::File(file)], &policy, report).unwrap();
+        check::run(&inputs, &policies, report).unwrap();
         let rows = std::fs::read_to_string(out).unwrap();
         rows.lines()
             .map(|row| {
@@ -310,6 +322,11 @@ impl Policies {
                 Found { is_exempt, denied, advised, hardened: Ids::new() }
             })
             .collect()
+    }
+
+    fn namespace(&self) -> Value {
+        let metadata = json!({"name": NAMESPACE, "labels": self.labels});
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     }
 
     /// What `test` finds.

@@ -52,11 +52,6 @@ impl Policies {
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(NOW),
         }
     }
-
-    /// Whether nothing is relaxed.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.exceptions.is_empty() && !self.labels.contains_key("portcullis.dev/profile")
-    }
 }
 
 fn level(random: &mut Random) -> &'static str {

@@ -1,10 +1,15 @@
 //! The policy for manifests.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use crate::{
     config::Config,
     exceptions::{Exceptions, Subject},
+    harden::{self, MODE_LABEL},
     namespace::EffectivePolicy,
     pss::{self, FindingLimits, Level, LevelVersion, Levels, Minor, NEWEST, Pod, Version},
     requirement::Requirement,
@@ -61,8 +66,18 @@ pub enum Owners {
 pub struct NamespaceLabels {
     /// Keyed by the namespace's name.
     pub known: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those of the known namespaces that the manifests define.
+    pub defined: BTreeSet<String>,
+    /// Whether all namespaces of a cluster are known.
+    pub is_of_cluster: bool,
     /// The labels of all other namespaces.
     pub others: BTreeMap<String, String>,
+}
+
+impl NamespaceLabels {
+    fn of(&self, namespace: &str) -> &BTreeMap<String, String> {
+        self.known.get(namespace).unwrap_or(&self.others)
+    }
 }
 
 /// The policy for the pods of one namespace.
@@ -139,11 +154,19 @@ impl Policy {
 
     /// The policy for the pods of a namespace.
     pub fn judged_policy(&self, namespace: &str) -> JudgedPolicy {
-        let labels = self.labels.known.get(namespace).unwrap_or(&self.labels.others);
-        let policy = self.context().policy(namespace, labels);
+        let policy = self.context().policy(namespace, self.labels.of(namespace));
         let asked = self.level.unwrap_or(policy.modes.enforce);
         let asked = self.version.map_or(asked, |version| asked.at(version));
         JudgedPolicy { policy, asked, newest: self.newest }
+    }
+
+    /// The form to judge in a namespace. Without hardening by its label, the webhook admits pods as they are written.
+    pub(super) fn form_in(&self, namespace: &str) -> Form {
+        let label = self.labels.of(namespace).get(MODE_LABEL).and_then(|label| label.parse().ok());
+        match label {
+            Some(harden::Mode::Off | harden::Mode::Report) => Form::Written,
+            Some(harden::Mode::Auto | harden::Mode::Apply) | None => self.form,
+        }
     }
 
     /// The levels of each mode.

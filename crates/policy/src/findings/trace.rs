@@ -38,6 +38,9 @@ fn line(step: &str, what: &str) -> String {
 fn namespace(identity: &Identity, policy: &Policy) -> String {
     let name = identity.namespace.as_str();
     let (labels, whose) = match policy.labels.known.get(name) {
+        Some(labels) if policy.labels.defined.contains(name) => {
+            (labels, "labels of its Namespace in the input")
+        }
         Some(labels) => (labels, "labels of the cluster"),
         None => (&policy.labels.others, "labels as given"),
     };
@@ -47,8 +50,7 @@ fn namespace(identity: &Identity, policy: &Policy) -> String {
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     let name = if name.is_empty() { "(not set)".to_owned() } else { format!("{name:?}") };
-    let is_of_cluster = !policy.labels.known.is_empty();
-    if is_of_cluster && !policy.labels.known.contains_key(&identity.namespace) {
+    if policy.labels.is_of_cluster && !policy.labels.known.contains_key(&identity.namespace) {
         return format!("{name}, which the cluster does not have");
     }
     if set.is_empty() {

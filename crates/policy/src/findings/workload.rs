@@ -190,7 +190,8 @@ impl Workload {
                     let version =
                         judged_policy.asked.highest().version.resolve(judged_policy.newest);
                     workload.levels_met = LevelsMet::of(pod, case.hardened(), version);
-                    workload.fill(verdict::judge(case, policy.form, policy.caps), root, policy);
+                    let form = policy.form_in(&identity.namespace);
+                    workload.fill(verdict::judge(case, form, policy.caps), root, policy);
                 }
                 Err(exemption) => workload.exempt = Some(exemption),
             }

@@ -1,0 +1,122 @@
+//! The Namespaces that are defined, and the policy that results for the manifests of each source.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    path::{Component, Path},
+};
+
+use policy::{
+    config::{Config, is_read},
+    findings::{NamespaceLabels, Policy},
+    namespace::EffectivePolicy,
+    pss::{Level, Version},
+};
+
+use crate::cluster::Labels;
+
+/// The definitions of each namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Definitions(BTreeMap<String, Vec<Definition>>);
+
+/// One definition. The order is that of strictness, and otherwise arbitrary.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Definition {
+    /// The highest level that it enforces.
+    rank: (Level, Version),
+    /// The policy labels.
+    labels: Labels,
+    /// The name of the source that defines it.
+    source: String,
+}
+
+impl Definitions {
+    /// Adds the Namespaces that a source defines. Deep documents need [`manifest::STACK`] bytes of stack.
+    pub fn add(&mut self, source: &str, text: &[u8], config: &Config) {
+        manifest::namespaces(text, |namespace| {
+            let name = namespace.manifest.identity.name.as_str();
+            let mut labels = namespace.metadata.labels.clone();
+            labels.retain(|key, _| is_read(key));
+            let highest = EffectivePolicy::new(name, &labels, config).modes.enforce.highest();
+            let rank = (highest.level, highest.version);
+            let definition = Definition { rank, labels, source: source.to_owned() };
+            self.0.entry(name.to_owned()).or_default().push(definition);
+        });
+    }
+
+    pub(super) fn extend(&mut self, others: Self) {
+        for (name, definitions) in others.0 {
+            self.0.entry(name).or_default().extend(definitions);
+        }
+    }
+
+    /// The policy labels of a namespace for the manifests of a source, if the input defines it.
+    ///
+    /// Of several definitions, the one that is nearest in the directory tree counts, so that each environment of a
+    /// repository has its own. Of equally near ones, the strictest counts.
+    pub fn labels(&self, namespace: &str, source: &str) -> Option<&Labels> {
+        let definitions = self.0.get(namespace)?.iter();
+        let nearest = definitions.max_by_key(|one| (nearness(&one.source, source), *one));
+        nearest.map(|definition| &definition.labels)
+    }
+
+    /// Whether different labels count for the manifests of different sources.
+    fn depend_on_source(&self) -> bool {
+        let differ = |of_one: &Vec<Definition>| {
+            of_one.iter().zip(of_one.iter().skip(1)).any(|(one, next)| one.labels != next.labels)
+        };
+        self.0.values().any(differ)
+    }
+}
+
+/// The number of leading directories that two files share. A file is nearest to itself.
+fn nearness(one: &str, other: &str) -> usize {
+    if one == other {
+        return usize::MAX;
+    }
+    let parts = |path| Path::new(path).components().filter(|part| *part != Component::CurDir);
+    parts(one).zip(parts(other)).take_while(|(one, other)| one == other).count()
+}
+
+/// The policy for the manifests of each source.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    policy: Policy,
+    /// The labels without those of the input.
+    given: NamespaceLabels,
+    definitions: Definitions,
+    depend_on_source: bool,
+}
+
+impl Policies {
+    /// Adds the Namespaces of the input to a policy.
+    ///
+    /// Each label of a namespace has the value of `policy.labels.others`, which users set explicitly; otherwise that of
+    /// its Namespace in the input; otherwise that of `policy.labels.known`, which is what the cluster has.
+    pub fn new(policy: Policy, definitions: Definitions) -> Self {
+        let depend_on_source = definitions.depend_on_source();
+        let given = policy.labels.clone();
+        let mut policies = Self { policy, given, definitions, depend_on_source };
+        policies.policy.labels = policies.labels("");
+        policies
+    }
+
+    /// The policy for the manifests of a source.
+    pub fn of(&self, source: &str) -> Cow<'_, Policy> {
+        if !self.depend_on_source {
+            return Cow::Borrowed(&self.policy);
+        }
+        Cow::Owned(Policy { labels: self.labels(source), ..self.policy.clone() })
+    }
+
+    fn labels(&self, source: &str) -> NamespaceLabels {
+        let mut labels = self.given.clone();
+        for namespace in self.definitions.0.keys() {
+            let defined = self.definitions.labels(namespace, source).cloned().unwrap_or_default();
+            labels.known.entry(namespace.clone()).or_default().extend(defined);
+            labels.defined.insert(namespace.clone());
+        }
+        labels.known.values_mut().for_each(|known| known.extend(labels.others.clone()));
+        labels
+    }
+}
