@@ -51,6 +51,10 @@ schemas:
 controls:
     PORTCULLIS_REWRITE=1 cargo test --locked --test fast explain::pages
 
+# Writes the table of Kubernetes' fields from the OpenAPI of the pinned version; needs Go and its modules
+fields:
+    PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_REWRITE=1 cargo test --locked --test fast lints::fields
+
 # The chart and the image on a real node, with kubelet and containerd; needs root and Debian's packages
 node:
     PORTCULLIS_REQUIRE_E2E=1 PORTCULLIS_NODE_RELEASE=1 cargo test --locked --test node -- --nocapture

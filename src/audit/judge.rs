@@ -11,10 +11,7 @@ use policy::{
     verdict::PodCase,
 };
 
-use super::{
-    object::{LAST_APPLIED, ListedObject},
-    resource::ListedKind,
-};
+use super::{object::ListedObject, resource::ListedKind};
 
 /// How pods that a template will create are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +107,9 @@ impl<'g> Judge<'g> {
         // Lints of a controlled object repeat those of its controller.
         let is_made = matches!(resource.kind, "Pod" | "ReplicaSet" | "Job");
         if entry.owner.is_none() || !is_made {
-            entry.lints = lint::of_pod(&pod, resource.root(), &identity);
+            entry.lints = lint::of_pod(&pod, resource.root(), &identity, self.policy.newest);
             // The API server drops unknown fields, but the applied manifest keeps them.
-            let applied = object.metadata.annotations.get(LAST_APPLIED);
+            let applied = object.metadata.annotations.get(lint::LAST_APPLIED);
             entry.lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         }
         let made = is_template.then(|| self.as_made(&identity, &pod)).flatten();

@@ -20,11 +20,7 @@ use policy::{
 
 use crate::cluster::{ApiError, Detail, Discontinuity, Pages, Query, get};
 
-use super::{
-    AuditNote, AuditSettings, Event,
-    judge::Judge,
-    object::{LAST_APPLIED, ListedObject},
-};
+use super::{AuditNote, AuditSettings, Event, judge::Judge, object::ListedObject};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
@@ -205,9 +201,11 @@ impl<'s> PendingNamespaces<'s> {
             namespace: String::new(),
             name: name.clone(),
         };
-        let (labels, mut annotations) = (object.metadata.labels, object.metadata.annotations);
-        annotations.remove(LAST_APPLIED);
-        let lints = lint::of_namespace(&labels, &annotations, &identity);
+        let (mut labels, annotations) = (object.metadata.labels, object.metadata.annotations);
+        let mut lints = lint::of_namespace(&labels, &annotations, &identity);
+        let applied = annotations.get(lint::LAST_APPLIED);
+        lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
+        labels.retain(|key, _| policy::config::is_read(key));
         self.know(name, Some(labels), lints);
     }
 

@@ -5,12 +5,10 @@ use std::{collections::BTreeMap, marker::PhantomData};
 use serde::{Deserialize, Deserializer};
 
 use policy::{
+    findings::lint,
     json,
     pss::{List, OwnerReference, Text, or_default},
 };
-
-/// The annotation in which kubectl stores the applied manifest.
-pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ListedObject<'a> {
@@ -65,7 +63,7 @@ impl<'a> ListedObject<'a> {
 /// The labels or annotations that audits read; all others are dropped.
 fn kept<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let all = Option::<BTreeMap<Text<'de>, Text<'de>>>::deserialize(deserializer)?;
-    let is_kept = |key: &str| policy::config::is_read(key) || key == LAST_APPLIED;
+    let is_kept = |key: &str| lint::is_of_policy(key) || key == lint::LAST_APPLIED;
     let kept = all.unwrap_or_default().into_iter().filter(|(key, _)| is_kept(key));
     Ok(kept.map(|(key, value)| (key.to_string(), value.to_string())).collect())
 }

@@ -1,12 +1,13 @@
 //! Judges manifests offline: which objects of a text the webhook would deny, and where they are. Neither contacts a
 //! cluster nor changes a file.
 
+mod lints;
 mod parallel;
 
 use std::{convert::Infallible, io, sync::Arc};
 
 use manifest::{Manifest, Places, Reading, Unreadable};
-use policy::findings::{Policy, Summary, Workload};
+use policy::findings::{Lint, Policy, Summary, Workload};
 
 use crate::{
     input::{self, Source},
@@ -90,16 +91,28 @@ impl Judge<'_> {
         let policy = &*self.policies.of(source);
         let mut places = Places::new(Arc::clone(source), text);
         manifest::read(text, |reading| {
-            report(match reading {
+            let (lints, reported) = match reading {
                 Reading::Object(manifest) => {
-                    Reported::Workload(Box::new(self.workload(&manifest, policy, &mut places)))
+                    let lints = lints::of_manifest(&manifest, policy, &mut places);
+                    let workload = self.workload(&manifest, policy, &lints, &mut places);
+                    (lints, Reported::Workload(Box::new(workload)))
                 }
-                Reading::Other(_) | Reading::Namespace(_) => Reported::Ignored,
+                Reading::Other(manifest) => {
+                    let lints = lints::of_manifest(&manifest, policy, &mut places);
+                    (lints, Reported::Ignored)
+                }
+                Reading::Namespace(namespace) => {
+                    let lints = lints::of_namespace(&namespace, policy, &mut places);
+                    (lints, Reported::Ignored)
+                }
                 Reading::Patch(patch) => {
-                    Reported::Skipped(patch.line, format!("{patch}; {ADVICE}"))
+                    let reported = Reported::Skipped(patch.line, format!("{patch}; {ADVICE}"));
+                    (Vec::new(), reported)
                 }
-                Reading::Unreadable(unreadable) => Reported::Unreadable(unreadable),
-            })
+                Reading::Unreadable(unreadable) => (Vec::new(), Reported::Unreadable(unreadable)),
+            };
+            report(reported)?;
+            lints.into_iter().try_for_each(|lint| report(Reported::Lint(Box::new(lint))))
         })
     }
 
@@ -107,11 +120,12 @@ impl Judge<'_> {
         &self,
         manifest: &Manifest<'_>,
         policy: &Policy,
+        lints: &[Lint],
         places: &mut Places<'_>,
     ) -> Workload {
         let (identity, pod) = (manifest.identity.clone(), manifest.pod.as_deref());
         let mut workload = Workload::judge(identity, pod, manifest.root, policy);
-        places.mark(&mut workload, manifest);
+        places.mark(&mut workload, lints, manifest);
         if self.replacements == Replacements::Shown {
             places.add_replacements(&mut workload, manifest);
         }
@@ -127,6 +141,7 @@ fn report_one(
 ) -> io::Result<()> {
     report.add(match reported {
         Reported::Workload(workload) => Item::Workload(workload, text),
+        Reported::Lint(lint) => Item::Lint(lint),
         Reported::Ignored => Item::Ignored,
         Reported::Skipped(line, why) => Item::Skipped(Skipped { source, line: Some(*line), why }),
         Reported::Unreadable(unreadable) => Item::Unreadable(source, unreadable),

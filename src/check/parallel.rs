@@ -14,7 +14,7 @@ use std::{
 };
 
 use manifest::{Line, Unreadable};
-use policy::findings::Workload;
+use policy::findings::{Lint, Workload};
 
 use crate::namespaces::Input;
 
@@ -49,6 +49,7 @@ impl Judged<'_> {
 /// A result to report for one object.
 pub(super) enum Reported {
     Workload(Box<Workload>),
+    Lint(Box<Lint>),
     Ignored,
     Skipped(Line, String),
     Unreadable(Unreadable),

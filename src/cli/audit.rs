@@ -15,7 +15,7 @@ use clap::Args;
 use manifest::Unreadable;
 use policy::{
     config::Config,
-    findings::{EarlierReport, Modes, Summary},
+    findings::{EarlierReport, Modes, Severity, Summary},
     pss::{FindingLimits, Level},
 };
 
@@ -75,6 +75,10 @@ pub(super) struct Flags {
     #[arg(long, value_name = "LEVEL", default_value_t = Level::Restricted, value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Level,
 
+    /// Exit with 1 for lints: settings without effect
+    #[arg(long)]
+    fail_on_lints: bool,
+
     /// Earlier report of -o json to compare with: shows what improved or degraded
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
@@ -108,7 +112,13 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         settings.exceptions = excepted::of_cluster(excepted, &client, accepted).await?;
         let opened = Report::open(&outputs, About::Cluster);
         let report = opened.context("the report could not be written")?;
-        let mut printer = EventPrinter { report, earlier, unread: 0, line: ProgressLine::new() };
+        let mut printer = EventPrinter {
+            report,
+            earlier,
+            fails_on_lints: flags.fail_on_lints,
+            unread: 0,
+            line: ProgressLine::new(),
+        };
         let result = audit::run(&client, &settings, async |event| printer.print(event)).await;
         Exit::reported(match result {
             Ok(()) => printer.finish(&settings),
@@ -149,6 +159,7 @@ fn earlier(file: &Path) -> anyhow::Result<EarlierReport> {
 struct EventPrinter<'o> {
     report: Report<'o>,
     earlier: Option<EarlierReport>,
+    fails_on_lints: bool,
     unread: u64,
     line: ProgressLine,
 }
@@ -163,7 +174,11 @@ impl EventPrinter<'_> {
             self.line.clear();
         }
         match event {
-            Event::Namespace(namespace) => {
+            Event::Namespace(mut namespace) => {
+                if self.fails_on_lints {
+                    let lints = namespace.lints.iter_mut();
+                    lints.for_each(|lint| lint.severity = Severity::Error);
+                }
                 for audited in &namespace.workloads {
                     self.report.add(Item::Workload(&audited.workload, None))?;
                 }

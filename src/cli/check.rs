@@ -46,7 +46,7 @@ Namespaces in the input are the policy for the manifests in them, wherever in th
 Kustomize patches and containers without an image are listed and not judged: use -k to check the rendered manifests. \
 Pipes and devices in directories are skipped, and links that lead out of a directory are not followed.
 
-Exit status: 0 no violations; 1 violations of the level of --fail-on; 2 a file could not be read.")]
+Exit status: 0 no violations; 1 violations of the level of --fail-on, or lints with --fail-on-lints; 2 a file could not be read.")]
 pub(super) struct Flags {
     /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except hidden ones), or -
     /// for standard input [default: standard input]
@@ -89,6 +89,10 @@ pub(super) struct Flags {
     /// with 0 [default: the level that is checked]
     #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
     fail_on: Option<Level>,
+
+    /// Exit with 1 for lints: settings without effect
+    #[arg(long)]
+    fail_on_lints: bool,
 
     /// Check the pods as the webhook hardens them
     #[arg(long)]
@@ -147,6 +151,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     if flags.assume_hardened {
         policy.form = Form::Hardened;
     }
+    policy.fails_on_lints = flags.fail_on_lints;
     policy.is_traced = flags.trace;
     policy.labels.others = flags.labels.iter().cloned().collect();
     policy.namespace = flags.namespace.clone().unwrap_or_default();

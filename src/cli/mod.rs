@@ -84,7 +84,7 @@ impl Exit {
         match summary {
             // An unreadable file may hide any finding, so it outweighs the findings.
             Ok(summary) if summary.unreadable > 0 => Ok(Self::Failure),
-            Ok(summary) if summary.failing > 0 => Ok(Self::Findings),
+            Ok(summary) if summary.failing > 0 || summary.failing_lints > 0 => Ok(Self::Findings),
             Ok(_) => Ok(Self::Clean),
             // The reader closed the pipe. Workloads that were not judged are not clean.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Self::Failure),

@@ -8,7 +8,7 @@ use super::{
     FormatWriter, Item,
     destination::To,
     namespace,
-    words::{PLACE, WRONG, location_of, place, skipped, unreadable, visible},
+    words::{PLACE, WRONG, lint, location_of, place, skipped, unreadable, visible},
 };
 
 pub(super) struct Concise(pub(super) To);
@@ -20,6 +20,7 @@ impl FormatWriter for Concise {
                 workload.violations.iter().try_for_each(|broken| self.line(workload, broken))
             }
             Item::Namespace(namespace) => writeln!(self.0, "{}", namespace::line(namespace)),
+            Item::Lint(it) => writeln!(self.0, "{}", lint(it)),
             Item::Ignored => Ok(()),
             Item::Change(change) => writeln!(self.0, "{}", namespace::change(change)),
             Item::Unreadable(source, why) => writeln!(self.0, "{}", unreadable(source, why)),

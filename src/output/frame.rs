@@ -26,6 +26,7 @@ pub(super) fn render(
     let level = match broken.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let mut group = level
         .primary_title(title)

@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 
 use manifest::{Line, Unreadable};
-use policy::findings::{Lint, ReportedViolation, Summary, Workload};
+use policy::findings::{Lint, Location, Region, ReportedViolation, Severity, Summary, Workload};
 
 use crate::sanitize;
 
@@ -22,6 +22,7 @@ impl FormatWriter for Github {
             Item::Namespace(namespace) => {
                 namespace.lints.iter().try_for_each(|lint| self.lint(lint))
             }
+            Item::Lint(lint) => self.lint(lint),
             Item::Change(_) | Item::Ignored => Ok(()),
             Item::Skipped(Skipped { source, line, why }) => {
                 self.not_judged("notice", source, line, Some("skipped"), why)
@@ -39,19 +40,8 @@ impl FormatWriter for Github {
 
 impl Github {
     fn violation(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
-        let mut properties = Vec::new();
-        if let Some(location) = &workload.location {
-            let region = broken.found.iter().find_map(|found| found.region);
-            let region = region.unwrap_or(location.region);
-            properties.push(("file", location.source.to_string()));
-            properties.push(("line", region.start.line.to_string()));
-            properties.push(("endLine", region.end.line.to_string()));
-            if region.start.line == region.end.line {
-                // GitHub ignores columns when the annotation covers several lines.
-                properties.push(("col", region.start.column.to_string()));
-                properties.push(("endColumn", region.end.column.to_string()));
-            }
-        }
+        let region = broken.found.iter().find_map(|found| found.region);
+        let mut properties = place(workload.location.as_ref(), region);
         properties.push(("title", broken.requirement.id().to_owned()));
         let message =
             format!("{}: {}: {}", workload.identity, broken.requirement.reason(), broken.message);
@@ -59,7 +49,10 @@ impl Github {
     }
 
     fn lint(&mut self, lint: &Lint) -> io::Result<()> {
-        self.command("warning", &[("title", lint.rule.id().to_owned())], &lint.to_string())
+        let command = if lint.severity == Severity::Error { "error" } else { "notice" };
+        let mut properties = place(lint.location.as_ref(), None);
+        properties.push(("title", lint.rule.id().to_owned()));
+        self.command(command, &properties, &lint.to_string())
     }
 
     fn not_judged(
@@ -90,6 +83,23 @@ impl Github {
             .collect();
         writeln!(self.0, "::{command} {}::{}", properties.join(","), escaped(message))
     }
+}
+
+/// The properties of a place: a region of a file, or else the whole location.
+fn place(location: Option<&Location>, region: Option<Region>) -> Vec<(&'static str, String)> {
+    let Some(location) = location else { return Vec::new() };
+    let region = region.unwrap_or(location.region);
+    let mut properties = vec![
+        ("file", location.source.to_string()),
+        ("line", region.start.line.to_string()),
+        ("endLine", region.end.line.to_string()),
+    ];
+    if region.start.line == region.end.line {
+        // GitHub ignores columns when the annotation covers several lines.
+        properties.push(("col", region.start.column.to_string()));
+        properties.push(("endColumn", region.end.column.to_string()));
+    }
+    properties
 }
 
 /// Escapes the characters that end a command or begin another (`actions/toolkit`, `packages/core/src/command.ts`).

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use policy::findings::{ComplianceChange, Summary, Workload};
+use policy::findings::{ComplianceChange, Lint, Summary, Workload};
 
 use super::{
     About, FormatWriter, Item,
@@ -14,10 +14,12 @@ use super::{
     judged_by::JudgedBy,
     namespace,
     table::Table,
-    words::{GOOD, WRONG, count, counted, skipped, unreadable, visible},
+    words::{GOOD, WRONG, count, counted, lint, skipped, unreadable, visible},
 };
 
 const EXEMPT: &str = "exempt by the configuration";
+/// Lints that are listed; `concise` lists all.
+const MAX_LINTS: u64 = 30;
 const UNREADABLE: &str = "could not be read";
 
 pub(super) struct Human {
@@ -30,6 +32,8 @@ pub(super) struct Human {
     is_in_lines: bool,
     /// Changes since the earlier report, one line each.
     changes: Vec<String>,
+    /// The number of lints so far.
+    lints: u64,
 }
 
 impl Human {
@@ -42,6 +46,7 @@ impl Human {
             table: Table::default(),
             is_in_lines: false,
             changes: Vec::new(),
+            lints: 0,
         }
     }
 }
@@ -55,6 +60,7 @@ impl FormatWriter for Human {
                 namespace::block(&mut self.out, namespace)
             }
             Item::Change(change) => self.change(change),
+            Item::Lint(it) => self.lint(it),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.line(&unreadable(source, why)),
             Item::Skipped(it) => self.line(&skipped(it)),
@@ -63,6 +69,9 @@ impl FormatWriter for Human {
 
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         let table = self.table.to_string();
+        if let Some(more) = self.lints.checked_sub(MAX_LINTS).filter(|more| *more > 0) {
+            self.line(&format!("and {more} more lints: -o concise lists all"))?;
+        }
         self.end_lines()?;
         if !table.is_empty() {
             writeln!(self.out, "{table}\n")?;
@@ -95,6 +104,11 @@ impl Human {
         Ok(())
     }
 
+    fn lint(&mut self, it: &Lint) -> io::Result<()> {
+        self.lints += 1;
+        if self.lints > MAX_LINTS { Ok(()) } else { self.line(&lint(it)) }
+    }
+
     fn trace(&mut self, workload: &Workload) -> io::Result<()> {
         if workload.trace.is_empty() {
             return Ok(());
@@ -120,20 +134,22 @@ impl Human {
         for change in &self.changes {
             writeln!(self.out, "{change}")?;
         }
-        let Summary { objects, exempt, violating, violations, unreadable, .. } = *summary;
+        let Summary { objects, exempt, violating, violations, unreadable, lints, .. } = *summary;
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
         let mut parts = vec![format!(
             "{violating} of {} violate what their namespaces enforce, {}",
             count(objects, "workload"),
             count(violations, "violation")
         )];
-        parts.extend(counted([(exempt, EXEMPT), (unreadable, UNREADABLE)]));
+        parts.extend(counted([(exempt, EXEMPT)]));
+        parts.extend((lints > 0).then(|| count(lints, "lint")));
+        parts.extend(counted([(unreadable, UNREADABLE)]));
         writeln!(self.out, "{style}{}{style:#}", parts.join("; "))
     }
 
     fn last(&mut self, summary: &Summary, judged_by: &JudgedBy) -> io::Result<()> {
         let Summary { objects, exempt, violating, violations, .. } = *summary;
-        let Summary { hardenable, ignored, unreadable, skipped, .. } = *summary;
+        let Summary { hardenable, ignored, unreadable, skipped, lints, .. } = *summary;
         let mut parts = Vec::new();
         if objects == 0 {
             parts.push("no pods and no pod templates found".to_owned());
@@ -151,6 +167,7 @@ impl Human {
         if ignored > 0 {
             parts.push(format!("{} without a pod ignored", count(ignored, "object")));
         }
+        parts.extend((lints > 0).then(|| count(lints, "lint")));
         parts.extend(counted([(skipped, "skipped"), (unreadable, UNREADABLE)]));
         let style = if violating == 0 && unreadable == 0 { GOOD } else { WRONG };
         let by = match (judged_by.levels(), judged_by.asked()) {

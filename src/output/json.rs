@@ -24,6 +24,7 @@ pub(super) struct Document<'p> {
     syntax: Syntax,
     is_empty: bool,
     skipped: Vec<u8>,
+    lints: Vec<u8>,
     namespaces: Vec<u8>,
     changes: Vec<u8>,
 }
@@ -69,8 +70,8 @@ fn yaml(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
 
 impl<'p> Document<'p> {
     pub(super) fn new(out: To, about: About<'p>, syntax: Syntax) -> Self {
-        let (skipped, namespaces, changes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { out, about, syntax, is_empty: true, skipped, namespaces, changes }
+        let [skipped, lints, namespaces, changes] = Default::default();
+        Self { out, about, syntax, is_empty: true, skipped, lints, namespaces, changes }
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -87,6 +88,7 @@ impl FormatWriter for Document<'_> {
         let Some(row) = Row::of(item) else { return Ok(()) };
         let list = match row {
             Row::Skipped(_) => &mut self.skipped,
+            Row::Lint(_) => &mut self.lints,
             Row::Namespace(_) => &mut self.namespaces,
             Row::Change(_) => &mut self.changes,
             Row::Workload(_) | Row::Unreadable { .. } => {
@@ -105,10 +107,10 @@ impl FormatWriter for Document<'_> {
         if self.is_empty {
             self.start()?;
         }
-        let Self { mut out, about, syntax, is_empty, skipped, namespaces, changes } = *self;
+        let Self { mut out, about, syntax, is_empty, skipped, lints, namespaces, changes } = *self;
         syntax.close(&mut out, is_empty)?;
         let lists = match about {
-            About::Manifests(_) => vec![("skipped", skipped)],
+            About::Manifests(_) => vec![("skipped", skipped), ("lints", lints)],
             About::Cluster => vec![("namespaces", namespaces), ("changes", changes)],
         };
         for (name, list) in lists {
@@ -161,6 +163,7 @@ enum Row<'a> {
         error: &'a str,
     },
     Skipped(Skipped<'a>),
+    Lint(Lint<'a>),
     Namespace(Box<namespace::Row<'a>>),
     Change(namespace::ChangeRow<'a>),
 }
@@ -189,6 +192,39 @@ struct Workload<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     meets_hardened: Option<&'static str>,
     violations: Vec<Violation<'a>>,
+}
+
+/// A setting without effect.
+#[derive(Serialize)]
+pub(super) struct Lint<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(flatten)]
+    region: Option<Lines>,
+    rule: &'static str,
+    severity: &'static str,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    field: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Lint<'a> {
+    pub(super) fn of(lint: &'a findings::Lint) -> Self {
+        let findings::Lint { rule, object, field, message, severity, location, .. } = lint;
+        Self {
+            source: location.as_ref().map(|location| &*location.source),
+            region: location.as_ref().map(|location| Lines::of(location.region)),
+            rule: rule.name(),
+            severity: severity.as_str(),
+            kind: &object.kind,
+            namespace: &object.namespace,
+            name: &object.name,
+            field,
+            message,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -246,6 +282,7 @@ impl<'a> Row<'a> {
                 Some(Self::Namespace(Box::new(namespace::Row::of(namespace))))
             }
             Item::Change(change) => Some(Self::Change(namespace::ChangeRow::of(change))),
+            Item::Lint(lint) => Some(Self::Lint(Lint::of(lint))),
             Item::Ignored => None,
             Item::Skipped(skipped) => Some(Self::Skipped(skipped)),
             Item::Unreadable(source, unreadable) => {

@@ -6,12 +6,12 @@ use std::{collections::BTreeMap, io};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use manifest::{Line, Unreadable};
-use policy::findings::{Lint, Namespace, Summary, Workload};
+use policy::findings::{Lint, Namespace, Severity, Summary, Workload};
 
 use super::{
     FormatWriter, Item, Skipped,
     destination::To,
-    words::{location_of, visible},
+    words::{location_of, place, visible},
 };
 
 /// Objects that run in a cluster have no file.
@@ -67,18 +67,45 @@ impl Junit {
         self.suite(&suite).add_test_case(case);
     }
 
-    /// A lint is no violation: it becomes the output of a case that succeeds.
+    fn lint(&mut self, lint: &Lint) {
+        let source = lint.location.as_ref().map(|location| location.source.to_string());
+        let name = format!("{}: {}", lint.object, lint.field);
+        let source = source.unwrap_or_else(|| format!("{CLUSTER}/{}", lint.object.namespace));
+        self.lints(&source, &name, std::slice::from_ref(lint));
+    }
+
     fn namespace(&mut self, namespace: &Namespace) {
         if namespace.lints.is_empty() {
             return;
         }
         let name = &namespace.facts.name;
-        let mut case = TestCase::new(format!("Namespace {name}"), TestCaseStatus::success());
-        case.set_classname("without effect");
-        let line = |lint: &Lint| visible(&lint.to_string()).into_owned();
-        let lines: Vec<_> = namespace.lints.iter().map(line).collect();
-        case.set_system_out(lines.join("\n"));
-        self.suite(&format!("{CLUSTER}/{name}")).add_test_case(case);
+        self.lints(&format!("{CLUSTER}/{name}"), &format!("Namespace {name}"), &namespace.lints);
+    }
+
+    /// A lint is no violation: it becomes the output of a case that succeeds, unless lints are errors.
+    fn lints(&mut self, suite: &str, name: &str, lints: &[Lint]) {
+        let line = |lint: &Lint| {
+            let line = format!("{}: {lint}", lint.rule.id());
+            let place = lint.location.as_ref().map(|location| {
+                format!("{}: ", place(&location.source, Some(location.region.start)))
+            });
+            visible(&format!("{}{line}", place.unwrap_or_default())).into_owned()
+        };
+        let text = lints.iter().map(line).collect::<Vec<_>>().join("\n");
+        let is_error = lints.iter().any(|lint| lint.severity == Severity::Error);
+        let status = if is_error {
+            let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            failed.set_message("lint").set_description(text.clone());
+            failed
+        } else {
+            TestCaseStatus::success()
+        };
+        let mut case = TestCase::new(visible(name).into_owned(), status);
+        case.set_classname("lint");
+        if !is_error {
+            case.set_system_out(text);
+        }
+        self.suite(suite).add_test_case(case);
     }
 
     fn not_judged(
@@ -104,6 +131,7 @@ impl FormatWriter for Junit {
         match item {
             Item::Workload(workload, _) => self.workload(workload),
             Item::Namespace(namespace) => self.namespace(namespace),
+            Item::Lint(lint) => self.lint(lint),
             Item::Change(_) | Item::Ignored => {}
             Item::Unreadable(source, Unreadable { line, why }) => {
                 let status = TestCaseStatus::non_success(NonSuccessKind::Error);

@@ -21,7 +21,7 @@ use std::io::{self, Write};
 pub use destination::{InvalidOutput, Output};
 
 use manifest::{Line, Unreadable};
-use policy::findings::{ComplianceChange, Namespace, Policy, Summary, Workload};
+use policy::findings::{ComplianceChange, Lint, Namespace, Policy, Summary, Workload};
 
 /// How it is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -64,6 +64,8 @@ pub enum Item<'a> {
     Namespace(&'a Namespace),
     /// A difference from an earlier report.
     Change(&'a ComplianceChange),
+    /// A setting without effect in a manifest. Follows its object.
+    Lint(&'a Lint),
     /// An object that contains no pod.
     Ignored,
     /// A part of a source that could not be read.
@@ -140,7 +142,11 @@ impl<'p> Report<'p> {
             Item::Ignored => self.summary.ignored += 1,
             Item::Unreadable(..) => self.summary.unreadable += 1,
             Item::Skipped(_) => self.summary.skipped += 1,
-            Item::Namespace(_) | Item::Change(_) => {}
+            Item::Lint(lint) => self.summary.add_lint(lint),
+            Item::Namespace(namespace) => {
+                namespace.lints.iter().for_each(|lint| self.summary.add_lint(lint));
+            }
+            Item::Change(_) => {}
         }
         self.forms.iter_mut().try_for_each(|form| form.add(item))
     }

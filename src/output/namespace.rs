@@ -9,14 +9,12 @@ use std::{
 use serde::Serialize;
 
 use policy::{
-    findings::{
-        self, AuditScope, Compliance, ComplianceChange, Namespace, NamespaceFacts, Presence,
-    },
+    findings::{AuditScope, Compliance, ComplianceChange, Namespace, NamespaceFacts, Presence},
     pss::Level,
 };
 
 use super::{
-    json::beside,
+    json::{Lint, beside},
     words::{GOOD, PLACE, WRONG, count, counted, visible},
 };
 
@@ -76,27 +74,11 @@ struct Block {
     workloads: u32,
 }
 
-#[derive(Serialize)]
-struct Lint<'a> {
-    rule: &'static str,
-    kind: &'a str,
-    name: &'a str,
-    field: &'a str,
-    message: &'a str,
-}
-
 impl<'a> Row<'a> {
     pub(super) fn of(namespace: &'a Namespace) -> Self {
         let facts = &namespace.facts;
         let modes = facts.policy.modes;
         let meets = namespace.meets().filter(|_| facts.exempt.is_none());
-        let lint = |lint: &'a findings::Lint| Lint {
-            rule: lint.rule.id(),
-            kind: &lint.object.kind,
-            name: &lint.object.name,
-            field: &lint.field,
-            message: &lint.message,
-        };
         let block = |(control, workloads): &(&'static policy::pss::Control, u32)| Block {
             control: control.id,
             workloads: *workloads,
@@ -123,7 +105,7 @@ impl<'a> Row<'a> {
             command: namespace.command.as_deref(),
             command_hardened: namespace.command_hardened.as_deref(),
             breaking: namespace.breaking.iter().map(|pod| pod.name.as_str()).collect(),
-            lints: namespace.lints.iter().map(lint).collect(),
+            lints: namespace.lints.iter().map(Lint::of).collect(),
             unread: namespace.unread.iter().map(ToString::to_string).collect(),
         }
     }
@@ -193,10 +175,10 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
     let breaking = namespace.breaking.iter().map(|pod| pod.name.as_str());
     list(out, VIOLATING, &breaking.collect::<Vec<_>>())?;
     for lint in namespace.lints.iter().take(MAX_SHOWN) {
-        writeln!(out, "  no effect  {}", visible(&lint.to_string()))?;
+        writeln!(out, "  lint       {}", visible(&lint.to_string()))?;
     }
     if let Some(more) = namespace.lints.len().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        writeln!(out, "  no effect  and {more} more")?;
+        writeln!(out, "  lint       and {more} more")?;
     }
     let unread: Vec<_> = namespace.unread.iter().map(ToString::to_string).collect();
     let unread: Vec<_> = unread.iter().map(String::as_str).collect();
@@ -219,9 +201,10 @@ pub(super) fn line(namespace: &Namespace) -> String {
         }
         None => parts.push("what it meets is not known".to_owned()),
     }
+    let lints = namespace.lints.len() as u64;
+    parts.extend((lints > 0).then(|| count(lints, "lint")));
     parts.extend(counted([
         (namespace.breaking.len() as u64, VIOLATING),
-        (namespace.lints.len() as u64, "without effect"),
         (namespace.unread.len() as u64, "not read"),
     ]));
     let command = namespace.command.as_ref().or(namespace.command_hardened.as_ref());

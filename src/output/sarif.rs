@@ -48,6 +48,7 @@ impl FormatWriter for Sarif {
             Item::Namespace(namespace) => {
                 namespace.lints.iter().try_for_each(|lint| self.result(&of_lint(lint)))
             }
+            Item::Lint(lint) => self.result(&of_lint(lint)),
             Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => {
                 let Unreadable { line, why } = unreadable;
@@ -125,30 +126,35 @@ fn rule(requirement: Requirement) -> Value {
 /// A rule for a lint. Lints have no page of their own.
 fn lint_rule(rule: lint::LintRule) -> Value {
     json!({
-        "id": lint_id(rule),
-        "name": lint_id(rule),
+        "id": rule.id(),
+        "name": rule.id(),
         "shortDescription": {"text": rule.reason()},
-        "defaultConfiguration": {"level": "warning"},
+        "defaultConfiguration": {"level": "note"},
         "properties": {"tags": ["security", "without-effect"]},
     })
-}
-
-fn lint_id(rule: lint::LintRule) -> String {
-    format!("lint/{}", rule.id())
 }
 
 fn of_lint(lint: &Lint) -> Value {
     let before = lint::LintRule::ALL.iter().take_while(|rule| **rule != lint.rule).count();
     let name = format!("{}: {}", lint.object, lint.field);
+    let logical = json!([{"fullyQualifiedName": name, "name": lint.field, "kind": "member"}]);
+    let location = match &lint.location {
+        Some(location) => {
+            let physical = PhysicalLocation {
+                artifact_location: Artifact { uri: uri(&location.source) },
+                region: region(location.region),
+            };
+            json!({"physicalLocation": physical, "logicalLocations": logical})
+        }
+        None => json!({"logicalLocations": logical}),
+    };
     json!({
-        "ruleId": lint_id(lint.rule),
+        "ruleId": lint.rule.id(),
         "ruleIndex": Requirement::all().count() + before,
-        "level": "warning",
+        "level": lint.severity.as_str(),
         "message": {"text": lint.to_string()},
-        "locations": [{"logicalLocations": [
-            {"fullyQualifiedName": name, "name": lint.field, "kind": "member"},
-        ]}],
-        "partialFingerprints": {"workloadControl/v1": format!("{name} {}", lint_id(lint.rule))},
+        "locations": [location],
+        "partialFingerprints": {"workloadControl/v1": format!("{name} {}", lint.rule.id())},
     })
 }
 

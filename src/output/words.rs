@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Style};
 
 use manifest::Unreadable;
-use policy::findings::{Position, Workload};
+use policy::findings::{Lint, Position, Severity, Workload};
 
 pub(super) use crate::sanitize::visible;
 
@@ -48,6 +48,17 @@ pub(super) fn unreadable(source: &str, unreadable: &Unreadable) -> String {
     let (source, why) = (visible(source), visible(&unreadable.why));
     let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
     format!("{PLACE}{source}{line}{PLACE:#}: {WRONG}error{WRONG:#}: {why}")
+}
+
+/// A lint, in one line: `deploy/web.yaml:12:9: Deployment shop/web: lint/unknown-field: spec.…`.
+pub(super) fn lint(lint: &Lint) -> String {
+    let at = lint.location.as_ref().map_or_else(String::new, |location| {
+        format!("{PLACE}{}{PLACE:#}: ", place(&location.source, Some(location.region.start)))
+    });
+    let style = if lint.severity == Severity::Error { WRONG } else { ASIDE };
+    let object = lint.object.to_string();
+    let (object, field, message) = (visible(&object), visible(&lint.field), visible(&lint.message));
+    format!("{at}{object}: {style}{}{style:#}: {field}: {message}", lint.rule.id())
 }
 
 /// A skipped input, in one line: `deploy/patch.yaml:3: skipped: …`.

@@ -12,6 +12,7 @@ mod explain;
 mod harden;
 mod harden_command;
 mod lifecycle;
+mod lints;
 mod output_file;
 mod policy_test;
 mod reach;

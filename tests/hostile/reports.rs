@@ -77,7 +77,7 @@ fn judged(text: &str, policy: &Policy) -> Workload {
         let Reading::Object(manifest) = reading else { panic!("{reading:?}") };
         let pod = manifest.pod.as_deref();
         let mut workload = Workload::judge(manifest.identity.clone(), pod, manifest.root, policy);
-        places.mark(&mut workload, &manifest);
+        places.mark(&mut workload, &[], &manifest);
         places.add_replacements(&mut workload, &manifest);
         judged = Some(workload);
         Ok(())

@@ -72,7 +72,7 @@ fn check(text: &str, policy: &Policy) {
         if let Reading::Object(manifest) = reading {
             let pod = manifest.pod.as_deref();
             let mut found = Workload::judge(manifest.identity.clone(), pod, manifest.root, policy);
-            places.mark(&mut found, &manifest);
+            places.mark(&mut found, &[], &manifest);
             black_box(found);
         }
         Ok(())

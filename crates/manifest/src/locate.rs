@@ -3,14 +3,15 @@
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
 use policy::{
-    findings::{FieldToFix, Location, Position, Region, Replacement, Workload},
+    findings::{FieldToFix, Lint, LintRule, Location, Position, Region, Replacement, Workload},
     harden::MissingDefault,
+    shown::shown,
 };
 
 use super::{
     Line, Manifest, document, edit,
     path::{Path, Step},
-    tree::{Node, Repeats, Stop, Tree},
+    tree::{Repeats, Stop, Tree},
 };
 
 const STRIDE: usize = 1 << 10;
@@ -47,8 +48,18 @@ impl<'t> Places<'t> {
         self.text
     }
 
-    /// Sets the location of an object and of its findings.
-    pub fn mark(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
+    /// Sets the locations of lints.
+    pub fn mark_lints(&mut self, lints: &mut [Lint], manifest: &Manifest<'_>) {
+        for lint in lints {
+            let is_key = matches!(lint.rule, LintRule::UnknownField | LintRule::MisplacedField);
+            let span = if is_key { key_span } else { span };
+            lint.location = Some(self.location_of(manifest, &lint.field, span));
+        }
+    }
+
+    /// Sets the location of an object and of its findings. A missing field is located at the key that a lint says was meant
+    /// for it.
+    pub fn mark(&mut self, workload: &mut Workload, lints: &[Lint], manifest: &Manifest<'_>) {
         workload.location = Some(self.location(manifest));
         if workload.violations.is_empty() {
             return;
@@ -56,7 +67,7 @@ impl<'t> Places<'t> {
         self.read(manifest);
         let Some(tree) = self.tree(manifest) else { return };
         let found = workload.violations.iter_mut().flat_map(|broken| &mut broken.found);
-        found.for_each(|found| self.mark_one(tree, found, manifest.path));
+        found.for_each(|found| self.mark_one(tree, found, lints, manifest.path));
     }
 
     /// The location of an object.
@@ -71,6 +82,15 @@ impl<'t> Places<'t> {
 
     /// The location of a field, by its path from the object's root. That of the object if there is no such field.
     pub fn field(&mut self, manifest: &Manifest<'_>, field: &str) -> Location {
+        self.location_of(manifest, field, span)
+    }
+
+    fn location_of(
+        &mut self,
+        manifest: &Manifest<'_>,
+        field: &str,
+        span: fn(&Tree<'_>, &Path) -> Option<Range<usize>>,
+    ) -> Location {
         let location = self.location(manifest);
         self.read(manifest);
         let path = manifest.path.clone().join(&Path::of(field));
@@ -125,18 +145,19 @@ impl<'t> Places<'t> {
         manifest.tree.or_else(of_json)
     }
 
-    fn mark_one(&self, tree: &Tree<'_>, found: &mut FieldToFix, object: &Path) {
+    fn mark_one(&self, tree: &Tree<'_>, found: &mut FieldToFix, lints: &[Lint], object: &Path) {
         let path = |below: &str| object.clone().join(&Path::of(below));
         let (field, part) = (path(&found.field), path(&found.part));
         let name = span(tree, &part.clone().key("name"));
         let region = |span: Range<usize>| self.region(span.start, span.end);
-        let misspelt = misspelt(tree, &field, &found.place).map(|(key, meant)| {
-            let hint =
-                format!(" (did you mean {meant:?} where it says {key:?}?)", key = key.source());
-            found.fix = format!("{}{hint}", found.fix).into();
-            key.span()
-        });
-        match (span(tree, &field).or(misspelt), name) {
+        let own = span(tree, &field);
+        let lint = if own.is_none() { misspelt(lints, found) } else { None };
+        if let Some(Lint { field, meant: Some(meant), .. }) = lint {
+            let (key, meant) = (key_of(field), key_of(meant));
+            found.fix = format!("{} (did you mean {meant} where it says {key}?)", found.fix).into();
+        }
+        let misspelt = lint.and_then(|lint| key_span(tree, &path(&lint.field)));
+        match (own.or(misspelt), name) {
             (Some(field), name) => {
                 found.region = Some(region(field));
                 found.context = name.map(region);
@@ -216,6 +237,13 @@ fn span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     })
 }
 
+/// The range of the key alone.
+fn key_span(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
+    let found = tree.find(path);
+    let stop = found.last().filter(|_| found.missing.is_empty())?;
+    Some(stop.through.or(stop.key)?.span())
+}
+
 /// The key of the deepest existing node on the path.
 fn key(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     let found = tree.find(path);
@@ -223,71 +251,24 @@ fn key(tree: &Tree<'_>, path: &Path) -> Option<Range<usize>> {
     found.trail.iter().rev().find_map(keys)
 }
 
-/// How deep the security fields of a container are below the pod's spec.
-const DEPTH: usize = 4;
-
-/// For a missing field: a key in its place that is one edit away, and the correct key. A field that is missing at the
-/// pod may have been meant for its containers.
-///
-/// No existing key of a pod is that similar to one that a control reads.
-fn misspelt<'n>(tree: &'n Tree<'_>, field: &Path, place: &str) -> Option<(Node<'n>, String)> {
-    let found = tree.find(field);
-    let keys = found.missing.iter().filter_map(|step| match step {
-        Step::Key(key) => Some(&**key),
-        Step::Index(_) => None,
-    });
-    let (node, depth) = (found.last()?.node, if place == "pod" { DEPTH } else { 1 });
-    search(node, &keys.collect::<Vec<_>>(), depth)
+/// The lint about a key in the place of a missing field, or of a mapping that would contain it. A field that is missing at
+/// the pod may have been meant for its containers.
+fn misspelt<'l>(lints: &'l [Lint], found: &FieldToFix) -> Option<&'l Lint> {
+    let name = |path: &str| Path::of(path).steps().last().cloned();
+    let field = Path::of(&found.field);
+    lints.iter().find(|lint| {
+        let Some(meant) = lint.meant.as_deref() else { return false };
+        let rest = found.field.strip_prefix(meant);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            || (*found.place == *"pod"
+                && name(meant).is_some_and(|name| field.steps().contains(&name)))
+    })
 }
 
-fn search<'n>(node: Node<'n>, meant: &[&str], depth: usize) -> Option<(Node<'n>, String)> {
-    let depth = depth.checked_sub(1)?;
-    let of_entries = node.entries().find_map(|(key, value)| {
-        let is_it =
-            |meant: &&&str| key.key().is_some_and(|key| key != **meant && is_one_edit(key, meant));
-        let here = meant.iter().find(is_it).map(|meant| (key, (*meant).to_owned()));
-        here.or_else(|| search(value, meant, depth))
-    });
-    of_entries.or_else(|| node.items().find_map(|item| search(item, meant, depth)))
-}
-
-/// Whether two words differ only by case, by one added, removed or replaced letter, or by two swapped letters.
-fn is_one_edit(one: &str, other: &str) -> bool {
-    if one.eq_ignore_ascii_case(other) {
-        return true;
-    }
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let start = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-    let rest = |bytes: &[u8]| bytes.len() - start;
-    let ends = one.iter().rev().zip(other.iter().rev());
-    let end = ends.take_while(|(one, other)| one == other).count().min(rest(one)).min(rest(other));
-    let middle = |bytes: &'_ [u8]| bytes.get(start..bytes.len() - end).map(<[u8]>::to_vec);
-    match (middle(one).as_deref(), middle(other).as_deref()) {
-        (Some([a, b]), Some([c, d])) => a == d && b == c,
-        (Some(one), Some(other)) => one.len() <= 1 && other.len() <= 1,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_edit_is_one_mistake_in_typing() {
-        for (key, is_one) in [
-            ("runAsNonroot", true),
-            ("runasnonroot", true),
-            ("runAsNonRot", true),
-            ("runAsNonRooot", true),
-            ("runAsNonRoto", true),
-            ("runAsNunRoot", true),
-            ("unAsNonRoot", true),
-            ("runAsRoot", false),
-            ("runAsUser", false),
-            ("", false),
-        ] {
-            assert_eq!(is_one_edit(key, "runAsNonRoot"), is_one, "{key}");
-        }
+/// The last key of a path, in quotes.
+fn key_of(path: &str) -> String {
+    match Path::of(path).steps().last() {
+        Some(Step::Key(key)) => shown(key),
+        Some(Step::Index(_)) | None => String::new(),
     }
 }

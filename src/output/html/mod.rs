@@ -12,7 +12,7 @@ use std::{
 
 use manifest::{Line, Unreadable};
 use policy::{
-    findings::{FieldToFix, ReportedViolation, Summary, Workload},
+    findings::{FieldToFix, Lint, ReportedViolation, Summary, Workload},
     pss::Level,
     requirement::Requirement,
 };
@@ -21,7 +21,7 @@ use super::{
     About, FormatWriter, Item, Skipped,
     destination::To,
     judged_by::JudgedBy,
-    words::{count, counted, location_of},
+    words::{count, counted, location_of, place as place_of},
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -35,6 +35,7 @@ pub(super) struct Html {
     rows: String,
     unreadable: String,
     skipped: String,
+    lints: String,
     cluster: namespaces::NamespaceTable,
     namespaces: BTreeSet<String>,
     /// Number of workloads that violate each control.
@@ -49,6 +50,7 @@ impl Html {
             rows: String::new(),
             unreadable: String::new(),
             skipped: String::new(),
+            lints: String::new(),
             cluster: namespaces::NamespaceTable::default(),
             namespaces: BTreeSet::new(),
             controls: BTreeMap::new(),
@@ -65,6 +67,7 @@ impl FormatWriter for Html {
             }
             Item::Namespace(namespace) => self.cluster.add(namespace),
             Item::Change(change) => self.cluster.add_change(change),
+            Item::Lint(lint) => self.lint(lint),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, Unreadable { line, why }) => {
                 not_judged(&mut self.unreadable, source, *line, why)
@@ -96,6 +99,7 @@ impl FormatWriter for Html {
         write!(self.out, "{}", self.cluster)?;
         write!(self.out, "{}", self.blocks())?;
         let lists = [
+            ("lints", "Lints", &self.lints),
             ("unreadable", "Could not be read", &self.unreadable),
             ("skipped", "Skipped", &self.skipped),
         ];
@@ -152,6 +156,18 @@ impl Html {
         }
         violations(rows, &workload.violations)?;
         writeln!(rows, "</details>")
+    }
+
+    fn lint(&mut self, lint: &Lint) -> fmt::Result {
+        let place = lint.location.as_ref();
+        let at = place.map(|location| place_of(&location.source, Some(location.region.start)));
+        writeln!(
+            self.lints,
+            "<li><code>{}</code> {} <small>{}</small></li>",
+            Escaped(&at.unwrap_or_default()),
+            Escaped(&lint.to_string()),
+            lint.rule.id()
+        )
     }
 
     /// The most violated controls.
@@ -252,14 +268,15 @@ fn violation(
 }
 
 fn numbers(summary: &Summary) -> String {
-    let Summary { objects, exempt, violating, violations, hardenable, unreadable, skipped, .. } =
-        *summary;
+    let Summary { objects, exempt, violating, violations, hardenable, .. } = *summary;
+    let Summary { unreadable, skipped, lints, .. } = *summary;
     let violations = count(violations, "violation");
     let mut parts = vec![
         count(objects, "workload"),
         format!("{violating} with violations"),
         format!("{violations}, {hardenable} of them fixed by hardening"),
     ];
+    parts.extend((lints > 0).then(|| count(lints, "lint")));
     parts.extend(counted([
         (exempt, "exempt"),
         (skipped, "skipped"),

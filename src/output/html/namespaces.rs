@@ -76,7 +76,7 @@ impl NamespaceTable {
         let pods = namespace.breaking.iter().map(|pod| pod.name.clone()).collect();
         self.list(namespace::VIOLATING, pods)?;
         let lints = namespace.lints.iter().map(ToString::to_string);
-        self.list("without effect", lints.collect())?;
+        self.list("lints", lints.collect())?;
         self.list(
             "not read, so there may be more",
             namespace.unread.iter().map(ToString::to_string).collect(),

@@ -191,7 +191,7 @@ async fn settings_without_effect_are_reported() {
             "policy-annotation",
             "capability-prefix",
             "lower-case-all",
-            "pod-read-only-root"
+            "misplaced-field"
         ]
     );
 }

@@ -205,13 +205,13 @@ async fn what_does_nothing_is_found_once() {
     let recorded = fold(stub).await;
 
     let lints = recorded.namespaces[0].lints.iter();
-    let lints: Vec<_> = lints.map(|lint| format!("{} {}", lint.rule.id(), lint.object)).collect();
+    let lints: Vec<_> = lints.map(|lint| format!("{} {}", lint.rule.name(), lint.object)).collect();
     assert_eq!(
         lints,
         [
             "policy-annotation Namespace shop",
             "lower-case-all Deployment shop/web",
-            "pod-read-only-root Deployment shop/web",
+            "misplaced-field Deployment shop/web",
         ]
     );
 }

@@ -10,7 +10,7 @@ mod namespaces;
 mod outputs;
 mod patches;
 mod policies;
-mod program;
+pub(crate) mod program;
 mod rendered;
 mod reports;
 pub(crate) mod schema;

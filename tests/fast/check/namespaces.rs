@@ -52,7 +52,7 @@ fn what_has_no_effect_is_a_result_with_its_rule() {
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "lint/invalid-label");
     assert_eq!(
         (&result["ruleId"], &result["level"]),
-        (&"lint/invalid-label".into(), &"warning".into())
+        (&"lint/invalid-label".into(), &"note".into())
     );
     let text = result["message"]["text"].as_str().unwrap();
     assert!(text.starts_with("Namespace shop: metadata.labels"), "{text}");
@@ -61,7 +61,7 @@ fn what_has_no_effect_is_a_result_with_its_rule() {
 #[test]
 fn what_has_no_effect_is_an_annotation() {
     let github = say(Format::Github);
-    assert!(github.starts_with("::warning title=invalid-label::Namespace shop: "), "{github}");
+    assert!(github.starts_with("::notice title=lint/invalid-label::Namespace shop: "), "{github}");
     assert_eq!(github.lines().count(), 1, "{github}");
 }
 
@@ -70,7 +70,8 @@ fn what_has_no_effect_fails_no_case() {
     let junit = say(Format::Junit);
     assert!(junit.contains("<testsuite name=\"cluster/shop\" tests=\"1\""), "{junit}");
     assert!(
-        junit.contains("failures=\"0\"") && junit.contains("<system-out>Namespace shop: "),
+        junit.contains("failures=\"0\"")
+            && junit.contains("<system-out>lint/invalid-label: Namespace shop: "),
         "{junit}"
     );
 }

@@ -12,7 +12,7 @@ mod trace;
 mod workload;
 
 pub use change::{Compliance, ComplianceChange, Direction, EarlierReport};
-pub use lint::Lint;
+pub use lint::{Lint, LintRule};
 pub use namespace::{
     AuditScope, Audited, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
 };

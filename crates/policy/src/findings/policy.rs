@@ -46,6 +46,8 @@ pub struct Policy {
     pub modes: Modes,
     /// Violations of this level are errors, those of a higher level only warnings. No pod violates privileged.
     pub fail_on: Level,
+    /// Whether lints are errors.
+    pub fails_on_lints: bool,
     /// Whether the verdicts have a trace.
     pub is_traced: bool,
     /// How many findings to keep per violated requirement of a workload.
@@ -99,9 +101,11 @@ impl JudgedPolicy {
 }
 
 words! {
-    /// The severity of a violation.
+    /// The severity of a violation or a lint.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
     pub enum Severity {
+        /// A lint, which has no effect on the verdict.
+        Note = "note",
         /// It is reported.
         Warning = "warning",
         /// It makes the command fail.
@@ -141,6 +145,7 @@ impl Policy {
             form: Form::Written,
             modes: Modes::Enforce,
             fail_on: Level::Restricted,
+            fails_on_lints: false,
             is_traced: false,
             caps: FindingLimits::REPORT,
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::pss::Level;
 
-use super::Workload;
+use super::{Lint, Severity, Workload};
 
 /// Numbers of judged objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +27,11 @@ pub struct Summary {
     pub unreadable: u64,
     /// Files and documents that are not judged, although nothing is wrong with them.
     pub skipped: u64,
+    /// Settings without effect.
+    pub lints: u64,
+    /// Those that make the command fail.
+    #[serde(skip)]
+    pub failing_lints: u64,
     /// The judged objects, by the highest level that they meet now.
     pub now: LevelCounts,
     /// The same after hardening.
@@ -59,6 +64,14 @@ impl Summary {
             self.now.add(workload.levels_met.now);
             self.hardened.add(workload.levels_met.hardened);
         }
+    }
+}
+
+impl Summary {
+    /// Counts a lint.
+    pub fn add_lint(&mut self, lint: &Lint) {
+        self.lints += 1;
+        self.failing_lints += u64::from(lint.severity == Severity::Error);
     }
 }
 

@@ -18,7 +18,7 @@ pub const MIRROR: &str = "kubernetes.io/config.mirror";
 /// The old form of a pod's seccomp profile.
 pub const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 /// The prefix of the old form of a container's seccomp profile, followed by the container's name.
-pub(super) const SECCOMP_CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
+pub const SECCOMP_CONTAINER_PREFIX: &str = "container.seccomp.security.alpha.kubernetes.io/";
 /// The prefix of the old form of a container's AppArmor profile, followed by the container's name.
 pub const APP_ARMOR_PREFIX: &str = "container.apparmor.security.beta.kubernetes.io/";
 

@@ -36,7 +36,9 @@ mod sysctls;
 mod volume_types;
 mod windows_host_process;
 
-pub use annotations::{Annotations, MIRROR, SECCOMP_POD};
+pub use annotations::{
+    APP_ARMOR_PREFIX, Annotations, MIRROR, SECCOMP_CONTAINER_PREFIX, SECCOMP_POD,
+};
 pub use container::{Container, ContainerKind, VolumeDevice, VolumeMount};
 pub use control::{Control, Revision};
 pub use findings::{FindingLimits, Findings};
@@ -46,7 +48,7 @@ pub use levels::Levels;
 pub use pod::{Metadata, OwnerReference, Pod, PodSpec};
 pub use policy::{
     Defaults, InvalidLabel, NamespacePolicy, OWN, Policy, STANDARD, enforced_by_standard,
-    from_labels, is_policy_label,
+    from_labels, is_policy_label, policy_labels,
 };
 pub use resources::{Quantities, Resources};
 pub use security_context::{
@@ -56,7 +58,5 @@ pub use table::{CONTROLS, broken, evaluate, in_force, replacement};
 pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place};
 pub use volume::Volume;
-
-pub use annotations::APP_ARMOR_PREFIX;
 
 pub(crate) use violation::missing;

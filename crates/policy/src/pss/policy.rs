@@ -32,10 +32,13 @@ pub static OWN: Keys = Keys {
 
 /// Whether a label sets a policy; others need not be kept.
 pub fn is_policy_label(key: &str) -> bool {
-    [&STANDARD, &OWN]
-        .into_iter()
-        .flat_map(|keys| [keys.enforce, keys.audit, keys.warn])
-        .any(|mode| mode.contains(&key))
+    policy_labels().any(|label| label == key)
+}
+
+/// The labels that set a policy.
+pub fn policy_labels() -> impl Iterator<Item = &'static str> + Clone {
+    let modes = |keys: &'static Keys| [keys.enforce, keys.audit, keys.warn];
+    [&STANDARD, &OWN].into_iter().flat_map(modes).flatten()
 }
 
 /// The levels of each mode.

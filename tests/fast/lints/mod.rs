@@ -1,0 +1,5 @@
+//! Settings without effect: the table of fields behind the lints, and where they are reported.
+
+mod fields;
+mod formats;
+mod quiet;
