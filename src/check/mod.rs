@@ -10,7 +10,7 @@ use manifest::{Manifest, Places, Reading, Unreadable};
 use policy::findings::{Lint, Policy, Summary, Workload};
 
 use crate::{
-    input::{self, Source},
+    input::{self, Origin, Part, SkipReason, Source},
     namespaces::{Input, Policies},
     output::{Item, Replacements, Report, Skipped},
 };
@@ -31,7 +31,8 @@ pub fn run(
 ) -> io::Result<Summary> {
     let judge = Judge { policies, replacements: report.replacements() };
     input::on_deep_stack(|| {
-        let found = |name: &Arc<str>, text: &[u8]| judge.found(name, text);
+        let found =
+            |input: &Input<'_>, name: &Arc<str>, text: &[u8]| judge.found(input.source, name, text);
         parallel::run(inputs, found, |judged| judge.report(judged, &mut report))?;
         report.finish()
     })
@@ -44,9 +45,9 @@ struct Judge<'p> {
 }
 
 impl Judge<'_> {
-    fn found(&self, name: &Arc<str>, text: &[u8]) -> Vec<Reported> {
+    fn found(&self, source: &Source, name: &Arc<str>, text: &[u8]) -> Vec<Reported> {
         let mut reported = Vec::new();
-        let Ok(()) = self.read::<Infallible>(name, text, |one| {
+        let Ok(()) = self.read::<Infallible>(source, name, text, |one| {
             reported.push(one);
             Ok(())
         });
@@ -55,16 +56,28 @@ impl Judge<'_> {
 
     fn report(&self, judged: Judged<'_>, report: &mut Report<'_>) -> io::Result<()> {
         match judged {
-            Judged::Found { name, text, reported } => {
-                let text = str::from_utf8(&text).ok();
-                reported.iter().try_for_each(|one| report_one(&name, text, one, report))
+            Judged::Found { input, name, text, reported } => {
+                let mut report = ReportOf {
+                    origin: input.source.origin(),
+                    name: &name,
+                    text: str::from_utf8(&text).ok(),
+                    report,
+                };
+                reported.iter().try_for_each(|one| report.add(one))
             }
             Judged::Later(input) => {
                 let source = input.source;
                 let name: Arc<str> = source.to_string().into();
-                if let Source::Skipped(_, why) = source {
-                    let (source, why) = (&*name, &*why.to_string());
-                    return report.add(Item::Skipped(Skipped { source, line: None, why }));
+                if let Source::Skipped(_, why, origin) = source {
+                    let (source, reason, why) = (&*name, why.reason(), &*why.to_string());
+                    let origin = *origin;
+                    return report.add(Item::Skipped(Skipped {
+                        source,
+                        line: None,
+                        reason,
+                        why,
+                        origin,
+                    }));
                 }
                 let bytes = match input.read() {
                     Ok(bytes) => bytes,
@@ -72,8 +85,13 @@ impl Judge<'_> {
                         return report.add(Item::Unreadable(&name, &Unreadable::whole(why)));
                     }
                 };
-                let text = str::from_utf8(&bytes).ok();
-                self.read(&name, &bytes, |one| report_one(&name, text, &one, report))
+                let mut report = ReportOf {
+                    origin: source.origin(),
+                    name: &name,
+                    text: str::from_utf8(&bytes).ok(),
+                    report,
+                };
+                self.read(source, &name, &bytes, |one| report.add(&one))
             }
         }
     }
@@ -84,13 +102,20 @@ impl Judge<'_> {
     /// Those of `report`.
     fn read<E>(
         &self,
-        source: &Arc<str>,
+        source: &Source,
+        name: &Arc<str>,
         text: &[u8],
         mut report: impl FnMut(Reported) -> Result<(), E>,
     ) -> Result<(), E> {
-        let policy = &*self.policies.of(source);
-        let mut places = Places::new(Arc::clone(source), text);
-        manifest::read(text, |reading| {
+        let policy = &*self.policies.of(name);
+        let mut places = Places::new(Arc::clone(name), text);
+        input::read(text, source.origin(), |part| {
+            let reading = match part {
+                Part::Reading(reading) => reading,
+                Part::Skipped(line, why) => {
+                    return report(Reported::Skipped(line, why.reason(), why.to_string()));
+                }
+            };
             let (lints, reported) = match reading {
                 Reading::Object(manifest) => {
                     let lints = lints::of_manifest(&manifest, policy, &mut places);
@@ -106,8 +131,8 @@ impl Judge<'_> {
                     (lints, Reported::Ignored)
                 }
                 Reading::Patch(patch) => {
-                    let reported = Reported::Skipped(patch.line, format!("{patch}; {ADVICE}"));
-                    (Vec::new(), reported)
+                    let why = format!("{patch}; {ADVICE}");
+                    (Vec::new(), Reported::Skipped(Some(patch.line), SkipReason::Patch, why))
                 }
                 Reading::Unreadable(unreadable) => (Vec::new(), Reported::Unreadable(unreadable)),
             };
@@ -133,17 +158,26 @@ impl Judge<'_> {
     }
 }
 
-fn report_one(
-    source: &str,
-    text: Option<&str>,
-    reported: &Reported,
-    report: &mut Report<'_>,
-) -> io::Result<()> {
-    report.add(match reported {
-        Reported::Workload(workload) => Item::Workload(workload, text),
-        Reported::Lint(lint) => Item::Lint(lint),
-        Reported::Ignored => Item::Ignored,
-        Reported::Skipped(line, why) => Item::Skipped(Skipped { source, line: Some(*line), why }),
-        Reported::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
-    })
+/// Where the objects of a source are reported.
+struct ReportOf<'r, 'p> {
+    name: &'r str,
+    origin: Origin,
+    text: Option<&'r str>,
+    report: &'r mut Report<'p>,
+}
+
+impl ReportOf<'_, '_> {
+    fn add(&mut self, reported: &Reported) -> io::Result<()> {
+        let (source, origin) = (self.name, self.origin);
+        self.report.add(match reported {
+            Reported::Workload(workload) => Item::Workload(workload, self.text),
+            Reported::Lint(lint) => Item::Lint(lint),
+            Reported::Ignored => Item::Ignored,
+            Reported::Skipped(line, reason, why) => {
+                let (line, reason) = (*line, *reason);
+                Item::Skipped(Skipped { source, line, reason, why, origin })
+            }
+            Reported::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
+        })
+    }
 }

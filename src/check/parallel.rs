@@ -16,7 +16,7 @@ use std::{
 use manifest::{Line, Unreadable};
 use policy::findings::{Lint, Workload};
 
-use crate::namespaces::Input;
+use crate::{input::SkipReason, namespaces::Input};
 
 /// Maximum number of consecutive sources that one thread judges: waking another thread costs as much as judging a small
 /// source.
@@ -33,7 +33,7 @@ const MAX_AHEAD_BYTES: u64 = 1 << 20;
 const MAX_THREADS: usize = 8;
 
 pub(super) enum Judged<'s> {
-    Found { name: Arc<str>, text: Vec<u8>, reported: Vec<Reported> },
+    Found { input: &'s Input<'s>, name: Arc<str>, text: Vec<u8>, reported: Vec<Reported> },
     Later(&'s Input<'s>),
 }
 
@@ -51,7 +51,7 @@ pub(super) enum Reported {
     Workload(Box<Workload>),
     Lint(Box<Lint>),
     Ignored,
-    Skipped(Line, String),
+    Skipped(Option<Line>, SkipReason, String),
     Unreadable(Unreadable),
 }
 
@@ -61,7 +61,7 @@ pub(super) enum Reported {
 /// The first error of `report`, and a failure to create a thread.
 pub(super) fn run<'s>(
     sources: &'s [Input<'s>],
-    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported> + Sync,
+    judge: impl Fn(&Input<'_>, &Arc<str>, &[u8]) -> Vec<Reported> + Sync,
     mut report: impl FnMut(Judged<'s>) -> io::Result<()>,
 ) -> io::Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
@@ -97,7 +97,7 @@ pub(super) fn run<'s>(
 /// Judges a run and hands it over, in one part or several.
 fn judge_run<'s>(
     run: &'s [Input<'s>],
-    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>,
+    judge: impl Fn(&Input<'_>, &Arc<str>, &[u8]) -> Vec<Reported>,
     send: &SyncSender<Vec<Judged<'s>>>,
 ) -> Result<(), SendError<Vec<Judged<'s>>>> {
     let (mut part, mut bytes) = (Vec::with_capacity(run.len()), 0);
@@ -115,12 +115,12 @@ fn judge_run<'s>(
 
 fn ahead<'s>(
     input: &'s Input<'s>,
-    judge: impl Fn(&Arc<str>, &[u8]) -> Vec<Reported>,
+    judge: impl Fn(&Input<'_>, &Arc<str>, &[u8]) -> Vec<Reported>,
 ) -> Judged<'s> {
     let Some(text) = input.read_file_within(MAX_AHEAD_BYTES) else { return Judged::Later(input) };
     let name: Arc<str> = input.source.to_string().into();
-    let reported = judge(&name, &text);
-    Judged::Found { name, text, reported }
+    let reported = judge(input, &name, &text);
+    Judged::Found { input, name, text, reported }
 }
 
 #[cfg(test)]
@@ -130,7 +130,10 @@ mod tests {
     use policy::config::Config;
 
     use super::*;
-    use crate::{input::Source, namespaces::scan};
+    use crate::{
+        input::{Origin, Source},
+        namespaces::scan,
+    };
 
     fn inputs(sources: &[Source]) -> Vec<Input<'_>> {
         scan(sources, &Config::embedded()).unwrap().0
@@ -144,12 +147,12 @@ mod tests {
                 let is_large = index % 13 == 5;
                 let bytes = if is_large { 1 + (1 << 20) } else { index % 7 * 1000 };
                 fs::write(path(index), vec![b'#'; bytes]).unwrap();
-                Source::File(path(index))
+                Source::File(path(index), Origin::Named)
             })
             .collect()
     }
 
-    fn judge(_: &Arc<str>, text: &[u8]) -> Vec<Reported> {
+    fn judge(_: &Input<'_>, _: &Arc<str>, text: &[u8]) -> Vec<Reported> {
         text.iter().map(|_| Reported::Ignored).collect()
     }
 
@@ -160,7 +163,7 @@ mod tests {
         let mut reported = Vec::new();
         let result = run(&inputs(&sources), judge, |judged| {
             reported.push(match judged {
-                Judged::Found { name, text, reported } => {
+                Judged::Found { name, text, reported, .. } => {
                     assert_eq!(text.len(), reported.len());
                     name.to_string()
                 }
@@ -194,7 +197,7 @@ mod tests {
     fn a_panic_is_propagated_to_the_caller() {
         let directory = tempfile::tempdir().unwrap();
         let sources = sources(&directory, 50);
-        let judge = |name: &Arc<str>, _: &[u8]| {
+        let judge = |_: &Input<'_>, name: &Arc<str>, _: &[u8]| {
             assert!(!name.ends_with("/20.yaml"), "a bug");
             Vec::new()
         };

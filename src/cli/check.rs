@@ -30,6 +30,7 @@ use crate::{
 
 use super::{
     Exit, excepted,
+    exclude::Exclude,
     offered::{forms, levels, offered},
 };
 
@@ -48,10 +49,13 @@ Pipes and devices in directories are skipped, and links that lead out of a direc
 
 Exit status: 0 no violations; 1 violations of the level of --fail-on, or lints with --fail-on-lints; 2 a file could not be read.")]
 pub(super) struct Flags {
-    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except hidden ones), or -
+    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except .git), or -
     /// for standard input [default: standard input]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    exclude: Exclude,
 
     /// Accepted for compatibility with kubectl; directories are always read recursively
     #[arg(short = 'R', long)]
@@ -194,7 +198,8 @@ fn cluster_facts(
 }
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
-    let paths = flags.paths.iter().flat_map(|path| Source::of(path)).collect();
+    let exclusions = flags.exclude.exclusions()?;
+    let paths = flags.paths.iter().flat_map(|path| Source::of(path, &exclusions)).collect();
     let paths = input::without_patches(paths, &flags.kustomize).into_iter();
     let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
     let chart = flags.helm.iter().map(|chart| Source::helm(chart, &flags.values));

@@ -10,7 +10,11 @@ use kube::Client;
 
 use policy::exceptions::{Exception, ExceptionSettings, Exceptions};
 
-use crate::{exceptions, input::Source, sanitize};
+use crate::{
+    exceptions,
+    input::{Exclusions, Source},
+    sanitize,
+};
 
 /// Reads the exceptions in files and directories. All apply, in any namespace, because the user named the files. Warns
 /// on standard error about parts that allow nothing.
@@ -18,7 +22,7 @@ pub(super) fn of_files(
     paths: &[PathBuf],
     settings: &ExceptionSettings,
 ) -> anyhow::Result<Vec<Exception>> {
-    let sources = paths.iter().flat_map(|path| Source::of(path));
+    let sources = paths.iter().flat_map(|path| Source::of(path, &Exclusions::default()));
     let read = exceptions::read_all(sources, settings.expiry).map_err(|(source, wrong)| {
         let lines = wrong.iter().map(|wrong| match wrong.line {
             Some(line) => format!("{source}:{line}: {}", wrong.why),

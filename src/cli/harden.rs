@@ -17,7 +17,7 @@ use crate::{
     sanitize::{Harmless, Styles},
 };
 
-use super::Exit;
+use super::{Exit, exclude::Exclude};
 
 /// No flag is read from the environment: the result depends on the command line alone.
 #[derive(Args, Debug)]
@@ -35,7 +35,7 @@ Symbolic links are followed; a link that leads out of the given directory or pat
 Exit status: 0 success, whatever the diff shows; 1 only with --check, if a file needs changes; 2 a file could not be \
 hardened. Such files are reported and left unchanged; all others are hardened.")]
 pub(super) struct Flags {
-    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except hidden ones), or -
+    /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except .git), or -
     /// for standard input [default: standard input]
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -47,6 +47,9 @@ pub(super) struct Flags {
     /// Change nothing; list the files that need changes, and exit with 1 if there are any
     #[arg(long, conflicts_with = "in_place")]
     check: bool,
+
+    #[command(flatten)]
+    exclude: Exclude,
 
     /// Output format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t, conflicts_with_all = ["in_place", "check"])]
@@ -106,7 +109,8 @@ fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
         }
         [] => vec![Source::Stdin],
         paths => {
-            let sources = paths.iter().flat_map(|path| Source::of(path)).collect();
+            let exclusions = flags.exclude.exclusions()?;
+            let sources = paths.iter().flat_map(|path| Source::of(path, &exclusions)).collect();
             input::without_patches(sources, &[])
         }
     };
@@ -130,7 +134,7 @@ fn harden(
 
 /// Prints the totals to standard error.
 fn print_summary(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
-    let HardenTotals { changed, unchanged, refused, skipped, sets_non_root } = *summary;
+    let HardenTotals { changed, unchanged, refused, skipped, sets_non_root, .. } = *summary;
     let done = if form == HardenOutput::InPlace { "hardened" } else { "to harden" };
     let files = if changed == 1 { "file" } else { "files" };
     let mut log = anstream::stderr();
@@ -142,6 +146,9 @@ fn print_summary(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
         write!(log, ", {refused} failed")?;
     }
     writeln!(log)?;
+    if let Some(line) = summary.counted.line() {
+        writeln!(log, "portcullis: {line}")?;
+    }
     if sets_non_root {
         writeln!(
             log,

@@ -7,6 +7,7 @@ mod complete;
 mod completion;
 mod config;
 mod excepted;
+mod exclude;
 mod explain;
 mod harden;
 mod healthcheck;

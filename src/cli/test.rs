@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, str::FromStr as _};
 use clap::{Args, ValueEnum as _, builder::PossibleValue};
 
 use crate::{
-    input,
+    input::{self, Exclusions},
     output::{
         Format, Output,
         suites::{FORMATS, ShownTraces, Suites, Total},
@@ -13,7 +13,7 @@ use crate::{
     policy_test,
 };
 
-use super::{Exit, offered::offered};
+use super::{Exit, exclude::Exclude, offered::offered};
 
 /// No flag is read from the environment: the result depends on files alone.
 #[derive(Args, Debug)]
@@ -25,9 +25,12 @@ Examples:
 Exit status: 0 all tests passed; 1 a test failed; 2 a test could not be run. See docs/policies.md for the format of a \
 test file.")]
 pub(super) struct Flags {
-    /// Test files, or directories that are searched for portcullis-test.yaml, except hidden ones
+    /// Test files, or directories that are searched for portcullis-test.yaml, except .git
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    exclude: Exclude,
 
     /// Print the inputs of every verdict, not only of unexpected ones
     #[arg(long)]
@@ -43,7 +46,7 @@ pub(super) struct Flags {
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let traces = if flags.trace { ShownTraces::OfAll } else { ShownTraces::OfFailures };
-    match tested(&flags.paths, &outputs, traces) {
+    match tested(&flags.paths, &flags.exclude.exclusions()?, &outputs, traces) {
         // A test that could not run may hide any failure, so it outweighs failures.
         Ok(total) if total.errors > 0 => Ok(Exit::Failure),
         Ok(total) if total.failed > 0 => Ok(Exit::Findings),
@@ -54,10 +57,15 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     }
 }
 
-fn tested(paths: &[PathBuf], outputs: &[Output], traces: ShownTraces) -> io::Result<Total> {
+fn tested(
+    paths: &[PathBuf],
+    exclusions: &Exclusions,
+    outputs: &[Output],
+    traces: ShownTraces,
+) -> io::Result<Total> {
     let mut report = Suites::open(outputs, traces)?;
     input::on_deep_stack(|| {
-        let sources = paths.iter().flat_map(|path| policy_test::sources(path));
+        let sources = paths.iter().flat_map(|path| policy_test::sources(path, exclusions));
         sources
             .map(|source| policy_test::run(&source))
             .try_for_each(|tested| report.add(&tested))?;

@@ -8,7 +8,7 @@ use std::{
 use manifest::Line;
 
 use crate::{
-    input::{self, Skip, Source},
+    input::{self, Origin, Skip, SkipCounts, Source},
     namespaces::Input,
     sanitize,
 };
@@ -42,7 +42,7 @@ pub(crate) enum Colours {
     Always,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HardenTotals {
     pub(crate) changed: usize,
     /// Sources that are hardened already, or contain nothing to harden.
@@ -50,6 +50,8 @@ pub(crate) struct HardenTotals {
     pub(crate) refused: usize,
     /// Sources and documents that are not for hardening.
     pub(crate) skipped: usize,
+    /// Those in directories that are not named one by one.
+    pub(crate) counted: SkipCounts,
     /// Whether hardening sets `runAsNonRoot` for any pod.
     pub(crate) sets_non_root: bool,
 }
@@ -89,21 +91,22 @@ impl<W: Write, L: Write> Run<W, L> {
         for input in inputs {
             let source = input.source;
             match source {
-                Source::Outside(_) | Source::Skipped(_, Skip::LinkOutside)
+                Source::File(_, Origin::Outside) | Source::Skipped(_, Skip::LinkOutside, _)
                     if self.form != HardenOutput::Yaml =>
                 {
                     self.refused(source, &[Refused::whole(OUTSIDE)])?;
                     continue;
                 }
-                Source::Skipped(_, why) => {
+                Source::Skipped(_, why, _) => {
                     self.skipped(source, None, why)?;
                     continue;
                 }
                 _ => {}
             }
             let read = input.read().map_err(|why| vec![Refused::whole(why)]);
-            let name = source.to_string();
-            let hardened = read.and_then(|text| Ok((hardener.harden(&name, &text)?, text)));
+            let (name, origin) = (source.to_string(), source.origin());
+            let hardened =
+                read.and_then(|text| Ok((hardener.harden_from(&name, &text, origin)?, text)));
             match hardened {
                 Ok((hardened, text)) => self.hardened(source, &text, &hardened)?,
                 Err(refused) => self.refused(source, &refused)?,
@@ -114,7 +117,14 @@ impl<W: Write, L: Write> Run<W, L> {
 
     fn hardened(&mut self, source: &Source, old: &[u8], hardened: &Hardened) -> io::Result<()> {
         for (line, why) in &hardened.skipped {
-            self.skipped(source, Some(*line), why)?;
+            self.summary.skipped += 1;
+            self.say_skipped(source, Some(*line), why)?;
+        }
+        for (line, why) in &hardened.left_out {
+            self.skipped(source, *line, why)?;
+        }
+        if hardened.text.is_empty() && !hardened.left_out.is_empty() {
+            return Ok(());
         }
         if self.form == HardenOutput::Yaml {
             self.text(&hardened.text)?;
@@ -141,7 +151,7 @@ impl<W: Write, L: Write> Run<W, L> {
                 writeln!(self.out, "{}", sanitize::one_line(&source.to_string()))?;
             }
             (HardenOutput::Yaml, _) => {}
-            (HardenOutput::InPlace, Source::File(path)) => {
+            (HardenOutput::InPlace, Source::File(path, _)) => {
                 if let Err(error) = file::replace(path, old, hardened.text.as_bytes()) {
                     let why = format!("cannot be replaced: {error}");
                     return self.refused(source, &[Refused::whole(why)]);
@@ -176,19 +186,29 @@ impl<W: Write, L: Write> Run<W, L> {
         self.out.write_all(text.as_bytes())
     }
 
-    fn skipped(
+    /// Names a skipped input, or counts it if it is in a directory and no patch.
+    fn skipped(&mut self, source: &Source, line: Option<Line>, why: &Skip) -> io::Result<()> {
+        self.summary.skipped += 1;
+        let is_listed = matches!(why, Skip::Patch(_) | Skip::Kustomization(_));
+        if source.origin() == Origin::Named || is_listed || !why.reason().is_common() {
+            return self.say_skipped(source, line, why);
+        }
+        self.summary.counted.add(why.reason());
+        Ok(())
+    }
+
+    fn say_skipped(
         &mut self,
         source: &Source,
         line: Option<Line>,
         why: &dyn fmt::Display,
     ) -> io::Result<()> {
-        self.summary.skipped += 1;
         self.say(source, line, &format!("skipped: {why}"))
     }
 
     fn refused(&mut self, source: &Source, refused: &[Refused]) -> io::Result<()> {
         self.summary.refused += 1;
-        for Refused { line, why } in refused {
+        for Refused { line, why, .. } in refused {
             self.say(source, *line, why)?;
         }
         Ok(())
@@ -204,7 +224,7 @@ impl<W: Write, L: Write> Run<W, L> {
 
 fn name(source: &Source) -> String {
     match source {
-        Source::File(path) | Source::Outside(path) => diff::name(path),
+        Source::File(path, _) => diff::name(path),
         Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) | Source::Skipped(..) => {
             "stdin".to_owned()
         }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, convert::Infallible};
 use json_patch::{Patch, PatchOperation};
 
 use manifest::{
-    Extent, Line, Manifest, Reading, Unreadable,
+    Extent, Line, Manifest, Reading, TextKind, Unreadable,
     edit::{self, Edit, Refusal},
     path::{Path, Step},
     tree::{Repeats, Tree},
@@ -18,7 +18,11 @@ use policy::{
     verdict::{Context, ExceptionsAt, PodCase},
 };
 
-use crate::{cluster::Labels, namespaces::Definitions};
+use crate::{
+    cluster::Labels,
+    input::{self, Origin, Part, Skip},
+    namespaces::Definitions,
+};
 
 use super::verify;
 
@@ -30,9 +34,9 @@ pub struct Hardener {
 }
 
 /// A hardened text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Hardened {
-    /// The complete text, changed or not.
+    /// The complete text, changed or not. Empty if it is skipped as a whole.
     pub text: String,
     /// The edits in order; empty if nothing changed.
     pub edits: Vec<Edit>,
@@ -40,6 +44,8 @@ pub struct Hardened {
     pub sets_non_root: bool,
     /// The objects in the text that are not for hardening, and why.
     pub skipped: Vec<(Line, String)>,
+    /// What is no manifest, by its line. Without a line, it is the whole text.
+    pub left_out: Vec<(Option<Line>, Skip)>,
 }
 
 /// Why a text was not changed.
@@ -49,6 +55,7 @@ pub type Refused = Unreadable;
 struct Plan {
     planned: Vec<Planned>,
     skipped: Vec<(Line, String)>,
+    left_out: Vec<(Option<Line>, Skip)>,
 }
 
 pub(super) struct Planned {
@@ -72,43 +79,68 @@ impl Hardener {
         Self { namespaces, ..self }
     }
 
-    /// Hardens all objects of a text from this source. Deep documents need [`manifest::STACK`] bytes of stack.
+    /// Hardens all objects of a text from this source, which was named. Deep documents need [`manifest::STACK`] bytes of
+    /// stack.
     ///
     /// # Errors
     /// Everything that cannot be read or changed. The text then stays unchanged.
     pub fn harden(&self, source: &str, bytes: &[u8]) -> Result<Hardened, Vec<Refused>> {
+        self.harden_from(source, bytes, Origin::Named)
+    }
+
+    /// Hardens all objects of a text. One that was found in a directory may be no manifest.
+    ///
+    /// # Errors
+    /// Those of [`Self::harden`].
+    pub fn harden_from(
+        &self,
+        source: &str,
+        bytes: &[u8],
+        origin: Origin,
+    ) -> Result<Hardened, Vec<Refused>> {
+        if origin != Origin::Named && !manifest::may_be_manifest(bytes) {
+            let left_out = self.plan(source, bytes, origin)?.left_out;
+            return Ok(Hardened { left_out, ..Hardened::default() });
+        }
         let text = readable(bytes).map_err(|refused| vec![refused])?;
-        let Plan { planned, skipped } = self.plan(source, text)?;
+        let Plan { planned, skipped, left_out } = self.plan(source, bytes, origin)?;
+        let is_whole = |(line, why): &(_, _)| Option::is_none(line) || *why == Skip::Template;
+        if left_out.iter().any(is_whole) {
+            return Ok(Hardened { left_out, ..Hardened::default() });
+        }
         let mut edits = edits(text, &planned)?;
         let hardened =
             edit::apply(text, &mut edits).map_err(|refusal| refused(text, vec![refusal]))?;
         if !edits.is_empty() {
             verify::is_as_planned(text, &hardened, &planned)
-                .and_then(|()| self.is_done(source, &hardened))
+                .and_then(|()| self.is_done(source, &hardened, origin))
                 .map_err(|refused| vec![refused])?;
         }
         let mut fields = planned.iter().flat_map(|planned| &planned.changes);
         let sets_non_root = fields.any(|change| change.field == Field::RunAsNonRoot);
-        Ok(Hardened { text: hardened, edits, sets_non_root, skipped })
+        Ok(Hardened { text: hardened, edits, sets_non_root, skipped, left_out })
     }
 
-    fn plan(&self, source: &str, text: &str) -> Result<Plan, Vec<Refused>> {
+    fn plan(&self, source: &str, text: &[u8], origin: Origin) -> Result<Plan, Vec<Refused>> {
         let (mut plan, mut unreadable) = (Plan::default(), Vec::new());
-        let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
-            match reading {
-                Reading::Object(manifest) => self.plan_object(source, &manifest, &mut plan),
-                Reading::Other(_) | Reading::Namespace(_) => {}
-                Reading::Patch(patch) => {
+        let Ok(()) = input::read::<Infallible>(text, origin, |part| {
+            match part {
+                Part::Reading(Reading::Object(manifest)) => {
+                    self.plan_object(source, &manifest, &mut plan);
+                }
+                Part::Reading(Reading::Other(_) | Reading::Namespace(_)) => {}
+                Part::Reading(Reading::Patch(patch)) => {
                     plan.skipped.push((patch.line, format!("{patch}; harden what it changes")));
                 }
-                Reading::Unreadable(why) => unreadable.push(why),
+                Part::Reading(Reading::Unreadable(why)) => unreadable.push(why),
+                Part::Skipped(line, why) => plan.left_out.push((line, why)),
             }
             Ok(())
         });
-        match (unreadable.is_empty(), template_line(text)) {
-            (true, _) => Ok(plan),
-            (false, Some(line)) => Err(vec![unrendered(line)]),
-            (false, None) => Err(unreadable),
+        match unreadable.iter().find(|it| it.kind == TextKind::Template) {
+            Some(template) => Err(vec![unrendered(template.line)]),
+            None if unreadable.is_empty() => Ok(plan),
+            None => Err(unreadable),
         }
     }
 
@@ -155,8 +187,8 @@ impl Hardener {
         })
     }
 
-    fn is_done(&self, source: &str, hardened: &str) -> Result<(), Refused> {
-        match self.plan(source, hardened) {
+    fn is_done(&self, source: &str, hardened: &str, origin: Origin) -> Result<(), Refused> {
+        match self.plan(source, hardened.as_bytes(), origin) {
             Ok(plan) if plan.planned.is_empty() => Ok(()),
             Ok(_) => Err(verify::failed(None)),
             Err(mut refused) => Err(verify::failed(refused.pop())),
@@ -197,7 +229,7 @@ fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
 fn readable(bytes: &[u8]) -> Result<&str, Refused> {
     let at = |end: usize, why: &str| {
         let before = bytes.get(..end).unwrap_or_default();
-        Refused { line: Some(Line::FIRST.after_newlines(before)), why: why.to_owned() }
+        Refused::at(Line::FIRST.after_newlines(before), why)
     };
     if let Some(zero) = bytes.iter().position(|byte| *byte == 0) {
         return Err(at(zero, "not a text: it holds a byte of value zero"));
@@ -205,22 +237,10 @@ fn readable(bytes: &[u8]) -> Result<&str, Refused> {
     str::from_utf8(bytes).map_err(|error| at(error.valid_up_to(), "not UTF-8"))
 }
 
-/// The first line with `{{` where a value or a line begins, which is a template and not text.
-fn template_line(text: &str) -> Option<Line> {
-    let is_template = |line: &&str| {
-        let is_value =
-            |start: &str| line.split(" #").next().is_some_and(|code| code.contains(start));
-        line.trim_start().starts_with("{{") || is_value(": {{") || is_value("- {{")
-    };
-    let line = text.split_inclusive('\n').find(is_template)?;
-    let start = line.as_ptr().addr() - text.as_ptr().addr();
-    Some(Line::FIRST.after_newlines(text.get(..start)?.as_bytes()))
-}
-
-fn unrendered(line: Line) -> Refused {
+fn unrendered(line: Option<Line>) -> Refused {
     let why = "a template that is not rendered: harden what helm template makes of it, and set the same in the \
                template by hand";
-    Refused { line: Some(line), why: why.to_owned() }
+    Refused { line, ..Refused::whole(why) }
 }
 
 /// Adds line numbers, computed in one pass.
@@ -232,7 +252,7 @@ fn refused(text: &str, refusals: Vec<Refusal>) -> Vec<Refused> {
         let between = text.get(at..byte).unwrap_or_default();
         line = line.after_newlines(between.as_bytes());
         at = at.max(byte);
-        Refused { line: Some(line), why }
+        Refused::at(line, why)
     });
     refused.collect()
 }

@@ -41,5 +41,5 @@ fn is_patched(old: &str, new: &str, objects: &[Planned]) -> bool {
 pub(super) fn failed(unreadable: Option<Refused>) -> Refused {
     let line = unreadable.and_then(|unreadable| unreadable.line);
     let why = "it is written in a way that cannot be edited without changing what it says: set the fields by hand";
-    Refused { line, why: why.to_owned() }
+    Refused { line, ..Refused::whole(why) }
 }

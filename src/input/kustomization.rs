@@ -29,19 +29,20 @@ pub(super) fn is_one(path: &Path) -> bool {
 pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source> {
     let mut known = Kustomizations::default();
     for source in &sources {
-        if let Source::File(path) | Source::Outside(path) | Source::Skipped(path, _) = source {
+        if let Source::File(path, _) | Source::Skipped(path, ..) = source {
             known.read_above(path);
         }
     }
     rendered.iter().for_each(|folder| known.read(folder, MAX_COMPONENTS));
     let without = |source: Source| match &source {
-        Source::File(path) | Source::Outside(path) => match known.listing(path) {
+        Source::File(path, origin) => match known.listing(path) {
             Some(kustomization) => {
-                Source::Skipped(path.clone(), Skip::Patch(kustomization.to_owned()))
+                let why = Skip::Patch(kustomization.to_owned());
+                Source::Skipped(path.clone(), why, *origin)
             }
             None if is_one(path) && has_no_kind(path) => {
                 let why = Skip::Kustomization(super::folder(path).to_owned());
-                Source::Skipped(path.clone(), why)
+                Source::Skipped(path.clone(), why, *origin)
             }
             None => source,
         },

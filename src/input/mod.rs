@@ -1,8 +1,12 @@
 //! Sources of manifests: files, directories, patterns, standard input, and the output of other programs. The size of
 //! each is limited.
 
+mod exclude;
 mod kustomization;
+mod objects;
 mod rendered;
+mod skip;
+mod walk;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -12,16 +16,19 @@ use std::{
     thread,
 };
 
+pub use exclude::Exclusions;
 pub use kustomization::without_patches;
+pub use objects::{Part, read};
 pub use rendered::Rendered;
 pub(crate) use rendered::message;
+pub use skip::{Skip, SkipCounts, SkipReason};
 
 /// Extensions of files that are read in directories. Files named explicitly may have any.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "jsonl"];
 /// The largest text, in bytes: enough for ten thousand large pods, or for all of most clusters.
 pub const MAX_TEXT: u64 = 64 << 20;
-/// Maximum depth of nested directories.
-const MAX_DEPTH: usize = 64;
+/// The file that makes a directory a chart.
+const CHART: &str = "Chart.yaml";
 
 /// A text with manifests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,34 +36,24 @@ pub enum Source {
     /// Standard input.
     Stdin,
     /// A file.
-    File(PathBuf),
-    /// A link in a directory to a file outside of that directory. It is read like any file, but never replaced.
-    Outside(PathBuf),
+    File(PathBuf, Origin),
     /// The output of another program.
     Rendered(Rendered),
     /// A directory that could not be listed or a pattern without matches, and why. Reported as a finding.
     Unlisted(PathBuf, String),
-    /// A file in a directory that is not read, and why. Not an error.
-    Skipped(PathBuf, Skip),
+    /// A file that is not read, and why. Not an error.
+    Skipped(PathBuf, Skip, Origin),
 }
 
-/// Why a file in a directory is not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Skip {
-    /// Reading a pipe or a device may never end.
-    #[error("it is no regular file: name it to have it read")]
-    NotRegular,
-    /// Links to directories are not followed; targets inside the directory are read in their place.
-    #[error(
-        "it is a link to a directory outside of the one that was named: name it to have it read"
-    )]
-    LinkOutside,
-    /// A patch of this kustomization. The patched result is judged and hardened instead.
-    #[error("it is a patch of {}: judge what is rendered, with check -k {}", .0.display(), folder(.0).display())]
-    Patch(PathBuf),
-    /// It is not a manifest.
-    #[error("it is a kustomization: judge what is rendered, with check -k {}", .0.display())]
-    Kustomization(PathBuf),
+/// How a file came to be a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The command line names it, or a pattern on it. It must be a manifest.
+    Named,
+    /// It is in a directory.
+    Found,
+    /// It is a link in a directory to a file outside of that directory. It is read like any file, but never replaced.
+    Outside,
 }
 
 /// Runs work that reads manifests on a separate stack, so that the accepted depth of a manifest depends neither on the
@@ -81,26 +78,30 @@ fn folder(file: &Path) -> &Path {
 
 impl Source {
     /// The sources for a path on the command line. `-` is standard input. A directory yields all its files with
-    /// [`EXTENSIONS`], recursively and sorted by name, without hidden files and without following links to directories.
+    /// [`EXTENSIONS`], recursively and sorted by name, without `.git` and without following links to directories.
     /// A path that does not exist is a pattern if it contains `*`, `?` or `[`, for shells that do not expand it. Pipes
     /// and devices are read only if they are named directly.
-    pub fn of(path: &Path) -> Vec<Self> {
+    pub fn of(path: &Path, exclusions: &Exclusions) -> Vec<Self> {
         if path == Path::new("-") {
             return vec![Self::Stdin];
         }
         if !path.exists() && is_pattern(path) {
-            return matching(path);
+            return matching(path, exclusions);
         }
-        if !path.is_dir() {
-            return vec![Self::File(path.to_owned())];
+        if exclusions.covers(path) {
+            return vec![Self::Skipped(path.to_owned(), Skip::Excluded, Origin::Named)];
         }
-        match fs::canonicalize(path) {
-            Ok(root) => {
-                let mut walk = Walk { root, sources: Vec::new() };
-                walk.directory(path, 0);
-                walk.sources
-            }
-            Err(error) => vec![Self::Unlisted(path.to_owned(), failed(&error))],
+        if path.is_dir() {
+            return walk::directory(path, exclusions);
+        }
+        vec![Self::File(path.to_owned(), Origin::Named)]
+    }
+
+    /// How the source was given. What another program has rendered must be read as a file that was named.
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::File(_, origin) | Self::Skipped(_, _, origin) => *origin,
+            Self::Stdin | Self::Rendered(_) | Self::Unlisted(..) => Origin::Named,
         }
     }
 
@@ -122,17 +123,17 @@ impl Source {
     pub fn read(&self) -> Result<Vec<u8>, String> {
         match self {
             Self::Stdin => bounded(io::stdin().lock()),
-            Self::File(path) | Self::Outside(path) => read(path),
+            Self::File(path, _) => read_file(path),
             Self::Rendered(rendered) => rendered.read(),
             Self::Unlisted(_, why) => Err(why.clone()),
-            Self::Skipped(_, why) => Err(why.to_string()),
+            Self::Skipped(_, why, _) => Err(why.to_string()),
         }
     }
 
     /// Reads the whole text of a file of at most this many bytes. `None` for anything else and on errors, which
     /// [`Self::read`] reports.
     pub fn read_file_within(&self, bytes: u64) -> Option<Vec<u8>> {
-        let (Self::File(path) | Self::Outside(path)) = self else { return None };
+        let Self::File(path, _) = self else { return None };
         // Checked before opening, because reading from a pipe consumes its content.
         let about = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let size = usize::try_from(about.len()).ok().filter(|_| about.len() <= bytes)?;
@@ -147,17 +148,16 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("-"),
-            Self::File(path)
-            | Self::Outside(path)
+            Self::File(path, _)
             | Self::Unlisted(path, _)
-            | Self::Skipped(path, _)
+            | Self::Skipped(path, ..)
             | Self::Rendered(Rendered::Kustomize(path)) => path.display().fmt(f),
             Self::Rendered(Rendered::Helm { chart, .. }) => Path::new(chart).display().fmt(f),
         }
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let file = fs::File::open(path).map_err(|error| failed(&error))?;
     // Rejects a large file before reading it. The size of a pipe is unknown.
     match file.metadata() {
@@ -185,7 +185,7 @@ fn is_pattern(path: &Path) -> bool {
 }
 
 /// The files that match a pattern, sorted by name. A pattern without matches is most likely a mistake.
-fn matching(pattern: &Path) -> Vec<Source> {
+fn matching(pattern: &Path, exclusions: &Exclusions) -> Vec<Source> {
     let unlisted = |why: String| vec![Source::Unlisted(pattern.to_owned(), why)];
     let Some(text) = pattern.to_str() else { return unlisted("is not UTF-8".to_owned()) };
     let paths = match glob::glob(text) {
@@ -198,9 +198,9 @@ fn matching(pattern: &Path) -> Vec<Source> {
             // As in a directory: the author of the pattern did not see where a link leads.
             Ok(path) if fs::canonicalize(&path).is_ok_and(|target| !target.starts_with(&root)) => {
                 vec![if path.is_dir() {
-                    Source::Skipped(path, Skip::LinkOutside)
+                    Source::Skipped(path, Skip::LinkOutside, Origin::Found)
                 } else if path.is_file() {
-                    Source::Outside(path)
+                    Source::File(path, Origin::Outside)
                 } else {
                     not_regular(path)
                 }]
@@ -208,7 +208,7 @@ fn matching(pattern: &Path) -> Vec<Source> {
             Ok(path) if path.exists() && !path.is_file() && !path.is_dir() => {
                 vec![not_regular(path)]
             }
-            Ok(path) => Source::of(&path),
+            Ok(path) => Source::of(&path, exclusions),
             Err(error) => vec![Source::Unlisted(error.path().to_owned(), failed(error.error()))],
         })
         .collect();
@@ -222,71 +222,8 @@ fn literal(pattern: &Path) -> PathBuf {
     if plain.as_os_str().is_empty() { PathBuf::from(".") } else { plain }
 }
 
-struct Walk {
-    /// The named directory, without links.
-    root: PathBuf,
-    sources: Vec<Source>,
-}
-
-impl Walk {
-    fn directory(&mut self, directory: &Path, depth: usize) {
-        let unlisted = |why| Source::Unlisted(directory.to_owned(), why);
-        if depth == MAX_DEPTH {
-            let why = format!("is more than {MAX_DEPTH} directories deep");
-            return self.sources.push(unlisted(why));
-        }
-        let entries = match list(directory) {
-            Ok(entries) => entries,
-            Err(error) => return self.sources.push(unlisted(failed(&error))),
-        };
-        for (path, kind) in entries {
-            if kind.is_dir() {
-                self.directory(&path, depth + 1);
-            } else if kind.is_symlink() {
-                self.sources.extend(self.link(path));
-            } else if kustomization::is_one(&path) && !is_manifest(&path) {
-                let why = Skip::Kustomization(directory.to_owned());
-                self.sources.push(Source::Skipped(path, why));
-            } else if is_manifest(&path) {
-                self.sources.push(if kind.is_file() {
-                    Source::File(path)
-                } else {
-                    not_regular(path)
-                });
-            }
-        }
-    }
-
-    fn link(&self, path: PathBuf) -> Option<Source> {
-        let is_inside = |target: &Path| target.starts_with(&self.root);
-        match fs::canonicalize(&path).and_then(|target| Ok((fs::metadata(&target)?, target))) {
-            Ok((about, target)) if about.is_dir() => {
-                (!is_inside(&target)).then_some(Source::Skipped(path, Skip::LinkOutside))
-            }
-            _ if !is_manifest(&path) => None,
-            Ok((about, _)) if !about.is_file() => Some(not_regular(path)),
-            Ok((_, target)) if !is_inside(&target) => Some(Source::Outside(path)),
-            // A broken link is reported when it is read.
-            Ok(_) | Err(_) => Some(Source::File(path)),
-        }
-    }
-}
-
 fn not_regular(path: PathBuf) -> Source {
-    Source::Skipped(path, Skip::NotRegular)
-}
-
-/// Entries that are not hidden, sorted by name.
-fn list(directory: &Path) -> io::Result<Vec<(PathBuf, fs::FileType)>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            entries.push((entry.path(), entry.file_type()?));
-        }
-    }
-    entries.sort_by(|one, other| one.0.cmp(&other.0));
-    Ok(entries)
+    Source::Skipped(path, Skip::NotRegular, Origin::Found)
 }
 
 fn is_manifest(path: &Path) -> bool {

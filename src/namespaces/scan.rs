@@ -96,7 +96,7 @@ fn search<'s>(source: &'s Source, config: &Config, definitions: &mut Definitions
 fn is_read_once(source: &Source) -> bool {
     match source {
         Source::Stdin | Source::Rendered(_) => true,
-        Source::File(path) | Source::Outside(path) => {
+        Source::File(path, _) => {
             fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir())
         }
         Source::Unlisted(..) | Source::Skipped(..) => false,

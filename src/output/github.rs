@@ -24,10 +24,10 @@ impl FormatWriter for Github {
             }
             Item::Lint(lint) => self.lint(lint),
             Item::Change(_) | Item::Ignored => Ok(()),
-            Item::Skipped(Skipped { source, line, why }) => {
+            Item::Skipped(Skipped { source, line, why, .. }) => {
                 self.not_judged("notice", source, line, Some("skipped"), why)
             }
-            Item::Unreadable(source, Unreadable { line, why }) => {
+            Item::Unreadable(source, Unreadable { line, why, .. }) => {
                 self.not_judged("error", source, *line, None, why)
             }
         }

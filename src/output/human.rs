@@ -63,6 +63,7 @@ impl FormatWriter for Human {
             Item::Lint(it) => self.lint(it),
             Item::Ignored => Ok(()),
             Item::Unreadable(source, why) => self.line(&unreadable(source, why)),
+            Item::Skipped(it) if it.is_counted() => Ok(()),
             Item::Skipped(it) => self.line(&skipped(it)),
         }
     }

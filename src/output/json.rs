@@ -11,7 +11,7 @@ use policy::{
     pss::{LevelVersion, Levels},
 };
 
-use crate::sanitize;
+use crate::{input::SkipCounts, sanitize};
 
 use super::{About, FormatWriter, Item, Skipped, destination::To, namespace};
 
@@ -25,6 +25,7 @@ pub(super) struct Document<'p> {
     is_empty: bool,
     skipped: Vec<u8>,
     lints: Vec<u8>,
+    skipped_by: SkipCounts,
     namespaces: Vec<u8>,
     changes: Vec<u8>,
 }
@@ -71,7 +72,8 @@ fn yaml(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
 impl<'p> Document<'p> {
     pub(super) fn new(out: To, about: About<'p>, syntax: Syntax) -> Self {
         let [skipped, lints, namespaces, changes] = Default::default();
-        Self { out, about, syntax, is_empty: true, skipped, lints, namespaces, changes }
+        let skipped_by = SkipCounts::default();
+        Self { out, about, syntax, is_empty: true, skipped, skipped_by, lints, namespaces, changes }
     }
 
     fn start(&mut self) -> io::Result<()> {
@@ -86,6 +88,9 @@ impl<'p> Document<'p> {
 impl FormatWriter for Document<'_> {
     fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         let Some(row) = Row::of(item) else { return Ok(()) };
+        if let Row::Skipped(skipped) = &row {
+            self.skipped_by.add(skipped.reason);
+        }
         let list = match row {
             Row::Skipped(_) => &mut self.skipped,
             Row::Lint(_) => &mut self.lints,
@@ -107,7 +112,8 @@ impl FormatWriter for Document<'_> {
         if self.is_empty {
             self.start()?;
         }
-        let Self { mut out, about, syntax, is_empty, skipped, lints, namespaces, changes } = *self;
+        let Self { mut out, about, syntax, is_empty, .. } = *self;
+        let Self { skipped, skipped_by, lints, namespaces, changes, .. } = *self;
         syntax.close(&mut out, is_empty)?;
         let lists = match about {
             About::Manifests(_) => vec![("skipped", skipped), ("lints", lints)],
@@ -118,7 +124,7 @@ impl FormatWriter for Document<'_> {
             out.write_all(&list)?;
             syntax.close(&mut out, list.is_empty())?;
         }
-        let end = End { summary: Total::of(summary, about) };
+        let end = End { summary: Total::of(summary, &skipped_by, about) };
         match syntax {
             Syntax::Json => {
                 let end = sanitize::json::to_vec(&end)?;
@@ -362,6 +368,8 @@ impl Lines {
 struct Total<'a> {
     #[serde(flatten)]
     summary: &'a Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped_by: Option<&'a SkipCounts>,
     #[serde(flatten)]
     judged: Option<Judged>,
 }
@@ -378,14 +386,14 @@ struct Judged {
 }
 
 impl<'a> Total<'a> {
-    fn of(summary: &'a Summary, about: About<'_>) -> Self {
+    fn of(summary: &'a Summary, skipped_by: &'a SkipCounts, about: About<'_>) -> Self {
         let About::Manifests(policy) = about else {
-            return Self { summary, judged: None };
+            return Self { summary, skipped_by: None, judged: None };
         };
         let judged_policy = policy.judged_policy("");
         let LevelVersion { level, version } = judged_policy.judged().highest();
         let policy_version = judged_policy.asked.highest().version.to_string();
         let judged = Judged { level: level.as_str(), version: version.to_string(), policy_version };
-        Self { summary, judged: Some(judged) }
+        Self { summary, skipped_by: Some(skipped_by), judged: Some(judged) }
     }
 }

@@ -133,11 +133,11 @@ impl FormatWriter for Junit {
             Item::Namespace(namespace) => self.namespace(namespace),
             Item::Lint(lint) => self.lint(lint),
             Item::Change(_) | Item::Ignored => {}
-            Item::Unreadable(source, Unreadable { line, why }) => {
+            Item::Unreadable(source, Unreadable { line, why, .. }) => {
                 let status = TestCaseStatus::non_success(NonSuccessKind::Error);
                 self.not_judged(status, source, *line, why);
             }
-            Item::Skipped(Skipped { source, line, why }) => {
+            Item::Skipped(Skipped { source, line, why, .. }) => {
                 self.not_judged(TestCaseStatus::skipped(), source, line, why);
             }
         }

@@ -23,6 +23,8 @@ pub use destination::{InvalidOutput, Output};
 use manifest::{Line, Unreadable};
 use policy::findings::{ComplianceChange, Lint, Namespace, Policy, Summary, Workload};
 
+use crate::input::{Origin, SkipCounts, SkipReason};
+
 /// How it is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -81,9 +83,22 @@ pub struct Skipped<'a> {
     pub source: &'a str,
     /// The first line of the document. None if the whole source is skipped.
     pub line: Option<Line>,
+    /// The reason as it is counted.
+    #[serde(rename = "category")]
+    pub reason: SkipReason,
     /// The reason, and what to do instead.
     #[serde(rename = "reason")]
     pub why: &'a str,
+    /// Files that are found in directories are only counted in the report for people.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+impl Skipped<'_> {
+    /// Whether the report for people counts it instead of listing it.
+    fn is_counted(&self) -> bool {
+        self.origin != Origin::Named && self.reason.is_common()
+    }
 }
 
 /// Whether a report shows replacement text and its exact location.
@@ -100,6 +115,9 @@ pub struct Report<'p> {
     forms: Vec<Box<dyn FormatWriter + 'p>>,
     replacements: Replacements,
     summary: Summary,
+    skipped: SkipCounts,
+    /// Whether skipped inputs are counted on standard error, because a format does not list them.
+    counts_skipped: bool,
 }
 
 /// A format with its destination.
@@ -124,7 +142,9 @@ impl<'p> Report<'p> {
             true => Replacements::Shown,
             false => Replacements::NotShown,
         };
-        Ok(Self { forms, replacements, summary: Summary::default() })
+        let counts_skipped = outputs.iter().any(|output| output.format == Format::Human);
+        let (summary, skipped) = (Summary::default(), SkipCounts::default());
+        Ok(Self { forms, replacements, summary, skipped, counts_skipped })
     }
 
     /// Whether any output shows replacement text.
@@ -141,7 +161,12 @@ impl<'p> Report<'p> {
             Item::Workload(workload, _) => self.summary.add(workload),
             Item::Ignored => self.summary.ignored += 1,
             Item::Unreadable(..) => self.summary.unreadable += 1,
-            Item::Skipped(_) => self.summary.skipped += 1,
+            Item::Skipped(skipped) => {
+                self.summary.skipped += 1;
+                if skipped.is_counted() {
+                    self.skipped.add(skipped.reason);
+                }
+            }
             Item::Lint(lint) => self.summary.add_lint(lint),
             Item::Namespace(namespace) => {
                 namespace.lints.iter().for_each(|lint| self.summary.add_lint(lint));
@@ -157,6 +182,10 @@ impl<'p> Report<'p> {
     /// A failed write.
     pub fn finish(self) -> io::Result<Summary> {
         self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
+        if let Some(line) = self.skipped.line().filter(|_| self.counts_skipped) {
+            // A closed standard error must not end the command.
+            let _ = writeln!(io::stderr(), "portcullis: {line} (-o concise lists them)");
+        }
         Ok(self.summary)
     }
 }

@@ -51,12 +51,12 @@ impl FormatWriter for Sarif {
             Item::Lint(lint) => self.result(&of_lint(lint)),
             Item::Change(_) | Item::Ignored => Ok(()),
             Item::Unreadable(source, unreadable) => {
-                let Unreadable { line, why } = unreadable;
+                let Unreadable { line, why, .. } = unreadable;
                 self.is_successful = false;
                 self.notifications.push(notification("error", source, *line, why));
                 Ok(())
             }
-            Item::Skipped(Skipped { source, line, why }) => {
+            Item::Skipped(Skipped { source, line, why, .. }) => {
                 self.notifications.push(notification("note", source, line, why));
                 Ok(())
             }

@@ -21,7 +21,7 @@ use policy::{
 use crate::{
     config::{self, ConfigError, Problem},
     exceptions,
-    input::{self, Skip, Source},
+    input::{self, Exclusions, Origin, Part, Skip, Source},
     namespaces::{Definitions, Policies},
 };
 
@@ -59,17 +59,18 @@ pub struct Tried {
 
 /// The test files for a path: the file itself, or all files named [`FILE`] in a directory. Includes directories that
 /// could not be listed or have no test file, so that they are reported in order.
-pub fn sources(path: &Path) -> Vec<Source> {
+pub fn sources(path: &Path, exclusions: &Exclusions) -> Vec<Source> {
     if !path.is_dir() {
-        return vec![Source::File(path.to_owned())];
+        return vec![Source::File(path.to_owned(), Origin::Named)];
     }
     let is_test = |source: &Source| match source {
-        Source::File(file) | Source::Outside(file) | Source::Skipped(file, _) => {
+        Source::File(file, _) | Source::Skipped(file, Skip::NotRegular, _) => {
             file.file_name() == Some(OsStr::new(FILE))
         }
+        Source::Skipped(..) => false,
         Source::Stdin | Source::Rendered(_) | Source::Unlisted(..) => true,
     };
-    let found: Vec<_> = Source::of(path).into_iter().filter(is_test).collect();
+    let found: Vec<_> = Source::of(path, exclusions).into_iter().filter(is_test).collect();
     if found.is_empty() {
         return vec![Source::Unlisted(path.to_owned(), format!("no {FILE} is there, or below"))];
     }
@@ -79,8 +80,8 @@ pub fn sources(path: &Path) -> Vec<Source> {
 /// Runs the tests of a file. Deep manifests need [`manifest::STACK`] bytes of stack.
 pub fn run(source: &Source) -> Tested {
     let result = match source {
-        Source::File(path) | Source::Outside(path) => tested(path).map_err(|error| error.problems),
-        Source::Skipped(path, why) => {
+        Source::File(path, _) => tested(path).map_err(|error| error.problems),
+        Source::Skipped(path, why, _) => {
             Err(vec![problem(&path.to_string_lossy(), None, &why.to_string())])
         }
         Source::Unlisted(path, why) => Err(vec![problem(&path.to_string_lossy(), None, why)]),
@@ -109,7 +110,8 @@ fn tested(path: &Path) -> Result<Ran, ConfigError> {
 }
 
 fn excepted(file: &Path, paths: &[String], expiry: Expiry) -> Result<Arc<Exceptions>, ConfigError> {
-    let sources = paths.iter().flat_map(|path| Source::of(&beside(file, path)));
+    let sources =
+        paths.iter().flat_map(|path| Source::of(&beside(file, path), &Exclusions::default()));
     let all = exceptions::read_all(sources, expiry).map_err(|(source, wrong)| {
         let name = source.to_string();
         let of = |wrong: &exceptions::Unreadable| problem(&name, wrong.line.map(start), &wrong.why);
@@ -147,6 +149,7 @@ struct Text<'c> {
     /// The name of the file, or of the test file for an inline manifest.
     source: String,
     bytes: Cow<'c, [u8]>,
+    origin: Origin,
     /// The case of an inline manifest.
     case: Option<&'c Case>,
 }
@@ -157,15 +160,17 @@ fn texts<'c>(case: &'c Case, file: &Path) -> (Vec<Text<'c>>, Vec<Problem>) {
     let paths = match &case.manifests {
         Manifests::Inline(text) => {
             let source = file.to_string_lossy().into_owned();
-            texts.push(Text { source, bytes: text.as_bytes().into(), case: Some(case) });
+            let (bytes, origin) = (text.as_bytes().into(), Origin::Named);
+            texts.push(Text { source, bytes, origin, case: Some(case) });
             return (texts, problems);
         }
         Manifests::Files(files) => files.iter().map(|path| beside(file, path)),
     };
-    for source in paths.flat_map(|path| input::without_patches(Source::of(&path), &[])) {
-        let name = source.to_string();
+    let none = Exclusions::default();
+    for source in paths.flat_map(|path| input::without_patches(Source::of(&path, &none), &[])) {
+        let (name, origin) = (source.to_string(), source.origin());
         match source {
-            Source::Skipped(_, Skip::Patch(_)) => {
+            Source::Skipped(_, Skip::Patch(_), _) => {
                 let why = "is a patch of a kustomization: test what kustomize renders instead";
                 problems.push(problem(&name, None, why));
                 continue;
@@ -174,7 +179,9 @@ fn texts<'c>(case: &'c Case, file: &Path) -> (Vec<Text<'c>>, Vec<Problem>) {
             _ => {}
         }
         match source.read() {
-            Ok(bytes) => texts.push(Text { source: name, bytes: bytes.into(), case: None }),
+            Ok(bytes) => {
+                texts.push(Text { source: name, bytes: bytes.into(), origin, case: None });
+            }
             Err(why) => problems.push(problem(&name, None, &why)),
         }
     }
@@ -204,19 +211,23 @@ struct Bench {
 
 impl Bench {
     fn judge(&mut self, text: &Text<'_>) {
-        let Ok(()) = manifest::read::<Infallible>(&text.bytes, |reading| {
+        let Ok(()) = input::read::<Infallible>(&text.bytes, text.origin, |part| {
+            let reading = match part {
+                Part::Reading(reading) => reading,
+                Part::Skipped(..) => return Ok(()),
+            };
             match reading {
                 Reading::Object(manifest) => match self.found(&manifest) {
                     Ok(found) => self.found.push(found),
                     Err(why) => {
-                        let at = Unreadable { line: Some(manifest.line), why };
+                        let at = Unreadable::at(manifest.line, why);
                         self.problems.push(text.problem(&at));
                     }
                 },
                 Reading::Other(_) | Reading::Namespace(_) => {}
                 Reading::Patch(patch) => {
                     let why = format!("{patch}; test what kustomize renders instead");
-                    let at = Unreadable { line: Some(patch.line), why };
+                    let at = Unreadable::at(patch.line, why);
                     self.problems.push(text.problem(&at));
                 }
                 Reading::Unreadable(unreadable) => self.problems.push(text.problem(&unreadable)),

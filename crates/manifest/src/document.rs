@@ -6,7 +6,7 @@
 use memchr::memchr_iter;
 
 use super::{
-    Extent, Line, Unreadable,
+    Extent, Line, Unreadable, text_kind,
     tree::{NoTree, NodeKind, Repeats, Tree},
 };
 
@@ -125,6 +125,7 @@ impl<'t> Chunk<'t> {
         str::from_utf8(self.text).map_err(|error| {
             let valid = self.text.get(..error.valid_up_to()).unwrap_or_default();
             Unreadable::at(self.line.after_newlines(valid), "not UTF-8")
+                .of(text_kind::of_text(self.text))
         })
     }
 
@@ -164,7 +165,10 @@ impl<'t> Chunk<'t> {
             let (piece, rest) = chunk.trimmed().piece();
             // Only within its own lines, because many unclosed values would otherwise each be read to the end.
             match piece.json_values(&mut documents) {
-                Some(Left::Cut(chunk)) => documents.push(Err(Unreadable::at(chunk.line, CUT))),
+                Some(Left::Cut(chunk)) => {
+                    let cut = Unreadable::at(chunk.line, CUT);
+                    documents.push(Err(cut.of(text_kind::of_text(chunk.text))));
+                }
                 Some(Left::Odd(chunk)) => documents.extend(chunk.yaml()),
                 None => {}
             }
@@ -225,5 +229,5 @@ pub(super) fn no_document(line: Line, why: &str, text: &str) -> Unreadable {
         }
         false => "",
     };
-    Unreadable::at(line, format!("{why}{hint}"))
+    Unreadable::at(line, format!("{why}{hint}")).of(text_kind::of_text(text.as_bytes()))
 }

@@ -14,7 +14,7 @@ mod object;
 mod patch;
 pub mod path;
 mod plain;
-
+mod text_kind;
 pub mod tree;
 mod value;
 
@@ -24,6 +24,7 @@ pub use locate::Places;
 pub use namespace::{Namespace, NamespaceMetadata};
 pub use object::{Extent, Manifest};
 pub use patch::{Patch, Sign};
+pub use text_kind::{TextKind, may_be_manifest};
 use tree::Booleans;
 use value::Value;
 
@@ -71,16 +72,25 @@ pub struct Unreadable {
     pub line: Option<Line>,
     /// The problem.
     pub why: String,
+    /// What it is.
+    pub kind: TextKind,
 }
 
 impl Unreadable {
     /// A problem of the whole source.
     pub fn whole(why: impl Into<String>) -> Self {
-        Self { line: None, why: why.into() }
+        Self { line: None, why: why.into(), kind: TextKind::Manifest }
     }
 
-    fn at(line: Line, why: impl Into<String>) -> Self {
-        Self { line: Some(line), why: why.into() }
+    /// A problem of a manifest, on this line.
+    pub fn at(line: Line, why: impl Into<String>) -> Self {
+        Self { line: Some(line), ..Self::whole(why) }
+    }
+
+    /// A problem of something else.
+    #[must_use]
+    pub fn of(self, kind: TextKind) -> Self {
+        Self { kind, ..self }
     }
 }
 

@@ -11,12 +11,13 @@ use policy::{
 };
 
 use super::{
-    Line, Reading, Unreadable, defaults,
+    Line, Reading, TextKind, Unreadable, defaults,
     document::{Content as Text, Document, no_document},
     envelope::Envelope,
     namespace::{self, Namespace, NamespaceMetadata},
     patch::{self, Patch, Sign},
     path::Path,
+    text_kind,
     tree::{Error, NoTree, Repeats, Tree},
     value::Value,
 };
@@ -137,7 +138,14 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
                     }
                 }
             }
-            Value::Json(_) | Value::Yaml(_) => (self.visit)(Reading::Unreadable(wrong)),
+            Value::Json(_) | Value::Yaml(_) => {
+                let kind = match inherited.depth {
+                    _ if wrong.why.contains("{{") => TextKind::Template,
+                    0 => text_kind::of_value(value),
+                    _ => TextKind::Manifest,
+                };
+                (self.visit)(Reading::Unreadable(wrong.of(kind)))
+            }
         }
     }
 

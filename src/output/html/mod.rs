@@ -69,10 +69,10 @@ impl FormatWriter for Html {
             Item::Change(change) => self.cluster.add_change(change),
             Item::Lint(lint) => self.lint(lint),
             Item::Ignored => Ok(()),
-            Item::Unreadable(source, Unreadable { line, why }) => {
+            Item::Unreadable(source, Unreadable { line, why, .. }) => {
                 not_judged(&mut self.unreadable, source, *line, why)
             }
-            Item::Skipped(Skipped { source, line, why }) => {
+            Item::Skipped(Skipped { source, line, why, .. }) => {
                 not_judged(&mut self.skipped, source, line, why)
             }
         };

@@ -108,7 +108,7 @@ fn defaults_of_the_api_server_are_filled_in() {
 }
 
 #[test]
-fn directories_are_read_in_order_without_what_is_hidden() {
+fn directories_are_read_in_order_without_git() {
     let folder = tempfile::tempdir().unwrap();
     let pod = |name: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n");
     let write = |path: &str| {
@@ -131,8 +131,18 @@ fn directories_are_read_in_order_without_what_is_hidden() {
     }
     let outcome = check(&["-o", "jsonl", folder.path().to_str().unwrap()]);
     let names: Vec<_> = outcome.verdicts();
-    assert_eq!(names, ["1 x allowed", "1 m allowed", "1 z allowed", "1 b allowed", "1 c allowed"]);
-    let source = outcome.rows()[0]["source"].clone();
+    assert_eq!(
+        names,
+        [
+            "1 .hidden allowed",
+            "1 x allowed",
+            "1 m allowed",
+            "1 z allowed",
+            "1 b allowed",
+            "1 c allowed"
+        ]
+    );
+    let source = outcome.rows()[1]["source"].clone();
     assert_eq!(source, folder.path().join("a/deep/er/x.yaml").to_str().unwrap());
     // A file that is named explicitly is read whatever its extension.
     let orig = folder.path().join("values.yaml.orig");

@@ -13,6 +13,7 @@ mod policies;
 pub(crate) mod program;
 mod rendered;
 mod reports;
+mod repository;
 pub(crate) mod schema;
 mod webhook;
 mod yaml;

@@ -144,11 +144,12 @@ fn pipelines_learn_which_files_would_change() {
 #[test]
 fn failures_are_reported_and_everything_else_is_done() {
     let template = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n";
-    let folder = folder(&[("a.yaml", template), ("b.yaml", "a: [\n"), ("web.yaml", POD)]);
+    let broken = "apiVersion: v1\nkind: Pod\nspec: [\n";
+    let folder = folder(&[("a.yaml", template), ("b.yaml", broken), ("web.yaml", POD)]);
     fs::write(folder.path().join("c.yaml"), b"\xff\xfe\x00").unwrap();
-    let run = harden_in(folder.path(), &["-i", ".", "none.yaml"]);
+    let run = harden_in(folder.path(), &["-i", "a.yaml", ".", "none.yaml"]);
     assert_eq!((run.status, run.out.as_str()), (Some(2), ""), "{}", run.err);
-    assert!(run.err.contains("./a.yaml:4: a template that is not rendered"), "{}", run.err);
+    assert!(run.err.contains(": a.yaml:4: a template that is not rendered"), "{}", run.err);
     for start in ["./b.yaml:", "./c.yaml:", "none.yaml: "] {
         let start = format!("portcullis: {start}");
         assert_eq!(
@@ -163,6 +164,7 @@ fn failures_are_reported_and_everything_else_is_done() {
         fs::read_to_string(folder.path().join("web.yaml")).unwrap(),
         crate::harden_command::hardened(POD)
     );
+    assert!(run.err.contains("portcullis: skipped: 1 template\n"), "{}", run.err);
     let run = harden_in(folder.path(), &["-o", "yaml", "b.yaml", "web.yaml"]);
     assert_eq!((run.status, run.out), (Some(2), crate::harden_command::hardened(POD)));
 }

@@ -10,9 +10,9 @@ use crate::{
 const PASSES: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: PolicyTest\nname: a\ncases:\n- name: one\n  manifests: [web.yaml]\n  expect: [{workload: all, verdict: allowed}]\n";
 
 #[test]
-fn every_test_below_the_current_folder_is_run_but_nothing_hidden() {
+fn every_test_below_the_current_folder_is_run_but_not_in_git() {
     let folder = Folder::new("find");
-    for directory in ["a", "a/b", "c", ".hidden"] {
+    for directory in ["a", "a/b", "c", ".hidden", ".git/hooks"] {
         fs::create_dir_all(folder.path().join(directory)).unwrap();
         folder.write(&format!("{directory}/portcullis-test.yaml"), PASSES);
         folder.write(&format!("{directory}/web.yaml"), WEB);
@@ -24,12 +24,13 @@ fn every_test_below_the_current_folder_is_run_but_nothing_hidden() {
     assert_eq!(
         files,
         [
+            "./.hidden/portcullis-test.yaml: a",
             "./a/b/portcullis-test.yaml: a",
             "./a/portcullis-test.yaml: a",
             "./c/portcullis-test.yaml: a"
         ]
     );
-    assert!(outcome.out.ends_with("3 cases in 3 files: 3 passed\n"), "{}", outcome.out);
+    assert!(outcome.out.ends_with("4 cases in 4 files: 4 passed\n"), "{}", outcome.out);
     let outcome = test_in(folder.path(), &["c", "a/b/portcullis-test.yaml"]);
     assert!(outcome.out.ends_with("2 cases in 2 files: 2 passed\n"), "{}", outcome.out);
 }

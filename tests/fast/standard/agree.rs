@@ -17,7 +17,7 @@ use portcullis::{
     audit::{self, Event, Templates},
     check,
     harden::Hardener,
-    input::Source,
+    input::{Origin, Source},
     namespaces::{self, Definitions},
     output::{About, Output, Report},
     policy_test,
@@ -301,7 +301,7 @@ impl Policies {
         std::fs::write(&file, list.to_string()).unwrap();
         let outputs = [format!("jsonl={}", out.display()).parse::<Output>().unwrap()];
         let policy = Policy { form, labels: NamespaceLabels::default(), ..self.policy() };
-        let sources = [Source::File(file)];
+        let sources = [Source::File(file, Origin::Named)];
         let (inputs, definitions) = namespaces::scan(&sources, &policy.config).unwrap();
         let policies = namespaces::Policies::new(policy.clone(), definitions);
         let report = Report::open(&outputs, About::Manifests(&policy)).unwrap();
@@ -348,7 +348,7 @@ impl Policies {
             "exceptions": ["exceptions.yaml"], "time": "2026-06-01T00:00:00Z", "cases": [case],
         });
         write("t.yaml", &test.to_string());
-        let tested = policy_test::run(&Source::File(folder.path().join("t.yaml")));
+        let tested = policy_test::run(&Source::File(folder.path().join("t.yaml"), Origin::Named));
         let cases = tested.result.unwrap().cases;
         let outcome = cases.into_iter().next().unwrap().result.unwrap();
         let found = outcome.workloads.into_iter().map(|compared| compared.found);
