@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use policy::{
     dns,
-    findings::{Audited, Identity, ReportedViolation, Severity},
+    findings::{Audited, Identity, Lint, ReportedViolation, Severity},
     pss::Level,
 };
 
@@ -24,6 +24,8 @@ const PREFIX: &str = "portcullis-";
 
 /// The maximum size of a report. The limit of etcd is 1.5 MB.
 const MAX_BYTES: usize = 64 << 10;
+/// The maximum number of lints in a report.
+const MAX_LINTS: usize = 32;
 /// The maximum length of an object name in Kubernetes.
 const MAX_NAME: usize = 253;
 /// The maximum size of one text in a report, in bytes.
@@ -38,19 +40,26 @@ pub(super) struct WorkloadReport {
 }
 
 impl WorkloadReport {
-    /// The report of a workload with violations. Other workloads need none: the metrics count them.
-    pub(super) fn of(api: Api, audited: &Audited) -> Option<Self> {
+    /// The report of a workload with violations or lints. Other workloads need none: the metrics count them. The lints of
+    /// other objects are ignored.
+    pub(super) fn of(api: Api, audited: &Audited, lints: &[Lint]) -> Option<Self> {
         let workload = &audited.workload;
         // Both become object names and path segments, and an owner reference can contain anything.
         let is_name = dns::is_label(&audited.uid)
             && dns::is_label(&workload.identity.namespace)
             && workload.identity.name.len() <= MAX_NAME;
-        if workload.violations.is_empty() || !is_name {
+        let is_its = |lint: &&Lint| {
+            (&lint.object.kind, &lint.object.name)
+                == (&workload.identity.kind, &workload.identity.name)
+        };
+        let lints = lints.iter().filter(is_its).take(MAX_LINTS).map(of_lint);
+        let results: Vec<_> = workload.violations.iter().map(result).chain(lints).collect();
+        if results.is_empty() || !is_name {
             return None;
         }
-        let mut kept = workload.violations.len();
+        let mut kept = results.len();
         loop {
-            let report = Self::with(api, audited, kept);
+            let report = Self::with(api, audited, &results, kept);
             if report.body.len() <= MAX_BYTES || kept == 0 {
                 return Some(report);
             }
@@ -59,14 +68,14 @@ impl WorkloadReport {
     }
 
     /// The report with the first `kept` results.
-    fn with(api: Api, audited: &Audited, kept: usize) -> Self {
+    fn with(api: Api, audited: &Audited, all: &[Value], kept: usize) -> Self {
         let Audited { workload, uid, .. } = audited;
         let Identity { api_version, kind, namespace, name: of } = &workload.identity;
         let name = format!("{PREFIX}{uid}");
         let levels = [workload.levels_met.now, workload.levels_met.hardened].map(Level::as_str);
-        let results: Vec<_> = workload.violations.iter().take(kept).map(result).collect();
+        let results = all.get(..kept).unwrap_or_default();
         let fails = workload.violations.iter().filter(|broken| is_fail(broken)).count();
-        let warns = workload.violations.len() - fails;
+        let warns = all.len() - fails;
         let mut report = json!({
             "apiVersion": api.version(),
             "kind": api.kind(),
@@ -90,7 +99,7 @@ impl WorkloadReport {
         if api == Api::OpenReports {
             put(&mut report, "", "source", US.into());
         }
-        let left_out = workload.violations.len() - kept;
+        let left_out = all.len() - kept;
         if left_out > 0 {
             put(&mut report, "/metadata/annotations", LEFT_OUT, left_out.to_string().into());
         }
@@ -139,6 +148,22 @@ fn result(broken: &ReportedViolation) -> Value {
     })
 }
 
+/// A lint never fails: it has no effect on the verdict.
+fn of_lint(lint: &Lint) -> Value {
+    let Lint { rule, field, message, .. } = lint;
+    json!({
+        "source": US,
+        "policy": "portcullis-lints",
+        "rule": rule.id(),
+        "category": "Settings without effect",
+        "severity": "info",
+        "result": "warn",
+        "scored": false,
+        "message": listed(std::iter::once(&*format!("{}: {message}", rule.reason())), "", 0),
+        "properties": {"fields": listed(std::iter::once(&**field), "", 0)},
+    })
+}
+
 /// Whether the namespace enforces the control.
 fn is_fail(broken: &ReportedViolation) -> bool {
     broken.severity == Severity::Error
@@ -178,7 +203,7 @@ mod tests {
     use super::*;
     use policy::{
         config::Config,
-        findings::{Policy, Workload},
+        findings::{Policy, Workload, lint},
         pss::Pod,
     };
 
@@ -207,7 +232,7 @@ mod tests {
     #[test]
     fn equal_findings_have_equal_texts_and_others_do_not() {
         let spec = serde_json::json!({"containers": [{"name": "a"}]});
-        let hash = |api, level| WorkloadReport::of(api, &audited(&spec, level)).unwrap().hash;
+        let hash = |api, level| WorkloadReport::of(api, &audited(&spec, level), &[]).unwrap().hash;
         let first = hash(Api::OpenReports, Level::Baseline);
         assert_eq!(first, hash(Api::OpenReports, Level::Baseline));
         assert_ne!(first, hash(Api::OpenReports, Level::Restricted), "it is enforced there");
@@ -217,7 +242,8 @@ mod tests {
     #[test]
     fn each_api_gets_its_own_form() {
         let spec = serde_json::json!({"containers": [{"name": "a"}]});
-        let of = |api| read(&WorkloadReport::of(api, &audited(&spec, Level::Restricted)).unwrap());
+        let of =
+            |api| read(&WorkloadReport::of(api, &audited(&spec, Level::Restricted), &[]).unwrap());
         let (open, older) = (of(Api::OpenReports), of(Api::WgPolicy));
         assert_eq!((&open["kind"], &older["kind"]), (&"Report".into(), &"PolicyReport".into()));
         assert_eq!((&open["source"], &older["source"]), (&US.into(), &Value::Null));
@@ -230,13 +256,34 @@ mod tests {
     #[test]
     fn what_breaks_nothing_or_has_no_proper_uid_has_no_report() {
         let spec = serde_json::json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": []});
-        assert!(WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline)).is_none());
+        assert!(
+            WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline), &[]).is_none()
+        );
         let mut bad = audited(&serde_json::json!({"hostPID": true}), Level::Baseline);
-        assert!(WorkloadReport::of(Api::OpenReports, &bad).is_some());
+        assert!(WorkloadReport::of(Api::OpenReports, &bad, &[]).is_some());
         for uid in ["", "a/b", "../x", "A", "a?b"] {
             uid.clone_into(&mut bad.uid);
-            assert!(WorkloadReport::of(Api::OpenReports, &bad).is_none(), "{uid}");
+            assert!(WorkloadReport::of(Api::OpenReports, &bad, &[]).is_none(), "{uid}");
         }
+    }
+
+    #[test]
+    fn lints_of_the_workload_are_results_that_never_fail() {
+        let spec = serde_json::json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": []});
+        let audited = audited(&spec, Level::Baseline);
+        let applied = r#"{"spec":{"hostnetwork":true}}"#;
+        let mut lints = lint::of_text(applied, &audited.workload.identity);
+        let other = Identity { name: "other".to_owned(), ..audited.workload.identity.clone() };
+        lints.extend(lint::of_text(applied, &other));
+        let report = read(&WorkloadReport::of(Api::OpenReports, &audited, &lints).unwrap());
+        assert_eq!(report["summary"]["warn"], 1);
+        assert_eq!(report["summary"]["fail"], 0);
+        let [result] = report["results"].as_array().unwrap().as_slice() else { panic!("{report}") };
+        assert_eq!(
+            (&result["rule"], &result["result"]),
+            (&"lint/unknown-field".into(), &"warn".into())
+        );
+        assert_eq!(result["properties"]["fields"], "spec.hostnetwork");
     }
 
     #[test]
@@ -262,7 +309,7 @@ mod tests {
             "volumes": [{"name": "a", "hostPath": {"path": "/"}}],
         });
         let report =
-            WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline)).unwrap();
+            WorkloadReport::of(Api::OpenReports, &audited(&spec, Level::Baseline), &[]).unwrap();
         assert!(report.body.len() <= MAX_BYTES, "{}", report.body.len());
         let report = read(&report);
         let results = report["results"].as_array().unwrap();

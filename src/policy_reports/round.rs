@@ -166,7 +166,9 @@ impl<'r> Round<'r> {
         for audited in &namespace.workloads {
             counts.add(&audited.workload);
             let Some(writer) = writer.as_deref_mut() else { continue };
-            let Some(report) = WorkloadReport::of(writer.api, audited) else { continue };
+            let Some(report) = WorkloadReport::of(writer.api, audited, &namespace.lints) else {
+                continue;
+            };
             if counts.reports >= self.settings.limit as u64 {
                 counts.left_out += 1;
                 continue;

@@ -17,6 +17,7 @@ mod random;
 mod cases;
 mod clock;
 mod fields;
+mod lints;
 mod namespaces;
 mod ratio;
 mod reports;

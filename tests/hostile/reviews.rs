@@ -38,7 +38,7 @@ const LISTS: [&str; 3] =
 
 /// The maxima so far.
 #[derive(Default)]
-struct Worst {
+pub(crate) struct Worst {
     cases: u64,
     /// The number of responses of each kind.
     answers: BTreeMap<String, u64>,
@@ -65,7 +65,13 @@ impl fmt::Display for Worst {
 }
 
 /// Judges a body and checks that the cost is linear in its size. Returns the response.
-fn held(world: &World, body: &str, name: &str, asked: Asked, worst: &mut Worst) -> Value {
+pub(crate) fn held(
+    world: &World,
+    body: &str,
+    name: &str,
+    asked: Asked,
+    worst: &mut Worst,
+) -> Value {
     let size = body.len() as u64;
     let mut answer = Vec::new();
     let start = ThreadTime::now();

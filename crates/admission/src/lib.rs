@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock, no log. Facts about the cluster are passed in as values.
 
 mod hardening;
+mod lints;
 mod message;
 mod namespace;
 mod pod_scan;

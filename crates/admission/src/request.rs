@@ -19,6 +19,8 @@ use decode::{Review, why};
 /// One request of the API server.
 #[derive(Debug, Default)]
 pub struct Request<'a> {
+    /// The text of the review, for what is read of few requests.
+    pub(super) text: &'a str,
     /// Repeated in the response; never empty.
     pub uid: Text<'a>,
     /// API group of the object's kind.
@@ -137,7 +139,10 @@ impl<'a> Request<'a> {
             review = Review::default();
             result = review.read(text, Some(target));
         }
-        let Err(of_object) = result else { return review.finish() };
+        let Err(of_object) = result else {
+            review.request.text = text;
+            return review.finish();
+        };
         drop(review);
         // The error may be in the object only. Decode the other fields, and check that the text is complete.
         let mut review = Review::default();

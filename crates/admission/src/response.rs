@@ -16,7 +16,7 @@ use policy::{
 
 use super::{
     hardening::{Effect, Hardening},
-    message,
+    lints, message,
     namespace::NamespaceReview,
     pod_scan::Scan,
     request::Request,
@@ -58,6 +58,7 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
         Outcome::Refuse(error) => answer.refuse(error, request),
         Outcome::Pass(error) => answer.note("error", describe(error)),
     }
+    lints::lines(outcome, request).iter().for_each(|line| answer.warn(line));
     if mode == Mode::DryRun {
         answer.only_say();
     }

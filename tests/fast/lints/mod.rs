@@ -3,3 +3,4 @@
 mod fields;
 mod formats;
 mod quiet;
+mod webhook;

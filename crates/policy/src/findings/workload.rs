@@ -23,7 +23,7 @@ const MAX_FIXES: usize = 1024;
 const MAX_MESSAGE: usize = 16 << 10;
 
 /// Identifies an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// `apps/v1`.

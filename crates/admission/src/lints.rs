@@ -1,0 +1,136 @@
+//! Warnings about settings without effect, for what a user applies.
+//!
+//! The API server drops unknown fields before it sends a review. They are only in the annotation in which `kubectl apply`
+//! keeps the manifest, so objects without it are not read again. The API server itself warns about annotations for AppArmor
+//! and seccomp.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use memchr::memmem;
+use serde::Deserialize;
+
+use policy::{
+    findings::{
+        Identity, Lint, LintRule,
+        lint::{self, LAST_APPLIED},
+    },
+    json,
+    pss::{Labels, Minor, Pod, or_default},
+    workloads::Target,
+};
+
+use super::{
+    request::{Operation, Request},
+    review::Outcome,
+};
+
+/// Maximum number of lines.
+const MAX_LINES: usize = 2;
+/// Maximum size of all annotations of an object in bytes (`apimachinery/pkg/api/validation/objectmeta.go`).
+const MAX_ANNOTATIONS: usize = 256 << 10;
+/// Accounts of the controllers that create objects from others.
+const CONTROLLERS: [&str; 2] =
+    ["system:serviceaccount:kube-system:", "system:kube-controller-manager"];
+
+/// The first lints of the object of a request, and how many there are.
+pub(super) fn lines(outcome: &Outcome<'_>, request: &Request<'_>) -> Vec<String> {
+    let is_made = CONTROLLERS.iter().any(|name| request.user.name.starts_with(name));
+    let is_applied = matches!(request.operation, Operation::Create | Operation::Update);
+    if is_made || request.user.is_node || !is_applied || !request.subresource.is_empty() {
+        return Vec::new();
+    }
+    let lints = match outcome {
+        Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
+            of_pod(verdict.case.pod, request)
+        }
+        Outcome::Ignore | Outcome::Namespace(_) if request.target() == Target::Namespace => {
+            of_namespace(request)
+        }
+        Outcome::Ignore
+        | Outcome::Exempt(_)
+        | Outcome::Privileged
+        | Outcome::Namespace(_)
+        | Outcome::Harden(_)
+        | Outcome::Refuse(_)
+        | Outcome::Pass(_) => Vec::new(),
+    };
+    let more = lints.len().saturating_sub(MAX_LINES);
+    let line = |(index, Lint { field, message, .. }): (usize, &Lint)| match more {
+        more if more > 0 && index + 1 == MAX_LINES => {
+            format!("{field}: {message} (and {more} more)")
+        }
+        _ => format!("{field}: {message}"),
+    };
+    lints.iter().take(MAX_LINES).enumerate().map(line).collect()
+}
+
+/// The template of a controller, or a pod that has none: the template's author was warned already.
+fn of_pod(pod: &Pod<'_>, request: &Request<'_>) -> Vec<Lint> {
+    let root = match request.target() {
+        Target::Template(kind) => kind.root(),
+        _ if pod.metadata.controller().is_some() => return Vec::new(),
+        _ => "",
+    };
+    // Its fields are empty, so it costs nothing, and the warning names the object.
+    let mut lints = lint::of_pod(pod, root, &Identity::default(), NO_ANNOTATIONS);
+    if memmem::find(request.text.as_bytes(), LAST_APPLIED.as_bytes()).is_some() {
+        lints.extend(of_applied(&metadata(request).annotations, request));
+    }
+    lints
+}
+
+/// A version before the first in which annotations for profiles are lints.
+const NO_ANNOTATIONS: Minor = Minor(0);
+
+fn of_namespace(request: &Request<'_>) -> Vec<Lint> {
+    let Metadata { labels, annotations } = metadata(request);
+    let owned = |labels: &Labels<'_>| -> BTreeMap<_, _> {
+        let read = labels.iter().filter(|(key, _)| lint::is_of_policy(key));
+        read.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
+    let mut lints = lint::of_namespace(&owned(&labels), &owned(&annotations), &Identity::default());
+    // A request that sets an invalid label is denied.
+    lints.retain(|lint| lint.rule != LintRule::InvalidLabel);
+    lints.extend(of_applied(&annotations, request));
+    lints
+}
+
+fn of_applied(annotations: &Labels<'_>, request: &Request<'_>) -> Vec<Lint> {
+    let applied = annotations.iter().find(|(key, _)| *key == LAST_APPLIED);
+    let Some((_, text)) = applied.filter(|(_, text)| text.len() <= MAX_ANNOTATIONS) else {
+        return Vec::new();
+    };
+    let group = request.group.as_str();
+    let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+    let kind = request.kind.to_string();
+    lint::of_text(text, &Identity { api_version, kind, ..Identity::default() })
+}
+
+/// The metadata of the object. Empty if the review has more than a review may have.
+fn metadata<'a>(request: &Request<'a>) -> Metadata<'a> {
+    #[derive(Deserialize)]
+    struct Review<'a> {
+        #[serde(borrow)]
+        request: Body<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        object: Object<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow, default, deserialize_with = "or_default")]
+        metadata: Metadata<'a>,
+    }
+    let review = json::from_untrusted(request.text, PhantomData::<Review<'_>>);
+    review.map(|review| review.request.object.metadata).unwrap_or_default()
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow, default)]
+    labels: Labels<'a>,
+    #[serde(borrow, default)]
+    annotations: Labels<'a>,
+}
