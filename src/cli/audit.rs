@@ -22,7 +22,7 @@ use policy::{
 use crate::{
     audit::{self, AuditSettings, Event, Failure, ProgressLine, Templates},
     cluster, config,
-    output::{About, Item, Output, Report},
+    output::{About, Details, Item, Output, Report},
     sanitize,
 };
 
@@ -110,7 +110,7 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
         let accepted = &settings.config.exceptions;
         settings.exceptions = excepted::of_cluster(excepted, &client, accepted).await?;
-        let opened = Report::open(&outputs, About::Cluster);
+        let opened = Report::open(&outputs, About::Cluster, Details::All);
         let report = opened.context("the report could not be written")?;
         let mut printer = EventPrinter {
             report,

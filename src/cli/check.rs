@@ -25,7 +25,7 @@ use crate::{
     config,
     input::{self, Source},
     namespaces::{self, Policies},
-    output::{About, Output, Report},
+    output::{About, Details, Output, Report},
 };
 
 use super::{
@@ -102,6 +102,11 @@ pub(super) struct Flags {
     #[arg(long)]
     assume_hardened: bool,
 
+    /// Show every finding with its lines. Without it, the human format shows the findings of more than 5 workloads folded:
+    /// each control once, and the worst workloads
+    #[arg(long)]
+    details: bool,
+
     /// Print the inputs of each verdict: labels, floor, profile, level, version, rules, exceptions
     #[arg(long)]
     trace: bool,
@@ -173,8 +178,10 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     }
     let outputs = Output::all(&flags.outputs).map_err(anyhow::Error::msg)?;
     let sources = sources(flags)?;
+    let details = if flags.details || flags.trace { Details::All } else { Details::Folded };
     // A report that cannot be written is an error before anything is rendered.
-    Exit::reported(Report::open(&outputs, About::Manifests(&policy)).and_then(|report| {
+    let report = Report::open(&outputs, About::Manifests(&policy), details);
+    Exit::reported(report.and_then(|report| {
         let (inputs, definitions) = namespaces::scan(&sources, &policy.config)?;
         let policies = Policies::new(policy.clone(), definitions);
         crate::check::run(&inputs, &policies, report)

@@ -8,7 +8,7 @@ use super::{
     FormatWriter, Item,
     destination::To,
     namespace,
-    words::{PLACE, WRONG, lint, location_of, place, skipped, unreadable, visible},
+    words::{PLACE, WRONG, lint, place_of, skipped, unreadable, visible},
 };
 
 pub(super) struct Concise(pub(super) To);
@@ -36,12 +36,7 @@ impl FormatWriter for Concise {
 impl Concise {
     /// `web.yaml:12:9: Deployment shop/web: privileged: container "web": set …`.
     fn line(&mut self, workload: &Workload, broken: &ReportedViolation) -> io::Result<()> {
-        let region = broken.found.iter().find_map(|found| found.region);
-        let at = match (&workload.location, region) {
-            (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),
-            _ => location_of(workload),
-        };
-        if let Some(at) = at {
+        if let Some(at) = place_of(workload, broken) {
             write!(self.0, "{PLACE}{at}{PLACE:#}: ")?;
         }
         let identity = workload.identity.to_string();

@@ -136,7 +136,8 @@ fn stdout(format: Format) -> super::Out {
 /// The terminal's width in columns, if there is a terminal.
 fn width() -> Option<usize> {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.filter(|_| io::stdout().is_terminal())
+    let of_terminal = || terminal_size::terminal_size().map(|(columns, _)| columns.0.into());
+    columns.or_else(of_terminal).filter(|columns| *columns > 0 && io::stdout().is_terminal())
 }
 
 fn named(file: &Path, error: &io::Error) -> io::Error {

@@ -1,5 +1,7 @@
 //! The report for people: the wrong lines and their replacements, then a table of the workloads, then one line with the
 //! totals and the next step. Clean workloads are not listed.
+//!
+//! Of many workloads, equal findings are folded, unless all details are asked for.
 
 use std::io::{self, Write as _};
 
@@ -8,8 +10,9 @@ use annotate_snippets::Renderer;
 use policy::findings::{ComplianceChange, Lint, Summary, Workload};
 
 use super::{
-    About, FormatWriter, Item,
+    About, Details, FormatWriter, Item,
     destination::To,
+    folded::{Folded, LineKind},
     frame,
     judged_by::JudgedBy,
     namespace,
@@ -18,12 +21,18 @@ use super::{
 };
 
 const EXEMPT: &str = "exempt by the configuration";
-/// Lints that are listed; `concise` lists all.
+/// Lints that are listed without details.
 const MAX_LINTS: u64 = 30;
 const UNREADABLE: &str = "could not be read";
 
+/// The workloads with findings that are shown with their lines. More are folded.
+const MAX_DETAILED: u64 = 5;
+
 pub(super) struct Human {
     out: To,
+    /// What is written if there are not more than [`MAX_DETAILED`], and what is written if there are. None if all
+    /// details are written at once.
+    held: Option<(Vec<u8>, Folded)>,
     /// None for a cluster.
     judged_by: Option<JudgedBy>,
     renderer: Renderer,
@@ -37,10 +46,11 @@ pub(super) struct Human {
 }
 
 impl Human {
-    pub(super) fn new(out: To, about: About<'_>) -> Self {
+    pub(super) fn new(out: To, about: About<'_>, details: Details) -> Self {
         let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
         Self {
             out,
+            held: (details == Details::Folded).then(Default::default),
             judged_by: JudgedBy::of(about),
             renderer: Renderer::styled().term_width(width),
             table: Table::default(),
@@ -62,20 +72,32 @@ impl FormatWriter for Human {
             Item::Change(change) => self.change(change),
             Item::Lint(it) => self.lint(it),
             Item::Ignored => Ok(()),
-            Item::Unreadable(source, why) => self.line(&unreadable(source, why)),
+            Item::Unreadable(source, why) => {
+                self.line(LineKind::Unreadable, &unreadable(source, why))
+            }
             Item::Skipped(it) if it.is_counted() => Ok(()),
-            Item::Skipped(it) => self.line(&skipped(it)),
+            Item::Skipped(it) => self.line(LineKind::Skipped, &skipped(it)),
         }
     }
 
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
-        let table = self.table.to_string();
-        if let Some(more) = self.lints.checked_sub(MAX_LINTS).filter(|more| *more > 0) {
-            self.line(&format!("and {more} more lints: -o concise lists all"))?;
-        }
-        self.end_lines()?;
-        if !table.is_empty() {
-            writeln!(self.out, "{table}\n")?;
+        let left_out = self.held.as_ref().and_then(|_| self.lints.checked_sub(MAX_LINTS));
+        match self.held.take() {
+            Some((_, folded)) if folded.workloads > MAX_DETAILED => {
+                let width = self.out.width;
+                folded.write(&mut self.out, width)?;
+            }
+            held => {
+                self.out.write_all(&held.unwrap_or_default().0)?;
+                if let Some(more @ 1..) = left_out {
+                    self.line(LineKind::Lint, &format!("and {more} more lints: --details"))?;
+                }
+                let table = self.table.to_string();
+                self.end_lines()?;
+                if !table.is_empty() {
+                    writeln!(self.out, "{table}\n")?;
+                }
+            }
         }
         match self.judged_by.take() {
             Some(judged_by) => self.last(summary, &judged_by)?,
@@ -95,10 +117,17 @@ impl Human {
         // For a cluster, the line of the namespace reports this once the namespace is complete.
         let Some(judged_by) = &mut self.judged_by else { return Ok(()) };
         judged_by.add(workload);
+        if let Some((held, folded)) = &mut self.held {
+            folded.add(workload);
+            if folded.workloads > MAX_DETAILED {
+                held.clear();
+                return Ok(());
+            }
+        }
         for broken in &workload.violations {
             let frame = frame::render(&self.renderer, workload, broken, text);
             self.end_lines()?;
-            writeln!(self.out, "{frame}\n")?;
+            writeln!(self.body(), "{frame}\n")?;
         }
         self.trace(workload)?;
         self.table.add(workload);
@@ -107,7 +136,7 @@ impl Human {
 
     fn lint(&mut self, it: &Lint) -> io::Result<()> {
         self.lints += 1;
-        if self.lints > MAX_LINTS { Ok(()) } else { self.line(&lint(it)) }
+        self.line(LineKind::Lint, &lint(it))
     }
 
     fn trace(&mut self, workload: &Workload) -> io::Result<()> {
@@ -115,20 +144,36 @@ impl Human {
             return Ok(());
         }
         self.end_lines()?;
-        writeln!(self.out, "trace of {}", visible(&workload.identity.to_string()))?;
+        let body = self.body();
+        writeln!(body, "trace of {}", visible(&workload.identity.to_string()))?;
         for line in &workload.trace {
-            writeln!(self.out, "  {}", visible(line))?;
+            writeln!(body, "  {}", visible(line))?;
         }
-        writeln!(self.out)
+        writeln!(body)
     }
 
-    fn line(&mut self, line: &str) -> io::Result<()> {
+    fn line(&mut self, kind: LineKind, line: &str) -> io::Result<()> {
+        if let Some((_, folded)) = &mut self.held {
+            folded.lines.add(kind, line);
+            let is_left_out = kind == LineKind::Lint && self.lints > MAX_LINTS;
+            if folded.workloads > MAX_DETAILED || is_left_out {
+                return Ok(());
+            }
+        }
         self.is_in_lines = true;
-        writeln!(self.out, "{line}")
+        writeln!(self.body(), "{line}")
     }
 
     fn end_lines(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_in_lines) { writeln!(self.out) } else { Ok(()) }
+        if std::mem::take(&mut self.is_in_lines) { writeln!(self.body()) } else { Ok(()) }
+    }
+
+    /// Where details are written.
+    fn body(&mut self) -> &mut dyn io::Write {
+        match &mut self.held {
+            Some((held, _)) => held,
+            None => &mut self.out,
+        }
     }
 
     fn last_of_cluster(&mut self, summary: &Summary) -> io::Result<()> {

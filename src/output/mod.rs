@@ -3,6 +3,7 @@
 
 mod concise;
 mod destination;
+mod folded;
 mod frame;
 mod github;
 mod html;
@@ -120,6 +121,15 @@ pub struct Report<'p> {
     counts_skipped: bool,
 }
 
+/// How much the format for people shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Details {
+    /// Everything.
+    All,
+    /// Everything of few workloads or namespaces; of many, equal findings once, and the worst.
+    Folded,
+}
+
 /// A format with its destination.
 trait FormatWriter: Send {
     fn add(&mut self, item: Item<'_>) -> io::Result<()>;
@@ -135,8 +145,9 @@ impl<'p> Report<'p> {
     ///
     /// # Errors
     /// A file that cannot be created, with its name.
-    pub fn open(outputs: &'p [Output], about: About<'p>) -> io::Result<Self> {
-        let forms = outputs.iter().map(|output| form(output, about)).collect::<io::Result<_>>()?;
+    pub fn open(outputs: &'p [Output], about: About<'p>, details: Details) -> io::Result<Self> {
+        let forms = outputs.iter().map(|output| form(output, about, details));
+        let forms = forms.collect::<io::Result<_>>()?;
         let shows = |output: &Output| output.format == Format::Sarif;
         let replacements = match outputs.iter().any(shows) {
             true => Replacements::Shown,
@@ -190,10 +201,14 @@ impl<'p> Report<'p> {
     }
 }
 
-fn form<'p>(output: &Output, about: About<'p>) -> io::Result<Box<dyn FormatWriter + 'p>> {
+fn form<'p>(
+    output: &Output,
+    about: About<'p>,
+    details: Details,
+) -> io::Result<Box<dyn FormatWriter + 'p>> {
     let out = output.open()?;
     Ok(match output.format {
-        Format::Human => Box::new(human::Human::new(out, about)),
+        Format::Human => Box::new(human::Human::new(out, about, details)),
         Format::Concise => Box::new(concise::Concise(out)),
         Format::Json => Box::new(json::Document::new(out, about, json::Syntax::Json)),
         Format::Jsonl => Box::new(json::Jsonl(out)),

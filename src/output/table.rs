@@ -62,26 +62,28 @@ fn cell(violated: usize) -> String {
     if violated == 0 { "ok".to_owned() } else { format!("{violated} violated") }
 }
 
+/// A table without lines around its cells.
+pub(super) fn plain<R: Into<comfy_table::Row>, const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header);
+    table.add_rows(rows);
+    let table = table.to_string();
+    let lines: Vec<_> = table.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
 /// Writes nothing if there are no violations.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let mut table = comfy_table::Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header([
-            "NAMESPACE",
-            "WORKLOAD",
-            "MEETS",
-            "BASELINE",
-            "RESTRICTED",
-            "HARDENABLE",
-        ]);
-        table.add_rows(&self.rows);
-        let table = table.to_string();
-        let lines: Vec<_> = table.lines().map(str::trim_end).collect();
-        f.write_str(&lines.join("\n"))?;
+        let header = ["NAMESPACE", "WORKLOAD", "MEETS", "BASELINE", "RESTRICTED", "HARDENABLE"];
+        f.write_str(&plain(header, &self.rows))?;
         if self.more > 0 {
             write!(f, "\n and {} more", self.more)?;
         }

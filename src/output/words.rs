@@ -3,7 +3,7 @@
 use clap::builder::styling::{AnsiColor, Style};
 
 use manifest::Unreadable;
-use policy::findings::{Lint, Position, Severity, Workload};
+use policy::findings::{Lint, Position, ReportedViolation, Severity, Workload};
 
 pub(super) use crate::sanitize::visible;
 
@@ -12,7 +12,7 @@ use super::Skipped;
 pub(super) const PLACE: Style = Style::new().bold();
 pub(super) const WRONG: Style = AnsiColor::Red.on_default().bold();
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-const ASIDE: Style = AnsiColor::Yellow.on_default();
+pub(super) const ASIDE: Style = AnsiColor::Yellow.on_default();
 
 /// `2 objects`.
 pub(super) fn count(number: u64, what: &str) -> String {
@@ -41,6 +41,15 @@ pub(super) fn place(source: &str, at: Option<Position>) -> String {
 pub(super) fn location_of(workload: &Workload) -> Option<String> {
     let location = workload.location.as_ref()?;
     Some(place(&location.source, Some(location.region.start)))
+}
+
+/// The place of a violation: that of its first field in the file, or that of its object.
+pub(super) fn place_of(workload: &Workload, broken: &ReportedViolation) -> Option<String> {
+    let region = broken.found.iter().find_map(|found| found.region);
+    match (&workload.location, region) {
+        (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),
+        _ => location_of(workload),
+    }
 }
 
 /// An unreadable input, in one line: `deploy/web.yaml:3: error: …`.

@@ -12,7 +12,7 @@ use policy::{
 use portcullis::{
     config,
     harden::Hardener,
-    output::{About, Format, Item, Output, Report},
+    output::{About, Details, Format, Item, Output, Report},
 };
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ fn judged(text: &str, policy: &Policy) -> Workload {
 
 fn report(judged: &Workload, text: &str, policy: &Policy, format: Format, file: &Path) {
     let outputs = [Output { format, file: Some(file.to_owned()) }];
-    let mut report = Report::open(&outputs, About::Manifests(policy)).unwrap();
+    let mut report = Report::open(&outputs, About::Manifests(policy), Details::Folded).unwrap();
     report.add(Item::Workload(judged, Some(text))).unwrap();
     report.finish().unwrap();
 }

@@ -8,7 +8,7 @@ use policy::{
     harden,
     namespace::EffectivePolicy,
 };
-use portcullis::output::{About, Format, Item, Output, Report};
+use portcullis::output::{About, Details, Format, Item, Output, Report};
 use serde_json::Value;
 
 /// The report of a namespace with a label that has no effect.
@@ -37,7 +37,7 @@ fn say(format: Format) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("report");
     let outputs = [Output { format, file: Some(file.clone()) }];
-    let mut report = Report::open(&outputs, About::Cluster).unwrap();
+    let mut report = Report::open(&outputs, About::Cluster, Details::Folded).unwrap();
     report.add(Item::Namespace(&namespace)).unwrap();
     report.finish().unwrap();
     fs::read_to_string(file).unwrap()

@@ -4,15 +4,83 @@ use std::{io::Read as _, process::Stdio};
 
 use insta::assert_snapshot;
 
-use crate::check::program::{check, command};
+use crate::check::program::{check, check_with, command};
 
 const EVERY_KIND: &str = "tests/manifests/every-kind.yaml";
 
 #[test]
 fn people_read_what_to_set() {
+    let outcome = check(&["--level", "restricted", "--details", EVERY_KIND]);
+    assert_snapshot!(outcome.out);
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""));
+}
+
+#[test]
+fn people_read_the_findings_of_many_workloads_folded() {
     let outcome = check(&["--level", "restricted", EVERY_KIND]);
     assert_snapshot!(outcome.out);
     assert_eq!((outcome.status, &*outcome.err), (Some(1), ""));
+}
+
+/// A pod that violates restricted, and every eleventh baseline.
+fn pods(count: usize) -> String {
+    let pod = |index| {
+        let network = if index % 11 == 5 { "hostNetwork: true, " } else { "" };
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: web-{index}}}\nspec: {{{network}containers: [{{name: a, image: a}}]}}\n---\n"
+        )
+    };
+    (0..count).map(pod).collect()
+}
+
+#[test]
+fn up_to_five_workloads_are_shown_with_their_lines() {
+    let report = |args: &[&str], count| {
+        check_with(&[&["--level", "restricted"], args].concat(), pods(count).as_bytes()).out
+    };
+    // A frame points at a line with carets.
+    let frames = |text: &str| text.lines().filter(|line| line.contains("^^^")).count();
+    assert_eq!(report(&[], 5), report(&["--details"], 5));
+    assert!(frames(&report(&[], 5)) >= 5 * 4);
+    assert_eq!(frames(&report(&[], 6)), 0);
+    assert!(frames(&report(&["--details"], 6)) >= 6 * 4);
+    assert!(report(&["--trace"], 6).contains("trace of Pod web-5"));
+}
+
+#[test]
+fn the_findings_of_many_workloads_fit_three_screens() {
+    for count in [6, 123, 2000] {
+        let outcome = check_with(&["--level", "restricted"], pods(count).as_bytes());
+        let lines: Vec<_> = outcome.out.lines().collect();
+        assert!(lines.len() <= 72, "{count}: {}", lines.len());
+        // Baseline first, although only one in eleven violates it.
+        assert!(
+            lines[0].starts_with("error[hostNamespaces]: host namespaces: Pod web-5"),
+            "{}",
+            lines[0]
+        );
+        let more = format!(" and {} more: --details", count - 1);
+        assert_eq!(lines.iter().filter(|line| line.ends_with(&more)).count(), 4, "{}", outcome.out);
+        let worst = lines.iter().position(|line| line.starts_with(" WORKLOAD")).unwrap() + 1;
+        assert!(
+            lines[worst].starts_with(" Pod web-5  ") && lines[worst].ends_with("-:26:1"),
+            "{}",
+            lines[worst]
+        );
+    }
+    // What is not judged does not fill the screens either.
+    let broken = "apiVersion: v1\nkind: Pod\nspec: 1\n---\n".repeat(500);
+    let outcome = check_with(&["--level", "restricted"], (pods(123) + &broken).as_bytes());
+    assert!(outcome.out.lines().count() <= 90, "{}", outcome.out);
+    assert!(outcome.out.contains(" and 492 more: --details"), "{}", outcome.out);
+    // Formats for machines are complete.
+    for (format, per_workload) in [("concise", 4), ("jsonl", 1)] {
+        let outcome = check_with(&["--level", "restricted", "-o", format], pods(22).as_bytes());
+        assert_eq!(
+            outcome.out.lines().count(),
+            22 * per_workload + if format == "concise" { 2 } else { 0 }
+        );
+    }
 }
 
 #[test]
@@ -82,7 +150,7 @@ fn a_wrong_command_line_is_status_2_and_says_what_is_allowed() {
 fn what_is_wrong_does_not_steer_a_terminal() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"a\\e[2Jb\\nc\"}\nspec: {hostPID: true, \
                containers: [{name: \"\\e]0;x\\a\", image: a, securityContext: {privileged: true}}]}\n";
-    let outcome = crate::check::program::check_with(&["-"], pod.as_bytes());
+    let outcome = check_with(&["-"], pod.as_bytes());
     assert!(outcome.out.contains("Pod a [2Jb c:"), "{}", outcome.out);
     assert!(outcome.out.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", outcome.out);
 }
@@ -108,7 +176,7 @@ fn a_reader_that_leaves_is_no_panic() {
     std::fs::write(&file, format!("{manifest}---\n").repeat(50)).unwrap();
     let file = file.to_str().unwrap();
     for format in ["human", "json", "jsonl"] {
-        let mut child = command(&["--level", "restricted", "-o", format, file])
+        let mut child = command(&["--level", "restricted", "--details", "-o", format, file])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -19,7 +19,7 @@ use portcullis::{
     harden::Hardener,
     input::{Origin, Source},
     namespaces::{self, Definitions},
-    output::{About, Output, Report},
+    output::{About, Details, Output, Report},
     policy_test,
 };
 use serde_json::{Value, json};
@@ -304,7 +304,7 @@ impl Policies {
         let sources = [Source::File(file, Origin::Named)];
         let (inputs, definitions) = namespaces::scan(&sources, &policy.config).unwrap();
         let policies = namespaces::Policies::new(policy.clone(), definitions);
-        let report = Report::open(&outputs, About::Manifests(&policy)).unwrap();
+        let report = Report::open(&outputs, About::Manifests(&policy), Details::Folded).unwrap();
         check::run(&inputs, &policies, report).unwrap();
         let rows = std::fs::read_to_string(out).unwrap();
         rows.lines()
