@@ -1,20 +1,23 @@
 //! Judges manifests offline: which objects of a text the webhook would deny, and where they are. Neither contacts a
 //! cluster nor changes a file.
 
+mod editable;
 mod lints;
 mod parallel;
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{cell::OnceCell, convert::Infallible, io, sync::Arc};
 
 use manifest::{Manifest, Places, Reading, Unreadable};
 use policy::findings::{Lint, Policy, Summary, Workload};
 
 use crate::{
+    harden::Hardener,
     input::{self, Origin, Part, SkipReason, Source},
     namespaces::{Input, Policies},
     output::{Item, Replacements, Report, Skipped},
 };
 
+use editable::Editable;
 use parallel::{Judged, Reported};
 
 /// The advice for a patch whose kustomization is unknown.
@@ -29,7 +32,8 @@ pub fn run(
     policies: &Policies,
     mut report: Report<'_>,
 ) -> io::Result<Summary> {
-    let judge = Judge { policies, replacements: report.replacements() };
+    let (replacements, hardener) = (report.replacements(), policies.hardener());
+    let judge = Judge { policies, hardener, replacements };
     input::on_deep_stack(|| {
         let found =
             |input: &Input<'_>, name: &Arc<str>, text: &[u8]| judge.found(input.source, name, text);
@@ -41,6 +45,7 @@ pub fn run(
 /// The policies for judging texts, and the findings to compute.
 struct Judge<'p> {
     policies: &'p Policies,
+    hardener: Hardener,
     replacements: Replacements,
 }
 
@@ -108,7 +113,9 @@ impl Judge<'_> {
         mut report: impl FnMut(Reported) -> Result<(), E>,
     ) -> Result<(), E> {
         let policy = &*self.policies.of(name);
-        let mut places = Places::new(Arc::clone(name), text);
+        let mut places = source.places(name, text);
+        let (hardener, left) = (&self.hardener, OnceCell::new());
+        let editable = Editable { hardener, source, name, text, left };
         input::read(text, source.origin(), |part| {
             let reading = match part {
                 Part::Reading(reading) => reading,
@@ -119,7 +126,8 @@ impl Judge<'_> {
             let (lints, reported) = match reading {
                 Reading::Object(manifest) => {
                     let lints = lints::of_manifest(&manifest, policy, &mut places);
-                    let workload = self.workload(&manifest, policy, &lints, &mut places);
+                    let mut workload = self.workload(&manifest, policy, &lints, &mut places);
+                    editable.mark(&mut workload, &manifest);
                     (lints, Reported::Workload(Box::new(workload)))
                 }
                 Reading::Other(manifest) => {

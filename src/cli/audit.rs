@@ -54,6 +54,10 @@ pub(super) struct Flags {
     #[arg(short, long = "namespace", value_name = "NAMESPACE", value_parser = super::namespace)]
     namespaces: Vec<String>,
 
+    /// All namespaces, as without -n
+    #[arg(short = 'A', long, overrides_with = "namespaces")]
+    all_namespaces: bool,
+
     /// Label selector for workloads, as in kubectl. The levels that whole namespaces meet are then unknown
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     selector: Option<String>,

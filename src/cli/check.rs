@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use policy::{
     config::{Config, PROFILE_LABEL},
@@ -31,16 +31,18 @@ use crate::{
 use super::{
     Exit, excepted,
     exclude::Exclude,
+    helm::HelmValues,
     offered::{forms, levels, offered},
 };
 
 /// No flag is read from the environment: the result depends on the command line alone.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("charts").args(["helm"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   portcullis check deploy/                                check all manifests below a directory
   portcullis check -k overlays/prod -n shop               render a kustomization, check it for a namespace
-  portcullis check --helm chart/ -f values.yaml           render a chart and check it
+  portcullis check --helm chart/ -V values.yaml           render a chart and check it
   portcullis check deploy/ -o human -o sarif=out.sarif    also write a SARIF report
 
 Namespaces in the input are the policy for the manifests in them, wherever in the input they are. \
@@ -57,6 +59,10 @@ pub(super) struct Flags {
     #[command(flatten)]
     exclude: Exclude,
 
+    /// The same as PATH, as in kubectl; can be repeated
+    #[arg(short = 'f', long = "filename", value_name = "FILE", value_delimiter = ',')]
+    files: Vec<PathBuf>,
+
     /// Accepted for compatibility with kubectl; directories are always read recursively
     #[arg(short = 'R', long)]
     recursive: bool,
@@ -65,13 +71,12 @@ pub(super) struct Flags {
     #[arg(short, long, value_name = "DIRECTORY")]
     kustomize: Vec<PathBuf>,
 
-    /// Chart to render with helm
+    /// Chart to render with helm; can be repeated
     #[arg(long, value_name = "CHART")]
-    helm: Option<OsString>,
+    helm: Vec<OsString>,
 
-    /// Values file for the chart; can be repeated
-    #[arg(short = 'f', long, value_name = "FILE", requires = "helm")]
-    values: Vec<PathBuf>,
+    #[command(flatten)]
+    helm_values: HelmValues,
 
     /// Level to check: privileged, baseline or restricted [default: the level that the configuration enforces]
     #[arg(long, value_name = "LEVEL", value_parser = offered(Level::from_str, levels), hide_possible_values = true)]
@@ -103,7 +108,7 @@ pub(super) struct Flags {
     assume_hardened: bool,
 
     /// Show every finding with its lines. Without it, the human format shows the findings of more than 5 workloads folded:
-    /// each control once, and the worst workloads
+    /// each control once, and the worst workloads. Also list what is skipped in directories
     #[arg(long)]
     details: bool,
 
@@ -206,12 +211,14 @@ fn cluster_facts(
 
 fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
     let exclusions = flags.exclude.exclusions()?;
-    let paths = flags.paths.iter().flat_map(|path| Source::of(path, &exclusions)).collect();
+    let paths = flags.paths.iter().chain(&flags.files);
+    let paths = paths.flat_map(|path| Source::of(path, &exclusions)).collect();
     let paths = input::without_patches(paths, &flags.kustomize).into_iter();
     let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
-    let chart = flags.helm.iter().map(|chart| Source::helm(chart, &flags.values));
-    let sources: Vec<_> = paths.chain(kustomizations).chain(chart).collect();
-    let is_named = !flags.paths.is_empty() || !sources.is_empty();
+    let values = Arc::new(flags.helm_values.arguments(flags.namespace.as_deref()));
+    let charts = flags.helm.iter().map(|chart| Source::helm(chart, &values));
+    let sources: Vec<_> = paths.chain(kustomizations).chain(charts).collect();
+    let is_named = !flags.paths.is_empty() || !flags.files.is_empty() || !sources.is_empty();
     if is_named {
         return Ok(sources);
     }

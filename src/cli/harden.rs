@@ -40,6 +40,10 @@ pub(super) struct Flags {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
 
+    /// The same as PATH, as in kubectl; can be repeated
+    #[arg(short = 'f', long = "filename", value_name = "FILE", value_delimiter = ',')]
+    files: Vec<PathBuf>,
+
     /// Change the files in place, each atomically
     #[arg(short, long)]
     in_place: bool,
@@ -103,7 +107,8 @@ fn colours() -> Colours {
 }
 
 fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
-    let sources: Vec<_> = match flags.paths.as_slice() {
+    let paths: Vec<_> = flags.paths.iter().chain(&flags.files).collect();
+    let sources: Vec<_> = match paths.as_slice() {
         [] if io::stdin().is_terminal() || form == HardenOutput::InPlace => {
             anyhow::bail!("nothing to harden: name files or directories")
         }

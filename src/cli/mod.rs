@@ -11,6 +11,7 @@ mod exclude;
 mod explain;
 mod harden;
 mod healthcheck;
+mod helm;
 mod man;
 mod offered;
 mod plugin;

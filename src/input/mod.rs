@@ -13,8 +13,11 @@ use std::{
     fmt, fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
+
+use manifest::Places;
 
 pub use exclude::Exclusions;
 pub use kustomization::without_patches;
@@ -110,10 +113,19 @@ impl Source {
         Self::Rendered(Rendered::Kustomize(directory.to_owned()))
     }
 
-    /// The output of `helm template` for a chart with these values files.
-    pub fn helm(chart: &OsStr, values: &[PathBuf]) -> Self {
-        let chart = OsString::from(chart);
-        Self::Rendered(Rendered::Helm { chart, values: values.to_vec() })
+    /// The output of `helm template` for a chart with these options.
+    pub fn helm(chart: &OsStr, options: &Arc<Vec<OsString>>) -> Self {
+        let (chart, options) = (OsString::from(chart), Arc::clone(options));
+        Self::Rendered(Rendered::Helm { chart, options })
+    }
+
+    /// The places in the text of this source.
+    pub fn places<'t>(&self, name: &Arc<str>, text: &'t [u8]) -> Places<'t> {
+        let name = Arc::clone(name);
+        match self {
+            Self::Rendered(of) => Places::of_rendering(name, text, of.templates(text)),
+            _ => Places::new(name, text),
+        }
     }
 
     /// Reads the whole text.

@@ -6,8 +6,11 @@ use std::{
     io::{self, Read as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     thread,
 };
+
+use manifest::Line;
 
 use super::bounded;
 
@@ -21,12 +24,12 @@ const MAX_COMPLAINT: u64 = 16 << 10;
 pub enum Rendered {
     /// A directory with a kustomization.
     Kustomize(PathBuf),
-    /// A chart, with files of values.
+    /// A chart.
     Helm {
         /// A directory, an archive or a reference.
         chart: OsString,
-        /// `--values`, in their order.
-        values: Vec<PathBuf>,
+        /// Options for helm.
+        options: Arc<Vec<OsString>>,
     },
 }
 
@@ -48,6 +51,26 @@ impl Rendered {
         Err(format!("cannot be rendered: there is no {} in PATH", names.join(" and no ")))
     }
 
+    /// The templates that Helm names in its output, each with the line of its name. The names begin with that of the chart,
+    /// for which its directory is used if it is one.
+    pub(super) fn templates(&self, text: &[u8]) -> Vec<(Line, Arc<str>)> {
+        let Self::Helm { chart, .. } = self else { return Vec::new() };
+        let directory = Some(Path::new(chart)).filter(|chart| chart.is_dir());
+        let mut line = Line::FIRST;
+        let mut templates = Vec::new();
+        for text in text.split_inclusive(|byte| *byte == b'\n') {
+            let name = text.strip_prefix(b"# Source: ").and_then(|name| str::from_utf8(name).ok());
+            if let Some(name) = name.map(str::trim) {
+                let in_chart = name.split_once('/').map(|(_, in_chart)| in_chart);
+                let path = directory.zip(in_chart).map(|(chart, name)| chart.join(name));
+                let path = path.map(|path| path.display().to_string());
+                templates.push((line, path.unwrap_or_else(|| name.to_owned()).into()));
+            }
+            line = line.after_newlines(text);
+        }
+        templates
+    }
+
     /// The programs that can render it, in order of preference.
     fn tools(&self) -> Vec<Tool> {
         match self {
@@ -55,11 +78,10 @@ impl Rendered {
                 Tool::new("kubectl", ["kustomize".into(), operand(directory)]),
                 Tool::new("kustomize", ["build".into(), operand(directory)]),
             ],
-            Self::Helm { chart, values } => {
+            Self::Helm { chart, options } => {
                 let chart = operand(Path::new(chart));
-                let values = values.iter().flat_map(|file| ["--values".into(), file.into()]);
                 let arguments = ["template".into(), "release-name".into(), chart];
-                vec![Tool::new("helm", arguments.into_iter().chain(values))]
+                vec![Tool::new("helm", arguments.into_iter().chain(options.iter().cloned()))]
             }
         }
     }

@@ -13,7 +13,7 @@ use policy::{
     pss::{Level, Version},
 };
 
-use crate::cluster::Labels;
+use crate::{cluster::Labels, harden::Hardener};
 
 /// The definitions of each namespace.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +99,11 @@ impl Policies {
         let mut policies = Self { policy, given, definitions, depend_on_source };
         policies.policy.labels = policies.labels("");
         policies
+    }
+
+    /// Hardens as the `harden` command does with this configuration and these Namespaces.
+    pub fn hardener(&self) -> Hardener {
+        Hardener::new((*self.policy.config).clone()).with_namespaces(self.definitions.clone())
     }
 
     /// The policy for the manifests of a source.

@@ -50,7 +50,7 @@ fn place<'a>(
     text: Option<&'a str>,
 ) -> Vec<Element<'a>> {
     let Some(location) = &workload.location else { return Vec::new() };
-    let source = visible(&location.source);
+    let source = visible(&location.label()).into_owned();
     let regions = || broken.found.iter().filter_map(|found| Some((found, found.region?)));
     let all = regions().flat_map(|(found, region)| std::iter::once(region).chain(found.context));
     let shown = text.and_then(|text| Lines::around(text, all));

@@ -75,7 +75,7 @@ impl FormatWriter for Human {
             Item::Unreadable(source, why) => {
                 self.line(LineKind::Unreadable, &unreadable(source, why))
             }
-            Item::Skipped(it) if it.is_counted() => Ok(()),
+            Item::Skipped(it) if it.is_counted() && self.held.is_some() => Ok(()),
             Item::Skipped(it) => self.line(LineKind::Skipped, &skipped(it)),
         }
     }
@@ -195,7 +195,7 @@ impl Human {
 
     fn last(&mut self, summary: &Summary, judged_by: &JudgedBy) -> io::Result<()> {
         let Summary { objects, exempt, violating, violations, .. } = *summary;
-        let Summary { hardenable, ignored, unreadable, skipped, lints, .. } = *summary;
+        let Summary { fixable, ignored, unreadable, skipped, lints, .. } = *summary;
         let mut parts = Vec::new();
         if objects == 0 {
             parts.push("no pods and no pod templates found".to_owned());
@@ -222,21 +222,18 @@ impl Human {
             (Some(levels), Some(asked)) => format!("{style}{levels}{style:#} ({})", asked.version),
         };
         writeln!(self.out, "{by}: {}", parts.join("; "))?;
-        self.next(violations, hardenable)
+        self.next(violations, fixable)
     }
 
     /// The command to run next.
-    fn next(&mut self, violations: u64, hardenable: u64) -> io::Result<()> {
-        if hardenable > 0 {
-            let manual = match violations - hardenable {
+    fn next(&mut self, violations: u64, fixable: u64) -> io::Result<()> {
+        if fixable > 0 {
+            let manual = match violations - fixable {
                 0 => String::new(),
                 1 => "; 1 needs manual changes".to_owned(),
                 manual => format!("; {manual} need manual changes"),
             };
-            writeln!(
-                self.out,
-                "`portcullis harden PATH` fixes {hardenable} of {violations}{manual}"
-            )
+            writeln!(self.out, "`portcullis harden PATH` fixes {fixable} of {violations}{manual}")
         } else if violations > 0 {
             writeln!(self.out, "`portcullis explain CONTROL` shows why, and the alternatives")
         } else {

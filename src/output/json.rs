@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use manifest::Line;
 use policy::{
-    findings::{self, Identity, Region, Summary},
+    findings::{self, Identity, LinesOf, Region, Summary},
     pss::{LevelVersion, Levels},
 };
 
@@ -205,6 +205,8 @@ struct Workload<'a> {
 pub(super) struct Lint<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    rendered: bool,
     #[serde(flatten)]
     region: Option<Lines>,
     rule: &'static str,
@@ -221,6 +223,7 @@ impl<'a> Lint<'a> {
         let findings::Lint { rule, object, field, message, severity, location, .. } = lint;
         Self {
             source: location.as_ref().map(|location| &*location.source),
+            rendered: location.as_ref().is_some_and(is_rendered),
             region: location.as_ref().map(|location| Lines::of(location.region)),
             rule: rule.name(),
             severity: severity.as_str(),
@@ -236,6 +239,9 @@ impl<'a> Lint<'a> {
 #[derive(Serialize)]
 struct Location<'a> {
     source: &'a str,
+    /// Whether lines are counted in what Helm or kustomize makes of the source.
+    #[serde(skip_serializing_if = "is_false")]
+    rendered: bool,
     line: u64,
     column: u64,
 }
@@ -253,6 +259,14 @@ struct Violation<'a> {
     findings: Vec<Finding<'a>>,
     #[serde(skip_serializing_if = "is_none")]
     more: usize,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_rendered(location: &findings::Location) -> bool {
+    location.lines == LinesOf::Rendering
 }
 
 fn is_none(more: &usize) -> bool {
@@ -309,6 +323,7 @@ impl<'a> Workload<'a> {
         Self {
             location: workload.location.as_ref().map(|location| Location {
                 source: &location.source,
+                rendered: is_rendered(location),
                 line: location.region.start.line,
                 column: location.region.start.column,
             }),

@@ -87,7 +87,7 @@ impl Junit {
         let line = |lint: &Lint| {
             let line = format!("{}: {lint}", lint.rule.id());
             let place = lint.location.as_ref().map(|location| {
-                format!("{}: ", place(&location.source, Some(location.region.start)))
+                format!("{}: ", place(&location.label(), Some(location.region.start)))
             });
             visible(&format!("{}{line}", place.unwrap_or_default())).into_owned()
         };

@@ -153,7 +153,10 @@ impl<'p> Report<'p> {
             true => Replacements::Shown,
             false => Replacements::NotShown,
         };
-        let counts_skipped = outputs.iter().any(|output| output.format == Format::Human);
+        let counts_skipped = outputs.iter().any(|output| match output.format {
+            Format::Human => details == Details::Folded,
+            format => format == Format::Github,
+        });
         let (summary, skipped) = (Summary::default(), SkipCounts::default());
         Ok(Self { forms, replacements, summary, skipped, counts_skipped })
     }
@@ -195,7 +198,7 @@ impl<'p> Report<'p> {
         self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
         if let Some(line) = self.skipped.line().filter(|_| self.counts_skipped) {
             // A closed standard error must not end the command.
-            let _ = writeln!(io::stderr(), "portcullis: {line} (-o concise lists them)");
+            let _ = writeln!(io::stderr(), "portcullis: {line} (--details lists them)");
         }
         Ok(self.summary)
     }

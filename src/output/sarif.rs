@@ -140,10 +140,7 @@ fn of_lint(lint: &Lint) -> Value {
     let logical = json!([{"fullyQualifiedName": name, "name": lint.field, "kind": "member"}]);
     let location = match &lint.location {
         Some(location) => {
-            let physical = PhysicalLocation {
-                artifact_location: Artifact { uri: uri(&location.source) },
-                region: region(location.region),
-            };
+            let physical = physical(location, location.region);
             json!({"physicalLocation": physical, "logicalLocations": logical})
         }
         None => json!({"logicalLocations": logical}),
@@ -239,7 +236,8 @@ struct Location<'a> {
 #[serde(rename_all = "camelCase")]
 struct PhysicalLocation {
     artifact_location: Artifact,
-    region: Region,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Region>,
 }
 
 #[derive(Serialize)]
@@ -268,11 +266,16 @@ fn result<'a>(workload: &'a Workload, broken: &'a ReportedViolation) -> SarifRes
     let (id, identity) = (broken.requirement.id(), &workload.identity);
     let reason = broken.requirement.reason();
     let mut locations = broken.found.iter().map(|found| location(workload, found));
+    let at = workload.location.as_ref();
+    let note = at.map_or_else(String::new, |at| {
+        let region = broken.found.iter().find_map(|found| found.region);
+        at.region_or_note(region.unwrap_or(at.region)).1
+    });
     SarifResult {
         rule_id: id,
         rule_index: broken.requirement.position().unwrap_or(0),
         level: broken.severity.as_str(),
-        message: Message { text: format!("{identity}: {reason}: {}", broken.message) },
+        message: Message { text: format!("{identity}: {reason}: {}{note}", broken.message) },
         locations: locations.next().into_iter().collect(),
         related_locations: locations.collect(),
         partial_fingerprints: json!({"workloadControl/v1": format!("{identity} {id}")}),
@@ -306,18 +309,24 @@ fn region(region: findings::Region) -> Region {
 
 fn location<'a>(workload: &'a Workload, found: &'a FieldToFix) -> Location<'a> {
     let FieldToFix { field, place, fix, .. } = found;
-    let physical = |location: &findings::Location| PhysicalLocation {
-        artifact_location: Artifact { uri: uri(&location.source) },
-        region: region(found.region.unwrap_or(location.region)),
-    };
+    let at = workload.location.as_ref().map(|at| (at, found.region.unwrap_or(at.region)));
+    let note = at.map_or_else(String::new, |(at, region)| at.region_or_note(region).1);
     Location {
-        physical_location: workload.location.as_ref().map(physical),
+        physical_location: at.map(|(at, region)| physical(at, region)),
         logical_locations: [LogicalLocation {
             fully_qualified_name: format!("{}: {field}", workload.identity),
             name: field,
             kind: "member",
         }],
-        message: Message { text: format!("{place}: {fix}") },
+        message: Message { text: format!("{place}: {fix}{note}") },
+    }
+}
+
+/// A place in a file. Lines of a rendering are in no file.
+fn physical(location: &findings::Location, at: findings::Region) -> PhysicalLocation {
+    PhysicalLocation {
+        artifact_location: Artifact { uri: uri(&location.source) },
+        region: location.region_or_note(at).0.map(region),
     }
 }
 

@@ -40,14 +40,14 @@ pub(super) fn place(source: &str, at: Option<Position>) -> String {
 /// The location of an object in its file, if it has one.
 pub(super) fn location_of(workload: &Workload) -> Option<String> {
     let location = workload.location.as_ref()?;
-    Some(place(&location.source, Some(location.region.start)))
+    Some(place(&location.label(), Some(location.region.start)))
 }
 
 /// The place of a violation: that of its first field in the file, or that of its object.
 pub(super) fn place_of(workload: &Workload, broken: &ReportedViolation) -> Option<String> {
     let region = broken.found.iter().find_map(|found| found.region);
     match (&workload.location, region) {
-        (Some(location), Some(region)) => Some(place(&location.source, Some(region.start))),
+        (Some(location), Some(region)) => Some(place(&location.label(), Some(region.start))),
         _ => location_of(workload),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn unreadable(source: &str, unreadable: &Unreadable) -> String {
 /// A lint, in one line: `deploy/web.yaml:12:9: Deployment shop/web: lint/unknown-field: spec.…`.
 pub(super) fn lint(lint: &Lint) -> String {
     let at = lint.location.as_ref().map_or_else(String::new, |location| {
-        format!("{PLACE}{}{PLACE:#}: ", place(&location.source, Some(location.region.start)))
+        format!("{PLACE}{}{PLACE:#}: ", place(&location.label(), Some(location.region.start)))
     });
     let style = if lint.severity == Severity::Error { WRONG } else { ASIDE };
     let object = lint.object.to_string();

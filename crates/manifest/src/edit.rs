@@ -73,7 +73,7 @@ pub fn edits(
 /// # Errors
 /// Overlapping edits.
 pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
-    edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.column)));
+    sort(edits);
     let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
     let mut edited = String::with_capacity(text.len() + added);
     let mut at = 0;
@@ -86,6 +86,23 @@ pub fn apply(text: &str, edits: &mut [Edit]) -> Result<String, Refusal> {
     }
     edited.push_str(text.get(at..).unwrap_or_default());
     Ok(edited)
+}
+
+/// Sorts edits, and joins insertions at one point: programs that apply them one by one would insert them in any order.
+pub(super) fn merged(mut edits: Vec<Edit>) -> Vec<Edit> {
+    sort(&mut edits);
+    let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match merged.last_mut().filter(|last| last.range == edit.range && edit.range.is_empty()) {
+            Some(last) => last.text.push_str(&edit.text),
+            None => merged.push(edit),
+        }
+    }
+    merged
+}
+
+fn sort(edits: &mut [Edit]) {
+    edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.column)));
 }
 
 /// The mapping that contains a `securityContext`.

@@ -34,7 +34,7 @@ use std::{borrow::Cow, convert::Infallible};
 pub const STACK: usize = 32 << 20;
 
 /// A line of a source, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Line(u64);
 

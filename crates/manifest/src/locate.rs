@@ -3,7 +3,9 @@
 use std::{cell::OnceCell, ops::Range, sync::Arc};
 
 use policy::{
-    findings::{FieldToFix, Lint, LintRule, Location, Position, Region, Replacement, Workload},
+    findings::{
+        FieldToFix, LinesOf, Lint, LintRule, Location, Position, Region, Replacement, Workload,
+    },
     harden::MissingDefault,
     shown::shown,
 };
@@ -19,6 +21,8 @@ const STRIDE: usize = 1 << 10;
 /// Locates fields in one source. Computes what it needs on first use.
 pub struct Places<'t> {
     source: Arc<str>,
+    /// For a rendering: the sources of its parts, each from its line on.
+    parts: Option<Vec<(Line, Arc<str>)>>,
     text: Option<&'t str>,
     /// The offset of each line's first byte.
     lines: OnceCell<Vec<usize>>,
@@ -35,12 +39,18 @@ impl<'t> Places<'t> {
     pub fn new(source: Arc<str>, text: &'t [u8]) -> Self {
         Self {
             source,
+            parts: None,
             text: str::from_utf8(text).ok(),
             lines: OnceCell::new(),
             characters: OnceCell::new(),
             first_word: None,
             tree: None,
         }
+    }
+
+    /// What another program has rendered from a source, of which parts may be from other sources, each from its line on.
+    pub fn of_rendering(source: Arc<str>, text: &'t [u8], parts: Vec<(Line, Arc<str>)>) -> Self {
+        Self { parts: Some(parts), ..Self::new(source, text) }
     }
 
     /// The text, if the source is text.
@@ -77,7 +87,13 @@ impl<'t> Places<'t> {
             _ => self.first_word(manifest.line),
         };
         self.first_word = Some((manifest.line, region));
-        Location { source: Arc::clone(&self.source), region }
+        let Some(parts) = &self.parts else {
+            return Location { source: Arc::clone(&self.source), region, lines: LinesOf::Source };
+        };
+        let before = parts.partition_point(|(line, _)| *line <= manifest.line);
+        let part = before.checked_sub(1).and_then(|index| parts.get(index));
+        let source = part.map_or(&self.source, |(_, source)| source);
+        Location { source: Arc::clone(source), region, lines: LinesOf::Rendering }
     }
 
     /// The location of a field, by its path from the object's root. That of the object if there is no such field.
@@ -119,7 +135,7 @@ impl<'t> Places<'t> {
         pod: &Path,
         changes: &[MissingDefault],
     ) -> Vec<Replacement> {
-        let edits = edit::edits(tree, pod, changes).unwrap_or_default();
+        let edits = edit::merged(edit::edits(tree, pod, changes).unwrap_or_default());
         let region = |range: &Range<usize>| self.region(range.start, range.end);
         edits
             .into_iter()

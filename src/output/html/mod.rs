@@ -160,7 +160,7 @@ impl Html {
 
     fn lint(&mut self, lint: &Lint) -> fmt::Result {
         let place = lint.location.as_ref();
-        let at = place.map(|location| place_of(&location.source, Some(location.region.start)));
+        let at = place.map(|location| place_of(&location.label(), Some(location.region.start)));
         writeln!(
             self.lints,
             "<li><code>{}</code> {} <small>{}</small></li>",

@@ -11,6 +11,7 @@ use crate::{
         program::{check, check_with},
         schema::{Schema, hold},
     },
+    harden_command::render::{FORMS, write},
     support::program as outcome,
 };
 
@@ -139,8 +140,19 @@ fn regions_are_exact() {
 /// Each fix alone, applied as an editor would, solves its violation and keeps the file valid.
 #[test]
 fn fixes_solve_their_violations() {
-    let storefront = format!("{SHOP}/storefront.yaml");
-    let text = fs::read_to_string(&storefront).unwrap();
+    let storefront = fs::read_to_string(format!("{SHOP}/storefront.yaml")).unwrap();
+    solve(&storefront, 4);
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+        "spec": {"containers": [{"name": "a", "image": "a"}, {"name": "b", "image": "b"}]},
+    });
+    for form in FORMS {
+        solve(&write(&pod, form, 7), 4);
+    }
+}
+
+/// A text with fixes for all of its violations. Programs apply the replacements of a fix from the end of the text.
+fn solve(text: &str, violations: usize) {
     let judge = |text: &str| {
         let args = ["--level", "restricted", "-o", "sarif", "-"];
         let outcome = check_with(&args, text.as_bytes());
@@ -152,8 +164,8 @@ fn fixes_solve_their_violations() {
         let ids = results.iter().map(|result| result["ruleId"].as_str().unwrap().to_owned());
         ids.collect::<Vec<_>>()
     };
-    let results = judge(&text);
-    assert_eq!(results.len(), 4);
+    let results = judge(text);
+    assert_eq!(results.len(), violations);
     for result in &results {
         let mut replacements = result["fixes"][0]["artifactChanges"][0]["replacements"]
             .as_array()
@@ -161,11 +173,13 @@ fn fixes_solve_their_violations() {
             .iter()
             .map(|replacement| {
                 let inserted = replacement["insertedContent"]["text"].as_str().unwrap();
-                (range(&text, &replacement["deletedRegion"]), inserted)
+                (range(text, &replacement["deletedRegion"]), inserted)
             })
             .collect::<Vec<_>>();
         replacements.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
-        let mut fixed = text.clone();
+        let starts: Vec<_> = replacements.iter().map(|(range, _)| range.start).collect();
+        assert!(starts.windows(2).all(|pair| pair[0] > pair[1]), "{starts:?}: {text}");
+        let mut fixed = text.to_owned();
         for (range, inserted) in replacements {
             fixed.replace_range(range, inserted);
         }

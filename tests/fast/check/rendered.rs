@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
+use serde_json::Value;
+
 use crate::{
     check::program::{Outcome, check, command},
     support::{
@@ -48,12 +50,83 @@ fn a_chart_is_rendered_by_helm_with_its_values() {
         .unwrap();
     let values = values.display().to_string();
     let args = ["--level", "restricted", "-o", "jsonl", "--helm", "charts/portcullis"];
-    let outcome = with_path(directory.path(), &[&args[..], &["-f", &*values]].concat());
+    let outcome = with_path(directory.path(), &[&args[..], &["-V", &*values]].concat());
     assert_eq!((outcome.status, &*outcome.err), (Some(0), ""), "{}", outcome.out);
     let names: Vec<_> =
         outcome.rows().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
     assert!(names.contains(&"gate".to_owned()), "{names:?}");
 }
+
+/// Findings of charts name the template and the rendered line, and offer no fixes.
+#[test]
+fn findings_of_a_chart_name_its_template() {
+    let Ok(helm) = build(Program::Helm4) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    symlink(helm, directory.path().join("helm")).unwrap();
+    let chart = |name: &str| {
+        let chart = directory.path().join(name);
+        fs::create_dir_all(chart.join("templates/deep")).unwrap();
+        fs::write(
+            chart.join("Chart.yaml"),
+            format!("apiVersion: v2\nname: of-{name}\nversion: 1.0.0\n"),
+        )
+        .unwrap();
+        fs::write(chart.join("templates/deep/pod.yaml"), POD_TEMPLATE).unwrap();
+        chart.display().to_string()
+    };
+    let charts = [chart("one"), chart("two")];
+    let args =
+        ["--helm", &*charts[0], "--helm", &*charts[1], "--level", "restricted", "-n", "shop"];
+    let args = [&args[..], &["--set", "a.host=true,b=1", "--set-string", "version=1"]].concat();
+    let args = [&args[..], &["--kube-version", "1.30", "--api-versions", "x/v1,y/v1"]].concat();
+    let outcome = with_path(directory.path(), &[&args[..], &["-o", "json"]].concat());
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""), "{}", outcome.out);
+    let report: Value = serde_json::from_str(&outcome.out).unwrap();
+    for (row, chart) in report["results"].as_array().unwrap().iter().zip(&charts) {
+        assert_eq!(row["source"], format!("{chart}/templates/deep/pod.yaml"));
+        assert_eq!((&row["rendered"], &row["line"]), (&true.into(), &3.into()));
+        assert_eq!(row["namespace"], "shop");
+        let expected = "shop-v1.30-1-true-true";
+        assert_eq!(row["name"], expected, "{row}");
+        let host = row["violations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["control"] == "hostNamespaces");
+        assert_eq!(host.unwrap()["findings"][0]["line"], 8, "{row}");
+    }
+    assert_eq!(report["summary"]["fixable"], 0);
+    assert_ne!(report["summary"]["hardenable"], 0);
+    let file = format!("{}/templates/deep/pod.yaml", charts[0]);
+    for (form, says) in [
+        ("human", format!("{file} (rendered):8")),
+        ("concise", format!("{file} (rendered):8:")),
+        (
+            "github",
+            format!(
+                "::error file={file},title=hostNamespaces::Pod shop/shop-v1.30-1-true-true: host namespaces: pod: set hostNetwork=false (rendered line 8)\n"
+            ),
+        ),
+        ("sarif", "set hostNetwork=false (rendered line 8)".to_owned()),
+        ("junit", format!("{file} (rendered):3:1")),
+    ] {
+        let outcome = with_path(directory.path(), &[&args[..], &["-o", form]].concat());
+        assert!(outcome.out.contains(&says), "{form}: {}", outcome.out);
+        assert!(form == "sarif" || !outcome.out.contains("portcullis harden"), "{}", outcome.out);
+        assert!(!outcome.out.contains("\"fixes\""), "{form}: {}", outcome.out);
+        assert!(form != "sarif" || !outcome.out.contains("startLine"), "{}", outcome.out);
+    }
+}
+
+/// Its name has the facts that helm was given.
+const POD_TEMPLATE: &str = r#"apiVersion: v1
+kind: Pod
+metadata:
+  name: "{{ .Release.Namespace }}-{{ .Capabilities.KubeVersion }}-{{ .Values.version }}-{{ kindIs "string" .Values.version }}-{{ .Capabilities.APIVersions.Has "y/v1" }}"
+spec:
+  hostNetwork: {{ .Values.a.host }}
+  containers: [{name: a, image: a}]
+"#;
 
 #[test]
 fn a_missing_program_is_named() {

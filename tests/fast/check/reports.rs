@@ -135,7 +135,7 @@ fn a_wrong_command_line_is_status_2_and_says_what_is_allowed() {
         (vec!["-o", "xml"], "human, concise, json, jsonl, yaml, sarif, junit, github, html"),
         (vec!["-o", "json", "-o", "human"], "both go to standard output"),
         (vec!["--fail-on", "strict"], "must be one of privileged, baseline, restricted"),
-        (vec!["-f", "values.yaml"], "--helm"),
+        (vec!["-V", "values.yaml"], "--helm"),
         (vec!["--config", "tests/manifests/nowhere.yaml"], "tests/manifests/nowhere.yaml"),
         (vec!["--config", "tests/manifests/clean.yaml"], "tests/manifests/clean.yaml"),
         (vec!["--strict"], "--strict"),

@@ -106,6 +106,8 @@ fn a_repository_ends_by_what_its_pods_violate() {
         "portcullis: skipped: 12 files or documents that are no manifests, 3 templates, 2 patches";
     assert!(lines.len() == 1 && lines[0].starts_with(says), "{}", outcome.err);
     assert_eq!(outcome.out.lines().count(), 1, "{}", outcome.out);
+    let outcome = portcullis(folder.path(), &["check", "--details", "."]);
+    assert_eq!((outcome.out.matches(": skipped: ").count(), &*outcome.err), (17, ""));
 
     fs::write(folder.path().join(".hidden/bad.yml"), BAD).unwrap();
     assert_eq!(portcullis(folder.path(), &["check", "."]).status, Some(1));
@@ -197,4 +199,70 @@ fn what_is_excluded_is_counted() {
     let outcome = portcullis(folder.path(), &["check", "."]);
     assert_eq!(outcome.status, Some(2), "{}", outcome.out);
     assert!(outcome.out.contains(".portcullisignore"), "{}", outcome.out);
+}
+
+/// What `check` counts as fixable is what `harden` fixes, whatever makes it refuse a file.
+#[test]
+fn fixable_is_what_harden_fixes() {
+    const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n";
+    let anchor = "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\nspec:\n  containers:\n  - &c {name: a, image: a}\n  initContainers: [*c]\n";
+    let off = "apiVersion: v1\nkind: Namespace\nmetadata: {name: off, labels: {portcullis.dev/harden: off}}\n---\n";
+    let of_off = POD.replace("{name: a}", "{name: a, namespace: off}");
+    let mut all = 0;
+    for text in [
+        POD.to_owned(),
+        anchor.to_owned(),
+        format!("{POD}---\n{anchor}"),
+        format!("{POD}---\napiVersion: v1\nkind: Pod\nspec: [\n"),
+        format!("{POD}---\napiVersion: v1\nkind: Pod\nspec: {{{{ .Values.spec }}}}\n"),
+        format!("{POD}---\na: b\n"),
+        format!("{off}{of_off}"),
+        format!("{off}{of_off}---\n{POD}"),
+    ] {
+        let folder = repository(&[("a.yaml", &text)]);
+        let summary = || {
+            let args = ["check", "--level", "restricted", "-o", "json", "."];
+            let outcome = portcullis(folder.path(), &args);
+            let report: Value = serde_json::from_str(&outcome.out).unwrap();
+            let count = |key: &str| report["summary"][key].as_u64().unwrap();
+            (count("violations"), count("hardenable"), count("fixable"))
+        };
+        let (violations, hardenable, fixable) = summary();
+        assert!(fixable <= hardenable, "{text}");
+        all += fixable;
+        portcullis(folder.path(), &["harden", "-i", "."]);
+        assert_eq!(summary().0, violations - fixable, "{text}");
+        assert_eq!(summary().2, 0, "{text}");
+    }
+    assert!(all > 0);
+}
+
+#[test]
+fn files_are_named_as_kubectl_names_them() {
+    let folder = repository(&[("a.yaml", BAD), ("b/c.yaml", BAD), ("d.yaml", CLEAN)]);
+    let lines = |args: &[&str]| {
+        let outcome = portcullis(folder.path(), &[&["check", "-o", "github"], args].concat());
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        outcome
+            .out
+            .lines()
+            .map(|line| line[..line.find(",line").unwrap()].to_owned())
+            .collect::<Vec<_>>()
+    };
+    for args in [
+        &["-f", "./a.yaml", "-f", "b"][..],
+        &["-f", "a.yaml,b/"],
+        &["--filename=./a.yaml", "--filename", "./b"],
+        &["./a.yaml", "-f", "b/c.yaml"],
+        &["."],
+    ] {
+        assert_eq!(lines(args), ["::error file=a.yaml", "::error file=b/c.yaml"], "{args:?}");
+    }
+    let outcome = portcullis(folder.path(), &["harden", "--check", "-f", "a.yaml", "d.yaml"]);
+    assert_eq!((outcome.status, &*outcome.out), (Some(1), "a.yaml\n"), "{}", outcome.err);
+    // Before a cluster is looked for, all namespaces replace those that were named, as in kubectl.
+    for args in [&["audit", "-A"][..], &["audit", "-n", "shop", "--all-namespaces"]] {
+        let outcome = portcullis(folder.path(), &[args, &["--kubeconfig", "nowhere"]].concat());
+        assert!(outcome.err.contains("nowhere"), "{}", outcome.err);
+    }
 }

@@ -5,7 +5,7 @@ mod formatting;
 mod manifests;
 mod patches;
 mod program;
-mod render;
+pub(crate) mod render;
 mod shapes;
 
 use std::path::Path;

@@ -16,7 +16,7 @@ pub use lint::{Lint, LintRule};
 pub use namespace::{
     AuditScope, Audited, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
 };
-pub use place::{Location, Position, Region, Replacement};
+pub use place::{LinesOf, Location, Position, Region, Replacement};
 pub use policy::{JudgedPolicy, Modes, NamespaceLabels, Owners, Policy, Severity};
 pub use summary::{LevelCounts, Summary};
 pub use workload::{FieldToFix, Identity, LevelsMet, ReportedViolation, Workload};

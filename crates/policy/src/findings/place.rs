@@ -1,6 +1,6 @@
 //! Places in a text.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// The position of a character in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +27,37 @@ pub struct Region {
 pub struct Location {
     /// The file name; `-` for standard input.
     pub source: Arc<str>,
-    /// The range in the source.
+    /// The range of lines.
     pub region: Region,
+    /// Where these lines are.
+    pub lines: LinesOf,
+}
+
+/// Where the lines of a place are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinesOf {
+    /// In the source itself.
+    Source,
+    /// In what another program makes of the source, such as a template.
+    Rendering,
+}
+
+impl Location {
+    /// The region in the source itself, or else the words ` (rendered line 12)`.
+    pub fn region_or_note(&self, region: Region) -> (Option<Region>, String) {
+        match self.lines {
+            LinesOf::Source => (Some(region), String::new()),
+            LinesOf::Rendering => (None, format!(" (rendered line {})", region.start.line)),
+        }
+    }
+
+    /// The source as it is named before a line: lines of a rendering are not those of the source.
+    pub fn label(&self) -> Cow<'_, str> {
+        match self.lines {
+            LinesOf::Source => Cow::Borrowed(&self.source),
+            LinesOf::Rendering => format!("{} (rendered)", self.source).into(),
+        }
+    }
 }
 
 /// A replacement for a part of a source.

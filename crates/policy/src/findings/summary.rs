@@ -21,6 +21,8 @@ pub struct Summary {
     pub violations: u64,
     /// Violations that hardening would fix.
     pub hardenable: u64,
+    /// Those that the `harden` command fixes in the manifests.
+    pub fixable: u64,
     /// Objects without a pod.
     pub ignored: u64,
     /// Files, documents and objects that could not be read.
@@ -57,7 +59,9 @@ impl Summary {
         self.violating += u64::from(workload.is_denied());
         self.failing += u64::from(workload.fails());
         self.violations += violations.len() as u64;
-        self.hardenable += violations.iter().filter(|broken| broken.is_hardened()).count() as u64;
+        let hardenable = violations.iter().filter(|broken| broken.is_hardened()).count() as u64;
+        self.hardenable += hardenable;
+        self.fixable += if workload.is_editable { hardenable } else { 0 };
         if workload.exempt.is_some() {
             self.exempt += 1;
         } else {

@@ -54,6 +54,8 @@ pub struct Workload {
     pub identity: Identity,
     /// The location of a manifest. None for an object in a cluster.
     pub location: Option<Location>,
+    /// Whether the `harden` command can change it in its source.
+    pub is_editable: bool,
     /// Why it was not judged, if so.
     pub exempt: Option<Exemption>,
     /// The levels with resolved versions.
@@ -171,6 +173,7 @@ impl Workload {
             (policy.judged_policy(&identity.namespace), policy.context());
         let mut workload = Self {
             location: None,
+            is_editable: false,
             exempt: context.exempt_namespace(&identity.namespace),
             identity,
             judged: judged_policy.judged(),

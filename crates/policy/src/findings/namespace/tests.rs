@@ -53,6 +53,7 @@ fn workload(levels_met: LevelsMet) -> Workload {
             name: "web".to_owned(),
         },
         location: None,
+        is_editable: false,
         exempt: None,
         judged: Levels::PRIVILEGED,
         violations: Vec::new(),
