@@ -15,6 +15,7 @@ use policy::{
     findings::{
         Identity, Lint, NamespaceFacts, NamespaceLabels, Owners, Policy, Presence, Unread, lint,
     },
+    namespace::EffectivePolicy,
     pss::Minor,
 };
 
@@ -202,7 +203,8 @@ impl<'s> PendingNamespaces<'s> {
             name: name.clone(),
         };
         let (mut labels, annotations) = (object.metadata.labels, object.metadata.annotations);
-        let mut lints = lint::of_namespace(&labels, &annotations, &identity);
+        let invalid = EffectivePolicy::new(&name, &labels, &self.config).invalid_labels(&labels);
+        let mut lints = lint::of_namespace(&labels, &annotations, invalid, &identity);
         let applied = annotations.get(lint::LAST_APPLIED);
         lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         labels.retain(|key, _| policy::config::is_read(key));

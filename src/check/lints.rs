@@ -1,9 +1,9 @@
 //! The lints of manifests, with their places.
 
-use manifest::{Manifest, Namespace, Places};
+use manifest::{Manifest, Namespace, NamespaceMetadata, Places};
 use policy::findings::{
     Lint, Policy, Severity,
-    lint::{self, FieldLints},
+    lint::{self, FieldLints, LintRule},
 };
 
 /// The lints of an object: of its keys, if Kubernetes defines its kind, and of its pod.
@@ -15,14 +15,20 @@ pub(super) fn of_manifest(
     finish(of_fields(manifest, policy), manifest, policy, places)
 }
 
-/// The lints of a Namespace: of its keys and of its policy.
+/// The lints of a Namespace: of its keys and of its policy. The webhook refuses a Namespace with an invalid label.
 pub(super) fn of_namespace(
     namespace: &Namespace<'_>,
     policy: &Policy,
     places: &mut Places<'_>,
 ) -> Vec<Lint> {
     let Namespace { manifest, metadata } = namespace;
-    let of_policy = lint::of_namespace(&metadata.labels, &metadata.annotations, &manifest.identity);
+    let NamespaceMetadata { labels, annotations } = metadata;
+    let identity = &manifest.identity;
+    let invalid = policy.context().policy(&identity.name, labels).invalid_labels(labels);
+    let mut of_policy = lint::of_namespace(labels, annotations, invalid, identity);
+    for lint in of_policy.iter_mut().filter(|lint| lint.rule == LintRule::InvalidLabel) {
+        lint.severity = Severity::Error;
+    }
     let lints = of_fields(manifest, policy);
     finish([lints, of_policy].concat(), manifest, policy, places)
 }

@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use manifest::{Line, Manifest, Reading, Unreadable};
+use manifest::{Line, Manifest, Namespace, Reading, Unreadable};
 use policy::{
     config::Config,
     exceptions::{Exceptions, Expiry},
@@ -224,7 +224,11 @@ impl Bench {
                         self.problems.push(text.problem(&at));
                     }
                 },
-                Reading::Other(_) | Reading::Namespace(_) => {}
+                Reading::Namespace(namespace) => {
+                    let wrong = self.invalid_labels(&namespace);
+                    self.problems.extend(wrong.iter().map(|wrong| text.problem(wrong)));
+                }
+                Reading::Other(_) => {}
                 Reading::Patch(patch) => {
                     let why = format!("{patch}; test what kustomize renders instead");
                     let at = Unreadable::at(patch.line, why);
@@ -234,6 +238,16 @@ impl Bench {
             }
             Ok(())
         });
+    }
+
+    /// The labels for which the webhook would refuse a Namespace.
+    fn invalid_labels(&self, namespace: &Namespace<'_>) -> Vec<Unreadable> {
+        let (identity, labels) = (&namespace.manifest.identity, &namespace.metadata.labels);
+        let policy = self.policy.context().policy(&identity.name, labels);
+        let invalid = policy.invalid_labels(labels).into_iter().map(|invalid| {
+            Unreadable::at(namespace.manifest.line, format!("{identity}: {invalid}"))
+        });
+        invalid.collect()
     }
 
     /// Judges as the webhook would: after hardening, if the namespace hardens.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use policy::{
     findings::{
-        Identity, Lint, LintRule,
+        Identity, Lint,
         lint::{self, LAST_APPLIED},
     },
     json,
@@ -88,9 +88,9 @@ fn of_namespace(request: &Request<'_>) -> Vec<Lint> {
         let read = labels.iter().filter(|(key, _)| lint::is_of_policy(key));
         read.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     };
-    let mut lints = lint::of_namespace(&owned(&labels), &owned(&annotations), &Identity::default());
     // A request that sets an invalid label is denied.
-    lints.retain(|lint| lint.rule != LintRule::InvalidLabel);
+    let mut lints =
+        lint::of_namespace(&owned(&labels), &owned(&annotations), [], &Identity::default());
     lints.extend(of_applied(&annotations, request));
     lints
 }

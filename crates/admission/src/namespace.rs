@@ -1,9 +1,8 @@
 //! Reviews of a namespace's labels, with warnings about pods that violate a stricter policy. Pods never cause a denial.
 
 use policy::{
-    harden,
     namespace::EffectivePolicy,
-    pss::{InvalidLabel, Levels},
+    pss::Levels,
     verdict::Context,
     workloads::{NamespaceObject, Object},
 };
@@ -42,7 +41,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
     let is_exempt = context.exempt_namespace(&request.namespace).is_some();
     let read = |namespace: &NamespaceObject| context.policy(&request.namespace, &namespace.labels);
     let policy = read(new);
-    let invalid = invalid_labels(&policy, new);
+    let invalid = policy.invalid_labels(&new.labels);
     match request.operation {
         Operation::Create if !invalid.is_empty() => {
             Review::Decided(Outcome::Refuse(ReviewError::Labels(invalid)))
@@ -55,7 +54,7 @@ pub(super) fn review<'r>(request: &'r Request<'r>, context: Context<'r>) -> Revi
             };
             let old_policy = read(old);
             // A label that was already invalid must not block other changes.
-            if !invalid.is_empty() && invalid != invalid_labels(&old_policy, old) {
+            if !invalid.is_empty() && invalid != old_policy.invalid_labels(&old.labels) {
                 return Review::Decided(Outcome::Refuse(ReviewError::Labels(invalid)));
             }
             match () {
@@ -83,11 +82,6 @@ fn lenient(policy: &EffectivePolicy) -> Outcome<'static> {
         }
         None => Outcome::Ignore,
     }
-}
-
-fn invalid_labels(policy: &EffectivePolicy, namespace: &NamespaceObject) -> Vec<InvalidLabel> {
-    let mode = harden::invalid_label(&namespace.labels);
-    policy.invalid.iter().cloned().chain(mode).collect()
 }
 
 /// Whether pods that complied before may violate the new policy: upstream's rule, for each level.

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     config::Config,
-    harden::Decision,
+    harden::{self, Decision},
     pss::{
         InvalidLabel, Level, LevelVersion, Levels, Pod, Policy, enforced_by_standard, from_labels,
     },
@@ -107,6 +107,11 @@ impl EffectivePolicy {
     pub fn labelled_below_floor(&self) -> Option<&Levels> {
         let is_labelled = self.sources.iter().any(|(_, source)| matches!(source, Source::Label(_)));
         self.below_floor.as_ref().filter(|_| is_labelled)
+    }
+
+    /// All invalid labels of the namespace that has this policy and these labels. Creating it is refused.
+    pub fn invalid_labels(&self, labels: &BTreeMap<String, String>) -> Vec<InvalidLabel> {
+        self.invalid.iter().cloned().chain(harden::invalid_label(labels)).collect()
     }
 
     fn take(&mut self, taken: &str, namespace: &str, settings: &Settings) {

@@ -224,3 +224,35 @@ fn the_trace_says_whose_labels_count() {
     let outcome = check_with(&["--trace"], other.as_bytes());
     assert!(outcome.out.contains("\"other\", no label that sets a policy"), "{}", outcome.out);
 }
+
+/// The webhook refuses a Namespace with an invalid label, so it is an error; the others are lints.
+#[test]
+fn invalid_and_misspelt_labels_of_a_namespace_are_findings_with_their_place() {
+    let labels = format!(
+        "\n    {ENFORCE}: Restricted\n    pod-security.kubernetes.io/warn-version: '1.30'\n    portcullis.dev/profile: none\n    portcullis.dev/harden: 'yes'\n    pod-security.kubernetes.io/enforced: baseline\n    team: shop\n  annotations: {{{ENFORCE}: baseline}}\n"
+    );
+    let text = namespace("shop", "x").replace(" {x}\n", &labels);
+    let outcome = check_with(&["-o", "concise"], text.as_bytes());
+    assert_eq!((outcome.status, &*outcome.err), (Some(1), ""), "{}", outcome.out);
+    let lines: Vec<_> = outcome.out.lines().collect();
+    let starts = [
+        format!("-:6:5: Namespace shop: lint/invalid-label: metadata.labels[{ENFORCE}]: \"Restricted\" "),
+        "-:7:5: Namespace shop: lint/invalid-label: metadata.labels[pod-security.kubernetes.io/warn-version]: ".to_owned(),
+        "-:8:5: Namespace shop: lint/invalid-label: metadata.labels[portcullis.dev/profile]: \"none\" ".to_owned(),
+        "-:9:5: Namespace shop: lint/invalid-label: metadata.labels[portcullis.dev/harden]: \"yes\" ".to_owned(),
+        "-:10:5: Namespace shop: lint/misspelt-label: metadata.labels[pod-security.kubernetes.io/enforced]: ".to_owned(),
+        "-:12:17: Namespace shop: lint/policy-annotation: ".to_owned(),
+    ];
+    assert_eq!(lines.len(), starts.len(), "{}", outcome.out);
+    for (line, start) in lines.iter().zip(&starts) {
+        assert!(line.starts_with(start), "{line}\n{start}");
+    }
+    assert!(lines[0].ends_with("must be one of privileged, baseline, restricted"), "{}", lines[0]);
+    // An invalid level means restricted, as in the webhook.
+    let pod = format!("{text}---\n{}", pod("web", "shop"));
+    assert_eq!(verdicts(&check_with(&["-o", "jsonl"], pod.as_bytes())), ["web restricted denied"]);
+    // Only misspelt labels: nothing fails, unless lints do.
+    let misspelt = namespace("shop", "pod-security.kubernetes.io/enforced: baseline");
+    assert_eq!(check_with(&[], misspelt.as_bytes()).status, Some(0));
+    assert_eq!(check_with(&["--fail-on-lints"], misspelt.as_bytes()).status, Some(1));
+}

@@ -22,8 +22,9 @@ fn say(format: Format) -> String {
         namespace: String::new(),
         name: "shop".to_owned(),
     };
-    let lints = lint::of_namespace(&labels, &BTreeMap::new(), &object);
     let policy = EffectivePolicy::new("shop", &labels, &Config::upstream());
+    let invalid = policy.invalid_labels(&labels);
+    let lints = lint::of_namespace(&labels, &BTreeMap::new(), invalid, &object);
     let facts = NamespaceFacts {
         name: "shop".to_owned(),
         labels: Some(labels),

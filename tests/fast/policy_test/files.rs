@@ -125,3 +125,35 @@ fn a_test_that_is_wrong_is_not_run_at_all() {
     assert!(missing.ends_with("cases[0].expect is missing: must be at least one expectation"));
     assert_eq!(last, "0 cases in 1 file: 0 passed, 1 could not be run");
 }
+
+/// A case without labels of its own takes those of a Namespace in its manifests, in any order.
+#[test]
+fn namespaces_in_the_manifests_are_the_policy() {
+    let cases = "\
+- {name: as it is, namespace: shop, manifests: [web.yaml, ns.yaml], expect: [{workload: all, verdict: allowed, hardened: [runAsNonRoot, seccompProfile, capabilities, allowPrivilegeEscalation]}]}
+- name: replaced
+  namespace: shop
+  labels: {pod-security.kubernetes.io/enforce: privileged}
+  manifests: [ns.yaml, host.yaml]
+  expect: [{workload: all, verdict: allowed, hardened: []}]
+- {name: host, namespace: shop, manifests: [host.yaml, ns.yaml], expect: [{workload: all, verdict: denied, controls: [hostNamespaces]}]}
+- {name: invalid, manifests: [invalid.yaml, web.yaml], expect: [{workload: all, verdict: allowed}]}
+";
+    let folder = folder(cases);
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: restricted}}\n";
+    let web = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: a, image: a}]}\n";
+    folder.write("ns.yaml", namespace);
+    folder.write("invalid.yaml", namespace.replace("restricted", "Restricted"));
+    folder.write("web.yaml", web);
+    folder.write("host.yaml", web.replace("spec: {", "spec: {hostNetwork: true, "));
+    let outcome = test_in(folder.path(), &["t.yaml"]);
+    assert_eq!((outcome.status, &*outcome.err), (Some(2), ""), "{}", outcome.out);
+    for expected in [
+        "  pass  as it is\n",
+        "  pass  replaced\n",
+        "  pass  host\n",
+        "invalid.yaml:1:1: Namespace shop: metadata.labels[pod-security.kubernetes.io/enforce]: Invalid value: \"Restricted\": must be one of privileged, baseline, restricted",
+    ] {
+        assert!(outcome.out.contains(expected), "{expected}\n{}", outcome.out);
+    }
+}

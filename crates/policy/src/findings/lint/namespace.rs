@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use super::{Identity, Lint, LintRule, near::nearest};
 use crate::{
     config::{PROFILE_LABEL, is_read},
-    harden::{self, MODE_LABEL},
-    pss::{self, Defaults},
+    harden::MODE_LABEL,
+    pss::{self, InvalidLabel},
     shown::{self, shown},
 };
 
 /// The prefix of the Standard's labels. No other label may have it.
 const STANDARD: &str = "pod-security.kubernetes.io/";
 
-/// Mistakes in the policy of a namespace, in its labels and annotations.
+/// Mistakes in the policy of a namespace, in its labels and annotations. `invalid` are the labels that its policy calls
+/// invalid.
 pub fn of_namespace(
     labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
+    invalid: impl IntoIterator<Item = InvalidLabel>,
     object: &Identity,
 ) -> Vec<Lint> {
-    let policy = pss::from_labels(labels, &Defaults::PRIVILEGED);
-    let invalid = policy.invalid.into_iter().chain(harden::invalid_label(labels)).map(|label| {
+    let invalid = invalid.into_iter().map(|label| {
         let message = format!("{} does not count: {}", shown(&label.value), label.allowed);
         let field = format!("metadata.labels[{}]", label.label);
         Lint::new(LintRule::InvalidLabel, object, field, message)
@@ -65,6 +66,7 @@ mod tests {
         super::tests::{object, told},
         *,
     };
+    use crate::{config::Config, namespace::EffectivePolicy};
 
     #[test]
     fn policy_belongs_into_labels_with_values_that_they_may_have() {
@@ -75,6 +77,7 @@ mod tests {
             ("pod-security.kubernetes.io/enforce", "strict"),
             ("pod-security.kubernetes.io/warn", "restricted"),
             ("portcullis.dev/harden", "yes"),
+            ("portcullis.dev/profile", "none"),
             ("pod-security.kubernetes.io/enforced", "restricted"),
             ("podsecurity.kubernetes.io/enforce", "restricted"),
             ("pod-security.kubernetes.io/level", "restricted"),
@@ -87,7 +90,9 @@ mod tests {
             ("portcullis.dev/enforce", "baseline"),
             ("example.org/team", "shop"),
         ]);
-        let lints = of_namespace(&labels, &annotations, &object("v1", "Namespace"));
+        let invalid =
+            EffectivePolicy::new("shop", &labels, &Config::embedded()).invalid_labels(&labels);
+        let lints = of_namespace(&labels, &annotations, invalid, &object("v1", "Namespace"));
         assert_eq!(
             told(&lints),
             [
@@ -96,6 +101,7 @@ mod tests {
                 "misspelt-label metadata.labels[podsecurity.kubernetes.io/enforce]",
                 "misspelt-label metadata.labels[portcullis.dev/Profile]",
                 "invalid-label metadata.labels[pod-security.kubernetes.io/enforce]",
+                "invalid-label metadata.labels[portcullis.dev/profile]",
                 "invalid-label metadata.labels[portcullis.dev/harden]",
                 "policy-annotation metadata.annotations[pod-security.kubernetes.io/audit]",
                 "policy-annotation metadata.annotations[portcullis.dev/enforce]",
