@@ -47,7 +47,7 @@ schemas:
         charts/portcullis/values.schema.json >target/values.schema.json
     mv target/values.schema.json charts/portcullis/values.schema.json
 
-# Writes docs/controls.md from the texts of `explain`
+# Writes docs/controls.md and docs/lints.md from the texts of `explain`
 controls:
     PORTCULLIS_REWRITE=1 cargo test --locked --test fast explain::pages
 

@@ -13,37 +13,26 @@ use super::{Exit, offered::offered, print};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  portcullis explain                 list all controls and rules
+  portcullis explain                 list all controls, rules and lints
   portcullis explain runAsNonRoot    explain a control
-  portcullis explain hostPID         find the control of a field")]
+  portcullis explain restricted      explain a level
+  portcullis explain spec.hostPID    find the control of a field
+  portcullis explain lint            list all lints")]
 pub(super) struct Flags {
-    /// Id of a control or rule such as runAsNonRoot or imageTag, part of an id, or a field such as hostPID [default:
-    /// list all]
+    /// Id of a control, rule or lint such as runAsNonRoot, imageTag or lint/unknown-field, part of an id, a level, or a
+    /// field such as securityContext.runAsUser [default: list all]
     #[arg(value_name = "CONTROL", value_parser = offered(StringValueParser::new(), ids), hide_possible_values = true)]
     control: Option<String>,
 }
 
 /// Runs the command.
 pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
-    let markdown = match &flags.control {
-        Some(word) => explained(&explain::find(word)?),
-        None => format!("# Controls of the Pod Security Standards, and rules\n\n{}", list_all()),
-    };
-    print::markdown(&markdown)
-}
-
-fn explained(texts: &[explain::Text]) -> String {
-    match texts {
-        [text] => explain::page(text),
-        _ => explain::list(texts),
-    }
-}
-
-fn list_all() -> String {
-    explain::list(&explain::all().collect::<Vec<_>>())
+    print::markdown(&explain::answer(flags.control.as_deref())?)
 }
 
 /// The ids for shell completion. The argument itself also accepts parts of ids.
 fn ids() -> Vec<PossibleValue> {
-    explain::all().map(|text| PossibleValue::new(text.id).help(text.title)).collect()
+    let texts = explain::all().map(|text| PossibleValue::new(text.id).help(text.title));
+    let lints = explain::lints().map(|text| PossibleValue::new(text.rule.id()).help(text.title()));
+    texts.chain(lints).collect()
 }

@@ -123,12 +123,16 @@ fn rule(requirement: Requirement) -> Value {
     })
 }
 
-/// A rule for a lint. Lints have no page of their own.
+/// A rule for a lint.
 fn lint_rule(rule: lint::LintRule) -> Value {
+    let mut texts = explain::lints();
+    let help = texts.find(|text| text.rule == rule).map_or("", |text| text.help());
     json!({
         "id": rule.id(),
         "name": rule.id(),
         "shortDescription": {"text": rule.reason()},
+        "help": {"text": help, "markdown": help},
+        "helpUri": format!("{HOME}/blob/main/docs/lints.md"),
         "defaultConfiguration": {"level": "note"},
         "properties": {"tags": ["security", "without-effect"]},
     })

@@ -54,7 +54,7 @@ impl WorkloadReport {
         };
         let lints = lints.iter().filter(is_its).take(MAX_LINTS).map(of_lint);
         let results: Vec<_> = workload.violations.iter().map(result).chain(lints).collect();
-        if results.is_empty() || !is_name {
+        if results.is_empty() || !is_name || workload.exempt.is_some() {
             return None;
         }
         let mut kept = results.len();

@@ -163,10 +163,13 @@ impl<'r> Round<'r> {
         counts: &mut Counts,
         mut writer: Option<&mut Writer<'r>>,
     ) {
+        // The owner of such a namespace did not ask for advice.
+        let is_open = namespace.facts.policy.is_open();
+        let lints = if is_open { &[][..] } else { &namespace.lints };
         for audited in &namespace.workloads {
             counts.add(&audited.workload);
             let Some(writer) = writer.as_deref_mut() else { continue };
-            let Some(report) = WorkloadReport::of(writer.api, audited, &namespace.lints) else {
+            let Some(report) = WorkloadReport::of(writer.api, audited, lints) else {
                 continue;
             };
             if counts.reports >= self.settings.limit as u64 {

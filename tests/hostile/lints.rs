@@ -13,8 +13,10 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Shorter times cannot hide a nested loop, in microseconds.
 const FLOOR: f64 = 1_000.0;
 
+type Text = fn(usize) -> String;
+
 /// Texts of about this many times 16 bytes.
-const TEXTS: [(&str, fn(usize) -> String); 8] = [
+const TEXTS: [(&str, Text); 8] = [
     ("unknown keys", |n| keys(n, |number| format!("hostnetwork{number}"))),
     ("misplaced keys", |n| keys(n, |_| "privileged".to_owned())),
     ("keys one edit away", |n| keys(n, |_| "hostnetwork".to_owned())),

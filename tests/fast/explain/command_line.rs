@@ -41,6 +41,8 @@ fn a_rule_is_explained_by_its_name_and_listed_apart() {
     let list = portcullis(&["explain"]).out;
     let (controls, rules) = list.split_once("\n## Rules (off unless configured)\n").unwrap();
     assert!(!controls.contains("`rules/"), "{controls}");
+    let (rules, lints) = rules.split_once("\n## Lints (settings without effect)\n").unwrap();
+    assert_eq!(lints.matches("- `lint/").count(), explain::lints().count());
     let items: Vec<_> = rules.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(items.len(), 16, "{rules}");
     assert!(items.iter().all(|item| item.starts_with("- `rules/")), "{rules}");

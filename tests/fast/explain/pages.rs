@@ -1,4 +1,4 @@
-//! `docs/controls.md` is up to date. `just controls` writes it.
+//! `docs/controls.md` and `docs/lints.md` are up to date. `just controls` writes it.
 
 use crate::support::skip::is_set;
 use std::{env, fs, path::Path};
@@ -6,19 +6,22 @@ use std::{env, fs, path::Path};
 use portcullis::explain;
 
 #[test]
-fn the_page_of_controls_is_the_texts() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/controls.md");
-    let expected = explain::controls_page();
-    if is_set("PORTCULLIS_REWRITE") {
-        fs::write(&file, &expected).unwrap();
+fn the_pages_of_controls_and_lints_are_the_texts() {
+    let pages = [("controls", explain::controls_page()), ("lints", explain::lints_page())];
+    for (name, expected) in pages {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name).with_extension("md");
+        if is_set("PORTCULLIS_REWRITE") {
+            fs::write(&file, &expected).unwrap();
+        }
+        let is = fs::read_to_string(&file).unwrap_or_default();
+        let line = is.lines().zip(expected.lines()).position(|(is, expected)| is != expected);
+        assert!(
+            is == expected,
+            "docs/{name}.md is not what the texts say, from line {:?}. Run `just controls` and look at the difference",
+            line.map(|line| line + 1)
+        );
     }
-    let is = fs::read_to_string(&file).unwrap_or_default();
-    let line = is.lines().zip(expected.lines()).position(|(is, expected)| is != expected);
-    assert!(
-        is == expected,
-        "docs/controls.md is not what the texts say, from line {:?}. Run `just controls` and look at the difference",
-        line.map(|line| line + 1)
-    );
 }
 
 /// Every link of the table leads to a heading, with GitHub's anchors.

@@ -3,4 +3,5 @@
 mod fields;
 mod formats;
 mod quiet;
+mod seeds;
 mod webhook;
