@@ -83,6 +83,11 @@ pub(super) struct Flags {
     #[arg(long)]
     fail_on_lints: bool,
 
+    /// Show every namespace and every finding. Without it, the human format shows more than 10 namespaces, or more than 20
+    /// workloads with findings, folded: each control once, and the worst workloads and namespaces
+    #[arg(long)]
+    details: bool,
+
     /// Earlier report of -o json to compare with: shows what improved or degraded
     #[arg(long, value_name = "FILE")]
     diff: Option<PathBuf>,
@@ -114,7 +119,8 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
         let client = cluster::connect_like_kubectl(kubeconfig, flags.context.as_deref()).await?;
         let accepted = &settings.config.exceptions;
         settings.exceptions = excepted::of_cluster(excepted, &client, accepted).await?;
-        let opened = Report::open(&outputs, About::Cluster, Details::All);
+        let details = if flags.details { Details::All } else { Details::Folded };
+        let opened = Report::open(&outputs, About::Cluster, details);
         let report = opened.context("the report could not be written")?;
         let mut printer = EventPrinter {
             report,

@@ -41,7 +41,7 @@ enum Command {
     /// Run the admission webhook server
     Serve(Box<serve::Flags>),
     /// Check manifests offline
-    Check(check::Flags),
+    Check(Box<check::Flags>),
     /// Add the missing security settings to manifests
     Harden(harden::Flags),
     /// Audit the workloads of a cluster: which level each namespace meets, and what to fix

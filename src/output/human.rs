@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 
 use annotate_snippets::Renderer;
 
-use policy::findings::{ComplianceChange, Lint, Summary, Workload};
+use policy::findings::{ComplianceChange, Lint, Namespace, Summary, Workload};
 
 use super::{
     About, Details, FormatWriter, Item,
@@ -25,13 +25,12 @@ const EXEMPT: &str = "exempt by the configuration";
 const MAX_LINTS: u64 = 30;
 const UNREADABLE: &str = "could not be read";
 
-/// The workloads with findings that are shown with their lines. More are folded.
-const MAX_DETAILED: u64 = 5;
+/// Changes since an earlier report that are listed where findings are folded.
+const MAX_CHANGES: usize = 20;
 
 pub(super) struct Human {
     out: To,
-    /// What is written if there are not more than [`MAX_DETAILED`], and what is written if there are. None if all
-    /// details are written at once.
+    /// What is written if there are few findings, and if there are many. None if all details are written at once.
     held: Option<(Vec<u8>, Folded)>,
     /// None for a cluster.
     judged_by: Option<JudgedBy>,
@@ -50,7 +49,7 @@ impl Human {
         let width = out.width.unwrap_or(annotate_snippets::renderer::DEFAULT_TERM_WIDTH);
         Self {
             out,
-            held: (details == Details::Folded).then(Default::default),
+            held: (details == Details::Folded).then(|| (Vec::new(), Folded::new(about))),
             judged_by: JudgedBy::of(about),
             renderer: Renderer::styled().term_width(width),
             table: Table::default(),
@@ -65,10 +64,7 @@ impl FormatWriter for Human {
     fn add(&mut self, item: Item<'_>) -> io::Result<()> {
         match item {
             Item::Workload(workload, text) => self.workload(workload, text),
-            Item::Namespace(namespace) => {
-                self.end_lines()?;
-                namespace::block(&mut self.out, namespace)
-            }
+            Item::Namespace(namespace) => self.namespace(namespace),
             Item::Change(change) => self.change(change),
             Item::Lint(it) => self.lint(it),
             Item::Ignored => Ok(()),
@@ -83,12 +79,16 @@ impl FormatWriter for Human {
     fn finish(mut self: Box<Self>, summary: &Summary) -> io::Result<()> {
         let left_out = self.held.as_ref().and_then(|_| self.lints.checked_sub(MAX_LINTS));
         match self.held.take() {
-            Some((_, folded)) if folded.workloads > MAX_DETAILED => {
+            Some((_, folded)) if folded.is_long() => {
+                if let Some(left @ 1..) = self.changes.len().checked_sub(MAX_CHANGES) {
+                    self.changes.truncate(MAX_CHANGES);
+                    self.changes.push(format!(" and {left} more: --details"));
+                }
                 let width = self.out.width;
                 folded.write(&mut self.out, width)?;
             }
             held => {
-                self.out.write_all(&held.unwrap_or_default().0)?;
+                self.out.write_all(&held.map_or_else(Vec::new, |(held, _)| held))?;
                 if let Some(more @ 1..) = left_out {
                     self.line(LineKind::Lint, &format!("and {more} more lints: --details"))?;
                 }
@@ -114,15 +114,10 @@ impl Human {
     }
 
     fn workload(&mut self, workload: &Workload, text: Option<&str>) -> io::Result<()> {
-        // For a cluster, the line of the namespace reports this once the namespace is complete.
-        let Some(judged_by) = &mut self.judged_by else { return Ok(()) };
-        judged_by.add(workload);
-        if let Some((held, folded)) = &mut self.held {
-            folded.add(workload);
-            if folded.workloads > MAX_DETAILED {
-                held.clear();
-                return Ok(());
-            }
+        self.judged_by.iter_mut().for_each(|judged_by| judged_by.add(workload));
+        // In a cluster, the block of the namespace shows its findings once the namespace is complete.
+        if self.is_left_out(|folded| folded.add(workload)) || self.judged_by.is_none() {
+            return Ok(());
         }
         for broken in &workload.violations {
             let frame = frame::render(&self.renderer, workload, broken, text);
@@ -132,6 +127,24 @@ impl Human {
         self.trace(workload)?;
         self.table.add(workload);
         Ok(())
+    }
+
+    fn namespace(&mut self, namespace: &Namespace) -> io::Result<()> {
+        if self.is_left_out(|folded| folded.namespaces.add(namespace)) {
+            return Ok(());
+        }
+        self.end_lines()?;
+        namespace::block(&mut self.body(), namespace)
+    }
+
+    /// Adds something to the folded findings, and returns whether its details are left out.
+    fn is_left_out(&mut self, add: impl FnOnce(&mut Folded)) -> bool {
+        let Some((held, folded)) = &mut self.held else { return false };
+        add(folded);
+        if folded.is_long() {
+            held.clear();
+        }
+        folded.is_long()
     }
 
     fn lint(&mut self, it: &Lint) -> io::Result<()> {
@@ -153,12 +166,9 @@ impl Human {
     }
 
     fn line(&mut self, kind: LineKind, line: &str) -> io::Result<()> {
-        if let Some((_, folded)) = &mut self.held {
-            folded.lines.add(kind, line);
-            let is_left_out = kind == LineKind::Lint && self.lints > MAX_LINTS;
-            if folded.workloads > MAX_DETAILED || is_left_out {
-                return Ok(());
-            }
+        let has_all = self.held.is_none() || kind != LineKind::Lint || self.lints <= MAX_LINTS;
+        if self.is_left_out(|folded| folded.lines.add(kind, line)) || !has_all {
+            return Ok(());
         }
         self.is_in_lines = true;
         writeln!(self.body(), "{line}")

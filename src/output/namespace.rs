@@ -188,10 +188,16 @@ pub(super) fn block(out: &mut impl Write, namespace: &Namespace) -> io::Result<(
 
 /// The same in one line.
 pub(super) fn line(namespace: &Namespace) -> String {
+    let (name, what) = words(namespace);
+    format!("{PLACE}{name}{PLACE:#}: {what}")
+}
+
+/// The name of a namespace, and what its line says about it.
+pub(super) fn words(namespace: &Namespace) -> (String, String) {
     let facts = &namespace.facts;
-    let name = visible(&facts.name);
+    let name = visible(&facts.name).into_owned();
     if facts.exempt.is_some() {
-        return format!("{PLACE}{name}{PLACE:#}: exempt by the configuration");
+        return (name, "exempt by the configuration".to_owned());
     }
     let mut parts = vec![format!("{} {}{}", word(facts), facts.enforce(), in_force(facts))];
     match namespace.meets() {
@@ -209,7 +215,7 @@ pub(super) fn line(namespace: &Namespace) -> String {
     ]));
     let command = namespace.command.as_ref().or(namespace.command_hardened.as_ref());
     let command = command.map_or_else(String::new, |command| format!(": {command}"));
-    format!("{PLACE}{name}{PLACE:#}: {}{command}", parts.join(", "))
+    (name, format!("{}{command}", parts.join(", ")))
 }
 
 /// Whether Portcullis enforces a level, or would.

@@ -4,14 +4,18 @@
 mod fit;
 mod groups;
 mod lines;
+mod namespaces;
 mod worst;
 
 use std::io::{self, Write};
 
 use policy::findings::Workload;
 
+use super::About;
+
 use groups::Groups;
 pub(super) use lines::{LineKind, Lines};
+use namespaces::Namespaces;
 use worst::Worst;
 
 /// The option that prints everything.
@@ -20,17 +24,29 @@ const ALL: &str = "--details";
 /// The columns of a destination that is no terminal.
 const DEFAULT_WIDTH: usize = 100;
 
+/// The workloads with findings that are shown with their lines.
+const MAX_DETAILED: u64 = 5;
+/// The namespaces of a cluster, and the workloads with findings in them, that are shown in blocks.
+const MAX_NAMESPACES: u64 = 10;
+const MAX_IN_NAMESPACES: u64 = 20;
+
 /// The findings of all workloads so far.
 #[derive(Default)]
 pub(super) struct Folded {
+    is_of_cluster: bool,
     /// The number of workloads with findings.
-    pub(super) workloads: u64,
+    workloads: u64,
     groups: Groups,
     worst: Worst,
+    pub(super) namespaces: Namespaces,
     pub(super) lines: Lines,
 }
 
 impl Folded {
+    pub(super) fn new(about: About<'_>) -> Self {
+        Self { is_of_cluster: matches!(about, About::Cluster), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, workload: &Workload) {
         if workload.violations.is_empty() {
             return;
@@ -38,6 +54,12 @@ impl Folded {
         self.workloads += 1;
         workload.violations.iter().for_each(|broken| self.groups.add(workload, broken));
         self.worst.add(workload);
+    }
+
+    /// Whether there are too many findings for their details.
+    pub(super) fn is_long(&self) -> bool {
+        let max = if self.is_of_cluster { MAX_IN_NAMESPACES } else { MAX_DETAILED };
+        self.workloads > max || self.namespaces.count > MAX_NAMESPACES
     }
 
     /// Writes everything for a terminal of this width, or for another destination.
@@ -49,6 +71,7 @@ impl Folded {
             writeln!(out, "\n{}\n", self.groups.table())?;
             writeln!(out, "{}\n", self.worst.table(width))?;
         }
+        self.namespaces.write(out, width)?;
         self.lines.write_others(out)
     }
 }

@@ -198,7 +198,8 @@ async fn all_three_agree() {
         }
         verdicts(report["results"].as_array().unwrap(), &namespaces)
     };
-    let outcome = portcullis(plane, "audit", &["--config", config, "-n", &namespaces[0]]);
+    let outcome =
+        portcullis(plane, "audit", &["--details", "--config", config, "-n", &namespaces[0]]);
     for (pod, says) in [("agent", "allowed, but reported: "), ("raw", "violates baseline:v1.36: ")]
     {
         let line = format!("  Pod {}/{pod}: {says}", namespaces[0]);
