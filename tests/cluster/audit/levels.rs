@@ -182,6 +182,11 @@ async fn settings_without_effect_are_reported() {
     let report = audit(&plane.kubeconfig(Who::Admin), &["-n", &name, "-o", "json"]).report();
 
     assert_fits_schema(&report);
+    for (flags, status) in [(&[][..], 0), (&["--fail-on-lints"], 1)] {
+        let arguments = [&["-n", &name, "--fail-on", "privileged"], flags].concat();
+        let outcome = audit(&plane.kubeconfig(Who::Admin), &arguments);
+        assert_eq!(outcome.status, Some(status), "{outcome:?}");
+    }
     let lints = namespace(&report, &name)["lints"].as_array().unwrap();
     let rules: Vec<_> = lints.iter().map(|lint| lint["rule"].as_str().unwrap()).collect();
     assert_eq!(

@@ -56,6 +56,35 @@ async fn a_warning_is_printed() {
     assert!(text.starts_with("Warning: "), "{text}");
 }
 
+/// The API server drops unknown fields before it asks the webhook.
+#[tokio::test]
+async fn what_the_api_server_drops_is_warned_about() {
+    let Ok((plane, server)) = standard().await else {
+        return;
+    };
+    let namespace = server.namespace(plane, "terminal-lints", RESTRICTED).await;
+    let mut pod = plain("web");
+    pod["spec"]["securityContext"]["readOnlyRootFilesystem"] = true.into();
+    pod["spec"]["hostnetwork"] = true.into();
+    pod["spec"]["containers"][0]["securityContext"]["runAsNonroot"] = true.into();
+    let file = server.folder().join("terminal-lints.json");
+    std::fs::write(&file, deployment("web", &pod).to_string()).unwrap();
+    let kubeconfig = plane.kubeconfig(Who::Developer);
+
+    let file = file.to_str().unwrap();
+    let arguments = ["apply", "--validate=false", "-n", &namespace, "-f", file];
+    let Some(output) = kubectl(&kubeconfig, &arguments) else {
+        return;
+    };
+
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("\"web\": spec.")).collect();
+    let [first, second] = lines[..] else { panic!("{text}") };
+    assert!(first.contains("unknown field") || first.contains("a field of"), "{text}");
+    assert!(second.ends_with("(and 1 more)"), "{text}");
+}
+
 /// kubectl prints equal warnings once, whatever their object.
 #[tokio::test]
 async fn each_of_several_objects_with_the_same_fault_is_named() {

@@ -29,7 +29,11 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     web["spec"]["strategy"] = json!({"type": "Recreate"});
     admin.create(&deployments, &web).await.granted();
     admin.create(&deployments, &deployment("good", &compliant("good"))).await.granted();
-    admin.create(&pods(&shop), &plain("bare")).await.granted();
+    let mut bare = plain("bare");
+    let applied = json!({"spec": {"hostnetwork": true}}).to_string();
+    bare["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
+    admin.create(&pods(&shop), &bare).await.granted();
     await_pods(&admin, &shop, 5).await;
     let folder = Folder::new("reports");
     let kubeconfig = reporter(&plane, &folder).await;
@@ -39,6 +43,7 @@ async fn a_report_is_written_once_follows_its_workload_and_goes_with_it() {
     audited(&server).await;
     let written = reports(&admin, OPEN_REPORTS, &shop).await;
     assert_eq!(subjects(&written), ["Deployment/web", "Pod/bare"], "{}", server.log());
+    assert_eq!(results(&written[1]).last().unwrap(), "warn lint/unknown-field");
     let web = &written[0];
     let owner = admin.get(&format!("{deployments}/web")).await.granted();
     let uid = &owner["metadata"]["uid"];
