@@ -23,7 +23,7 @@ use policy::{
 use crate::{
     cluster::{self, ClusterFacts},
     config,
-    input::{self, Source},
+    input::{self, FoundInDirectories, Rendering, Source},
     namespaces::{self, Policies},
     output::{About, Details, Output, Report},
 };
@@ -37,7 +37,7 @@ use super::{
 
 /// No flag is read from the environment: the result depends on the command line alone.
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("charts").args(["helm"]).multiple(true))]
+#[command(group = ArgGroup::new("charts").args(["helm", "render"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   portcullis check deploy/                                check all manifests below a directory
@@ -74,6 +74,10 @@ pub(super) struct Flags {
     /// Chart to render with helm; can be repeated
     #[arg(long, value_name = "CHART")]
     helm: Vec<OsString>,
+
+    /// Render the charts and kustomizations in directories, if helm, and kubectl or kustomize, are there
+    #[arg(long)]
+    render: bool,
 
     #[command(flatten)]
     helm_values: HelmValues,
@@ -213,11 +217,16 @@ fn sources(flags: &Flags) -> anyhow::Result<Vec<Source>> {
     let exclusions = flags.exclude.exclusions()?;
     let paths = flags.paths.iter().chain(&flags.files);
     let paths = paths.flat_map(|path| Source::of(path, &exclusions)).collect();
-    let paths = input::without_patches(paths, &flags.kustomize).into_iter();
-    let kustomizations = flags.kustomize.iter().map(|directory| Source::kustomize(directory));
-    let values = Arc::new(flags.helm_values.arguments(flags.namespace.as_deref()));
-    let charts = flags.helm.iter().map(|chart| Source::helm(chart, &values));
-    let sources: Vec<_> = paths.chain(kustomizations).chain(charts).collect();
+    let rendering = Rendering {
+        kustomize: flags.kustomize.clone(),
+        charts: flags.helm.clone(),
+        options: Arc::new(flags.helm_values.arguments(flags.namespace.as_deref())),
+        found: match flags.render {
+            true => FoundInDirectories::Rendered,
+            false => FoundInDirectories::Named,
+        },
+    };
+    let sources = input::on_deep_stack(|| Ok(input::arrange(paths, &rendering)))?;
     let is_named = !flags.paths.is_empty() || !flags.files.is_empty() || !sources.is_empty();
     if is_named {
         return Ok(sources);

@@ -12,7 +12,7 @@ use policy::config::Config;
 use crate::{
     config,
     harden::{Colours, HardenOutput, HardenTotals, Hardener},
-    input::{self, Source},
+    input::{self, Rendering, Source},
     namespaces::{self, Input},
     sanitize::{Harmless, Styles},
 };
@@ -116,7 +116,7 @@ fn sources(flags: &Flags, form: HardenOutput) -> anyhow::Result<Vec<Source>> {
         paths => {
             let exclusions = flags.exclude.exclusions()?;
             let sources = paths.iter().flat_map(|path| Source::of(path, &exclusions)).collect();
-            input::without_patches(sources, &[])
+            input::on_deep_stack(|| Ok(input::arrange(sources, &Rendering::default())))?
         }
     };
     if form == HardenOutput::InPlace && sources.contains(&Source::Stdin) {
@@ -151,7 +151,7 @@ fn print_summary(summary: &HardenTotals, form: HardenOutput) -> io::Result<()> {
         write!(log, ", {refused} failed")?;
     }
     writeln!(log)?;
-    if let Some(line) = summary.counted.line() {
+    if let Some(line) = summary.counted.line(" not rendered: harden changes only files") {
         writeln!(log, "portcullis: {line}")?;
     }
     if sets_non_root {

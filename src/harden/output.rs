@@ -189,7 +189,7 @@ impl<W: Write, L: Write> Run<W, L> {
     /// Names a skipped input, or counts it if it is in a directory and no patch.
     fn skipped(&mut self, source: &Source, line: Option<Line>, why: &Skip) -> io::Result<()> {
         self.summary.skipped += 1;
-        let is_listed = matches!(why, Skip::Patch(_) | Skip::Kustomization(_));
+        let is_listed = matches!(why, Skip::Patch(_));
         if source.origin() == Origin::Named || is_listed || !why.reason().is_common() {
             return self.say_skipped(source, line, why);
         }

@@ -1,5 +1,4 @@
-//! Files that a kustomization lists as patches. Such a file is not judged on its own: only the result of applying it
-//! runs.
+//! Kustomizations: which files they list as patches, and what they render.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,8 +7,7 @@ use std::{
 };
 
 use serde::Deserialize;
-
-use super::{Skip, Source};
+use serde_json::Value;
 
 /// File names of kustomizations, in kustomize's order (`api/konfig/general.go`).
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -17,51 +15,45 @@ const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomizat
 const MAX_FILE: u64 = 4 << 20;
 /// How many parent folders are searched for a kustomization.
 const MAX_ABOVE: usize = 16;
-/// How deep components may refer to components.
-const MAX_COMPONENTS: usize = 8;
+/// How deep kustomizations may refer to others.
+const MAX_REFERENCES: usize = 8;
 
 pub(super) fn is_one(path: &Path) -> bool {
     path.file_name().is_some_and(|name| NAMES.iter().any(|known| name == *known))
 }
 
-/// Marks sources as skipped if a kustomization lists them as patches, or if they are kustomizations without a kind.
-/// Considers kustomizations next to and above the sources, those in `rendered`, and all components that they name.
-pub fn without_patches(sources: Vec<Source>, rendered: &[PathBuf]) -> Vec<Source> {
-    let mut known = Kustomizations::default();
-    for source in &sources {
-        if let Source::File(path, _) | Source::Skipped(path, ..) = source {
-            known.read_above(path);
-        }
-    }
-    rendered.iter().for_each(|folder| known.read(folder, MAX_COMPONENTS));
-    let without = |source: Source| match &source {
-        Source::File(path, origin) => match known.listing(path) {
-            Some(kustomization) => {
-                let why = Skip::Patch(kustomization.to_owned());
-                Source::Skipped(path.clone(), why, *origin)
-            }
-            None if is_one(path) && has_no_kind(path) => {
-                let why = Skip::Kustomization(super::folder(path).to_owned());
-                Source::Skipped(path.clone(), why, *origin)
-            }
-            None => source,
-        },
-        _ => source,
-    };
-    sources.into_iter().map(without).collect()
-}
-
+/// The kustomizations that are known.
 #[derive(Default)]
-struct Kustomizations {
+pub(super) struct Kustomizations {
     /// Folders of files, as written.
     folders: HashSet<PathBuf>,
-    /// Without links.
-    seen: HashSet<PathBuf>,
+    /// By their folders without links. None for a folder without a kustomization.
+    known: HashMap<PathBuf, Option<Known>>,
     /// The kustomization that lists each patch. Both paths without links.
     patches: HashMap<PathBuf, PathBuf>,
 }
 
-/// The fields of a kustomization that name patch files.
+/// A kustomization. What it refers to is without links.
+struct Known {
+    form: Form,
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+/// What the file of a kustomization is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A kustomization.
+    Whole,
+    /// The same without a kind, which kustomize accepts and the API server does not.
+    WithoutKind,
+    /// A part of others, which cannot be rendered alone.
+    Component,
+    /// A file that only has the name of one.
+    Other,
+}
+
+/// The fields of a kustomization that name files and folders.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Kustomization {
@@ -70,6 +62,8 @@ struct Kustomization {
     #[serde(rename = "patchesJson6902")]
     patches_json6902: Option<Vec<Patch>>,
     components: Option<Vec<String>>,
+    resources: Option<Vec<String>>,
+    bases: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -80,32 +74,40 @@ struct Patch {
 
 impl Kustomizations {
     /// Reads the kustomizations in the folder of a file and in its parent folders.
-    fn read_above(&mut self, file: &Path) {
+    pub(super) fn read_above(&mut self, file: &Path) {
         let folder = super::folder(file);
         if !self.folders.insert(folder.to_owned()) {
             return;
         }
         // Paths as written come first, because messages show them.
         for above in folder.ancestors().take(MAX_ABOVE).filter(|it| !it.as_os_str().is_empty()) {
-            self.read(above, MAX_COMPONENTS);
+            self.read(above);
         }
         let Ok(folder) = fs::canonicalize(folder) else { return };
-        folder.ancestors().take(MAX_ABOVE).for_each(|above| self.read(above, MAX_COMPONENTS));
+        folder.ancestors().take(MAX_ABOVE).for_each(|above| self.read(above));
+    }
+
+    /// Reads the kustomization of a folder, and all that it refers to.
+    pub(super) fn read(&mut self, folder: &Path) {
+        self.read_within(folder, MAX_REFERENCES);
     }
 
     /// Ignores an unreadable kustomization: kustomize reports what is wrong with it.
-    fn read(&mut self, folder: &Path, depth: usize) {
+    fn read_within(&mut self, folder: &Path, depth: usize) {
         let Ok(real) = fs::canonicalize(folder) else { return };
-        if depth == 0 || !self.seen.insert(real) {
+        if depth == 0 || self.known.contains_key(&real) {
             return;
         }
+        self.known.insert(real.clone(), None);
         let files = NAMES.iter().map(|name| folder.join(name));
         let Some((text, file)) = files.into_iter().find_map(|file| Some((read(&file)?, file)))
         else {
             return;
         };
-        for document in manifest::values(text.as_bytes()).flatten() {
-            let Ok(listed) = serde_json::from_value::<Kustomization>(document.1) else { continue };
+        let values: Vec<_> = manifest::values(text.as_bytes()).flatten().map(|it| it.1).collect();
+        let mut known = Known { form: form(&values), files: Vec::new(), folders: Vec::new() };
+        for value in values {
+            let Ok(listed) = serde_json::from_value::<Kustomization>(value) else { continue };
             let paths = [listed.patches, listed.patches_json6902].into_iter().flatten().flatten();
             let paths = paths.filter_map(|patch| patch.path);
             for path in paths.chain(listed.patches_strategic_merge.into_iter().flatten()) {
@@ -113,28 +115,80 @@ impl Kustomizations {
                     self.patches.entry(path).or_insert_with(|| file.clone());
                 }
             }
-            for component in listed.components.into_iter().flatten() {
-                self.read(&folder.join(component), depth - 1);
+            let others = [listed.components, listed.resources, listed.bases];
+            for other in others.into_iter().flatten().flatten() {
+                let other = folder.join(other);
+                // A URL is no path.
+                let Ok(real) = fs::canonicalize(&other) else { continue };
+                if real.is_dir() {
+                    self.read_within(&other, depth - 1);
+                    known.folders.push(real);
+                } else {
+                    known.files.push(real);
+                }
             }
         }
+        self.known.insert(real, Some(known));
     }
 
-    fn listing(&self, path: &Path) -> Option<&Path> {
+    /// The kustomization that lists a file as a patch.
+    pub(super) fn listing(&self, path: &Path) -> Option<&Path> {
         if self.patches.is_empty() {
             return None;
         }
         let path = fs::canonicalize(path).ok()?;
         self.patches.get(&path).map(PathBuf::as_path)
     }
+
+    /// What the file of a kustomization is.
+    pub(super) fn form(&self, file: &Path) -> Form {
+        self.of(super::folder(file)).map_or(Form::Other, |known| known.form)
+    }
+
+    /// The folders of other kustomizations that the one in a folder renders. Without links.
+    pub(super) fn parts(&self, folder: &Path) -> HashSet<PathBuf> {
+        let mut all = self.rendered(&[folder.to_owned()]);
+        all.retain(|path| self.known.contains_key(path));
+        if let Ok(own) = fs::canonicalize(folder) {
+            all.remove(&own);
+        }
+        all
+    }
+
+    /// The files, and the folders of kustomizations, that these folders render. Without links.
+    pub(super) fn rendered(&self, folders: &[PathBuf]) -> HashSet<PathBuf> {
+        let real = folders.iter().filter_map(|folder| fs::canonicalize(folder).ok());
+        let (mut left, mut all): (Vec<_>, HashSet<_>) = (real.collect(), HashSet::new());
+        while let Some(folder) = left.pop() {
+            let known = self.known.get(&folder).and_then(Option::as_ref);
+            if let Some(known) = known.filter(|_| all.insert(folder)) {
+                all.extend(known.files.iter().cloned());
+                left.extend(known.folders.iter().cloned());
+            }
+        }
+        all
+    }
+
+    fn of(&self, folder: &Path) -> Option<&Known> {
+        self.known.get(&fs::canonicalize(folder).ok()?)?.as_ref()
+    }
 }
 
-/// Whether no document in the file has a kind. Kustomize accepts that, the API server does not.
-fn has_no_kind(file: &Path) -> bool {
-    let Some(text) = read(file) else { return false };
-    let mut documents = manifest::values(text.as_bytes());
-    documents.all(|document| {
-        document.is_ok_and(|(_, value)| value.is_object() && value.get("kind").is_none())
-    })
+fn form(documents: &[Value]) -> Form {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let is_kustomize = |value: &Value| {
+        let version = text(value, "apiVersion");
+        version.is_none_or(|version| version.starts_with("kustomize.config.k8s.io/"))
+    };
+    match documents {
+        [one] if one.is_object() && is_kustomize(one) => match text(one, "kind").as_deref() {
+            None => Form::WithoutKind,
+            Some("Kustomization") => Form::Whole,
+            Some("Component") => Form::Component,
+            Some(_) => Form::Other,
+        },
+        _ => Form::Other,
+    }
 }
 
 fn read(file: &Path) -> Option<String> {

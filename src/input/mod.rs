@@ -1,6 +1,7 @@
 //! Sources of manifests: files, directories, patterns, standard input, and the output of other programs. The size of
 //! each is limited.
 
+mod arrange;
 mod exclude;
 mod kustomization;
 mod objects;
@@ -19,8 +20,8 @@ use std::{
 
 use manifest::Places;
 
+pub use arrange::{FoundInDirectories, Rendering, arrange};
 pub use exclude::Exclusions;
-pub use kustomization::without_patches;
 pub use objects::{Part, read};
 pub use rendered::Rendered;
 pub(crate) use rendered::message;

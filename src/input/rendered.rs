@@ -2,6 +2,7 @@
 //! PATH and run with the user's rights.
 
 use std::{
+    env,
     ffi::OsString,
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -49,6 +50,14 @@ impl Rendered {
         }
         let names: Vec<_> = tools.iter().map(|tool| tool.name.as_str()).collect();
         Err(format!("cannot be rendered: there is no {} in PATH", names.join(" and no ")))
+    }
+
+    /// Whether a program that can render it is in PATH.
+    pub(super) fn is_possible(&self) -> bool {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let is_in_path =
+            |tool: &Tool| env::split_paths(&path).any(|folder| folder.join(&tool.name).is_file());
+        self.tools().iter().any(is_in_path)
     }
 
     /// The templates that Helm names in its output, each with the line of its name. The names begin with that of the chart,

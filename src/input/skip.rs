@@ -13,7 +13,7 @@ pub enum Skip {
     #[error("it is no manifest: it does not have both apiVersion and kind")]
     NoManifest,
     /// A template of this chart, which only Helm can read.
-    #[error("it is a template of the chart {}: judge what is rendered, with check --helm", .0.display())]
+    #[error("it is a template of the chart {}: judge what is rendered, with check --helm or --render", .0.display())]
     ChartTemplate(PathBuf),
     /// A file or a document with the actions of a template.
     #[error("it is a template that is not rendered: judge what is rendered")]
@@ -32,9 +32,26 @@ pub enum Skip {
         "it is a link to a directory outside of the one that was named: name it to have it read"
     )]
     LinkOutside,
-    /// It is not a manifest.
-    #[error("it is a kustomization: judge what is rendered, with check -k {}", .0.display())]
-    Kustomization(PathBuf),
+    /// A kustomization rendered it.
+    #[error("it is judged as a kustomization renders it")]
+    Rendered,
+    /// The directory of a chart.
+    #[error("it is a chart: judge what is rendered, with check --helm {}{}", .0.display(), .1)]
+    Chart(PathBuf, NotRendered),
+    /// The directory of a kustomization.
+    #[error("it is a kustomization: judge what is rendered, with check -k {}{}", .0.display(), .1)]
+    Kustomization(PathBuf, NotRendered),
+}
+
+/// Why a chart or a kustomization in a directory is not rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotRendered {
+    /// It was not asked for.
+    #[error(" or --render")]
+    NotAsked,
+    /// The program for it is not in PATH.
+    #[error(" (--render found no program for it in PATH)")]
+    NoProgram,
 }
 
 /// The reasons as they are counted.
@@ -53,6 +70,10 @@ pub enum SkipReason {
     NotRegular,
     /// A link to a directory outside of the given one.
     LinkOutside,
+    /// A file that a rendered kustomization contains.
+    Rendered,
+    /// A chart that is not rendered.
+    Chart,
     /// A kustomization that is not rendered.
     Kustomization,
 }
@@ -67,7 +88,9 @@ impl Skip {
             Self::Excluded => SkipReason::Excluded,
             Self::NotRegular => SkipReason::NotRegular,
             Self::LinkOutside => SkipReason::LinkOutside,
-            Self::Kustomization(_) => SkipReason::Kustomization,
+            Self::Rendered => SkipReason::Rendered,
+            Self::Chart(..) => SkipReason::Chart,
+            Self::Kustomization(..) => SkipReason::Kustomization,
         }
     }
 }
@@ -76,6 +99,10 @@ impl SkipReason {
     /// Whether a repository may have many of them, so that they are counted rather than listed.
     pub fn is_common(self) -> bool {
         !matches!(self, Self::NotRegular | Self::LinkOutside)
+    }
+
+    fn is_renderable(self) -> bool {
+        matches!(self, Self::Chart | Self::Kustomization)
     }
 
     /// `2 patches`.
@@ -89,6 +116,8 @@ impl SkipReason {
             Self::Excluded => ("excluded path", "excluded paths"),
             Self::NotRegular => ("pipe, socket or device", "pipes, sockets or devices"),
             Self::LinkOutside => ("link to another directory", "links to other directories"),
+            Self::Rendered => ("file that is rendered", "files that are rendered"),
+            Self::Chart => ("chart", "charts"),
             Self::Kustomization => ("kustomization", "kustomizations"),
         };
         format!("{count} {}", if count == 1 { one } else { many })
@@ -106,10 +135,19 @@ impl SkipCounts {
         *self.0.entry(reason).or_default() += 1;
     }
 
-    /// All of it in one line. None if nothing is skipped.
-    pub fn line(&self) -> Option<String> {
-        let counts = self.0.iter().map(|(reason, count)| reason.counted(*count));
-        let counts: Vec<_> = counts.collect();
-        (!counts.is_empty()).then(|| format!("skipped: {}", counts.join(", ")))
+    /// All of it in one line, with what to do about charts and kustomizations. None if nothing is skipped.
+    pub fn line(&self, to_render: &str) -> Option<String> {
+        let counts = |of: fn(SkipReason) -> bool| {
+            let counts = self.0.iter().filter(|(reason, _)| of(**reason));
+            let counts: Vec<_> = counts.map(|(reason, count)| reason.counted(*count)).collect();
+            counts.join(", ")
+        };
+        let skipped = counts(|reason| !reason.is_renderable());
+        let not_rendered = counts(SkipReason::is_renderable);
+        let lines = [("skipped: ", skipped, ""), ("", not_rendered, to_render)];
+        let lines = lines.into_iter().filter(|(_, counts, _)| !counts.is_empty());
+        let lines: Vec<_> =
+            lines.map(|(start, counts, end)| format!("{start}{counts}{end}")).collect();
+        (!lines.is_empty()).then(|| lines.join("; "))
     }
 }

@@ -14,6 +14,7 @@ use super::{
     Origin, Skip, Source,
     exclude::{Exclusions, TreeExclusions},
     failed, is_manifest, kustomization, not_regular,
+    skip::NotRendered,
 };
 
 /// Maximum depth of nested directories.
@@ -87,7 +88,7 @@ impl<'p> Walk<'p> {
         } else if kind.is_symlink() {
             self.link(path)
         } else if kustomization::is_one(path) && !is_manifest(path) {
-            let why = Skip::Kustomization(super::folder(path).to_owned());
+            let why = Skip::Kustomization(super::folder(path).to_owned(), NotRendered::NotAsked);
             Some(skipped(path, why))
         } else if !is_manifest(path) {
             None

@@ -137,6 +137,10 @@ trait FormatWriter: Send {
     fn finish(self: Box<Self>, summary: &Summary) -> io::Result<()>;
 }
 
+/// What to do about charts and kustomizations that are skipped.
+const NOT_RENDERED: &str =
+    " not rendered: use --render, with helm, and kubectl or kustomize, in PATH";
+
 /// The destination of a format.
 type Out = Box<dyn Write + Send>;
 
@@ -196,7 +200,7 @@ impl<'p> Report<'p> {
     /// A failed write.
     pub fn finish(self) -> io::Result<Summary> {
         self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
-        if let Some(line) = self.skipped.line().filter(|_| self.counts_skipped) {
+        if let Some(line) = self.skipped.line(NOT_RENDERED).filter(|_| self.counts_skipped) {
             // A closed standard error must not end the command.
             let _ = writeln!(io::stderr(), "portcullis: {line} (--details lists them)");
         }

@@ -21,7 +21,7 @@ use policy::{
 use crate::{
     config::{self, ConfigError, Problem},
     exceptions,
-    input::{self, Exclusions, Origin, Part, Skip, Source},
+    input::{self, Exclusions, Origin, Part, Rendering, Skip, Source},
     namespaces::{Definitions, Policies},
 };
 
@@ -167,7 +167,9 @@ fn texts<'c>(case: &'c Case, file: &Path) -> (Vec<Text<'c>>, Vec<Problem>) {
         Manifests::Files(files) => files.iter().map(|path| beside(file, path)),
     };
     let none = Exclusions::default();
-    for source in paths.flat_map(|path| input::without_patches(Source::of(&path, &none), &[])) {
+    for source in
+        paths.flat_map(|path| input::arrange(Source::of(&path, &none), &Rendering::default()))
+    {
         let (name, origin) = (source.to_string(), source.origin());
         match source {
             Source::Skipped(_, Skip::Patch(_), _) => {

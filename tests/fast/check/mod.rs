@@ -11,6 +11,7 @@ mod outputs;
 mod patches;
 mod policies;
 pub(crate) mod program;
+mod render;
 mod rendered;
 mod reports;
 mod repository;
