@@ -9,7 +9,7 @@ const FIELDS: usize = count(b':');
 static TABLE: Table = Table::parse();
 
 /// The kinds in the table by group. Kinds of the same name in other groups are other kinds.
-const KINDS: [(&str, &[&str]); 4] = [
+pub(super) const KINDS: [(&str, &[&str]); 4] = [
     (
         "",
         &[
@@ -98,6 +98,11 @@ impl Type {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         let (_, kinds) = KINDS.iter().find(|(it, _)| *it == group)?;
         Self::named(kinds.iter().find(|it| **it == kind)?)
+    }
+
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..TYPES).map(Self)
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {

@@ -2,7 +2,9 @@
 //!
 //! No control reports them, or none explains them. Pure: values in, values out.
 
+mod at;
 mod fields;
+mod key;
 mod misplaced;
 mod namespace;
 mod near;
