@@ -33,7 +33,9 @@ fn decode(criterion: &mut Criterion) {
     for (name, review) in REVIEWS {
         group.throughput(Throughput::Bytes(review.len() as u64));
         group.bench_function(name, |b| {
-            b.iter(|| Request::decode(black_box(review.as_bytes())));
+            b.iter(|| {
+                Request::decode(black_box(review.as_bytes()), policy::workloads::Kinds::default())
+            });
         });
     }
 }
@@ -65,7 +67,7 @@ fn harden(criterion: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let changes = harden::plan(black_box(&bare), &settings, Scope::Create);
-                harden::patch(&bare, &changes, &["spec"])
+                harden::patch(&bare, &changes, &harden::in_pod)
             });
         });
     });
@@ -109,7 +111,8 @@ fn decided(review: Review<'_>) -> Outcome<'_> {
 
 fn each_request(mut with: impl FnMut(&str, &Request<'_>)) {
     for (name, review) in REVIEWS {
-        if let Ok(request) = Request::decode(review.as_bytes()) {
+        if let Ok(request) = Request::decode(review.as_bytes(), policy::workloads::Kinds::default())
+        {
             with(name, &request);
         }
     }

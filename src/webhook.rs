@@ -202,11 +202,11 @@ impl Webhook {
 
     fn try_decide(&self, job: &Job, known: Known) -> Result<Response, Need> {
         let Job { call, in_force, received } = job;
-        let request = match Request::decode(&received.bytes) {
+        let context = in_force.context();
+        let request = match Request::decode(&received.bytes, context.config.kinds()) {
             Ok(request) => request,
             Err(error) => return Ok(self.bad_request(&error.to_string())),
         };
-        let context = in_force.context();
         let outcome = match admission::review(call.hook, &request, context) {
             Review::Decided(outcome) => outcome,
             Review::AwaitsPolicy(review) => match (known, self.cached(review.namespace())) {

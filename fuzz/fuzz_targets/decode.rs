@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 fuzz_target!(|body: &[u8]| {
     let _ = Request::decode_head(body);
-    let Ok(request) = Request::decode(body) else { return };
+    let Ok(request) = Request::decode(body, policy::workloads::Kinds::default()) else { return };
     assert!(!request.uid.is_empty());
     if !matches!(request.object, Object::Malformed(_)) {
         assert!(serde_json::from_slice::<IgnoredAny>(body).is_ok());

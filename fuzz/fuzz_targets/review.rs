@@ -15,7 +15,7 @@ use policy::{
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
-    let Ok(request) = Request::decode(body) else { return };
+    let Ok(request) = Request::decode(body, policy::workloads::Kinds::default()) else { return };
     let config = Config::standalone();
     for hook in [Hook::Validate, Hook::Mutate] {
         let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };

@@ -16,11 +16,8 @@ use policy::findings::Unread;
 use crate::cluster::{ApiError, Detail, Discontinuity, Page, Pages, Query};
 
 use super::{
-    AuditNote, Event,
-    judge::Entry,
-    namespaces::PendingNamespaces,
-    object::ListedObject,
-    resource::{self, ListedKind},
+    AuditNote, Event, judge::Entry, namespaces::PendingNamespaces, object::ListedObject,
+    resource::ListedKind,
 };
 
 /// How the objects of a list are used.
@@ -98,7 +95,7 @@ impl Feed {
 
     /// Whether the list covers all objects of its kind, without a selector.
     pub(super) fn is_complete(&self) -> bool {
-        self.role == Role::Link || [resource::REPLICA_SETS, resource::JOBS].contains(&self.resource)
+        self.role == Role::Link || self.resource.is_link()
     }
 
     /// Why further objects are missing, if they are.
@@ -245,7 +242,7 @@ impl Feed {
             }
             let Some(judge) = namespaces.judge(namespace, events).await else { continue };
             let entry = match self.role {
-                Role::Judged => judge.entry(self.resource, &object, json),
+                Role::Judged => judge.entry(&self.resource, &object, json),
                 Role::Link => Entry::link(&object),
             };
             self.ready.push_back((namespace.to_owned(), entry));

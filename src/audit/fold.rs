@@ -13,7 +13,7 @@ use policy::findings::{
 
 use super::{
     judge::{Entry, EntryContent, Owner, identity},
-    resource::{JOBS, ListedKind, PODS, REPLICA_SETS},
+    resource::ListedKind,
     worse::merge,
 };
 
@@ -23,10 +23,12 @@ const MAX_OWNERS: usize = 4;
 /// A namespace while its objects arrive.
 pub(super) struct Fold<'g> {
     facts: &'g NamespaceFacts,
+    /// All kinds that are listed.
+    kinds: &'g [ListedKind],
     /// Kinds that are listed incompletely: a missing object of these may still exist.
     partial: Vec<ListedKind>,
     /// ReplicaSets and Jobs with their controllers.
-    links: HashMap<(&'static str, String), Link>,
+    links: HashMap<(String, String), Link>,
     workloads: BTreeMap<Key, Merged>,
     breaking: Vec<Identity>,
     lints: Vec<Lint>,
@@ -61,9 +63,10 @@ enum Top {
 }
 
 impl<'g> Fold<'g> {
-    pub(super) fn new(facts: &'g NamespaceFacts) -> Self {
+    pub(super) fn new(facts: &'g NamespaceFacts, kinds: &'g [ListedKind]) -> Self {
         Self {
             facts,
+            kinds,
             partial: Vec::new(),
             links: HashMap::new(),
             workloads: BTreeMap::new(),
@@ -73,17 +76,17 @@ impl<'g> Fold<'g> {
         }
     }
 
-    pub(super) fn mark_incomplete(&mut self, resource: ListedKind) {
-        self.partial.push(resource);
+    pub(super) fn mark_incomplete(&mut self, resource: &ListedKind) {
+        self.partial.push(resource.clone());
     }
 
-    /// Adds an object. Owners must come before the objects that they own, as in [`super::resource::ALL`].
-    pub(super) fn add(&mut self, resource: ListedKind, mut entry: Entry) {
+    /// Adds an object. Owners must come before the objects that they own, as in [`ListedKind::all`].
+    pub(super) fn add(&mut self, resource: &ListedKind, mut entry: Entry) {
         self.lints.append(&mut entry.lints);
-        let is_link = resource == REPLICA_SETS || resource == JOBS;
+        let is_link = resource.is_link();
         if is_link {
             let link = Link { uid: entry.uid.clone(), owner: entry.owner.clone() };
-            self.links.insert((resource.plural, entry.name.clone()), link);
+            self.links.insert((resource.plural.clone(), entry.name.clone()), link);
         }
         let judged = match entry.content {
             EntryContent::Judged(judged) => Some(*judged),
@@ -94,7 +97,7 @@ impl<'g> Fold<'g> {
                 None
             }
         };
-        let is_pod = resource == PODS;
+        let is_pod = resource.is_pod();
         if entry.is_breaking {
             self.breaking.push(identity(self.facts, resource, &entry.name));
         }
@@ -104,11 +107,11 @@ impl<'g> Fold<'g> {
         };
         let (key, uid) = match top {
             // The owner's template already covers what it will create.
-            Top::Known(key, _) if is_link && is_known(&key) => return,
+            Top::Known(key, _) if is_link && self.kind(&key).is_some() => return,
             Top::Known(key, uid) => (key, uid),
             Top::Gone => (Key::of(resource, entry.name), entry.uid),
         };
-        let root = if is_pod { root_of(&key) } else { "" };
+        let root = self.kind(&key).filter(|_| is_pod).and_then(ListedKind::root);
         let merged = self.workloads.entry(key).or_default();
         merged.uid = uid;
         merged.pods += u64::from(is_pod);
@@ -126,11 +129,12 @@ impl<'g> Fold<'g> {
             };
             Top::Known(key, owner.uid.clone())
         };
-        let Some(resource) = ListedKind::owner(&owner.api_version, &owner.kind) else {
+        let is_it = |kind: &&ListedKind| kind.is(&owner.api_version, &owner.kind);
+        let Some(resource) = self.kinds.iter().find(is_it) else {
             return by_name(&owner.api_version);
         };
-        let is_listed = if resource == REPLICA_SETS || resource == JOBS {
-            let link = self.links.get(&(resource.plural, owner.name.clone()));
+        let is_listed = if resource.is_link() {
+            let link = self.links.get(&(resource.plural.clone(), owner.name.clone()));
             let link = link.filter(|link| link.uid == owner.uid);
             if let Some(next) = link.and_then(|link| link.owner.as_ref())
                 && let Some(depth) = depth.checked_sub(1)
@@ -143,10 +147,16 @@ impl<'g> Fold<'g> {
             let key = Key::of(resource, owner.name.clone());
             self.workloads.get(&key).is_some_and(|merged| merged.uid == owner.uid)
         };
-        if is_listed || self.partial.contains(&resource) {
-            return by_name(resource.api_version);
+        // An object of another project may create pods from a template that is elsewhere.
+        if is_listed || resource.is_custom() || self.partial.contains(resource) {
+            return by_name(&resource.api_version);
         }
         Top::Gone
+    }
+
+    /// The listed kind of an owner.
+    fn kind(&self, key: &Key) -> Option<&'g ListedKind> {
+        self.kinds.iter().find(|kind| kind.is(&key.api_version, &key.kind))
     }
 
     pub(super) fn unread(&self) -> &[Unread] {
@@ -176,8 +186,8 @@ impl<'g> Fold<'g> {
 }
 
 impl Key {
-    fn of(resource: ListedKind, name: String) -> Self {
-        let (kind, api_version) = (resource.kind.to_owned(), resource.api_version.to_owned());
+    fn of(resource: &ListedKind, name: String) -> Self {
+        let (kind, api_version) = (resource.kind.clone(), resource.api_version.clone());
         Self { kind, name, api_version }
     }
 }
@@ -191,21 +201,12 @@ impl Merged {
     }
 }
 
-fn is_known(key: &Key) -> bool {
-    ListedKind::owner(&key.api_version, &key.kind).is_some()
-}
-
-/// The path of the pod in a workload. For an unknown kind the path is unknown.
-fn root_of(key: &Key) -> &'static str {
-    ListedKind::owner(&key.api_version, &key.kind).map_or("", ListedKind::root)
-}
-
-/// Prefixes the fields of a pod's findings with the path of the template that it was made from.
-fn below(mut judged: Workload, root: &str) -> Workload {
-    if !root.is_empty() {
+/// Prefixes the fields of a pod's findings with the path of the template that it was made from, if it is known.
+fn below(mut judged: Workload, root: Option<&str>) -> Workload {
+    if let Some(root) = root {
         for found in judged.violations.iter_mut().flat_map(|broken| &mut broken.found) {
-            found.field.insert_str(0, root);
-            found.part = format!("{root}{}", found.part).into();
+            found.field = format!("{root}.{}", found.field);
+            found.part = format!("{root}.{}", found.part).into();
         }
     }
     judged

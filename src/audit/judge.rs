@@ -7,8 +7,8 @@ use policy::{
     findings::{Identity, Lint, NamespaceFacts, Policy, Workload, lint},
     harden::{Decision, Scope},
     json,
-    pss::Pod,
     verdict::PodCase,
+    workloads::{HeldPod, Object, PodRoot},
 };
 
 use super::{object::ListedObject, resource::ListedKind};
@@ -85,7 +85,7 @@ impl<'g> Judge<'g> {
     /// Judges an object that was read from this JSON.
     pub(super) fn entry(
         &self,
-        resource: ListedKind,
+        resource: &ListedKind,
         object: &ListedObject<'_>,
         json: &str,
     ) -> Entry {
@@ -94,9 +94,9 @@ impl<'g> Judge<'g> {
         if entry.owner.is_some() && object.spec.replicas == Some(0) {
             return entry;
         }
-        let (pod, is_template) = match json::from_untrusted(json, resource.target) {
-            Ok(policy::workloads::Object::Pod(pod)) => (pod, false),
-            Ok(policy::workloads::Object::Template(Some(template))) => (template, true),
+        let (pods, is_template) = match json::from_untrusted(json, resource) {
+            Ok(Object::Pod(pod)) => (vec![HeldPod { root: PodRoot::POD, pod }], false),
+            Ok(Object::Workload(held)) if !held.is_empty() => (held, true),
             Ok(_) => return entry,
             Err(error) => {
                 entry.content = EntryContent::Unreadable(error.to_string());
@@ -105,41 +105,50 @@ impl<'g> Judge<'g> {
         };
         let identity = identity(self.facts, resource, &entry.name);
         // Lints of a controlled object repeat those of its controller.
-        let is_made = matches!(resource.kind, "Pod" | "ReplicaSet" | "Job");
+        let is_made = resource.is_pod() || resource.is_link();
         if entry.owner.is_none() || !is_made {
-            entry.lints = lint::of_pod(&pod, resource.root(), &identity, self.policy.newest);
+            let newest = self.policy.newest;
+            let lints =
+                pods.iter().flat_map(|held| lint::of_pod(&held.pod, &held.root, &identity, newest));
+            entry.lints = lints.collect();
             // The API server drops unknown fields, but the applied manifest keeps them.
             let applied = object.metadata.annotations.get(lint::LAST_APPLIED);
             entry.lints.extend(applied.into_iter().flat_map(|text| lint::of_text(text, &identity)));
         }
-        let made = is_template.then(|| self.as_made(&identity, &pod)).flatten();
-        let pod = made.as_ref().unwrap_or(&pod);
-        let workload = Workload::judge(identity.clone(), Some(pod), resource.root(), self.policy);
+        let made: Vec<_> = match is_template {
+            true => pods.iter().map(|held| self.as_made(&identity, held)).collect(),
+            false => Vec::new(),
+        };
+        let pods = if made.is_empty() { &pods } else { &made };
+        let workload = Workload::judge(identity.clone(), pods, self.policy);
         entry.is_breaking = !is_template && workload.is_denied();
         entry.content = EntryContent::Judged(Box::new(workload));
         entry
     }
 
-    /// The pod that a template will create, if hardening changes it.
-    fn as_made<'p>(&self, identity: &'p Identity, template: &'p Pod<'p>) -> Option<Pod<'p>>
+    /// The pod that a template will create: hardened, if the webhook hardens pods in this namespace.
+    fn as_made<'p>(&self, identity: &'p Identity, held: &'p HeldPod<'p>) -> HeldPod<'p>
     where
         'g: 'p,
     {
         let is_hardened = self.templates == Templates::AsAdmitted
             && self.facts.policy.hardening == Decision::Apply
             && self.policy.config.mode == Mode::Enforce;
-        let subject = self.policy.subject(identity, template);
+        let subject = self.policy.subject(identity, &held.pod);
         let policy = Cow::Borrowed(&self.facts.policy);
         let case = PodCase::new(&subject, policy, self.policy.context());
-        case.ok().filter(|_| is_hardened)?.harden(Scope::Create).into_hardened()
+        let case = case.ok().filter(|_| is_hardened);
+        let made = case.and_then(|case| case.harden(Scope::Create).into_hardened());
+        let pod = made.map_or_else(|| held.pod.clone(), Box::new);
+        HeldPod { root: held.root.clone(), pod }
     }
 }
 
 /// The name of an object in this namespace.
-pub(super) fn identity(facts: &NamespaceFacts, resource: ListedKind, name: &str) -> Identity {
+pub(super) fn identity(facts: &NamespaceFacts, resource: &ListedKind, name: &str) -> Identity {
     Identity {
-        api_version: resource.api_version.to_owned(),
-        kind: resource.kind.to_owned(),
+        api_version: resource.api_version.clone(),
+        kind: resource.kind.clone(),
         namespace: facts.name.clone(),
         name: name.to_owned(),
     }

@@ -4,6 +4,7 @@
 //! Only lists, never writes. Memory is bounded by the largest namespace and by a page or two of each kind, not by the
 //! size of the cluster. Unreadable objects are reported, and the rest is judged.
 
+mod discovery;
 mod feed;
 mod fold;
 mod judge;
@@ -165,6 +166,9 @@ pub async fn run<E>(
     let mut audit = Audit {
         client,
         settings,
+        kinds: ListedKind::all(
+            discovery::custom_kinds(client, settings.config.kinds(), &mut events).await,
+        ),
         namespaces: PendingNamespaces::new(client, settings, newest, presence),
         events,
         progress: AuditProgress::default(),
@@ -205,6 +209,7 @@ async fn newest(client: &Client, events: &mut Vec<Event>) -> Result<Minor, Strin
 struct Audit<'a> {
     client: &'a Client,
     settings: &'a AuditSettings,
+    kinds: Vec<ListedKind>,
     namespaces: PendingNamespaces<'a>,
     events: Vec<Event>,
     progress: AuditProgress,
@@ -252,28 +257,26 @@ impl Audit<'_> {
             Feed::new(self.client, resource, role, query)
         };
         let is_selective = self.settings.selector.is_some();
-        let links = [resource::REPLICA_SETS, resource::JOBS].into_iter().filter(|_| is_selective);
-        let links = links.map(|resource| feed(resource, Role::Link));
-        links
-            .chain(resource::ALL.into_iter().map(|resource| feed(resource, Role::Judged)))
-            .collect()
+        let links = self.kinds.iter().filter(|kind| is_selective && kind.is_link());
+        let links = links.map(|kind| feed(kind.clone(), Role::Link));
+        links.chain(self.kinds.iter().map(|kind| feed(kind.clone(), Role::Judged))).collect()
     }
 
     /// Takes all objects of the namespace from the lists.
     async fn read(&mut self, facts: &NamespaceFacts, feeds: &mut [Feed]) -> NamespaceObjects {
-        let mut fold = Fold::new(facts);
+        let mut fold = Fold::new(facts, &self.kinds);
         let mut broken = Vec::new();
         for feed in feeds {
             if self.settings.selector.is_some() && !feed.is_complete() {
-                fold.mark_incomplete(feed.resource);
+                fold.mark_incomplete(&feed.resource);
             }
             while let Some(entry) =
                 feed.next(&facts.name, &mut self.namespaces, &mut self.events).await
             {
-                fold.add(feed.resource, entry);
+                fold.add(&feed.resource, entry);
             }
             if let Some(why) = feed.broken() {
-                fold.mark_incomplete(feed.resource);
+                fold.mark_incomplete(&feed.resource);
                 let what = format!("list {}", feed.resource.qualified());
                 broken.push(Unread { what, why: why.to_owned() });
             }
@@ -301,7 +304,7 @@ impl Audit<'_> {
 
     fn progress(&self, feeds: &[Feed]) -> AuditProgress {
         let mut progress = self.progress;
-        let pods = feeds.iter().filter(|feed| feed.resource == resource::PODS);
+        let pods = feeds.iter().filter(|feed| feed.resource.is_pod());
         for feed in pods {
             progress.pods += feed.count;
             progress.all_pods = feed.remaining.map(|remaining| progress.pods + remaining);

@@ -43,8 +43,8 @@ fn of_fields(manifest: &Manifest<'_>, policy: &Policy) -> Vec<Lint> {
         // The reader has reported what cannot be read.
         let _ = manifest.read(seed);
     }
-    if let Some(pod) = &manifest.pod {
-        lints.extend(lint::of_pod(pod, manifest.root, &identity, policy.newest));
+    for held in &manifest.pods {
+        lints.extend(lint::of_pod(&held.pod, &held.root, &identity, policy.newest));
     }
     lints
 }

@@ -116,7 +116,7 @@ impl Judge<'_> {
         let mut places = source.places(name, text);
         let (hardener, left) = (&self.hardener, OnceCell::new());
         let editable = Editable { hardener, source, name, text, left };
-        input::read(text, source.origin(), |part| {
+        input::read(text, policy.config.kinds(), source.origin(), |part| {
             let reading = match part {
                 Part::Reading(reading) => reading,
                 Part::Skipped(line, why) => {
@@ -156,8 +156,8 @@ impl Judge<'_> {
         lints: &[Lint],
         places: &mut Places<'_>,
     ) -> Workload {
-        let (identity, pod) = (manifest.identity.clone(), manifest.pod.as_deref());
-        let mut workload = Workload::judge(identity, pod, manifest.root, policy);
+        let identity = manifest.identity.clone();
+        let mut workload = Workload::judge(identity, &manifest.pods, policy);
         places.mark(&mut workload, lints, manifest);
         if self.replacements == Replacements::Shown {
             places.add_replacements(&mut workload, manifest);

@@ -150,6 +150,7 @@ fn own(reader: &mut Reader<'_>, written: spec::Configuration) -> Config {
         exemptions: exemptions(written.exemptions),
         harden: hardening(reader, written.harden, &unset.harden),
         exceptions: exceptions(written.exceptions),
+        workloads: written.workloads.0.0.into(),
         policies: policies::settings(reader, written.rules, written.profiles, written.floor).into(),
     }
 }

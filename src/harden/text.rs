@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, convert::Infallible};
 
-use json_patch::{Patch, PatchOperation};
+use json_patch::{Patch, PatchOperation, jsonptr::PointerBuf};
 
 use manifest::{
     Extent, Line, Manifest, Reading, TextKind, Unreadable,
@@ -16,6 +16,7 @@ use policy::{
     harden::{self, Decision, Field, MODE_LABEL, MissingDefault, Mode, Scope},
     pss::{self, NEWEST},
     verdict::{Context, ExceptionsAt, PodCase},
+    workloads::{Hardens, HeldPod, PodRoot},
 };
 
 use crate::{
@@ -60,7 +61,8 @@ struct Plan {
 
 pub(super) struct Planned {
     pub(super) document: Extent,
-    pod: Path,
+    object: Path,
+    root: PodRoot,
     changes: Vec<MissingDefault>,
     /// The patch that `/mutate` would return, applied to the document.
     pub(super) patch: Patch,
@@ -123,10 +125,12 @@ impl Hardener {
 
     fn plan(&self, source: &str, text: &[u8], origin: Origin) -> Result<Plan, Vec<Refused>> {
         let (mut plan, mut unreadable) = (Plan::default(), Vec::new());
-        let Ok(()) = input::read::<Infallible>(text, origin, |part| {
+        let Ok(()) = input::read::<Infallible>(text, self.config.kinds(), origin, |part| {
             match part {
                 Part::Reading(Reading::Object(manifest)) => {
-                    self.plan_object(source, &manifest, &mut plan);
+                    for held in &manifest.pods {
+                        self.plan_pod(source, &manifest, held, &mut plan);
+                    }
                 }
                 Part::Reading(Reading::Other(_) | Reading::Namespace(_)) => {}
                 Part::Reading(Reading::Patch(patch)) => {
@@ -144,8 +148,13 @@ impl Hardener {
         }
     }
 
-    fn plan_object(&self, source: &str, manifest: &Manifest<'_>, plan: &mut Plan) {
-        let Some(pod) = manifest.pod.as_deref() else { return };
+    fn plan_pod(
+        &self,
+        source: &str,
+        manifest: &Manifest<'_>,
+        HeldPod { root, pod }: &HeldPod<'_>,
+        plan: &mut Plan,
+    ) {
         // Nothing runs in it, so it may be meant for another pod.
         if pod.spec.containers.is_empty() {
             return;
@@ -158,11 +167,14 @@ impl Hardener {
         let off = labels.and_then(|labels| self.switched_off(labels, &policy.modes));
         let subject = Subject::made_by(pod, namespace, None);
         let Ok(case) = PodCase::new(&subject, Cow::Owned(policy), context) else { return };
-        let changes = case.planned(Scope::Create);
-        let path = manifest.pod_path();
-        let tokens: Vec<_> = path.clone().key("spec").steps().iter().map(token).collect();
-        let tokens: Vec<_> = tokens.iter().map(String::as_str).collect();
-        let mut patch = harden::patch(pod, &changes, &tokens);
+        let changes = case.planned(match manifest.hardens {
+            Hardens::Pod => Scope::Create,
+            Hardens::Containers => Scope::Containers,
+        });
+        let mut patch = harden::patch(pod, &changes, &|place| {
+            let path = manifest.path.clone().join(&Path::of(&root.path(place)));
+            PointerBuf::from_tokens(path.steps().iter().map(token))
+        });
         // Everything in a manifest is intentional: no plugin of the API server has added it.
         patch.0.retain(|operation| !matches!(operation, PatchOperation::Remove(_)));
         let document = manifest.document.clone();
@@ -171,7 +183,10 @@ impl Hardener {
             Some(why) => {
                 plan.skipped.push((manifest.line, format!("{}: {why}", manifest.identity)))
             }
-            None => plan.planned.push(Planned { document, pod: path, changes, patch }),
+            None => {
+                let (object, root) = (manifest.path.clone(), root.clone());
+                plan.planned.push(Planned { document, object, root, changes, patch });
+            }
         }
     }
 
@@ -215,8 +230,8 @@ fn edits(text: &str, planned: &[Planned]) -> Result<Vec<Edit>, Vec<Refused>> {
                 continue;
             }
         };
-        for object in of_document {
-            match edit::edits(&tree, &object.pod, &object.changes) {
+        for Planned { object, root, changes, .. } in of_document {
+            match edit::edits(&tree, object, root, changes) {
                 Ok(of_object) => edits.extend(of_object),
                 Err(refusal) => refusals.push(refusal),
             }

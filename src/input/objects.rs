@@ -1,6 +1,7 @@
 //! The objects in a text. In the files of a directory, only what may be a manifest must be one.
 
 use manifest::{Line, Reading, TextKind, Unreadable};
+use policy::workloads::Kinds;
 
 use super::{Origin, Skip};
 
@@ -21,16 +22,17 @@ pub enum Part<'a> {
 /// Only those of `visit`.
 pub fn read<E>(
     text: &[u8],
+    kinds: Kinds<'_>,
     origin: Origin,
     visit: impl FnMut(Part<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut reader =
         Reader { visit, origin, others: Vec::new(), has_objects: false, is_template: false };
     if origin == Origin::Named {
-        return manifest::read(text, |reading| reader.reading(reading));
+        return manifest::read(text, kinds, |reading| reader.reading(reading));
     }
     if manifest::may_be_manifest(text) {
-        manifest::read(text, |reading| reader.reading(reading))?;
+        manifest::read(text, kinds, |reading| reader.reading(reading))?;
         return reader.finish();
     }
     if has_content(text) { reader.skip(None, Skip::NoManifest) } else { Ok(()) }

@@ -221,7 +221,7 @@ mod tests {
         let mut policy =
             Policy::new(config, Some(Level::Restricted), None, None, SystemTime::now());
         policy.fail_on = enforced;
-        let workload = Workload::judge(identity, Some(&pod), "", &policy);
+        let workload = Workload::judge(identity, &[pod.into()], &policy);
         Audited { workload, uid: "0-1".to_owned(), pods: 1 }
     }
 

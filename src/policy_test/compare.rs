@@ -184,7 +184,7 @@ mod tests {
             name: name.to_owned(),
         };
         let policy = Policy::new(Config::embedded(), None, None, None, SystemTime::now());
-        let workload = Workload::judge(identity, Some(&pod), "", &policy);
+        let workload = Workload::judge(identity, &[pod.into()], &policy);
         Found { workload, hardened: hardened.iter().copied().collect() }
     }
 

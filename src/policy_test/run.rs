@@ -213,7 +213,8 @@ struct Bench {
 
 impl Bench {
     fn judge(&mut self, text: &Text<'_>) {
-        let Ok(()) = input::read::<Infallible>(&text.bytes, text.origin, |part| {
+        let config = Arc::clone(&self.policy.config);
+        let Ok(()) = input::read::<Infallible>(&text.bytes, config.kinds(), text.origin, |part| {
             let reading = match part {
                 Part::Reading(reading) => reading,
                 Part::Skipped(..) => return Ok(()),
@@ -266,8 +267,7 @@ impl Bench {
             Decision::Apply => Form::Hardened,
             Decision::Report | Decision::Nothing => Form::Written,
         };
-        let pod = manifest.pod.as_deref();
-        let mut workload = Workload::judge(identity, pod, manifest.root, &self.policy);
+        let mut workload = Workload::judge(identity, &manifest.pods, &self.policy);
         let changes = match decision {
             Decision::Apply => workload.changes.as_slice(),
             Decision::Report | Decision::Nothing => &[],

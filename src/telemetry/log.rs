@@ -56,7 +56,7 @@ fn is_notable(decision: &Decision<'_>) -> bool {
         Outcome::Ignore
         | Outcome::Exempt(_)
         | Outcome::Privileged
-        | Outcome::Template { .. }
+        | Outcome::Workload { .. }
         | Outcome::Namespace(_)
         | Outcome::Harden(_) => false,
     }
@@ -74,22 +74,17 @@ struct Line<'r> {
 
 impl<'r> Line<'r> {
     fn of(decision: &Decision<'r>) -> Self {
-        let violations = match decision.outcome {
-            Outcome::Pod(verdict) if !verdict.enforce.is_empty() => &*verdict.enforce,
-            Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => &verdict.warn,
-            Outcome::Ignore
-            | Outcome::Exempt(_)
-            | Outcome::Privileged
-            | Outcome::Namespace(_)
-            | Outcome::Harden(_)
-            | Outcome::Refuse(_)
-            | Outcome::Pass(_) => &[],
-        };
-        let ids: Vec<_> = violations.iter().map(|violation| violation.requirement.id()).collect();
-        let covered = decision.outcome.verdict().map(|verdict| &verdict.exceptions);
+        let is_denied = matches!(decision.outcome, Outcome::Pod(pod) if !pod.enforce.is_empty());
+        let violations = decision
+            .outcome
+            .verdicts()
+            .flat_map(|verdict| if is_denied { &verdict.enforce } else { &verdict.warn });
+        let mut ids: Vec<_> = violations.map(|violation| violation.requirement.id()).collect();
+        ids.dedup();
+        let covered = || decision.outcome.verdicts().map(|verdict| &verdict.exceptions);
         Self {
-            exceptions: covered.map(|covered| names(&covered.by)).unwrap_or_default(),
-            expired: covered.map(|covered| names(&covered.missed)).unwrap_or_default(),
+            exceptions: names(covered().flat_map(|covered| &covered.by)),
+            expired: names(covered().flat_map(|covered| &covered.missed)),
             kind: cut(&decision.request.kind),
             name: cut(name(decision.request)),
             violations: ids.join(","),
@@ -99,7 +94,7 @@ impl<'r> Line<'r> {
 }
 
 /// As many names as fit.
-fn names(exceptions: &[Note]) -> String {
+fn names<'n>(exceptions: impl Iterator<Item = &'n Note>) -> String {
     let mut text = String::new();
     for note in exceptions {
         if text.len() >= MAX_TEXT {

@@ -228,9 +228,11 @@ impl Metrics {
                     }
                 }
             }
-            Outcome::Template { verdict, .. } => {
-                self.count_violations(verdict);
-                self.count_excepted(verdict, word(outcome));
+            Outcome::Workload { held, .. } => {
+                for one in held {
+                    self.count_violations(&one.verdict);
+                    self.count_excepted(&one.verdict, word(outcome));
+                }
             }
             Outcome::Harden(hardening) => {
                 for change in &hardening.changes {
@@ -268,9 +270,11 @@ impl Metrics {
                 self.count_evaluation(word, "enforce", enforced, decision);
                 self.count_advice(verdict, is_allowed, decision);
             }
-            Outcome::Template { verdict, .. } => {
-                self.count_invalid_labels(verdict, &of);
-                self.count_advice(verdict, true, decision);
+            Outcome::Workload { held, .. } => {
+                for one in held {
+                    self.count_invalid_labels(&one.verdict, &of);
+                    self.count_advice(&one.verdict, true, decision);
+                }
             }
             // Upstream's webhook answers these before it counts, and counts nothing for a namespace.
             Outcome::Refuse(
@@ -361,8 +365,12 @@ pub(super) fn word(outcome: &Outcome<'_>) -> &'static str {
         Outcome::Privileged => "privileged",
         Outcome::Pod(verdict) if verdict.enforce.is_empty() => "allowed",
         Outcome::Pod(_) => "denied",
-        Outcome::Template { verdict, .. } if verdict.enforce.is_empty() => "template",
-        Outcome::Template { .. } => "template_rejected",
+        Outcome::Workload { held, .. } => {
+            match held.iter().all(|one| one.verdict.enforce.is_empty()) {
+                true => "template",
+                false => "template_rejected",
+            }
+        }
         Outcome::Namespace(_) => "namespace",
         Outcome::Harden(hardening) if hardening.changes.is_empty() => "already_hard",
         Outcome::Harden(hardening) => match hardening.effect {

@@ -124,10 +124,11 @@ fn attributes(decision: &Decision<'_>) -> Vec<KeyValue> {
         let fields = hardening.changes.iter().map(|change| change.field.name());
         attributes.push(KeyValue::new("portcullis.hardened", list(fields)));
     }
-    if let Some(verdict) = outcome.verdict() {
-        let policy = verdict.policy().modes.enforce.to_string();
+    if let Some(first) = outcome.verdicts().next() {
+        let policy = first.policy().modes.enforce.to_string();
         attributes.push(KeyValue::new("portcullis.policy", policy));
-        let controls = verdict.enforce.iter().map(|violation| violation.requirement.id());
+        let violations = outcome.verdicts().flat_map(|verdict| &verdict.enforce);
+        let controls = violations.map(|violation| violation.requirement.id());
         attributes.push(KeyValue::new("portcullis.violations", list(controls)));
     }
     attributes

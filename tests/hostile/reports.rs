@@ -73,15 +73,18 @@ fn policy() -> Policy {
 fn judged(text: &str, policy: &Policy) -> Workload {
     let mut places = Places::new(Arc::from("pod.yaml"), text.as_bytes());
     let mut judged = None;
-    let Ok(()) = manifest::read::<Infallible>(text.as_bytes(), |reading| {
-        let Reading::Object(manifest) = reading else { panic!("{reading:?}") };
-        let pod = manifest.pod.as_deref();
-        let mut workload = Workload::judge(manifest.identity.clone(), pod, manifest.root, policy);
-        places.mark(&mut workload, &[], &manifest);
-        places.add_replacements(&mut workload, &manifest);
-        judged = Some(workload);
-        Ok(())
-    });
+    let Ok(()) = manifest::read::<Infallible>(
+        text.as_bytes(),
+        policy::workloads::Kinds::default(),
+        |reading| {
+            let Reading::Object(manifest) = reading else { panic!("{reading:?}") };
+            let mut workload = Workload::judge(manifest.identity.clone(), &manifest.pods, policy);
+            places.mark(&mut workload, &[], &manifest);
+            places.add_replacements(&mut workload, &manifest);
+            judged = Some(workload);
+            Ok(())
+        },
+    );
     let judged = judged.unwrap();
     let found = judged.violations.len();
     assert!(found > 3, "{found}: nothing is wrong");

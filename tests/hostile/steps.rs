@@ -49,7 +49,7 @@ fn steps() -> Vec<(String, Run)> {
     let settings = config.harden;
     let run = move |pod: &Pod<'_>| {
         let changes = harden::plan(pod, &settings, Scope::Create);
-        black_box(harden::patch(pod, &changes, &["spec"]));
+        black_box(harden::patch(pod, &changes, &harden::in_pod));
         black_box(harden::apply(pod, &changes));
     };
     steps.push(("hardening".to_owned(), Box::new(run)));

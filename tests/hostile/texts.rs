@@ -68,15 +68,18 @@ const TEXTS: [(&str, Made); 22] = [
 
 fn check(text: &str, policy: &Policy) {
     let mut places = Places::new(Arc::from("a.yaml"), text.as_bytes());
-    let Ok(()) = manifest::read::<std::convert::Infallible>(text.as_bytes(), |reading| {
-        if let Reading::Object(manifest) = reading {
-            let pod = manifest.pod.as_deref();
-            let mut found = Workload::judge(manifest.identity.clone(), pod, manifest.root, policy);
-            places.mark(&mut found, &[], &manifest);
-            black_box(found);
-        }
-        Ok(())
-    });
+    let Ok(()) = manifest::read::<std::convert::Infallible>(
+        text.as_bytes(),
+        policy::workloads::Kinds::default(),
+        |reading| {
+            if let Reading::Object(manifest) = reading {
+                let mut found = Workload::judge(manifest.identity.clone(), &manifest.pods, policy);
+                places.mark(&mut found, &[], &manifest);
+                black_box(found);
+            }
+            Ok(())
+        },
+    );
 }
 
 fn is_linear(what: &str, texts: &[String; 2], run: impl Fn(&str)) {

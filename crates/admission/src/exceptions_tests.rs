@@ -66,7 +66,7 @@ fn told(spec: &str, exceptions: Vec<Exception>) -> (ExceptionSummary, String) {
         r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"1","resource":{pods},
         "namespace":"shop","operation":"CREATE","object":{{"metadata":{{"name":"p"}},"spec":{spec}}}}}}}"#
     );
-    let request = Request::decode(text.as_bytes()).unwrap();
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
     let config = Config::embedded();
     let exceptions: Exceptions = exceptions.into_iter().collect();
     let excepted = ExceptionsAt { exceptions: Some(&exceptions), now: SystemTime::UNIX_EPOCH };

@@ -45,7 +45,7 @@ policy::words! {
 impl Hardening<'_> {
     /// The patch for the request's object.
     pub fn patch(&self) -> PatchText {
-        PatchText::new(self.pod, &self.changes, &["spec"])
+        PatchText::new(self.pod, &self.changes)
     }
 }
 
@@ -126,7 +126,8 @@ mod tests {
             r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"1","resource":{pods},
             "namespace":"shop","operation":"CREATE","object":{{"spec":{{"containers":[{containers}]}}}}}}}}"#
         );
-        let request = Request::decode(text.as_bytes()).unwrap();
+        let request =
+            Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
         let config = Config::embedded();
         let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
         let labels: BTreeMap<_, _> =

@@ -16,7 +16,7 @@ use policy::{
     },
     json,
     pss::{Labels, Minor, Pod, or_default},
-    workloads::Target,
+    workloads::{PodRoot, Target},
 };
 
 use super::{
@@ -40,8 +40,10 @@ pub(super) fn lines(outcome: &Outcome<'_>, request: &Request<'_>) -> Vec<String>
         return Vec::new();
     }
     let lints = match outcome {
-        Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
-            of_pod(verdict.case.pod, request)
+        Outcome::Pod(verdict) => of_pod(verdict.case.pod, request),
+        Outcome::Workload { held, .. } => {
+            let pods = held.iter().map(|one| (one.root, one.verdict.case.pod));
+            of_pods(pods, request)
         }
         Outcome::Ignore | Outcome::Namespace(_) if request.target() == Target::Namespace => {
             of_namespace(request)
@@ -64,15 +66,22 @@ pub(super) fn lines(outcome: &Outcome<'_>, request: &Request<'_>) -> Vec<String>
     lints.iter().take(MAX_LINES).enumerate().map(line).collect()
 }
 
-/// The template of a controller, or a pod that has none: the template's author was warned already.
+/// A pod without a controller: the author of a template was warned already.
 fn of_pod(pod: &Pod<'_>, request: &Request<'_>) -> Vec<Lint> {
-    let root = match request.target() {
-        Target::Template(kind) => kind.root(),
-        _ if pod.metadata.controller().is_some() => return Vec::new(),
-        _ => "",
-    };
+    match pod.metadata.controller() {
+        Some(_) => Vec::new(),
+        None => of_pods(std::iter::once((&PodRoot::POD, pod)), request),
+    }
+}
+
+fn of_pods<'p>(
+    pods: impl Iterator<Item = (&'p PodRoot, &'p Pod<'p>)>,
+    request: &Request<'_>,
+) -> Vec<Lint> {
     // Its fields are empty, so it costs nothing, and the warning names the object.
-    let mut lints = lint::of_pod(pod, root, &Identity::default(), NO_ANNOTATIONS);
+    let object = Identity::default();
+    let lints = pods.flat_map(|(root, pod)| lint::of_pod(pod, root, &object, NO_ANNOTATIONS));
+    let mut lints: Vec<_> = lints.collect();
     if memmem::find(request.text.as_bytes(), LAST_APPLIED.as_bytes()).is_some() {
         lints.extend(of_applied(&metadata(request).annotations, request));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use policy::{
     pss::Text,
-    workloads::{Object, Target},
+    workloads::{Kinds, Object, Target},
 };
 
 use decode::{Review, why};
@@ -21,6 +21,8 @@ use decode::{Review, why};
 pub struct Request<'a> {
     /// The text of the review, for what is read of few requests.
     pub(super) text: &'a str,
+    /// The kinds that hold pods.
+    pub kinds: Kinds<'a>,
     /// Repeated in the response; never empty.
     pub uid: Text<'a>,
     /// API group of the object's kind.
@@ -127,16 +129,16 @@ pub enum BadReview {
 impl<'a> Request<'a> {
     /// Decodes a review. An object that does not match its resource becomes [`Object::Unreadable`]. A review with any
     /// other error but with a uid becomes [`Object::Malformed`], so that the response is an explicit one.
-    pub fn decode(body: &'a [u8]) -> Result<Self, BadReview> {
+    pub fn decode(body: &'a [u8], kinds: Kinds<'a>) -> Result<Self, BadReview> {
         // One UTF-8 check of the whole body is cheaper than one per string.
         let text =
             std::str::from_utf8(body).map_err(|error| BadReview::Unreadable(error.to_string()))?;
-        let mut review = Review::default();
+        let mut review = Review::new(kinds);
         let mut result = review.read(text, None);
         if result.is_ok() && review.is_object_early {
             // The fields are not in kube-apiserver's order: decode again with the known resource.
             let target = review.request.target();
-            review = Review::default();
+            review = Review::new(kinds);
             result = review.read(text, Some(target));
         }
         let Err(of_object) = result else {
@@ -145,7 +147,7 @@ impl<'a> Request<'a> {
         };
         drop(review);
         // The error may be in the object only. Decode the other fields, and check that the text is complete.
-        let mut review = Review::default();
+        let mut review = Review::new(kinds);
         match review.read(text, Some(Target::Ignored)) {
             Ok(()) => {
                 review.request.object = Object::Unreadable(why(&of_object));
@@ -157,8 +159,8 @@ impl<'a> Request<'a> {
     }
 
     /// The type of the object.
-    pub fn target(&self) -> Target {
-        Target::of(&self.resource_group, &self.resource, &self.subresource)
+    pub fn target(&self) -> Target<'a> {
+        Target::of(self.kinds, &self.resource_group, &self.resource, &self.subresource)
     }
 
     /// The kind of the object, if it does not match its resource: a subresource of pods in a newer API server may
@@ -172,7 +174,7 @@ impl<'a> Request<'a> {
     /// Decodes the uid from the beginning of a review, to deny a body that is too large.
     pub fn decode_head(head: &'a [u8]) -> Result<Self, BadReview> {
         let end = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        let mut review = Review::default();
+        let mut review = Review::new(Kinds::default());
         match review.read(end, None) {
             Ok(()) => review.finish(),
             Err(error) => review.broken(&error),

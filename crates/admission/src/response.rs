@@ -20,13 +20,16 @@ use super::{
     namespace::NamespaceReview,
     pod_scan::Scan,
     request::Request,
-    review::{Outcome, ReviewError},
+    review::{HeldVerdict, Outcome, ReviewError},
     status::{Status, describe, display_name},
     warnings::{MAX_WARNING, Warnings},
 };
 
 /// Maximum number of lines with fixes for a pod or a template.
 const MOST_LINES: usize = 3;
+
+/// Maximum length of the place of a pod in a warning, in characters.
+const MAX_PLACE: usize = 80;
 
 /// The prefix of warnings in dry-run mode.
 const DRY_RUN: &str = "dry run, would deny: ";
@@ -52,7 +55,7 @@ pub fn answer(outcome: &Outcome<'_>, request: &Request<'_>, mode: Mode) -> Answe
         Outcome::Exempt(exemption) => answer.note("exempt", exemption.as_str()),
         Outcome::Privileged => answer.note("enforce-policy", "privileged:latest"),
         Outcome::Pod(verdict) => answer.pod(verdict, request),
-        Outcome::Template { verdict, unhardened } => answer.template(verdict, unhardened, mode),
+        Outcome::Workload { held, more } => answer.workload(held, *more, mode),
         Outcome::Namespace(review) => answer.namespace(review, request),
         Outcome::Harden(hardening) => answer.hardening(hardening),
         Outcome::Refuse(error) => answer.refuse(error, request),
@@ -138,8 +141,10 @@ struct Response<'a> {
 /// A response in progress.
 #[derive(Default)]
 struct Draft {
-    /// The object in warnings.
+    /// The object in warnings, and the pod in it.
     object: String,
+    /// The pod in annotations, if the object has several.
+    place: String,
     /// The fixes in a denial.
     fixes: Vec<String>,
     denial: Option<Status>,
@@ -149,8 +154,14 @@ struct Draft {
 }
 
 impl Draft {
+    /// Sets an annotation. If it is set for another pod of the object, appends the value.
     fn note(&mut self, key: &'static str, value: impl Into<String>) {
-        self.annotations.insert(key, value.into());
+        let value = value.into();
+        match self.annotations.get_mut(key) {
+            Some(known) if *known == value => {}
+            Some(known) => *known = clean(&[known, "; ", &value].concat(), message::MAX_DENIAL),
+            None => drop(self.annotations.insert(key, value)),
+        }
     }
 
     fn warn(&mut self, text: &str) {
@@ -184,7 +195,23 @@ impl Draft {
         }
     }
 
-    fn template(&mut self, verdict: &Verdict<'_>, unhardened: &[Violation], mode: Mode) {
+    /// The pods of an object: each with its place, if there are several.
+    fn workload(&mut self, held: &[HeldVerdict<'_>], more: usize, mode: Mode) {
+        let object = self.object.clone();
+        for one in held {
+            if held.len() > 1 {
+                self.place = format!("{}: ", clean(one.root.as_str(), MAX_PLACE));
+                self.object = [&*object, &self.place].concat();
+            }
+            self.held(&one.verdict, &one.unhardened, mode);
+        }
+        self.object = object;
+        if more > 0 {
+            self.warn(&format!("{more} more of its pods were not judged"));
+        }
+    }
+
+    fn held(&mut self, verdict: &Verdict<'_>, unhardened: &[Violation], mode: Mode) {
         let (pod, changes) = (verdict.case.pod, &verdict.case.changes);
         self.policy_notes(verdict);
         let enforce = verdict.policy().modes.enforce;
@@ -251,7 +278,8 @@ impl Draft {
             let lines = fixes.lines_by_place(verdict.case.pod, message::MAX_DENIAL);
             let fixes = Fixes::joined(lines, "; ", message::MAX_DENIAL, fixes.count());
             let broken = message::broken(pair, &verdict.audit);
-            let text = ["would violate ", &broken, ": ", &reasons, " (", &fixes, ")"].concat();
+            let text = [&self.place, "would violate ", &broken, ": ", &reasons, " (", &fixes, ")"]
+                .concat();
             self.note("audit-violations", clean(&text, message::MAX_DENIAL));
         }
     }

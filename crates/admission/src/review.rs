@@ -17,7 +17,7 @@ use policy::{
     requirement::Violation,
     rules,
     verdict::{Context, Exemption, Form, PodCase, Verdict},
-    workloads::{Object, Target},
+    workloads::{HeldPod, Object, PodRoot, Target},
 };
 
 use super::{
@@ -37,6 +37,9 @@ policy::words! {
     }
 }
 
+/// The most pods of an object that are judged: more than any real object describes. Warnings say how many are left out.
+const MOST_HELD: usize = 32;
+
 /// A decision, or the facts that it needs.
 #[derive(Debug)]
 #[allow(
@@ -54,6 +57,7 @@ pub enum Review<'r> {
 
 /// The decision, with the pod that it concerns. Recording and responding match it exhaustively.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "most are pods: a box would cost each an allocation")]
 pub enum Outcome<'r> {
     /// Not judged: another subresource, a deletion, an update that changes no container.
     Ignore,
@@ -63,12 +67,12 @@ pub enum Outcome<'r> {
     Privileged,
     /// A judged pod.
     Pod(Verdict<'r>),
-    /// The template of a controller, judged as its pods will be.
-    Template {
-        /// The verdict after hardening, which in dry-run mode is only simulated.
-        verdict: Verdict<'r>,
-        /// Violations of the enforced level that only hardening prevents.
-        unhardened: Vec<Violation>,
+    /// The pods that an object describes, judged as they will be when its controller creates them.
+    Workload {
+        /// The verdicts, at least one.
+        held: Vec<HeldVerdict<'r>>,
+        /// The number of further pods in the object, which were not judged.
+        more: usize,
     },
     /// The labels of a namespace.
     Namespace(NamespaceReview),
@@ -81,19 +85,32 @@ pub enum Outcome<'r> {
 }
 
 impl<'r> Outcome<'r> {
-    /// The verdict on a pod or a template, if one was judged.
-    pub fn verdict(&self) -> Option<&Verdict<'r>> {
-        match self {
-            Self::Pod(verdict) | Self::Template { verdict, .. } => Some(verdict),
+    /// The verdicts on the pods that were judged.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict<'r>> {
+        let (pod, held): (_, &[HeldVerdict<'r>]) = match self {
+            Self::Pod(verdict) => (Some(verdict), &[]),
+            Self::Workload { held, .. } => (None, held),
             Self::Ignore
             | Self::Exempt(_)
             | Self::Privileged
             | Self::Namespace(_)
             | Self::Harden(_)
             | Self::Refuse(_)
-            | Self::Pass(_) => None,
-        }
+            | Self::Pass(_) => (None, &[]),
+        };
+        pod.into_iter().chain(held.iter().map(|held| &held.verdict))
     }
+}
+
+/// The verdict on a pod that an object describes.
+#[derive(Debug)]
+pub struct HeldVerdict<'r> {
+    /// Its place in the object.
+    pub root: &'r PodRoot,
+    /// The verdict after hardening, which in dry-run mode is only simulated.
+    pub verdict: Verdict<'r>,
+    /// Violations of the enforced level that only hardening prevents.
+    pub unhardened: Vec<Violation>,
 }
 
 /// Why a request could not be judged.
@@ -138,7 +155,7 @@ pub fn review<'r>(hook: Hook, request: &'r Request<'r>, context: Context<'r>) ->
         (_, Operation::Delete | Operation::Connect, _) | (_, _, Target::Ignored) => Outcome::Ignore,
         (Hook::Mutate, ..) if !hardening::applies_to(request) => Outcome::Ignore,
         (Hook::Validate, _, Target::Namespace) => return namespace::review(request, context),
-        (_, _, Target::Namespace | Target::Pod | Target::Template(_) | Target::Unknown) => {
+        (_, _, Target::Namespace | Target::Pod | Target::Workload(_) | Target::Unknown) => {
             let by_user = || context.exempt_user(&request.user.name);
             match context.exempt_namespace(&request.namespace).or_else(by_user) {
                 Some(exemption) => Outcome::Exempt(exemption),
@@ -157,7 +174,7 @@ pub struct AwaitsPolicy<'r> {
     hook: Hook,
     request: &'r Request<'r>,
     context: Context<'r>,
-    target: Target,
+    target: Target<'r>,
 }
 
 impl<'r> AwaitsPolicy<'r> {
@@ -181,7 +198,7 @@ impl<'r> AwaitsPolicy<'r> {
             (Hook::Validate, Target::Pod) if is_privileged => Outcome::Privileged,
             (Hook::Validate, _) if is_privileged => Outcome::Ignore,
             (Hook::Validate, Target::Pod) => self.judge_pod(policy),
-            (Hook::Validate, _) => self.judge_template(policy),
+            (Hook::Validate, _) => self.judge_workload(&policy),
             (Hook::Mutate, _) => hardening::review(self.request, self.context, policy)
                 .unwrap_or_else(|error| self.fail(error)),
         }
@@ -234,23 +251,44 @@ impl<'r> AwaitsPolicy<'r> {
         if verdict.is_clean() { Outcome::Ignore } else { Outcome::Pod(verdict) }
     }
 
-    fn judge_template(self, policy: EffectivePolicy) -> Outcome<'r> {
-        let template = match &self.request.object {
-            Object::Template(Some(template)) => template,
-            Object::Template(None) => return Outcome::Ignore,
+    fn judge_workload(self, policy: &EffectivePolicy) -> Outcome<'r> {
+        let held = match &self.request.object {
+            Object::Workload(held) => held,
             Object::Ignored => return self.fail(ReviewError::UnknownResource),
             other => return self.fail(unreadable(other)),
         };
-        let case = match self.case(template, policy) {
-            Ok(case) if case.policy.hardening == Decision::Apply => case.harden(Scope::Create),
-            Ok(case) => case,
-            Err(exemption) => return Outcome::Exempt(exemption),
+        let (mut judged, mut exempt) = (Vec::new(), None);
+        let limits = FindingLimits::ANSWER.shared_by(held.len().min(MOST_HELD));
+        for held in held.iter().take(MOST_HELD) {
+            match self.judge_held(held, policy.clone(), limits) {
+                Ok(verdict) => judged.push(verdict),
+                Err(exemption) => exempt = Some(exemption),
+            }
+        }
+        match (judged.is_empty(), exempt) {
+            (true, Some(exemption)) => Outcome::Exempt(exemption),
+            (true, None) => Outcome::Ignore,
+            (false, _) => {
+                Outcome::Workload { held: judged, more: held.len().saturating_sub(MOST_HELD) }
+            }
+        }
+    }
+
+    fn judge_held(
+        &self,
+        held: &'r HeldPod<'r>,
+        policy: EffectivePolicy,
+        limits: FindingLimits,
+    ) -> Result<HeldVerdict<'r>, Exemption> {
+        let case = match self.case(&held.pod, policy)? {
+            case if case.policy.hardening == Decision::Apply => case.harden(Scope::Create),
+            case => case,
         };
-        let verdict = policy::verdict::judge(case, Form::Hardened, FindingLimits::ANSWER);
+        let verdict = policy::verdict::judge(case, Form::Hardened, limits);
         let is_hardened = verdict.enforce.is_empty() && !verdict.case.changes.is_empty();
         let unhardened = || verdict.case.broken(Form::Written, rules::Mode::Enforce);
         let unhardened = is_hardened.then(unhardened).unwrap_or_default();
-        Outcome::Template { verdict, unhardened }
+        Ok(HeldVerdict { root: &held.root, verdict, unhardened })
     }
 
     fn case(&self, pod: &'r Pod<'r>, policy: EffectivePolicy) -> Result<PodCase<'r>, Exemption> {
@@ -264,7 +302,7 @@ impl<'r> AwaitsPolicy<'r> {
             (Hook::Validate, Target::Pod | Target::Namespace | Target::Ignored) => {
                 Outcome::Refuse(error)
             }
-            (Hook::Validate, Target::Template(_) | Target::Unknown) | (Hook::Mutate, _) => {
+            (Hook::Validate, Target::Workload(_) | Target::Unknown) | (Hook::Mutate, _) => {
                 Outcome::Pass(error)
             }
         }
@@ -274,9 +312,11 @@ impl<'r> AwaitsPolicy<'r> {
 /// The subject for exceptions: the owner of a template is its object, that of a pod its controller.
 pub(super) fn subject<'r>(request: &'r Request<'_>, pod: &'r Pod<'r>) -> Subject<'r> {
     match request.target() {
-        Target::Template(_) => {
+        // Kinds of other projects may have the same names.
+        Target::Workload(kind) if kind.is_built_in() => {
             Subject::of_template(pod, &request.namespace, &request.kind, &request.name)
         }
+        Target::Workload(_) => Subject::made_by(pod, &request.namespace, None),
         Target::Pod | Target::Namespace | Target::Ignored | Target::Unknown => {
             Subject::of(pod, &request.namespace, &request.user.name)
         }
@@ -288,7 +328,7 @@ pub(super) fn unreadable(object: &Object<'_>) -> ReviewError {
     let why = match object {
         Object::Unreadable(why) | Object::Malformed(why) => why.clone(),
         Object::Absent => "the request has no object".to_owned(),
-        Object::Ignored | Object::Pod(_) | Object::Template(_) | Object::Namespace(_) => {
+        Object::Ignored | Object::Pod(_) | Object::Workload(_) | Object::Namespace(_) => {
             "the object is not of the request's resource".to_owned()
         }
     };

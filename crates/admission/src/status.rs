@@ -6,7 +6,7 @@ use policy::{
     requirement::Violation,
     shown::{clean, cut},
     verdict::{ExceptionSummary, Fixes, Verdict},
-    workloads::Object,
+    workloads::{Object, PodRoot},
 };
 
 use super::{message, request::Request, review::ReviewError, warnings::MAX_WARNING};
@@ -124,7 +124,7 @@ fn causes(violations: &[Violation]) -> Vec<Cause> {
     let causes = all.take(MAX_CAUSES).map(|(requirement, finding)| Cause {
         reason: requirement.id(),
         message: clean(&finding.fix, MAX_WARNING),
-        field: clean(&finding.field(""), MAX_WARNING),
+        field: clean(&PodRoot::POD.field(finding.place, &finding.path), MAX_WARNING),
     });
     let mut causes: Vec<_> = causes.collect();
     let total: usize = violations.iter().map(|violation| violation.findings.len()).sum();

@@ -11,7 +11,7 @@ mod layout;
 
 use std::{collections::BTreeMap, ops::Range};
 
-use policy::{harden::MissingDefault, pss::Place};
+use policy::{harden::MissingDefault, pss::Place, workloads::PodRoot};
 
 use super::{
     path::Path,
@@ -43,13 +43,14 @@ pub struct Refusal {
     pub why: String,
 }
 
-/// The edits that add `changes` to the pod at path `pod` in the document: a Pod itself, or a template.
+/// The edits that add `changes` to the pod at `root` in the object at path `object` in the document.
 ///
 /// # Errors
 /// The first place that cannot be edited.
 pub fn edits(
     tree: &Tree<'_>,
-    pod: &Path,
+    object: &Path,
+    root: &PodRoot,
     changes: &[MissingDefault],
 ) -> Result<Vec<Edit>, Refusal> {
     let mut editor = Editor { tree, edits: Vec::new() };
@@ -63,7 +64,7 @@ pub fn edits(
         additions.entry(Place::Pod).or_default().push(volumes);
     }
     for (place, additions) in additions {
-        editor.change(&owner(pod, place), additions)?;
+        editor.change(&object.clone().join(&owner(root, place)), additions)?;
     }
     Ok(editor.edits)
 }
@@ -106,12 +107,11 @@ fn sort(edits: &mut [Edit]) {
 }
 
 /// The mapping that contains a `securityContext`.
-fn owner(pod: &Path, place: Place) -> Path {
-    let spec = pod.clone().key("spec");
-    match place {
-        Place::Container { kind, index } => spec.key(kind.list()).index(index),
-        Place::Metadata | Place::Pod | Place::Volume { .. } => spec,
-    }
+fn owner(root: &PodRoot, place: Place) -> Path {
+    Path::of(&root.path(match place {
+        Place::Container { .. } => place,
+        Place::Metadata | Place::Pod | Place::Volume { .. } => Place::Pod,
+    }))
 }
 
 struct Editor<'n> {

@@ -30,6 +30,8 @@ use value::Value;
 
 use std::{borrow::Cow, convert::Infallible};
 
+use policy::workloads::Kinds;
+
 /// The stack that the YAML parser needs for the deepest accepted document, in bytes.
 pub const STACK: usize = 32 << 20;
 
@@ -115,10 +117,14 @@ pub enum Reading<'a> {
 ///
 /// # Errors
 /// Only those of `visit`.
-pub fn read<E>(text: &[u8], mut visit: impl FnMut(Reading<'_>) -> Result<(), E>) -> Result<(), E> {
+pub fn read<E>(
+    text: &[u8],
+    kinds: Kinds<'_>,
+    mut visit: impl FnMut(Reading<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     for document in document::read(text) {
         match document {
-            Ok(document) => object::read(&document, &mut visit)?,
+            Ok(document) => object::read(&document, kinds, &mut visit)?,
             Err(unreadable) => visit(Reading::Unreadable(unreadable))?,
         }
     }
@@ -131,7 +137,7 @@ pub fn read<E>(text: &[u8], mut visit: impl FnMut(Reading<'_>) -> Result<(), E>)
 /// Deep documents need [`STACK`] bytes of stack.
 pub fn namespaces(text: &[u8], mut visit: impl FnMut(&Namespace<'_>)) {
     for document in document::read_some(text, namespace::may_contain).flatten() {
-        let Ok(()) = object::read::<Infallible>(&document, &mut |reading| {
+        let Ok(()) = object::read::<Infallible>(&document, Kinds::default(), &mut |reading| {
             if let Reading::Namespace(namespace) = reading {
                 visit(&namespace);
             }

@@ -4,10 +4,11 @@ use std::{cell::OnceCell, ops::Range, sync::Arc};
 
 use policy::{
     findings::{
-        FieldToFix, LinesOf, Lint, LintRule, Location, Position, Region, Replacement, Workload,
+        FieldToFix, LinesOf, Lint, LintRule, Location, PodDefaults, Position, Region, Replacement,
+        Workload,
     },
-    harden::MissingDefault,
     shown::shown,
+    workloads::Hardens,
 };
 
 use super::{
@@ -122,9 +123,13 @@ impl<'t> Places<'t> {
         }
         self.read(manifest);
         let Some(tree) = self.tree(manifest) else { return };
-        let pod = manifest.pod_path();
+        if manifest.hardens != Hardens::Pod {
+            return;
+        }
         for broken in &mut workload.violations {
-            broken.replacements = self.replacements(tree, &pod, &broken.hardening);
+            let of_pods = broken.hardening.iter();
+            broken.replacements =
+                of_pods.flat_map(|of_pod| self.replacements(tree, manifest.path, of_pod)).collect();
         }
     }
 
@@ -132,10 +137,12 @@ impl<'t> Places<'t> {
     fn replacements(
         &self,
         tree: &Tree<'_>,
-        pod: &Path,
-        changes: &[MissingDefault],
+        object: &Path,
+        of_pod: &PodDefaults,
     ) -> Vec<Replacement> {
-        let edits = edit::merged(edit::edits(tree, pod, changes).unwrap_or_default());
+        let PodDefaults { root, changes } = of_pod;
+        let edits = edit::edits(tree, object, root, changes).unwrap_or_default();
+        let edits = edit::merged(edits);
         let region = |range: &Range<usize>| self.region(range.start, range.end);
         edits
             .into_iter()

@@ -6,8 +6,7 @@ use serde::de::DeserializeSeed;
 
 use policy::{
     findings::Identity,
-    pss::Pod,
-    workloads::{Object, Target, WorkloadKind},
+    workloads::{Hardens, HeldPod, Kinds, Object, PodRoot, RightKind, Target},
 };
 
 use super::{
@@ -43,19 +42,10 @@ pub struct Manifest<'a> {
     pub(super) value: Value<'a>,
     /// Its path in the document: empty, or `items[3]`.
     pub path: &'a Path,
-    /// The path of its pod in findings: empty for a pod, `spec.template.` for a Deployment.
-    pub root: &'static str,
-    /// The same as keys.
-    template: &'static [&'static str],
-    /// The pod or the template, with the API server's defaults. None for an object without one, which creates no pods.
-    pub pod: Option<Box<Pod<'a>>>,
-}
-
-impl Manifest<'_> {
-    /// The path of its pod, or of its template, in the document.
-    pub fn pod_path(&self) -> Path {
-        self.template.iter().fold(self.path.clone(), |path, key| path.key(key))
-    }
+    /// The pod that it is, or those that it describes, with the API server's defaults. Empty for an object without any.
+    pub pods: Vec<HeldPod<'a>>,
+    /// What hardening may set in it.
+    pub hardens: Hardens,
 }
 
 impl<'a> Manifest<'a> {
@@ -80,6 +70,7 @@ pub struct Extent {
 /// Reads one document, and passes each object in it to `visit`. Only `visit` can fail.
 pub(super) fn read<E>(
     document: &Document<'_>,
+    kinds: Kinds<'_>,
     visit: &mut impl FnMut(Reading<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let (value, tree) = match &document.content {
@@ -92,13 +83,14 @@ pub(super) fn read<E>(
         None => None,
     };
     let line = document.extent.line.after_newlines(blank.unwrap_or_default().as_bytes());
-    let mut reader = Reader { extent: &document.extent, tree, visit };
+    let mut reader = Reader { extent: &document.extent, tree, kinds, visit };
     reader.read(value, line, &Inherited::default())
 }
 
 struct Reader<'d, T> {
     extent: &'d Extent,
     tree: Option<&'d Tree<'d>>,
+    kinds: Kinds<'d>,
     visit: &'d mut T,
 }
 
@@ -215,9 +207,9 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             };
             return Ok(Content::List(inherited, items));
         }
-        let manifest = |identity, root, template, pod| {
+        let manifest = |identity, pods, hardens| {
             let (document, tree, path) = (self.extent, self.tree, &inherited.path);
-            Box::new(Manifest { identity, line, document, tree, value, path, root, template, pod })
+            Box::new(Manifest { identity, line, document, tree, value, path, pods, hardens })
         };
         if namespace::is_one(api_version, kind) {
             let identity = Identity {
@@ -231,7 +223,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             }
             let metadata = NamespaceMetadata::read(value)
                 .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
-            let manifest = *manifest(identity, "", &[], None);
+            let manifest = *manifest(identity, Vec::new(), Hardens::Pod);
             let namespace = Namespace { manifest, metadata };
             return Ok(Content::Namespace(Box::new(namespace)));
         }
@@ -242,10 +234,15 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             name: or(&envelope.metadata.name, &envelope.metadata.generate_name).to_owned(),
         };
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let (target, root, template) = match (group, kind, WorkloadKind::of_manifest(group, kind)) {
-            (_, _, Some(kind)) => (Target::Template(kind), kind.root(), kind.template()),
-            ("", "Pod", None) => (Target::Pod, "", &[][..]),
-            _ => return Ok(Content::Other(manifest(identity, "", &[], None))),
+        let target = match (group, kind, self.kinds.of_manifest(group, kind)) {
+            (_, _, Some(kind)) => Target::Workload(kind),
+            ("", "Pod", None) => Target::Pod,
+            _ => {
+                return match self.kinds.misspelt(group, kind) {
+                    Some(right) => Err(Unreadable::at(line, no_kind(&identity, right))),
+                    None => Ok(Content::Other(manifest(identity, Vec::new(), Hardens::Pod))),
+                };
+            }
         };
         if let Some(sign) = patch::directive(value) {
             return Ok(patch(Some(identity), sign));
@@ -254,11 +251,25 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
         let object = value
             .read(target)
             .map_err(|error| wrong(&error, value, line, &format!("{identity}: ")))?;
-        let pod = pod_of(object);
-        if let Some(sign) = patch::lacking(api_version, kind, value, pod.as_deref()) {
+        let pods = pods_of(object);
+        if let Some(sign) = patch::lacking(api_version, target, value, &pods) {
             return Ok(patch(Some(identity), sign));
         }
-        Ok(Content::Object(manifest(identity, root, template, pod)))
+        let hardens = match target {
+            Target::Workload(kind) => kind.hardens,
+            Target::Pod | Target::Namespace | Target::Ignored | Target::Unknown => Hardens::Pod,
+        };
+        Ok(Content::Object(manifest(identity, pods, hardens)))
+    }
+}
+
+/// Why an object has no kind of any API server, with the kind to write.
+fn no_kind(identity: &Identity, right: RightKind<'_>) -> String {
+    let Identity { api_version, kind, .. } = identity;
+    let what = format!("{identity}: there is no kind {kind} in {api_version}: write ");
+    match right.api_version {
+        Some(version) => format!("{what}apiVersion: {version}, kind: {}", right.kind),
+        None => format!("{what}kind: {}", right.kind),
     }
 }
 
@@ -271,23 +282,22 @@ fn list<'k, 'a>(kind: &'k str, value: Value<'a>, line: Line) -> Result<Listed<'k
     Ok(items.map(|items| (kind, items)))
 }
 
-/// The pod of an object, as a review contains it.
-fn pod_of(object: Object<'_>) -> Option<Box<Pod<'_>>> {
+/// The pods of an object, as a review contains it.
+fn pods_of(object: Object<'_>) -> Vec<HeldPod<'_>> {
     match object {
         Object::Pod(mut pod) => {
             defaults::of_pod(&mut pod);
-            Some(pod)
+            vec![HeldPod { root: PodRoot::POD, pod }]
         }
-        Object::Template(Some(mut template)) => {
-            defaults::of_template(&mut template);
-            Some(template)
+        Object::Workload(mut held) => {
+            held.iter_mut().for_each(|held| defaults::of_template(&mut held.pod));
+            held
         }
-        Object::Template(None)
-        | Object::Absent
+        Object::Absent
         | Object::Ignored
         | Object::Namespace(_)
         | Object::Unreadable(_)
-        | Object::Malformed(_) => None,
+        | Object::Malformed(_) => Vec::new(),
     }
 }
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use policy::{
     findings::Identity,
-    pss::{Place, Pod, or_default},
+    pss::{Place, or_default},
+    workloads::{HeldPod, Target},
 };
 
 use super::{Line, value::Value};
@@ -96,22 +97,31 @@ fn in_value(value: &serde_json::Value) -> Option<&'static str> {
     }
 }
 
-/// The field that an object lacks and its API requires. `pod` is its pod, or the content of its template.
+/// The field that an object lacks and its API requires.
 pub(super) fn lacking(
     api_version: &str,
-    kind: &str,
+    target: Target<'_>,
     object: Value<'_>,
-    pod: Option<&Pod<'_>>,
+    pods: &[HeldPod<'_>],
 ) -> Option<Sign> {
-    if needs_selector(api_version, kind) && !has_selector(object) {
-        return Some(Sign::NoSelector);
+    if let Target::Workload(kind) = target {
+        if kind.may_lack_images() {
+            return None;
+        }
+        if kind.is_built_in() {
+            if needs_selector(api_version, &kind.kind) && !has_selector(object) {
+                return Some(Sign::NoSelector);
+            }
+            let Some(HeldPod { pod, .. }) = pods.first() else { return Some(Sign::NoTemplate) };
+            if pod.spec.containers.is_empty() {
+                return Some(Sign::NoContainers);
+            }
+        }
     }
-    let Some(pod) = pod else { return Some(Sign::NoTemplate) };
-    if pod.spec.containers.is_empty() && kind != "Pod" {
-        return Some(Sign::NoContainers);
-    }
-    let without = pod.containers().find(|(_, container)| container.image.is_empty());
-    without.map(|(place, _): (Place, _)| Sign::NoImage(place.describe(pod)))
+    pods.iter().find_map(|HeldPod { pod, .. }| {
+        let without = pod.containers().find(|(_, container)| container.image.is_empty());
+        without.map(|(place, _): (Place, _)| Sign::NoImage(place.describe(pod)))
+    })
 }
 
 /// Older versions of these default it to the template's labels, and a ReplicationController still does.
@@ -159,12 +169,14 @@ pub(super) fn is_operations(document: Value<'_>) -> bool {
 mod tests {
     use std::convert::Infallible;
 
+    use policy::workloads::Kinds;
+
     use crate::{Reading, read};
 
     /// The sign of each object in a text: empty for objects that are not patches.
     fn signs(text: &str) -> Vec<String> {
         let mut signs = Vec::new();
-        let Ok(()) = read::<Infallible>(text.as_bytes(), |reading| {
+        let Ok(()) = read::<Infallible>(text.as_bytes(), Kinds::default(), |reading| {
             signs.push(match reading {
                 Reading::Patch(patch) => patch.sign.to_string(),
                 Reading::Object(_) => String::new(),

@@ -9,6 +9,7 @@ use crate::{
     exceptions::ExceptionSettings,
     harden,
     pss::{Defaults, Level, LevelVersion},
+    workloads::{Kinds, WorkloadKind},
 };
 
 pub use profile::{Floor, PROFILE_LABEL, Profile, Settings, is_read};
@@ -28,6 +29,8 @@ pub struct Config {
     pub policies: Arc<Settings>,
     /// Which exceptions apply.
     pub exceptions: ExceptionSettings,
+    /// Kinds that hold pods, in addition to the table.
+    pub workloads: Arc<[WorkloadKind]>,
 }
 
 impl Config {
@@ -44,7 +47,13 @@ impl Config {
             harden: harden::Settings::default(),
             policies: Arc::default(),
             exceptions: ExceptionSettings::default(),
+            workloads: Arc::default(),
         }
+    }
+
+    /// The kinds that hold pods.
+    pub fn kinds(&self) -> Kinds<'_> {
+        Kinds { more: &self.workloads }
     }
 
     /// What `--standalone` alone starts from: the embedded one, but enforce restricted, so that a first try

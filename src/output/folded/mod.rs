@@ -111,7 +111,7 @@ mod tests {
                 namespace: "a-namespace".to_owned(),
                 name: format!("写-{}-{index}", "name".repeat(index)),
             };
-            folded.add(&Workload::judge(identity, Some(&pod), "", &policy));
+            folded.add(&Workload::judge(identity, &[pod.into()], &policy));
         }
         for width in [70, 80, 100, 213] {
             let mut out = anstream::StripStream::new(Vec::new());

@@ -162,7 +162,11 @@ impl<'c> Made<'c> {
         let findings = broken
             .iter()
             .flat_map(|(control, findings)| findings.iter().map(|finding| (control.id, finding)));
-        findings.map(|(id, finding)| (id.to_owned(), finding.field(""))).collect()
+        findings
+            .map(|(id, finding)| {
+                (id.to_owned(), policy::workloads::PodRoot::POD.field(finding.place, &finding.path))
+            })
+            .collect()
     }
 }
 

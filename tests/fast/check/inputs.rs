@@ -217,10 +217,7 @@ fn other_kinds_are_ignored_and_counted() {
     let mut text = String::new();
     for (api_version, kind) in [
         ("v1", "Service"),
-        ("apps/v1", "Pod"),
-        ("v1", "Deployment"),
-        ("extensions/v1beta1", "Deployment"),
-        ("serving.knative.dev/v1", "Service"),
+        ("argoproj.io/v1alpha1", "Application"),
         ("example.org/v1", "AllowList"),
         ("apps/v1beta2", "Deployment"),
     ] {
@@ -229,10 +226,28 @@ fn other_kinds_are_ignored_and_counted() {
     let outcome = check_with(&["-o", "json"], text.as_bytes());
     let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
     // The group decides whether a kind is judged, not its version.
-    assert_eq!(document["summary"]["ignored"], 6);
+    assert_eq!(document["summary"]["ignored"], 3);
     assert_eq!(document["summary"]["objects"], 0);
     let reason = document["skipped"][0]["reason"].as_str().unwrap();
     assert!(reason.starts_with("Deployment  is a patch: it has no spec.selector"), "{reason}");
+}
+
+/// Kinds under another group or spelling, which no API server takes, would otherwise never be judged.
+#[test]
+fn kinds_that_do_not_exist_are_errors_with_the_kind_to_write() {
+    for (api_version, kind, right) in [
+        ("apps/v1", "Pod", "apiVersion: v1, kind: Pod"),
+        ("v1", "Deployment", "apiVersion: apps/v1, kind: Deployment"),
+        ("extensions/v1beta1", "Deployment", "apiVersion: apps/v1, kind: Deployment"),
+        ("apps/v1", "deployment", "apiVersion: apps/v1, kind: Deployment"),
+        ("batch/v1", "Cronjob", "apiVersion: batch/v1, kind: CronJob"),
+        ("argoproj.io/v1alpha1", "rollout", "write kind: Rollout"),
+    ] {
+        let text = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: web}}\n");
+        let outcome = check_with(&["-o", "concise"], text.as_bytes());
+        assert_eq!(outcome.status, Some(2), "{outcome:?}");
+        assert!(outcome.out.contains(right), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, fs, path::Path};
 
-use admission::{Hook, Outcome, Request, Review, review};
+use admission::{Hook, Request, Review, review};
 use policy::{
     config::Config,
     pss::NEWEST,
@@ -33,7 +33,7 @@ fn denied_by_webhook(body: &[u8], level: &str, version: &str) -> Vec<String> {
 }
 
 fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<String> {
-    let request = Request::decode(body).unwrap();
+    let request = Request::decode(body, policy::workloads::Kinds::default()).unwrap();
     let context = Context { config, newest: NEWEST, excepted: ExceptionsAt::none() };
     let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context) else {
         panic!("a pod or a template waits for its namespace");
@@ -43,10 +43,9 @@ fn denied_by(config: &Config, labels: &[(&str, &str)], body: &[u8]) -> Vec<Strin
     let ids = |violations: &[Violation]| {
         violations.iter().map(|violation| violation.requirement.id().to_owned()).collect()
     };
-    match waiting.with(Ok(&labels)) {
-        Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => ids(&verdict.enforce),
-        other => panic!("not judged: {other:?}"),
-    }
+    let outcome = waiting.with(Ok(&labels));
+    let verdict = outcome.verdicts().next();
+    ids(&verdict.unwrap_or_else(|| panic!("not judged: {outcome:?}")).enforce)
 }
 
 #[test]

@@ -62,7 +62,12 @@ fn a_template_is_patched_where_it_stands() {
     let template = json!({"spec": {"containers": [{"name": "web"}]}}).to_string();
     let pod: Pod<'_> = serde_json::from_str(&template).unwrap();
     let settings = settings(|field| field == Field::DropCapabilities);
-    let patch = patch(&pod, &plan(&pod, &settings, Scope::Create), &["spec", "template", "spec"]);
+    let owner = |place| {
+        let mut owner = json_patch::jsonptr::PointerBuf::from_tokens(["spec", "template"]);
+        owner.append(policy::harden::in_pod(place));
+        owner
+    };
+    let patch = patch(&pod, &plan(&pod, &settings, Scope::Create), &owner);
     let path = "/spec/template/spec/containers/0/securityContext";
     let expected =
         json!([{"op": "add", "path": path, "value": {"capabilities": {"drop": ["ALL"]}}}]);

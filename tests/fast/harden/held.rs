@@ -25,7 +25,7 @@ impl Held {
         let old = old.as_deref().map(read);
         let scope = old.as_ref().map_or(Scope::Create, |old| Scope::Debug { old });
         let changes = plan(&pod, settings, scope);
-        let patch = patch(&pod, &changes, &["spec"]);
+        let patch = patch(&pod, &changes, &policy::harden::in_pod);
 
         let mut after = before.clone();
         json_patch::patch(&mut after, &patch).unwrap_or_else(|error| panic!("{error}: {text}"));

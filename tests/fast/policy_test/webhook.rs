@@ -49,7 +49,7 @@ fn asked<T>(
     then: impl FnOnce(Outcome<'_>) -> T,
 ) -> T {
     let body = review_of(object);
-    let request = Request::decode(&body).unwrap();
+    let request = Request::decode(&body, policy::workloads::Kinds::default()).unwrap();
     match review(hook, &request, Context { config, newest: NEWEST, excepted: ExceptionsAt::none() })
     {
         Review::AwaitsPolicy(waiting) => then(waiting.with(Ok(labels))),
@@ -75,7 +75,8 @@ fn by_webhook(object: &Value, labels: &BTreeMap<String, String>, config: &Config
     }
     let denied = asked(Hook::Validate, &object, labels, config, |outcome| match outcome {
         Outcome::Pod(verdict) => ids(&verdict.enforce),
-        Outcome::Template { verdict, .. } => {
+        Outcome::Workload { held, .. } => {
+            let verdict = &held[0].verdict;
             let changes = verdict.case.changes.iter();
             added.extend(changes.map(|change| change.field.name().to_owned()));
             ids(&verdict.enforce)

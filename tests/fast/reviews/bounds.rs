@@ -26,7 +26,7 @@ fn config(mode: Mode, warn: Level) -> Config {
 /// The response, for a namespace without labels.
 fn judge(hook: Hook, ask: &Ask, config: &Config) -> Answer {
     let text = ask.text();
-    let request = Request::decode(text.as_bytes()).unwrap();
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
     let outcome = match review(
         hook,
         &request,

@@ -115,7 +115,8 @@ fn play(case: &Case, of_file: &Map<String, Value>, at: &str) -> (Value, Vec<Stri
     let labels: BTreeMap<_, _> =
         case.labels.iter().map(|(key, value)| (full(key), value.clone())).collect();
     let text = case.ask.filled().text();
-    let request = Request::decode(text.as_bytes()).unwrap_or_else(|error| panic!("{at}: {error}"));
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default())
+        .unwrap_or_else(|error| panic!("{at}: {error}"));
     let context = Context { config: &config, newest: NEWEST, excepted: ExceptionsAt::none() };
     let outcome = match review(hook, &request, context) {
         Review::Decided(outcome) => outcome,

@@ -30,7 +30,7 @@ pub(crate) fn answer_about_pod(
     labels: &BTreeMap<String, String>,
 ) -> Answer {
     let text = ask.text();
-    let request = Request::decode(text.as_bytes()).unwrap();
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
     let Review::AwaitsPolicy(waiting) = review(Hook::Validate, &request, context(config)) else {
         panic!("a pod waits for its namespace");
     };
@@ -40,6 +40,6 @@ pub(crate) fn answer_about_pod(
 /// Whether the review needs the pods of the namespace.
 pub(crate) fn asks_for_pods(ask: &Ask, config: &Config) -> bool {
     let text = ask.text();
-    let request = Request::decode(text.as_bytes()).unwrap();
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
     matches!(review(Hook::Validate, &request, context(config)), Review::AwaitsPods(_))
 }

@@ -57,7 +57,7 @@ fn scan(listed: Listed<'_>, mut is_time_up: impl FnMut() -> bool) -> (Scan, Vec<
         configured("defaults: {enforce: privileged}\nexemptions: {runtimeClasses: [sandbox]}\n");
     let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
     let text = Ask::relabelling(&json!({}), &labels).text();
-    let request = Request::decode(text.as_bytes()).unwrap();
+    let request = Request::decode(text.as_bytes(), policy::workloads::Kinds::default()).unwrap();
     let context = context(&config);
     let Review::AwaitsPods(review) = review(Hook::Validate, &request, context) else {
         panic!("the pods are not asked for");

@@ -84,8 +84,9 @@ fn found(check: &Check, pod: &Value) -> Vec<Found> {
     let text = pod.to_string();
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
     let findings = check.findings(&pod);
-    let found = findings
-        .iter()
-        .map(|finding| Found { field: finding.field(""), fix: finding.fix.to_string() });
+    let found = findings.iter().map(|finding| Found {
+        field: policy::workloads::PodRoot::POD.field(finding.place, &finding.path),
+        fix: finding.fix.to_string(),
+    });
     found.collect()
 }

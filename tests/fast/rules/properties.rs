@@ -20,7 +20,11 @@ fn rule(name: &str, setting: &str, value: Value) -> Check {
 fn found(check: &Check, spec: &Value) -> Vec<String> {
     let text = json!({"spec": spec}).to_string();
     let pod: Pod<'_> = serde_json::from_str(&text).unwrap();
-    check.findings(&pod).iter().map(|finding| finding.field("")).collect()
+    check
+        .findings(&pod)
+        .iter()
+        .map(|finding| policy::workloads::PodRoot::POD.field(finding.place, &finding.path))
+        .collect()
 }
 
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];

@@ -254,7 +254,8 @@ impl Policies {
             json_patch::patch(&mut object, &patch).unwrap();
         }
         self.review(Hook::Validate, &object, |outcome| match outcome {
-            Outcome::Pod(verdict) | Outcome::Template { verdict, .. } => {
+            Outcome::Pod(_) | Outcome::Workload { .. } => {
+                let verdict = outcome.verdicts().next().unwrap();
                 let version = verdict.policy().modes.enforce.highest().version.resolve(NEWEST);
                 meets = Some(LevelsMet::of(verdict.pod(), None, version).now);
                 found.hardened.extend(fields(&verdict.case.changes));
@@ -280,7 +281,8 @@ impl Policies {
         });
         let body = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
         let body = body.to_string();
-        let request = Request::decode(body.as_bytes()).unwrap();
+        let request =
+            Request::decode(body.as_bytes(), policy::workloads::Kinds::default()).unwrap();
         let excepted = ExceptionsAt { exceptions: Some(&self.exceptions), now: self.now };
         let context = Context { config: &self.config, newest: NEWEST, excepted };
         match admission::review(hook, &request, context) {

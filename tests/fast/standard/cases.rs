@@ -73,7 +73,10 @@ fn differences(case: &Case, pod: &Value) -> Vec<String> {
 }
 
 fn fields(findings: &Findings) -> Vec<String> {
-    findings.iter().map(|finding| finding.field("")).collect()
+    findings
+        .iter()
+        .map(|finding| policy::workloads::PodRoot::POD.field(finding.place, &finding.path))
+        .collect()
 }
 
 fn control(case: &Case) -> &'static Control {

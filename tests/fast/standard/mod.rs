@@ -10,6 +10,7 @@ mod oracle;
 mod policies;
 mod properties;
 mod upstream;
+mod workloads;
 
 use policy::pss::{Level, Minor, NEWEST, Pod, evaluate};
 

@@ -11,7 +11,7 @@ use policy::{
     json,
     pss::Text,
     shown::{clean, cut},
-    workloads::{Object, Target},
+    workloads::{Kinds, Object, Target},
 };
 
 use super::{BadReview, MAX_UID, Operation, Request};
@@ -32,10 +32,14 @@ pub(super) struct Review<'a> {
 }
 
 impl<'a> Review<'a> {
+    pub(super) fn new(kinds: Kinds<'a>) -> Self {
+        Self { request: Request { kinds, ..Request::default() }, ..Self::default() }
+    }
+
     pub(super) fn read(
         &mut self,
         text: &'a str,
-        target: Option<Target>,
+        target: Option<Target<'a>>,
     ) -> Result<(), serde_json::Error> {
         json::from_untrusted(text, ReviewSeed { review: self, target })
     }
@@ -89,7 +93,7 @@ fn unclear(request: &Request<'_>) -> Option<&'static str> {
 /// The fields of a review.
 struct ReviewSeed<'r, 'a> {
     review: &'r mut Review<'a>,
-    target: Option<Target>,
+    target: Option<Target<'a>>,
 }
 
 impl<'de> DeserializeSeed<'de> for ReviewSeed<'_, 'de> {
@@ -133,7 +137,7 @@ impl<'de> de::Visitor<'de> for ReviewSeed<'_, 'de> {
 /// The fields of `request`.
 struct RequestSeed<'r, 'a> {
     review: &'r mut Review<'a>,
-    target: Option<Target>,
+    target: Option<Target<'a>>,
 }
 
 impl<'de> DeserializeSeed<'de> for RequestSeed<'_, 'de> {

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock. `check` judges manifests and `audit` clusters; `output` writes the findings.
 
 mod change;
+mod levels_met;
 pub mod lint;
 mod namespace;
 mod place;
@@ -12,6 +13,7 @@ mod trace;
 mod workload;
 
 pub use change::{Compliance, ComplianceChange, Direction, EarlierReport};
+pub use levels_met::LevelsMet;
 pub use lint::{Lint, LintRule};
 pub use namespace::{
     AuditScope, Audited, Namespace, NamespaceFacts, NamespaceObjects, Presence, Unread,
@@ -19,4 +21,4 @@ pub use namespace::{
 pub use place::{LinesOf, Location, Position, Region, Replacement};
 pub use policy::{JudgedPolicy, Modes, NamespaceLabels, Owners, Policy, Severity};
 pub use summary::{LevelCounts, Summary};
-pub use workload::{FieldToFix, Identity, LevelsMet, ReportedViolation, Workload};
+pub use workload::{FieldToFix, Identity, PodDefaults, ReportedViolation, Workload};

@@ -189,7 +189,11 @@ impl Policy {
         match (identity.kind.as_str(), self.owners) {
             ("Pod", Owners::Ignored) => Subject::made_by(pod, namespace, None),
             ("Pod", Owners::Believed) => Subject::as_it_says(pod, namespace),
-            (kind, _) => Subject::of_template(pod, namespace, kind, &identity.name),
+            (kind, _) if identity.is_built_in() => {
+                Subject::of_template(pod, namespace, kind, &identity.name)
+            }
+            // Exceptions name Kubernetes' own kinds. Other projects have kinds of the same names.
+            _ => Subject::made_by(pod, namespace, None),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     fmt,
     sync::Arc,
@@ -9,13 +10,14 @@ use std::{
 
 use crate::{
     harden::{MissingDefault, Scope},
-    pss::{self, Control, Finding, FindingLimits, Level, Levels, Minor, Place, Pod},
+    pss::{Finding, FindingLimits, Levels, Place, Pod},
     requirement::{Requirement, Violation},
     rules::Mode,
     verdict::{self, ExceptionSummary, Exemption, Form, MODES, PodCase, Verdict},
+    workloads::{HeldPod, Kinds, PodRoot, WorkloadKind},
 };
 
-use super::{Location, Policy, Region, Replacement, Severity, trace};
+use super::{LevelsMet, Location, Policy, Region, Replacement, Severity, trace};
 
 /// Maximum number of fix lines per workload: more than any real one needs.
 const MAX_FIXES: usize = 1024;
@@ -34,6 +36,19 @@ pub struct Identity {
     pub namespace: String,
     /// The name, or the prefix of a generated name.
     pub name: String,
+}
+
+impl Identity {
+    /// The API group: `apps`; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether its kind is one of Kubernetes' own that hold pods.
+    pub(super) fn is_built_in(&self) -> bool {
+        let kind = Kinds::default().of_manifest(self.group(), &self.kind);
+        kind.is_some_and(WorkloadKind::is_built_in)
+    }
 }
 
 /// `Deployment shop/web`. Truncates overlong names, because texts repeat them.
@@ -89,10 +104,19 @@ pub struct ReportedViolation {
     pub more: usize,
     /// The fixes in one line, for each violating container.
     pub message: String,
-    /// The changes of hardening that would fix it; empty if there are none.
-    pub hardening: Vec<MissingDefault>,
+    /// The changes of hardening that would fix it, for each pod of the object; empty if there are none.
+    pub hardening: Vec<PodDefaults>,
     /// The replacements in the source that would apply these changes, if the source is known.
     pub replacements: Vec<Replacement>,
+}
+
+/// The changes of hardening to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodDefaults {
+    /// The place of the pod in the object.
+    pub root: PodRoot,
+    /// The changes.
+    pub changes: Vec<MissingDefault>,
 }
 
 /// One field to set.
@@ -112,60 +136,10 @@ pub struct FieldToFix {
     pub context: Option<Region>,
 }
 
-/// The levels of the Standard that a pod meets, independent of its policy.
-#[derive(Clone, Debug)]
-pub struct LevelsMet {
-    /// The highest level that it meets now.
-    pub now: Level,
-    /// The highest level that it would meet once hardened.
-    pub hardened: Level,
-    /// The baseline controls that it violates.
-    pub baseline: Vec<&'static Control>,
-    /// The restricted controls that it violates.
-    pub restricted: Vec<&'static Control>,
-}
-
-impl LevelsMet {
-    /// The value for a pod without violations.
-    pub const TOP: Self = Self {
-        now: Level::Restricted,
-        hardened: Level::Restricted,
-        baseline: Vec::new(),
-        restricted: Vec::new(),
-    };
-
-    /// Judges a pod by every level, as it is and, if different, as it would be hardened.
-    pub fn of(pod: &Pod<'_>, hardened: Option<&Pod<'_>>, version: Minor) -> Self {
-        let broken = |level| pss::broken(level, version, pod).collect::<Vec<_>>();
-        let (baseline, restricted) = (broken(Level::Baseline), broken(Level::Restricted));
-        let now = match (baseline.is_empty(), restricted.is_empty()) {
-            (_, true) => Level::Restricted,
-            (true, false) => Level::Baseline,
-            (false, false) => Level::Privileged,
-        };
-        let hardened = match hardened {
-            Some(hardened) if now < Level::Restricted => highest(hardened, version),
-            _ => now,
-        };
-        Self { now, hardened, baseline, restricted }
-    }
-}
-
-fn highest(pod: &Pod<'_>, version: Minor) -> Level {
-    let meets = |level: &Level| pss::broken(*level, version, pod).next().is_none();
-    let levels = [Level::Restricted, Level::Baseline];
-    levels.into_iter().find(meets).unwrap_or(Level::Privileged)
-}
-
 impl Workload {
-    /// Judges an object whose pod is at `root`: `""`, or `"spec.template."`. A controller without a template creates no
-    /// pods.
-    pub fn judge(
-        mut identity: Identity,
-        pod: Option<&Pod<'_>>,
-        root: &str,
-        policy: &Policy,
-    ) -> Self {
+    /// Judges the pods that an object describes, or the pod that it is. The findings of all pods are those of the
+    /// object. An object without pods creates none.
+    pub fn judge(mut identity: Identity, pods: &[HeldPod<'_>], policy: &Policy) -> Self {
         if identity.namespace.is_empty() {
             identity.namespace.clone_from(&policy.namespace);
         }
@@ -184,20 +158,28 @@ impl Workload {
             exceptions: ExceptionSummary::default(),
             trace: Vec::new(),
         };
-        if let Some(pod) = pod {
-            let (identity, levels) = (workload.identity.clone(), policy.levels(&judged_policy));
+        let (identity, levels) = (workload.identity.clone(), policy.levels(&judged_policy));
+        let version = judged_policy.asked.highest().version.resolve(judged_policy.newest);
+        let mut exempt = 0;
+        for HeldPod { root, pod } in pods {
             let of_namespace = Cow::Borrowed(&judged_policy.policy);
             match PodCase::new(&policy.subject(&identity, pod), of_namespace, context) {
                 Ok(case) => {
                     let case = case.with_levels(&levels).harden(Scope::Create);
-                    let version =
-                        judged_policy.asked.highest().version.resolve(judged_policy.newest);
-                    workload.levels_met = LevelsMet::of(pod, case.hardened(), version);
+                    let met = LevelsMet::of(pod, case.hardened(), version);
+                    workload.levels_met = workload.levels_met.and(met);
                     let form = policy.form_in(&identity.namespace);
-                    workload.fill(verdict::judge(case, form, policy.caps), root, policy);
+                    let verdict = verdict::judge(case, form, policy.caps);
+                    workload.add(verdict, root, pods.len() > 1, policy);
                 }
-                Err(exemption) => workload.exempt = Some(exemption),
+                Err(exemption) => {
+                    exempt += 1;
+                    workload.exempt = Some(exemption).filter(|_| exempt == pods.len());
+                }
             }
+        }
+        if pods.len() > 1 {
+            workload.violations.sort_by_key(|one| (Reverse(one.mode), one.requirement.position()));
         }
         if policy.is_traced {
             workload.trace = trace::of(&workload, policy, &judged_policy);
@@ -205,29 +187,51 @@ impl Workload {
         workload
     }
 
-    fn fill(&mut self, verdict: Verdict<'_>, root: &str, policy: &Policy) {
+    /// Adds the findings of one pod.
+    fn add(&mut self, verdict: Verdict<'_>, root: &PodRoot, is_one_of_many: bool, policy: &Policy) {
         let (denied, advised) = (enforced_and_rules(&verdict), advised(&verdict));
         let judged = verdict.pod();
-        self.fixes =
+        let place = if is_one_of_many { format!("{}: ", root.as_str()) } else { String::new() };
+        let fixes =
             verdict::fixes(denied.iter().map(|(_, violation)| *violation), judged, MAX_FIXES);
+        self.fixes.extend(fixes.into_iter().map(|fix| [&*place, &fix].concat()));
         let hardening = FixedByHardening::new(&verdict);
         let mut parts = Parts::new(judged, root);
-        self.violations = denied
-            .into_iter()
-            .chain(advised)
-            .map(|(mode, violation)| ReportedViolation {
+        for (mode, violation) in denied.into_iter().chain(advised) {
+            let hardening = hardening.of(mode, violation);
+            self.add_violation(ReportedViolation {
                 requirement: violation.requirement,
                 mode,
                 severity: policy.severity(violation.requirement, mode),
                 found: violation.findings.iter().map(|one| parts.found(one)).collect(),
                 more: violation.findings.more(),
-                message: verdict::fix([violation], judged, MAX_MESSAGE),
-                hardening: hardening.of(mode, violation),
+                message: [place.as_str(), &verdict::fix([violation], judged, MAX_MESSAGE)].concat(),
+                hardening: match hardening.is_empty() {
+                    true => Vec::new(),
+                    false => vec![PodDefaults { root: root.clone(), changes: hardening }],
+                },
                 replacements: Vec::new(),
-            })
-            .collect();
-        self.exceptions = verdict.exceptions;
-        self.changes = verdict.case.changes;
+            });
+        }
+        self.exceptions.merge(verdict.exceptions);
+        self.changes.extend(verdict.case.changes);
+    }
+
+    /// Adds a violation of one pod to the same violation of others.
+    fn add_violation(&mut self, new: ReportedViolation) {
+        let is_same = |known: &&mut ReportedViolation| {
+            (known.requirement, known.mode) == (new.requirement, new.mode)
+        };
+        let Some(known) = self.violations.iter_mut().find(is_same) else {
+            return self.violations.push(new);
+        };
+        match known.is_hardened() && new.is_hardened() {
+            true => known.hardening.extend(new.hardening),
+            false => known.hardening.clear(),
+        }
+        known.found.extend(new.found);
+        known.more += new.more;
+        known.message = [&*known.message, "; ", &new.message].concat();
     }
 
     /// Whether its pods are denied, independent of the command's severities.
@@ -312,37 +316,27 @@ impl<'v> FixedByHardening<'v> {
 /// The names of a pod's parts in findings, created once per part.
 struct Parts<'p> {
     pod: &'p Pod<'p>,
-    root: &'p str,
+    root: &'p PodRoot,
     known: HashMap<Place, (Arc<str>, Arc<str>)>,
 }
 
 impl<'p> Parts<'p> {
-    fn new(pod: &'p Pod<'p>, root: &'p str) -> Self {
+    fn new(pod: &'p Pod<'p>, root: &'p PodRoot) -> Self {
         Self { pod, root, known: HashMap::new() }
     }
 
     fn found(&mut self, finding: &Finding) -> FieldToFix {
         let Self { pod, root, known } = self;
         let (part, place) = known.entry(finding.place).or_insert_with(|| {
-            (path(finding.place, root).into(), finding.place.describe(pod).into())
+            (root.path(finding.place).into(), finding.place.describe(pod).into())
         });
         FieldToFix {
-            field: finding.field(root),
+            field: root.field(finding.place, &finding.path),
             part: Arc::clone(part),
             place: Arc::clone(place),
             fix: finding.fix.clone(),
             region: None,
             context: None,
         }
-    }
-}
-
-/// The path from the root of an object whose pod is at `root`.
-fn path(place: Place, root: &str) -> String {
-    match place {
-        Place::Metadata => format!("{root}metadata"),
-        Place::Pod => format!("{root}spec"),
-        Place::Volume { index } => format!("{root}spec.volumes[{index}]"),
-        Place::Container { kind, index } => format!("{root}spec.{}[{index}]", kind.list()),
     }
 }

@@ -16,7 +16,7 @@ pub use apply::apply;
 pub use decision::{Decision, invalid_label};
 pub use empty_dirs::{EmptyDir, MountPath};
 pub use field::{Field, MissingDefault, Values};
-pub use patch::{PatchText, patch};
+pub use patch::{Owner, PatchText, in_pod, patch};
 pub use plan::{Scope, plan};
 pub use resources::{Amount, InvalidAmount, List, Resource, Resources};
 pub use settings::{MODE_LABEL, Mode, Settings};

@@ -16,10 +16,10 @@ use super::{
 };
 
 /// The operations that add the changes, and nothing else. They create missing parents and never rewrite existing ones.
-/// `root` is the path of the pod's `spec` in the object: `/spec`, `/spec/template/spec`.
-pub fn patch(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str]) -> Patch {
+/// `owner` is the pointer in the object to the pod's `spec`, or to a container: [`in_pod`] if the object is the pod.
+pub fn patch(pod: &Pod<'_>, changes: &[MissingDefault], owner: &Owner<'_>) -> Patch {
     let mut operations = Vec::new();
-    each(pod, changes, root, &mut |operation| operations.push(operation));
+    each(pod, changes, owner, &mut |operation| operations.push(operation));
     Patch(operations)
 }
 
@@ -28,10 +28,10 @@ pub fn patch(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str]) -> Patch 
 pub struct PatchText(Vec<u8>);
 
 impl PatchText {
-    /// Serialises the operations of [`patch`].
-    pub fn new(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str]) -> Self {
+    /// Serialises the operations of [`patch`] for a pod.
+    pub fn new(pod: &Pod<'_>, changes: &[MissingDefault]) -> Self {
         let mut text = Vec::with_capacity(if changes.is_empty() { 0 } else { 512 });
-        each(pod, changes, root, &mut |operation| {
+        each(pod, changes, &in_pod, &mut |operation| {
             text.push(if text.is_empty() { b'[' } else { b',' });
             // Strings and maps with text keys always serialise, and writing to memory cannot fail.
             let _ = serde_json::to_writer(&mut text, &operation);
@@ -56,16 +56,29 @@ impl PatchText {
 /// Consumes operations one by one.
 type Take<'t> = dyn FnMut(PatchOperation) + 't;
 
-fn each(pod: &Pod<'_>, changes: &[MissingDefault], root: &[&str], take: &mut Take<'_>) {
+/// The pointer to the part of a pod that has a `securityContext`: its `spec`, or a container.
+pub type Owner<'o> = dyn Fn(Place) -> PointerBuf + 'o;
+
+/// [`Owner`] for an object that is a pod.
+pub fn in_pod(place: Place) -> PointerBuf {
+    let mut owner = PointerBuf::from_tokens(["spec"]);
+    if let Place::Container { kind, index } = place {
+        owner.push_back(kind.list());
+        owner.push_back(jsonptr::Token::from(index));
+    }
+    owner
+}
+
+fn each(pod: &Pod<'_>, changes: &[MissingDefault], owner: &Owner<'_>, take: &mut Take<'_>) {
     let mut by_place: Vec<_> = changes.iter().collect();
     by_place.sort_by_key(|change| change.place);
     for at_place in by_place.chunk_by(|one, other| one.place == other.place) {
         let Some(first) = at_place.first() else { continue };
-        Target::of(pod, first.place, root).add(at_place, take);
+        Target::of(pod, first.place, owner).add(at_place, take);
     }
-    add_volumes(pod, &by_place, root, take);
+    add_volumes(pod, &by_place, owner, take);
     if changes.iter().any(|change| change.field == Field::NoServiceAccountToken) {
-        remove_token(pod, root, take);
+        remove_token(pod, owner, take);
     }
 }
 
@@ -80,12 +93,10 @@ struct Target<'p> {
 }
 
 impl<'p> Target<'p> {
-    fn of(pod: &'p Pod<'p>, place: Place, root: &[&str]) -> Self {
-        let mut owner = pointer(root);
+    fn of(pod: &'p Pod<'p>, place: Place, owner: &Owner<'_>) -> Self {
+        let owner = owner(place);
         match place {
             Place::Container { kind, index } => {
-                owner.push_back(kind.list());
-                owner.push_back(jsonptr::Token::from(index));
                 let container = pod.spec.list(kind).get(index);
                 let has_context =
                     container.is_some_and(|container| container.security_context.is_some());
@@ -197,10 +208,10 @@ fn member(field: Field) -> (String, Value) {
     (field.name().to_owned(), value)
 }
 
-fn add_volumes(pod: &Pod<'_>, changes: &[&MissingDefault], root: &[&str], take: &mut Take<'_>) {
+fn add_volumes(pod: &Pod<'_>, changes: &[&MissingDefault], owner: &Owner<'_>, take: &mut Take<'_>) {
     let empty_dirs = changes.iter().flat_map(|change| change.empty_dirs());
     let volumes = empty_dirs.map(|one| json!({"emptyDir": {}, "name": one.volume()}));
-    append(&pointer(root), "volumes", !pod.spec.volumes.is_empty(), volumes, take);
+    append(&owner(Place::Pod), "volumes", !pod.spec.volumes.is_empty(), volumes, take);
 }
 
 /// Appends to a list that may be missing.
@@ -221,23 +232,20 @@ fn append(
     items.for_each(|item| take(add(owner, &[list, "-"], item)));
 }
 
-fn remove_token(pod: &Pod<'_>, root: &[&str], take: &mut Take<'_>) {
+fn remove_token(pod: &Pod<'_>, owner: &Owner<'_>, take: &mut Take<'_>) {
     let token = Token::of(pod);
-    let mut remove = |below: &[jsonptr::Token<'_>]| {
-        let mut path = pointer(root);
-        below.iter().for_each(|token| path.push_back(token.clone()));
+    let mut remove = |place, list: &'static str, item: usize| {
+        let mut path = owner(place);
+        path.push_back(list);
+        path.push_back(jsonptr::Token::from(item));
         take(PatchOperation::Remove(RemoveOperation { path }));
     };
-    for (kind, container, mount) in token.mounts {
-        remove(&[kind.list().into(), container.into(), "volumeMounts".into(), mount.into()]);
+    for (kind, index, mount) in token.mounts {
+        remove(Place::Container { kind, index }, "volumeMounts", mount);
     }
     for volume in token.volumes {
-        remove(&["volumes".into(), volume.into()]);
+        remove(Place::Pod, "volumes", volume);
     }
-}
-
-fn pointer(tokens: &[&str]) -> PointerBuf {
-    PointerBuf::from_tokens(tokens.iter().copied())
 }
 
 fn add(owner: &PointerBuf, below: &[&str], value: Value) -> PatchOperation {

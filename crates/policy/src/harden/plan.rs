@@ -19,6 +19,8 @@ use super::{
 pub enum Scope<'p> {
     /// A new pod, or a template.
     Create,
+    /// The containers of a new pod: its controller accepts no other changes.
+    Containers,
     /// The ephemeral containers that the old pod lacks: the API server drops any other change.
     Debug {
         /// The running pod.
@@ -29,6 +31,9 @@ pub enum Scope<'p> {
 /// The defaults that a pod lacks, in the table's order. None overrides a field that the author set.
 pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<MissingDefault> {
     let planner = Planner::new(pod, scope);
+    // Without a writable directory, a container with a read-only root may not start.
+    let needs_volumes = !settings.empty_dirs.is_empty();
+    let is_without_volumes = matches!(scope, Scope::Containers);
     let rows: [(bool, Field, Row<'p>); 8] = [
         (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
         (settings.seccomp_profile, Field::SeccompProfile, Planner::seccomp_profile),
@@ -39,7 +44,7 @@ pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<
             Planner::no_privilege_escalation,
         ),
         (
-            settings.read_only_root_filesystem,
+            settings.read_only_root_filesystem && !(is_without_volumes && needs_volumes),
             Field::ReadOnlyRootFilesystem,
             Planner::read_only_root_filesystem,
         ),
@@ -75,7 +80,7 @@ struct Planner<'p> {
 impl<'p> Planner<'p> {
     fn new(pod: &'p Pod<'p>, scope: Scope<'p>) -> Self {
         let known = match scope {
-            Scope::Create => HashSet::new(),
+            Scope::Create | Scope::Containers => HashSet::new(),
             Scope::Debug { old } => {
                 old.spec.ephemeral_containers.iter().map(|one| one.name.as_str()).collect()
             }
@@ -106,7 +111,7 @@ impl<'p> Planner<'p> {
         let is_root = |container: &Container<'_>| is_root(self.pod, container);
         let is_any_root =
             is_root_by_default || self.pod.containers().any(|(_, container)| is_root(container));
-        if !is_any_root && !self.is_debug() {
+        if !is_any_root && self.is_of_pod() {
             return vec![Place::Pod];
         }
         self.open_containers(|container| lacks(container) && !is_root(container))
@@ -125,7 +130,7 @@ impl<'p> Planner<'p> {
             let context = container.security_context.as_ref();
             context.is_none_or(|context| context.seccomp_profile.is_none())
         };
-        if self.is_debug() {
+        if !self.is_of_pod() {
             return self.open_containers(lacks);
         }
         let is_lacking = self.pod.containers().any(|(_, container)| lacks(container));
@@ -167,7 +172,7 @@ impl<'p> Planner<'p> {
     fn no_service_account_token(&self) -> Vec<Place> {
         let is_default = matches!(self.pod.service_account(), "" | "default");
         let is_set = self.pod.spec.automount_service_account_token.is_some();
-        if self.is_debug() || is_set || !is_default || self.is_empty() {
+        if !self.is_of_pod() || is_set || !is_default || self.is_empty() {
             return Vec::new();
         }
         vec![Place::Pod]
@@ -192,7 +197,7 @@ impl<'p> Planner<'p> {
                 && !annotated.contains(container.name.as_str())
         });
         let is_named_elsewhere = annotations().any(|(_, profile)| profile != "runtime/default");
-        if lacking.is_empty() || is_named_elsewhere || self.is_debug() {
+        if lacking.is_empty() || is_named_elsewhere || !self.is_of_pod() {
             lacking
         } else {
             vec![Place::Pod]
@@ -203,7 +208,7 @@ impl<'p> Planner<'p> {
     /// root.
     fn user_namespace(&self) -> Vec<Place> {
         let is_set = self.pod.spec.host_users.is_some();
-        if self.is_debug() || is_set || self.is_empty() || refuses_user_namespace(self.pod) {
+        if !self.is_of_pod() || is_set || self.is_empty() || refuses_user_namespace(self.pod) {
             return Vec::new();
         }
         vec![Place::Pod]
@@ -211,7 +216,11 @@ impl<'p> Planner<'p> {
 
     /// Only in containers whose root becomes read-only.
     fn empty_dirs(&self, settings: &Settings) -> Vec<MissingDefault> {
-        if !settings.read_only_root_filesystem || settings.empty_dirs.is_empty() {
+        let is_without_volumes = matches!(self.scope, Scope::Containers);
+        if !settings.read_only_root_filesystem
+            || settings.empty_dirs.is_empty()
+            || is_without_volumes
+        {
             return Vec::new();
         }
         let places = self.read_only_root_filesystem();
@@ -241,8 +250,9 @@ impl<'p> Planner<'p> {
         self.pod.containers().next().is_none()
     }
 
-    fn is_debug(&self) -> bool {
-        matches!(self.scope, Scope::Debug { .. })
+    /// Whether fields of the pod can be set, and not only those of containers.
+    fn is_of_pod(&self) -> bool {
+        matches!(self.scope, Scope::Create)
     }
 
     fn linux_containers(&self, lacks: impl Fn(&Container<'_>) -> bool) -> Vec<Place> {
@@ -263,7 +273,7 @@ impl<'p> Planner<'p> {
 
     fn is_open(&self, place: Place, container: &Container<'_>) -> bool {
         match (self.scope, place) {
-            (Scope::Create, _) => true,
+            (Scope::Create | Scope::Containers, _) => true,
             (Scope::Debug { .. }, Place::Container { kind: ContainerKind::Ephemeral, .. }) => {
                 !self.known.contains(container.name.as_str())
             }

@@ -29,6 +29,13 @@ impl FindingLimits {
     pub const SUMMARY: Self = Self { at_place: 16, in_all: 32, text: 8 << 10 };
     /// For callers that only ask whether there are any findings.
     pub const NONE: Self = Self { at_place: 0, in_all: 0, text: 0 };
+
+    /// The limits for each of several pods that share these.
+    #[must_use]
+    pub fn shared_by(self, pods: usize) -> Self {
+        let pods = pods.max(1);
+        Self { in_all: self.in_all / pods, text: self.text / pods, ..self }
+    }
 }
 
 /// The findings of one requirement in a pod.

@@ -59,4 +59,5 @@ pub use text::{List, MAX_LIST, Text, or_default};
 pub use violation::{Finding, Place};
 pub use volume::Volume;
 
+pub(crate) use text::Charged;
 pub(crate) use violation::missing;

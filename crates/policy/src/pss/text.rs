@@ -145,7 +145,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 }
 
 /// Memory that an element of a list, or an entry of a map, takes in the view.
-pub(super) trait Priced {
+pub(crate) trait Priced {
     /// In bytes.
     const BYTES: usize;
 }
@@ -160,7 +160,7 @@ impl Priced for Text<'_> {
 }
 
 /// Charges [`json::memory`](crate::json::memory) before the value is read.
-pub(super) struct Charged<T>(pub(super) T);
+pub(crate) struct Charged<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de> + Priced> Deserialize<'de> for Charged<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

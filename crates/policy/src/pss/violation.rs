@@ -72,20 +72,6 @@ impl Finding {
     ) -> Self {
         Self { place, path: path.into(), fix: fix.into() }
     }
-
-    /// The path from the root of an object whose pod (or template) is at `root`: `""` for a pod, `"spec.template."` for
-    /// a Deployment.
-    pub fn field(&self, root: &str) -> String {
-        let path = &self.path;
-        match self.place {
-            Place::Metadata => format!("{root}metadata.{path}"),
-            Place::Pod => format!("{root}spec.{path}"),
-            Place::Volume { index } => format!("{root}spec.volumes[{index}].{path}"),
-            Place::Container { kind, index } => {
-                format!("{root}spec.{}[{index}].{path}", kind.list())
-            }
-        }
-    }
 }
 
 /// Findings for a field that can be set at the pod or in each of these containers, and is set nowhere. Reports the

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Allow, ApiVersion, List, Rules, Set,
+    Allow, ApiVersion, List, Rules, Set, Workloads,
     list::{Collection, wrong},
     rules::MOST_PATTERNS,
     text::{Written, label, one_of, pattern, version},
@@ -45,6 +45,8 @@ pub struct Configuration {
     pub floor: Option<Floor>,
     /// The namespaces whose PolicyExceptions apply.
     pub exceptions: ExceptionSources,
+    /// Kinds of custom resources that describe pods, in addition to those that the build knows.
+    pub workloads: List<Workloads, 64>,
 }
 
 /// kube-apiserver's configuration of its PodSecurity plugin.

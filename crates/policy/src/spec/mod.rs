@@ -14,6 +14,7 @@ mod list;
 mod policy_test;
 mod rules;
 mod schema;
+mod workloads;
 
 pub use allow::Allow;
 pub use configuration::{
@@ -29,3 +30,4 @@ pub use policy_test::{Case, Expectation, FileName, PolicyTest, Verdict};
 pub use rules::Rules;
 pub use schema::{schema_of, structural_schema_of};
 pub use text::{API_VERSION, ApiVersion, Time};
+pub use workloads::{Workload, Workloads};

@@ -57,6 +57,22 @@ impl ExceptionSummary {
     }
 }
 
+impl ExceptionSummary {
+    /// Adds the exceptions of another pod of the same object.
+    pub fn merge(&mut self, other: Self) {
+        for (list, more) in [
+            (&mut self.by, other.by),
+            (&mut self.expired, other.expired),
+            (&mut self.missed, other.missed),
+            (&mut self.ending, other.ending),
+        ] {
+            list.extend(more);
+            list.sort_by(|one, other| one.name.cmp(&other.name));
+            list.dedup();
+        }
+    }
+}
+
 /// The expired exceptions that would prevent the denial of a form of a pod: a minimal sufficient set, and those that
 /// could replace one of its members.
 fn needed<'e>(case: &PodCase<'_>, form: Form, covering: &Covering<'e>) -> Vec<&'e Exception> {

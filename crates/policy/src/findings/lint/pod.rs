@@ -2,8 +2,9 @@
 
 use super::{Identity, Lint, LintRule, MAX_LINTS};
 use crate::{
-    pss::{self, APP_ARMOR_PREFIX, Minor, Place, Pod, SECCOMP_CONTAINER_PREFIX, SECCOMP_POD},
+    pss::{APP_ARMOR_PREFIX, Minor, Place, Pod, SECCOMP_CONTAINER_PREFIX, SECCOMP_POD},
     shown::{self, shown},
+    workloads::PodRoot,
 };
 
 /// The first version without the annotations for seccomp (`pkg/api/pod/warnings.go`).
@@ -11,11 +12,11 @@ const NO_SECCOMP_ANNOTATIONS: Minor = Minor(27);
 /// The first version with the field for AppArmor, which replaces the annotations (KEP-24).
 const APP_ARMOR_FIELD: Minor = Minor(30);
 
-/// Mistakes in a pod, or in a template at `root`: `"spec.template."`. `newest` is the version of the cluster.
-pub fn of_pod(pod: &Pod<'_>, root: &str, object: &Identity, newest: Minor) -> Vec<Lint> {
+/// Mistakes in a pod at `root` of its object. `newest` is the version of the cluster.
+pub fn of_pod(pod: &Pod<'_>, root: &PodRoot, object: &Identity, newest: Minor) -> Vec<Lint> {
     let annotations = pod.metadata.annotations.iter().filter_map(|(key, _)| {
         let message = of_annotation(key, pod, newest)?;
-        let field = format!("{root}metadata.annotations[{}]", shown::key(key));
+        let field = root.field(Place::Metadata, &format!("annotations[{}]", shown::key(key)));
         Some(Lint::new(LintRule::LegacyAnnotation, object, field, message))
     });
     annotations.chain(of_capabilities(pod, root, object)).take(MAX_LINTS).collect()
@@ -59,7 +60,7 @@ fn of_annotation(key: &str, pod: &Pod<'_>, newest: Minor) -> Option<String> {
 
 fn of_capabilities<'p>(
     pod: &'p Pod<'_>,
-    root: &'p str,
+    root: &'p PodRoot,
     object: &'p Identity,
 ) -> impl Iterator<Item = Lint> + 'p {
     let capabilities = pod
@@ -71,7 +72,8 @@ fn of_capabilities<'p>(
         let drop = capabilities.drop.iter().enumerate().map(|(index, name)| ("drop", index, name));
         add.chain(drop).filter_map(move |(list, index, name)| {
             let (rule, message) = of_capability(name, list == "drop" && !drops_all)?;
-            Some(Lint::new(rule, object, field(place, list, index, root), message))
+            let path = format!("securityContext.capabilities.{list}[{index}]");
+            Some(Lint::new(rule, object, root.field(place, &path), message))
         })
     })
 }
@@ -86,11 +88,6 @@ fn of_capability(name: &str, must_drop_all: bool) -> Option<(LintRule, String)> 
     Some((LintRule::CapabilityPrefix, message))
 }
 
-fn field(place: Place, list: &str, index: usize, root: &str) -> String {
-    let path = format!("securityContext.capabilities.{list}[{index}]");
-    pss::Finding::new(place, path, "").field(root)
-}
-
 fn without_prefix(name: &str) -> Option<&str> {
     let (prefix, bare) = name.split_at_checked(4)?;
     prefix.eq_ignore_ascii_case("CAP_").then_some(bare)
@@ -102,11 +99,16 @@ mod tests {
         super::tests::{object, told},
         *,
     };
-    use crate::pss::NEWEST;
+    use crate::{pss::NEWEST, workloads::PodForm};
 
     fn lints(pod: &str, newest: Minor) -> Vec<Lint> {
         let pod: Pod<'_> = serde_json::from_str(pod).unwrap();
-        of_pod(&pod, "spec.template.", &object("apps/v1", "Deployment"), newest)
+        of_pod(
+            &pod,
+            &PodRoot::new("spec.template", PodForm::Template),
+            &object("apps/v1", "Deployment"),
+            newest,
+        )
     }
 
     #[test]

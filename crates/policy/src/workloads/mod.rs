@@ -1,4 +1,10 @@
-//! The kinds of objects that are judged, and the pod in each: one table for reviews, manifests and lists.
+//! The kinds of objects that are judged, and the pods in each: one table for reviews, manifests and lists.
+
+mod kind;
+mod misspelt;
+mod path;
+mod read;
+mod table;
 
 use std::{collections::BTreeMap, fmt};
 
@@ -12,14 +18,19 @@ use crate::{
     shown::cut,
 };
 
+pub use kind::{Hardens, Kinds, PodForm, WorkloadKind};
+pub use misspelt::RightKind;
+pub use path::{PodRoot, is_path};
+pub use read::HeldPod;
+
 /// The type of a request's object, according to its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum Target<'k> {
     /// `pods`, and every subresource that contains a pod. Includes unknown subresources, so that a newer API server
     /// cannot get a pod past an older build (`admission.go`, ignoredPodSubresources).
     Pod,
-    /// A kind that creates pods from a template.
-    Template(WorkloadKind),
+    /// A kind that holds pods, from which its controller creates them.
+    Workload(&'k WorkloadKind),
     /// `namespaces`, and the subresources that contain a namespace.
     Namespace,
     /// Not judged: `pods/exec`, `deployments/scale`.
@@ -28,71 +39,10 @@ pub enum Target {
     Unknown,
 }
 
-/// The eight kinds with a pod template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the kinds are Kubernetes' own")]
-pub enum WorkloadKind {
-    CronJob,
-    DaemonSet,
-    Deployment,
-    Job,
-    PodTemplate,
-    ReplicaSet,
-    ReplicationController,
-    StatefulSet,
-}
-
-/// Group, resource and kind of each.
-const KINDS: [(&str, &str, &str, WorkloadKind); 8] = [
-    ("batch", "cronjobs", "CronJob", WorkloadKind::CronJob),
-    ("apps", "daemonsets", "DaemonSet", WorkloadKind::DaemonSet),
-    ("apps", "deployments", "Deployment", WorkloadKind::Deployment),
-    ("batch", "jobs", "Job", WorkloadKind::Job),
-    ("", "podtemplates", "PodTemplate", WorkloadKind::PodTemplate),
-    ("apps", "replicasets", "ReplicaSet", WorkloadKind::ReplicaSet),
-    ("", "replicationcontrollers", "ReplicationController", WorkloadKind::ReplicationController),
-    ("apps", "statefulsets", "StatefulSet", WorkloadKind::StatefulSet),
-];
-
-impl WorkloadKind {
-    /// The kind of a manifest, by the group of its `apiVersion`.
-    pub fn of_manifest(group: &str, kind: &str) -> Option<Self> {
-        KINDS.iter().find(|row| row.0 == group && row.2 == kind).map(|row| row.3)
-    }
-
-    /// The path of the template in the object.
-    pub fn template(self) -> &'static [&'static str] {
-        match self {
-            Self::PodTemplate => &["template"],
-            Self::CronJob => &["spec", "jobTemplate", "spec", "template"],
-            Self::DaemonSet
-            | Self::Deployment
-            | Self::Job
-            | Self::ReplicaSet
-            | Self::ReplicationController
-            | Self::StatefulSet => &["spec", "template"],
-        }
-    }
-
-    /// The same as the prefix of field paths: `spec.template.`.
-    pub fn root(self) -> &'static str {
-        match self {
-            Self::PodTemplate => "template.",
-            Self::CronJob => "spec.jobTemplate.spec.template.",
-            Self::DaemonSet
-            | Self::Deployment
-            | Self::Job
-            | Self::ReplicaSet
-            | Self::ReplicationController
-            | Self::StatefulSet => "spec.template.",
-        }
-    }
-}
-
-impl Target {
+impl<'k> Target<'k> {
     /// Determines the type by the resource that the webhook is registered for: `matchPolicy: Equivalent` converts to
     /// it.
-    pub fn of(group: &str, resource: &str, subresource: &str) -> Self {
+    pub fn of(kinds: Kinds<'k>, group: &str, resource: &str, subresource: &str) -> Self {
         match (group, resource, subresource) {
             (
                 "",
@@ -105,22 +55,17 @@ impl Target {
             // (`registry/core/namespace/strategy.go`).
             ("", "namespaces", "" | "finalize" | "status") => Self::Namespace,
             ("", "namespaces", _) => Self::Ignored,
-            (_, _, "") => KINDS
-                .iter()
-                .find(|row| row.0 == group && row.1 == resource)
-                .map_or(Self::Unknown, |row| Self::Template(row.3)),
+            (_, _, "") => kinds.of_resource(group, resource).map_or(Self::Unknown, Self::Workload),
             _ => Self::Ignored,
         }
     }
-}
 
-impl Target {
     /// The kind of the object, if only that can be judged.
     pub fn kind(self) -> Option<&'static str> {
         match self {
             Self::Pod => Some("Pod"),
             Self::Namespace => Some("Namespace"),
-            Self::Template(_) | Self::Ignored | Self::Unknown => None,
+            Self::Workload(_) | Self::Ignored | Self::Unknown => None,
         }
     }
 }
@@ -135,8 +80,8 @@ pub enum Object<'a> {
     Ignored,
     /// A pod.
     Pod(Box<Pod<'a>>),
-    /// The object of a template, with the template if present.
-    Template(Option<Box<Pod<'a>>>),
+    /// An object that holds pods.
+    Workload(Vec<HeldPod<'a>>),
     /// A namespace.
     Namespace(NamespaceObject),
     /// The object does not match its resource, for this reason.
@@ -153,7 +98,7 @@ pub struct NamespaceObject {
 }
 
 /// Reads an object as the type that its resource determines.
-impl<'de> DeserializeSeed<'de> for Target {
+impl<'de> DeserializeSeed<'de> for Target<'_> {
     type Value = Object<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object<'de>, D::Error> {
@@ -162,19 +107,8 @@ impl<'de> DeserializeSeed<'de> for Target {
                 Some(pod) => Object::Pod(pod),
                 None => Object::Absent,
             },
-            Self::Template(WorkloadKind::PodTemplate) => {
-                from_holder(Option::<Holder<'de>>::deserialize(deserializer)?, |holder| {
-                    holder.template
-                })
-            }
-            Self::Template(WorkloadKind::CronJob) => from_holder(
-                Option::<WithSpec<JobTemplate<'de>>>::deserialize(deserializer)?,
-                |cron_job| cron_job.spec.job_template.spec.template,
-            ),
-            Self::Template(_) => {
-                from_holder(Option::<WithSpec<Holder<'de>>>::deserialize(deserializer)?, |holder| {
-                    holder.spec.template
-                })
+            Self::Workload(kind) => {
+                kind.pods(deserializer)?.map_or(Object::Absent, Object::Workload)
             }
             Self::Namespace => match Option::<RawNamespace>::deserialize(deserializer)? {
                 Some(namespace) => {
@@ -189,29 +123,6 @@ impl<'de> DeserializeSeed<'de> for Target {
             },
         })
     }
-}
-
-fn from_holder<'a, T>(object: Option<T>, template: fn(T) -> Option<Box<Pod<'a>>>) -> Object<'a> {
-    object.map_or(Object::Absent, |object| Object::Template(template(object)))
-}
-
-#[derive(Default, Deserialize)]
-struct Holder<'a> {
-    #[serde(borrow, default)]
-    template: Option<Box<Pod<'a>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JobTemplate<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    job_template: WithSpec<Holder<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-struct WithSpec<T: Default> {
-    #[serde(default, deserialize_with = "or_default", bound(deserialize = "T: Deserialize<'de>"))]
-    spec: T,
 }
 
 #[derive(Deserialize)]
