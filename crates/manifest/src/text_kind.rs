@@ -104,12 +104,13 @@ mod tests {
     /// The kinds of all that is unreadable in a text.
     fn kinds(text: &str) -> Vec<TextKind> {
         let mut kinds = Vec::new();
-        let Ok(()) = read::<Infallible>(text.as_bytes(), |reading| {
-            if let Reading::Unreadable(unreadable) = reading {
-                kinds.push(unreadable.kind);
-            }
-            Ok(())
-        });
+        let Ok(()) =
+            read::<Infallible>(text.as_bytes(), policy::workloads::Kinds::default(), |reading| {
+                if let Reading::Unreadable(unreadable) = reading {
+                    kinds.push(unreadable.kind);
+                }
+                Ok(())
+            });
         kinds
     }
 
