@@ -104,6 +104,7 @@ mod tests {
         )
         .unwrap();
         let mut folded = Folded::default();
+        let pods = [pod.into()];
         for index in 0..100 {
             let identity = Identity {
                 api_version: "v1".to_owned(),
@@ -111,7 +112,7 @@ mod tests {
                 namespace: "a-namespace".to_owned(),
                 name: format!("写-{}-{index}", "name".repeat(index)),
             };
-            folded.add(&Workload::judge(identity, &[pod.into()], &policy));
+            folded.add(&Workload::judge(identity, &pods, &policy));
         }
         for width in [70, 80, 100, 213] {
             let mut out = anstream::StripStream::new(Vec::new());

@@ -179,10 +179,7 @@ fn pipes_and_renderings_are_read_once() {
     let pipe = folder(&[]);
     let path = pipe.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let writer = std::thread::spawn({
-        let path = path;
-        move || fs::write(path, text).unwrap()
-    });
+    let writer = std::thread::spawn(move || fs::write(path, text).unwrap());
     assert_eq!(checked(pipe.path(), &["pipe"]), ["web restricted denied"]);
     writer.join().unwrap();
 

@@ -103,7 +103,7 @@ fn violating(namespace: &str) -> Audited {
         namespace: namespace.to_owned(),
         name: "web".to_owned(),
     };
-    let workload = Workload::judge(identity, Some(&pod), "", &policy);
+    let workload = Workload::judge(identity, &[pod.into()], &policy);
     Audited { workload, uid: String::new(), pods: 1 }
 }
 
