@@ -125,3 +125,63 @@ impl Policies {
         labels
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(mode, level)| {
+                (format!("pod-security.kubernetes.io/{mode}"), (*level).to_owned())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_label_is_the_given_one_then_that_of_the_input_then_that_of_the_cluster() {
+        let mut policy = Policy::new(Config::embedded(), None, None, None, SystemTime::now());
+        let of_cluster =
+            labels(&[("enforce", "baseline"), ("audit", "baseline"), ("warn", "baseline")]);
+        policy.labels = NamespaceLabels {
+            known: [("shop".to_owned(), of_cluster.clone()), ("ops".to_owned(), of_cluster)].into(),
+            others: labels(&[("warn", "privileged")]),
+            ..NamespaceLabels::default()
+        };
+        let text = |audit: &str| {
+            format!(
+                "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {{pod-security.kubernetes.io/audit: {audit}, pod-security.kubernetes.io/warn: {audit}, team: a}}}}\n"
+            )
+        };
+        let mut definitions = Definitions::default();
+        definitions.add("a/ns.yaml", text("restricted").as_bytes(), &policy.config);
+        definitions.add("b/ns.yaml", text("privileged").as_bytes(), &policy.config);
+        let policies = Policies::new(policy, definitions);
+        let known = |source: &str, name: &str| policies.of(source).labels.known[name].clone();
+        for (source, audit) in [("a/web.yaml", "restricted"), ("b/web.yaml", "privileged")] {
+            let expected =
+                labels(&[("enforce", "baseline"), ("audit", audit), ("warn", "privileged")]);
+            assert_eq!(known(source, "shop"), expected);
+        }
+        let expected =
+            labels(&[("enforce", "baseline"), ("audit", "baseline"), ("warn", "privileged")]);
+        assert_eq!(known("a/web.yaml", "ops"), expected);
+        assert_eq!(policies.of("a/web.yaml").labels.others, labels(&[("warn", "privileged")]));
+    }
+
+    #[test]
+    fn a_definition_is_nearer_the_more_directories_it_shares() {
+        for (one, other, shared) in [
+            ("a.yaml", "b.yaml", 0),
+            ("./prod/ns.yaml", "prod/apps/web.yaml", 1),
+            ("/x/prod/ns.yaml", "/x/prod/web.yaml", 3),
+            ("prod/ns.yaml", "production/web.yaml", 0),
+            ("a.yaml", "a.yaml", usize::MAX),
+        ] {
+            assert_eq!(nearness(one, other), shared, "{one} {other}");
+        }
+    }
+}

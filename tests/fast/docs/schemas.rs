@@ -74,3 +74,22 @@ fn what_the_program_refuses_does_not_fit() {
         assert!(!matches!(fits, Some(Ok(()))), "{wrong}");
     }
 }
+
+/// Scripts read reports: the page names every field of manifests.
+#[test]
+fn the_page_names_every_field_of_a_report() {
+    let schema = fs::read_to_string(project("docs/schema/report-v1.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let page = fs::read_to_string(project("docs/ci.md")).unwrap();
+    let (_, page) = page.split_once("\n## JSON for scripts\n").unwrap();
+    let of = |name: &str| &schema["$defs"][name];
+    let definitions =
+        ["workload", "unreadable", "violation", "finding", "skipped", "lint", "summary"].map(of);
+    for definition in definitions.into_iter().chain([&schema]) {
+        let fields = definition["properties"].as_object().unwrap();
+        assert!(fields.len() > 2);
+        for field in fields.keys() {
+            assert!(page.contains(&format!("`{field}`")), "{field}");
+        }
+    }
+}
