@@ -142,7 +142,12 @@ impl Judge<'_> {
                     let why = format!("{patch}; {ADVICE}");
                     (Vec::new(), Reported::Skipped(Some(patch.line), SkipReason::Patch, why))
                 }
-                Reading::Unreadable(unreadable) => (Vec::new(), Reported::Unreadable(unreadable)),
+                Reading::Unreadable(mut unreadable) => {
+                    if let Some(part) = unreadable.line.and_then(|line| places.part(line)) {
+                        unreadable.why = format!("{part}: {}", unreadable.why);
+                    }
+                    (Vec::new(), Reported::Unreadable(unreadable))
+                }
             };
             report(reported)?;
             lints.into_iter().try_for_each(|lint| report(Reported::Lint(Box::new(lint))))

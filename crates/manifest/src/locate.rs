@@ -88,13 +88,19 @@ impl<'t> Places<'t> {
             _ => self.first_word(manifest.line),
         };
         self.first_word = Some((manifest.line, region));
-        let Some(parts) = &self.parts else {
-            return Location { source: Arc::clone(&self.source), region, lines: LinesOf::Source };
+        let lines = match self.parts {
+            Some(_) => LinesOf::Rendering,
+            None => LinesOf::Source,
         };
-        let before = parts.partition_point(|(line, _)| *line <= manifest.line);
-        let part = before.checked_sub(1).and_then(|index| parts.get(index));
-        let source = part.map_or(&self.source, |(_, source)| source);
-        Location { source: Arc::clone(source), region, lines: LinesOf::Rendering }
+        let source = self.part(manifest.line).unwrap_or(&self.source);
+        Location { source: Arc::clone(source), region, lines }
+    }
+
+    /// The source of the part of a rendering that has this line, if it is known.
+    pub fn part(&self, line: Line) -> Option<&Arc<str>> {
+        let parts = self.parts.as_ref()?;
+        let before = parts.partition_point(|(start, _)| *start <= line);
+        parts.get(before.checked_sub(1)?).map(|(_, source)| source)
     }
 
     /// The location of a field, by its path from the object's root. That of the object if there is no such field.

@@ -44,6 +44,22 @@ fn a_device_stays_a_device() {
     }
 }
 
+/// Colours are for terminals, whatever the environment asks for on standard output.
+#[test]
+fn a_file_has_no_colours() {
+    let folder = TempDir::new().unwrap();
+    for form in ["human", "concise"] {
+        let script = format!(
+            "CLICOLOR_FORCE=1 $0 check --level restricted $BAD -o {form}=report; cat report"
+        );
+        let mut command = Command::new("bash");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_portcullis")]).current_dir(folder.path());
+        let bad = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check/shop/storefront.yaml");
+        let output = command.env("BAD", bad).output().unwrap();
+        assert!(!output.stdout.is_empty() && !output.stdout.contains(&0x1b), "{form}");
+    }
+}
+
 #[test]
 fn what_a_shell_has_opened_is_written_to() {
     let folder = TempDir::new().unwrap();

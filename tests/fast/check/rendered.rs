@@ -98,6 +98,10 @@ fn findings_of_a_chart_name_its_template() {
     assert_eq!(report["summary"]["fixable"], 0);
     assert_ne!(report["summary"]["hardenable"], 0);
     let file = format!("{}/templates/deep/pod.yaml", charts[0]);
+    let wrong =
+        with_path(directory.path(), &["--helm", &charts[0], "--set", "a.host=3", "-o", "concise"]);
+    assert_eq!(wrong.status, Some(2), "{}", wrong.out);
+    assert!(wrong.out.contains(&format!(":8: error: {file}: Pod ")), "{}", wrong.out);
     for (form, says) in [
         ("human", format!("{file} (rendered):8")),
         ("concise", format!("{file} (rendered):8:")),

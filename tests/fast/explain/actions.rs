@@ -139,6 +139,8 @@ fn the_action_passes_its_inputs_to_check() {
         &[
             ("PROGRAM", &recorder),
             ("PATHS", "deploy/a b\n\n$(touch x)/*.yaml\n"),
+            ("EXCLUDE", "legacy/*\n\n-o=x\n"),
+            ("RENDER", "true"),
             ("LEVEL", "restricted"),
             ("POLICY_VERSION", "v1.34"),
             ("FAIL_ON", "baseline"),
@@ -146,7 +148,7 @@ fn the_action_passes_its_inputs_to_check() {
             ("SARIF_FILE", "out.sarif"),
         ],
     );
-    let expected = "check\n-R\n--level\nrestricted\n--policy-version\nv1.34\n--fail-on\nbaseline\n\
+    let expected = "check\n-R\n--exclude=legacy/*\n--exclude=-o=x\n--render\n--level\nrestricted\n--policy-version\nv1.34\n--fail-on\nbaseline\n\
                     -o\nhuman\n-o\nsarif=out.sarif\n--\ndeploy/a b\n$(touch x)/*.yaml\n";
     assert_eq!((outcome.status, &*outcome.out), (Some(1), expected));
     assert_eq!(outputs, "sarif-file=out.sarif\nexit-status=1\n");

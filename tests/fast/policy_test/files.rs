@@ -20,6 +20,8 @@ fn every_test_below_the_current_folder_is_run_but_not_in_git() {
     }
     let outcome = test_in(folder.path(), &[]);
     assert_eq!((outcome.status, &*outcome.err), (Some(0), ""), "{}", outcome.out);
+    let left = test_in(folder.path(), &["--exclude", "a/", "--exclude", ".hidden"]);
+    assert!(left.out.ends_with("1 case in 1 file: 1 passed\n"), "{}", left.out);
     let files: Vec<_> = outcome.out.lines().filter(|line| line.ends_with(": a")).collect();
     assert_eq!(
         files,
