@@ -82,9 +82,7 @@ fn of_pods<'p>(
     let object = Identity::default();
     let lints = pods.flat_map(|(root, pod)| lint::of_pod(pod, root, &object, NO_ANNOTATIONS));
     let mut lints: Vec<_> = lints.collect();
-    if memmem::find(request.text.as_bytes(), LAST_APPLIED.as_bytes()).is_some() {
-        lints.extend(of_applied(&metadata(request).annotations, request));
-    }
+    lints.extend(of_applied(request));
     lints
 }
 
@@ -100,19 +98,29 @@ fn of_namespace(request: &Request<'_>) -> Vec<Lint> {
     // A request that sets an invalid label is denied.
     let mut lints =
         lint::of_namespace(&owned(&labels), &owned(&annotations), [], &Identity::default());
-    lints.extend(of_applied(&annotations, request));
+    lints.extend(of_applied(request));
     lints
 }
 
-fn of_applied(annotations: &Labels<'_>, request: &Request<'_>) -> Vec<Lint> {
-    let applied = annotations.iter().find(|(key, _)| *key == LAST_APPLIED);
-    let Some((_, text)) = applied.filter(|(_, text)| text.len() <= MAX_ANNOTATIONS) else {
-        return Vec::new();
-    };
+fn of_applied(request: &Request<'_>) -> Vec<Lint> {
+    let Some(text) = applied(request.text) else { return Vec::new() };
     let group = request.group.as_str();
     let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
     let kind = request.kind.to_string();
-    lint::of_text(text, &Identity { api_version, kind, ..Identity::default() })
+    lint::of_text(&text, &Identity { api_version, kind, ..Identity::default() })
+}
+
+/// What was applied, read where the review names the annotation first: kube-apiserver sends the keys of an object in their
+/// order, and the object before the old one. Reading the whole review once more would cost as much as judging it.
+fn applied(review: &str) -> Option<String> {
+    let at = memmem::find(review.as_bytes(), LAST_APPLIED.as_bytes())?;
+    let (before, rest) = review.split_at_checked(at)?;
+    if memmem::find(before.as_bytes(), b"\"oldObject\":").is_some() {
+        return None;
+    }
+    let value = rest.get(LAST_APPLIED.len()..)?.strip_prefix("\":")?;
+    let value = value.get(..value.floor_char_boundary(MAX_ANNOTATIONS))?;
+    String::deserialize(&mut serde_json::Deserializer::from_str(value)).ok()
 }
 
 /// The metadata of the object. Empty if the review has more than a review may have.

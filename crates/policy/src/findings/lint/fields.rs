@@ -6,6 +6,7 @@ const TEXT: &str = include_str!("fields.txt");
 /// The first line is a comment.
 const TYPES: usize = count(b'\n') - 1;
 const FIELDS: usize = count(b':');
+#[allow(long_running_const_eval, reason = "it takes a fraction of a second")]
 static TABLE: Table = Table::parse();
 
 /// The kinds in the table by group. Kinds of the same name in other groups are other kinds.
@@ -37,7 +38,19 @@ pub(super) struct Field {
     /// The key.
     pub(super) name: &'static str,
     /// `string`, `PodSpec`, `[Container]`, `{Quantity}`.
+    #[cfg(test)]
     of: &'static str,
+    /// The type of its value, or of each item of a list. None for scalars and maps.
+    pub(super) to: Option<Type>,
+}
+
+impl Field {
+    const NONE: Self = Self {
+        name: "",
+        #[cfg(test)]
+        of: "",
+        to: None,
+    };
 }
 
 struct Table {
@@ -70,8 +83,8 @@ const fn split(text: &'static str, at: &[u8; 2]) -> (&'static str, &'static str)
 impl Table {
     #[allow(clippy::indexing_slicing, reason = "it is evaluated when the program is compiled")]
     const fn parse() -> Self {
-        let mut table =
-            Self { types: [("", 0); TYPES], fields: [Field { name: "", of: "" }; FIELDS] };
+        let mut table = Self { types: [("", 0); TYPES], fields: [Field::NONE; FIELDS] };
+        let names = Self::names();
         let (mut types, mut fields) = (0, 0);
         let (_, mut text) = split(TEXT, b"\n\n");
         while !text.is_empty() {
@@ -82,7 +95,12 @@ impl Table {
             while !line.is_empty() {
                 let (field, rest) = split(line, b"  ");
                 let (name, of) = split(field, b"::");
-                table.fields[fields] = Field { name, of };
+                table.fields[fields] = Field {
+                    name,
+                    #[cfg(test)]
+                    of,
+                    to: Self::find(&names, of),
+                };
                 fields += 1;
                 line = rest;
             }
@@ -90,6 +108,49 @@ impl Table {
         }
         table
     }
+
+    #[allow(clippy::indexing_slicing, reason = "it is evaluated when the program is compiled")]
+    const fn names() -> [(&'static str, usize); TYPES] {
+        let (mut names, mut at) = ([("", 0); TYPES], 0);
+        let (_, mut text) = split(TEXT, b"\n\n");
+        while !text.is_empty() {
+            let (line, rest) = split(text, b"\n\n");
+            names[at] = (split(line, b"  ").0, 0);
+            (text, at) = (rest, at + 1);
+        }
+        names
+    }
+
+    /// The type that a field's word names, if it is one with fields.
+    #[allow(clippy::indexing_slicing, reason = "it is evaluated when the program is compiled")]
+    const fn find(names: &[(&'static str, usize); TYPES], word: &str) -> Option<Type> {
+        let mut word = word.as_bytes();
+        if let [b'[', inner @ .., b']'] = word {
+            word = inner;
+        }
+        let mut at = 0;
+        while at < TYPES {
+            if is_same(names[at].0.as_bytes(), word) {
+                return Some(Type(at));
+            }
+            at += 1;
+        }
+        None
+    }
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let (mut one, mut other) = (one, other);
+    while let ([first, rest @ ..], [second, after @ ..]) = (one, other) {
+        if *first != *second {
+            return false;
+        }
+        (one, other) = (rest, after);
+    }
+    true
 }
 
 impl Type {
@@ -124,13 +185,6 @@ impl Type {
     }
 }
 
-impl Field {
-    /// The type of its value, or of each item of a list. None for scalars and maps.
-    pub(super) fn of(&self) -> Option<Type> {
-        Type::named(self.of.trim_start_matches('[').trim_end_matches(']'))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,10 +216,10 @@ mod tests {
     #[test]
     fn a_field_leads_to_its_type() {
         let pod = Type::of_object("v1", "Pod").unwrap();
-        let spec = pod.field("spec").and_then(Field::of).unwrap();
-        assert_eq!(spec.field("containers").and_then(Field::of), Type::named("Container"));
-        assert_eq!(spec.field("nodeSelector").and_then(Field::of), None);
-        assert_eq!(spec.field("hostNetwork").and_then(Field::of), None);
+        let spec = pod.field("spec").and_then(|field| field.to).unwrap();
+        assert_eq!(spec.field("containers").and_then(|field| field.to), Type::named("Container"));
+        assert_eq!(spec.field("nodeSelector").and_then(|field| field.to), None);
+        assert_eq!(spec.field("hostNetwork").and_then(|field| field.to), None);
         assert!(spec.field("hostnetwork").is_none());
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Identity, Lint, LintRule,
     at::At,
-    fields::{Field, Type},
+    fields::Type,
     misplaced::{place_near, place_of},
     near::nearest,
     pod::is_legacy,
@@ -46,7 +46,7 @@ pub(super) fn lint(key: &str, at: &At<'_>, object: &Identity) -> Option<Lint> {
 
 /// Whether a key may begin an item of a list that is here, or in a field beside it.
 fn is_item(key: &str, of: Type) -> bool {
-    let beside = of.fields().iter().filter_map(Field::of);
+    let beside = of.fields().iter().filter_map(|field| field.to);
     std::iter::once(of).chain(beside).any(|of| of.field(key).is_some())
 }
 

@@ -85,7 +85,7 @@ fn find(of: Type, field: impl Fn(Type) -> Option<&'static str>) -> Option<Place>
     let places = PLACES.iter().filter(|(types, ..)| types.contains(&of.name()));
     let places = places.map(|(_, other, words)| (Type::named(other), *words));
     let own = ["spec", "metadata"].into_iter();
-    let own = own.map(|name| (of.field(name).and_then(|field| field.of()), name));
+    let own = own.map(|name| (of.field(name).and_then(|field| field.to), name));
     let place = |(other, words): (Option<Type>, _)| {
         field(other?).filter(|field| !COMMON.contains(field)).map(|field| Place { field, words })
     };

@@ -13,7 +13,6 @@ use super::{
     fields::{Field, Type},
     key,
 };
-use crate::json;
 
 /// Reads an object of one of Kubernetes' kinds, and collects the lints of its keys. What was collected before an error
 /// is kept.
@@ -37,7 +36,8 @@ impl<'l> FieldLints<'l> {
 pub fn of_text(json: &str, object: &Identity) -> Vec<Lint> {
     let mut lints = Vec::new();
     if let Some(seed) = FieldLints::new(object, &mut lints) {
-        let _ = json::from_untrusted(json, seed);
+        // It keeps nothing of lists, so they need no bounds.
+        let _ = seed.deserialize(&mut serde_json::Deserializer::from_str(json));
     }
     lints
 }
@@ -81,7 +81,7 @@ impl<'de> de::Visitor<'de> for Walk<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { at, found } = self;
         while let Some(field) = map.next_key_seed(Key { at, found: &mut *found })? {
-            let of = field.and_then(Field::of);
+            let of = field.and_then(|field| field.to);
             let is_map = field.is_some_and(|field| matches!(field.name, "annotations" | "labels"));
             match field.filter(|_| of.is_some() || is_map) {
                 Some(Field { name, .. }) => {

@@ -162,7 +162,7 @@ fn what_is_found_before_an_error_is_kept_and_bounded() {
 /// An object with every field that its type and the types of its fields have.
 fn whole(of: Type, depth: usize) -> Value {
     assert!(depth < 16, "{} is deeper than expected", of.name());
-    let value = |field: &Field| match field.of() {
+    let value = |field: &Field| match field.to {
         Some(of) => json!([whole(of, depth + 1)]),
         None => json!(1),
     };
@@ -205,7 +205,7 @@ fn every_field_that_is_misspelt_is_found() {
                 let object = object("v1", of.name());
                 let seed =
                     Walk { at: &at, found: &mut Found { object: &object, lints: &mut lints } };
-                json::from_untrusted(&json!({&*key: 1}).to_string(), seed).unwrap();
+                seed.deserialize(json!({&*key: 1})).unwrap();
                 assert_eq!(lints.len(), 1, "{key} in {}", of.name());
                 found += 1;
             }
