@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
 };
@@ -13,8 +14,6 @@ use serde_json::Value;
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 /// In bytes; larger than any real kustomization.
 const MAX_FILE: u64 = 4 << 20;
-/// How many parent folders are searched for a kustomization.
-const MAX_ABOVE: usize = 16;
 /// How deep kustomizations may refer to others.
 const MAX_REFERENCES: usize = 8;
 
@@ -31,6 +30,8 @@ pub(super) struct Kustomizations {
     known: HashMap<PathBuf, Option<Known>>,
     /// The kustomization that lists each patch. Both paths without links.
     patches: HashMap<PathBuf, PathBuf>,
+    /// The names of these patches.
+    names: HashSet<OsString>,
 }
 
 /// A kustomization. What it refers to is without links.
@@ -76,15 +77,23 @@ impl Kustomizations {
     /// Reads the kustomizations in the folder of a file and in its parent folders.
     pub(super) fn read_above(&mut self, file: &Path) {
         let folder = super::folder(file);
-        if !self.folders.insert(folder.to_owned()) {
+        if self.folders.contains(folder) {
             return;
         }
         // Paths as written come first, because messages show them.
-        for above in folder.ancestors().take(MAX_ABOVE).filter(|it| !it.as_os_str().is_empty()) {
+        self.read_folders(folder);
+        let Ok(folder) = fs::canonicalize(folder) else { return };
+        self.read_folders(&folder);
+    }
+
+    /// Reads the kustomizations in a folder and above it, up to one for which this was done before.
+    fn read_folders(&mut self, folder: &Path) {
+        for above in folder.ancestors().filter(|it| !it.as_os_str().is_empty()) {
+            if !self.folders.insert(above.to_owned()) {
+                return;
+            }
             self.read(above);
         }
-        let Ok(folder) = fs::canonicalize(folder) else { return };
-        folder.ancestors().take(MAX_ABOVE).for_each(|above| self.read(above));
     }
 
     /// Reads the kustomization of a folder, and all that it refers to.
@@ -94,16 +103,15 @@ impl Kustomizations {
 
     /// Ignores an unreadable kustomization: kustomize reports what is wrong with it.
     fn read_within(&mut self, folder: &Path, depth: usize) {
+        let files = NAMES.iter().map(|name| folder.join(name));
+        // Most folders have none, so nothing else is done before.
+        let Some(file) = files.into_iter().find(|file| file.is_file()) else { return };
         let Ok(real) = fs::canonicalize(folder) else { return };
         if depth == 0 || self.known.contains_key(&real) {
             return;
         }
         self.known.insert(real.clone(), None);
-        let files = NAMES.iter().map(|name| folder.join(name));
-        let Some((text, file)) = files.into_iter().find_map(|file| Some((read(&file)?, file)))
-        else {
-            return;
-        };
+        let Some(text) = read(&file) else { return };
         let values: Vec<_> = manifest::values(text.as_bytes()).flatten().map(|it| it.1).collect();
         let mut known = Known { form: form(&values), files: Vec::new(), folders: Vec::new() };
         for value in values {
@@ -112,6 +120,7 @@ impl Kustomizations {
             let paths = paths.filter_map(|patch| patch.path);
             for path in paths.chain(listed.patches_strategic_merge.into_iter().flatten()) {
                 if let Ok(path) = fs::canonicalize(folder.join(path)) {
+                    self.names.extend(path.file_name().map(OsStr::to_owned));
                     self.patches.entry(path).or_insert_with(|| file.clone());
                 }
             }
@@ -133,7 +142,9 @@ impl Kustomizations {
 
     /// The kustomization that lists a file as a patch.
     pub(super) fn listing(&self, path: &Path) -> Option<&Path> {
-        if self.patches.is_empty() {
+        // Links have any name.
+        let may_be = path.file_name().is_some_and(|name| self.names.contains(name));
+        if self.patches.is_empty() || !may_be && !path.is_symlink() {
             return None;
         }
         let path = fs::canonicalize(path).ok()?;

@@ -22,7 +22,7 @@ use manifest::Places;
 
 pub use arrange::{FoundInDirectories, Rendering, arrange};
 pub use exclude::Exclusions;
-pub use objects::{Part, read};
+pub use objects::{Part, read, sample_of_no_manifest};
 pub use rendered::Rendered;
 pub(crate) use rendered::message;
 pub use skip::{Skip, SkipCounts, SkipReason};

@@ -38,6 +38,13 @@ pub fn read<E>(
     if has_content(text) { reader.skip(None, Skip::NoManifest) } else { Ok(()) }
 }
 
+/// The shortest text that is read as this one, if it was found in a directory and is no manifest: whether there is any
+/// content is all that counts.
+pub fn sample_of_no_manifest(text: &[u8], origin: Origin) -> Option<Vec<u8>> {
+    let is_no_manifest = origin != Origin::Named && !manifest::may_be_manifest(text);
+    is_no_manifest.then(|| if has_content(text) { b"-".to_vec() } else { Vec::new() })
+}
+
 fn has_content(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     lines.any(|line| !matches!(line, [] | [b'#', ..] | b"---"))

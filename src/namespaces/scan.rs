@@ -4,7 +4,7 @@ use std::{borrow::Cow, fs, io, num::NonZero, thread};
 
 use policy::config::Config;
 
-use crate::input::{MAX_TEXT, Source};
+use crate::input::{self, MAX_TEXT, Source};
 
 use super::Definitions;
 
@@ -16,7 +16,7 @@ const MAX_THREADS: usize = 8;
 pub struct Input<'s> {
     /// The source.
     pub source: &'s Source,
-    /// Its text or the error, if it can be read only once: standard input, pipes, renderings.
+    /// Its text or the error, if it can be read only once (standard input, pipes, renderings), or if it is no manifest.
     text: Option<Result<Vec<u8>, String>>,
 }
 
@@ -83,6 +83,10 @@ fn search<'s>(source: &'s Source, config: &Config, definitions: &mut Definitions
         // Errors are reported when it is judged.
         if let Some(text) = source.read_file_within(MAX_TEXT) {
             definitions.add(&source.to_string(), &text, config);
+            // Most files of a repository are no manifests, and are not read again.
+            if let Some(sample) = input::sample_of_no_manifest(&text, source.origin()) {
+                return Input { source, text: Some(Ok(sample)) };
+            }
         }
         return Input { source, text: None };
     }
