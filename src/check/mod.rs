@@ -82,6 +82,7 @@ impl Judge<'_> {
                         reason,
                         why,
                         origin,
+                        unjudged: None,
                     }));
                 }
                 let bytes = match input.read() {
@@ -132,7 +133,7 @@ impl Judge<'_> {
                 }
                 Reading::Other(manifest) => {
                     let lints = lints::of_manifest(&manifest, policy, &mut places);
-                    (lints, Reported::Ignored)
+                    (lints, other(&manifest))
                 }
                 Reading::Namespace(namespace) => {
                     let lints = lints::of_namespace(&namespace, policy, &mut places);
@@ -171,6 +172,18 @@ impl Judge<'_> {
     }
 }
 
+/// An object that describes no known pod. If it has containers, nothing judged them.
+fn other(manifest: &Manifest<'_>) -> Reported {
+    let Some(container) = manifest.unjudged_container() else { return Reported::Ignored };
+    let identity = &manifest.identity;
+    let kind = format!("{}.{}", identity.kind, identity.group());
+    let why = format!(
+        "{identity} is not judged: it has a container at {container}, and its kind is not known. Add it to workloads in \
+         the configuration"
+    );
+    Reported::Unjudged(manifest.line, kind.trim_end_matches('.').to_owned(), why)
+}
+
 /// Where the objects of a source are reported.
 struct ReportOf<'r, 'p> {
     name: &'r str,
@@ -188,7 +201,12 @@ impl ReportOf<'_, '_> {
             Reported::Ignored => Item::Ignored,
             Reported::Skipped(line, reason, why) => {
                 let (line, reason) = (*line, *reason);
-                Item::Skipped(Skipped { source, line, reason, why, origin })
+                let unjudged = None;
+                Item::Skipped(Skipped { source, line, reason, why, origin, unjudged })
+            }
+            Reported::Unjudged(line, kind, why) => {
+                let (line, reason, unjudged) = (Some(*line), SkipReason::Unjudged, Some(&**kind));
+                Item::Skipped(Skipped { source, line, reason, why, origin, unjudged })
             }
             Reported::Unreadable(unreadable) => Item::Unreadable(source, unreadable),
         })

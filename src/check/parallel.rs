@@ -52,6 +52,8 @@ pub(super) enum Reported {
     Lint(Box<Lint>),
     Ignored,
     Skipped(Option<Line>, SkipReason, String),
+    /// An object with containers in a place that is not known: its line, its kind, and why.
+    Unjudged(Line, String, String),
     Unreadable(Unreadable),
 }
 

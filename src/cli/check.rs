@@ -14,7 +14,7 @@ use clap::{ArgGroup, Args};
 use policy::{
     config::{Config, PROFILE_LABEL},
     exceptions::{Exception, ExceptionSettings, Exceptions},
-    findings::Policy,
+    findings::{Policy, Summary},
     harden::MODE_LABEL,
     pss::{Level, Minor, Version},
     verdict::Form,
@@ -107,6 +107,10 @@ pub(super) struct Flags {
     #[arg(long)]
     fail_on_lints: bool,
 
+    /// Exit with 1 if an object has containers and its kind is not known, so that they are not judged
+    #[arg(long)]
+    fail_on_unjudged: bool,
+
     /// Check the pods as the webhook hardens them
     #[arg(long)]
     assume_hardened: bool,
@@ -193,7 +197,9 @@ pub(super) fn run(flags: &Flags) -> anyhow::Result<Exit> {
     Exit::reported(report.and_then(|report| {
         let (inputs, definitions) = namespaces::scan(&sources, &policy.config)?;
         let policies = Policies::new(policy.clone(), definitions);
-        crate::check::run(&inputs, &policies, report)
+        let summary = crate::check::run(&inputs, &policies, report)?;
+        let failing = if flags.fail_on_unjudged { summary.unjudged.values().sum() } else { 0 };
+        Ok(Summary { failing: summary.failing + failing, ..summary })
     }))
 }
 

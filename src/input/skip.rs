@@ -76,6 +76,8 @@ pub enum SkipReason {
     Chart,
     /// A kustomization that is not rendered.
     Kustomization,
+    /// An object with containers, of a kind that is not known.
+    Unjudged,
 }
 
 impl Skip {
@@ -98,7 +100,7 @@ impl Skip {
 impl SkipReason {
     /// Whether a repository may have many of them, so that they are counted rather than listed.
     pub fn is_common(self) -> bool {
-        !matches!(self, Self::NotRegular | Self::LinkOutside)
+        !matches!(self, Self::NotRegular | Self::LinkOutside | Self::Unjudged)
     }
 
     fn is_renderable(self) -> bool {
@@ -119,6 +121,7 @@ impl SkipReason {
             Self::Rendered => ("file that is rendered", "files that are rendered"),
             Self::Chart => ("chart", "charts"),
             Self::Kustomization => ("kustomization", "kustomizations"),
+            Self::Unjudged => ("object that is not judged", "objects that are not judged"),
         };
         format!("{count} {}", if count == 1 { one } else { many })
     }

@@ -24,7 +24,10 @@ pub use destination::{InvalidOutput, Output};
 use manifest::{Line, Unreadable};
 use policy::findings::{ComplianceChange, Lint, Namespace, Policy, Summary, Workload};
 
-use crate::input::{Origin, SkipCounts, SkipReason};
+use crate::{
+    input::{Origin, SkipCounts, SkipReason},
+    sanitize::one_line,
+};
 
 /// How it is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -93,6 +96,9 @@ pub struct Skipped<'a> {
     /// Files that are found in directories are only counted in the report for people.
     #[serde(skip)]
     pub origin: Origin,
+    /// For an object with containers in a place that is not known: its kind.
+    #[serde(skip)]
+    pub unjudged: Option<&'a str>,
 }
 
 impl Skipped<'_> {
@@ -181,6 +187,9 @@ impl<'p> Report<'p> {
             Item::Unreadable(..) => self.summary.unreadable += 1,
             Item::Skipped(skipped) => {
                 self.summary.skipped += 1;
+                if let Some(kind) = skipped.unjudged {
+                    *self.summary.unjudged.entry(kind.to_owned()).or_default() += 1;
+                }
                 if skipped.is_counted() {
                     self.skipped.add(skipped.reason);
                 }
@@ -200,6 +209,15 @@ impl<'p> Report<'p> {
     /// A failed write.
     pub fn finish(self) -> io::Result<Summary> {
         self.forms.into_iter().try_for_each(|form| form.finish(&self.summary))?;
+        let unjudged = &self.summary.unjudged;
+        if self.counts_skipped && !unjudged.is_empty() {
+            let counts: Vec<_> = unjudged.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+            let counts = one_line(&counts.join(", "));
+            let _ = writeln!(
+                io::stderr(),
+                "portcullis: not judged: {counts} (--fail-on-unjudged exits with 1)"
+            );
+        }
         if let Some(line) = self.skipped.line(NOT_RENDERED).filter(|_| self.counts_skipped) {
             // A closed standard error must not end the command.
             let _ = writeln!(io::stderr(), "portcullis: {line} (--details lists them)");

@@ -3,6 +3,7 @@
 //! An object is decoded with the same view as a review's object, after applying the API server's relevant defaults, so
 //! that verdicts are equal.
 
+mod containers;
 mod defaults;
 mod document;
 pub mod edit;

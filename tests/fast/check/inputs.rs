@@ -232,6 +232,34 @@ fn other_kinds_are_ignored_and_counted() {
     assert!(reason.starts_with("Deployment  is a patch: it has no spec.selector"), "{reason}");
 }
 
+#[test]
+fn containers_of_unknown_kinds_are_named_as_not_judged() {
+    let text = "apiVersion: example.org/v1\nkind: Fleet\nmetadata: {name: a}\n\
+                spec: {members: [{spec: {containers: [{name: a, image: a, securityContext: {privileged: true}}]}}]}\n\
+                ---\napiVersion: example.org/v1\nkind: Page\nmetadata: {name: b}\nspec: {image: a.png}\n";
+    let outcome = check_with(&["-o", "json"], text.as_bytes());
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let document: serde_json::Value = serde_json::from_str(&outcome.out).unwrap();
+    assert_eq!(document["summary"]["unjudged"], serde_json::json!({"Fleet.example.org": 1}));
+    assert_eq!(document["summary"]["ignored"], 1);
+    assert_eq!(document["skipped"][0]["category"], "unjudged");
+    for (format, expected) in [
+        (
+            "human",
+            "Fleet a is not judged: it has a container at spec.members[0].spec.containers[0]",
+        ),
+        ("concise", "Fleet a is not judged"),
+        ("junit", "skipped message=\"Fleet a is not judged"),
+        ("sarif", "Fleet a is not judged"),
+        ("github", "Fleet a is not judged"),
+        ("html", "Fleet a is not judged"),
+    ] {
+        let outcome = check_with(&["-o", format, "--fail-on-unjudged"], text.as_bytes());
+        assert_eq!(outcome.status, Some(1), "{outcome:?}");
+        assert!(outcome.out.contains(expected), "{format}: {outcome:?}");
+    }
+}
+
 /// Kinds under another group or spelling, which no API server takes, would otherwise never be judged.
 #[test]
 fn kinds_that_do_not_exist_are_errors_with_the_kind_to_write() {

@@ -1,5 +1,7 @@
 //! The totals of a report.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::pss::Level;
@@ -7,7 +9,7 @@ use crate::pss::Level;
 use super::{Lint, Severity, Workload};
 
 /// Numbers of judged objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Objects that contain a pod.
     pub objects: u64,
@@ -29,6 +31,8 @@ pub struct Summary {
     pub unreadable: u64,
     /// Files and documents that are not judged, although nothing is wrong with them.
     pub skipped: u64,
+    /// Of these, the objects with containers in a place that is not known, by kind: `Fleet.example.org`.
+    pub unjudged: BTreeMap<String, u64>,
     /// Settings without effect.
     pub lints: u64,
     /// Those that make the command fail.
