@@ -158,6 +158,11 @@ impl Feed {
                 }
                 // A cluster without the resource has no such objects.
                 Some(Err(ApiError::NotFound)) => self.state = State::Ended,
+                Some(Err(ApiError::Forbidden(why))) if self.resource.is_custom() => {
+                    self.state = State::Ended;
+                    let resource = self.resource.qualified();
+                    events.push(Event::Note(AuditNote::NotListed { resource, why }));
+                }
                 Some(Err(error)) => self.fail(&error, events),
             }
         }

@@ -92,6 +92,13 @@ pub enum AuditNote {
         /// The resource: `pods`.
         resource: String,
     },
+    /// Objects of a custom resource may not be listed, for this reason. Their pods are judged.
+    NotListed {
+        /// The resource: `rollouts.argoproj.io`.
+        resource: String,
+        /// The reason.
+        why: String,
+    },
     /// Portcullis' webhook is not registered.
     Absent,
     /// It is unknown whether the webhook is registered, for this reason.
@@ -112,6 +119,9 @@ impl fmt::Display for AuditNote {
             }
             Self::Order { resource } => {
                 write!(f, "the API server does not sort {resource} by name: they are listed again, one namespace at a time")
+            }
+            Self::NotListed { resource, why } => {
+                write!(f, "{resource} are not judged, but their pods are: {why}")
             }
             Self::Absent => f.write_str(
                 "no Portcullis webhook is registered in this cluster: the report shows what Portcullis would enforce",

@@ -14,6 +14,16 @@ pub(crate) const ADVISE: &str = "advise.portcullis.dev";
 pub(crate) const NAMESPACES: &str = "namespaces.portcullis.dev";
 pub(crate) const HARDEN: &str = "harden.portcullis.dev";
 
+/// Groups and resources of custom resources that the webhook advises on.
+pub(crate) const CUSTOM: [(&str, &[&str]); 6] = [
+    ("argoproj.io", &["rollouts", "workflows"]),
+    ("jobset.x-k8s.io", &["jobsets"]),
+    ("kubeflow.org", &["pytorchjobs"]),
+    ("ray.io", &["rayclusters"]),
+    ("serving.knative.dev", &["services"]),
+    ("serving.kserve.io", &["inferenceservices"]),
+];
+
 /// The label whose value says which server a namespace is sent to, since several run
 /// beside each other on one control plane.
 pub(crate) const SERVER_LABEL: &str = "tests.portcullis.dev/server";
@@ -50,15 +60,16 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         &["namespaces", "namespaces/finalize", "namespaces/status"],
         &["CREATE", "UPDATE"]
     )]);
-    let advise = json!([
+    let mut advise = vec![
         rule("", &["replicationcontrollers", "podtemplates"], &["CREATE", "UPDATE"]),
         rule(
             "apps",
             &["daemonsets", "deployments", "replicasets", "statefulsets"],
-            &["CREATE", "UPDATE"]
+            &["CREATE", "UPDATE"],
         ),
         rule("batch", &["cronjobs", "jobs"], &["CREATE", "UPDATE"]),
-    ]);
+    ];
+    advise.extend(CUSTOM.map(|(group, plurals)| rule(group, plurals, &["CREATE", "UPDATE"])));
     let harden = json!([
         rule("", &["pods"], &["CREATE"]),
         rule("", &["pods/ephemeralcontainers"], &["UPDATE"])
@@ -69,7 +80,7 @@ pub(crate) async fn register(admin: &User, id: &str, port: u16, authority_pem: &
         "metadata": {"name": format!("validate-{id}")},
         "webhooks": [
             common(ENFORCE, "/validate", "Fail", enforce),
-            common(ADVISE, "/validate", "Ignore", advise),
+            common(ADVISE, "/validate", "Ignore", advise.into()),
             common(NAMESPACES, "/validate", "Fail", namespaces),
             probe(&validating_probe),
         ],

@@ -75,7 +75,7 @@ apiVersion: portcullis.dev/v1alpha1
 kind: Configuration
 mode: {{ .Values.mode }}
 {{- $config := .Values.config }}
-{{- range tuple "rules" "profiles" "floor" }}
+{{- range tuple "rules" "profiles" "floor" "workloads" }}
 {{- if not (get $config .) }}{{- $config = omit $config . }}{{- end }}
 {{- end }}
 {{ toYaml $config }}

@@ -85,6 +85,15 @@ matchExpressions:
   {{- end }}
 {{- end }}
 
+{{/* The parts of the name of a custom resource definition: `rollouts.argoproj.io`. */}}
+{{- define "portcullis.resource" -}}
+{{- index (splitList "." .) 0 }}
+{{- end }}
+
+{{- define "portcullis.group" -}}
+{{- join "." (rest (splitList "." .)) }}
+{{- end }}
+
 {{- define "portcullis.webhookMetadata" -}}
 labels:
   {{- include "portcullis.labels" . | nindent 2 }}

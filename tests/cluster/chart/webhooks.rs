@@ -170,6 +170,26 @@ fn the_bundle_is_rendered_only_where_it_was_given() {
 }
 
 #[test]
+fn custom_resources_are_registered_and_listed_by_the_names_of_their_definitions() {
+    let Ok(helm) = Helm::v4() else { return };
+    let kinds = "workloads.kinds={rollouts.argoproj.io,jobsets.jobset.x-k8s.io}";
+    let objects = helm.template(&[kinds, "reports.mode=auto"]);
+    let advise = webhook(&objects, "advise.portcullis.dev");
+    let rules = advise["rules"].as_array().unwrap();
+    let rule = |group: &str, plural: &str| {
+        json!({"apiGroups": [group], "apiVersions": ["*"], "resources": [plural],
+            "operations": ["CREATE", "UPDATE"], "scope": "Namespaced"})
+    };
+    let expected = [rule("argoproj.io", "rollouts"), rule("jobset.x-k8s.io", "jobsets")];
+    assert_eq!(rules[rules.len() - 2..], expected);
+    let roles = objects.iter().filter(|object| object["kind"] == "ClusterRole");
+    let mut rights = roles.flat_map(|role| role["rules"].as_array().unwrap());
+    let right =
+        json!({"apiGroups": ["jobset.x-k8s.io"], "resources": ["jobsets"], "verbs": ["list"]});
+    assert!(rights.any(|rule| *rule == right));
+}
+
+#[test]
 fn one_that_is_off_stays_without_rules() {
     let Ok(helm) = Helm::v4() else { return };
     let objects = helm.template(&[

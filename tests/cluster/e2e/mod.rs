@@ -5,6 +5,7 @@ mod audit_log;
 mod cases;
 mod conditions;
 mod controllers;
+mod custom;
 mod dry_run;
 mod exemptions;
 mod fixtures;
