@@ -5,7 +5,7 @@ mod editable;
 mod lints;
 mod parallel;
 
-use std::{cell::OnceCell, convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, io, sync::Arc};
 
 use manifest::{Manifest, Places, Reading, Unreadable};
 use policy::findings::{Lint, Policy, Summary, Workload};
@@ -56,6 +56,7 @@ impl Judge<'_> {
             reported.push(one);
             Ok(())
         });
+        Editable::new(&self.hardener, source, name, text).mark_all(&mut reported);
         reported
     }
 
@@ -97,7 +98,13 @@ impl Judge<'_> {
                     text: str::from_utf8(&bytes).ok(),
                     report,
                 };
-                self.read(source, &name, &bytes, |one| report.add(&one))
+                let editable = Editable::new(&self.hardener, source, &name, &bytes);
+                self.read(source, &name, &bytes, |mut one| {
+                    if let Reported::Workload(workload) = &mut one {
+                        editable.mark(workload);
+                    }
+                    report.add(&one)
+                })
             }
         }
     }
@@ -115,8 +122,6 @@ impl Judge<'_> {
     ) -> Result<(), E> {
         let policy = &*self.policies.of(name);
         let mut places = source.places(name, text);
-        let (hardener, left) = (&self.hardener, OnceCell::new());
-        let editable = Editable { hardener, source, name, text, left };
         input::read(text, policy.config.kinds(), source.origin(), |part| {
             let reading = match part {
                 Part::Reading(reading) => reading,
@@ -127,8 +132,7 @@ impl Judge<'_> {
             let (lints, reported) = match reading {
                 Reading::Object(manifest) => {
                     let lints = lints::of_manifest(&manifest, policy, &mut places);
-                    let mut workload = self.workload(&manifest, policy, &lints, &mut places);
-                    editable.mark(&mut workload, &manifest);
+                    let workload = self.workload(&manifest, policy, &lints, &mut places);
                     (lints, Reported::Workload(Box::new(workload)))
                 }
                 Reading::Other(manifest) => {

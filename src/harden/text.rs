@@ -81,6 +81,11 @@ impl Hardener {
         Self { namespaces, ..self }
     }
 
+    /// Whether Namespaces of the input may leave pods unchanged.
+    pub(crate) fn knows_namespaces(&self) -> bool {
+        !self.namespaces.is_empty()
+    }
+
     /// Hardens all objects of a text from this source, which was named. Deep documents need [`manifest::STACK`] bytes of
     /// stack.
     ///

@@ -31,6 +31,11 @@ struct Definition {
 }
 
 impl Definitions {
+    /// Whether the input defines no namespace.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds the Namespaces that a source defines. Deep documents need [`manifest::STACK`] bytes of stack.
     pub fn add(&mut self, source: &str, text: &[u8], config: &Config) {
         manifest::namespaces(text, |namespace| {

@@ -43,6 +43,13 @@ pub struct Refusal {
     pub why: String,
 }
 
+/// Whether all objects of a text can be edited if all of it can be read: it has no anchors, merge keys or explicit keys.
+/// Other texts may be editable, too.
+pub fn is_editable(text: &[u8]) -> bool {
+    let signs: [&[u8]; 3] = [b"&", b"<<", b"? "];
+    !signs.iter().any(|sign| memchr::memmem::find(text, sign).is_some())
+}
+
 /// The edits that add `changes` to the pod at `root` in the object at path `object` in the document.
 ///
 /// # Errors
