@@ -1,5 +1,5 @@
 //! Reads from the API server: the labels of namespaces, the pods of one, and the server's version. Judges nothing, and
-//! writes only the Lease of [`leader`].
+//! writes only the Lease of `leader`.
 
 mod client;
 mod connect;

@@ -129,13 +129,22 @@ pub(super) const CUSTOM: &[WorkloadKind] = &[
     template("argoproj.io", "Rollout", "rollouts", SPEC),
     container("argoproj.io", "Workflow", "workflows", ARGO),
     container("argoproj.io", "WorkflowTemplate", "workflowtemplates", ARGO),
+    template("batch.volcano.sh", "CronJob", "cronjobs", "spec.jobTemplate.spec.tasks[].template"),
     template("batch.volcano.sh", "Job", "jobs", "spec.tasks[].template"),
+    template(
+        "disaggregatedset.x-k8s.io",
+        "DisaggregatedSet",
+        "disaggregatedsets",
+        "spec.roles[].spec.leaderWorkerTemplate.leaderTemplate \
+         spec.roles[].spec.leaderWorkerTemplate.workerTemplate",
+    ),
     template(
         "flink.apache.org",
         "FlinkDeployment",
         "flinkdeployments",
         "spec.podTemplate spec.jobManager.podTemplate spec.taskManager.podTemplate",
     ),
+    template("flow.volcano.sh", "JobTemplate", "jobtemplates", "spec.tasks[].template"),
     template("grafana.integreatly.org", "Grafana", "grafanas", "spec.deployment.spec.template"),
     template(
         "jobset.x-k8s.io",
@@ -179,6 +188,12 @@ pub(super) const CUSTOM: &[WorkloadKind] = &[
     ),
     knative("Configuration", "configurations"),
     knative("Service", "services"),
+    container(
+        "serving.kserve.io",
+        "ClusterStorageContainer",
+        "clusterstoragecontainers",
+        "spec.container",
+    ),
     spec("serving.kserve.io", "ClusterServingRuntime", "clusterservingruntimes", "spec"),
     spec(
         "serving.kserve.io",
