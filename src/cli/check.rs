@@ -49,7 +49,7 @@ Namespaces in the input are the policy for the manifests in them, wherever in th
 Kustomize patches and containers without an image are listed and not judged: use -k to check the rendered manifests. \
 Pipes and devices in directories are skipped, and links that lead out of a directory are not followed.
 
-Exit status: 0 no violations; 1 violations of the level of --fail-on, or lints with --fail-on-lints; 2 a file could not be read.")]
+Exit status: 0 no violations; 1 violations of the level of --fail-on, lints with --fail-on-lints, or objects that are not judged with --fail-on-unjudged; 2 a file could not be read.")]
 pub(super) struct Flags {
     /// Files, glob patterns, directories (.yaml, .yml, .json and .jsonl files, recursively, except .git), or -
     /// for standard input [default: standard input]

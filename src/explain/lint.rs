@@ -49,7 +49,7 @@ const INTRODUCTION: &str = "\
 
 Lints report settings without effect, with the place and the fix. They are notes, and fail nothing, except for
 `lint/invalid-label` in `check`: the webhook refuses such a Namespace. With `--fail-on-lints`, `check` and `audit` exit with 1
-for all of them. `audit`, the background reports and the webhook's warnings find
+for all of them. `audit`, the background reports and the webhook's warnings for controllers and Namespaces find
 what the API server drops in the annotation that `kubectl apply` writes. The same texts are in the program:
 `portcullis explain lint/unknown-field`.
 ";

@@ -40,10 +40,10 @@ pub(super) fn lines(outcome: &Outcome<'_>, request: &Request<'_>) -> Vec<String>
         return Vec::new();
     }
     let lints = match outcome {
-        Outcome::Pod(verdict) => of_pod(verdict.case.pod, request),
+        Outcome::Pod(verdict) => of_pod(verdict.case.pod),
         Outcome::Workload { held, .. } => {
             let pods = held.iter().map(|one| (one.root, one.verdict.case.pod));
-            of_pods(pods, request)
+            [of_pods(pods), of_applied(request)].concat()
         }
         Outcome::Ignore | Outcome::Namespace(_) if request.target() == Target::Namespace => {
             of_namespace(request)
@@ -66,24 +66,20 @@ pub(super) fn lines(outcome: &Outcome<'_>, request: &Request<'_>) -> Vec<String>
     lints.iter().take(MAX_LINES).enumerate().map(line).collect()
 }
 
-/// A pod without a controller: the author of a template was warned already.
-fn of_pod(pod: &Pod<'_>, request: &Request<'_>) -> Vec<Lint> {
+/// A pod without a controller: the author of a template was warned already. What was applied is not read again, because
+/// every pod would pay for it: kubectl refuses unknown fields by default, and `check` and `audit`
+/// report them.
+fn of_pod(pod: &Pod<'_>) -> Vec<Lint> {
     match pod.metadata.controller() {
         Some(_) => Vec::new(),
-        None => of_pods(std::iter::once((&PodRoot::POD, pod)), request),
+        None => of_pods(std::iter::once((&PodRoot::POD, pod))),
     }
 }
 
-fn of_pods<'p>(
-    pods: impl Iterator<Item = (&'p PodRoot, &'p Pod<'p>)>,
-    request: &Request<'_>,
-) -> Vec<Lint> {
+fn of_pods<'p>(pods: impl Iterator<Item = (&'p PodRoot, &'p Pod<'p>)>) -> Vec<Lint> {
     // Its fields are empty, so it costs nothing, and the warning names the object.
     let object = Identity::default();
-    let lints = pods.flat_map(|(root, pod)| lint::of_pod(pod, root, &object, NO_ANNOTATIONS));
-    let mut lints: Vec<_> = lints.collect();
-    lints.extend(of_applied(request));
-    lints
+    pods.flat_map(|(root, pod)| lint::of_pod(pod, root, &object, NO_ANNOTATIONS)).collect()
 }
 
 /// A version before the first in which annotations for profiles are lints.
