@@ -164,3 +164,20 @@ fn a_template_has_the_verdict_of_its_pod() {
     }
     assert!(violating > 100, "{violating}");
 }
+
+#[test]
+fn the_page_lists_every_kind_with_its_paths() {
+    let page = include_str!("../../../docs/workloads.md");
+    for kind in Kinds::default().all() {
+        let is_row = |line: &&str| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            let [_, group, kinds, _, paths, _] = cells[..] else { return false };
+            let group = if group == "(core)" { "" } else { group };
+            let paths: Vec<_> = paths.split(", ").map(|path| path.trim_matches('`')).collect();
+            group == kind.group
+                && kinds.split(", ").any(|name| name == kind.kind)
+                && paths == kind.paths.split(' ').collect::<Vec<_>>()
+        };
+        assert_eq!(page.lines().filter(is_row).count(), 1, "{} {}", kind.group, kind.kind);
+    }
+}
