@@ -79,6 +79,10 @@ fuzz N="1000000":
 hostile N="3000":
     PORTCULLIS_HOSTILE={{N}} cargo test --release --locked --test hostile -- --nocapture
 
+# The program with profile-guided optimisation, as the image has it: two release builds, target/HOST/release/portcullis
+pgo:
+    benches/pgo
+
 # Licences, bans and sources of dependencies; with the network also advisories
 deny:
     cargo deny --locked check bans licenses sources

@@ -36,9 +36,16 @@ fn its_last_stage_is_one_program_of_user_nobody() {
     );
     let ignored =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.dockerignore")).unwrap();
-    for needed in
-        [".cargo", "Cargo.lock", "Cargo.toml", "rust-toolchain.toml", "crates", "src", "benches"]
-    {
+    for needed in [
+        ".cargo",
+        "Cargo.lock",
+        "Cargo.toml",
+        "rust-toolchain.toml",
+        "crates",
+        "src",
+        "benches",
+        "tests/reviews",
+    ] {
         assert!(ignored.lines().any(|line| line == format!("!{needed}")), "{needed}");
     }
 }
