@@ -124,14 +124,11 @@ impl<'t> Places<'t> {
 
     /// Sets the replacements that hardening would make.
     pub fn add_replacements(&mut self, workload: &mut Workload, manifest: &Manifest<'_>) {
-        if workload.violations.is_empty() {
+        if workload.violations.is_empty() || manifest.hardens != Hardens::Pod {
             return;
         }
         self.read(manifest);
         let Some(tree) = self.tree(manifest) else { return };
-        if manifest.hardens != Hardens::Pod {
-            return;
-        }
         for broken in &mut workload.violations {
             let of_pods = broken.hardening.iter();
             broken.replacements =

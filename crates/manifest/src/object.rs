@@ -256,7 +256,7 @@ impl<'d, E, T: FnMut(Reading<'_>) -> Result<(), E>> Reader<'d, T> {
             return Ok(patch(Some(identity), sign));
         }
         let hardens = match target {
-            Target::Workload(kind) => kind.hardens,
+            Target::Workload(kind) => kind.hardens(),
             Target::Pod | Target::Namespace | Target::Ignored | Target::Unknown => Hardens::Pod,
         };
         Ok(Content::Object(manifest(identity, pods, hardens)))

@@ -21,6 +21,8 @@ pub mod dns;
 
 pub mod pattern;
 
+mod near;
+
 pub mod pss;
 
 pub mod rules;

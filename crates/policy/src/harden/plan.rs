@@ -31,9 +31,8 @@ pub enum Scope<'p> {
 /// The defaults that a pod lacks, in the table's order. None overrides a field that the author set.
 pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<MissingDefault> {
     let planner = Planner::new(pod, scope);
-    // Without a writable directory, a container with a read-only root may not start.
-    let needs_volumes = !settings.empty_dirs.is_empty();
-    let is_without_volumes = matches!(scope, Scope::Containers);
+    // Without its writable directories, a container with a read-only root may not start.
+    let lacks_volumes = !settings.empty_dirs.is_empty() && !planner.may_add_volumes();
     let rows: [(bool, Field, Row<'p>); 8] = [
         (settings.run_as_non_root, Field::RunAsNonRoot, Planner::run_as_non_root),
         (settings.seccomp_profile, Field::SeccompProfile, Planner::seccomp_profile),
@@ -44,7 +43,7 @@ pub fn plan<'p>(pod: &'p Pod<'p>, settings: &Settings, scope: Scope<'p>) -> Vec<
             Planner::no_privilege_escalation,
         ),
         (
-            settings.read_only_root_filesystem && !(is_without_volumes && needs_volumes),
+            settings.read_only_root_filesystem && !lacks_volumes,
             Field::ReadOnlyRootFilesystem,
             Planner::read_only_root_filesystem,
         ),
@@ -216,10 +215,9 @@ impl<'p> Planner<'p> {
 
     /// Only in containers whose root becomes read-only.
     fn empty_dirs(&self, settings: &Settings) -> Vec<MissingDefault> {
-        let is_without_volumes = matches!(self.scope, Scope::Containers);
         if !settings.read_only_root_filesystem
             || settings.empty_dirs.is_empty()
-            || is_without_volumes
+            || !self.may_add_volumes()
         {
             return Vec::new();
         }
@@ -244,6 +242,10 @@ impl<'p> Planner<'p> {
                 values: Values::Resources(lacking),
             })
             .collect()
+    }
+
+    fn may_add_volumes(&self) -> bool {
+        !matches!(self.scope, Scope::Containers)
     }
 
     fn is_empty(&self) -> bool {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     dns,
-    workloads::{self, Hardens, Kinds, PodForm, WorkloadKind},
+    workloads::{self, Kinds, PodForm, WorkloadKind},
 };
 
 use super::{
@@ -68,8 +68,6 @@ impl Collection for Workloads {
             plural: Cow::Owned(plural.0),
             form,
             paths: Cow::Owned(paths.join(" ")),
-            // What its controller accepts is unknown, but containers have all of Kubernetes' fields.
-            hardens: if form == PodForm::Template { Hardens::Pod } else { Hardens::Containers },
         };
         let is_known = Kinds::default().of_manifest(&row.group, &row.kind);
         if is_known.is_some_and(WorkloadKind::is_built_in) {

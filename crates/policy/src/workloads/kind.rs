@@ -21,8 +21,6 @@ pub struct WorkloadKind {
     /// The paths of its pods, separated by spaces: `spec.template`, `spec.groups[].template`, `spec.replicas{}.template`
     /// (`[]` for each item of a list, `{}` for each value of a map). None begins with another.
     pub paths: Cow<'static, str>,
-    /// What hardening may set in the object.
-    pub hardens: Hardens,
 }
 
 /// What an object has where it describes a pod.
@@ -49,6 +47,15 @@ impl WorkloadKind {
     /// Whether it is one of Kubernetes' own.
     pub fn is_built_in(&self) -> bool {
         BUILT_IN.contains(self)
+    }
+
+    /// What hardening may set in its objects. Knative rejects most fields of a pod's own securityContext unless a feature
+    /// flag is set (`pkg/apis/serving/fieldmask.go`, PodSecurityContextMask).
+    pub fn hardens(&self) -> Hardens {
+        match self.form {
+            PodForm::Template if self.group != "serving.knative.dev" => Hardens::Pod,
+            PodForm::Template | PodForm::Spec | PodForm::Container => Hardens::Containers,
+        }
     }
 
     /// Whether its objects may leave out images, which a controller sets.

@@ -1,5 +1,7 @@
 //! Kinds that no API server has, and the kind that was probably meant. Objects of such a kind would never be judged.
 
+use crate::near::is_one_edit;
+
 use super::{Kinds, table::BUILT_IN};
 
 /// The groups in which Kubernetes has, or once had, its own workloads, and mistakes for the core group.
@@ -31,8 +33,7 @@ impl<'k> Kinds<'k> {
         let pod = ("v1", "Pod", "pods");
         let built_in = BUILT_IN.iter().map(|row| (version(&row.group), &*row.kind, &*row.plural));
         let meant = |(_, right, plural): &(&str, &str, &str)| {
-            is_variant(kind, right, plural)
-                || right.len() > 3 && strsim::osa_distance(kind, right) == 1
+            is_variant(kind, right, plural) || right.len() > 3 && is_one_edit(kind, right)
         };
         let (api_version, kind, _) = built_in.chain([pod]).find(meant)?;
         Some(RightKind { api_version: Some(api_version), kind })

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{Hardens, PodForm, WorkloadKind};
+use super::{PodForm, WorkloadKind};
 
 const fn row(
     group: &'static str,
@@ -20,10 +20,6 @@ const fn row(
         plural: Cow::Borrowed(plural),
         form,
         paths: Cow::Borrowed(paths),
-        hardens: match form {
-            PodForm::Template => Hardens::Pod,
-            PodForm::Spec | PodForm::Container => Hardens::Containers,
-        },
     }
 }
 
@@ -52,19 +48,6 @@ const fn container(
     paths: &'static str,
 ) -> WorkloadKind {
     row(group, kind, plural, PodForm::Container, paths)
-}
-
-/// Knative rejects most fields of a pod's own securityContext unless a feature flag is set
-/// (`pkg/apis/serving/fieldmask.go`, PodSecurityContextMask).
-const fn knative(kind: &'static str, plural: &'static str) -> WorkloadKind {
-    WorkloadKind {
-        group: Cow::Borrowed("serving.knative.dev"),
-        kind: Cow::Borrowed(kind),
-        plural: Cow::Borrowed(plural),
-        form: PodForm::Template,
-        paths: Cow::Borrowed("spec.template"),
-        hardens: Hardens::Containers,
-    }
 }
 
 const SPEC: &str = "spec.template";
@@ -186,8 +169,8 @@ pub(super) const CUSTOM: &[WorkloadKind] = &[
         "rayservices",
         "spec.rayClusterConfig.headGroupSpec.template spec.rayClusterConfig.workerGroupSpecs[].template",
     ),
-    knative("Configuration", "configurations"),
-    knative("Service", "services"),
+    template("serving.knative.dev", "Configuration", "configurations", SPEC),
+    template("serving.knative.dev", "Service", "services", SPEC),
     container(
         "serving.kserve.io",
         "ClusterStorageContainer",

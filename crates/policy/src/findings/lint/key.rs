@@ -5,10 +5,9 @@ use super::{
     at::At,
     fields::Type,
     misplaced::{place_near, place_of},
-    near::nearest,
     pod::is_legacy,
 };
-use crate::{config::is_read, shown};
+use crate::{config::is_read, near::nearest, shown};
 
 /// The lint of a key that is no field of its type.
 pub(super) fn lint(key: &str, at: &At<'_>, object: &Identity) -> Option<Lint> {

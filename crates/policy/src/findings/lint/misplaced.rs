@@ -1,6 +1,7 @@
 //! Fields of another type: where they belong.
 
-use super::{fields::Type, near::nearest};
+use super::fields::Type;
+use crate::near::nearest;
 
 /// Types of which authors write the fields into another one: the types in which these are written, the type that has
 /// them, and its place in words. The first that has the field counts.

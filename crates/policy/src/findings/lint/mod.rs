@@ -7,7 +7,6 @@ mod fields;
 mod key;
 mod misplaced;
 mod namespace;
-mod near;
 mod pod;
 mod rule;
 mod walk;

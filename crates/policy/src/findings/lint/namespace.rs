@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Identity, Lint, LintRule, near::nearest};
+use super::{Identity, Lint, LintRule};
 use crate::{
     config::{PROFILE_LABEL, is_read},
     harden::MODE_LABEL,
+    near::nearest,
     pss::{self, InvalidLabel},
     shown::{self, shown},
 };

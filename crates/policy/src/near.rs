@@ -4,7 +4,7 @@
 const MIN_LENGTH: usize = 3;
 
 /// The word that was meant: one that differs by case only, or else by one edit.
-pub(super) fn nearest(
+pub(crate) fn nearest(
     word: &str,
     words: impl Iterator<Item = &'static str> + Clone,
 ) -> Option<&'static str> {
@@ -14,8 +14,9 @@ pub(super) fn nearest(
         .or_else(|| words.into_iter().find(|it| it.len() >= MIN_LENGTH && is_one_edit(word, it)))
 }
 
-/// Whether two words differ only by case, by one added, removed or replaced letter, or by two swapped letters.
-fn is_one_edit(one: &str, other: &str) -> bool {
+/// Whether two words differ only by case, by one added, removed or replaced letter, or by two swapped letters. Does not
+/// allocate, as strsim does: the webhook compares keys of any number and length.
+pub(crate) fn is_one_edit(one: &str, other: &str) -> bool {
     if one.len().abs_diff(other.len()) > 1 {
         return false;
     }
